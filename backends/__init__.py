@@ -1,0 +1,1 @@
+"""The places where the person in a clip is cut out."""

@@ -1,0 +1,1 @@
+"""A clip in, a finished video out: synchronous, no service, no Telegram."""

@@ -1,0 +1,44 @@
+"""What can go wrong with a clip, split by what to do next."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a clip, or something that came with it, cannot be used."""
+
+    EMPTY_FILE = "empty_file"
+    NOT_A_VIDEO = "not_a_video"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    UNSUPPORTED_CODEC = "unsupported_codec"
+    NO_VIDEO_STREAM = "no_video_stream"
+    TRUNCATED = "truncated"
+    CORRUPT = "corrupt"
+    TOO_LONG = "too_long"
+    TOO_LARGE = "too_large"
+    NO_PERSON = "no_person"
+    BAD_BACKGROUND = "bad_background"
+    BAD_MATTE = "bad_matte"
+    BAD_OPTION = "bad_option"
+    DOES_NOT_FIT = "does_not_fit"
+
+
+class InputRejected(Exception):  # noqa: N818 - it says what happened, not that something broke
+    """What the user gave cannot be used; asking elsewhere is pointless.
+
+    Attributes:
+        reason: which of the known reasons it is; every text for people hangs on it.
+        details: numbers and names that the text may mention, all of them JSON values.
+    """
+
+    def __init__(self, reason: Reason, **details: float | str) -> None:
+        super().__init__(reason.value, details)
+        self.reason = reason
+        self.details = details
+
+
+class OutputFailed(Exception):  # noqa: N818
+    """The result could not be written: the disk is full, or the folder is not writable."""
+
+
+class Cancelled(Exception):  # noqa: N818
+    """Somebody asked the work to stop."""

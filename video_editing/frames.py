@@ -1,0 +1,54 @@
+"""What travels from stage to stage: pictures, mattes and their presentation times."""
+
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.uint8]  #: (h, w), one component of a picture
+Luma = NDArray[np.uint8]  #: (H, W), 16 black … 235 white
+Matte = NDArray[np.uint8]  #: (h, w), 0 background … 255 person
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One upright frame with square pixels: planar Y'CbCr 4:2:0, 8 bit, BT.709, limited range.
+
+    Attributes:
+        y: luma, (H, W).
+        u, v: chroma Cb and Cr, ((H + 1) // 2, (W + 1) // 2), 128 is grey; sited as in MPEG-2.
+    """
+
+    y: Luma
+    u: Plane
+    v: Plane
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.y.shape[1], self.y.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Timed(Generic[T]):
+    """Something with its presentation time.
+
+    Attributes:
+        time: in ticks of the clip's timebase, from the clip's origin, which is where the first
+            of its picture and voice begins; never negative, strictly rising along a clip.
+    """
+
+    time: int
+    what: T
+
+
+class Box(NamedTuple):
+    """A rectangle of whole pixels inside an upright frame; y runs downwards."""
+
+    left: int
+    top: int
+    width: int
+    height: int
