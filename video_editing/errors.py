@@ -36,6 +36,15 @@ class InputRejected(Exception):  # noqa: N818 - it says what happened, not that 
         self.details = details
 
 
+class ModelUnavailable(Exception):  # noqa: N818
+    """A model cannot be used in this place: no weights, or no device to run them on."""
+
+    def __init__(self, model: str, why: str) -> None:
+        super().__init__(f"{model}: {why}")
+        self.model = model
+        self.why = why
+
+
 class OutputFailed(Exception):  # noqa: N818
     """The result could not be written: the disk is full, or the folder is not writable."""
 

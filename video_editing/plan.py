@@ -1,0 +1,86 @@
+"""What is to be made of a clip, in segments that do not depend on each other."""
+
+from bisect import bisect_left
+from fractions import Fraction
+from itertools import pairwise
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from video_editing.clip import Clip
+
+SEGMENT_SECONDS = 5  #: of the clip; what is lost at most when a place of work dies
+LOOKS = 24  #: pictures that the coarse look takes, so that a long clip costs no more than a short
+
+
+class Segment(BaseModel):
+    """A stretch of a clip.
+
+    Attributes:
+        index: its place among the segments, from 0.
+        start, end: times in ticks of the clip's timebase; *end* is not part of it.
+        frames: how many frames of the clip lie in it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int = Field(ge=0)
+    start: int = Field(ge=0)
+    end: int
+    frames: int = Field(ge=1)
+
+    @property
+    def name(self) -> str:
+        """The file name of its mattes."""
+        return f"{self.index:05}.mp4"
+
+
+class Plan(BaseModel):
+    """Which mattes a clip needs, and who is to make them.
+
+    Attributes:
+        size: width and height of the upright clip.
+        timebase: numerator and denominator of a tick in seconds.
+        engine: "mediapipe" or "rembg".
+        model: which of rembg's models; unused by the mediapipe engine.
+        every: how many frames lie between two looks of the rembg model, or 0 for "auto".
+        segments: in order; together they hold every frame of the clip once.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    size: tuple[int, int]
+    timebase: tuple[int, int]
+    engine: str
+    model: str
+    every: int
+    segments: tuple[Segment, ...]
+
+
+def planned(
+    clip: Clip,
+    engine: str = "mediapipe",
+    *,
+    model: str = "u2net_human_seg",
+    every: int = 0,
+    seconds: Fraction | float = SEGMENT_SECONDS,
+) -> Plan:
+    """Cut the clip into segments of about *seconds* each."""
+    ticks = Fraction(seconds) / clip.timebase
+    end = clip.times[-1] + 1
+    count = max(1, round((end - clip.times[0]) / ticks))
+    borders = [
+        clip.times[0] + round(Fraction(i * (end - clip.times[0]), count)) for i in range(count)
+    ]
+    segments: list[Segment] = []
+    for start, stop in pairwise([*borders, end]):
+        frames = bisect_left(clip.times, stop) - bisect_left(clip.times, start)
+        if frames:
+            segments.append(Segment(index=len(segments), start=start, end=stop, frames=frames))
+    return Plan(
+        size=clip.size,
+        timebase=clip.timebase.as_integer_ratio(),
+        engine=engine,
+        model=model,
+        every=every,
+        segments=tuple(segments),
+    )
