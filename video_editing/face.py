@@ -68,7 +68,7 @@ class FaceDetector:
 
 
 def letterboxed(picture: Picture, side: int) -> tuple[NDArray[np.float32], tuple[int, int]]:
-    """The picture in the top left of a black (side, side, 3) RGB square, 0–1, and its size there."""
+    """The picture in the corner of a black (side, side, 3) RGB square, 0–1; and its size there."""
     width, height = picture.size
     scale = side / max(width, height)
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
