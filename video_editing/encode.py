@@ -242,9 +242,7 @@ def fill(frame: av.VideoFrame, index: int, plane: NDArray[Any]) -> None:
     """Copy *plane* into plane *index* of a frame, whose rows may be longer in memory."""
     target = frame.planes[index]
     height, width = plane.shape
-    rows: Plane | NDArray[np.uint16] = np.frombuffer(memoryview(target), plane.dtype).reshape(
-        height, -1
-    )
+    rows = np.frombuffer(memoryview(target), plane.dtype).reshape(height, -1)
     rows[:, :width] = plane
 
 
