@@ -3,11 +3,18 @@
 from bisect import bisect_left
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from video_editing.clip import Clip
+from video_editing.errors import InputRejected, Reason
+from video_editing.files import whole
 
+if TYPE_CHECKING:  # whoever only sends plans about does not load the decoder
+    from video_editing.clip import Clip
+
+PLAN = "plan.json"
 SEGMENT_SECONDS = 5  #: of the clip; what is lost at most when a place of work dies
 LOOKS = 24  #: pictures that the coarse look takes, so that a long clip costs no more than a short
 
@@ -57,7 +64,7 @@ class Plan(BaseModel):
 
 
 def planned(
-    clip: Clip,
+    clip: "Clip",
     engine: str = "mediapipe",
     *,
     model: str = "u2net_human_seg",
@@ -84,3 +91,37 @@ def planned(
         every=every,
         segments=tuple(segments),
     )
+
+
+def keep_plan(plan: Plan, folder: Path) -> None:
+    """Write *plan* into *folder*, which is made if need be.
+
+    A folder may go on with another engine; its segments stay what they are.
+
+    Raises:
+        InputRejected: BAD_MATTE, the folder holds the mattes of another clip.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / PLAN).exists():
+        kept = read_plan(folder)
+        if (kept.size, kept.timebase, kept.segments) != (plan.size, plan.timebase, plan.segments):
+            raise InputRejected(Reason.BAD_MATTE, why="the folder holds mattes of another clip")
+    with whole(folder / PLAN) as path:
+        path.write_text(plan.model_dump_json())
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan that *folder* was made for.
+
+    Raises:
+        InputRejected: BAD_MATTE, there is none, or it is not one of ours.
+    """
+    try:
+        return Plan.model_validate_json((folder / PLAN).read_bytes())
+    except (OSError, ValueError) as err:
+        raise InputRejected(Reason.BAD_MATTE, why="no plan") from err
+
+
+def missing(plan: Plan, folder: Path) -> list[Segment]:
+    """The segments that *folder* lacks, in order."""
+    return [s for s in plan.segments if not (folder / s.name).exists()]

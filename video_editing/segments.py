@@ -16,43 +16,7 @@ from video_editing.errors import InputRejected, Reason
 from video_editing.files import whole
 from video_editing.frames import Matte, Timed
 from video_editing.media import opened
-from video_editing.plan import Plan, Segment
-
-PLAN = "plan.json"
-
-
-def keep_plan(plan: Plan, folder: Path) -> None:
-    """Write *plan* into *folder*, which is made if need be.
-
-    A folder may go on with another engine; its segments stay what they are.
-
-    Raises:
-        InputRejected: BAD_MATTE, the folder holds the mattes of another clip.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if (folder / PLAN).exists():
-        kept = read_plan(folder)
-        if (kept.size, kept.timebase, kept.segments) != (plan.size, plan.timebase, plan.segments):
-            raise InputRejected(Reason.BAD_MATTE, why="the folder holds mattes of another clip")
-    with whole(folder / PLAN) as path:
-        path.write_text(plan.model_dump_json())
-
-
-def read_plan(folder: Path) -> Plan:
-    """The plan that *folder* was made for.
-
-    Raises:
-        InputRejected: BAD_MATTE, there is none, or it is not one of ours.
-    """
-    try:
-        return Plan.model_validate_json((folder / PLAN).read_bytes())
-    except (OSError, ValueError) as err:
-        raise InputRejected(Reason.BAD_MATTE, why="no plan") from err
-
-
-def missing(plan: Plan, folder: Path) -> list[Segment]:
-    """The segments that *folder* lacks, in order."""
-    return [s for s in plan.segments if not (folder / s.name).exists()]
+from video_editing.plan import Plan, Segment, missing, read_plan
 
 
 def runs(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
