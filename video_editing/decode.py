@@ -1,0 +1,100 @@
+"""The pictures of a clip, each with its time."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import chain
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+
+from video_editing.clip import Clip
+from video_editing.cpus import cpus
+from video_editing.errors import InputRejected, Reason
+from video_editing.frames import Picture, Timed
+from video_editing.media import decoded, opened
+from video_editing.upright import Upright
+
+_GROWTH = 4  #: a frame may have so many times the pixels of the clip's first
+_ENOUGH = 0.9  #: of the frames announced; with less, the rest would not pass as the clip
+
+
+def pictures(
+    clip: Clip, start: int = 0, end: int | None = None, *, keyframes_only: bool = False
+) -> Iterator[Timed[Picture]]:
+    """Upright pictures with start <= time < end; the same ones whatever *start* was.
+
+    Args:
+        clip: as ``probe`` found it.
+        start: ticks from the clip's origin.
+        end: ticks from the clip's origin; None is the end of the clip.
+        keyframes_only: give only pictures at which decoding can begin: a quick look.
+
+    Raises:
+        InputRejected: what was read does not decode, or breaks off early.
+    """
+    expected = clip.keyframes if keyframes_only else clip.times
+    last = len(expected) if end is None else bisect_left(expected, end)
+    expected = expected[bisect_left(expected, start) : last]
+    if not expected:
+        return
+    upright = Upright(clip.size, clip.orientation)
+    count = 0
+    for time, frame in _frames(clip, expected, keyframes_only=keyframes_only):
+        yield Timed(time, upright(frame))
+        count += 1
+    if count < (1 if keyframes_only else _ENOUGH * len(expected)):
+        raise InputRejected(Reason.CORRUPT, decoded=count, expected=len(expected))
+
+
+def _frames(
+    clip: Clip, expected: tuple[int, ...], *, keyframes_only: bool
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """The frames at the *expected* times, decoded from the nearest place that gives the first.
+
+    A place may not: an index can be wrong, a container have none, a key frame need what comes
+    before it. The one before is tried then, and in the end the beginning of the file.
+    """
+    nearest = bisect_right(clip.keyframes, expected[0])
+    for key in (*reversed(clip.keyframes[max(1, nearest - 2) : nearest]), None):
+        with closing(_frames_from(clip, key, expected, keyframes_only=keyframes_only)) as frames:
+            first = next(frames, None)
+            if key is None or (first and first[0] == expected[0]):
+                yield from chain([first] if first else [], frames)
+                return
+
+
+def _frames_from(
+    clip: Clip, key: int | None, expected: tuple[int, ...], *, keyframes_only: bool
+) -> Generator[tuple[int, av.VideoFrame]]:
+    """The frames at the *expected* times that are met when decoding from the key frame *key*."""
+    width, height = clip.size
+    zero = int(clip.origin / clip.timebase)
+    last = -1
+    with opened(clip.path) as container:
+        stream = container.streams[clip.stream]
+        if key is not None and not _sought(container, stream, key + zero):
+            return
+        for frame in decoded(
+            container,
+            stream,
+            max_pixels=_GROWTH * width * height,
+            threads=min(4, cpus()),
+            keyframes_only=keyframes_only,
+        ):
+            time = max(last + 1, frame.pts - zero)  # frames at one time follow each other
+            if time > expected[-1]:
+                return
+            if expected[bisect_left(expected, time)] == time:
+                yield time, frame
+                last = time
+
+
+def _sought(container: InputContainer, stream: Stream, tick: int) -> bool:
+    """Whether *container* could be put at the last key frame up to *tick*."""
+    try:
+        container.seek(tick, stream=stream)
+    except av.FFmpegError:
+        return False
+    return True
