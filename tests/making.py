@@ -1,0 +1,125 @@
+"""Clips that tests make on the spot."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from numpy.typing import NDArray
+
+Rgb = NDArray[np.uint8]  #: (H, W, 3)
+
+
+@dataclass(frozen=True)
+class Colours:
+    """How a clip is tagged, in the numbers of ITU-T H.273; range 1 is limited, 2 full."""
+
+    matrix: int = 1
+    range: int = 1
+    transfer: int = 1
+    primaries: int = 1
+
+    def tag(self, target: av.VideoFrame | av.VideoCodecContext) -> None:
+        """Write the tags on a frame or an encoder."""
+        target.colorspace = self.matrix
+        target.color_range = self.range
+        target.color_trc = self.transfer
+        target.color_primaries = self.primaries
+
+
+HD = Colours()
+
+
+def drawn(count: int, size: tuple[int, int] = (160, 96)) -> Iterator[Rgb]:
+    """Pictures of *size* (width, height), no two alike: a bright square walks over a gradient."""
+    width, height = size
+    side = max(1, min(size) // 4)
+    for i in range(count):
+        picture = np.empty((height, width, 3), np.uint8)
+        picture[..., 0] = np.linspace(30, 200, width)
+        picture[..., 1] = np.linspace(40, 180, height)[:, None]
+        picture[..., 2] = 40 + (i * 7) % 160
+        left = (i * 3) % max(1, width - side)
+        picture[height // 3 : height // 3 + side, left : left + side] = (240, 220, 60)
+        yield picture
+
+
+def make_clip(
+    path: Path,
+    pictures: Iterable[Rgb | av.VideoFrame],
+    *,
+    rate: Fraction | int = 30,
+    times: Sequence[int] | None = None,
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+    options: Mapping[str, str] | None = None,
+    container: str | None = None,
+    muxing: Mapping[str, str] | None = None,
+    colours: Colours | None = None,
+    turn: Sequence[int] | None = None,
+    aspect: Fraction | None = None,
+    tone: int | None = None,
+) -> Path:
+    """Write *pictures* as a video file and give its path back.
+
+    Args:
+        path: where to; its suffix names the container unless *container* does.
+        pictures: RGB arrays, or frames that are encoded as they are; of one size.
+        rate: ticks a second.
+        times: presentation time of each picture in ticks; one a tick unless given.
+        codec: FFmpeg's name of the encoder.
+        pixels: FFmpeg's name of the pixel format.
+        options: of the encoder.
+        container: FFmpeg's name of the muxer.
+        muxing: options of the muxer.
+        colours: how it is tagged, if at all.
+        turn: display matrix, nine numbers.
+        aspect: width of a pixel by its height.
+        tone: frequency in hertz of a sine as long as the pictures, encoded as the container likes.
+    """
+    frames = map(_frame, pictures)
+    first = next(frames)
+    with av.open(str(path), "w", format=container, options=dict(muxing or {})) as out:
+        stream = out.add_stream(codec, rate=rate, options=dict(options or {}))
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt = first.width, first.height, pixels
+        context.time_base = 1 / Fraction(rate)
+        context.thread_count = 1
+        if aspect:
+            context.sample_aspect_ratio = aspect
+        if colours:
+            colours.tag(context)
+        if turn:
+            stream.set_display_matrix(turn)
+        sound = out.add_stream(out.default_audio_codec, rate=48_000) if tone else None
+        tick = -1
+        for i, frame in enumerate((first, *frames)):
+            tick = times[i] if times else i
+            frame.pts, frame.time_base = tick, context.time_base
+            if colours:
+                colours.tag(frame)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+        if sound and tone:
+            _hum(out, sound, tone, seconds=float((tick + 1) / rate))
+    return path
+
+
+def _frame(picture: Rgb | av.VideoFrame) -> av.VideoFrame:
+    if isinstance(picture, av.VideoFrame):
+        return picture
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
+
+
+def _hum(out: OutputContainer, stream: av.AudioStream, tone: int, seconds: float) -> None:
+    """Write a sine of *tone* hertz, a quarter of full scale."""
+    samples = np.sin(np.arange(int(seconds * 48_000)) * (2 * np.pi * tone / 48_000)) * 0.25
+    for start in range(0, len(samples), 960):
+        block = samples[None, start : start + 960].astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(block, "fltp", "mono")
+        frame.sample_rate, frame.pts = 48_000, start
+        out.mux(stream.encode(frame))
+    out.mux(stream.encode(None))
