@@ -1,0 +1,195 @@
+"""Files from links that strangers send: guarded, capped, timed, whole or not at all."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from ssl import SSLError
+
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientError,
+    ClientPayloadError,
+    ClientResponse,
+    ClientSession,
+    ClientSSLError,
+)
+from yarl import URL
+
+from backends.guard import UrlRejected, checked
+from backends.link_faults import FetchFailed, LinkFault, look_at_status
+from video_editing.errors import OutputFailed
+from video_editing.files import whole
+
+REDIRECTS = 5
+RESUMES = 2  #: after a connection that broke off
+CHUNK = 1 << 16  #: bytes
+MOVED = {301, 302, 303, 307, 308}
+PAGE = re.compile(rb"\s*(?:<!doctype html|<html|<head|<\?xml[^>]*>\s*<html)", re.IGNORECASE)
+
+
+class _BrokeOff(Exception):  # noqa: N818
+    """The connection ended before the file did."""
+
+
+@dataclass(frozen=True)
+class FetchLimits:
+    """How much and how long.
+
+    Attributes:
+        size: bytes of the file.
+        seconds: for all of it.
+        patience: seconds for an answer to begin, and over which the rate is taken.
+        rate: bytes a second, at least.
+    """
+
+    size: int = 2 << 30
+    seconds: float = 900
+    patience: float = 15
+    rate: int = 16 << 10
+
+
+async def fetch(session: ClientSession, link: str, path: Path, limits: FetchLimits) -> int:
+    """Write what *link* leads to under *path* and tell its size in bytes.
+
+    Args:
+        session: made by :func:`backends.guard.guarded_session`.
+        link: as the user sent it.
+        path: appears only when it is whole; nothing that a server says becomes part of a name.
+        limits: where to stop.
+
+    Raises:
+        FetchFailed: nothing usable came.
+        OutputFailed: it cannot be written.
+    """
+    try:
+        async with asyncio.timeout(limits.seconds):
+            with whole(path) as part:
+                return await _Fetch(session, checked(link), part, limits).run()
+    except UrlRejected as err:
+        raise FetchFailed(LinkFault.BAD_URL) from err
+    except TimeoutError as err:
+        raise FetchFailed(LinkFault.TOO_SLOW) from err
+    except OSError as err:
+        raise OutputFailed(f"{path.name}: {err.strerror}") from err
+
+
+class _Fetch:
+    """One file on its way: what is there of it, and how to go on."""
+
+    def __init__(self, session: ClientSession, url: URL, part: Path, limits: FetchLimits) -> None:
+        self._session, self._url, self._part, self._limits = session, url, part, limits
+        self._done = 0
+        self._tag: str | None = None
+
+    async def run(self) -> int:
+        self._part.touch()
+        for _ in range(1 + RESUMES):
+            try:
+                await self._attempt()
+            except _BrokeOff:
+                continue
+            return self._done
+        raise FetchFailed(LinkFault.BROKEN_OFF)
+
+    async def _attempt(self) -> None:
+        async with self._answer() as answer:
+            self._start(answer)
+            await self._receive(answer)
+
+    @asynccontextmanager
+    async def _answer(self) -> AsyncIterator[ClientResponse]:
+        """The answer at the end of the redirects, each of which passes the same gates."""
+        url = self._url
+        for _ in range(1 + REDIRECTS):
+            async with self._asked(url) as answer:
+                if answer.status not in MOVED:
+                    yield answer
+                    return
+                url = _next(url, answer)
+        raise UrlRejected
+
+    @asynccontextmanager
+    async def _asked(self, url: URL) -> AsyncIterator[ClientResponse]:
+        headers = {"Accept-Encoding": "identity"}
+        if self._done and self._tag:
+            headers |= {"Range": f"bytes={self._done}-", "If-Range": self._tag}
+        try:
+            async with asyncio.timeout(self._limits.patience):
+                answer = await self._session.get(url, headers=headers, allow_redirects=False)
+        except TimeoutError:
+            raise
+        except (ClientConnectorCertificateError, ClientSSLError, SSLError) as err:
+            raise FetchFailed(LinkFault.TLS) from err
+        except (ClientError, OSError, ValueError) as err:
+            raise FetchFailed(LinkFault.UNREACHABLE) from err
+        try:
+            yield answer
+        finally:
+            answer.close()
+
+    def _start(self, answer: ClientResponse) -> None:
+        """Look at the head of the answer and go on where it goes on."""
+        look_at_status(answer.status)
+        if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise FetchFailed(LinkFault.NOT_A_FILE)
+        if answer.content_type in {"text/html", "application/xhtml+xml"}:
+            raise FetchFailed(LinkFault.NOT_A_FILE)
+        resumed = answer.status == HTTPStatus.PARTIAL_CONTENT
+        if resumed and not answer.headers.get("Content-Range", "").startswith(
+            f"bytes {self._done}-"
+        ):
+            raise FetchFailed(LinkFault.SERVER_FAILED)
+        if not resumed:
+            self._done = 0
+        tag = answer.headers.get("ETag", "")
+        self._tag = tag if tag.startswith('"') else None  # a weak one promises nothing about bytes
+        if self._done + (answer.content_length or 0) > self._limits.size:
+            raise FetchFailed(LinkFault.TOO_BIG)
+
+    async def _receive(self, answer: ClientResponse) -> None:
+        with self._part.open("r+b") as file:
+            file.truncate(self._done)
+            file.seek(self._done)
+            async for chunk in self._chunks(answer):
+                if self._done + len(chunk) > self._limits.size:
+                    raise FetchFailed(LinkFault.TOO_BIG)
+                if not self._done and PAGE.match(chunk):
+                    raise FetchFailed(LinkFault.NOT_A_FILE)
+                file.write(chunk)
+                self._done += len(chunk)
+
+    async def _chunks(self, answer: ClientResponse) -> AsyncIterator[bytes]:
+        """The body, as long as it flows fast enough."""
+        loop, limits = asyncio.get_running_loop(), self._limits
+        since, came = loop.time(), 0
+        while True:
+            try:
+                async with asyncio.timeout_at(since + limits.patience):
+                    chunk = await answer.content.read(CHUNK)
+            except (ClientPayloadError, ClientError, ConnectionError) as err:
+                raise _BrokeOff from err
+            if not chunk:
+                return
+            yield chunk
+            came += len(chunk)
+            if came >= limits.patience * limits.rate:
+                since, came = loop.time(), 0
+
+
+def _next(url: URL, answer: ClientResponse) -> URL:
+    """Where a redirect leads.
+
+    Raises:
+        UrlRejected: nowhere that we follow, or from a safe connection to an open one.
+    """
+    try:
+        onward = checked(str(url.join(URL(answer.headers["Location"]))))
+    except (KeyError, ValueError) as err:
+        raise UrlRejected from err
+    if url.scheme == "https" and onward.scheme == "http":
+        raise UrlRejected
+    return onward

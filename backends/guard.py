@@ -1,0 +1,172 @@
+"""The way out to links that strangers send: public addresses only, seen when a socket is opened.
+
+Three gates stand one behind the other. The link's text must be plain (:func:`checked`), a name must
+lead to public addresses and nothing else (:class:`PublicResolver`), and the address that a socket
+is opened for is looked at once more, which catches addresses written out in the link. None tells
+which one closed, so nobody learns from us what runs inside our network.
+"""
+
+import asyncio
+import re
+import socket
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from aiohttp import AddrInfoType, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from backends.addresses import is_public
+
+LONGEST = 2048  #: characters of a link
+PORTS = {"http": 80, "https": 443}  #: and no other, so that nobody scans ports with us
+LOOKUP_SECONDS = 5  #: for a name server to answer
+LOOKUPS = 8  #: names looked up at once; each holds a thread until its name server answers
+CONNECT_SECONDS = 10
+
+#: two labels or more, the last of them no number in any base; or an address
+NAME = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,62}\.?"
+ADDRESS = r"(?:\d{1,3}\.){3}\d{1,3}|\[[0-9a-f:.]+\]"
+PLAIN = re.compile(
+    rf"https?://(?:{ADDRESS}|(?=[^:/?#]{{4,253}}(?:[:/?#]|\Z)){NAME})(?::\d+)?(?:[/?#][^\s\\]*)?",
+    re.IGNORECASE,
+)
+
+LookedUp = list[Any]  #: as socket.getaddrinfo answers
+
+
+class UrlRejected(Exception):  # noqa: N818 - it says what happened, not that something broke
+    """The link is none that we follow, whatever lies behind it."""
+
+
+class ForbiddenAddress(OSError):  # noqa: N818
+    """The way leads to an address that is not public."""
+
+
+def checked(link: str) -> URL:
+    """The parsed *link*, if it is a plain one.
+
+    Plain: ``http`` or ``https`` on the scheme's own port, an ASCII host name of two labels or more
+    or an address in its usual form; no user name, blank, backslash or control character.
+
+    Raises:
+        UrlRejected: it is not.
+    """
+    if len(link) > LONGEST or not link.isprintable() or not PLAIN.fullmatch(link):
+        raise UrlRejected
+    try:
+        url = URL(link)
+        usual = url.port == PORTS[url.scheme]
+    except ValueError as err:
+        raise UrlRejected from err
+    if not usual:
+        raise UrlRejected
+    return url
+
+
+def guarded_session() -> ClientSession:
+    """A session that can reach public addresses only, by itself, remembering nothing.
+
+    Raises:
+        ForbiddenAddress: from any request that would connect to another address, wrapped in
+            aiohttp's ClientConnectorError.
+    """
+    connector = TCPConnector(
+        resolver=PublicResolver(),
+        socket_factory=_public_socket,
+        use_dns_cache=False,
+        force_close=True,
+    )
+    return ClientSession(
+        connector=connector,
+        trust_env=False,
+        cookie_jar=DummyCookieJar(),
+        auto_decompress=False,
+        timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+    )
+
+
+def _public_socket(to: AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, address = to
+    if not is_public(str(address[0])):
+        raise ForbiddenAddress
+    return socket.socket(family, kind, protocol)
+
+
+class PublicResolver(AbstractResolver):
+    """Looks names up, and refuses a name whole when one of its addresses is not public.
+
+    It has threads of its own: a name server that never answers holds one for up to half a minute,
+    and must hold up neither the event loop's common threads nor the end of the program.
+    """
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(LOOKUPS)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of *host*.
+
+        Raises:
+            ForbiddenAddress: one of them is not public.
+            OSError: there are none, or nobody says in time.
+        """
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                await self._free.acquire()
+                found = await self._looked_up(host, port, family)
+        except TimeoutError as err:
+            raise OSError("no answer from the name server") from err
+        return list(_public(host, port, found))
+
+    async def close(self) -> None:
+        """Nothing is kept."""
+
+    def _looked_up(self, host: str, port: int, family: int) -> asyncio.Future[LookedUp]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[LookedUp] = loop.create_future()
+
+        def settle(found: LookedUp | OSError) -> None:
+            self._free.release()
+            if answer.done():
+                return
+            if isinstance(found, OSError):
+                answer.set_exception(found)
+            else:
+                answer.set_result(found)
+
+        def look_up() -> None:
+            found = _looked_up(host, port, family)
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(settle, found)
+
+        try:
+            threading.Thread(target=look_up, name="lookup", daemon=True).start()
+        except RuntimeError as err:
+            settle(OSError(str(err)))  # the machine has no thread left
+        return answer
+
+
+def _looked_up(host: str, port: int, family: int) -> LookedUp | OSError:
+    flags = socket.AI_ADDRCONFIG
+    try:
+        return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=flags)
+    except (OSError, UnicodeError) as err:
+        return OSError(str(err))
+
+
+def _public(host: str, port: int, found: LookedUp) -> Iterable[ResolveResult]:
+    for family, _, protocol, _, address in found:
+        if not is_public(address[0]):
+            raise ForbiddenAddress
+        yield ResolveResult(
+            hostname=host,
+            host=address[0],
+            port=port,
+            family=family,
+            proto=protocol,
+            flags=socket.AI_NUMERICHOST,
+        )
