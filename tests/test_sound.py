@@ -1,0 +1,434 @@
+"""The result's sound: in sync, whole, ducked and quick."""
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import islice, repeat
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from video_editing.clip import Clip, probe
+from video_editing.ducking import ducked
+from video_editing.samples import BLOCK, RATE
+from video_editing.sound import has_sound, mixed
+
+Sound = NDArray[np.float32]
+
+FPS = 25
+
+
+def tone(seconds: float, hertz: float = 440, size: float = 0.5, rate: int = RATE) -> Sound:
+    """A sine in two channels."""
+    wave = size * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
+    return np.stack((wave, wave), axis=1).astype(np.float32)
+
+
+def clicks(seconds: float, *times: float, rate: int = RATE, channels: int = 2) -> Sound:
+    """Silence with a short pulse at each of *times*, seconds."""
+    sound = np.zeros((round(seconds * rate), channels), np.float32)
+    for time in times:
+        at = round(time * rate)
+        sound[at - 8 : at + 9] = 0.9 * np.hanning(17)[:, None]
+    return sound
+
+
+def write(
+    path: Path,
+    sound: Sound | None,
+    *,
+    codec: str = "pcm_s16le",
+    rate: int = RATE,
+    layout: str = "stereo",
+    picture: str = "libx264",
+    seconds: float = 2,
+    sound_at: float = 0,
+    picture_at: float = 0,
+    sound_first: bool = False,
+    change: Callable[[list[av.Packet]], list[av.Packet]] = list,
+) -> Clip:
+    """A clip of *seconds* of grey picture with *sound*; *change* may alter the sound's packets."""
+    with av.open(str(path), "w") as container:
+        streams = {}
+        for kind in ("audio", "video") if sound_first else ("video", "audio"):
+            if kind == "video":
+                streams[kind] = container.add_stream(picture, FPS, width=64, height=48)
+            elif sound is not None:
+                streams[kind] = container.add_stream(codec, rate, layout=layout)
+        frame = av.VideoFrame(64, 48, "yuv420p")
+        packets = []
+        for n in range(round(seconds * FPS)):
+            frame.pts, frame.time_base = n + round(picture_at * FPS), Fraction(1, FPS)
+            packets += streams["video"].encode(frame)
+        packets += streams["video"].encode(None)
+        if sound is not None:
+            packets += change(list(spoken(streams["audio"], sound, round(sound_at * rate))))
+        container.mux(packets)
+    return probe(path)
+
+
+def spoken(stream: av.AudioStream, sound: Sound, at: int) -> Iterator[av.Packet]:
+    """*sound* encoded, its first sample at sample *at*."""
+    source = av.AudioFrame.from_ndarray(
+        np.ascontiguousarray(sound.reshape(1, -1)), "flt", stream.layout.name
+    )
+    source.rate, source.pts, source.time_base = stream.rate, 0, Fraction(1, stream.rate)
+    size = stream.codec_context.frame_size or 1000
+    resampler = av.AudioResampler(stream.format, stream.layout, stream.rate, size)
+    for frame in (*resampler.resample(source), *resampler.resample(None)):
+        frame.pts = frame.pts + at
+        yield from stream.encode(frame)
+    yield from stream.encode(None)
+
+
+def heard(
+    clip: Clip, background: Clip | None = None, *, seconds: float = 2, start: float = 0
+) -> Sound:
+    """All of the result's sound."""
+    return np.concatenate(
+        list(mixed(clip, background, seconds=Fraction(seconds), start=Fraction(start)))
+    )
+
+
+def pulses(sound: Sound, least: float = 0.2) -> list[float]:
+    """The times of the loudest moments, seconds, one within a tenth of a second."""
+    size, times = np.abs(sound).max(axis=1), []
+    while size.max(initial=0) > least:
+        at = int(size.argmax())
+        times.append(at / RATE)
+        size[max(0, at - RATE // 20) : at + RATE // 20] = 0
+    return sorted(times)
+
+
+def decibels(sound: Sound) -> float:
+    return float(10 * np.log10(np.mean(np.square(sound, dtype=float)) + 1e-20))
+
+
+KINDS = {
+    "mp4-aac": ("a.mp4", {"codec": "aac"}),
+    "mp4-aac-44100": ("a.mp4", {"codec": "aac", "rate": 44100}),
+    "mp4-mp3": ("a.mp4", {"codec": "libmp3lame", "rate": 44100}),
+    "mov-pcm-sound-first": ("a.mov", {"sound_first": True}),
+    "mkv-aac-sound-first": ("a.mkv", {"codec": "aac", "sound_first": True}),
+    "mkv-flac-surround": ("a.mkv", {"codec": "flac", "layout": "5.1"}),
+    "mkv-pcm-8000-mono": ("a.mkv", {"rate": 8000, "layout": "mono"}),
+    "webm-opus": ("a.webm", {"codec": "libopus", "picture": "libvpx"}),
+    "mpg-mp2": ("a.mpg", {"codec": "mp2", "rate": 44100, "picture": "mpeg1video"}),
+}
+
+
+SOUNDING = (
+    "awkward/ax_12_5fps_720p.mp4",
+    "awkward/ax_fragmented_bogus_duration.mp4",
+    "awkward/ax_man_bed_rot90_sound.mp4",
+    "awkward/ax_selfie_audio_stream_first_bt601.mov",
+    "awkward/der_grid_lbax4n_live_webm_no_duration.webm",
+    "awkward/der_grid_swiz3n_odd_359x287_vp9_opus.webm",
+    "bg/ax_rooftops_360p_sound_noperson.mp4",
+    "clean/grid_bbaf2n.mpg",
+    "clean/mdn_selfie_man_60fps_sound.mp4",
+    "clean/pyfeat_face_then_noface_hevc_vfr.mov",
+    "clean/pyfeat_selfie_smile.mp4",
+    "gt/der_gt_pwij3p_phone_portrait_hevc_rot_vfr.mp4",
+    "webcam/kao_kari.mp4",
+)
+
+
+def laid_out(clip: Clip) -> NDArray[np.float64]:
+    """One channel of *clip*'s own frames, each put down at its own time, linearly resampled."""
+    with av.open(str(clip.path)) as container:
+        frames = list(container.decode(audio=0))
+    times, values = [], []
+    for frame in frames:
+        samples = frame.to_ndarray().astype(float)
+        channels = len(frame.layout.channels)
+        mono = (samples if frame.format.is_planar else samples.reshape(-1, channels).T).mean(axis=0)
+        values.append(mono)
+        times.append(float(frame.pts * frame.time_base) + np.arange(len(mono)) / frame.sample_rate)
+    at = np.concatenate(times) - float(clip.origin)
+    order = np.argsort(at, kind="stable")
+    grid = np.arange(int(at.max() * RATE)) / RATE
+    return np.interp(grid, at[order], np.concatenate(values)[order], left=0)
+
+
+def lag(sound: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
+    """By how many seconds *sound* comes late."""
+    size = 2 ** (2 * len(truth)).bit_length()
+    product = np.fft.rfft(sound, size) * np.conj(np.fft.rfft(truth, size))
+    at = int(np.fft.irfft(product, size).argmax())
+    return (at if at < len(truth) else at - size) / RATE
+
+
+def rubbish(packet: av.Packet, random: np.random.Generator) -> av.Packet:
+    """A packet of the same size, place and time whose bytes mean nothing."""
+    spoilt = av.Packet(random.bytes(packet.size))
+    spoilt.stream, spoilt.time_base = packet.stream, packet.time_base
+    spoilt.pts, spoilt.dts, spoilt.duration = packet.pts, packet.dts, packet.duration
+    return spoilt
+
+
+@pytest.mark.parametrize("sound_at", [0, 0.4])
+@pytest.mark.parametrize("picture_at", [0, 0.2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_click_is_heard_at_its_picture(
+    tmp_path: Path, kind: str, sound_at: float, picture_at: float
+) -> None:
+    """Whatever the container, codec, rate and start, sound is as exact as the file's own times."""
+    name, options = KINDS[kind]
+    channels = {"mono": 1, "5.1": 6}.get(str(options.get("layout")), 2)
+    sound = clicks(2, 0.5, 1.3, rate=int(options.get("rate", RATE)), channels=channels)
+    clip = write(tmp_path / name, sound, sound_at=sound_at, picture_at=picture_at, **options)
+    first_picture = float(clip.times[0] * clip.timebase)
+    expected = [first_picture - picture_at + sound_at + time for time in (0.5, 1.3)]
+    assert pulses(heard(clip)) == pytest.approx(expected, abs=0.0015)
+
+
+@pytest.mark.parametrize("path", SOUNDING)
+def test_a_real_voice_is_in_sync(media: Path, path: str) -> None:
+    """Correlated with what the file's frames hold at their own times, it is off by < 1 ms.
+
+    The rooftops' times swing by 9 ms around the sample count; the mean is what can be met.
+    """
+    clip = probe(media / path)
+    sound = heard(clip, seconds=float(clip.duration)).mean(axis=1)
+    truth = laid_out(clip)[: len(sound)]
+    assert abs(lag(sound[: len(truth)], truth)) < (0.005 if "rooftops" in path else 0.001)
+
+
+@pytest.mark.parametrize("seconds", [Fraction(1, 3), Fraction(2), Fraction(1001, 300)])
+def test_sound_is_as_long_as_asked(tmp_path: Path, seconds: Fraction) -> None:
+    """Longer sound is cut, shorter is followed by silence, to the sample."""
+    clip = write(tmp_path / "a.mkv", tone(2))
+    sound = heard(clip, seconds=seconds)
+    assert sound.shape == (round(seconds * RATE), 2)
+    assert sound.dtype == np.float32
+    assert not sound[2 * RATE :].any()
+    assert sound[: 2 * RATE].any()
+
+
+def test_a_start_takes_the_same_sound_from_there(tmp_path: Path) -> None:
+    """Asked from 0.7 s on, it is what the whole has from there on."""
+    clip = write(tmp_path / "a.mkv", tone(2))
+    background = write(tmp_path / "b.mkv", tone(1), seconds=0.6)
+    assert np.array_equal(heard(clip, seconds=1, start=0.7), heard(clip)[33600:81600])
+    silent = write(tmp_path / "c.mkv", None)
+    assert np.array_equal(
+        heard(silent, background, seconds=1, start=0.7), heard(silent, background)[33600:81600]
+    )
+
+
+def test_a_lone_voice_is_untouched(tmp_path: Path) -> None:
+    """48 kHz stereo comes out bit for bit."""
+    voice = tone(2, size=0.99)
+    clip = write(tmp_path / "a.mkv", voice, codec="pcm_f32le")
+    assert np.array_equal(heard(clip), voice)
+
+
+def test_one_microphone_is_heard_on_both_sides(tmp_path: Path) -> None:
+    """Mono plays left and right, as loud as it was."""
+    clip = write(tmp_path / "a.mkv", tone(2)[:, :1], layout="mono")
+    sound = heard(clip)
+    assert np.array_equal(sound[:, 0], sound[:, 1])
+    assert np.abs(sound).max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_five_channels_fit_into_two(tmp_path: Path) -> None:
+    """Full level in all channels at once is not clipped."""
+    loud = np.repeat(tone(2, size=0.99)[:, :1], 6, axis=1)
+    sound = heard(write(tmp_path / "a.mkv", loud, codec="flac", layout="5.1"))
+    peaks = np.abs(sound[4800:-4800]) > 0.98
+    assert peaks.mean() < 0.2  # a sine is above 0.98 of itself for 13 % of its time
+
+
+def test_a_gap_is_silence(tmp_path: Path) -> None:
+    """Packets that are not there leave a hole, and what follows keeps its time."""
+    clip = write(
+        tmp_path / "a.mkv",
+        tone(2),
+        change=lambda packets: [p for p in packets if not 0.5 <= p.pts * p.time_base < 1.2],
+    )
+    sound = np.abs(heard(clip)).max(axis=1)
+    silent = np.flatnonzero(np.convolve(sound, np.ones(480), "same") < 0.01)
+    assert silent.min() / RATE == pytest.approx(0.5, abs=0.03)
+    assert silent.max() / RATE == pytest.approx(1.2, abs=0.03)
+
+
+def test_jitter_of_times_does_not_tear_the_sound(tmp_path: Path) -> None:
+    """Times that are off by 9 ms to and fro, as phones write, change nothing."""
+
+    def shaken(packets: list[av.Packet]) -> list[av.Packet]:
+        for packet in packets[1::2]:
+            packet.pts += round(Fraction(9, 1000) / packet.time_base)
+        return packets
+
+    voice = tone(2)
+    clip = write(tmp_path / "a.mkv", voice, codec="pcm_f32le", change=shaken)
+    assert np.array_equal(heard(clip), voice)
+
+
+@pytest.mark.parametrize("pace", [Fraction(21, 20), Fraction(3, 4)])
+def test_times_that_leave_the_sample_count_are_followed(tmp_path: Path, pace: Fraction) -> None:
+    """Silence fills what is missing, overlaps are cut: within 20 ms of the file's times."""
+
+    def paced(packets: list[av.Packet]) -> list[av.Packet]:
+        for packet in packets:
+            packet.pts = packet.dts = round(packet.pts * pace)
+        return packets
+
+    clip = write(tmp_path / "a.mkv", clicks(2, 0.5, 1.6), change=paced)
+    assert pulses(heard(clip)) == pytest.approx([float(0.5 * pace), float(1.6 * pace)], abs=0.02)
+
+
+@pytest.mark.parametrize("codec", ["aac", "libmp3lame", "libopus", "flac", "mp2"])
+def test_corrupt_packets_are_survived(tmp_path: Path, codec: str) -> None:
+    """Rubbish in the middle neither stops the sound, nor shifts what follows, nor is too loud."""
+
+    def spoilt(packets: list[av.Packet]) -> list[av.Packet]:
+        random = np.random.default_rng(1)
+        return [
+            rubbish(packet, random) if 0.6 < packet.pts * packet.time_base < 1.2 else packet
+            for packet in packets
+        ]
+
+    sound = heard(write(tmp_path / "a.mkv", clicks(2, 0.3, 1.6), codec=codec, change=spoilt))
+    assert len(sound) == 2 * RATE
+    assert np.abs(sound).max() <= 1
+    assert pulses(sound[: RATE // 2]) == pytest.approx([0.3], abs=0.0015)
+    assert pulses(sound[-RATE * 6 // 10 :]) == pytest.approx([0.2], abs=0.015)
+
+
+def test_a_file_that_breaks_off_ends_in_silence(tmp_path: Path) -> None:
+    """Half of a file gives half of its sound."""
+    clip = write(tmp_path / "a.mkv", tone(2))
+    clip.path.write_bytes(clip.path.read_bytes()[: clip.path.stat().st_size // 2])
+    sound = heard(clip)
+    assert decibels(sound[: RATE // 2]) > -20
+    assert not sound[-RATE // 2 :].any()
+
+
+def test_nothing_to_be_heard_is_known_beforehand(tmp_path: Path) -> None:
+    """An encoder can ask whether there is any sound; soundless files give silence."""
+    silent = write(tmp_path / "a.mkv", None)
+    sounding = write(tmp_path / "b.mkv", tone(2))
+    glimpse = write(tmp_path / "c.mkv", tone(0.2), seconds=0.2)
+    assert not has_sound(silent, None)
+    assert not has_sound(silent, silent)
+    assert has_sound(sounding, None)
+    assert has_sound(silent, sounding)
+    assert not heard(silent, silent).any()
+    assert not has_sound(silent, glimpse)
+
+
+def test_a_background_alone_plays_at_full_level(tmp_path: Path) -> None:
+    """Under a soundless clip it is neither ducked nor bent."""
+    silent = write(tmp_path / "a.mkv", None)
+    background = write(tmp_path / "b.mkv", tone(2, size=0.99), codec="pcm_f32le")
+    inner = slice(RATE // 10, -RATE // 10)
+    assert np.array_equal(heard(silent, background)[inner], tone(2, size=0.99)[inner])
+
+
+def test_a_background_begins_again_with_its_picture(tmp_path: Path) -> None:
+    """Sound shorter or longer than the picture is repeated at the picture's period."""
+    silent = write(tmp_path / "a.mkv", None)
+    short = write(tmp_path / "b.mkv", clicks(0.4, 0.3), seconds=0.6)
+    long = write(tmp_path / "c.mkv", clicks(0.9, 0.3, 0.8), seconds=0.6)
+    odd = write(tmp_path / "d.mkv", clicks(0.5, 0.3), seconds=0.6, picture_at=0.04)
+    assert pulses(heard(silent, short)) == pytest.approx([0.3, 0.9, 1.5], abs=0.0005)
+    assert pulses(heard(silent, long)) == pytest.approx([0.3, 0.9, 1.5], abs=0.0005)
+    assert pulses(heard(silent, odd)) == pytest.approx([0.3, 0.94, 1.58], abs=0.0015)
+
+
+def test_a_loops_seam_does_not_click(tmp_path: Path) -> None:
+    """Where a tone breaks off and begins again, no step is larger than within the tone."""
+    silent = write(tmp_path / "a.mkv", None)
+    part = tone(0.7, hertz=441.3)[30:28830]
+    background = write(tmp_path / "b.mkv", part, codec="pcm_f32le", seconds=0.6)
+    steps = np.abs(np.diff(heard(silent, background), axis=0))
+    assert steps.max() <= 1.05 * np.abs(np.diff(part, axis=0)).max()
+
+
+def speech(*words: tuple[float, float], seconds: float = 3) -> Sound:
+    """Noise at −20 dBFS from and to the times of each of *words*, over noise at −65 dBFS."""
+    random = np.random.default_rng(0)
+    sound = random.normal(0, 10 ** (-65 / 20), (round(seconds * RATE), 2))
+    for begin, end in words:
+        part = slice(round(begin * RATE), round(end * RATE))
+        sound[part] += random.normal(0, 0.1, sound[part].shape)
+    return sound.astype(np.float32)
+
+
+def blocks(sound: Sound) -> Iterator[Sound]:
+    """*sound* as endless whole blocks."""
+    yield from sound[: len(sound) // BLOCK * BLOCK].reshape(-1, BLOCK, 2)
+    yield from repeat(np.zeros((BLOCK, 2), np.float32))
+
+
+def under(voice: Sound, background: Sound) -> Sound:
+    """What is left of *background* beside *voice*."""
+    count = len(voice) // BLOCK
+    mix = np.concatenate(list(islice(ducked(blocks(voice), blocks(background)), count)))
+    return mix - voice[: count * BLOCK]
+
+
+def change(voice: Sound) -> Callable[[float, float], float]:
+    """By how many dB a tone under *voice* is turned down between two times."""
+    music = tone(len(voice) / RATE, size=0.3)
+    left = under(voice, music)
+    return lambda begin, end: (
+        decibels(left[round(begin * RATE) : round(end * RATE)]) - decibels(music)
+    )
+
+
+def test_a_background_gives_way_to_words() -> None:
+    """−15 dB under a word, −6 dB before and long after, and nothing moves in jumps."""
+    gain = change(speech((1, 1.6)))
+    assert gain(0.5, 0.9) == pytest.approx(-6, abs=0.2)
+    assert gain(1.0, 1.6) == pytest.approx(-15, abs=0.6)
+    assert gain(2.7, 3.0) == pytest.approx(-6, abs=0.5)
+    assert -15 < gain(1.7, 1.8) < -9
+
+
+def test_a_first_syllable_is_clear() -> None:
+    """The gain is down when a word begins, at the clip's very beginning too."""
+    assert change(speech((1, 1.6)))(1.0, 1.02) < -13
+    assert change(speech((0, 0.6)))(0, 0.02) < -12
+
+
+def test_a_pause_between_words_does_not_pump() -> None:
+    """A breath of 0.15 s lifts the background by less than 5 dB."""
+    assert change(speech((1, 1.5), (1.65, 2.2)))(1.5, 1.65) < -10
+
+
+def test_a_room_that_hums_is_no_voice() -> None:
+    """Steady noise is learnt within ten seconds, and the background comes back."""
+    hum = tone(12, hertz=100, size=0.02)
+    assert change(hum)(10, 12) == pytest.approx(-6, abs=0.5)
+
+
+def test_the_sum_never_clips_and_the_voice_is_not_bent() -> None:
+    """At full level of both, peaks stay within −1…1 and the background alone gives way."""
+    voice = tone(1, size=1.0)
+    music = tone(1, hertz=97, size=1.0)
+    left = under(voice, music)
+    assert np.abs(voice + left).max() <= 1
+    assert np.abs(left).max() <= 10 ** (-6 / 20) + 1e-3
+    assert not np.abs(under(voice, np.zeros_like(music))).any()
+
+
+def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
+    """Two minutes, voice and looped background, need what ten seconds need."""
+    background = write(tmp_path / "b.mkv", tone(3), seconds=3)
+    voice = write(tmp_path / "a.mkv", tone(120, rate=8000), rate=8000, seconds=1)
+
+    def peak(seconds: int) -> int:
+        tracemalloc.start()
+        for _ in mixed(voice, background, seconds=Fraction(seconds)):
+            pass
+        size = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return size
+
+    assert peak(120) < 1.1 * peak(10) < 2_000_000
