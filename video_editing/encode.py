@@ -4,7 +4,7 @@ Formats (`result_file`, `overlay_file`, …) choose codecs; how frames get their
 happens when the disk is full, is the same for all of them and stands here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -16,19 +16,20 @@ from av.audio.stream import AudioStream
 from av.codec.context import Flags, ThreadType
 from av.container import OutputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from video_editing.budget import TooBig
 from video_editing.errors import OutputFailed
 from video_editing.files import whole
-from video_editing.frames import Picture, Timed
+from video_editing.frames import Picture, Plane, Timed
 
 SAMPLE_RATE = 48_000  #: Hz, of all sound that is written
 
 Sound = NDArray[np.float32]  #: (n, 2), -1 … 1, at SAMPLE_RATE
 
-Options = dict[str, str]  #: as FFmpeg's command line names them
+Options = Mapping[str, str]  #: as FFmpeg's command line names them
 
 #: More ticks a second than this make MP4's 32-bit frame durations short.
 FINEST = 1_000_000
@@ -183,19 +184,26 @@ class SoundTrack:
 
 
 @contextmanager
-def written(path: Path, container_format: str, options: Options) -> Iterator[OutputContainer]:
+def written(
+    path: Path, container_format: str, options: Options, max_bytes: int | None = None
+) -> Iterator[OutputContainer]:
     """Open a container that appears as *path* when the block ends well, and not otherwise.
 
     Raises:
         OutputFailed: the folder is not there or not writable, or the disk is full.
+        TooBig: the file weighs more than *max_bytes*.
     """
-    with whole(path) as part, _container(part, container_format, options) as container:
-        yield container
+    with whole(path) as part:
+        with _container(part, container_format, options) as container:
+            yield container
+        size = part.stat().st_size
+        if max_bytes is not None and size > max_bytes:
+            raise TooBig(size, max_bytes)
 
 
 @contextmanager
 def _container(part: Path, container_format: str, options: Options) -> Iterator[OutputContainer]:
-    container = av.open(str(part), "w", format=container_format, container_options=options)
+    container = av.open(str(part), "w", container_format, container_options=dict(options))
     try:
         yield container
     except BaseException:
@@ -216,11 +224,38 @@ def _output_errors() -> Iterator[None]:
         raise OutputFailed(err.strerror or str(err)) from err
 
 
-def set_up(stream: Stream, options: Options, threads: int) -> None:
-    """Give the codec of a stream its options and a fixed number of threads."""
-    stream.codec_context.options = options
-    stream.codec_context.thread_count = threads
-    stream.codec_context.thread_type = ThreadType.AUTO
+def video_stream(
+    container: OutputContainer,
+    codec: str,
+    pixels: str,
+    size: tuple[int, int],
+    rate: Fraction,
+    options: Options,
+    threads: int,
+) -> VideoStream:
+    """Add a video stream of BT.709 pictures whose encoder uses a fixed number of threads."""
+    stream = container.add_stream(codec, rate.limit_denominator(1001), options=dict(options))
+    assert isinstance(stream, VideoStream)
+    encoder = stream.codec_context
+    encoder.width, encoder.height = size
+    encoder.pix_fmt = pixels
+    encoder.thread_count = threads
+    encoder.thread_type = ThreadType.AUTO  # PyAV's own choice cuts H.264 into slices
+    tag(encoder)
+    return stream
+
+
+def audio_stream(container: OutputContainer, codec: str, bits: int = 0) -> AudioStream:
+    """Add a stereo stream of *bits* a second, 0 for a codec that has no choice."""
+    stream = container.add_stream(codec, SAMPLE_RATE, bit_rate=bits, layout="stereo")
+    assert isinstance(stream, AudioStream)
+    return stream
+
+
+def tag(what: VideoCodecContext | av.VideoFrame) -> None:
+    """Say that colours are BT.709, limited range."""
+    for name, value in BT709_LIMITED.items():
+        setattr(what, name, value)
 
 
 def carried(timebase: Fraction) -> Fraction:
@@ -233,8 +268,17 @@ def yuv_frame(picture: Picture) -> av.VideoFrame:
     frame = av.VideoFrame(*picture.size, "yuv420p")
     for index, plane in enumerate((picture.y, picture.u, picture.v)):
         fill(frame, index, plane)
-    for name, value in BT709_LIMITED.items():
-        setattr(frame, name, value)
+    tag(frame)
+    return frame
+
+
+def grey_frame(plane: Plane, pixels: str = "gray") -> av.VideoFrame:
+    """Copy one plane into a frame; its chroma, if *pixels* has any, is neutral."""
+    height, width = plane.shape
+    frame = av.VideoFrame(width, height, pixels)
+    fill(frame, 0, plane)
+    for chroma in frame.planes[1:]:
+        np.frombuffer(memoryview(chroma), np.uint8)[:] = 128
     return frame
 
 

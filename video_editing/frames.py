@@ -33,6 +33,19 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class CutOut:
+    """A picture with a say in how much of it is there; straight, not premultiplied.
+
+    Attributes:
+        picture: the colours, also where alpha is 0.
+        alpha: (H, W), 0 transparent … 255 opaque.
+    """
+
+    picture: Picture
+    alpha: Matte
+
+
+@dataclass(frozen=True, slots=True)
 class Timed(Generic[T]):
     """Something with its presentation time.
 
