@@ -42,3 +42,13 @@ def _numbers(*files: Path) -> tuple[int, int]:
         return int(quota), int(period)
     except (OSError, ValueError):
         return 0, 0
+
+
+def one_thread_each() -> None:
+    """Keep numerical libraries that are not loaded yet from starting a thread a processor.
+
+    Threads are ours to hand out: to the decoder, the encoder and the network.
+    """
+    for library in ("OPENBLAS", "OMP", "MKL", "NUMBA"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from itertools import chain
+from pathlib import Path
 
 import av
 from av.container import InputContainer
@@ -13,10 +14,14 @@ from video_editing.clip import Clip
 from video_editing.cpus import cpus
 from video_editing.errors import InputRejected, Reason
 from video_editing.frames import Picture, Timed
-from video_editing.media import decoded, opened
-from video_editing.upright import Upright
+from video_editing.media import MAX_PIXELS, decoded, opened
+from video_editing.upright import Orientation, Upright
 
-_GROWTH = 4  #: a frame may have so many times the pixels of the clip's first
+MAX_IMAGE_PIXELS = 50_000_000  #: of a background; the largest that phones take
+
+#: FFmpeg's demuxers of images, by the bytes that files of theirs begin with.
+_IMAGES = {b"\x89PNG": "png_pipe", b"\xff\xd8\xff": "jpeg_pipe", b"RIFF": "webp_pipe"}
+
 _ENOUGH = 0.9  #: of the frames announced; with less, the rest would not pass as the clip
 
 
@@ -46,6 +51,32 @@ def pictures(
         count += 1
     if count < (1 if keyframes_only else _ENOUGH * len(expected)):
         raise InputRejected(Reason.CORRUPT, decoded=count, expected=len(expected))
+
+
+def image(path: Path) -> Picture:
+    """A PNG, JPEG or WebP file as a picture: upright, over black, brought down to 4K if larger.
+
+    Raises:
+        InputRejected: BAD_BACKGROUND: it is no such file, too large, or damaged.
+        FileNotFoundError: there is no such file.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+    demuxer = next((name for start, name in _IMAGES.items() if head.startswith(start)), None)
+    if demuxer is None:
+        raise InputRejected(Reason.BAD_BACKGROUND)
+    try:
+        with opened(path, demuxer=demuxer, max_pixels=MAX_IMAGE_PIXELS) as container:
+            stream = container.streams.video[0]
+            frame = next(decoded(container, stream, max_pixels=MAX_IMAGE_PIXELS), None)
+    except InputRejected as err:
+        raise InputRejected(Reason.BAD_BACKGROUND) from err
+    if frame is None:
+        raise InputRejected(Reason.BAD_BACKGROUND)
+    orientation = Orientation.of(frame)
+    shrink = min(1, (MAX_PIXELS / (frame.width * frame.height)) ** 0.5)
+    size = (max(1, int(frame.width * shrink)), max(1, int(frame.height * shrink)))
+    return Upright(size[::-1] if orientation.transposed else size, orientation)(frame)
 
 
 def _frames(
@@ -79,7 +110,7 @@ def _frames_from(
         for frame in decoded(
             container,
             stream,
-            max_pixels=_GROWTH * width * height,
+            max_pixels=max(MAX_PIXELS, 2 * width * height),
             threads=min(4, cpus()),
             keyframes_only=keyframes_only,
         ):

@@ -56,18 +56,17 @@ _SCRIPTS = (b"ffconcat", b"#EXTM3U", b"v=0", b"<?xml", b"<MPD", b"[playlist]", b
 
 @contextmanager
 def opened(
-    path: Path, *, formats: str = CONTAINERS, max_pixels: int = MAX_PIXELS
+    path: Path, *, demuxer: str | None = None, max_pixels: int = MAX_PIXELS
 ) -> Iterator[InputContainer]:
     """Open *path* to read its streams, whatever its name says.
 
     Args:
         path: an existing file; a name like ``concat:a`` or ``%02d.png`` is only a name.
-        formats: FFmpeg demuxers allowed, comma-separated.
+        demuxer: FFmpeg's name of the only format allowed; any of CONTAINERS unless given.
         max_pixels: frames with more are not decoded while streams are looked into.
 
     Raises:
-        InputRejected: it is empty, cut before its index, of a format outside *formats*, or no
-            media at all.
+        InputRejected: it is empty, cut before its index, of a format not allowed, or no media.
         FileNotFoundError: there is no such file.
     """
     if path.stat().st_size == 0:
@@ -75,8 +74,9 @@ def opened(
     try:
         container = av.open(
             f"file:{path.absolute()}",
+            format=demuxer,
             options={
-                "format_whitelist": formats,
+                "format_whitelist": demuxer or CONTAINERS,
                 "protocol_whitelist": "file",
                 "max_pixels": str(max_pixels),
                 "threads": "1",

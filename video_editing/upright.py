@@ -1,8 +1,10 @@
 """From a decoder's frame to an upright picture with square pixels in one colour space."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Self
+from typing import Any
 
 import av
 import cv2
@@ -10,10 +12,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from video_editing.frames import Picture, Plane
-
-# ITU-T H.273, table 4: matrix coefficients as files and FFmpeg number them.
-_RGB, _BT709, _UNSPECIFIED, _FCC, _SMPTE240M = 0, 1, 2, 4, 7
-_BT2020 = (9, 10)
+from video_editing.tonemap import HLG, PQ, Tonemap
 
 _FULL_RANGE_FORMATS = ("yuvj", "rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8")
 
@@ -32,18 +31,21 @@ class Orientation:
     mirrored: bool = False
     flipped: bool = False
 
-    @classmethod
-    def of(cls, frame: av.VideoFrame) -> Self:
+    @staticmethod
+    def of(frame: av.VideoFrame) -> Orientation:
         """What the frame's display matrix asks for, to the nearest quarter turn."""
-        data: Any = frame.side_data.get("DISPLAYMATRIX")
+        try:
+            data: Any = frame.side_data.get("DISPLAYMATRIX")
+        except ValueError:  # PyAV 18 shows none where there is a kind it does not know, as EXIF
+            return _QUARTERS[round(frame.rotation / 90) % 4]
         if data is None:
-            return cls()
+            return Orientation()
         # Nine 32-bit numbers, row by row; a point (x, y) goes to (a x + c y, b x + d y)
         # (ISO/IEC 14496-12, 6.2.2).
         a, b, _, c, d = (int(n) for n in np.frombuffer(data, np.int32)[:5])
         if abs(a) + abs(d) >= abs(b) + abs(c):
-            return cls(transposed=False, mirrored=a < 0, flipped=d < 0)
-        return cls(transposed=True, mirrored=c < 0, flipped=b < 0)
+            return Orientation(transposed=False, mirrored=a < 0, flipped=d < 0)
+        return Orientation(transposed=True, mirrored=c < 0, flipped=b < 0)
 
     def turned(self, plane: Plane) -> Plane:
         """*plane* upright; itself where nothing is to be done."""
@@ -53,6 +55,15 @@ class Orientation:
             axis = -1 if self.mirrored and self.flipped else int(self.mirrored)
             plane = np.asarray(cv2.flip(plane, axis), np.uint8)
         return plane
+
+
+#: By quarter turns counter-clockwise.
+_QUARTERS = (
+    Orientation(),
+    Orientation(transposed=True, flipped=True),
+    Orientation(mirrored=True, flipped=True),
+    Orientation(transposed=True, mirrored=True),
+)
 
 
 def square(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
@@ -75,7 +86,8 @@ class Upright:
         self.size = size
         self._orientation = orientation
         self._stored = size[::-1] if orientation.transposed else size
-        self._reformatter = VideoReformatter()
+        self._out, self._hdr, self._straight = (VideoReformatter() for _ in range(3))
+        self._tonemap: Tonemap | None = None
 
     def __call__(self, frame: av.VideoFrame) -> Picture:
         """The upright picture of *frame*, whatever its size and colours.
@@ -87,22 +99,36 @@ class Upright:
 
     def _converted(self, frame: av.VideoFrame) -> av.VideoFrame:
         """*frame* as yuv420p BT.709 limited of the stored size; itself where it is that."""
-        matrix, full = _matrix(frame), _is_full_range(frame)
-        if (
+        if _has_alpha(frame):
+            frame = _on_black(self._reformatted(self._straight, frame, "rgba"))
+        if frame.color_trc in {PQ, HLG}:
+            frame = self._tonemapped(frame)
+        elif (
             frame.format.name == "yuv420p"
-            and matrix == Colorspace.ITU709
-            and not full
+            and _matrix(frame) == Colorspace.ITU709
+            and not _is_full_range(frame)
             and (frame.width, frame.height) == self._stored
         ):
             return frame
-        return self._reformatter.reformat(
+        return self._reformatted(self._out, frame, "yuv420p")
+
+    def _tonemapped(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """An HDR frame as SDR R'G'B' of the stored size."""
+        if self._tonemap is None:
+            self._tonemap = Tonemap(frame.color_trc, self._stored)
+        return self._tonemap(self._reformatted(self._hdr, frame, "gbrp16le"))
+
+    def _reformatted(
+        self, reformatter: VideoReformatter, frame: av.VideoFrame, pixels: str
+    ) -> av.VideoFrame:
+        return reformatter.reformat(
             frame,
             *self._stored,
-            "yuv420p",
-            src_colorspace=matrix,
+            pixels,
+            src_colorspace=_matrix(frame),
             dst_colorspace=Colorspace.ITU709,
-            src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
-            dst_color_range=ColorRange.MPEG,
+            src_color_range=ColorRange.JPEG if _is_full_range(frame) else ColorRange.MPEG,
+            dst_color_range=ColorRange.MPEG if pixels == "yuv420p" else ColorRange.JPEG,
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
             threads=1,
         )
@@ -114,7 +140,7 @@ def _matrix(frame: av.VideoFrame) -> Colorspace:
     Untagged frames are taken as mpv does: BT.709 from HD sizes on, BT.601 below, which is what
     cameras and encoders that write no tag mean (mpv, ``mp_csp_guess_colorspace``).
     """
-    match frame.colorspace:
+    match frame.colorspace:  # as ITU-T H.273, table 4, numbers them
         case 1:
             return Colorspace.ITU709
         case 4:
@@ -131,6 +157,17 @@ def _matrix(frame: av.VideoFrame) -> Colorspace:
 
 def _is_full_range(frame: av.VideoFrame) -> bool:
     return frame.color_range == ColorRange.JPEG or frame.format.name.startswith(_FULL_RANGE_FORMATS)
+
+
+def _has_alpha(frame: av.VideoFrame) -> bool:
+    return frame.format.name == "pal8" or any(c.is_alpha for c in frame.format.components)
+
+
+def _on_black(frame: av.VideoFrame) -> av.VideoFrame:
+    """An RGBA frame as RGB, over black."""
+    rgba = frame.to_ndarray()
+    solid = cv2.multiply(rgba[..., :3], cv2.merge([rgba[..., 3]] * 3), scale=1 / 255)
+    return av.VideoFrame.from_ndarray(np.asarray(solid, np.uint8), "rgb24")
 
 
 def _planes(frame: av.VideoFrame) -> list[Plane]:
