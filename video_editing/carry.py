@@ -1,0 +1,293 @@
+"""The rembg engine: a network too slow for every frame looks at some, the others inherit.
+
+Between two looks both masks are carried along the optical flow to each frame (Kroeger et al. 2016,
+"Fast Optical Flow using Dense Inverse Search", arXiv:1603.03590). Where the frame is not what the
+looks saw, or the two masks disagree, the quick engine's matte of the frame itself counts instead,
+corrected by what was wrong with it at the looks.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from video_editing.clip import Clip
+from video_editing.colour import rgb
+from video_editing.frames import Box, Luma, Matte, Picture, Timed
+from video_editing.saliency import MODEL, Saliency, spacing
+from video_editing.selfie import Selfie
+
+BATCH = 4  #: frames read ahead, so that looks that follow each other closely share a batch
+MARGIN = 0.12  #: of the person's width and height, added on each side of what is looked at
+TOLERANCE = 16  #: levels of luma between a frame and a look at which trust has fallen to 1/e
+PATCH = 5  #: pixels over which that difference is averaged
+ALIKE = 0.4  #: correlation of two frames of one shot, of which a swaying camera leaves 0.55
+DIFFERENT = 8  #: levels of luma between two shots; noise on a blank wall has no correlation either
+ENOUGH = 0.4  #: trust with which the quick engine's faults are held to be the same
+LEAST = 1e-3  #: trust in the worst flow, so that there is always something to weigh by
+
+Field = NDArray[np.float32]  #: (h, w), like a matte
+Found = tuple[Timed[Picture], Matte]  #: a frame and where the person is in it
+
+
+class Looker(Protocol):
+    """A slow network that sees where the person is.
+
+    Attributes:
+        side: width and height in pixels of the pictures it looks at.
+    """
+
+    side: int
+
+    def __call__(self, pictures: NDArray[np.float32]) -> Sequence[Matte]:
+        """A matte (side, side) for each of *pictures*, (n, side, side, 3), R'G'B' 0–1."""
+
+
+class Carried:
+    """An engine: one of rembg's networks, carried from look to look.
+
+    Attributes:
+        context: how many frames before and after one its matte depends on.
+    """
+
+    def __init__(
+        self, clip: Clip, model: str = MODEL, *, every: int = 0, device: str = "cpu"
+    ) -> None:
+        """Load the network.
+
+        Args:
+            clip: the clip whose frames will come.
+            model: as rembg calls it.
+            every: frames from one look to the next; 1 looks at all, 0 chooses by the model and
+                the device.
+            device: "cpu" or "cuda".
+
+        Raises:
+            InputRejected: BAD_OPTION, there is no such model.
+            ModelUnavailable: its weights or the device cannot be had here.
+        """
+        self._every = every or spacing(model, device)
+        self._look = Saliency(model, device)
+        self._quick = Selfie(clip)
+        self._times = clip.times
+        self.context = self._quick.context + self._every - 1
+
+    def mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[Found]:
+        """Each frame with its matte, as large as the quick engine's."""
+        return carried(self._quick.mattes(frames), self._look, self._times, self._every)
+
+
+class _Sight(NamedTuple):
+    """A frame of which only the quick engine has said something.
+
+    Attributes:
+        luma: as large as a matte.
+        quick: the quick engine's matte.
+    """
+
+    frame: Timed[Picture]
+    luma: Luma
+    quick: Matte
+
+
+class _Look(NamedTuple):
+    """A frame that the network has looked at, and what is carried away from it.
+
+    Attributes:
+        slow: the network's matte, 0–255.
+        fault: what must be added to the quick engine's matte to get that one, −255–255.
+    """
+
+    sight: _Sight
+    slow: Field
+    fault: Field
+
+
+class _Inheritance(NamedTuple):
+    """What one look leaves to a frame.
+
+    Attributes:
+        slow: as in the look, each pixel moved to where it is now.
+        fault: likewise.
+        trust: 0–1, how much each pixel of the frame looks like the one it inherits from.
+    """
+
+    slow: Field
+    fault: Field
+    trust: Field
+
+
+def carried(
+    found: Iterable[Found], look: Looker, times: Sequence[int], every: int
+) -> Iterator[Found]:
+    """Replace the quick engine's mattes by those of the network that *look* is.
+
+    It looks at every frame whose place in the clip is a multiple of *every*, and at the first and
+    the last of each shot and of what is *found*. What comes between depends on the looks around
+    it alone, so that mattes are the same whatever frames, *every* - 1 away or farther, *found*
+    begins and ends with.
+
+    Args:
+        found: frames in the order of their times, with mattes of one size.
+        look: the network.
+        times: of all frames of the clip.
+        every: frames from one look to the next.
+    """
+    before: _Look | None = None
+    between: list[_Sight] = []
+    for sight, matte in _looked(_keyed(_sighted(found), times, every), look):
+        if matte is None:
+            between.append(sight)
+            continue
+        slow = matte.astype(np.float32)
+        after = _Look(sight, slow, slow - sight.quick)
+        if before is not None:
+            yield from _between(before, between, after)
+        yield sight.frame, matte
+        before, between = after, []
+
+
+def _sighted(found: Iterable[Found]) -> Iterator[_Sight]:
+    for frame, matte in found:
+        size = matte.shape[1], matte.shape[0]
+        luma = cv2.resize(frame.what.y, size, interpolation=cv2.INTER_AREA)
+        yield _Sight(frame, np.asarray(luma, np.uint8), matte)
+
+
+def _keyed(
+    sights: Iterable[_Sight], times: Sequence[int], every: int
+) -> Iterator[tuple[_Sight, bool]]:
+    """Say of each of *sights* whether it is to be looked at."""
+    before: _Sight | None = None
+    is_first = True
+    for sight in sights:
+        if before is not None:
+            is_last = _is_cut(before.luma, sight.luma)
+            is_due = bisect_left(times, before.frame.time) % every == 0
+            yield before, is_first or is_last or is_due
+            is_first = is_last
+        before = sight
+    if before is not None:
+        yield before, True
+
+
+def _is_cut(before: Luma, after: Luma) -> bool:
+    """Whether another shot begins with *after*: nothing of *before* is where it was, or as light.
+
+    Where a cut passes unnoticed, nothing looks like itself and no mask is trusted.
+    """
+    small, smaller = (
+        cv2.resize(luma, (32, 32), interpolation=cv2.INTER_AREA) for luma in (before, after)
+    )
+    alike: float = cv2.matchTemplate(small, smaller, cv2.TM_CCOEFF_NORMED).item()
+    return alike < ALIKE and float(cv2.absdiff(small, smaller).mean()) > DIFFERENT
+
+
+def _looked(
+    keyed: Iterator[tuple[_Sight, bool]], look: Looker
+) -> Iterator[tuple[_Sight, Matte | None]]:
+    """Look at the keys, those within a few frames of each other in one batch."""
+    while batch := list(islice(keyed, BATCH)):
+        keys = [sight for sight, is_key in batch if is_key]
+        mattes = iter(_looks(keys, look) if keys else ())
+        for sight, is_key in batch:
+            yield sight, next(mattes) if is_key else None
+
+
+def _looks(keys: Sequence[_Sight], look: Looker) -> Iterator[Matte]:
+    """The network's mattes of *keys*, each seen in the box around the person."""
+    boxes = [_box(key.quick) for key in keys]
+    crops = [
+        rgb(_cropped(key.frame.what, box, key.quick), (look.side, look.side))
+        for key, box in zip(keys, boxes, strict=True)
+    ]
+    for key, box, seen in zip(keys, boxes, look(np.stack(crops)), strict=True):
+        matte = np.zeros_like(key.quick)
+        matte[box.top : box.top + box.height, box.left : box.left + box.width] = cv2.resize(
+            seen, (box.width, box.height), interpolation=cv2.INTER_AREA
+        )
+        yield matte
+
+
+def _box(matte: Matte) -> Box:
+    """The person in *matte* and a margin around her; all of it where nobody is."""
+    height, width = matte.shape
+    left, top, wide, high = cv2.boundingRect((matte > 127).astype(np.uint8))
+    if not wide:
+        return Box(0, 0, width, height)
+    across, down = round(wide * MARGIN), round(high * MARGIN)
+    right, bottom = min(width, left + wide + across), min(height, top + high + down)
+    left, top = max(0, left - across), max(0, top - down)
+    return Box(left, top, right - left, bottom - top)
+
+
+def _cropped(picture: Picture, box: Box, matte: Matte) -> Picture:
+    """What *picture* shows in a box of *matte*."""
+    return Picture(*(_part(plane, box, matte) for plane in (picture.y, picture.u, picture.v)))
+
+
+def _part(plane: Luma, box: Box, matte: Matte) -> Luma:
+    down, across = plane.shape[0] / matte.shape[0], plane.shape[1] / matte.shape[1]
+    rows = slice(round(box.top * down), round((box.top + box.height) * down))
+    columns = slice(round(box.left * across), round((box.left + box.width) * across))
+    return plane[rows, columns]
+
+
+def _between(before: _Look, sights: Sequence[_Sight], after: _Look) -> Iterator[Found]:
+    """The mattes of *sights*, which lie between two looks."""
+    if not sights:
+        return
+    flow = _Flow(before.slow.shape)
+    start, end = before.sight.frame.time, after.sight.frame.time
+    for sight in sights:
+        nearness = (end - sight.frame.time) / (end - start)
+        heritage = flow.inherited(sight, before), flow.inherited(sight, after)
+        yield sight.frame, _mixed(sight.quick, *heritage, nearness)
+
+
+class _Flow:
+    """Carries masks from one frame to another."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._y, self._x = np.indices(shape, np.float32)
+
+    def inherited(self, heir: _Sight, look: _Look) -> _Inheritance:
+        """What *heir* has from *look*."""
+        none: Any = None  # no flow to begin with; cv2's stubs do not know that it may lack
+        flow = self._search.calc(heir.luma, look.sight.luma, none)
+        x, y = self._x + flow[..., 0], self._y + flow[..., 1]
+        luma = _moved(look.sight.luma.astype(np.float32), x, y)
+        strangeness = cv2.blur(np.abs(luma - heir.luma), (PATCH, PATCH)) / TOLERANCE
+        trust = np.exp(-(strangeness**2))
+        return _Inheritance(_moved(look.slow, x, y), _moved(look.fault, x, y), trust)
+
+
+def _moved(field: Field, x: Field, y: Field) -> Field:
+    """*field* with what lies at *x* and *y* in each pixel's place."""
+    moved = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
+
+
+def _mixed(quick: Matte, before: _Inheritance, after: _Inheritance, nearness: float) -> Matte:
+    """The matte of a frame between two looks.
+
+    Args:
+        quick: what the quick engine says of the frame.
+        before: what the look before it leaves to it.
+        after: what the look after it leaves to it.
+        nearness: to the one before, 0–1.
+    """
+    weights = (before.trust + LEAST) * nearness, (after.trust + LEAST) * (1 - nearness)
+    share = weights[0] / (weights[0] + weights[1])
+    slow = after.slow + share * (before.slow - after.slow)
+    fault = after.fault + share * (before.fault - after.fault)
+    trust = nearness * before.trust + (1 - nearness) * after.trust
+    mended = np.clip(quick + fault * np.minimum(1, trust / ENOUGH), 0, 255)
+    trust *= 1 - np.abs(before.slow - after.slow) / 255
+    matte: Matte = np.rint(mended + trust * (slow - mended)).astype(np.uint8)
+    return matte
