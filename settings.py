@@ -1,1 +1,179 @@
-"""Everything that the environment decides."""
+"""Everything that the environment decides; only the entry points construct it.
+
+One group for each concern; a part of the program receives its group and no other.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+#: places by name; an https address is a GPU server of one's own
+PLACE = r"modal|local-gpu|local-cpu|https://[^\s,]+"
+
+
+def _by_commas(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+class Group(BaseSettings):
+    """Settings that belong together, by the names that they have in the environment."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=True
+    )
+
+
+class Backends(Group):
+    """Where mattes are made, and how long the next place waits for the one before."""
+
+    names: Annotated[tuple[Annotated[str, Field(pattern=f"^({PLACE})$")], ...], NoDecode] = Field(
+        default=("modal", "local-gpu", "local-cpu"), validation_alias="OVERLAY_BACKENDS"
+    )
+    """The places, best first, by commas; what is not configured or not there is left out."""
+
+    deadline: float = Field(default=600, gt=0, validation_alias="OVERLAY_DEADLINE")
+    """Seconds after which the mattes of a job are late; a slow engine gives way to a fast one."""
+
+    attempts: int = Field(default=2, ge=1, validation_alias="OVERLAY_ATTEMPTS")
+    """How often a job asks one place."""
+
+    retry_seconds: float = Field(default=60, ge=0, validation_alias="OVERLAY_RETRY_SECONDS")
+    """Seconds from the first asking after which a place is not asked again; waits included."""
+
+    failures: int = Field(default=2, ge=1, validation_alias="OVERLAY_FAILURES")
+    """After so many failures in a row a place is left alone."""
+
+    cooldown: float = Field(default=60, gt=0, validation_alias="OVERLAY_COOLDOWN")
+    """Seconds for which it is left alone, before one job tries it again."""
+
+    _by_commas = field_validator("names", mode="before")(_by_commas)
+
+
+class Local(Group):
+    """What a child process on this machine may take."""
+
+    seconds: float = Field(default=1800, gt=0, validation_alias="LOCAL_SECONDS")
+    """Seconds for the mattes of one clip, before the child is killed."""
+
+    patience: float = Field(default=25, gt=0, validation_alias="LOCAL_PATIENCE")
+    """Seconds without a frame and without work, after which a child hangs and is killed."""
+
+    model: str = Field(default="u2net_human_seg", validation_alias="OVERLAY_MODEL")
+    """The rembg network with which a GPU is tried at the start."""
+
+    memory_mb: int = Field(default=4000, gt=0, validation_alias="LOCAL_MEMORY_MB")
+    """Megabytes (10^6 bytes) of main memory that a child may hold."""
+
+    cpu_price: float = Field(default=0, ge=0, validation_alias="LOCAL_CPU_PRICE")
+    """Dollars a second of local-cpu."""
+
+    gpu_price: float = Field(default=0, ge=0, validation_alias="LOCAL_GPU_PRICE")
+    """Dollars a second of local-gpu."""
+
+
+class Remote(Group):
+    """The service that makes mattes at Modal, or on a GPU machine of one's own."""
+
+    endpoint: str = Field(default="", validation_alias="MODAL_OVERLAY_ENDPOINT")
+    """Its address at Modal; without one, modal is left out."""
+
+    key: SecretStr = Field(default=SecretStr(""), validation_alias="MODAL_KEY")
+    """Modal's proxy token: the id."""
+
+    secret: SecretStr = Field(default=SecretStr(""), validation_alias="MODAL_SECRET")
+    """Modal's proxy token: the secret."""
+
+    token: SecretStr = Field(default=SecretStr(""), validation_alias="OVERLAY_TOKEN")
+    """The bearer token of the service, for whoever asks it and for itself."""
+
+    price: float = Field(default=0.000306, ge=0, validation_alias="MODAL_PRICE")
+    """Dollars a second of its device; an A10 at Modal."""
+
+
+class Service(Group):
+    """The HTTP service that makes mattes, on a machine with a GPU or at Modal."""
+
+    token: SecretStr = Field(default=SecretStr(""), validation_alias="OVERLAY_TOKEN")
+    """What clients show as bearer; this or both of Modal's keys must be set."""
+
+    key: SecretStr = Field(default=SecretStr(""), validation_alias="MODAL_KEY")
+    """What clients may show as Modal-Key instead."""
+
+    secret: SecretStr = Field(default=SecretStr(""), validation_alias="MODAL_SECRET")
+    """What they then show as Modal-Secret."""
+
+    folder: Path = Field(default=Path("data/service"), validation_alias="SERVICE_DIR")
+    """Clips, mattes and overlays, for a while."""
+
+    place: Literal["local-gpu", "local-cpu"] = Field(
+        default="local-gpu", validation_alias="SERVICE_PLACE"
+    )
+    """Where on its machine the work is done."""
+
+    workers: int = Field(default=1, ge=1, validation_alias="SERVICE_WORKERS")
+    """Children that share the segments of one job."""
+
+    at_once: int = Field(default=1, ge=1, validation_alias="SERVICE_AT_ONCE")
+    """Jobs that run side by side."""
+
+    waiting: int = Field(default=100, ge=1, validation_alias="SERVICE_WAITING")
+    """Jobs that run or wait; more are told to come back."""
+
+    clip_mb: int = Field(default=2000, ge=1, validation_alias="SERVICE_CLIP_MB")
+    """Megabytes (10^6 bytes) of the largest clip."""
+
+    job_seconds: float = Field(default=3600, gt=0, validation_alias="SERVICE_JOB_SECONDS")
+    """Seconds that one job may run."""
+
+    keep_seconds: float = Field(default=3600, gt=0, validation_alias="SERVICE_KEEP_SECONDS")
+    """Seconds after which what nobody asks about is deleted."""
+
+    link_seconds: float = Field(default=3600, gt=0, validation_alias="SERVICE_LINK_SECONDS")
+    """Seconds for which the link to an overlay works."""
+
+    sync_seconds: float = Field(default=140, gt=0, lt=150, validation_alias="SERVICE_SYNC_SECONDS")
+    """Seconds that process_overlay_sync waits; Modal ends every request after 150."""
+
+
+class Modal(Group):
+    """How the service runs at Modal."""
+
+    gpus: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("A10", "L4", "T4"), validation_alias="MODAL_GPUS"
+    )
+    """Kinds of GPU, best first, by commas."""
+
+    min_containers: int = Field(default=0, ge=0, validation_alias="MODAL_MIN_CONTAINERS")
+    """GPUs kept warm, and paid for, while nobody asks."""
+
+    max_containers: int = Field(default=10, ge=1, validation_alias="MODAL_MAX_CONTAINERS")
+    """GPUs at once."""
+
+    scaledown_window: int = Field(
+        default=120, ge=2, le=1200, validation_alias="MODAL_SCALEDOWN_WINDOW"
+    )
+    """Seconds that an idle GPU waits for more work."""
+
+    _by_commas = field_validator("gpus", mode="before")(_by_commas)
+
+
+class Storage(Group):
+    """Where things are kept."""
+
+    folder: Path = Field(default=Path("data"), validation_alias="DATA_DIR")
+    """Jobs, mattes, and what is known about the places; on Railway, inside the volume."""
+
+
+class Settings(BaseModel):
+    """All groups."""
+
+    backends: Backends = Field(default_factory=Backends)
+    local: Local = Field(default_factory=Local)
+    remote: Remote = Field(default_factory=Remote)
+    service: Service = Field(default_factory=Service)
+    modal: Modal = Field(default_factory=Modal)
+    storage: Storage = Field(default_factory=Storage)

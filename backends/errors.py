@@ -6,6 +6,7 @@ from enum import StrEnum
 class Why(StrEnum):
     """Why a place cannot do the work; the texts for people hang on it."""
 
+    NOT_CONFIGURED = "not_configured"  #: a setting that it needs is missing
     UNREACHABLE = "unreachable"  #: no connection, no name, no TLS, or it broke off
     REFUSED = "refused"  #: it does not let us in, or is not there: 401, 403, 404
     UNSAFE = "unsafe"  #: it lets in whoever comes, so nobody's clip is safe there

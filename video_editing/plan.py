@@ -16,7 +16,6 @@ if TYPE_CHECKING:  # whoever only sends plans about does not load the decoder
 
 PLAN = "plan.json"
 SEGMENT_SECONDS = 5  #: of the clip; what is lost at most when a place of work dies
-LOOKS = 24  #: pictures that the coarse look takes, so that a long clip costs no more than a short
 
 
 class Segment(BaseModel):
@@ -61,6 +60,11 @@ class Plan(BaseModel):
     model: str
     every: int
     segments: tuple[Segment, ...]
+
+    @property
+    def frames(self) -> int:
+        """How many frames the clip has."""
+        return sum(segment.frames for segment in self.segments)
 
 
 def planned(

@@ -1,0 +1,59 @@
+"""Small facts that outlive a restart and are shared by all processes of this machine."""
+
+import fcntl
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from video_editing.errors import OutputFailed
+from video_editing.files import whole
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Shelf(Generic[T]):
+    """A JSON object in a file: what is known of each backend, by its name.
+
+    A file that is missing or damaged knows nothing. A disk that is full or read-only costs what
+    was to be remembered, not the job.
+    """
+
+    def __init__(self, path: Path, kind: type[T]) -> None:
+        self._path = path
+        self._facts = TypeAdapter(dict[str, kind])  # type: ignore[valid-type]
+
+    def read(self) -> dict[str, T]:
+        """What is known."""
+        try:
+            return self._facts.validate_json(self._path.read_bytes())
+        except (OSError, ValidationError):
+            return {}
+
+    @contextmanager
+    def changing(self) -> Iterator[dict[str, T]]:
+        """Yield what is known, and put down what the block makes of it; one block at a time."""
+        with self._alone():
+            facts = self.read()
+            yield facts
+            try:
+                with whole(self._path) as path:
+                    path.write_bytes(self._facts.dump_json(facts))
+            except (OSError, OutputFailed) as err:
+                log.warning("%s is not kept: %s", self._path.name, err)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                lock = stack.enter_context(self._path.with_suffix(".lock").open("w"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            except OSError as err:
+                log.warning("%s is not locked: %s", self._path.name, err)
+            yield
