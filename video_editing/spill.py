@@ -18,10 +18,10 @@ REDUCED = 135  #: pixels, shorter side of the small picture of which means are t
 FAR = 23  #: reduced pixels, side of the square that reaches solid colours from a blurred edge
 NEAR = 7  #: reduced pixels, side of the square that then gives the colours right beside
 #: Forte weighs by alpha, which leaves half of the wall in a wide edge's mean. Its eighth power
-#: trusts what is solid: a tenth of that error on soft edges and hair (tests/test_spill.py).
+#: trusts what is solid: a third of that error on soft edges and hair, a fifth on wide ones.
 TRUST = 8
 #: Forte adds what is unexplained times alpha. A matte is never exact; where it is too wide,
-#: its cube lets a third less of the wall through and costs nothing on exact ones.
+#: its cube lets a third less of the wall through and costs 0.1 of a level on exact ones.
 OWN = 3
 LITTLE = 1e-6  #: weight of the wider mean, which decides where the narrow one has no weight
 
