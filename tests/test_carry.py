@@ -1,0 +1,234 @@
+"""A network's masks carried between its looks: on real people, and on a square that moves."""
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from video_editing.carry import BATCH, Found, carried
+from video_editing.clip import Clip, probe
+from video_editing.colour import rgb
+from video_editing.decode import pictures
+from video_editing.frames import Luma, Matte, Picture, Timed
+from video_editing.weights import bundled
+
+WIDTH, HEIGHT = 160, 120  #: of the made frames and of their mattes
+TICKS = 3  #: from one made frame to the next
+
+
+class Selfie:
+    """One of MediaPipe's selfie models."""
+
+    def __init__(self, name: str) -> None:
+        self._model = Interpreter(str(bundled(f"selfie_segmentation/{name}")), num_threads=1)
+        self._model.allocate_tensors()
+        self._input = self._model.get_input_details()[0]
+        self._output = self._model.get_output_details()[0]
+        self.size = tuple(int(n) for n in self._input["shape"][2:0:-1])
+
+    def __call__(self, picture: NDArray[np.float32]) -> Matte:
+        """A matte of the model's own size for *picture*, R'G'B' 0–1, of that size."""
+        self._model.set_tensor(self._input["index"], picture[None])
+        self._model.invoke()
+        return np.rint(self._model.get_tensor(self._output["index"])[0, :, :, 0] * 255).astype("u1")
+
+
+class SelfieLooker:
+    """A selfie model in the network's role."""
+
+    side = 256
+
+    def __init__(self) -> None:
+        self._model = Selfie("selfie_segmentation.tflite")
+
+    def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
+        """What the model sees in each of *pictures*."""
+        return [self._model(picture) for picture in pictures]
+
+
+class BrightLooker:
+    """Takes what is white for the person, and counts what it is shown."""
+
+    side = 64
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
+        """What is white in each of *pictures*."""
+        self.batches.append(len(pictures))
+        return [np.uint8(255) * (picture[..., 1] > 0.9) for picture in pictures]
+
+
+def poorly_found(frames: Iterable[Timed[Picture]]) -> Iterator[Found]:
+    """What a poor engine says, which sees 64 x 36 pixels of the whole frame."""
+    model = Selfie("selfie_segmentation_landscape.tflite")
+    for frame in frames:
+        matte = model(cv2.resize(rgb(frame.what, (64, 36)), model.size))
+        scale = 256 / max(frame.what.size)
+        yield frame, cv2.resize(matte, [round(side * scale) for side in frame.what.size])
+
+
+@pytest.fixture(scope="module")
+def clips(media: Path) -> list[Clip]:
+    """The clips whose exact alpha is known."""
+    return [probe(path) for path in sorted((media / "gt").glob("*.mp4"))]
+
+
+def iou(found: Iterable[Found], clip: Clip) -> float:
+    """Mean IoU of mattes and the clip's exact alpha."""
+    with av.open(str(clip.path.with_suffix(".alpha.mkv"))) as file:
+        scores = [
+            _iou(cv2.resize(matte, (frame.width, frame.height)), frame.to_ndarray(format="gray"))
+            for (_, matte), frame in zip(found, file.decode(video=0), strict=True)
+        ]
+    return float(np.mean(scores))
+
+
+def _iou(matte: Matte, truth: Matte) -> float:
+    return ((matte > 127) & (truth > 127)).sum() / ((matte > 127) | (truth > 127)).sum()
+
+
+def test_one_look_in_six(clips: list[Clip]) -> None:
+    """Looking at one frame in six costs at most 0.01 of IoU, though the quick engine is poor."""
+    scores = []
+    for clip in clips:
+        found = list(poorly_found(pictures(clip)))
+        always = carried(found, SelfieLooker(), clip.times, 1)
+        seldom = carried(found, SelfieLooker(), clip.times, 6)
+        scores.append([iou(mattes, clip) for mattes in (found, always, seldom)])
+    quick, always, seldom = np.mean(scores, axis=0)
+    assert always - 0.01 <= seldom
+    assert quick < always - 0.015
+
+
+def test_segments(clips: list[Clip]) -> None:
+    """Ten segments give, bit by bit, the mattes of one piece."""
+    clip, every, pieces = clips[0], 6, 10
+    found = list(poorly_found(pictures(clip)))
+    whole = [matte for _, matte in carried(found, SelfieLooker(), clip.times, every)]
+    borders = np.linspace(0, len(found), pieces + 1).astype(int)
+    parts: list[Matte] = []
+    for start, end in pairwise(borders):
+        first = max(0, start - every + 1)
+        part = found[first : end + every - 1]
+        mattes = [matte for _, matte in carried(part, SelfieLooker(), clip.times, every)]
+        parts += mattes[start - first : end - first]
+    np.testing.assert_array_equal(parts, whole)
+
+
+def textured(seed: int, *, grain: float = 2) -> Luma:
+    """A still backdrop of dark clouds."""
+    noise = np.random.default_rng(seed).standard_normal((HEIGHT, WIDTH), np.float32)
+    soft = cv2.GaussianBlur(noise, (0, 0), grain)
+    return np.uint8(90 + 25 * (soft / soft.std()).clip(-2, 2))
+
+
+def frames(lumas: Iterable[Luma]) -> list[Timed[Picture]]:
+    """Grey frames at a steady pace."""
+    grey = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
+    return [Timed(TICKS * i, Picture(luma, grey, grey)) for i, luma in enumerate(lumas)]
+
+
+def with_square(backdrop: Luma, left: int) -> Luma:
+    """A white square, whose left edge is at *left*, before *backdrop*."""
+    luma = backdrop.copy()
+    luma[40:80, left : left + 40] = 235
+    return luma
+
+
+def unseen(frames: Iterable[Timed[Picture]]) -> list[Found]:
+    """What an engine says that sees nobody."""
+    return [(frame, np.zeros_like(frame.what.y)) for frame in frames]
+
+
+def times(found: list[Found]) -> list[int]:
+    return [frame.time for frame, _ in found]
+
+
+def test_follows() -> None:
+    """A mask goes with what it covers by the flow alone; one that stood still would have 0.63."""
+    made = frames(with_square(textured(1), 20 + 3 * i) for i in range(13))
+    found = unseen(made)
+    mattes = [matte for _, matte in carried(found, BrightLooker(), times(found), 6)]
+    assert min(_iou(m, f.what.y // 235 * 255) for m, f in zip(mattes, made, strict=True)) > 0.8
+
+
+@pytest.mark.parametrize(("every", "looks"), [(1, 26), (6, 6), (12, 4), (100, 2)])
+def test_looks(every: int, looks: int) -> None:
+    """Each frame whose number divides by N is looked at once, and the last; in small batches."""
+    found = unseen(frames([textured(1)] * 26))
+    look = BrightLooker()
+    assert len(list(carried(found, look, times(found), every))) == 26
+    assert sum(look.batches) == looks
+    assert max(look.batches) <= BATCH
+
+
+def test_frames_that_do_not_decode() -> None:
+    """Every frame that there is has a matte, also where looks were due at frames that are not."""
+    found = unseen(frames([with_square(textured(1), 60)] * 20))
+    there = found[1:12] + found[13:17]
+    mattes = list(carried(there, BrightLooker(), times(found), 6))
+    assert times(mattes) == times(there)
+    assert all((matte[50:70, 70:90] == 255).all() for _, matte in mattes)
+
+
+def test_cut() -> None:
+    """No mask goes past a cut: the shots are looked at to their last and from their first frame."""
+    shots = [with_square(textured(1), 60)] * 8 + [255 - textured(2, grain=20)] * 8
+    found = unseen(frames(shots))
+    look = BrightLooker()
+    mattes = [matte for _, matte in carried(found, look, times(found), 6)]
+    assert all((matte[50:70, 70:90] == 255).all() for matte in mattes[:8])
+    assert not any(matte.any() for matte in mattes[8:])
+    assert sum(look.batches) == 5  # 0, 6, 7 and 8, 12, 15:
+
+
+def test_gone() -> None:
+    """Who leaves between two looks is gone in that frame, if the quick engine sees it."""
+    here, gone = with_square(textured(1), 60), textured(1)
+    found = unseen(frames([here] * 3 + [gone] * 10))
+    for i in range(3):
+        found[i] = found[i][0], np.uint8(255) * (here == 235)
+    mattes = [matte for _, matte in carried(found, BrightLooker(), times(found), 6)]
+    assert all(_iou(matte, found[0][1]) > 0.99 for matte in mattes[:3])
+    assert all(matte.mean() < 0.5 for matte in mattes[3:])
+
+
+def test_box() -> None:
+    """The network is shown the person and a margin around her, and what it sees is put back."""
+    shown: list[NDArray[np.float32]] = []
+
+    class Watching(BrightLooker):
+        def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
+            shown.extend(pictures)
+            return super().__call__(pictures)
+
+    made = frames([with_square(textured(1), 60)])
+    truth = np.uint8(255) * (made[0].what.y == 235)
+    [(_, matte)] = carried([(made[0], truth)], Watching(), [0], 6)
+    assert (shown[0][..., 1] > 0.9).mean() == pytest.approx(1 / 1.24**2, abs=0.05)
+    assert _iou(matte, truth) > 0.9
+
+
+def test_read_ahead() -> None:
+    """No more frames are held than lie between two looks, and a batch."""
+    read = 0
+
+    def reading() -> Iterator[Found]:
+        nonlocal read
+        for one in found:
+            read += 1
+            yield one
+
+    found = unseen(frames([textured(1)] * 60))
+    held = [
+        read - given for given, _ in enumerate(carried(reading(), BrightLooker(), times(found), 12))
+    ]
+    assert max(held) <= 12 + BATCH + 1
