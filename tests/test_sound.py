@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import islice, repeat
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -48,6 +49,7 @@ def write(
     sound_at: float = 0,
     picture_at: float = 0,
     sound_first: bool = False,
+    options: dict[str, str] | None = None,
     change: Callable[[list[av.Packet]], list[av.Packet]] = list,
 ) -> Clip:
     """A clip of *seconds* of grey picture with *sound*; *change* may alter the sound's packets."""
@@ -57,7 +59,7 @@ def write(
             if kind == "video":
                 streams[kind] = container.add_stream(picture, FPS, width=64, height=48)
             elif sound is not None:
-                streams[kind] = container.add_stream(codec, rate, layout=layout)
+                streams[kind] = container.add_stream(codec, rate, layout=layout, options=options)
         frame = av.VideoFrame(64, 48, "yuv420p")
         packets = []
         for n in range(round(seconds * FPS)):
@@ -298,6 +300,45 @@ def test_corrupt_packets_are_survived(tmp_path: Path, codec: str) -> None:
     assert np.abs(sound).max() <= 1
     assert pulses(sound[: RATE // 2]) == pytest.approx([0.3], abs=0.0015)
     assert pulses(sound[-RATE * 6 // 10 :]) == pytest.approx([0.2], abs=0.015)
+
+
+def test_samples_that_are_no_numbers_are_silence(tmp_path: Path) -> None:
+    """Floating-point sound may hold NaN and infinity."""
+    voice = tone(2)
+    voice[RATE] = np.nan
+    voice[RATE + 1] = np.inf
+    sound = heard(write(tmp_path / "a.mkv", voice, codec="pcm_f32le"))
+    assert not sound[RATE].any()
+    assert np.abs(sound).max() == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"codec": "libopus", "layout": "ambisonic 1", "options": {"mapping_family": "2"}},
+        {"rate": 50},  # frames of 20 s
+    ],
+)
+def test_sound_that_nobody_can_play_is_silence(tmp_path: Path, options: dict[str, Any]) -> None:
+    """Channels without a known mix, and frames that would fill the memory, are left out."""
+    channels = 4 if "layout" in options else 2
+    rate = options.get("rate", RATE)
+    sound = np.full((2000 if rate == 50 else 2 * RATE, channels), 0.5, np.float32)
+    assert not heard(write(tmp_path / "a.mkv", sound, **options)).any()
+
+
+def test_a_change_of_form_on_the_way_is_followed(tmp_path: Path) -> None:
+    """A recording that goes from stereo to mono at another rate stays in sync."""
+    at_one = {"sound_at": 1, "picture_at": 1, "seconds": 1}
+    at_two = {"sound_at": 2.026, "picture_at": 2, "seconds": 1}  # where the first ends, to 0.1 ms
+    first = write(tmp_path / "a.ts", clicks(1, 0.5), codec="aac", **at_one)
+    mono = clicks(1, 0.4, rate=44100, channels=1)
+    second = write(tmp_path / "b.ts", mono, codec="aac", rate=44100, layout="mono", **at_two)
+    first.path.write_bytes(first.path.read_bytes() + second.path.read_bytes())
+    clip = probe(first.path)
+    first_picture = float(clip.times[0] * clip.timebase)
+    expected = [first_picture + 0.5, first_picture + 1.426]
+    assert pulses(heard(clip)) == pytest.approx(expected, abs=0.0015)
 
 
 def test_a_file_that_breaks_off_ends_in_silence(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Discard
 from numpy.typing import NDArray
 
 from video_editing.clip import Clip
@@ -27,6 +26,9 @@ BLOCK = RATE // 20  #: samples in a whole block
 #: Seconds that a frame may be early or late and still be joined to the one before it. Phones
 #: write jitter of half a frame (10 ms) over sound without a gap, and WebM rounds to 1 ms.
 JITTER = 0.015
+
+#: Seconds in one frame; a few bytes that claim to last for hours would fill the memory.
+_LONGEST = 10
 
 _SILENCE: Samples = np.zeros((BLOCK, 2), np.float32)
 
@@ -113,15 +115,15 @@ def _placed(clip: Clip, index: int, at: int) -> Iterator[Samples]:
 
 
 def _decoded(container: InputContainer, index: int) -> Iterator[AudioFrame]:
-    """The frames that can be decoded; a file that breaks off ends them."""
-    for other in container.streams:
-        other.discard = Discard.default if other.index == index else Discard.all
+    """The frames that can be decoded and used; a file that breaks off ends them."""
     stream = container.streams[index]
     assert isinstance(stream, AudioStream)
     with suppress(av.FFmpegError):
         for packet in container.demux(stream):
             with suppress(av.FFmpegError):
-                yield from stream.decode(packet)
+                for frame in stream.decode(packet):
+                    if frame.samples <= _LONGEST * frame.sample_rate:
+                        yield frame
 
 
 def _resampled(frames: Iterable[AudioFrame], channels: int) -> Iterator[Samples]:
@@ -135,11 +137,12 @@ def _resampled(frames: Iterable[AudioFrame], channels: int) -> Iterator[Samples]
         frame_size=BLOCK,
         options={"rematrix_maxval": "1"},
     )
-    for frame in chain(frames, (None,)):
-        for piece in resampler.resample(frame):
-            samples = np.clip(piece.to_ndarray().reshape(-1, channels), -1, 1)
-            samples[np.isnan(samples)] = 0
-            yield np.broadcast_to(samples, (len(samples), 2))
+    with suppress(av.FFmpegError):  # channels that it cannot mix, as of ambisonics
+        for frame in chain(frames, (None,)):
+            for piece in resampler.resample(frame):
+                samples = np.clip(piece.to_ndarray().reshape(-1, channels), -1, 1)
+                samples[np.isnan(samples)] = 0
+                yield np.broadcast_to(samples, (len(samples), 2))
 
 
 def _start(frame: AudioFrame, due: Fraction) -> Fraction:

@@ -32,8 +32,8 @@ def mixed(
     """The sound of the result, from *start* on, in blocks, round(seconds · RATE) samples in all.
 
     A voice alone is left as it is. A background plays at full level where the clip has no
-    sound, ducked under it where it has; it is repeated every `background.duration`, whose first
-    turn begins with the clip, so that it is the same whether asked for in one piece or in many.
+    sound, ducked under it where it has. It is repeated every `background.duration`, as its
+    picture is; the first turn begins at the clip's origin, whatever *start* is.
 
     Args:
         clip: whose sound is the voice.
