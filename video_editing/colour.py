@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
-from video_editing.errors import InputRejected, Reason
 from video_editing.frames import Picture
+from video_editing.planes import resized
 
 KR, KB = 0.2126, 0.0722
 KG = 1 - KR - KB
 
 #: R'G'B' 0–1 from Y' 0–1 and Cb, Cr −0.5–0.5
-_RGB_FROM_YUV = np.array(
+_RGB_FROM_YUV: NDArray[np.float32] = np.array(
     [
         [1, 0, 2 * (1 - KR)],
         [1, -2 * KB * (1 - KB) / KG, -2 * KR * (1 - KR) / KG],
@@ -26,8 +26,10 @@ _RGB_FROM_YUV = np.array(
     np.float32,
 )
 #: the same from 16–235 and 16–240, as one affine map for cv2.transform
-_SCALED = _RGB_FROM_YUV / np.array([219, 224, 224], np.float32)
-_FROM_VIDEO = np.hstack([_SCALED, -_SCALED @ np.array([[16], [128], [128]], np.float32)])
+_SCALED = np.asarray(_RGB_FROM_YUV / np.array([219, 224, 224]), np.float32)
+_FROM_VIDEO: NDArray[np.float32] = np.hstack(
+    [_SCALED, -_SCALED @ np.array([[16], [128], [128]], np.float32)]
+)
 
 
 class Colour(NamedTuple):
@@ -42,12 +44,9 @@ def parsed(text: str) -> Colour:
     """The colour that people call *text*: a CSS name, #rgb or #rrggbb.
 
     Raises:
-        InputRejected: BAD_OPTION, it is no colour.
+        ValueError: it is no colour.
     """
-    try:
-        red, green, blue = (c / 255 for c in ImageColor.getrgb(text)[:3])
-    except ValueError as err:
-        raise InputRejected(Reason.BAD_OPTION, option="colour", value=text[:40]) from err
+    red, green, blue = (c / 255 for c in ImageColor.getrgb(text)[:3])
     luma = KR * red + KG * green + KB * blue
     return Colour(
         round(16 + 219 * luma),
@@ -58,8 +57,6 @@ def parsed(text: str) -> Colour:
 
 def rgb(picture: Picture, size: tuple[int, int]) -> NDArray[np.float32]:
     """*picture* scaled to *size* (width, height) as R'G'B', (height, width, 3), 0–1."""
-    planes = [
-        cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (picture.y, picture.u, picture.v)
-    ]
+    planes = [resized(plane, size) for plane in (picture.y, picture.u, picture.v)]
     mixed = cv2.transform(cv2.merge(planes).astype(np.float32), _FROM_VIDEO)
-    return np.clip(mixed, 0, 1, out=mixed)
+    return np.clip(np.asarray(mixed, np.float32), 0, 1)

@@ -1,0 +1,71 @@
+"""Mixing pictures by alpha: the one place where they are added."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from video_editing.frames import CutOut, Picture, Plane
+from video_editing.planes import halved, resized
+
+Weight = NDArray[np.float32]  #: (h, w), 0–1
+
+#: Keeps a colour where nothing weighs anything; far below half a grey level.
+LITTLE = np.float32(1e-4)
+
+
+def over(top: CutOut, bottom: CutOut) -> CutOut:
+    """*top* on *bottom*, both with straight alpha (Porter and Duff 1984, "over")."""
+    upper, rest = _weight(top.alpha), _weight(bottom.alpha)
+    rest *= 1 - upper
+    alpha = np.rint((upper + rest) * 255).astype(np.uint8)
+    upper_half, rest_half = _half(upper), _half(rest)
+    return CutOut(
+        Picture(
+            _mean(top.picture.y, bottom.picture.y, upper, rest),
+            _mean(top.picture.u, bottom.picture.u, upper_half, rest_half),
+            _mean(top.picture.v, bottom.picture.v, upper_half, rest_half),
+        ),
+        alpha,
+    )
+
+
+def pasted(overlay: CutOut, left: int, top: int, background: Picture) -> Picture:
+    """A new picture: *overlay* on *background*, its corner at (left, top), both even.
+
+    What reaches beyond the background is cut off.
+    """
+    width, height = background.size
+    result = Picture(background.y.copy(), background.u.copy(), background.v.copy())
+    x0, y0 = max(0, left), max(0, top)
+    x1 = min(width, left + overlay.picture.size[0])
+    y1 = min(height, top + overlay.picture.size[1])
+    if x0 >= x1 or y0 >= y1:
+        return result
+    alpha = overlay.alpha[y0 - top : y1 - top, x0 - left : x1 - left]
+    half = resized(alpha, halved((x1 - x0, y1 - y0)))
+    for target, source, mask, step in (
+        (result.y, overlay.picture.y, alpha, 1),
+        (result.u, overlay.picture.u, half, 2),
+        (result.v, overlay.picture.v, half, 2),
+    ):
+        height, width = mask.shape
+        region = target[y0 // step :, x0 // step :][:height, :width]
+        part = source[(y0 - top) // step :, (x0 - left) // step :][:height, :width]
+        upper = _weight(mask)
+        region[:] = _mean(part, region, upper, 1 - upper)
+    return result
+
+
+def _weight(alpha: Plane) -> Weight:
+    return np.multiply(alpha, np.float32(1 / 255), dtype=np.float32)
+
+
+def _half(weight: Weight) -> Weight:
+    height, width = weight.shape
+    half = cv2.resize(weight, halved((width, height)), interpolation=cv2.INTER_AREA)
+    return np.asarray(half, np.float32)
+
+
+def _mean(top: Plane, bottom: Plane, upper: Weight, rest: Weight) -> Plane:
+    """The mean of both by their weights; the bottom's colour where both are 0."""
+    return np.asarray(cv2.blendLinear(top, bottom, upper, rest + LITTLE), np.uint8)

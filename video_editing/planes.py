@@ -1,0 +1,25 @@
+"""What is done to one plane at a time, be it luma, chroma or alpha."""
+
+import cv2
+import numpy as np
+
+from video_editing.frames import Plane
+
+
+def resized(plane: Plane, size: tuple[int, int]) -> Plane:
+    """*plane* at *size* (width, height): the mean of what comes together, or between neighbours."""
+    height, width = plane.shape
+    if (width, height) == size:
+        return plane
+    way = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(plane, size, interpolation=way), np.uint8)
+
+
+def halved(size: tuple[int, int]) -> tuple[int, int]:
+    """The size of the chroma planes that go with luma of *size*."""
+    return (size[0] + 1) // 2, (size[1] + 1) // 2
+
+
+def scaled(plane: Plane, factor: float, offset: float = 0) -> Plane:
+    """*plane* times *factor* plus *offset*, rounded, kept within 0–255."""
+    return np.asarray(cv2.convertScaleAbs(plane, alpha=factor, beta=offset), np.uint8)
