@@ -6,6 +6,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Why a clip, or something that came with it, cannot be used."""
 
+    NO_FILE = "no_file"
     EMPTY_FILE = "empty_file"
     NOT_A_VIDEO = "not_a_video"
     UNSUPPORTED_FORMAT = "unsupported_format"
@@ -50,4 +51,12 @@ class OutputFailed(Exception):  # noqa: N818
 
 
 class Cancelled(Exception):  # noqa: N818
-    """Somebody asked the work to stop."""
+    """Somebody asked the work to stop.
+
+    Attributes:
+        signal: the number of the signal that said so; 0 where it was no signal.
+    """
+
+    def __init__(self, signal: int = 0) -> None:
+        super().__init__(signal)
+        self.signal = signal

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
+INTERVAL = 0.2  #: seconds between two reports
+
 T = TypeVar("T")
 
 
@@ -37,17 +39,21 @@ def unreported(_: Progress) -> None:
 
 
 def counted(
-    items: Iterable[T], stage: str, total: int, report: Report, *, every: float = 0.2
+    items: Iterable[T], stage: str, total: int, report: Report, *, done: int = 0
 ) -> Iterator[T]:
-    """Pass *items* on and report at most once in *every* seconds, and at the end."""
+    """Pass *items* on, reporting now and then, and when the total is reached.
+
+    Args:
+        items: one for each frame.
+        stage: as in :class:`Progress`.
+        total: as in :class:`Progress`.
+        report: what is called.
+        done: frames of the total that were there before.
+    """
     began = reported = time.monotonic()
-    done = 0
-    for item in items:
-        yield item
-        done += 1
+    for count, item in enumerate(items, 1):
         now = time.monotonic()
-        if now - reported >= every:
+        if now - reported >= INTERVAL or done + count == total:
             reported = now
-            report(Progress(stage, done, total, done / (now - began)))
-    seconds = max(time.monotonic() - began, 1e-3)
-    report(Progress(stage, done, total, done / seconds))
+            report(Progress(stage, done + count, total, count / max(now - began, 1e-3)))
+        yield item

@@ -62,15 +62,23 @@ def read_segment(plan: Plan, segment: Segment, folder: Path) -> Iterator[Timed[M
     try:
         with opened(folder / segment.name) as file:
             for frame in file.decode(video=0):
-                time = segment.start + round(frame.pts * frame.time_base / Fraction(*plan.timebase))
-                if not segment.start <= time < segment.end or frame.format.name != "gray":
+                seconds = (frame.pts or 0) * (frame.time_base or Fraction(0))
+                time = segment.start + round(seconds / Fraction(*plan.timebase))
+                if not segment.start <= time < segment.end:
                     raise InputRejected(Reason.BAD_MATTE, why="frames of another segment")
                 read += 1
-                yield Timed(time, np.ascontiguousarray(frame.to_ndarray(format="gray")))
-    except (av.FFmpegError, IndexError, TypeError) as err:
+                yield Timed(time, _luma(frame))
+    except (av.FFmpegError, IndexError) as err:
         raise InputRejected(Reason.BAD_MATTE, why="unreadable") from err
     if read != segment.frames:
         raise InputRejected(Reason.BAD_MATTE, why=f"{read} mattes for {segment.frames} frames")
+
+
+def _luma(frame: av.VideoFrame) -> Matte:
+    """The first plane of a grey picture, which decoders of H.264 fill up with empty chroma."""
+    plane = frame.planes[0]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return rows[: frame.height, : frame.width].copy()
 
 
 def read_mattes(folder: Path) -> Iterator[Timed[Matte]]:
