@@ -1,0 +1,524 @@
+"""The command line: what a user without a bot runs, and what parents start as a child."""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import cv2
+
+from video_editing import bar, sentences
+from video_editing.background import Background, background
+from video_editing.clip import Clip, Limits, probe
+from video_editing.cut import Container, cut, sticker
+from video_editing.demo import demo
+from video_editing.edit import Form, edit
+from video_editing.engine import Choice, engine
+from video_editing.errors import Cancelled, InputRejected, ModelUnavailable, OutputFailed, Reason
+from video_editing.layout import ASPECTS, Size, canvas_size
+from video_editing.matte import check, final_matte
+from video_editing.mattes import fill
+from video_editing.plan import PLAN, Plan, keep_plan, planned, read_plan
+from video_editing.preview import preview
+from video_editing.progress import Report
+from video_editing.saliency import MODEL
+from video_editing.style import Anchor, Shape, Style
+
+#: What a parent learns from the exit status; 0 is success, 1 a bug, 2 a wrong command line, and
+#: 128 and more the signal that stopped the work.
+EXIT: dict[type[Exception], int] = {
+    InputRejected: 3,
+    ModelUnavailable: 4,
+    OutputFailed: 5,
+}
+
+Options = argparse.Namespace
+Command = argparse.ArgumentParser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    return run(parser().parse_args(arguments))
+
+
+def run(options: Options) -> int:
+    """Do what *options* say, and tell of errors as people and parents want it."""
+    cv2.setNumThreads(1)
+    try:
+        with _stopped_by_signals(), bar.shown(options.progress) as report:
+            options.run(options, report)
+    except Cancelled as stopped:
+        _complain(stopped)
+        return 128 + stopped.signal
+    except tuple(EXIT) as err:
+        _complain(err)
+        return EXIT[type(err)]
+    return 0
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM unwind the work; a second one does not disturb the cleaning up."""
+    kinds = signal.SIGINT, signal.SIGTERM
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        for kind in kinds:
+            signal.signal(kind, signal.SIG_IGN)
+        raise Cancelled(number)
+
+    before = [(kind, signal.signal(kind, stop)) for kind in kinds]
+    try:
+        yield
+    finally:
+        for kind, handler in before:
+            signal.signal(kind, handler)
+
+
+def _complain(error: Exception) -> None:
+    """A sentence for people, and as the last line the same for parents."""
+    message = sentences.sentence(error)
+    line = {
+        "error": type(error).__name__,
+        "reason": getattr(error, "reason", None),
+        "details": getattr(error, "details", {}),
+        "message": message,
+    }
+    print(f"overlay: {message}", json.dumps(line), sep="\n", file=sys.stderr, flush=True)
+
+
+def parser(prog: str = "overlay") -> Command:
+    """The command line with its commands."""
+    top = argparse.ArgumentParser(
+        prog=prog,
+        description="Cut a person out of a video and put her in a circle, a card or free over "
+        "any background.",
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    for name, summary, fill_in in (
+        ("edit", "make a finished video: the person over a background", _edit_command),
+        ("cut", "make a transparent overlay of the person", _cut_command),
+        ("matte", "make the matte alone: where the person is, white on black", _matte_command),
+        ("preview", "make one picture of what edit would make", _preview_command),
+        ("demo", "make a short clip of a person, edit it, say where the result is", _demo_command),
+    ):
+        command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
+        fill_in(command)
+        command.add_argument(
+            "--progress",
+            choices=("bar", "json", "none"),
+            default="bar",
+            help="a bar on a terminal, one JSON object a line on standard output, or nothing "
+            "(default: %(default)s)",
+        )
+    return top
+
+
+def _edit_command(command: Command) -> None:
+    _add_clip(command, "result.mp4")
+    _add_background(command)
+    _add_style(command)
+    _add_engine(command)
+    command.add_argument(
+        "--form",
+        type=Form,
+        choices=list(Form),
+        default=Form.VIDEO,
+        help="video: mp4 with sound; note: Telegram's round video note, 640 pixels square, the "
+        "first 60 s; animation: mp4 without sound; gif: a GIF of the first 15 s, at most 480 "
+        "pixels wide or high (default: %(default)s)",
+    )
+    command.add_argument(
+        "--max-mb",
+        type=float,
+        metavar="MB",
+        help="largest size of the file in megabytes of a million bytes; quality and, where need "
+        "be, the picture's size give way (default: no limit)",
+    )
+    command.set_defaults(run=_edit)
+
+
+def _cut_command(command: Command) -> None:
+    _add_clip(command, "overlay.mov")
+    command.add_argument(
+        "--container",
+        choices=[*Container, "sticker"],
+        default=Container.MOV,
+        help="mov: ProRes 4444, large, for editing programs; webm: VP9, small, for browsers; "
+        "sticker: Telegram's video sticker, 512 pixels, the first 3 s (default: %(default)s)",
+    )
+    command.add_argument(
+        "--full-frame",
+        action="store_true",
+        help="keep the clip's whole frame, transparent around the shape; the default is to crop "
+        "to the shape and to print where it belongs",
+    )
+    _add_style(command)
+    _add_engine(command)
+    command.set_defaults(run=_cut)
+
+
+def _matte_command(command: Command) -> None:
+    command.add_argument("clip", type=Path, metavar="CLIP", help="the video to look at")
+    where = command.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "-o",
+        dest="output",
+        type=Path,
+        metavar="MATTE.mkv",
+        help="write the final matte: grey, lossless, of the clip's size and times",
+    )
+    where.add_argument(
+        "--segments",
+        type=Path,
+        metavar="FOLDER",
+        help="write small mattes in segments, those that FOLDER lacks; --matte takes the folder",
+    )
+    command.add_argument(
+        "--only",
+        type=_indices,
+        metavar="I,J,…",
+        help="with --segments: these segments, counted from 0 (default: all)",
+    )
+    purpose = command.add_mutually_exclusive_group()
+    purpose.add_argument(
+        "--plan-only", action="store_true", help="with --segments: write the plan and stop"
+    )
+    purpose.add_argument(
+        "--check", action="store_true", help="with --segments: read those there are, make none"
+    )
+    _add_edge(command)
+    _add_engine(command, reuse=False)
+    command.set_defaults(run=_matte)
+
+
+def _preview_command(command: Command) -> None:
+    _add_clip(command, "card.jpg")
+    _add_background(command)
+    _add_style(command)
+    _add_engine(command, reuse=False)
+    command.set_defaults(run=_preview)
+
+
+def _demo_command(command: Command) -> None:
+    command.add_argument(
+        "-o",
+        dest="output",
+        type=Path,
+        default=Path("overlay-demo.mp4"),
+        metavar="RESULT.mp4",
+        help="where the result goes; a picture before and after comes beside it "
+        "(default: %(default)s)",
+    )
+    command.set_defaults(run=_demo)
+
+
+def _add_clip(command: Command, example: str) -> None:
+    command.add_argument("clip", type=Path, metavar="CLIP", help="the video of the person")
+    command.add_argument(
+        "-o",
+        dest="output",
+        type=Path,
+        required=True,
+        metavar=example.upper() if "." not in example else example,
+        help="where the result goes; it appears under that name when it is whole",
+    )
+
+
+def _add_background(command: Command) -> None:
+    group = command.add_argument_group("background")
+    group.add_argument(
+        "--background",
+        default="#1d3557",
+        metavar="FILE|COLOUR|blur",
+        help="a video (looped or cut to the clip's length), a picture, a colour as a CSS name or "
+        "#rrggbb, or blur: the clip itself out of focus (default: %(default)s)",
+    )
+    group.add_argument(
+        "--canvas",
+        choices=["auto", *ASPECTS],
+        default="auto",
+        help="the result's form; auto is the background's own size, or the clip's over a colour "
+        "or blur, its longer side at most 1920 pixels (default: %(default)s)",
+    )
+    group.add_argument(
+        "--lines",
+        type=int,
+        choices=(720, 1080),
+        default=1080,
+        help="pixels of the result's shorter side; with a --canvas other than auto "
+        "(default: %(default)s)",
+    )
+
+
+def _add_style(command: Command) -> None:
+    default = Style()
+    group = command.add_argument_group("overlay")
+    group.add_argument(
+        "--shape",
+        choices=list(Shape),
+        type=Shape,
+        help=f"what the person is cut to; none leaves her free (default: {default.shape})",
+    )
+    group.add_argument(
+        "--radius",
+        type=float,
+        help="of the circle, as a fraction of the clip's shorter side, 0.05 to 1 "
+        f"(default: {default.radius})",
+    )
+    group.add_argument(
+        "--crop",
+        type=_pair,
+        metavar="W,H",
+        help="what a rect or rounded card shows, as fractions of the clip's width and height "
+        "(default: 1,1, all of it)",
+    )
+    group.add_argument(
+        "--center",
+        "--centre",
+        dest="centre",
+        type=_pair_or_auto,
+        metavar="X,Y|auto",
+        help="middle of the shape, as fractions of the clip's width and height; auto finds the "
+        "face over the whole clip (default: auto)",
+    )
+    group.add_argument(
+        "--keep-background",
+        action="store_true",
+        default=None,
+        help="keep the clip's own background inside the shape; needs no engine",
+    )
+    group.add_argument(
+        "--ring",
+        type=float,
+        help="width of a line along the shape's edge, as a fraction of the overlay's shorter "
+        f"side, 0 to 0.25 (default: {default.ring:g}, none)",
+    )
+    group.add_argument(
+        "--ring-color",
+        "--ring-colour",
+        dest="ring_colour",
+        metavar="COLOUR",
+        help=f"a CSS name or #rrggbb (default: {default.ring_colour})",
+    )
+    group.add_argument(
+        "--shadow",
+        type=float,
+        help=f"how dark a soft shadow is, 0 to 1 (default: {default.shadow:g}, none)",
+    )
+    group.add_argument(
+        "--position",
+        choices=list(Anchor),
+        type=Anchor,
+        help=f"where on the result the overlay is (default: {default.position})",
+    )
+    group.add_argument(
+        "--offset",
+        type=_pair,
+        metavar="X,Y",
+        help="added to the position, as fractions of the result's width and height; Y runs "
+        "downwards (default: 0,0)",
+    )
+    group.add_argument(
+        "--size",
+        type=float,
+        help="the overlay's height as a fraction of the result's, or its width where that is "
+        "less, 0.05 to 4 (default: 0.5; 1 for shape none)",
+    )
+    group.add_argument(
+        "--fade",
+        type=float,
+        metavar="SECONDS",
+        help=f"the overlay's appearing and going, 0 to 10 s (default: {default.fade:g})",
+    )
+    _add_edge(command)
+
+
+def _add_edge(command: Command) -> None:
+    default = Style()
+    group = command.add_argument_group("edge")
+    group.add_argument(
+        "--threshold",
+        type=float,
+        help="certainty that makes a pixel half person, 0.05 to 0.95; more cuts closer "
+        f"(default: {default.threshold})",
+    )
+    group.add_argument(
+        "--feather",
+        type=float,
+        metavar="PIXELS",
+        help="width of the Gaussian that softens the edge, in the clip's pixels, 0 to 99 "
+        f"(default: {default.feather:g}, as the matte is)",
+    )
+
+
+def _add_engine(command: Command, *, reuse: bool = True) -> None:
+    group = command.add_argument_group("engine")
+    group.add_argument(
+        "--engine",
+        choices=("mediapipe", "rembg"),
+        default="mediapipe",
+        help="mediapipe is fast, rembg is fine and slow (default: %(default)s)",
+    )
+    group.add_argument(
+        "--model", default=MODEL, help="rembg's network, by its name (default: %(default)s)"
+    )
+    group.add_argument(
+        "--every",
+        type=_every,
+        default=0,
+        metavar="N|auto",
+        help="rembg looks at every Nth frame, the others inherit (default: auto)",
+    )
+    group.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="where rembg's network runs (default: %(default)s)",
+    )
+    if reuse:
+        group.add_argument(
+            "--matte",
+            type=Path,
+            metavar="FILE|FOLDER",
+            help="use the mattes that `overlay matte` made of this clip; no engine runs",
+        )
+
+
+def _edit(options: Options, report: Report) -> None:
+    clip, behind, canvas = _scene(options)
+    if options.form is Form.NOTE:  # which is shown round: its corners are not there
+        options.position = options.position or Anchor.CENTER
+        options.size = options.size or 0.9
+    edit(
+        clip,
+        options.output,
+        behind,
+        canvas,
+        style=_style(options),
+        choice=_choice(options),
+        mattes=options.matte,
+        form=options.form,
+        max_bytes=None if options.max_mb is None else _bytes(options.max_mb),
+        report=report,
+    )
+    _announce(options)
+
+
+def _cut(options: Options, report: Report) -> None:
+    clip = _clip(options.clip)
+    rest = {
+        "style": _style(options),
+        "choice": _choice(options),
+        "mattes": options.matte,
+        "report": report,
+    }
+    if options.container == "sticker":
+        sticker(clip, options.output, **rest)
+        _announce(options)
+    else:
+        place = cut(clip, options.output, options.container, full_frame=options.full_frame, **rest)
+        _announce(options, **place)
+
+
+def _matte(options: Options, report: Report) -> None:
+    clip = _clip(options.clip)
+    if options.output:
+        final_matte(
+            clip, options.output, style=_style(options), choice=_choice(options), report=report
+        )
+        _announce(options)
+        return
+    plan = _plan(options, clip)
+    indices = options.only or range(len(plan.segments))
+    if options.check:
+        check(plan, options.segments, indices)
+    elif not options.plan_only:
+        part = plan.model_copy(update={"segments": [plan.segments[i] for i in indices]})
+        choice = Choice(plan.engine, plan.model, plan.every, options.device)
+        fill(clip, part, options.segments, engine(choice, clip), report)
+
+
+def _plan(options: Options, clip: Clip) -> Plan:
+    """The plan that the folder has, or else a new one, kept there."""
+    if (options.segments / PLAN).exists():
+        plan = read_plan(options.segments)
+    else:
+        plan = planned(clip, options.engine, model=options.model, every=options.every)
+        keep_plan(plan, options.segments)
+    if options.only and max(options.only) >= len(plan.segments):
+        raise InputRejected(Reason.BAD_OPTION, option="only", value=str(max(options.only)))
+    return plan
+
+
+def _preview(options: Options, _report: Report) -> None:
+    clip, behind, canvas = _scene(options)
+    preview(clip, options.output, behind, canvas, style=_style(options), choice=_choice(options))
+    _announce(options)
+
+
+def _demo(options: Options, report: Report) -> None:
+    picture = demo(options.output, report)
+    _announce(options, picture=str(picture))
+
+
+def _clip(path: Path) -> Clip:
+    if not path.exists():
+        raise InputRejected(Reason.NO_FILE, path=str(path))
+    return probe(path, Limits())
+
+
+def _scene(options: Options) -> tuple[Clip, Background, Size]:
+    clip = _clip(options.clip)
+    behind = background(options.background, Limits())
+    aspect = None if options.canvas == "auto" else options.canvas
+    return clip, behind, canvas_size(aspect, options.lines, behind.size or clip.size)
+
+
+def _style(options: Options) -> Style:
+    return Style.checked(**{name: getattr(options, name, None) for name in Style.model_fields})
+
+
+def _choice(options: Options) -> Choice:
+    return Choice(options.engine, options.model, options.every, options.device)
+
+
+def _announce(options: Options, **more: object) -> None:
+    """Say where the result is."""
+    if options.progress == "json":
+        print(json.dumps({"stage": "done", "result": str(options.output), **more}), flush=True)
+    else:
+        print(options.output, *(f"{name}: {value}" for name, value in more.items()), sep="\n")
+
+
+def _pair(text: str) -> tuple[float, float]:
+    x, y = text.split(",")
+    return float(x), float(y)
+
+
+def _pair_or_auto(text: str) -> tuple[float, float] | None:
+    return None if text == "auto" else _pair(text)
+
+
+def _indices(text: str) -> list[int]:
+    indices = [int(part) for part in text.split(",")]
+    if min(indices) < 0:
+        raise ValueError(text)
+    return sorted(set(indices))
+
+
+def _every(text: str) -> int:
+    number = 0 if text == "auto" else int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def _bytes(megabytes: float) -> int:
+    if not 0 < megabytes < float("inf"):
+        raise InputRejected(Reason.BAD_OPTION, option="max-mb", value=str(megabytes))
+    return int(megabytes * 1_000_000)
