@@ -16,7 +16,14 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from video_editing.errors import InputRejected, Reason
-from video_editing.media import MAX_PIXELS, VIDEO_CODECS, decoded, missing_bytes, opened
+from video_editing.media import (
+    MAX_PIXELS,
+    PICTURE_DECODERS,
+    SOUND_DECODERS,
+    decoded,
+    missing_bytes,
+    opened,
+)
 from video_editing.upright import Orientation, square
 
 _MICROSECONDS = Fraction(1, 1_000_000)
@@ -98,15 +105,17 @@ def probe(path: Path, limits: Limits = Limits()) -> Clip:
         InputRejected: it is not a clip that can be read, or is more than *limits* allow.
         FileNotFoundError: there is no such file.
     """
+    with opened(path, decoding=False) as container:  # a decoder sets up memory before it refuses
+        for stream in container.streams.video:
+            _refuse_large(stream, limits)
     with opened(path, max_pixels=limits.max_pixels) as container:
         tracks = _scanned(container, limits)
         stream = _main_picture(container, tracks)
         sound = _voice(container, tracks)
         if missing_bytes(path):
             _refuse_truncated(container, [stream, sound] if sound else [stream], tracks)
-        _refuse_large(_square_size(stream), limits)
-        timebase = stream.time_base or _MICROSECONDS
-        size, index = _square_size(stream), stream.index
+        size = _refuse_large(stream, limits)
+        timebase, index = stream.time_base or _MICROSECONDS, stream.index
         voice = sound.index if sound else None
     first = _first_frame(path, index, limits)
     spans = [span for span in _rising(tracks[index].shown) if span.start >= (first.pts or 0)]
@@ -184,9 +193,8 @@ def _main_picture(container: InputContainer, tracks: dict[int, _Track]) -> Video
     if not pictures:
         raise InputRejected(Reason.NO_VIDEO_STREAM)
     main = max(pictures, key=lambda stream: (len(tracks[stream.index].shown), _area(stream)))
-    codec = main.codec_context.codec.canonical_name if main.codec_context else "unknown"
-    if codec not in VIDEO_CODECS:
-        raise InputRejected(Reason.UNSUPPORTED_CODEC, codec=codec)
+    if main.codec_context is None or main.codec_context.name not in PICTURE_DECODERS:
+        raise InputRejected(Reason.UNSUPPORTED_CODEC, codec=_codec_name(main))
     return main
 
 
@@ -194,10 +202,20 @@ def _area(stream: VideoStream) -> int:
     return stream.width * stream.height if stream.codec_context else 0
 
 
+def _codec_name(stream: Stream) -> str:
+    return stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
+
+
 def _voice(container: InputContainer, tracks: dict[int, _Track]) -> Stream | None:
-    """The sound stream that players would pick, if it holds anything that can be decoded."""
-    sound = container.streams.best("audio")
-    return sound if sound and sound.codec_context and sound.index in tracks else None
+    """The sound stream that players would pick, or the first that we can decode, if any."""
+    best = container.streams.best("audio")
+    streams = [s for s in (best, *container.streams.audio) if s and s.index in tracks]
+    for stream in streams:
+        if stream.codec_context and stream.codec_context.name in SOUND_DECODERS:
+            return stream
+    if streams:
+        raise InputRejected(Reason.UNSUPPORTED_CODEC, codec=_codec_name(streams[0]))
+    return None
 
 
 def _refuse_truncated(
@@ -216,14 +234,14 @@ def _refuse_truncated(
             )
 
 
-def _square_size(stream: VideoStream) -> tuple[int, int]:
-    return square(stream.width, stream.height, stream.sample_aspect_ratio)
-
-
-def _refuse_large(size: tuple[int, int], limits: Limits) -> None:
-    width, height = size
+def _refuse_large(stream: VideoStream, limits: Limits) -> tuple[int, int]:
+    """Width and height of *stream* with square pixels, unless that is too much."""
+    if stream.codec_context is None:
+        return 0, 0
+    width, height = square(stream.width, stream.height, stream.sample_aspect_ratio)
     if width * height > limits.max_pixels:
         raise InputRejected(Reason.TOO_LARGE, width=width, height=height, limit=limits.max_pixels)
+    return width, height
 
 
 def _rising(spans: Iterable[_Span]) -> Iterator[_Span]:

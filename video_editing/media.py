@@ -18,51 +18,42 @@ from video_editing.errors import InputRejected, Reason
 #: sequences) are not among them: they make FFmpeg read other files, or call hosts.
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,gif"
 
-#: Decoders of what cameras, phones, browsers and editors write. FFmpeg knows hundreds more;
-#: the rare ones are where its security bugs are found.
-VIDEO_CODECS = frozenset(
-    (
-        "av1",
-        "dnxhd",
-        "ffv1",
-        "flv1",
-        "gif",
-        "h263",
-        "h264",
-        "hevc",
-        "mjpeg",
-        "mpeg1video",
-        "mpeg2video",
-        "mpeg4",
-        "msmpeg4v2",
-        "msmpeg4v3",
-        "prores",
-        "qtrle",
-        "theora",
-        "vc1",
-        "vp8",
-        "vp9",
-        "wmv1",
-        "wmv2",
-        "wmv3",
-    )
+#: Decoders of what cameras, phones, browsers and editors write, by FFmpeg's names. It has
+#: hundreds more; the rare ones are where its security bugs are found.
+PICTURE_DECODERS = frozenset(
+    """
+    av1 dnxhd dvvideo ffv1 flv gif h263 h264 hevc libdav1d mjpeg mpeg1video mpeg2video mpeg4
+    msmpeg4 msmpeg4v2 prores qtrle rawvideo theora vc1 vp8 vp9 wmv1 wmv2 wmv3
+    """.split()  # noqa: SIM905 - as lists they would take sixty lines
 )
+SOUND_DECODERS = frozenset(
+    """
+    aac aac_latm ac3 adpcm_ima_qt adpcm_ima_wav adpcm_ms alac amrnb amrwb eac3 flac libopus mp2
+    mp2float mp3 mp3float opus pcm_alaw pcm_f32be pcm_f32le pcm_f64le pcm_mulaw pcm_s16be
+    pcm_s16le pcm_s24be pcm_s24le pcm_s32be pcm_s32le pcm_u8 vorbis wmapro wmav1 wmav2
+    """.split()  # noqa: SIM905 - as lists they would take sixty lines
+)
+_DECODERS = ",".join(sorted(PICTURE_DECODERS | SOUND_DECODERS | {"png", "webp"}))
 
 MAX_PIXELS = 4096 * 2304  #: of a coded frame: both forms of 4K, with room for padding
 
-#: How files begin that FFmpeg would read with a demuxer outside CONTAINERS.
-_SCRIPTS = (b"ffconcat", b"#EXTM3U", b"v=0", b"<?xml", b"<MPD", b"[playlist]", b";FFMETADATA")
+_SCRIPTS = (b"ffconcat", b"#EXTM3U", b"v=0")  #: how concat, HLS and SDP begin
 
 
 @contextmanager
 def opened(
-    path: Path, *, demuxer: str | None = None, max_pixels: int = MAX_PIXELS
+    path: Path,
+    *,
+    demuxer: str | None = None,
+    decoding: bool = True,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[InputContainer]:
     """Open *path* to read its streams, whatever its name says.
 
     Args:
         path: an existing file; a name like ``concat:a`` or ``%02d.png`` is only a name.
         demuxer: FFmpeg's name of the only format allowed; any of CONTAINERS unless given.
+        decoding: whether FFmpeg may decode a little now, to know the streams better.
         max_pixels: frames with more are not decoded while streams are looked into.
 
     Raises:
@@ -78,6 +69,7 @@ def opened(
             options={
                 "format_whitelist": demuxer or CONTAINERS,
                 "protocol_whitelist": "file",
+                "codec_whitelist": _DECODERS if decoding else "none",
                 "max_pixels": str(max_pixels),
                 "threads": "1",
             },
@@ -110,7 +102,7 @@ def decoded(
     """
     codec = stream.codec_context
     codec.options = {"max_pixels": str(max_pixels)}
-    codec.thread_count = threads
+    codec.thread_count, codec.thread_type = threads, "AUTO"
     if keyframes_only:
         codec.skip_frame = "NONKEY"
     packets = container.demux(stream)
@@ -136,12 +128,11 @@ def _why_not(path: Path) -> Reason:
     if not path.is_file():
         return Reason.NOT_A_VIDEO
     with path.open("rb") as file:
-        head = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
-        if head.startswith(_SCRIPTS):
+        head = file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()
+        if head.startswith(_SCRIPTS) or b"<MPD" in head:
             return Reason.UNSUPPORTED_FORMAT
-        if head[4:8] == b"ftyp" and b"moov" not in dict(_boxes(file)):
-            return Reason.TRUNCATED
-    return Reason.NOT_A_VIDEO
+        is_unfinished = head[4:8] == b"ftyp" and b"moov" not in dict(_boxes(file))
+    return Reason.TRUNCATED if is_unfinished or missing_bytes(path) else Reason.NOT_A_VIDEO
 
 
 def missing_bytes(path: Path) -> int:
