@@ -7,11 +7,11 @@ from video_editing.clip import Clip
 from video_editing.cpus import cpus
 from video_editing.edges import feathered, levelled, refined
 from video_editing.engine import MEDIAPIPE, Choice, engine
-from video_editing.errors import InputRejected
+from video_editing.errors import InputRejected, Reason
 from video_editing.frames import Box, Timed
 from video_editing.matte_file import matte_file
-from video_editing.mattes import made
-from video_editing.plan import Plan
+from video_editing.mattes import empty, made
+from video_editing.plan import Plan, Segment
 from video_editing.progress import Report, counted, unreported
 from video_editing.segments import read_segment
 from video_editing.style import Style
@@ -61,10 +61,34 @@ def check(plan: Plan, folder: Path, only: Iterable[int]) -> None:
 
     Raises:
         InputRejected: BAD_MATTE, one is missing or not what it should be; "segment" says which.
+            NO_PERSON, they are, but none of them shows anybody.
     """
+    people = False
     for segment in (plan.segments[index] for index in only):
         try:
-            for _ in read_segment(plan, segment, folder):
-                pass
+            people |= _looked_at(plan, segment, folder)
         except InputRejected as err:
             raise InputRejected(err.reason, **err.details, segment=segment.index) from err
+    if not people:
+        raise InputRejected(Reason.NO_PERSON)
+
+
+def _looked_at(plan: Plan, segment: Segment, folder: Path) -> bool:
+    """Whether the mattes of *segment* show anybody."""
+    nobody, nothing_else, shapes = True, True, set()
+    for matte in read_segment(plan, segment, folder):
+        shapes.add(matte.what.shape)
+        nobody &= empty(matte.what)
+        nothing_else &= bool(matte.what.min() == 255)
+        if not _like(matte.what.shape, plan.size) or len(shapes) > 1:
+            raise InputRejected(Reason.BAD_MATTE, why="of another size")
+    if nothing_else:
+        raise InputRejected(Reason.BAD_MATTE, why="the whole frame is person")
+    return not nobody
+
+
+def _like(shape: tuple[int, ...], size: tuple[int, int]) -> bool:
+    """Whether a matte of *shape* is a frame of *size* made smaller, rounded to whole pixels."""
+    height, width = shape
+    fits = width <= size[0] and height <= size[1]
+    return fits and abs(height * size[0] - width * size[1]) <= size[0] + size[1]
