@@ -1,0 +1,109 @@
+"""What the tests of places share: clips with their plans, and each kind of place, opened."""
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from making import drawn, make_clip
+from scripted import Scripted
+
+from backends.backend import OverlayBackend
+from backends.child import Limits
+from backends.command import COMMAND
+from backends.events import Event
+from backends.local import LocalBackend
+from video_editing.clip import Limits as ClipLimits
+from video_editing.clip import probe
+from video_editing.plan import Plan, planned
+from video_editing.progress import Progress
+
+T = TypeVar("T")
+
+STAND_IN = Path(__file__).parent / "stand_in.py"
+MEMORY = 2_000_000_000
+
+#: opens a place that keeps its files in a folder and gives up on a job after some seconds
+Opener = Callable[[Path, float], AbstractAsyncContextManager[OverlayBackend]]
+
+
+@asynccontextmanager
+async def local_cpu(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
+    """The real command line in a real child."""
+    yield LocalBackend("local-cpu", "cpu", Limits(seconds, 30, MEMORY), program=COMMAND)
+
+
+@asynccontextmanager
+async def scripted(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
+    """The fake, as slow as a real one."""
+    yield Scripted(pause=0.1, seconds=seconds)
+
+
+#: over which the contract runs; whoever adds a kind of place adds a line
+PLACES: dict[str, Opener] = {"local-cpu": local_cpu, "scripted": scripted}
+
+
+@dataclass
+class Heard:
+    """A report that remembers everything."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    def of(self, kind: type[T]) -> list[T]:
+        """Those events that are of *kind*."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def done(self) -> list[int]:
+        """How many frames were done, report by report."""
+        return [event.done for event in self.of(Progress) if event.stage == "mattes"]
+
+
+@pytest.fixture
+def heard() -> Heard:
+    """An empty report."""
+    return Heard()
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of 6 s."""
+    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", drawn(180))
+
+
+@pytest.fixture(scope="session")
+def plan(clip: Path) -> Plan:
+    """The clip in 12 segments."""
+    return planned(probe(clip, ClipLimits()), seconds=0.5)
+
+
+@pytest.fixture
+def stand_in() -> Callable[..., LocalBackend]:
+    """Makes a local place whose child is the stand-in of the given behaviour."""
+
+    def made(behaviour: str, **limits: float) -> LocalBackend:
+        taken = {"seconds": 60.0, "patience": 30.0, "memory": MEMORY} | limits
+        program = (sys.executable, str(STAND_IN), behaviour)
+        return LocalBackend("local-cpu", "cpu", Limits(**taken), price=0.5, program=program)
+
+    return made
+
+
+@pytest.fixture(params=PLACES)
+async def open_place(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Callable[[float], Awaitable[OverlayBackend]]]:
+    """Opens a place of each kind, with a deadline in seconds."""
+    async with AsyncExitStack() as stack:
+
+        async def opened(seconds: float = 60) -> OverlayBackend:
+            folder = tmp_path / "place"
+            return await stack.enter_async_context(PLACES[request.param](folder, seconds))
+
+        yield opened

@@ -1,0 +1,90 @@
+"""A backend that does what a script says; it needs no model, no child and no network."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from backends.backend import OverlayBackend
+from backends.errors import BackendUnavailable, Why
+from backends.events import Report, Spent, forwards
+from video_editing.errors import InputRejected, Reason
+from video_editing.frames import Matte, Timed
+from video_editing.plan import Plan, Segment, keep_plan, missing
+from video_editing.progress import Progress
+from video_editing.segments import write_segment
+
+
+class Scripted(OverlayBackend):
+    """Fails as told, call by call, and works once the script is at its end.
+
+    Attributes:
+        asked: the plans it was called with.
+        made: the indices of the segments it wrote, in order.
+    """
+
+    def __init__(
+        self,
+        name: str = "scripted",
+        script: Iterable[Exception] = (),
+        *,
+        segments: int = 10**9,
+        pause: float = 0,
+        seconds: float = 60,
+    ) -> None:
+        """Write down the script.
+
+        Args:
+            name: of the place.
+            script: what each of the first calls raises.
+            segments: how many it writes before it raises.
+            pause: seconds that each segment takes.
+            seconds: the deadline.
+        """
+        self.name = name
+        self.asked: list[Plan] = []
+        self.made: list[int] = []
+        self._script = iter(script)
+        self._segments = segments
+        self._pause = pause
+        self._seconds = seconds
+
+    async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
+        """See :class:`OverlayBackend`."""
+        self.asked.append(plan)
+        forward = forwards(report, plan.frames)
+        lacking = missing(plan, folder)
+        if not lacking:
+            forward(Progress("mattes", plan.frames, plan.frames, 0))
+            return
+        keep_plan(plan, folder)
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._follow(clip, plan, lacking, folder, forward)
+        except TimeoutError as err:
+            raise BackendUnavailable(self.name, Why.TOO_SLOW) from err
+        finally:
+            forward(Spent(self.name, 1.0, 0.0))
+
+    async def _follow(
+        self, clip: Path, plan: Plan, lacking: list[Segment], folder: Path, report: Report
+    ) -> None:
+        if clip.read_bytes()[4:8] != b"ftyp":
+            raise InputRejected(Reason.NOT_A_VIDEO)
+        failure = next(self._script, None)
+        done = plan.frames - sum(segment.frames for segment in lacking)
+        for segment in lacking if failure is None else lacking[: self._segments]:
+            await asyncio.sleep(self._pause)
+            write_segment(plan, segment, grey(segment), folder)
+            self.made.append(segment.index)
+            done += segment.frames
+            report(Progress("mattes", done, plan.frames, 25.0))
+        if failure is not None:
+            raise failure
+
+
+def grey(segment: Segment) -> Iterator[Timed[Matte]]:
+    """A matte for each frame of *segment*, one tick apart."""
+    for i in range(segment.frames):
+        yield Timed(segment.start + i, np.full((48, 64), 200, np.uint8))
