@@ -1,0 +1,52 @@
+"""Mattes that do not flicker: each takes from its neighbours in time what they agree on."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from video_editing.frames import Luma, Matte
+
+PATCH = 5  #: pixels over which the difference of two pictures is averaged
+#: levels of luma times levels of alpha, between two frames, at which trust has fallen to 1/e
+TOLERANCE = 60 * 128
+
+
+class Moment(NamedTuple):
+    """A matte and the picture that it was made from, both of one size."""
+
+    luma: Luma
+    matte: Matte
+
+
+def steadied(moment: Moment, around: Sequence[Moment]) -> Matte:
+    """The mean of a matte's neighbours in time.
+
+    A pixel of a neighbour counts the less the more both picture and matte differ there: where
+    only the matte differs it flickered, where only the picture differs the person stood before
+    something that moves, where both differ somebody moved, and her trace must not stay. Two-sided,
+    so that nothing lags.
+
+    Args:
+        moment: the matte to be steadied.
+        around: its neighbours in time, *moment* among them or not.
+    """
+    total = np.zeros(moment.matte.shape, np.float32)
+    weights = np.full_like(total, 1e-3)
+    for other in around:
+        trust = _trust(moment, other)
+        cv2.accumulateProduct(trust, other.matte, total)
+        cv2.accumulate(trust, weights)
+    return np.asarray(np.rint(total / weights), np.uint8)
+
+
+def _trust(moment: Moment, other: Moment) -> Matte:
+    picture = cv2.blur(cv2.absdiff(moment.luma, other.luma), (PATCH, PATCH))
+    alpha = cv2.absdiff(moment.matte, other.matte)
+    return np.asarray(_TRUST[cv2.multiply(picture, alpha, scale=_STEPS)], np.uint8)
+
+
+_STEPS = 255 / (4 * TOLERANCE)
+#: trust, 0–255, by a difference of 0 to 4 times the tolerance in 256 steps
+_TRUST = np.rint(255 * np.exp(-np.arange(256) / 255 * 4)).astype(np.uint8)
