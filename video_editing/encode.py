@@ -127,7 +127,7 @@ class PictureTrack(Generic[P]):
         self._encode(end)
         held = self._encoded(None)
         if held:
-            self._stretch(held[-1], end)
+            self._stretch(held, end)
         self._container.mux(held)
 
     def _encode(self, until: int) -> None:
@@ -141,14 +141,22 @@ class PictureTrack(Generic[P]):
             self._lead = _pts(packets[0]) - _dts(packets[0])
         return packets
 
-    def _stretch(self, last: "Packet[VideoStream]", end: int) -> None:
-        """Make the durations of all packets add up to the track's.
+    def _stretch(self, held: "list[Packet[VideoStream]]", end: int) -> None:
+        """Move and stretch the packet decoded last so that the track ends at *end*.
 
-        An mp4 stores distances between decoding times. With B-frames the packet decoded last is
-        not the picture shown last, and its own duration leaves the track too short or too long.
+        An mp4 stores distances between decoding times, and these have to add up to the track's
+        length. With B-frames and uneven times the encoder's own do not.
         """
+        assert self._newest is not None
         assert self._lead is not None
-        last.duration = end - max(_dts(last) + self._lead, _pts(last))
+        *before, last = held
+        decoding = _pts(last) - self._lead
+        if _pts(last) < _pts(self._newest):
+            decoding = max(decoding, _dts(last))
+        if before:
+            decoding = max(decoding, _dts(before[-1]) + 1)
+        last.dts = decoding
+        last.duration = max(1, end - self._lead - decoding)
 
     def _tick(self, seconds: Fraction) -> int:
         return round(seconds / self._ticks)

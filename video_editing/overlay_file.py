@@ -30,7 +30,7 @@ from video_editing.encode import (
     yuv_frame,
 )
 from video_editing.errors import InputRejected, Reason
-from video_editing.frames import CutOut, Plane, Timed
+from video_editing.frames import CutOut, Picture, Plane, Timed
 
 TEN_BITS = 4  #: times an 8-bit step of limited-range colour
 #: Alpha has full range: 255 must become 1023, or what is solid shines through.
@@ -70,7 +70,7 @@ def mov_file(
 
     Args:
         path: appears when the block ends well, and only then.
-        size: width and height of every cut-out.
+        size: width and height of every cut-out; an odd width gets a transparent column.
         timebase: seconds in one tick of their times, which are kept.
         rate: average cut-outs a second.
         seconds: from the origin to the end of the last one.
@@ -83,8 +83,9 @@ def mov_file(
     """
     with written(path, "mov", {"movie_timescale": "90000"}) as container:
         container.metadata["comment"] = json.dumps(note)
+        even = size[0] + size[0] % 2, size[1]
         options = PRORES_4444
-        stream = video_stream(container, "prores_aw", "yuva444p10le", size, rate, options, threads)
+        stream = video_stream(container, "prores_aw", "yuva444p10le", even, rate, options, threads)
         pictures = PictureTrack(container, stream, timebase, seconds, _ten_bit_frame)
         voice = SoundTrack(container, audio_stream(container, "pcm_s16le")) if sound else None
         writer = Writer(pictures, voice)
@@ -215,11 +216,21 @@ def _vp9_of(bits: float) -> dict[str, str]:
     return VP9 | {"b": rate, "maxrate": rate, "bufsize": rate, "cpu-used": "6"}
 
 
+def _widened(cutout: CutOut) -> CutOut:
+    """Add a transparent column to an odd width, which ProRes cannot have."""
+    picture = cutout.picture
+    y = np.asarray(cv2.copyMakeBorder(picture.y, 0, 0, 0, 1, cv2.BORDER_REPLICATE), np.uint8)
+    alpha = cv2.copyMakeBorder(cutout.alpha, 0, 0, 0, 1, cv2.BORDER_CONSTANT, value=0)
+    return CutOut(Picture(y, picture.u, picture.v), np.asarray(alpha, np.uint8))
+
+
 def _colour_frame(cutout: CutOut) -> av.VideoFrame:
     return yuv_frame(cutout.picture)
 
 
 def _ten_bit_frame(cutout: CutOut) -> av.VideoFrame:
+    if cutout.picture.size[0] % 2:
+        cutout = _widened(cutout)
     picture = cutout.picture
     width, height = picture.size
     frame = av.VideoFrame(width, height, "yuva444p10le")
