@@ -8,7 +8,6 @@ import av
 import cv2
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from video_editing.carry import BATCH, Found, carried
@@ -26,8 +25,7 @@ class Selfie:
     """One of MediaPipe's selfie models."""
 
     def __init__(self, name: str) -> None:
-        self._model = Interpreter(str(bundled(f"selfie_segmentation/{name}")), num_threads=1)
-        self._model.allocate_tensors()
+        self._model = bundled(f"selfie_segmentation/{name}")
         self._input = self._model.get_input_details()[0]
         self._output = self._model.get_output_details()[0]
         self.size = tuple(int(n) for n in self._input["shape"][2:0:-1])
@@ -124,10 +122,10 @@ def test_segments(clips: list[Clip]) -> None:
 
 
 def textured(seed: int, *, grain: float = 2) -> Luma:
-    """A still backdrop of dark clouds."""
+    """A still backdrop of grey clouds, 120–180."""
     noise = np.random.default_rng(seed).standard_normal((HEIGHT, WIDTH), np.float32)
     soft = cv2.GaussianBlur(noise, (0, 0), grain)
-    return np.uint8(90 + 25 * (soft / soft.std()).clip(-2, 2))
+    return np.uint8(150 + 15 * (soft / soft.std()).clip(-2, 2))
 
 
 def frames(lumas: Iterable[Luma]) -> list[Timed[Picture]]:
@@ -143,9 +141,9 @@ def with_square(backdrop: Luma, left: int) -> Luma:
     return luma
 
 
-def unseen(frames: Iterable[Timed[Picture]]) -> list[Found]:
-    """What an engine says that sees nobody."""
-    return [(frame, np.zeros_like(frame.what.y)) for frame in frames]
+def vague(frames: Iterable[Timed[Picture]]) -> list[Found]:
+    """What an engine says that sees somebody everywhere, and knows nothing more."""
+    return [(frame, np.full_like(frame.what.y, 128)) for frame in frames]
 
 
 def times(found: list[Found]) -> list[int]:
@@ -155,7 +153,7 @@ def times(found: list[Found]) -> list[int]:
 def test_follows() -> None:
     """A mask goes with what it covers by the flow alone; one that stood still would have 0.63."""
     made = frames(with_square(textured(1), 20 + 3 * i) for i in range(13))
-    found = unseen(made)
+    found = vague(made)
     mattes = [matte for _, matte in carried(found, BrightLooker(), times(found), 6)]
     assert min(_iou(m, f.what.y // 235 * 255) for m, f in zip(mattes, made, strict=True)) > 0.8
 
@@ -163,7 +161,7 @@ def test_follows() -> None:
 @pytest.mark.parametrize(("every", "looks"), [(1, 26), (6, 6), (12, 4), (100, 2)])
 def test_looks(every: int, looks: int) -> None:
     """Each frame whose number divides by N is looked at once, and the last; in small batches."""
-    found = unseen(frames([textured(1)] * 26))
+    found = vague(frames([textured(1)] * 26))
     look = BrightLooker()
     assert len(list(carried(found, look, times(found), every))) == 26
     assert sum(look.batches) == looks
@@ -172,7 +170,7 @@ def test_looks(every: int, looks: int) -> None:
 
 def test_frames_that_do_not_decode() -> None:
     """Every frame that there is has a matte, also where looks were due at frames that are not."""
-    found = unseen(frames([with_square(textured(1), 60)] * 20))
+    found = vague(frames([with_square(textured(1), 60)] * 20))
     there = found[1:12] + found[13:17]
     mattes = list(carried(there, BrightLooker(), times(found), 6))
     assert times(mattes) == times(there)
@@ -180,9 +178,9 @@ def test_frames_that_do_not_decode() -> None:
 
 
 def test_cut() -> None:
-    """No mask goes past a cut: the shots are looked at to their last and from their first frame."""
+    """No mask goes past a cut: shots are looked at to their last and from their first frame."""
     shots = [with_square(textured(1), 60)] * 8 + [255 - textured(2, grain=20)] * 8
-    found = unseen(frames(shots))
+    found = vague(frames(shots))
     look = BrightLooker()
     mattes = [matte for _, matte in carried(found, look, times(found), 6)]
     assert all((matte[50:70, 70:90] == 255).all() for matte in mattes[:8])
@@ -193,12 +191,34 @@ def test_cut() -> None:
 def test_gone() -> None:
     """Who leaves between two looks is gone in that frame, if the quick engine sees it."""
     here, gone = with_square(textured(1), 60), textured(1)
-    found = unseen(frames([here] * 3 + [gone] * 10))
-    for i in range(3):
-        found[i] = found[i][0], np.uint8(255) * (here == 235)
+    found = vague(frames([here] * 3 + [gone] * 10))
+    found = [(frame, np.uint8(255) * (frame.what.y == 235)) for frame, _ in found]
     mattes = [matte for _, matte in carried(found, BrightLooker(), times(found), 6)]
     assert all(_iou(matte, found[0][1]) > 0.99 for matte in mattes[:3])
     assert all(matte.mean() < 0.5 for matte in mattes[3:])
+
+
+def test_unlike() -> None:
+    """A frame unlike both looks has the quick engine's matte, not corrected by what they saw."""
+    square = with_square(textured(1), 60)
+    found = vague(frames([square, *[square // 8] * 5, square]))
+    mattes = [matte for _, matte in carried(found, BrightLooker(), times(found), 6)]
+    assert mattes[0][60, 80] == 255
+    assert all((matte[45:75, 65:95] == 128).all() for matte in mattes[1:6])
+
+
+def test_disagreement() -> None:
+    """Where two looks at the same picture disagree, what is between goes from one to the other."""
+
+    class Unsure(BrightLooker):
+        def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
+            fair = len(self.batches) == 0
+            return [matte * fair for matte in super().__call__(pictures)]
+
+    found = vague(frames([with_square(textured(1), 60)] * 7))
+    mattes = [matte for _, matte in carried(found, Unsure(), times(found), 6)]
+    middles = [matte[60, 80] for matte in mattes]
+    assert middles == pytest.approx([255 * (6 - i) / 6 for i in range(7)], abs=2)
 
 
 def test_box() -> None:
@@ -213,7 +233,7 @@ def test_box() -> None:
     made = frames([with_square(textured(1), 60)])
     truth = np.uint8(255) * (made[0].what.y == 235)
     [(_, matte)] = carried([(made[0], truth)], Watching(), [0], 6)
-    assert (shown[0][..., 1] > 0.9).mean() == pytest.approx(1 / 1.24**2, abs=0.05)
+    assert (shown[0][..., 1] > 0.9).mean() == pytest.approx(1 / 1.24**2, abs=0.08)
     assert _iou(matte, truth) > 0.9
 
 
@@ -227,7 +247,7 @@ def test_read_ahead() -> None:
             read += 1
             yield one
 
-    found = unseen(frames([textured(1)] * 60))
+    found = vague(frames([textured(1)] * 60))
     held = [
         read - given for given, _ in enumerate(carried(reading(), BrightLooker(), times(found), 12))
     ]

@@ -8,7 +8,6 @@ Bazarevsky et al. 2019, "BlazeFace", arXiv:1907.05047.
 from typing import NamedTuple
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from video_editing.colour import rgb
@@ -42,10 +41,7 @@ class FaceDetector:
     """Finds the largest face; one for each thread."""
 
     def __init__(self) -> None:
-        self._model = Interpreter(
-            str(bundled("face_detection/face_detection_short_range.tflite")), num_threads=1
-        )
-        self._model.allocate_tensors()
+        self._model = bundled("face_detection/face_detection_short_range.tflite")
         self._input = self._model.get_input_details()[0]["index"]
         self._boxes, self._scores = (d["index"] for d in self._model.get_output_details())
         self._anchors = _anchors()

@@ -12,7 +12,6 @@ from operator import attrgetter
 
 import cv2
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from video_editing.clip import Clip
@@ -20,7 +19,7 @@ from video_editing.colour import rgb
 from video_editing.edges import guided
 from video_editing.frames import Luma, Matte, Picture, Plane, Timed
 from video_editing.steady import Moment, steadied
-from video_editing.track import WHOLE, Region, is_cut, joined, occupied, squared
+from video_editing.track import WHOLE, Region, is_cut, joined, occupied, squared, tidied
 from video_editing.weights import bundled
 from video_editing.window import windows
 
@@ -30,7 +29,7 @@ REACH = 8  #: frames before and after one in which a person must find place in i
 GUIDE = 3  #: pixels of a matte over which alpha follows luma
 MIDDLE = 0.42  #: what the models say where the edge is
 CONTRAST = 2  #: how much surer they could be than they are
-STEADY = 3  #: frames before and after one that its matte is steadied by
+STEADY = 2  #: frames before and after one that its matte is steadied by
 
 #: what the models mean by what they say, 0–255
 _MEANT = np.rint(255 * np.clip(CONTRAST * (np.arange(256) / 255 - MIDDLE) + 0.5, 0, 1)).astype(
@@ -124,8 +123,7 @@ class _Model:
     """One form of the selfie segmentation model."""
 
     def __init__(self, name: str) -> None:
-        self._run = Interpreter(str(bundled(name)), num_threads=1)
-        self._run.allocate_tensors()
+        self._run = bundled(name)
         (given,), (made,) = self._run.get_input_details(), self._run.get_output_details()
         self._given, self._made = given["index"], made["index"]
         _, self._height, self._width, _ = given["shape"]
@@ -243,4 +241,4 @@ def _steady(found: Iterable[tuple[_Sight, Matte]]) -> Iterator[Found]:
     moments = ((sight.frame, Moment(sight.luma, matte)) for sight, matte in found)
     for (frame, moment), around in windows(moments, STEADY):
         matte = steadied(moment, [other for _, other in around])
-        yield frame, np.asarray(cv2.LUT(matte, _MEANT), np.uint8)
+        yield frame, tidied(np.asarray(cv2.LUT(matte, _MEANT), np.uint8))
