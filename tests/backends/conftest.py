@@ -1,7 +1,7 @@
 """What the tests of places share: clips with their plans, and each kind of place, opened."""
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,7 @@ class Heard:
     events: list[Event] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
+        """Remember *event*."""
         self.events.append(event)
 
     def of(self, kind: type[T]) -> list[T]:
@@ -87,10 +88,17 @@ def plan(clip: Path) -> Plan:
 def stand_in() -> Callable[..., LocalBackend]:
     """Makes a local place whose child is the stand-in of the given behaviour."""
 
-    def made(behaviour: str, **limits: float) -> LocalBackend:
-        taken = {"seconds": 60.0, "patience": 30.0, "memory": MEMORY} | limits
-        program = (sys.executable, str(STAND_IN), behaviour)
-        return LocalBackend("local-cpu", "cpu", Limits(**taken), price=0.5, program=program)
+    def made(
+        behaviour: str,
+        *,
+        seconds: float = 60,
+        patience: float = 30,
+        memory: int = MEMORY,
+        program: Sequence[str] = (sys.executable, str(STAND_IN)),
+    ) -> LocalBackend:
+        limits = Limits(seconds, patience, memory)
+        program = (*program, behaviour)
+        return LocalBackend("local-cpu", "cpu", limits, price=0.5, program=program)
 
     return made
 

@@ -29,7 +29,7 @@ class Scripted(OverlayBackend):
         name: str = "scripted",
         script: Iterable[Exception] = (),
         *,
-        segments: int = 10**9,
+        segments: int = 0,
         pause: float = 0,
         seconds: float = 60,
     ) -> None:
@@ -70,8 +70,7 @@ class Scripted(OverlayBackend):
     async def _follow(
         self, clip: Path, plan: Plan, lacking: list[Segment], folder: Path, report: Report
     ) -> None:
-        if clip.read_bytes()[4:8] != b"ftyp":
-            raise InputRejected(Reason.NOT_A_VIDEO)
+        refuse_text(clip)
         failure = next(self._script, None)
         done = plan.frames - sum(segment.frames for segment in lacking)
         for segment in lacking if failure is None else lacking[: self._segments]:
@@ -82,6 +81,12 @@ class Scripted(OverlayBackend):
             report(Progress("mattes", done, plan.frames, 25.0))
         if failure is not None:
             raise failure
+
+
+def refuse_text(clip: Path) -> None:
+    """Raise InputRejected where *clip* is not an mp4 file."""
+    if clip.read_bytes()[4:8] != b"ftyp":
+        raise InputRejected(Reason.NOT_A_VIDEO)
 
 
 def grey(segment: Segment) -> Iterator[Timed[Matte]]:

@@ -103,7 +103,7 @@ async def test_cancelling_stops_it_soon(
     """Two seconds after cancelling, the place has ended; what it leaves is whole and is used."""
     place, folder = await open_place(), tmp_path / "mattes"
     work = asyncio.create_task(place.make_mattes(clip, plan, folder, heard))
-    while not (folder.exists() and len(missing(plan, folder)) < len(plan.segments)):  # noqa: ASYNC110 - a file appears
+    while not (folder.exists() and len(missing(plan, folder)) < len(plan.segments)):
         assert not work.done()
         await asyncio.sleep(0.005)
     work.cancel()

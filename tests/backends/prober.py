@@ -1,0 +1,35 @@
+"""A process that asks a place through its breaker once; run as a script with the state's folder."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from backends.backend import OverlayBackend
+from backends.breaker import Breaker, Rest
+from backends.errors import BackendUnavailable, Why
+from backends.events import Report
+from backends.shelf import Shelf
+from video_editing.plan import Plan
+
+
+class Down(OverlayBackend):
+    """Says that it was asked, and fails."""
+
+    name = "place"
+
+    async def make_mattes(self, _clip: Path, _plan: Plan, _folder: Path, _report: Report) -> None:
+        """See the class."""
+        raise BackendUnavailable(self.name, Why.UNREACHABLE)
+
+
+async def main(folder: Path) -> None:
+    breaker = Breaker(Down(), Shelf(folder / "rests.json", Rest), failures=2, cooldown=60)
+    plan = Plan(size=(2, 2), timebase=(1, 30), engine="", model="", every=0, segments=())
+    try:
+        await breaker.make_mattes(folder, plan, folder, print)
+    except BackendUnavailable as failure:
+        print(failure.why)  # noqa: T201
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
