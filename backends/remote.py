@@ -1,0 +1,142 @@
+"""A place of work at the other end of HTTP: the service, at Modal or on a machine of one's own."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
+from yarl import URL
+
+from backends.arrivals import Arrivals, arrivals
+from backends.backend import OverlayBackend
+from backends.calls import Calls
+from backends.child import Limits
+from backends.command import COMMAND, Command
+from backends.errors import BackendUnavailable, Why
+from backends.events import Event, Report, Warming, forwards
+from backends.patience import Patience
+from backends.remote_job import RemoteJob, digest, job_id
+from backends.service.answers import JobRequest
+from settings import Remote
+from video_editing.errors import OutputFailed
+from video_editing.plan import Plan, Segment, missing
+from video_editing.progress import Progress
+
+NOBODYS = f"clips/{'0' * 64}"  #: asked for without a key, to see whether the door is locked
+CHECKING = Limits(seconds=120, patience=120, memory=2 << 30)
+CONNECT_SECONDS = 10
+
+
+class RemoteBackend(OverlayBackend):
+    """A service, reached by its address and a key."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Remote,
+        *,
+        patience: Patience | None = None,
+        program: Sequence[str] = COMMAND,
+    ) -> None:
+        """Remember where it is.
+
+        Args:
+            name: as the chain calls this place.
+            settings: its address, keys and price.
+            patience: how long to wait for it.
+            program: what to run in place of the command line, to check what comes.
+        """
+        self.name = name
+        self._base, self._price = URL(settings.endpoint), settings.price
+        self._keys = _keys(settings)
+        self._patience = patience or Patience()
+        self._command = Command(name, CHECKING, program)
+        self._locked = False
+
+    async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
+        """See :class:`OverlayBackend`."""
+        lacking = missing(plan, folder)
+        if not lacking:
+            return
+        try:
+            with arrivals(self.name, self._command, clip, plan, folder) as waiting:
+                await self._make(
+                    clip, plan, lacking, waiting, forwards(report, _frames(plan.segments))
+                )
+        except OSError as err:
+            raise OutputFailed(err.strerror) from err
+
+    async def check(self) -> None:
+        """See that the service turns strangers away.
+
+        Raises:
+            BackendUnavailable: it does not, or nobody can tell.
+        """
+        async with self._calls(_unheard) as calls:
+            await self._see_it_locked(calls)
+
+    async def _see_it_locked(self, calls: Calls) -> None:
+        if self._locked:
+            return
+        if not await calls.refuses_strangers(NOBODYS):
+            raise BackendUnavailable(self.name, Why.UNSAFE, "it is open to everybody")
+        self._locked = True
+
+    async def _make(
+        self, clip: Path, plan: Plan, lacking: list[Segment], waiting: Arrivals, report: Report
+    ) -> None:
+        before = _frames(plan.segments) - _frames(lacking)
+        request = JobRequest(
+            input=await digest(clip),
+            plan=plan.model_copy(update={"segments": tuple(lacking)}),
+        )
+        name = job_id(repr(self._keys).encode(), waiting.folder, request.input, plan)
+        async with self._calls(report) as calls:
+            await self._see_it_locked(calls)
+            job = RemoteJob(self.name, calls, self._patience, name, request)
+            await job.run(clip, waiting, _after(before, report), self._price)
+
+    @asynccontextmanager
+    async def _calls(self, report: Report) -> AsyncIterator[Calls]:
+        warm = False
+
+        def warming() -> None:
+            nonlocal warm
+            if not warm:
+                warm = True
+                report(Warming(self.name))
+
+        timeout = ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
+        async with ClientSession(
+            timeout=timeout, cookie_jar=DummyCookieJar(), trust_env=False
+        ) as session:
+            yield Calls(self.name, session, self._base, self._keys, self._patience, warming)
+
+
+def _keys(settings: Remote) -> dict[str, str]:
+    token = settings.token.get_secret_value()
+    proxy = settings.key.get_secret_value(), settings.secret.get_secret_value()
+    keys = {"Authorization": f"Bearer {token}"} if token else {}
+    if all(proxy):
+        keys |= {"Modal-Key": proxy[0], "Modal-Secret": proxy[1]}
+    return keys
+
+
+def _frames(segments: Iterable[Segment]) -> int:
+    return sum(segment.frames for segment in segments)
+
+
+def _after(before: int, report: Report) -> Report:
+    """A report in which frames that were there before count as done."""
+
+    def passed_on(event: Event) -> None:
+        if isinstance(event, Progress):
+            event = replace(event, done=event.done + before, total=event.total + before)
+        report(event)
+
+    return passed_on
+
+
+def _unheard(_: object) -> None:
+    """Nobody is told about a check."""

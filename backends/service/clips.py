@@ -1,0 +1,66 @@
+"""Clips that were uploaded, each under the hash of its bytes."""
+
+import os
+import time
+from collections.abc import AsyncIterable, Container
+from hashlib import sha256
+from pathlib import Path
+
+from video_editing.errors import OutputFailed
+from video_editing.files import whole
+
+
+class OtherContent(Exception):  # noqa: N818
+    """The bytes do not have the hash that they came under."""
+
+
+class Clips:
+    """A folder of clips by their hashes, whose form was checked before they come here."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+
+    def path(self, digest: str) -> Path:
+        """Where the clip is or would be."""
+        return self._folder / digest
+
+    def size(self, digest: str) -> int | None:
+        """Bytes of the clip, or None if it is not here; who asks wants it kept a while longer."""
+        path = self.path(digest)
+        try:
+            os.utime(path)
+            return path.stat().st_size
+        except FileNotFoundError:
+            return None
+
+    async def keep(self, digest: str, chunks: AsyncIterable[bytes]) -> int:
+        """Store the clip as it comes in; tells its bytes.
+
+        Raises:
+            OtherContent: it is not the clip it was said to be.
+            OutputFailed: the disk is full.
+        """
+        size, seen = 0, sha256()
+        with whole(self.path(digest)) as part:
+            try:
+                with part.open("wb") as file:
+                    async for chunk in chunks:
+                        size += len(chunk)
+                        seen.update(chunk)
+                        file.write(chunk)
+            except OSError as err:
+                raise OutputFailed(err.strerror) from err
+            if seen.hexdigest() != digest:
+                raise OtherContent
+        return size
+
+    def remove(self, digest: str) -> None:
+        """Forget the clip."""
+        self.path(digest).unlink(missing_ok=True)
+
+    def expire(self, seconds: float, used: Container[str]) -> None:
+        """Remove what nobody touched for *seconds*, parts of broken uploads among it."""
+        for path in self._folder.iterdir():
+            if path.name not in used and time.time() - path.stat().st_mtime > seconds:
+                path.unlink(missing_ok=True)
