@@ -1,4 +1,4 @@
-"""What tests share: the folder of real clips, when it is there."""
+"""What tests share: the folder of real clips, when it is there, and one for made networks."""
 
 from pathlib import Path
 
@@ -13,3 +13,11 @@ def media() -> Path:
     if not MEDIA.is_dir():
         pytest.skip("the real clips (../shared/media) are not here")
     return MEDIA
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where rembg looks for weights; it cannot download any."""
+    monkeypatch.setenv("U2NET_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    return tmp_path

@@ -1,7 +1,8 @@
 """A network's masks carried between its looks: on real people, and on a square that moves."""
 
+import time
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
@@ -9,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from stand_ins import save_tinted, save_u2net_sized
 
-from video_editing.carry import BATCH, Found, carried
+from video_editing.carry import BATCH, Carried, Found, carried
 from video_editing.clip import Clip, probe
 from video_editing.colour import rgb
 from video_editing.decode import pictures
@@ -119,6 +121,33 @@ def test_segments(clips: list[Clip]) -> None:
         mattes = [matte for _, matte in carried(part, SelfieLooker(), clip.times, every)]
         parts += mattes[start - first : end - first]
     np.testing.assert_array_equal(parts, whole)
+
+
+def test_engine(clips: list[Clip], weights: Path) -> None:
+    """The engine gives a segment, made with its context alone, the mattes of the whole clip."""
+    save_tinted(weights / "u2net_human_seg.onnx")
+    clip, start, end = clips[0], 25, 40
+    engine = Carried(clip, every=6)
+    whole = list(engine.mattes(pictures(clip)))
+    assert [frame.time for frame, _ in whole] == list(clip.times)
+    first, last = clip.times[start - engine.context], clip.times[end + engine.context]
+    part = list(engine.mattes(pictures(clip, first, last)))[engine.context :]
+    for (_, alone), (_, among_others) in zip(part, whole[start:end], strict=False):
+        np.testing.assert_array_equal(alone, among_others)
+
+
+@pytest.mark.slow
+def test_speed(media: Path, weights: Path) -> None:
+    """On a processor, carrying a network of the U²-Net's size is four times as fast as looking."""
+    save_u2net_sized(weights / "u2net_human_seg.onnx")
+    clip = probe(media / "webcam" / "kao_kari.mp4")
+
+    def pace(every: int, frames: int) -> float:
+        mattes = Carried(clip, every=every).mattes(pictures(clip))
+        start = time.perf_counter()
+        return sum(1 for _ in islice(mattes, frames)) / (time.perf_counter() - start)
+
+    assert pace(0, 144) >= 4 * pace(1, 24)
 
 
 def textured(seed: int, *, grain: float = 2) -> Luma:

@@ -15,14 +15,6 @@ from video_editing.errors import InputRejected, ModelUnavailable, Reason
 from video_editing.saliency import FORMS, Form, Saliency, known, spacing
 
 
-@pytest.fixture
-def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder where rembg looks for weights; it cannot download any."""
-    monkeypatch.setenv("U2NET_HOME", str(tmp_path))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    return tmp_path
-
-
 @pytest.fixture(scope="session")
 def noise() -> NDArray[np.float32]:
     """Five pictures that have nothing in common."""

@@ -17,16 +17,15 @@ from numpy.typing import NDArray
 
 from video_editing.clip import Clip
 from video_editing.colour import rgb
-from video_editing.frames import Box, Luma, Matte, Picture, Timed
+from video_editing.frames import Luma, Matte, Picture, Plane, Timed
 from video_editing.saliency import MODEL, Saliency, spacing
 from video_editing.selfie import Selfie
+from video_editing.track import Region, is_cut, joined, occupied
 
 BATCH = 4  #: frames read ahead, so that looks that follow each other closely share a batch
-MARGIN = 0.12  #: of the person's width and height, added on each side of what is looked at
+FINDING = 256  #: pixels of the longer side of what the flow is found in
 TOLERANCE = 16  #: levels of luma between a frame and a look at which trust has fallen to 1/e
 PATCH = 5  #: pixels over which that difference is averaged
-ALIKE = 0.4  #: correlation of two frames of one shot, of which a swaying camera leaves 0.55
-DIFFERENT = 8  #: levels of luma between two shots; noise on a blank wall has no correlation either
 ENOUGH = 0.4  #: trust with which the quick engine's faults are held to be the same
 LEAST = 1e-3  #: trust in the worst flow, so that there is always something to weigh by
 
@@ -85,7 +84,7 @@ class _Sight(NamedTuple):
     """A frame of which only the quick engine has said something.
 
     Attributes:
-        luma: as large as a matte.
+        luma: as large as a matte, or smaller.
         quick: the quick engine's matte.
     """
 
@@ -153,7 +152,8 @@ def carried(
 
 def _sighted(found: Iterable[Found]) -> Iterator[_Sight]:
     for frame, matte in found:
-        size = matte.shape[1], matte.shape[0]
+        scale = min(1, FINDING / max(matte.shape))
+        size = round(matte.shape[1] * scale), round(matte.shape[0] * scale)
         luma = cv2.resize(frame.what.y, size, interpolation=cv2.INTER_AREA)
         yield _Sight(frame, np.asarray(luma, np.uint8), matte)
 
@@ -166,7 +166,7 @@ def _keyed(
     is_first = True
     for sight in sights:
         if before is not None:
-            is_last = _is_cut(before.luma, sight.luma)
+            is_last = is_cut(before.luma, sight.luma)
             is_due = bisect_left(times, before.frame.time) % every == 0
             yield before, is_first or is_last or is_due
             is_first = is_last
@@ -175,66 +175,45 @@ def _keyed(
         yield before, True
 
 
-def _is_cut(before: Luma, after: Luma) -> bool:
-    """Whether another shot begins with *after*: nothing of *before* is where it was, or as light.
-
-    Where a cut passes unnoticed, nothing looks like itself and no mask is trusted.
-    """
-    small, smaller = (
-        cv2.resize(luma, (32, 32), interpolation=cv2.INTER_AREA) for luma in (before, after)
-    )
-    alike: float = cv2.matchTemplate(small, smaller, cv2.TM_CCOEFF_NORMED).item()
-    return alike < ALIKE and float(cv2.absdiff(small, smaller).mean()) > DIFFERENT
-
-
 def _looked(
     keyed: Iterator[tuple[_Sight, bool]], look: Looker
 ) -> Iterator[tuple[_Sight, Matte | None]]:
-    """Look at the keys, those within a few frames of each other in one batch."""
+    """Give the keys the network's mattes; it sees those within a few frames in one batch."""
     while batch := list(islice(keyed, BATCH)):
-        keys = [sight for sight, is_key in batch if is_key]
-        mattes = iter(_looks(keys, look) if keys else ())
+        mattes = iter(_looks([sight for sight, is_key in batch if is_key], look))
         for sight, is_key in batch:
             yield sight, next(mattes) if is_key else None
 
 
-def _looks(keys: Sequence[_Sight], look: Looker) -> Iterator[Matte]:
-    """The network's mattes of *keys*, each seen in the box around the person."""
-    boxes = [_box(key.quick) for key in keys]
-    crops = [
-        rgb(_cropped(key.frame.what, box, key.quick), (look.side, look.side))
-        for key, box in zip(keys, boxes, strict=True)
-    ]
-    for key, box, seen in zip(keys, boxes, look(np.stack(crops)), strict=True):
-        matte = np.zeros_like(key.quick)
-        matte[box.top : box.top + box.height, box.left : box.left + box.width] = cv2.resize(
-            seen, (box.width, box.height), interpolation=cv2.INTER_AREA
-        )
-        yield matte
+def _looks(keys: Sequence[_Sight], look: Looker) -> list[Matte]:
+    """The network's mattes of *keys*, each of which it sees around its people.
+
+    Where the quick engine sees nobody there is nobody: these networks cut out houses as well.
+    """
+    mattes = [np.zeros_like(key.quick) for key in keys]
+    people = [occupied(key.quick) for key in keys]
+    regions = [None if one is None else joined([one]) for one in people]
+    places = [(i, region) for i, region in enumerate(regions) if region]
+    if places:
+        shown = [_shown(keys[i].frame.what, region, look.side) for i, region in places]
+        for (i, region), seen in zip(places, look(np.stack(shown)), strict=True):
+            part = _part(mattes[i], region)
+            way = cv2.INTER_AREA if part.size < seen.size else cv2.INTER_LINEAR
+            part[:] = cv2.resize(seen, part.shape[::-1], interpolation=way)
+    return mattes
 
 
-def _box(matte: Matte) -> Box:
-    """The person in *matte* and a margin around her; all of it where nobody is."""
-    height, width = matte.shape
-    left, top, wide, high = cv2.boundingRect((matte > 127).astype(np.uint8))
-    if not wide:
-        return Box(0, 0, width, height)
-    across, down = round(wide * MARGIN), round(high * MARGIN)
-    right, bottom = min(width, left + wide + across), min(height, top + high + down)
-    left, top = max(0, left - across), max(0, top - down)
-    return Box(left, top, right - left, bottom - top)
+def _shown(picture: Picture, region: Region, side: int) -> NDArray[np.float32]:
+    """What *picture* shows in the region, as the network takes it: (side, side, 3), 0–1."""
+    planes = (_part(plane, region) for plane in (picture.y, picture.u, picture.v))
+    return rgb(Picture(*planes), (side, side))
 
 
-def _cropped(picture: Picture, box: Box, matte: Matte) -> Picture:
-    """What *picture* shows in a box of *matte*."""
-    return Picture(*(_part(plane, box, matte) for plane in (picture.y, picture.u, picture.v)))
-
-
-def _part(plane: Luma, box: Box, matte: Matte) -> Luma:
-    down, across = plane.shape[0] / matte.shape[0], plane.shape[1] / matte.shape[1]
-    rows = slice(round(box.top * down), round((box.top + box.height) * down))
-    columns = slice(round(box.left * across), round((box.left + box.width) * across))
-    return plane[rows, columns]
+def _part(plane: Plane, region: Region) -> Plane:
+    """The pixels of *plane* in the region, as a view."""
+    height, width = plane.shape
+    rows = slice(round(region.top * height), round(region.bottom * height))
+    return plane[rows, round(region.left * width) : round(region.right * width)]
 
 
 def _between(before: _Look, sights: Sequence[_Sight], after: _Look) -> Iterator[Found]:
@@ -254,21 +233,24 @@ class _Flow:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        self._y, self._x = np.indices(shape, np.float32)
+        self._size = shape[1], shape[0]
 
     def inherited(self, heir: _Sight, look: _Look) -> _Inheritance:
         """What *heir* has from *look*."""
         none: Any = None  # no flow to begin with; cv2's stubs do not know that it may lack
-        flow = self._search.calc(heir.luma, look.sight.luma, none)
-        x, y = self._x + flow[..., 0], self._y + flow[..., 1]
-        luma = _moved(look.sight.luma.astype(np.float32), x, y)
+        flow = np.asarray(self._search.calc(heir.luma, look.sight.luma, none), np.float32)
+        luma = _moved(look.sight.luma.astype(np.float32), flow)
         strangeness = cv2.blur(np.abs(luma - heir.luma), (PATCH, PATCH)) / TOLERANCE
-        trust = np.exp(-(strangeness**2))
-        return _Inheritance(_moved(look.slow, x, y), _moved(look.fault, x, y), trust)
+        trust = np.asarray(cv2.resize(np.exp(-(strangeness**2)), self._size))
+        flow = np.asarray(cv2.resize(flow, self._size)) * (self._size[0] / flow.shape[1])
+        return _Inheritance(_moved(look.slow, flow), _moved(look.fault, flow), trust)
 
 
-def _moved(field: Field, x: Field, y: Field) -> Field:
-    """*field* with what lies at *x* and *y* in each pixel's place."""
+def _moved(field: Field, flow: Field) -> Field:
+    """*field* with what lies where the flow, (h, w, 2), goes in each pixel's place."""
+    height, width = field.shape
+    x = flow[..., 0] + np.arange(width, dtype=np.float32)
+    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
     moved = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.float32)
 
