@@ -9,11 +9,14 @@ from backends.chain import FallbackChain
 from backends.child import Limits
 from backends.errors import BackendUnavailable, Why
 from backends.estimates import Estimates, Measured, Speeds
-from backends.retrying import Retrying
+from backends.retrying import PASSING, Retrying
 from backends.shelf import Shelf
 from settings import Backends, Local, Remote, Settings
 
 log = logging.getLogger(__name__)
+
+#: faults of a service that may be back before the first job, which looks again
+AWAY = (*PASSING, Why.TOO_SLOW)
 
 
 class NobodyThere(Exception):  # noqa: N818
@@ -84,10 +87,15 @@ async def _local(name: str, device: str, settings: Local, price: float) -> Overl
 
 
 async def _remote(name: str, settings: Remote) -> OverlayBackend:
-    from backends.remote import RemoteBackend  # noqa: PLC0415 - only what the settings name
-
     if not settings.endpoint:
         raise BackendUnavailable(name, Why.NOT_CONFIGURED, "MODAL_OVERLAY_ENDPOINT is not set")
+    from backends.remote import RemoteBackend  # noqa: PLC0415 - only what the settings name
+
     place = RemoteBackend(name, settings)
-    await place.check()
+    try:
+        await place.check()
+    except BackendUnavailable as failure:
+        if failure.why not in AWAY:
+            raise
+        log.warning("kept, though it does not answer now: %s", failure)
     return place

@@ -1,0 +1,91 @@
+"""What the environment decides."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from settings import Group, Settings
+
+EXAMPLE = Path(__file__).parents[1] / ".env.example"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable of ours is set, and no file .env is in sight."""
+    for name in names():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def groups() -> dict[str, type[BaseModel]]:
+    """The groups by their names."""
+    return {
+        name: field.annotation
+        for name, field in Settings.model_fields.items()
+        if field.annotation is not None
+    }
+
+
+def names() -> set[str]:
+    """The variables that are read."""
+    return {
+        str(field.validation_alias)
+        for group in groups().values()
+        for field in group.model_fields.values()
+    }
+
+
+def test_everything_has_a_default() -> None:
+    """Without any variable, the program can begin."""
+    assert Settings().backends.names == ("modal", "local-gpu", "local-cpu")
+
+
+def test_the_example_shows_every_variable_with_its_default() -> None:
+    """A file .env that is a copy of the example changes nothing, and lacks nothing."""
+    lines = [line for line in EXAMPLE.read_text().splitlines() if line and line[0] != "#"]
+    assert {line.partition("=")[0] for line in lines} >= names()
+    before = Settings()
+    Path(".env").write_text(EXAMPLE.read_text())
+    assert Settings() == before
+
+
+def test_an_empty_variable_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name without a value, as forms of hosters leave it, means the default."""
+    monkeypatch.setenv("OVERLAY_BACKENDS", "")
+    monkeypatch.setenv("OVERLAY_COOLDOWN", "")
+    assert Settings().backends.cooldown == 60
+    assert Settings().backends.names == ("modal", "local-gpu", "local-cpu")
+
+
+def test_places_are_listed_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order is kept, blanks are not."""
+    monkeypatch.setenv("OVERLAY_BACKENDS", " local-cpu, https://gpu.example.org:8443 ,modal,")
+    names = ("local-cpu", "https://gpu.example.org:8443", "modal")
+    assert Settings().backends.names == names
+
+
+@pytest.mark.parametrize(
+    "places", ["modal,gpu", "http://gpu.example.org", "local_cpu", "modal;local-cpu"]
+)
+def test_an_unknown_place_is_refused(monkeypatch: pytest.MonkeyPatch, places: str) -> None:
+    """A misspelt place stops the start; it is not passed over."""
+    monkeypatch.setenv("OVERLAY_BACKENDS", places)
+    with pytest.raises(ValidationError, match="OVERLAY_BACKENDS"):
+        Settings()
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Printing the settings betrays none."""
+    for name in ("MODAL_KEY", "MODAL_SECRET", "OVERLAY_TOKEN"):
+        monkeypatch.setenv(name, "canary")
+    assert "canary" not in repr(Settings())
+    assert Settings().remote.key.get_secret_value() == "canary"
+
+
+def test_every_setting_is_explained() -> None:
+    """Beside each field stands what it means."""
+    for group in groups().values():
+        assert issubclass(group, Group)
+        for name, field in group.model_fields.items():
+            assert field.description, f"{group.__name__}.{name}"
