@@ -14,8 +14,6 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from video_editing.frames import Picture, Plane
 from video_editing.tonemap import HLG, PQ, Tonemap
 
-_FULL_RANGE_FORMATS = ("yuvj", "rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8")
-
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
@@ -156,11 +154,17 @@ def _matrix(frame: av.VideoFrame) -> Colorspace:
 
 
 def _is_full_range(frame: av.VideoFrame) -> bool:
-    return frame.color_range == ColorRange.JPEG or frame.format.name.startswith(_FULL_RANGE_FORMATS)
+    pixels = frame.format
+    return (
+        frame.color_range == ColorRange.JPEG
+        or pixels.is_rgb
+        or pixels.has_palette
+        or pixels.name.startswith("yuvj")
+    )
 
 
 def _has_alpha(frame: av.VideoFrame) -> bool:
-    return frame.format.name == "pal8" or any(c.is_alpha for c in frame.format.components)
+    return frame.format.has_palette or any(c.is_alpha for c in frame.format.components)
 
 
 def _on_black(frame: av.VideoFrame) -> av.VideoFrame:
