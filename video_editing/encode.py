@@ -276,7 +276,6 @@ def yuv_frame(picture: Picture) -> av.VideoFrame:
     frame = av.VideoFrame(*picture.size, "yuv420p")
     for index, plane in enumerate((picture.y, picture.u, picture.v)):
         fill(frame, index, plane)
-    tag(frame)
     return frame
 
 
