@@ -19,7 +19,16 @@ from video_editing.colour import rgb
 from video_editing.edges import guided
 from video_editing.frames import Luma, Matte, Picture, Plane, Timed
 from video_editing.steady import Moment, steadied
-from video_editing.track import WHOLE, Region, is_cut, joined, occupied, squared, tidied
+from video_editing.track import (
+    WHOLE,
+    Region,
+    is_cut,
+    joined,
+    occupied,
+    shows_somebody,
+    squared,
+    tidied,
+)
 from video_editing.weights import bundled
 from video_editing.window import windows
 
@@ -238,7 +247,12 @@ def _tracked(sights: Iterable[_Sight]) -> Iterator[tuple[_Sight, Region | None]]
 
 
 def _steady(found: Iterable[tuple[_Sight, Matte]]) -> Iterator[Found]:
+    """Mattes that do not flicker; a person who flashes up for a frame or two was none."""
     moments = ((sight.frame, Moment(sight.luma, matte)) for sight, matte in found)
-    for (frame, moment), around in windows(moments, STEADY):
-        matte = steadied(moment, [other for _, other in around])
-        yield frame, tidied(np.asarray(cv2.LUT(matte, _MEANT), np.uint8))
+    for (frame, moment), window in windows(moments, STEADY):
+        around = [other for _, other in window]
+        if 2 * sum(shows_somebody(other.matte) for other in around) <= len(around):
+            yield frame, np.zeros_like(moment.matte)
+        else:
+            matte = np.asarray(cv2.LUT(steadied(moment, around), _MEANT), np.uint8)
+            yield frame, tidied(matte)

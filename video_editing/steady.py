@@ -44,7 +44,7 @@ def steadied(moment: Moment, around: Sequence[Moment]) -> Matte:
 def _trust(moment: Moment, other: Moment) -> Matte:
     picture = cv2.blur(cv2.absdiff(moment.luma, other.luma), (PATCH, PATCH))
     alpha = cv2.absdiff(moment.matte, other.matte)
-    return np.asarray(_TRUST[cv2.multiply(picture, alpha, scale=_STEPS)], np.uint8)
+    return np.asarray(cv2.LUT(cv2.multiply(picture, alpha, scale=_STEPS), _TRUST), np.uint8)
 
 
 _STEPS = 255 / (4 * TOLERANCE)

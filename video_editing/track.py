@@ -10,6 +10,7 @@ from video_editing.frames import Luma, Matte
 
 SECOND = 0.2  #: area of somebody, by that of the largest person, who counts as well
 SMALLEST = 0.002  #: area of a person by that of the frame
+HOLE = 0.01  #: area, by that of the largest person, below which a hole in a body is none
 MARGIN = 0.12  #: of a region's width and height, added on each side
 GRID = 32  #: steps across the frame that a region's sides lie on, so that it seldom moves
 ALIKE = 0.4  #: correlation of two frames of one shot, of which a swaying camera leaves 0.55
@@ -42,6 +43,11 @@ def is_cut(before: Luma, after: Luma) -> bool:
     return alike < ALIKE and float(cv2.absdiff(small, smaller).mean()) > DIFFERENT
 
 
+def shows_somebody(matte: Matte) -> bool:
+    """Whether there is as much in *matte* as makes a person."""
+    return cv2.countNonZero(np.asarray(matte > 127, np.uint8)) >= SMALLEST * matte.size
+
+
 def occupied(matte: Matte) -> Region | None:
     """The part of the frame in which people are, or None where nobody is."""
     height, width = matte.shape
@@ -51,6 +57,24 @@ def occupied(matte: Matte) -> Region | None:
         return None
     x, y, w, h = stats[1:][areas >= SECOND * areas.max(), :4].T
     return Region(x.min() / width, y.min() / height, (x + w).max() / width, (y + h).max() / height)
+
+
+def tidied(matte: Matte) -> Matte:
+    """*matte* without islands that are nobody, and without small holes in bodies."""
+    core = (matte > 127).astype(np.uint8)
+    _, labels = cv2.connectedComponents((matte > 0).astype(np.uint8))
+    areas = np.bincount(labels.ravel(), core.ravel())
+    if areas.max() < SMALLEST * matte.size:
+        return np.zeros_like(matte)
+    is_somebody = (areas >= SECOND * areas.max()).astype(np.uint8)
+    tidy = matte * is_somebody[labels]
+    contours, parents = cv2.findContours(core, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    holes = [
+        contour
+        for contour, (*_, parent) in zip(contours, parents[0], strict=True)
+        if parent >= 0 and cv2.contourArea(contour) < HOLE * areas.max()
+    ]
+    return np.asarray(cv2.drawContours(tidy, holes, -1, 255, cv2.FILLED), np.uint8)
 
 
 def joined(regions: Sequence[Region]) -> Region:
