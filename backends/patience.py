@@ -23,6 +23,7 @@ class Patience:
         stall: seconds in which a job at work must get further.
         poll: seconds between two questions.
         farewell: seconds for a last word, when the work is over or stopped.
+        total: seconds for everything.
     """
 
     answer: float = 160
@@ -32,6 +33,7 @@ class Patience:
     stall: float = 90
     poll: float = 0.5
     farewell: float = 1.5
+    total: float = 3600
 
 
 class Refused(BackendUnavailable):

@@ -1,6 +1,7 @@
 """A place of work at the other end of HTTP: the service, at Modal or on a machine of one's own."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 from yarl import URL
 
-from backends.arrivals import Arrivals, arrivals
+from backends.arrivals import arrivals
 from backends.backend import OverlayBackend
 from backends.calls import Calls
 from backends.child import Limits
@@ -20,7 +21,7 @@ from backends.remote_job import RemoteJob, digest, job_id
 from backends.service.answers import JobRequest
 from settings import Remote
 from video_editing.errors import OutputFailed
-from video_editing.plan import Plan, Segment, missing
+from video_editing.plan import Plan, keep_plan, missing
 from video_editing.progress import Progress
 
 NOBODYS = f"clips/{'0' * 64}"  #: asked for without a key, to see whether the door is locked
@@ -56,16 +57,16 @@ class RemoteBackend(OverlayBackend):
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
-        lacking = missing(plan, folder)
-        if not lacking:
-            return
+        forward = forwards(report, plan.frames)
         try:
-            with arrivals(self.name, self._command, clip, plan, folder) as waiting:
-                await self._make(
-                    clip, plan, lacking, waiting, forwards(report, _frames(plan.segments))
-                )
+            keep_plan(plan, folder)
+            if missing(plan, folder):
+                await self._make(clip, plan, folder, forward)
+        except TimeoutError as err:
+            raise BackendUnavailable(self.name, Why.TOO_SLOW) from err
         except OSError as err:
             raise OutputFailed(err.strerror) from err
+        forward(Progress("mattes", plan.frames, plan.frames, 0))
 
     async def check(self) -> None:
         """See that the service turns strangers away.
@@ -83,19 +84,16 @@ class RemoteBackend(OverlayBackend):
             raise BackendUnavailable(self.name, Why.UNSAFE, "it is open to everybody")
         self._locked = True
 
-    async def _make(
-        self, clip: Path, plan: Plan, lacking: list[Segment], waiting: Arrivals, report: Report
-    ) -> None:
-        before = _frames(plan.segments) - _frames(lacking)
-        request = JobRequest(
-            input=await digest(clip),
-            plan=plan.model_copy(update={"segments": tuple(lacking)}),
-        )
-        name = job_id(repr(self._keys).encode(), waiting.folder, request.input, plan)
-        async with self._calls(report) as calls:
+    async def _make(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
+        wanted = plan.model_copy(update={"segments": tuple(missing(plan, folder))})
+        request = JobRequest(input=await digest(clip), plan=wanted)
+        name = job_id(repr(self._keys).encode(), folder, request.input, plan)
+        async with asyncio.timeout(self._patience.total), self._calls(report) as calls:
             await self._see_it_locked(calls)
             job = RemoteJob(self.name, calls, self._patience, name, request)
-            await job.run(clip, waiting, _after(before, report), self._price)
+            with arrivals(self.name, self._command, clip, plan, folder) as waiting:
+                before = plan.frames - wanted.frames
+                await job.run(clip, waiting, _after(before, report), self._price)
 
     @asynccontextmanager
     async def _calls(self, report: Report) -> AsyncIterator[Calls]:
@@ -121,10 +119,6 @@ def _keys(settings: Remote) -> dict[str, str]:
     if all(proxy):
         keys |= {"Modal-Key": proxy[0], "Modal-Secret": proxy[1]}
     return keys
-
-
-def _frames(segments: Iterable[Segment]) -> int:
-    return sum(segment.frames for segment in segments)
 
 
 def _after(before: int, report: Report) -> Report:

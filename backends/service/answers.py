@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from video_editing.plan import Plan
 
-Digest = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\Z", description="SHA-256 of a clip's bytes")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of a clip's bytes")]
 JobId = Annotated[
-    str, Field(pattern=r"\A[0-9a-f]{32,64}\Z", description="chosen by the client, unguessable")
+    str, Field(pattern=r"^[0-9a-f]{32,64}$", description="chosen by the client, unguessable")
 ]
 
 

@@ -34,7 +34,7 @@ class OverlayRequest(BaseModel):
     threshold: Annotated[float, Field(ge=0.05, le=0.95)] = 0.6
     feather: Annotated[float, Field(ge=0, le=99)] = 7
     engine: Literal["mediapipe", "rembg"] = "mediapipe"
-    rembg_model: Annotated[str, Field(pattern=r"\A[a-z0-9][a-z0-9_-]{0,39}\Z")] = "u2net_human_seg"
+    rembg_model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")] = "u2net_human_seg"
     shape: Literal["circle", "rect", "rounded", "none"] = "circle"
     circle_radius: Annotated[float, Field(ge=0.05, le=1)] = 0.35
     circle_center_x: Fraction = 0.5

@@ -14,7 +14,7 @@ from backends.service.overlays import Overlay, Overlays
 from backends.service.routes import RETRY
 
 MEDIA_TYPES = {".mov": "video/quicktime", ".webm": "video/webm"}
-OverlayId = Annotated[str, Query(pattern=r"\A[0-9a-f]{32}\Z")]
+OverlayId = Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")]
 
 
 def overlay_routes(overlays: Overlays, signer: Signer, sync_seconds: float) -> APIRouter:
