@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from stand_ins import save_tinted, save_u2net_sized
 
-from video_editing.carry import BATCH, Carried, Found, carried
+from video_editing.carry import BATCH, STEADY, Carried, Found, carried
 from video_editing.clip import Clip, probe
 from video_editing.colour import rgb
 from video_editing.decode import pictures
@@ -111,13 +111,14 @@ def test_one_look_in_six(clips: list[Clip]) -> None:
 def test_segments(clips: list[Clip]) -> None:
     """Ten segments give, bit by bit, the mattes of one piece."""
     clip, every, pieces = clips[0], 6, 10
+    context = every - 1 + STEADY
     found = list(poorly_found(pictures(clip)))
     whole = [matte for _, matte in carried(found, SelfieLooker(), clip.times, every)]
     borders = np.linspace(0, len(found), pieces + 1).astype(int)
     parts: list[Matte] = []
     for start, end in pairwise(borders):
-        first = max(0, start - every + 1)
-        part = found[first : end + every - 1]
+        first = max(0, start - context)
+        part = found[first : end + context]
         mattes = [matte for _, matte in carried(part, SelfieLooker(), clip.times, every)]
         parts += mattes[start - first : end - first]
     np.testing.assert_array_equal(parts, whole)
@@ -223,8 +224,9 @@ def test_gone() -> None:
     found = vague(frames([here] * 3 + [gone] * 10))
     found = [(frame, np.uint8(255) * (frame.what.y == 235)) for frame, _ in found]
     mattes = [matte for _, matte in carried(found, BrightLooker(), times(found), 6)]
-    assert all(_iou(matte, found[0][1]) > 0.99 for matte in mattes[:3])
-    assert all(matte.mean() < 0.5 for matte in mattes[3:])
+    assert all(_iou(matte, found[0][1]) > 0.85 for matte in mattes[:3])
+    assert all(matte.mean() < 0.1 * mattes[0].mean() for matte in mattes[3:])
+    assert not any(matte.any() for matte in mattes[6:])
 
 
 def test_unlike() -> None:
@@ -232,8 +234,8 @@ def test_unlike() -> None:
     square = with_square(textured(1), 60)
     found = vague(frames([square, *[square // 8] * 5, square]))
     mattes = [matte for _, matte in carried(found, BrightLooker(), times(found), 6)]
-    assert mattes[0][60, 80] == 255
-    assert all((matte[45:75, 65:95] == 128).all() for matte in mattes[1:6])
+    middles = [int(matte[60, 80]) for matte in mattes]
+    assert middles == pytest.approx([255, *[128] * 5, 255], abs=15)
 
 
 def test_disagreement() -> None:
@@ -247,7 +249,8 @@ def test_disagreement() -> None:
     found = vague(frames([with_square(textured(1), 60)] * 7))
     mattes = [matte for _, matte in carried(found, Unsure(), times(found), 6)]
     middles = [matte[60, 80] for matte in mattes]
-    assert middles == pytest.approx([255 * (6 - i) / 6 for i in range(7)], abs=2)
+    assert middles == sorted(middles, reverse=True)
+    assert middles[3] == pytest.approx(255 / 2, abs=2)
 
 
 def test_box() -> None:
@@ -280,4 +283,4 @@ def test_read_ahead() -> None:
     held = [
         read - given for given, _ in enumerate(carried(reading(), BrightLooker(), times(found), 12))
     ]
-    assert max(held) <= 12 + BATCH + 1
+    assert max(held) <= 12 + BATCH + STEADY + 1

@@ -8,7 +8,7 @@ corrected by what was wrong with it at the looks.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, NamedTuple, Protocol
 
 import cv2
@@ -20,8 +20,11 @@ from video_editing.colour import rgb
 from video_editing.frames import Luma, Matte, Picture, Plane, Timed
 from video_editing.saliency import MODEL, Saliency, spacing
 from video_editing.selfie import Selfie
+from video_editing.steady import Moment, steadied
 from video_editing.track import Region, is_cut, joined, occupied
+from video_editing.window import windows
 
+STEADY = 3  #: frames before and after one that its matte is steadied by
 BATCH = 4  #: frames read ahead, so that looks that follow each other closely share a batch
 FINDING = 256  #: pixels of the longer side of what the flow is found in
 TOLERANCE = 16  #: levels of luma between a frame and a look at which trust has fallen to 1/e
@@ -73,7 +76,7 @@ class Carried:
         self._look = Saliency(model, device)
         self._quick = Selfie(clip)
         self._times = clip.times
-        self.context = self._quick.context + self._every - 1
+        self.context = self._quick.context + self._every - 1 + STEADY
 
     def mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[Found]:
         """Each frame with its matte, as large as the quick engine's."""
@@ -84,13 +87,20 @@ class _Sight(NamedTuple):
     """A frame of which only the quick engine has said something.
 
     Attributes:
-        luma: as large as a matte, or smaller.
+        luma: as large as a matte.
+        small: the luma that the flow is found in.
         quick: the quick engine's matte.
+        shot: frames of one shot have the same number.
     """
 
     frame: Timed[Picture]
     luma: Luma
+    small: Luma
     quick: Matte
+    shot: int
+
+
+Seen = tuple[_Sight, Matte]  #: a frame and what the network sees, or would have seen, in it
 
 
 class _Look(NamedTuple):
@@ -127,8 +137,8 @@ def carried(
 
     It looks at every frame whose place in the clip is a multiple of *every*, and at the first and
     the last of each shot and of what is *found*. What comes between depends on the looks around
-    it alone, so that mattes are the same whatever frames, *every* - 1 away or farther, *found*
-    begins and ends with.
+    it alone; at last all are steadied. So mattes are the same whatever frames, more than
+    *every* - 1 + :data:`STEADY` away, *found* begins and ends with.
 
     Args:
         found: frames in the order of their times, with mattes of one size.
@@ -136,6 +146,16 @@ def carried(
         times: of all frames of the clip.
         every: frames from one look to the next.
     """
+    for _, shot in groupby(_passed_on(found, look, times, every), lambda item: item[0].shot):
+        moments = ((sight.frame, Moment(sight.luma, matte)) for sight, matte in shot)
+        for (frame, moment), around in windows(moments, STEADY):
+            yield frame, steadied(moment, [other for _, other in around])
+
+
+def _passed_on(
+    found: Iterable[Found], look: Looker, times: Sequence[int], every: int
+) -> Iterator[Seen]:
+    """Each frame with the network's matte, or with what the looks around it leave to it."""
     before: _Look | None = None
     between: list[_Sight] = []
     for sight, matte in _looked(_keyed(_sighted(found), times, every), look):
@@ -146,16 +166,23 @@ def carried(
         after = _Look(sight, slow, slow - sight.quick)
         if before is not None:
             yield from _between(before, between, after)
-        yield sight.frame, matte
+        yield sight, matte
         before, between = after, []
 
 
 def _sighted(found: Iterable[Found]) -> Iterator[_Sight]:
+    before: _Sight | None = None
     for frame, matte in found:
-        scale = min(1, FINDING / max(matte.shape))
-        size = round(matte.shape[1] * scale), round(matte.shape[0] * scale)
-        luma = cv2.resize(frame.what.y, size, interpolation=cv2.INTER_AREA)
-        yield _Sight(frame, np.asarray(luma, np.uint8), matte)
+        luma = _resized(frame.what.y, matte.shape, 1)
+        small = _resized(luma, luma.shape, min(1, FINDING / max(luma.shape)))
+        shot = 0 if before is None else before.shot + is_cut(before.small, small)
+        before = _Sight(frame, luma, small, matte, shot)
+        yield before
+
+
+def _resized(luma: Luma, shape: tuple[int, ...], scale: float) -> Luma:
+    size = round(shape[1] * scale), round(shape[0] * scale)
+    return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _keyed(
@@ -166,7 +193,7 @@ def _keyed(
     is_first = True
     for sight in sights:
         if before is not None:
-            is_last = is_cut(before.luma, sight.luma)
+            is_last = before.shot != sight.shot
             is_due = bisect_left(times, before.frame.time) % every == 0
             yield before, is_first or is_last or is_due
             is_first = is_last
@@ -216,7 +243,7 @@ def _part(plane: Plane, region: Region) -> Plane:
     return plane[rows, round(region.left * width) : round(region.right * width)]
 
 
-def _between(before: _Look, sights: Sequence[_Sight], after: _Look) -> Iterator[Found]:
+def _between(before: _Look, sights: Sequence[_Sight], after: _Look) -> Iterator[Seen]:
     """The mattes of *sights*, which lie between two looks."""
     if not sights:
         return
@@ -225,7 +252,7 @@ def _between(before: _Look, sights: Sequence[_Sight], after: _Look) -> Iterator[
     for sight in sights:
         nearness = (end - sight.frame.time) / (end - start)
         heritage = flow.inherited(sight, before), flow.inherited(sight, after)
-        yield sight.frame, _mixed(sight.quick, *heritage, nearness)
+        yield sight, _mixed(sight.quick, *heritage, nearness)
 
 
 class _Flow:
@@ -238,9 +265,9 @@ class _Flow:
     def inherited(self, heir: _Sight, look: _Look) -> _Inheritance:
         """What *heir* has from *look*."""
         none: Any = None  # no flow to begin with; cv2's stubs do not know that it may lack
-        flow = np.asarray(self._search.calc(heir.luma, look.sight.luma, none), np.float32)
-        luma = _moved(look.sight.luma.astype(np.float32), flow)
-        strangeness = cv2.blur(np.abs(luma - heir.luma), (PATCH, PATCH)) / TOLERANCE
+        flow = np.asarray(self._search.calc(heir.small, look.sight.small, none), np.float32)
+        luma = _moved(look.sight.small.astype(np.float32), flow)
+        strangeness = cv2.blur(np.abs(luma - heir.small), (PATCH, PATCH)) / TOLERANCE
         trust = np.asarray(cv2.resize(np.exp(-(strangeness**2)), self._size))
         flow = np.asarray(cv2.resize(flow, self._size)) * (self._size[0] / flow.shape[1])
         return _Inheritance(_moved(look.slow, flow), _moved(look.fault, flow), trust)
