@@ -21,8 +21,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from video_editing.budget import TooBig
-from video_editing.errors import OutputFailed
-from video_editing.files import whole
+from video_editing.files import output_errors, whole
 from video_editing.frames import Picture, Plane, Timed
 
 SAMPLE_RATE = 48_000  #: Hz, of all sound that is written
@@ -56,7 +55,7 @@ class Writer(Generic[P]):
         Raises:
             OutputFailed: the disk is full.
         """
-        with _output_errors():
+        with output_errors():
             self._pictures.write(timed)
 
     def sound(self, block: Sound) -> None:
@@ -66,12 +65,12 @@ class Writer(Generic[P]):
             OutputFailed: the disk is full.
         """
         assert self._sound is not None, "this file was opened without sound"
-        with _output_errors():
+        with output_errors():
             self._sound.write(block)
 
     def finish(self) -> None:
         """Write what the encoders still hold."""
-        with _output_errors():
+        with output_errors():
             self._pictures.finish()
             if self._sound is not None:
                 self._sound.finish()
@@ -216,20 +215,13 @@ def _container(part: Path, container_format: str, options: Options) -> Iterator[
         yield container
     except BaseException:
         # Gone before it is closed: a trailer need not move megabytes that nobody will read.
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         with suppress(av.FFmpegError):
             container.close()
         raise
-    with _output_errors():
+    with output_errors():
         container.close()
-
-
-@contextmanager
-def _output_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as err:
-        raise OutputFailed(err.strerror or str(err)) from err
 
 
 def video_stream(

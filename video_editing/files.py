@@ -1,9 +1,8 @@
 """Files that are there whole or not at all."""
 
-import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from video_editing.errors import OutputFailed
@@ -20,13 +19,22 @@ def whole(path: Path) -> Iterator[Path]:
         OutputFailed: the file cannot be moved to its name.
     """
     # Two writers of one file (a job started twice) must not write into each other.
-    part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    # Absolute: FFmpeg takes what stands before a colon for a protocol.
+    part = path.absolute().with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         yield part
-        try:
-            os.replace(part, path)  # noqa: PTH105 - Path.replace is the same; this is the known name
-        except OSError as err:
-            raise OutputFailed(f"{path.name}: {err.strerror}") from err
+        with output_errors():
+            part.replace(path)
     except BaseException:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # not there: the folder is not, or the name is too long
+            part.unlink()
         raise
+
+
+@contextmanager
+def output_errors() -> Iterator[None]:
+    """Turn what the system says about a file that is written into OutputFailed."""
+    try:
+        yield
+    except OSError as err:
+        raise OutputFailed(err.strerror or str(err)) from err
