@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,9 @@ from video_editing.decode import pictures
 from video_editing.engine import Engine
 from video_editing.errors import InputRejected, Reason
 from video_editing.frames import Matte, Picture, Timed
-from video_editing.media import opened
 from video_editing.plan import Plan, Segment, missing
 from video_editing.progress import Report, counted
-from video_editing.segments import read_mattes, runs, write_segment
+from video_editing.segments import grey_frames, read_mattes, runs, write_segment
 
 Pairs = Iterator[tuple[Timed[Picture], Matte]]
 
@@ -44,7 +43,7 @@ def kept(clip: Clip, path: Path, end: int | None = None) -> Iterator[Pairs]:
     Raises:
         InputRejected: BAD_MATTE, they are not this clip's.
     """
-    mattes = read_mattes(path) if path.is_dir() else _final(clip, path)
+    mattes = read_mattes(clip, path) if path.is_dir() else _final(clip, path)
     with closing(ahead(pictures(clip, end=end), AHEAD)) as frames:
         yield _paired(frames, mattes)
 
@@ -101,9 +100,10 @@ def _at(times: Sequence[int], pairs: Pairs) -> Iterator[Timed[Matte]]:
 
 
 def _final(clip: Clip, path: Path) -> Iterator[Timed[Matte]]:
-    with opened(path) as file:
-        for time, frame in zip(clip.times, file.decode(video=0), strict=False):
-            yield Timed(time, np.asarray(frame.to_ndarray(format="gray"), np.uint8))
+    for time, frame in zip_longest(clip.times, grey_frames(path)):
+        if time is None or frame is None or (frame.width, frame.height) != clip.size:
+            raise InputRejected(Reason.BAD_MATTE, why="they are not one for each of its frames")
+        yield Timed(time, np.asarray(frame.to_ndarray(format="gray"), np.uint8))
 
 
 def _paired(frames: Iterable[Timed[Picture]], mattes: Iterator[Timed[Matte]]) -> Pairs:
@@ -113,3 +113,4 @@ def _paired(frames: Iterable[Timed[Picture]], mattes: Iterator[Timed[Matte]]) ->
         if matte is None or matte.time != frame.time:
             raise InputRejected(Reason.BAD_MATTE, why="it has no matte for a frame of the clip")
         yield frame, matte.what
+    next(mattes, None)  # which complains of mattes beyond the clip's last frame

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from video_editing.errors import InputRejected, Reason
-from video_editing.files import whole
+from video_editing.files import output_errors, whole
 
 if TYPE_CHECKING:  # whoever only sends plans about does not load the decoder
     from video_editing.clip import Clip
@@ -84,7 +84,7 @@ def planned(
     ]
     segments: list[Segment] = []
     for start, stop in pairwise([*borders, end]):
-        frames = bisect_left(clip.times, stop) - bisect_left(clip.times, start)
+        frames = _frames(clip, start, stop)
         if frames:
             segments.append(Segment(index=len(segments), start=start, end=stop, frames=frames))
     return Plan(
@@ -97,6 +97,11 @@ def planned(
     )
 
 
+def _frames(clip: "Clip", start: int, end: int) -> int:
+    """How many frames of the clip lie in start <= time < end."""
+    return bisect_left(clip.times, end) - bisect_left(clip.times, start)
+
+
 def keep_plan(plan: Plan, folder: Path) -> None:
     """Write *plan* into *folder*, which is made if need be.
 
@@ -104,13 +109,15 @@ def keep_plan(plan: Plan, folder: Path) -> None:
 
     Raises:
         InputRejected: BAD_MATTE, the folder holds the mattes of another clip.
+        OutputFailed: it cannot be made or written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with output_errors():
+        folder.mkdir(parents=True, exist_ok=True)
     if (folder / PLAN).exists():
         kept = read_plan(folder)
         if (kept.size, kept.timebase, kept.segments) != (plan.size, plan.timebase, plan.segments):
             raise InputRejected(Reason.BAD_MATTE, why="the folder holds mattes of another clip")
-    with whole(folder / PLAN) as path:
+    with whole(folder / PLAN) as path, output_errors():
         path.write_text(plan.model_dump_json())
 
 
@@ -124,6 +131,22 @@ def read_plan(folder: Path) -> Plan:
         return Plan.model_validate_json((folder / PLAN).read_bytes())
     except (OSError, ValueError) as err:
         raise InputRejected(Reason.BAD_MATTE, why="no plan") from err
+
+
+def plan_of(clip: "Clip", folder: Path) -> Plan:
+    """The plan in *folder*, which is one of *clip*.
+
+    Raises:
+        InputRejected: BAD_MATTE, there is none, or it is one of another clip.
+    """
+    plan = read_plan(folder)
+    if (plan.size, plan.timebase, plan.frames) != (
+        clip.size,
+        clip.timebase.as_integer_ratio(),
+        len(clip.times),
+    ) or any(s.frames != _frames(clip, s.start, s.end) for s in plan.segments):
+        raise InputRejected(Reason.BAD_MATTE, why="the folder holds mattes of another clip")
+    return plan
 
 
 def missing(plan: Plan, folder: Path) -> list[Segment]:

@@ -12,11 +12,12 @@ from pathlib import Path
 import av
 import numpy as np
 
+from video_editing.clip import Clip
 from video_editing.errors import InputRejected, Reason
-from video_editing.files import whole
+from video_editing.files import output_errors, whole
 from video_editing.frames import Matte, Timed
 from video_editing.media import opened
-from video_editing.plan import Plan, Segment, missing, read_plan
+from video_editing.plan import Plan, Segment, missing, plan_of
 
 
 def runs(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
@@ -31,6 +32,7 @@ def write_segment(
     """Write the mattes of *segment*; the file appears under its name only when it is whole.
 
     Raises:
+        OutputFailed: the disk is full, or the folder not writable.
         ValueError: *mattes* are not one for each of the segment's frames.
     """
     timebase = Fraction(*plan.timebase)
@@ -45,9 +47,12 @@ def write_segment(
                 stream.height, stream.width = matte.what.shape
             frame = av.VideoFrame.from_ndarray(matte.what, format="gray")
             frame.pts, frame.time_base = matte.time - segment.start, timebase
-            file.mux(stream.encode(frame))
+            with output_errors():
+                file.mux(stream.encode(frame))
             written += 1
-        file.mux(stream.encode(None))
+        with output_errors():
+            file.mux(stream.encode(None))
+            file.close()
         if written != segment.frames:
             raise ValueError(f"{written} mattes for {segment.frames} frames")
 
@@ -59,19 +64,28 @@ def read_segment(plan: Plan, segment: Segment, folder: Path) -> Iterator[Timed[M
         InputRejected: BAD_MATTE, the file is not what :func:`write_segment` writes for it.
     """
     read = 0
-    try:
-        with opened(folder / segment.name) as file:
-            for frame in file.decode(video=0):
-                seconds = (frame.pts or 0) * (frame.time_base or Fraction(0))
-                time = segment.start + round(seconds / Fraction(*plan.timebase))
-                if not segment.start <= time < segment.end:
-                    raise InputRejected(Reason.BAD_MATTE, why="frames of another segment")
-                read += 1
-                yield Timed(time, _luma(frame))
-    except (av.FFmpegError, IndexError) as err:
-        raise InputRejected(Reason.BAD_MATTE, why="unreadable") from err
+    for frame in grey_frames(folder / segment.name):
+        seconds = (frame.pts or 0) * (frame.time_base or Fraction(0))
+        time = segment.start + round(seconds / Fraction(*plan.timebase))
+        if not segment.start <= time < segment.end:
+            raise InputRejected(Reason.BAD_MATTE, why="frames of another segment")
+        read += 1
+        yield Timed(time, _luma(frame))
     if read != segment.frames:
         raise InputRejected(Reason.BAD_MATTE, why=f"{read} mattes for {segment.frames} frames")
+
+
+def grey_frames(path: Path) -> Iterator[av.VideoFrame]:
+    """The frames of a video of mattes.
+
+    Raises:
+        InputRejected: BAD_MATTE, there is no such video, or it is damaged.
+    """
+    try:
+        with opened(path) as file:
+            yield from file.decode(video=0)
+    except (OSError, av.FFmpegError, IndexError, InputRejected) as err:
+        raise InputRejected(Reason.BAD_MATTE, why="unreadable") from err
 
 
 def _luma(frame: av.VideoFrame) -> Matte:
@@ -81,13 +95,13 @@ def _luma(frame: av.VideoFrame) -> Matte:
     return rows[: frame.height, : frame.width].copy()
 
 
-def read_mattes(folder: Path) -> Iterator[Timed[Matte]]:
-    """All mattes in *folder*, in order.
+def read_mattes(clip: Clip, folder: Path) -> Iterator[Timed[Matte]]:
+    """All mattes of *clip* in *folder*, in order.
 
     Raises:
-        InputRejected: BAD_MATTE, one is missing or broken.
+        InputRejected: BAD_MATTE, one is missing or broken, or they are another clip's.
     """
-    plan = read_plan(folder)
+    plan = plan_of(clip, folder)
     if missing(plan, folder):
         raise InputRejected(Reason.BAD_MATTE, why="segments are missing")
     for segment in plan.segments:
