@@ -1,10 +1,12 @@
 """``python -m video_editing``: the command line as parents start it."""
 
+import signal
 import sys
 
 from video_editing.cpus import one_thread_each
 
 one_thread_each()  # before numpy is imported, which starts as many threads as there are CPUs
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # imports leave nothing to clean up, or to trace
 
 from video_editing.cli import main  # noqa: E402
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ from video_editing.errors import Cancelled, InputRejected, ModelUnavailable, Out
 from video_editing.layout import ASPECTS, Size, canvas_size
 from video_editing.matte import check, final_matte
 from video_editing.mattes import fill
-from video_editing.plan import PLAN, Plan, keep_plan, planned, read_plan
+from video_editing.plan import PLAN, Plan, keep_plan, plan_of, planned
 from video_editing.preview import preview
 from video_editing.progress import Report
 from video_editing.saliency import MODEL
@@ -167,6 +168,7 @@ def _matte_command(command: Command) -> None:
     where = command.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "-o",
+        "--output",
         dest="output",
         type=Path,
         metavar="MATTE.mkv",
@@ -207,6 +209,7 @@ def _preview_command(command: Command) -> None:
 def _demo_command(command: Command) -> None:
     command.add_argument(
         "-o",
+        "--output",
         dest="output",
         type=Path,
         default=Path("overlay-demo.mp4"),
@@ -221,6 +224,7 @@ def _add_clip(command: Command, example: str) -> None:
     command.add_argument("clip", type=Path, metavar="CLIP", help="the video of the person")
     command.add_argument(
         "-o",
+        "--output",
         dest="output",
         type=Path,
         required=True,
@@ -410,7 +414,7 @@ def _edit(options: Options, report: Report) -> None:
 
 
 def _cut(options: Options, report: Report) -> None:
-    clip = _clip(options.clip)
+    clip = _clip(options)
     rest = {
         "style": _style(options),
         "choice": _choice(options),
@@ -426,7 +430,7 @@ def _cut(options: Options, report: Report) -> None:
 
 
 def _matte(options: Options, report: Report) -> None:
-    clip = _clip(options.clip)
+    clip = _clip(options)
     if options.output:
         final_matte(
             clip, options.output, style=_style(options), choice=_choice(options), report=report
@@ -446,7 +450,7 @@ def _matte(options: Options, report: Report) -> None:
 def _plan(options: Options, clip: Clip) -> Plan:
     """The plan that the folder has, or else a new one, kept there."""
     if (options.segments / PLAN).exists():
-        plan = read_plan(options.segments)
+        plan = plan_of(clip, options.segments)
     else:
         plan = planned(clip, options.engine, model=options.model, every=options.every)
         keep_plan(plan, options.segments)
@@ -466,14 +470,25 @@ def _demo(options: Options, report: Report) -> None:
     _announce(options, picture=str(picture))
 
 
-def _clip(path: Path) -> Clip:
-    if not path.exists():
+def _clip(options: Options) -> Clip:
+    path: Path = options.clip
+    if not os.path.exists(path):  # noqa: PTH110 - Path's raises when the name is too long
         raise InputRejected(Reason.NO_FILE, path=str(path))
+    _refuse_overwriting(options)
     return probe(path, Limits())
 
 
+def _refuse_overwriting(options: Options) -> None:
+    """Raise if the result would take the place of what it is made from."""
+    names = (getattr(options, name, None) for name in ("clip", "background", "matte"))
+    for source in filter(None, names):
+        if options.output and os.path.realpath(source) == os.path.realpath(options.output):
+            why = f"{options.output} is what the result is made from"
+            raise InputRejected(Reason.BAD_OPTION, option="output", why=why)
+
+
 def _scene(options: Options) -> tuple[Clip, Background, Size]:
-    clip = _clip(options.clip)
+    clip = _clip(options)
     behind = background(options.background, Limits())
     aspect = None if options.canvas == "auto" else options.canvas
     return clip, behind, canvas_size(aspect, options.lines, behind.size or clip.size)
