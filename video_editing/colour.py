@@ -47,6 +47,8 @@ def parsed(text: str) -> Colour:
         ValueError: it is no colour.
     """
     red, green, blue = (c / 255 for c in ImageColor.getrgb(text)[:3])
+    if max(red, green, blue) > 1:
+        raise ValueError(text)
     luma = KR * red + KG * green + KB * blue
     return Colour(
         round(16 + 219 * luma),
