@@ -1,9 +1,11 @@
 """What lies behind the person: a colour, a picture, a film, or the clip itself, blurred."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -96,11 +98,13 @@ class Film(Background):
 
 def _turns(clip: Clip, canvas: Size) -> Iterator[tuple[Fraction, Picture]]:
     """The frames of *clip* with their seconds from its very first start, without end."""
-    begin = Fraction(0)
-    while True:
-        for frame in pictures(clip):
-            yield begin + frame.time * clip.timebase, covering(frame.what, canvas)
-        begin += clip.duration
+    try:
+        for turn in count():
+            for frame in pictures(clip):
+                seconds = turn * clip.duration + frame.time * clip.timebase
+                yield seconds, covering(frame.what, canvas)
+    except InputRejected as err:
+        raise InputRejected(Reason.BAD_BACKGROUND, why=err.reason) from err
 
 
 class Blurred(Background):
@@ -149,9 +153,9 @@ def background(source: str, limits: Limits) -> Background:
     """
     if source == BLUR:
         return Blurred()
-    path = Path(source)
-    if not path.is_file():
+    if not os.path.isfile(source):  # noqa: PTH113 - Path's raises when the name is too long
         return Flat(_colour(source))
+    path = Path(source)
     try:
         return Film(probe(path, limits))
     except InputRejected as err:
