@@ -244,9 +244,15 @@ def test_a_clip_without_durations_and_rate_is_read(tmp_path: Path) -> None:
         hidden = content.index(box)
         content[hidden : hidden + 4] = b"free"
     clip = probe(write(tmp_path / "still.mp4", bytes(content)))
-    assert [picture.time for picture in pictures(clip)] == list(clip.times)
-    assert len(clip.times) == 10
+    assert [picture.time for picture in pictures(clip)] == list(clip.times) == list(range(10))
+    assert [picture.time for picture in pictures(clip, start=6)] == [6, 7, 8, 9]
     assert clip.rate > 0
+
+
+def test_more_frames_than_a_camera_takes_are_refused(tmp_path: Path) -> None:
+    """M08: a table of samples may hold millions in no time at all."""
+    path = make_clip(tmp_path / "a.mp4", drawn(30), rate=30_000)
+    assert refusal(path, Limits(max_seconds=0.02)).reason is Reason.CORRUPT
 
 
 def test_ten_hours_in_four_kilobytes_are_too_long(tmp_path: Path) -> None:

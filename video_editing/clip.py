@@ -98,6 +98,24 @@ class _Track:
     end: int = 0
 
 
+class _Streams(NamedTuple):
+    """The streams that make the clip.
+
+    Attributes:
+        picture: index of the picture stream.
+        voice: index of the sound stream, if there is one.
+        size: of the stored picture, with square pixels.
+        timebase: seconds a tick of the picture stream.
+        spans: when the frames are shown, strictly rising.
+    """
+
+    picture: int
+    voice: int | None
+    size: tuple[int, int]
+    timebase: Fraction
+    spans: list[_Span]
+
+
 def probe(path: Path, limits: Limits = Limits()) -> Clip:
     """Find out what *path* holds, decoding no more than its first frame and its first sound.
 
@@ -105,42 +123,51 @@ def probe(path: Path, limits: Limits = Limits()) -> Clip:
         InputRejected: it is not a clip that can be read, or is more than *limits* allow.
         FileNotFoundError: there is no such file.
     """
-    with opened(path, decoding=False) as container:  # a decoder sets up memory before it refuses
-        for stream in container.streams.video:
-            _refuse_large(stream, limits)
-    with opened(path, max_pixels=limits.max_pixels) as container:
-        tracks = _scanned(container, limits)
-        stream = _main_picture(container, tracks)
-        sound = _voice(container, tracks)
-        if missing_bytes(path):
-            _refuse_truncated(container, [stream, sound] if sound else [stream], tracks)
-        size = _refuse_large(stream, limits)
-        timebase, index = stream.time_base or _MICROSECONDS, stream.index
-        voice = sound.index if sound else None
-    first = _first_frame(path, index, limits)
-    spans = [span for span in _rising(tracks[index].shown) if span.start >= (first.pts or 0)]
+    streams = _streams(path, limits)
+    first = _first_frame(path, streams.picture, limits)
+    spans = [span for span in streams.spans if span.start >= (first.pts or 0)]
     if not spans:
         raise InputRejected(Reason.CORRUPT)
-    zero = _zero(path, voice, timebase, spans[0].start)
-    times = tuple(span.start - zero for span in spans)
-    rate = _rate(times, timebase, spans[-1].length)
-    duration = (times[-1] * timebase) + (spans[-1].length * timebase or 1 / rate)
+    timebase, last = streams.timebase, spans[-1]
+    zero = _zero(path, streams.voice, timebase, spans[0].start)
+    rate = _rate(spans, timebase)
+    duration = (last.start - zero) * timebase + (last.length * timebase or 1 / rate)
     if duration > limits.max_seconds:
         raise InputRejected(Reason.TOO_LONG, seconds=float(duration), limit=limits.max_seconds)
     orientation = Orientation.of(first)
     return Clip(
         path=path,
-        stream=index,
-        size=size[::-1] if orientation.transposed else size,
+        stream=streams.picture,
+        size=streams.size[::-1] if orientation.transposed else streams.size,
         timebase=timebase,
-        times=times,
-        keyframes=tuple(time for time, span in zip(times, spans, strict=True) if span.is_key),
+        times=tuple(span.start - zero for span in spans),
+        keyframes=tuple(span.start - zero for span in spans if span.is_key),
         origin=zero * timebase,
         duration=duration,
         rate=rate,
-        sound=voice,
+        sound=streams.voice,
         orientation=orientation,
     )
+
+
+def _streams(path: Path, limits: Limits) -> _Streams:
+    """Look at the headers, then read all packets."""
+    with opened(path, decoding=False) as container:  # a decoder sets up memory before it refuses
+        for stream in container.streams.video:
+            _refuse_large(stream, limits)
+    with opened(path, max_pixels=limits.max_pixels) as container:
+        tracks = _scanned(container, limits)
+        picture = _main_picture(container, tracks)
+        voice = _voice(container, tracks)
+        if missing_bytes(path):
+            _refuse_truncated(container, [picture, voice] if voice else [picture], tracks)
+        return _Streams(
+            picture=picture.index,
+            voice=voice.index if voice else None,
+            size=_refuse_large(picture, limits),
+            timebase=picture.time_base or _MICROSECONDS,
+            spans=list(_rising(tracks[picture.index].shown)),
+        )
 
 
 def _scanned(container: InputContainer, limits: Limits) -> dict[int, _Track]:
@@ -277,8 +304,9 @@ def _zero(path: Path, voice: int | None, timebase: Fraction, picture: int) -> in
     return min(picture, floor(frame.pts * frame.time_base / timebase))
 
 
-def _rate(times: tuple[int, ...], timebase: Fraction, length: int) -> Fraction:
+def _rate(spans: list[_Span], timebase: Fraction) -> Fraction:
     """Mean frames a second; of a single frame, one over how long it is shown."""
-    if len(times) > 1:
-        return 1 / ((times[-1] - times[0]) * timebase / (len(times) - 1))
-    return 1 / (length * timebase) if length else _DEFAULT_RATE
+    first, last = spans[0], spans[-1]
+    if len(spans) > 1:
+        return (len(spans) - 1) / ((last.start - first.start) * timebase)
+    return 1 / (last.length * timebase) if last.length else _DEFAULT_RATE

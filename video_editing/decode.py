@@ -117,9 +117,9 @@ def _frames_from(
             time = max(last + 1, frame.pts - zero)  # frames at one time follow each other
             if time > expected[-1]:
                 return
+            last = time
             if expected[bisect_left(expected, time)] == time:
                 yield time, frame
-                last = time
 
 
 def _sought(container: InputContainer, stream: Stream, tick: int) -> bool:

@@ -71,7 +71,6 @@ def opened(
                 "protocol_whitelist": "file",
                 "codec_whitelist": _DECODERS if decoding else "none",
                 "max_pixels": str(max_pixels),
-                "threads": "1",
             },
             metadata_errors="replace",
         )

@@ -178,11 +178,7 @@ def _planes(frame: av.VideoFrame) -> list[Plane]:
     """The planes of a planar 8-bit frame without their padding, in the frame's own memory."""
     planes = []
     for plane in frame.planes:
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(
-            plane.height, abs(plane.line_size)
-        )
-        if plane.line_size < 0:  # stored bottom up
-            rows = rows[::-1]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
         rows.flags.writeable = False
         planes.append(rows[:, : plane.width])
     return planes
