@@ -118,6 +118,8 @@ def decoded(
 def _frames(codec: Any, packet: Packet[Stream] | None) -> list[Any]:
     try:
         return list(codec.decode(packet))
+    except BlockingIOError:  # its threads cannot be started: the machine's fault, not the file's
+        raise
     except av.FFmpegError:
         return []
 
