@@ -1,4 +1,4 @@
-"""``overlay``, as installed: the commands of video_editing."""
+"""``overlay``, as installed: what video_editing offers, and what needs places of work."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,6 @@ from video_editing.cpus import one_thread_each
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     one_thread_each()
-    from video_editing import cli  # noqa: PLC0415 - numpy must not come before the line above
+    from backends.places import run  # noqa: PLC0415 - numpy must not come before the line above
 
-    return cli.main(arguments)
+    return run(arguments)

@@ -5,11 +5,11 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
+from types import FrameType, MappingProxyType
+from typing import NoReturn, TypeAlias
 
 import cv2
 
@@ -38,27 +38,37 @@ EXIT: dict[type[Exception], int] = {
     OutputFailed: 5,
 }
 
+NO_MORE: Mapping[type[Exception], int] = MappingProxyType({})
+
 Options = argparse.Namespace
 Command = argparse.ArgumentParser
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
-    return run(parser().parse_args(arguments))
+    parser, _ = parsers()
+    return run(parser.parse_args(arguments))
 
 
-def run(options: Options) -> int:
-    """Do what *options* say, and tell of errors as people and parents want it."""
+def run(options: Options, more: Mapping[type[Exception], int] = NO_MORE) -> int:
+    """Do what *options* say, and tell of errors as people and parents want it.
+
+    Args:
+        options: as parsed; `options.run` is called with them and a report.
+        more: exit statuses of errors that the commands here do not have.
+    """
     cv2.setNumThreads(1)
+    exits = EXIT | dict(more)
     try:
         with _stopped_by_signals(), bar.shown(options.progress) as report:
             options.run(options, report)
     except Cancelled as stopped:
         _complain(stopped)
         return 128 + stopped.signal
-    except tuple(EXIT) as err:
+    except tuple(exits) as err:
         _complain(err)
-        return EXIT[type(err)]
+        return next(status for kind, status in exits.items() if isinstance(err, kind))
     return 0
 
 
@@ -92,10 +102,10 @@ def _complain(error: Exception) -> None:
     print(f"overlay: {message}", json.dumps(line), sep="\n", file=sys.stderr, flush=True)
 
 
-def parser(prog: str = "overlay") -> Command:
-    """The command line with its commands."""
+def parsers() -> tuple[Command, Commands]:
+    """The command line, and its commands by name; both can be added to."""
     top = argparse.ArgumentParser(
-        prog=prog,
+        prog="overlay",
         description="Cut a person out of a video and put her in a circle, a card or free over "
         "any background.",
     )
@@ -109,14 +119,19 @@ def parser(prog: str = "overlay") -> Command:
     ):
         command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
         fill_in(command)
-        command.add_argument(
-            "--progress",
-            choices=("bar", "json", "none"),
-            default="bar",
-            help="a bar on a terminal, one JSON object a line on standard output, or nothing "
-            "(default: %(default)s)",
-        )
-    return top
+        add_progress(command)
+    return top, commands
+
+
+def add_progress(command: Command) -> None:
+    """Let people choose how progress is shown."""
+    command.add_argument(
+        "--progress",
+        choices=("bar", "json", "none"),
+        default="bar",
+        help="a bar on a terminal, one JSON object a line on standard output, or nothing "
+        "(default: %(default)s)",
+    )
 
 
 def _edit_command(command: Command) -> None:
@@ -414,7 +429,7 @@ def _edit(options: Options, report: Report) -> None:
 
 
 def _cut(options: Options, report: Report) -> None:
-    clip = _clip(options)
+    clip = opened_clip(options)
     rest = {
         "style": _style(options),
         "choice": _choice(options),
@@ -430,7 +445,7 @@ def _cut(options: Options, report: Report) -> None:
 
 
 def _matte(options: Options, report: Report) -> None:
-    clip = _clip(options)
+    clip = opened_clip(options)
     if options.output:
         final_matte(
             clip, options.output, style=_style(options), choice=_choice(options), report=report
@@ -470,7 +485,12 @@ def _demo(options: Options, report: Report) -> None:
     _announce(options, picture=str(picture))
 
 
-def _clip(options: Options) -> Clip:
+def opened_clip(options: Options) -> Clip:
+    """The clip that *options* name.
+
+    Raises:
+        InputRejected: it is not there, cannot be used, or would be overwritten.
+    """
     path: Path = options.clip
     if not os.path.exists(path):  # noqa: PTH110 - Path's raises when the name is too long
         raise InputRejected(Reason.NO_FILE, path=str(path))
@@ -488,7 +508,7 @@ def _refuse_overwriting(options: Options) -> None:
 
 
 def _scene(options: Options) -> tuple[Clip, Background, Size]:
-    clip = _clip(options)
+    clip = opened_clip(options)
     behind = background(options.background, Limits())
     aspect = None if options.canvas == "auto" else options.canvas
     return clip, behind, canvas_size(aspect, options.lines, behind.size or clip.size)

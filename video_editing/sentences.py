@@ -38,9 +38,10 @@ def sentence(error: Exception) -> str:
             return f"The model {model} cannot be used here: {why}."
         case OutputFailed():
             return f"The result could not be written: {error}."
-        case _:
-            assert isinstance(error, Cancelled)
+        case Cancelled():
             return "Stopped; nothing was written."
+        case _:  # of whoever added commands of her own, and named it for people
+            return f"{error}."
 
 
 def _rejected(reason: Reason, details: Mapping[str, float | str]) -> str:
