@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from video_editing.budget import TooBig, fitting_size, within
-from video_editing.encode import SAMPLE_RATE, Sound, Writer
+from video_editing.encode import Writer
 from video_editing.errors import InputRejected, OutputFailed, Reason
 from video_editing.files import whole
 from video_editing.frames import CutOut, Matte, Picture, Timed
@@ -25,6 +25,8 @@ from video_editing.gif_file import gif_file
 from video_editing.matte_file import matte_file
 from video_editing.overlay_file import STICKER_BYTES, mov_file, sticker_file, webm_file
 from video_editing.result_file import note_file, result_file
+from video_editing.samples import RATE as SAMPLE_RATE
+from video_editing.samples import Samples
 
 SIZE = (160, 96)
 RATE = Fraction(25)
@@ -100,7 +102,7 @@ def times(path: Path) -> list[Fraction]:
     return [frame.pts * frame.time_base for frame in decoded(path)]  # type: ignore[operator]
 
 
-def heard(path: Path) -> tuple[Fraction, Sound]:
+def heard(path: Path) -> tuple[Fraction, Samples]:
     """When the first sample of a file is heard, and one channel of all of them."""
     with av.open(str(path)) as file:
         frames = list(file.decode(audio=0))

@@ -29,7 +29,6 @@ from video_editing.person import Pairs, person, thinned
 from video_editing.progress import Report, counted, unreported
 from video_editing.sound import mixed
 from video_editing.style import Style
-from video_editing.write import write
 
 
 class Container(StrEnum):
@@ -98,7 +97,7 @@ def cut(
         if full_frame:
             overlays = _in_frame(overlays, left, top, clip.size)
         with closing(ahead(overlays, AHEAD)) as ready:
-            write(counted(ready, "cut", len(clip.times), report), sound, writer, clip.timebase)
+            writer.feed(counted(ready, "cut", len(clip.times), report), sound, clip.timebase)
     return note
 
 

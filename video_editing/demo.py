@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from video_editing import samples
 from video_editing.background import background
 from video_editing.clip import Clip, Limits, probe
 from video_editing.colour import rgb
 from video_editing.cpus import cpus
 from video_editing.decode import pictures
 from video_editing.edit import edit
-from video_editing.encode import SAMPLE_RATE, Sound
 from video_editing.frames import Picture, Plane, Timed
 from video_editing.jpeg import jpeg
 from video_editing.progress import Report, unreported
@@ -101,10 +101,10 @@ def _nearer(plane: Plane, near: float, side: int) -> Plane:
     return np.asarray(cv2.warpAffine(plane, turn, (side, side)), np.uint8)
 
 
-def _hum(index: int) -> Sound:
+def _hum(index: int) -> samples.Samples:
     """One frame's worth of a quiet tone that swells and fades."""
-    samples = SAMPLE_RATE // RATE
-    time = (index * samples + np.arange(samples, dtype=np.float32)) / SAMPLE_RATE
+    count = samples.RATE // RATE
+    time = (index * count + np.arange(count, dtype=np.float32)) / samples.RATE
     tone = 0.05 * np.sin(2 * pi * 220 * time) * np.sin(pi * time / SECONDS)
     return np.repeat(tone[:, None], 2, axis=1).astype(np.float32)
 

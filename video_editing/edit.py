@@ -26,7 +26,6 @@ from video_editing.progress import Report, counted, unreported
 from video_editing.result_file import NOTE_SECONDS, note_file, result_file
 from video_editing.sound import has_sound, mixed
 from video_editing.style import Style
-from video_editing.write import write
 
 
 class Form(StrEnum):
@@ -106,7 +105,7 @@ def edit(
             frames = composed(passed, maker, behind, corner, clip.timebase)
             sound = mixed(clip, film, seconds=seconds) if loud else None
             with closing(ahead(frames, AHEAD)) as ready:
-                write(ready, sound, writer, clip.timebase)
+                writer.feed(ready, sound, clip.timebase)
 
     if max_bytes is None:
         attempt(None)

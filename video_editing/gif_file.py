@@ -10,8 +10,9 @@ from av.container import OutputContainer
 from av.filter import Graph
 from av.video.stream import VideoStream
 
-from video_editing.encode import PictureTrack, Writer, video_stream, written, yuv_frame
+from video_editing.encode import Writer, video_stream, written, yuv_frame
 from video_editing.frames import Picture, Timed
+from video_editing.tracks import PictureTrack
 
 GIF_TICKS = Fraction(1, 100)  #: seconds, in which the format counts
 SHORTEST = 3  #: ticks between frames: many viewers slow down what is faster

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
-from video_editing.encode import PictureTrack, Writer, grey_frame, video_stream, written
+from video_editing.encode import Writer, grey_frame, video_stream, written
 from video_editing.frames import Matte
+from video_editing.tracks import PictureTrack
 
 
 @contextmanager

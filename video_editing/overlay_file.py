@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 
 from video_editing.encode import (
     Options,
-    PictureTrack,
-    SoundTrack,
     Writer,
     audio_stream,
     fill,
@@ -31,6 +29,7 @@ from video_editing.encode import (
 )
 from video_editing.errors import InputRejected, Reason
 from video_editing.frames import CutOut, Picture, Plane, Timed
+from video_editing.tracks import PictureTrack, SoundTrack
 
 TEN_BITS = 4  #: times an 8-bit step of limited-range colour
 #: Alpha has full range: 255 must become 1023, or what is solid shines through.

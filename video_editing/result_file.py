@@ -7,17 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from video_editing.budget import BUFFER, picture_bits, sound_bits
-from video_editing.encode import (
-    PictureTrack,
-    SoundTrack,
-    Writer,
-    audio_stream,
-    video_stream,
-    written,
-    yuv_frame,
-)
+from video_editing.encode import Writer, audio_stream, video_stream, written, yuv_frame
 from video_editing.errors import InputRejected, Reason
 from video_editing.frames import Picture
+from video_editing.tracks import PictureTrack, SoundTrack
 
 #: The index comes first; a start later than 0 is kept to 11 µs, where the default is 1 ms.
 MP4 = {"movflags": "+faststart", "movie_timescale": "90000"}
