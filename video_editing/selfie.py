@@ -7,6 +7,7 @@ at that part of every frame, upright and mirrored, and what they say is steadied
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import groupby
 from operator import attrgetter
 
@@ -37,7 +38,8 @@ LOOKS = 10  #: looks at the whole frame in a second
 REACH = 8  #: frames before and after one in which a person must find place in its region
 GUIDE = 3  #: pixels of a matte over which alpha follows luma
 MIDDLE = 0.42  #: what the models say where the edge is
-CONTRAST = 2  #: how much surer they could be than they are
+CONTRAST = 2.5  #: how much surer they could be than they are
+NEAR = Fraction(1, 10)  #: seconds from a frame to those that it is steadied by
 STEADY = 2  #: frames before and after one that its matte is steadied by
 
 #: what the models mean by what they say, 0–255
@@ -91,6 +93,7 @@ class Selfie:
         self._square = _Model("selfie_segmentation/selfie_segmentation.tflite")
         self._times = clip.times
         self._every = min(REACH, max(1, round(clip.rate / LOOKS)))
+        self._apart = NEAR / clip.timebase
         self.context = REACH + STEADY + 1
 
     def mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[Found]:
@@ -101,7 +104,7 @@ class Selfie:
         """
         for _, shot in groupby(self._sights(frames), attrgetter("shot")):
             found = ((sight, self._within(sight, region)) for sight, region in _tracked(shot))
-            yield from _steady(found)
+            yield from self._steady(found)
 
     def _sights(self, frames: Iterable[Timed[Picture]]) -> Iterator[_Sight]:
         before: _Sight | None = None
@@ -126,6 +129,17 @@ class Selfie:
             self._wide.add(field, sight.levels, region, mirrored=True)
             field /= 3
         return guided(_matte(field), sight.luma, GUIDE)
+
+    def _steady(self, found: Iterable[tuple[_Sight, Matte]]) -> Iterator[Found]:
+        """Mattes that do not flicker; a person who flashes up for a frame or two was none."""
+        moments = ((sight.frame, Moment(sight.luma, matte)) for sight, matte in found)
+        for (frame, moment), window in windows(moments, STEADY):
+            around = [other for near, other in window if abs(near.time - frame.time) <= self._apart]
+            if 2 * sum(shows_somebody(other.matte) for other in around) <= len(around):
+                yield frame, np.zeros_like(moment.matte)
+            else:
+                matte = np.asarray(cv2.LUT(steadied(moment, around), _MEANT), np.uint8)
+                yield frame, tidied(matte)
 
 
 class _Model:
@@ -244,15 +258,3 @@ def _tracked(sights: Iterable[_Sight]) -> Iterator[tuple[_Sight, Region | None]]
         looks = [other for other in around if other.looked]
         people = [look.people for look in looks if look.people is not None]
         yield sight, joined(people) if people else None if looks else WHOLE
-
-
-def _steady(found: Iterable[tuple[_Sight, Matte]]) -> Iterator[Found]:
-    """Mattes that do not flicker; a person who flashes up for a frame or two was none."""
-    moments = ((sight.frame, Moment(sight.luma, matte)) for sight, matte in found)
-    for (frame, moment), window in windows(moments, STEADY):
-        around = [other for _, other in window]
-        if 2 * sum(shows_somebody(other.matte) for other in around) <= len(around):
-            yield frame, np.zeros_like(moment.matte)
-        else:
-            matte = np.asarray(cv2.LUT(steadied(moment, around), _MEANT), np.uint8)
-            yield frame, tidied(matte)

@@ -10,7 +10,7 @@ from video_editing.frames import Luma, Matte
 
 PATCH = 5  #: pixels over which the difference of two pictures is averaged
 #: levels of luma times levels of alpha, between two frames, at which trust has fallen to 1/e
-TOLERANCE = 60 * 128
+TOLERANCE = 36 * 128
 
 
 class Moment(NamedTuple):
@@ -47,6 +47,6 @@ def _trust(moment: Moment, other: Moment) -> Matte:
     return np.asarray(cv2.LUT(cv2.multiply(picture, alpha, scale=_STEPS), _TRUST), np.uint8)
 
 
-_STEPS = 255 / (4 * TOLERANCE)
-#: trust, 0–255, by a difference of 0 to 4 times the tolerance in 256 steps
-_TRUST = np.rint(255 * np.exp(-np.arange(256) / 255 * 4)).astype(np.uint8)
+_STEPS = 255 / (6 * TOLERANCE)
+#: trust, 0–255, by a difference of 0 to 6 times the tolerance in 256 steps
+_TRUST = np.rint(255 * np.exp(-np.arange(256) / 255 * 6)).astype(np.uint8)

@@ -14,6 +14,7 @@ HOLE = 0.01  #: area, by that of the largest person, below which a hole in a bod
 MARGIN = 0.12  #: of a region's width and height, added on each side
 GRID = 32  #: steps across the frame that a region's sides lie on, so that it seldom moves
 ALIKE = 0.4  #: correlation of two frames of one shot, of which a swaying camera leaves 0.55
+BLANK = 1e3  #: product of two pictures' spreads below which one of them shows nothing
 DIFFERENT = 8  #: levels of luma between two shots; noise on a blank wall has no correlation either
 
 
@@ -36,11 +37,16 @@ def is_cut(before: Luma, after: Luma) -> bool:
         before: luma of a frame, of any size.
         after: that of the next one, of the same size.
     """
-    small, smaller = (
-        cv2.resize(luma, (32, 32), interpolation=cv2.INTER_AREA) for luma in (before, after)
+    first, second = (
+        cv2.resize(luma, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+        for luma in (before, after)
     )
-    alike: float = cv2.matchTemplate(small, smaller, cv2.TM_CCOEFF_NORMED).item()
-    return alike < ALIKE and float(cv2.absdiff(small, smaller).mean()) > DIFFERENT
+    if np.abs(second - first).mean() <= DIFFERENT:
+        return False
+    first -= first.mean()
+    second -= second.mean()
+    spread = np.sqrt((first**2).sum() * (second**2).sum())
+    return bool((first * second).sum() < ALIKE * spread or spread < BLANK)
 
 
 def shows_somebody(matte: Matte) -> bool:

@@ -1,0 +1,121 @@
+"""The mediapipe engine: where the person is, in any piece of the clip alike."""
+
+from collections.abc import Iterator
+from itertools import islice, pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from video_editing.clip import Clip, probe
+from video_editing.decode import pictures
+from video_editing.frames import Matte, Picture, Timed
+from video_editing.selfie import Selfie
+
+FRAMES = 30
+
+
+def mattes(clip: Clip, start: int = 0, end: int | None = None) -> Iterator[Matte]:
+    """Mattes of the frames from *start* to *end*, made from those and their context alone."""
+    engine = Selfie(clip)
+    end = len(clip.times) if end is None else end
+    first, last = max(0, start - engine.context), end + engine.context
+    until = clip.times[last] if last < len(clip.times) else None
+    found = engine.mattes(pictures(clip, clip.times[first], until))
+    return (matte for _, matte in islice(found, start - first, end - first))
+
+
+@pytest.fixture(scope="module")
+def talker(media: Path) -> Clip:
+    return probe(media / "gt/gt_talk_lbbc2a_rooftops.mp4")
+
+
+def test_a_clip_in_pieces_gets_the_same_mattes_as_in_one(talker: Clip) -> None:
+    """Ten segments, each made from its frames and their context, equal the whole, bit by bit."""
+    whole = list(mattes(talker, 0, FRAMES))
+    pieces = [m for start in range(0, FRAMES, 3) for m in mattes(talker, start, start + 3)]
+    assert all(np.array_equal(a, b) for a, b in zip(whole, pieces, strict=True))
+
+
+def test_every_frame_comes_back_once_and_in_order(talker: Clip) -> None:
+    """The stage drops and repeats nothing, at the ends of the clip neither."""
+    found = Selfie(talker).mattes(pictures(talker))
+    assert [frame.time for frame, _ in found] == list(talker.times)
+
+
+def test_a_matte_has_the_proportions_of_the_frame_and_is_not_larger(talker: Clip) -> None:
+    """640 by 480 stays what it is."""
+    assert next(mattes(talker, 0, 1)).shape == (480, 640)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bg/ae_sound_over_plain_colour_noperson.mp4",
+        "bg/ax_rooftops_360p_sound_noperson.mp4",
+        "awkward/ax_hdr10_av1_portrait_noperson.mp4",
+    ],
+)
+def test_nobody_is_an_empty_matte(media: Path, name: str) -> None:
+    """Not a grey level is left of what the models take for somebody in a picture without people."""
+    assert not any(matte.any() for matte in mattes(probe(media / name), 0, FRAMES))
+
+
+def test_a_person_is_gone_with_her_shot(media: Path) -> None:
+    """From two frames after the cut to a cartoon on, nobody is there; until then, he is."""
+    clip = probe(media / "clean/pyfeat_face_then_noface_hevc_vfr.mov")
+    shown = [matte.mean() / 255 for matte in mattes(clip, 60, 90)]
+    cut = _cut(clip, 60, 90)
+    assert min(shown[: cut - 1]) > 0.2
+    assert max(shown[cut + 2 :]) == 0
+
+
+def test_a_matte_never_reaches_across_a_cut(talker: Clip, media: Path) -> None:
+    """The frames of a shot get the same mattes whatever other shot follows them."""
+    shot = list(islice(pictures(talker), 20))
+    other = probe(media / "bg/ae_sound_over_plain_colour_noperson.mp4")
+    strange = next(pictures(other)).what
+    width, height = talker.size
+    strange = Picture(
+        np.ascontiguousarray(cv2.resize(strange.y, (width, height))),
+        np.ascontiguousarray(cv2.resize(strange.u, (width // 2, height // 2))),
+        np.ascontiguousarray(cv2.resize(strange.v, (width // 2, height // 2))),
+    )
+    after = [Timed(time, strange) for time in talker.times[20:40]]
+    engine = Selfie(talker)
+    alone = [matte for _, matte in engine.mattes(shot)]
+    followed = [matte for _, matte in engine.mattes([*shot, *after])]
+    assert all(np.array_equal(a, b) for a, b in zip(alone, followed[:20], strict=True))
+    assert not any(matte.any() for matte in followed[20:])
+
+
+def test_a_hand_alone_is_somebody(media: Path) -> None:
+    """A clip of a signing hand does not come out empty."""
+    clip = probe(media / "awkward/tfjs_hand_only_yuv444p_620x1080.mp4")
+    assert min(matte.mean() / 255 for matte in mattes(clip, 0, 20)) > 0.05
+
+
+def test_both_of_two_people_are_kept(media: Path) -> None:
+    """The man on the left and the man on the right each fill a good part of their half."""
+    clip = probe(media / "clean/two_people_webcam_720p_waving.webm")
+    for matte in mattes(clip, 100, 110):
+        half = matte.shape[1] // 2
+        assert matte[:, :half].mean() > 0.15 * 255
+        assert matte[:, half:].mean() > 0.25 * 255
+
+
+def test_a_person_is_found_where_the_truth_has_her(talker: Clip, media: Path) -> None:
+    """Masks of a few frames agree with exact alpha better than the model's own 0.94."""
+    truth = probe(media / "gt/gt_talk_lbbc2a_rooftops.alpha.mkv")
+    for matte, exact in zip(mattes(talker, 20, 30), pictures(truth, truth.times[20]), strict=False):
+        ours, person = matte > 127, exact.what.y > 127
+        assert (ours & person).sum() / (ours | person).sum() > 0.945
+
+
+def _cut(clip: Clip, start: int, end: int) -> int:
+    """The place, from *start*, of the frame that differs most from the one before it."""
+    frames = pictures(clip, clip.times[start], clip.times[end])
+    lumas = [cv2.resize(frame.what.y, (32, 32)).astype(int) for frame in frames]
+    changes = [np.abs(b - a).mean() for a, b in pairwise(lumas)]
+    return int(np.argmax(changes)) + 1
