@@ -15,6 +15,7 @@ from video_editing.clip import Clip
 from video_editing.cpus import cpus
 from video_editing.encode import Writer
 from video_editing.engine import MEDIAPIPE, Choice
+from video_editing.errors import InputRejected, Reason
 from video_editing.frames import Picture, Timed
 from video_editing.gif_file import gif_file
 from video_editing.layout import Size, even, laid_out, placed
@@ -84,7 +85,10 @@ def edit(
     film = background.clip if form in {Form.VIDEO, Form.NOTE} else None
     loud = form in {Form.VIDEO, Form.NOTE} and has_sound(clip, film)
     canvas = _canvas(form, canvas)
-    if max_bytes is not None and form is not Form.GIF:
+    if max_bytes is not None:
+        if form in {Form.NOTE, Form.GIF}:
+            why = "only a video or an animation can be kept to a size"
+            raise InputRejected(Reason.BAD_OPTION, option="max-mb", why=why)
         canvas = fitting_size(canvas, clip.rate, seconds, max_bytes, sound=loud)
     seen = look(clip)
     layout = laid_out(clip.size, style, middle(seen, style), canvas)
