@@ -1,0 +1,53 @@
+"""A clip to measure with: 1080p30 with sound, as a phone records it, made of any other clip."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from video_editing.background import Film, filled
+from video_editing.clip import Clip, probe
+from video_editing.cpus import cpus
+from video_editing.encode import Writer, audio_stream, video_stream, written, yuv_frame
+from video_editing.frames import Picture, Timed
+from video_editing.layout import Size
+from video_editing.overlay import BLACK
+from video_editing.sound import mixed
+from video_editing.tracks import PictureTrack, SoundTrack
+
+SIZE = 1920, 1080
+RATE = 30
+BITS = 17_000_000  #: a second, as phones spend on 1080p30
+CAMERA = {
+    "preset": "veryfast",
+    "profile": "high",
+    "b": str(BITS),
+    "g": str(RATE),  # a key frame each second, and at no other time
+    "sc_threshold": "0",
+}
+SOUND_BITS = 128_000
+
+
+def film(source: Path, path: Path, seconds: int, size: Size = SIZE) -> None:
+    """Write *seconds* of *source*, played again and again and cut to fill *size*, to *path*."""
+    clip = probe(source)
+    end = Fraction(seconds)
+    with written(path, "mp4", {}) as container:
+        video = video_stream(
+            container, "libx264", "yuv420p", size, Fraction(RATE), CAMERA, min(4, cpus())
+        )
+        pictures = PictureTrack(container, video, Fraction(1, RATE), end, yuv_frame)
+        sound = SoundTrack(container, audio_stream(container, "aac", SOUND_BITS))
+        writer = Writer(pictures, sound)
+        # A background's sound is repeated, a voice is not.
+        loop = mixed(replace(clip, sound=None), clip, seconds=end)
+        writer.feed(_looped(clip, seconds * RATE, size), loop, Fraction(1, RATE))
+        writer.finish()
+
+
+def _looped(clip: Clip, count: int, size: Size) -> Iterator[Timed[Picture]]:
+    """*count* pictures of *clip*, RATE of them a second."""
+    unused = filled(BLACK, size)
+    with Film(clip).behind(size) as shown:
+        for tick in range(count):
+            yield Timed(tick, shown(Fraction(tick, RATE), unused))

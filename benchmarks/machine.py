@@ -1,0 +1,32 @@
+"""Which machine was measured, and with which versions."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from video_editing.cpus import cpus
+
+PACKAGES = (
+    "av",
+    "numpy",
+    "opencv-python-headless",
+    "ai-edge-litert",
+    "mediapipe",
+    "onnxruntime",
+    "rembg",
+)
+
+
+def machine() -> str:
+    """One line: the processor, how many of its cores may be used, the versions that matter."""
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    python = platform.python_version()
+    return f"{_processor()}, {cpus()} cores used; Python {python}, {packages}"
+
+
+def _processor() -> str:
+    """The processor's name as the system knows it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(iter(names), platform.processor() or platform.machine())

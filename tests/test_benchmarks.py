@@ -1,0 +1,101 @@
+"""Benchmarks: what is measured is what it says."""
+
+import subprocess
+import sys
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from making import drawn, make_clip
+
+from benchmarks.footage import film
+from benchmarks.meter import Cost, measured
+from benchmarks.speed import OLD, OVER_COLOUR, REMBG, TRANSCODE, Figure, Job, done, report
+from video_editing.clip import probe
+from video_editing.demo import demo
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second of 25 pictures a second, with a sound."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    return make_clip(path, drawn(25), rate=25, tone=440)
+
+
+def test_footage(clip: Path, tmp_path: Path) -> None:
+    """Footage has its length at 30 frames a second, a key frame in each second, and sound."""
+    film(clip, tmp_path / "film.mp4", 3, (320, 180))
+    made = probe(tmp_path / "film.mp4")
+    steps = {(after - before) * made.timebase for before, after in pairwise(made.times)}
+    assert (made.size, len(made.times), steps) == ((320, 180), 90, {Fraction(1, 30)})
+    assert len(made.keyframes) == 3
+    assert made.sound is not None
+
+
+def test_transcode(clip: Path, tmp_path: Path) -> None:
+    """The plain transcode keeps all pictures, their times and the sound."""
+    result = tmp_path / "result.mp4"
+    figure = done(Job(TRANSCODE, ("benchmarks.transcode", clip, result), result, 25))
+    assert figure.rate > 0
+    assert not result.exists(), "it would fill the disk"
+
+
+def test_missing_frames(clip: Path, tmp_path: Path) -> None:
+    """A fast command that leaves frames out is not fast, it is wrong."""
+    result = tmp_path / "result.mp4"
+    job = Job(TRANSCODE, ("benchmarks.transcode", clip, result), result, 26)
+    with pytest.raises(RuntimeError, match="25 frames instead of 26"):
+        done(job)
+
+
+def test_failure(tmp_path: Path) -> None:
+    """A command that fails is no figure; what it complained of is told."""
+    with pytest.raises(RuntimeError, match="FileNotFoundError"):
+        measured("benchmarks.transcode", tmp_path / "none.mp4", tmp_path / "result.mp4")
+
+
+def test_whole_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is that of a process and of those it started, at its peak; so is processor time."""
+    (tmp_path / "child.py").write_text(
+        "import time; kept = b'1' * 60_000_000; time.sleep(0.5)\n"
+        "while time.process_time() < 0.5: pass\n"
+    )
+    (tmp_path / "parent.py").write_text(
+        "import subprocess, sys; kept = b'1' * 40_000_000\n"
+        "subprocess.run([sys.executable, '-m', 'child'])\n"
+        "print('said')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    cost = measured("parent")
+    assert 100e6 < cost.peak < 140e6
+    assert cost.busy > 0.5
+    assert cost.seconds > 1
+    assert cost.said == "said\n"
+
+
+def test_ratios() -> None:
+    """A ratio is the median of those within a round, not one of medians."""
+    names = TRANSCODE, OVER_COLOUR, OLD, REMBG
+    rates = (100, 50, 5, 2), (10, 9, 1, 1), (40, 24, 2, 1)  # other work slowed two rounds down
+    rounds = [
+        {name: Figure(rate, 0.02, 300_000_000) for name, rate in zip(names, row, strict=True)}
+        for row in rates
+    ]
+    lines = report(rounds, [Cost(0.9, 1.0, 200_000_000, "")], 60).splitlines()
+    assert f"| {OVER_COLOUR} | 24.0 | 0.60 | 10.00 | 24.00 | 20.0 | 300 |" in lines
+    assert "| `preview`, from process start | 0.90 s |  |  |  |  | 200 |" in lines
+
+
+@pytest.mark.slow
+def test_command(tmp_path: Path) -> None:
+    """One command prints the whole table."""
+    demo(tmp_path / "demo.mp4")
+    command = sys.executable, "-m", "benchmarks.speed", tmp_path / "demo.mp4"
+    printed = subprocess.run(
+        [*command, "--seconds", "1", "--runs", "1", "--long"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert sum(line.startswith("|") for line in printed.splitlines()) == 12 + 4
