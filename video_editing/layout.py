@@ -121,7 +121,7 @@ def _even_box(centre: tuple[float, float], half: tuple[float, float], clip: Size
     """The shape's box inside the frame, from even pixels to even ones or the frame's edge."""
     spans = []
     for middle, reach, length in zip(centre, half, clip, strict=True):
-        start = min(max(0, floor((middle - reach) / 2) * 2), max(0, length - 2))
+        start = min(max(0, floor((middle - reach) / 2) * 2), (length - 1) // 2 * 2)
         end = min(length, max(ceil((middle + reach) / 2) * 2, start + 2))
         spans.append((start, end - start))
     (left, width), (top, height) = spans
