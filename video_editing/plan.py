@@ -134,17 +134,15 @@ def read_plan(folder: Path) -> Plan:
 
 
 def plan_of(clip: "Clip", folder: Path) -> Plan:
-    """The plan in *folder*, which is one of *clip*.
+    """The plan in *folder*, which is one of *clip* or of some of its segments.
 
     Raises:
         InputRejected: BAD_MATTE, there is none, or it is one of another clip.
     """
     plan = read_plan(folder)
-    if (plan.size, plan.timebase, plan.frames) != (
-        clip.size,
-        clip.timebase.as_integer_ratio(),
-        len(clip.times),
-    ) or any(s.frames != _frames(clip, s.start, s.end) for s in plan.segments):
+    if (plan.size, plan.timebase) != (clip.size, clip.timebase.as_integer_ratio()) or any(
+        s.frames != _frames(clip, s.start, s.end) for s in plan.segments
+    ):
         raise InputRejected(Reason.BAD_MATTE, why="the folder holds mattes of another clip")
     return plan
 

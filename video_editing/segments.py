@@ -102,7 +102,7 @@ def read_mattes(clip: Clip, folder: Path) -> Iterator[Timed[Matte]]:
         InputRejected: BAD_MATTE, one is missing or broken, or they are another clip's.
     """
     plan = plan_of(clip, folder)
-    if missing(plan, folder):
+    if missing(plan, folder) or plan.frames != len(clip.times):
         raise InputRejected(Reason.BAD_MATTE, why="segments are missing")
     for segment in plan.segments:
         yield from read_segment(plan, segment, folder)
