@@ -22,7 +22,11 @@ Body = str | Callable[[asyncio.Timeout], AsyncIterator[bytes]] | None
 
 
 class Calls:
-    """Requests to one service, with one key."""
+    """Requests to one service, with one key.
+
+    Attributes:
+        warming: says that the service is getting ready, once however often it is called.
+    """
 
     def __init__(
         self,
@@ -41,10 +45,11 @@ class Calls:
             base: the service's address.
             keys: headers that let us in.
             patience: how long to wait.
-            warming: called when an answer is long in coming.
+            warming: called when an answer is long in coming, maybe often.
         """
         self._name, self._session, self._base, self._keys = name, session, base, keys
-        self._patience, self._warming = patience, warming
+        self._patience = patience
+        self.warming = warming
 
     async def json(
         self, method: str, path: str, shape: type[Answer], body: BaseModel | None = None
@@ -133,14 +138,14 @@ class Calls:
             finally:
                 answer.close()
             method, body = "GET", None
-            self._warming()
+            self.warming()
         raise self._failed(Why.TOO_SLOW, "redirected for ever")
 
     async def _request(
         self, method: str, url: URL, body: Body, keys: Mapping[str, str]
     ) -> ClientResponse:
         loop = asyncio.get_running_loop()
-        late = loop.call_later(self._patience.warming, self._warming)
+        late = loop.call_later(self._patience.warming, self.warming)
         kind = "application/json" if isinstance(body, str) else "application/octet-stream"
         headers = {**keys, hdrs.CONTENT_TYPE: kind} if body else keys
         try:

@@ -11,7 +11,7 @@ from backends.arrivals import Arrivals
 from backends.calls import Calls
 from backends.command import rejected
 from backends.errors import BackendUnavailable, Why
-from backends.events import Report, Spent, Warming
+from backends.events import Report, Spent
 from backends.patience import Patience, Refused
 from backends.service.answers import ClipAnswer, Failure, JobAnswer, JobRequest, State
 from video_editing.plan import Plan
@@ -101,8 +101,7 @@ class RemoteJob:
             if method == "PUT" or err.status != 404:
                 raise
             raise BackendUnavailable(self._name, Why.BROKEN, "the job is gone") from err
-        ours = (answer.job_id, answer.input) == (self._id, self._request.input)
-        if not ours or not set(answer.ready) <= self._segments.keys():
+        if (answer.job_id, answer.input) != (self._id, self._request.input):
             raise BackendUnavailable(self._name, Why.GARBAGE, "another job's answer")
         self._look_whether_it_moves(answer)
         return answer
@@ -119,7 +118,8 @@ class RemoteJob:
     async def _collect(self, answer: JobAnswer, arrivals: Arrivals, report: Report) -> None:
         """Fetch what is ready and was not fetched before."""
         if answer.state is State.QUEUED:
-            report(Warming(self._name))
+            self._calls.warming()
+        # Asked before for more than now, the service may have segments that we have by now.
         wanted = sorted(set(answer.ready) & self._segments.keys() - self._fetched)
         for index in wanted:
             most = FRAME_BYTES * self._segments[index].frames

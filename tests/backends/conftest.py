@@ -1,15 +1,20 @@
 """What the tests of places share: clips with their plans, and each kind of place, opened."""
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+import cv2
+import numpy as np
 import pytest
-from making import drawn, make_clip
+from making import make_clip
+from numpy.typing import NDArray
 from scripted import Scripted
+from served import QUICK, application, client, served
+from skimage import data
 
 from backends.backend import OverlayBackend
 from backends.child import Limits
@@ -42,8 +47,15 @@ async def scripted(_folder: Path, seconds: float) -> AsyncIterator[OverlayBacken
     yield Scripted(pause=0.1, seconds=seconds)
 
 
+@asynccontextmanager
+async def service(folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
+    """The real service, with this machine's processor, at the other end of HTTP."""
+    async with served(application(folder)) as address:
+        yield client(address, replace(QUICK, total=seconds))
+
+
 #: over which the contract runs; whoever adds a kind of place adds a line
-PLACES: dict[str, Opener] = {"local-cpu": local_cpu, "scripted": scripted}
+PLACES: dict[str, Opener] = {"local-cpu": local_cpu, "scripted": scripted, "service": service}
 
 
 @dataclass
@@ -74,8 +86,15 @@ def heard() -> Heard:
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip of 6 s."""
-    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", drawn(180))
+    """A clip of 6 s in which somebody is."""
+    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", somebody(180))
+
+
+def somebody(count: int) -> Iterator[NDArray[np.uint8]]:
+    """Pictures of a woman who sways a little."""
+    photograph = cv2.resize(data.astronaut()[:307], (160, 96), interpolation=cv2.INTER_AREA)
+    for i in range(count):
+        yield np.roll(photograph, i % 6, axis=1)
 
 
 @pytest.fixture(scope="session")

@@ -92,4 +92,4 @@ def refuse_text(clip: Path) -> None:
 def grey(segment: Segment) -> Iterator[Timed[Matte]]:
     """A matte for each frame of *segment*, one tick apart."""
     for i in range(segment.frames):
-        yield Timed(segment.start + i, np.full((48, 64), 200, np.uint8))
+        yield Timed(segment.start + i, np.full((48, 80), 200, np.uint8))

@@ -33,7 +33,7 @@ def work(pause: float) -> None:
             time.sleep(pause)
             done += 1
             say(1, {"stage": "mattes", "done": done, "total": plan.frames, "fps": 50.0})
-            yield Timed(segment.start + i, np.full((48, 64), 200, np.uint8))
+            yield Timed(segment.start + i, np.full((48, 80), 200, np.uint8))
 
     for segment in lacking:
         write_segment(plan, segment, mattes(segment), FOLDER)
@@ -99,6 +99,15 @@ def talking() -> None:
         os.write(1, line + b"\n")
 
 
+def looking() -> None:
+    """Open a network with threads; ONNX Runtime hangs where it gets some and not all of them."""
+    import onnxruntime  # noqa: PLC0415 - others need none
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 4
+    onnxruntime.InferenceSession(os.environ["U2NET_HOME"] + "/net.onnx", options)
+
+
 def telling_its_environment() -> None:
     """Write down what it knows of ours."""
     (FOLDER.parent / "environment.json").write_text(json.dumps(dict(os.environ)))
@@ -120,6 +129,7 @@ FAULTS: dict[str, Callable[[], None]] = {
     "spins": spinning,
     "eats": eating,
     "floods": flooding,
+    "looks": looking,
     "talks": talking,
     "tells": telling_its_environment,
 }
