@@ -1,8 +1,6 @@
 """A place that fails in passing is asked again, a little later or when it says."""
 
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import stamina
@@ -53,21 +51,3 @@ class Retrying(OverlayBackend):
         ):
             with attempt:
                 await self._inner.make_mattes(clip, plan, folder, report)
-
-
-def seconds_to_wait(header: str | None) -> float | None:
-    """What a Retry-After header asks for (RFC 9110, 10.2.3); None where it asks for nothing.
-
-    Args:
-        header: seconds, or a date.
-    """
-    if header is None:
-        return None
-    if header.strip().isdecimal():
-        return float(header)
-    try:
-        date = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    # HTTP's dates are GMT even where they do not say so.
-    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
