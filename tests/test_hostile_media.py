@@ -150,6 +150,20 @@ def test_a_clip_whose_frames_are_noise_is_corrupt(tmp_path: Path, mp4: Path) -> 
     assert refusal(write(tmp_path / "noise.mp4", bytes(content))).reason is Reason.CORRUPT
 
 
+def test_a_clip_that_stops_decoding_half_way_is_corrupt(tmp_path: Path) -> None:
+    """M04: what decodes is given, and then the truth is told."""
+    whole = make_clip(tmp_path / "a.avi", drawn(40), codec="mjpeg", pixels="yuvj420p")
+    content = bytearray(whole.read_bytes())
+    for packet in list(_packets(whole))[20:]:
+        content[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    clip = probe(write(tmp_path / "b.avi", bytes(content)))
+    given = []
+    with pytest.raises(InputRejected) as caught:
+        given.extend(picture.time for picture in pictures(clip))
+    assert caught.value.reason is Reason.CORRUPT
+    assert caught.value.details == {"decoded": 20, "expected": 40}
+
+
 def test_mutated_files_neither_hang_nor_crash(tmp_path: Path, mp4: Path) -> None:
     """M04: fifty files with flipped bytes are read by a child, or refused with a reason."""
     seeds = [

@@ -1,7 +1,7 @@
 """Reading a clip: its pictures stand upright, in one colour space, at their own times."""
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -240,10 +240,17 @@ def test_colours_are_those_of_the_tags(
         assert np.abs(np.array(found) - expected).max() <= 2.6
 
 
-def test_large_untagged_clips_are_bt709(tmp_path: Path) -> None:
-    """As players take them."""
-    path = make_clip(tmp_path / "a.mkv", [flat((1280, 720), (90, 100, 170))], codec="ffv1")
-    assert centre(read(probe(path))[0].what) == (90, 100, 170)
+@pytest.mark.parametrize("size", [(1280, 544), (544, 1280), (960, 720)])
+@pytest.mark.parametrize("matrix_tag", [2, 5, 6])
+def test_large_clips_are_bt709_unless_tagged(
+    tmp_path: Path, size: tuple[int, int], matrix_tag: int
+) -> None:
+    """As players take them, wide and tall."""
+    stored = (90, 100, 170)
+    path = make_clip(
+        tmp_path / "a.mkv", [flat(size, stored)], codec="ffv1", colours=Colours(matrix=matrix_tag)
+    )
+    assert (centre(read(probe(path))[0].what) == stored) == (matrix_tag == 2)
 
 
 @pytest.mark.parametrize(
@@ -349,6 +356,45 @@ def test_real_clips_are_the_same_wherever_reading_starts(media: Path, name: str)
         part = read(clip, clip.times[first], clip.times[70])
         assert len(part) == 70 - first
         assert all(are_same(p.what, whole[p.time]) for p in part)
+
+
+def remuxed(source: Path, path: Path, change: Callable[[int, bytes], bytes | None]) -> Path:
+    """The picture packets of *source*, each changed, or left out where *change* says None."""
+    with av.open(str(source)) as container, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(container.streams.video[0])
+        for i, packet in enumerate(p for p in container.demux(video=0) if p.size):
+            content = change(i, bytes(packet))
+            if content is not None:
+                changed = av.Packet(content)
+                changed.pts, changed.dts = packet.pts, packet.dts
+                changed.time_base, changed.is_keyframe = packet.time_base, packet.is_keyframe
+                changed.stream = stream
+                out.mux(changed)
+    return path
+
+
+def test_frames_that_are_only_referred_to_are_not_shown(tmp_path: Path) -> None:
+    """VP8 stores them as packets of their own, without show_frame (RFC 6386, 9.1)."""
+    source = make_clip(tmp_path / "a.webm", drawn(20), codec="libvpx")
+    hidden = remuxed(
+        source,
+        tmp_path / "b.webm",
+        lambda i, data: bytes([data[0] & ~0x10]) + data[1:] if i == 7 else data,
+    )
+    whole, clip = probe(source), probe(hidden)
+    assert clip.times == whole.times[:7] + whole.times[8:]
+    assert tuple(picture.time for picture in pictures(clip)) == clip.times
+
+
+def test_a_recording_that_begins_in_the_middle_of_a_group(tmp_path: Path) -> None:
+    """What comes before the first key frame cannot be decoded, and is not counted."""
+    options = {"g": "12", "bf": "0", "sc_threshold": "0"}
+    source = make_clip(tmp_path / "a.ts", drawn(50), options=options)
+    cut = remuxed(source, tmp_path / "b.ts", lambda i, data: None if i < 5 else data)
+    clip = probe(cut)
+    assert len(clip.times) == 38
+    assert clip.times[0] == clip.keyframes[0] == 0
+    assert tuple(picture.time for picture in pictures(clip)) == clip.times
 
 
 def test_a_start_between_frames_gives_the_next(tmp_path: Path) -> None:
