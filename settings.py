@@ -49,8 +49,8 @@ class Backends(Group):
     retry_seconds: float = Field(default=60, ge=0, validation_alias="OVERLAY_RETRY_SECONDS")
     """Seconds from the first asking after which a place is not asked again; waits included."""
 
-    failures: int = Field(default=2, ge=1, validation_alias="OVERLAY_FAILURES")
-    """After so many failures in a row a place is left alone."""
+    failures: int = Field(default=1, ge=1, validation_alias="OVERLAY_FAILURES")
+    """After so many jobs in a row that failed there a place is left alone."""
 
     cooldown: float = Field(default=60, gt=0, validation_alias="OVERLAY_COOLDOWN")
     """Seconds for which it is left alone, before one job tries it again."""

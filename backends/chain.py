@@ -29,7 +29,7 @@ class FallbackChain(OverlayBackend):
             deadline: seconds from the asking after which the mattes are late.
         """
         self.backends = tuple(backends)
-        self._estimates = estimates
+        self.estimates = estimates
         self._deadline = deadline
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
@@ -51,7 +51,7 @@ class FallbackChain(OverlayBackend):
 
     def _in_time(self, name: str, plan: Plan, folder: Path, due: float) -> Plan:
         """The plan, with the hasty engine where the place would be late with the plan's."""
-        speed = self._estimates.speed(name, plan.engine)
+        speed = self.estimates.speed(name, plan.engine)
         frames = sum(segment.frames for segment in missing(plan, folder))
         if speed is None or time.monotonic() + frames / speed <= due:
             return plan

@@ -64,16 +64,19 @@ async def chain(settings: Settings) -> FallbackChain:
             log.warning("left out: %s", failure)
         else:
             measured = Measured(place, estimates)
-            places.append(_guarded(measured, rests, settings.backends))
+            places.append(guarded(measured, rests, settings.backends))
     if not places:
         names = ",".join(settings.backends.names)
         raise NobodyThere(f"OVERLAY_BACKENDS={names}: none of them is configured and there")
     return FallbackChain(places, estimates, deadline=settings.backends.deadline)
 
 
-def _guarded(place: OverlayBackend, rests: Shelf[Rest], settings: Backends) -> OverlayBackend:
-    breaker = Breaker(place, rests, failures=settings.failures, cooldown=settings.cooldown)
-    return Retrying(breaker, attempts=settings.attempts, seconds=settings.retry_seconds)
+def guarded(place: OverlayBackend, rests: Shelf[Rest], settings: Backends) -> OverlayBackend:
+    """*place*, asked again where it fails in passing, and left alone where it fails for good."""
+    retrying = Retrying(place, attempts=settings.attempts, seconds=settings.retry_seconds)
+    if place.name == "local-cpu":  # what one child died of says nothing about the next job's
+        return retrying
+    return Breaker(retrying, rests, failures=settings.failures, cooldown=settings.cooldown)
 
 
 async def _local(name: str, device: str, settings: Local, price: float) -> OverlayBackend:

@@ -4,14 +4,20 @@ import asyncio
 import logging
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Heard
 
+from backends.breaker import Rest
 from backends.chain import FallbackChain
-from backends.choice import NobodyThere, chain, chosen
+from backends.choice import NobodyThere, chain, chosen, guarded
 from backends.errors import BackendUnavailable, Why
+from backends.local import LocalBackend
+from backends.shelf import Shelf
 from settings import Backends, Remote, Settings, Storage
+from video_editing.plan import Plan
 
 NATIVE = ("ai_edge_litert", "av", "cv2", "mediapipe", "numpy", "onnxruntime", "rembg")
 OTHERS = ("aiohttp", "backends.remote", "backends.service", "fastapi", "modal")
@@ -98,3 +104,18 @@ def test_with_cuda_there_is_a_local_gpu(tmp_path: Path) -> None:
     if not cuda():
         pytest.skip("needs a GPU and onnxruntime-gpu: the trial runs a network on CUDA")
     assert asyncio.run(chosen("local-gpu", settings(tmp_path, "local-gpu"))).name == "local-gpu"
+
+
+async def test_this_machine_is_never_left_alone(
+    clip: Path, plan: Plan, tmp_path: Path, stand_in: Callable[..., LocalBackend]
+) -> None:
+    """One user's clip that kills its child does not keep the next user from local-cpu."""
+    have = settings(tmp_path, "local-cpu")
+    rests = Shelf(tmp_path / "rests.json", Rest)
+    broken = guarded(stand_in("dies"), rests, have.backends)
+    for _ in range(2):
+        with pytest.raises(BackendUnavailable):
+            await broken.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    works = guarded(stand_in("works"), rests, have.backends)
+    await works.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    assert rests.read() == {}
