@@ -138,6 +138,7 @@ def _edit_command(command: Command) -> None:
     _add_clip(command, "result.mp4")
     _add_background(command)
     _add_style(command)
+    _add_place(command)
     _add_engine(command)
     command.add_argument(
         "--form",
@@ -217,6 +218,7 @@ def _preview_command(command: Command) -> None:
     _add_clip(command, "card.jpg")
     _add_background(command)
     _add_style(command)
+    _add_place(command)
     _add_engine(command, reuse=False)
     command.set_defaults(run=_preview)
 
@@ -330,6 +332,18 @@ def _add_style(command: Command) -> None:
         help=f"how dark a soft shadow is, 0 to 1 (default: {default.shadow:g}, none)",
     )
     group.add_argument(
+        "--fade",
+        type=float,
+        metavar="SECONDS",
+        help=f"the overlay's appearing and going, 0 to 10 s (default: {default.fade:g})",
+    )
+    _add_edge(command)
+
+
+def _add_place(command: Command) -> None:
+    default = Style()
+    group = command.add_argument_group("place")
+    group.add_argument(
         "--position",
         choices=list(Anchor),
         type=Anchor,
@@ -348,13 +362,6 @@ def _add_style(command: Command) -> None:
         help="the overlay's height as a fraction of the result's, or its width where that is "
         "less, 0.05 to 4 (default: 0.5; 1 for shape none)",
     )
-    group.add_argument(
-        "--fade",
-        type=float,
-        metavar="SECONDS",
-        help=f"the overlay's appearing and going, 0 to 10 s (default: {default.fade:g})",
-    )
-    _add_edge(command)
 
 
 def _add_edge(command: Command) -> None:
