@@ -313,11 +313,14 @@ def test_eight_k_is_too_large(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["vp8", "h264"])
 def test_a_pixel_bomb_costs_no_memory(tmp_path: Path, kind: str) -> None:
-    """M09: a quarter of a gigapixel is refused by a child that never grows to 150 MiB."""
+    """M09: a quarter of a gigapixel is refused by a child that hardly grows.
+
+    FAULTS allows 150 MiB; a decoder that is only asked to refuse takes 80 on top of our 65.
+    """
     bomb = vp8_bomb(tmp_path) if kind == "vp8" else h264_bomb(tmp_path)
     answer, memory = read_by_child(bomb)
     assert answer == Reason.TOO_LARGE
-    assert memory < 150
+    assert memory < 110
 
 
 def vp8_bomb(folder: Path) -> Path:

@@ -429,6 +429,12 @@ def test_a_thousand_frames_a_second(tmp_path: Path) -> None:
     assert len(read(clip)) == 30
 
 
+def test_the_last_frame_lasts_as_long_as_the_others(tmp_path: Path) -> None:
+    """Flash video does not say how long its frames are shown."""
+    clip = probe(make_clip(tmp_path / "a.flv", drawn(50), codec="flv"))
+    assert float(clip.duration) == pytest.approx(50 / 30, abs=0.002)
+
+
 def test_time_zero_is_the_first_picture_where_there_is_no_voice(tmp_path: Path) -> None:
     """A start offset is not lead-in."""
     clip = probe(make_clip(tmp_path / "a.mkv", drawn(3), rate=10, times=[20, 21, 22]))
