@@ -75,18 +75,16 @@ def planned(
     every: int = 0,
     seconds: Fraction | float = SEGMENT_SECONDS,
 ) -> Plan:
-    """Cut the clip into segments of about *seconds* each."""
+    """Cut the clip into segments of about *seconds* each, which begin with a frame."""
     ticks = Fraction(seconds) / clip.timebase
-    end = clip.times[-1] + 1
-    count = max(1, round((end - clip.times[0]) / ticks))
-    borders = [
-        clip.times[0] + round(Fraction(i * (end - clip.times[0]), count)) for i in range(count)
-    ]
-    segments: list[Segment] = []
-    for start, stop in pairwise([*borders, end]):
-        frames = _frames(clip, start, stop)
-        if frames:
-            segments.append(Segment(index=len(segments), start=start, end=stop, frames=frames))
+    first, end = clip.times[0], clip.times[-1] + 1
+    count = max(1, round((end - first) / ticks))
+    borders = (first + Fraction(i * (end - first), count) for i in range(count))
+    starts = sorted({clip.times[bisect_left(clip.times, border)] for border in borders})
+    segments = (
+        Segment(index=index, start=start, end=stop, frames=_frames(clip, start, stop))
+        for index, (start, stop) in enumerate(pairwise([*starts, end]))
+    )
     return Plan(
         size=clip.size,
         timebase=clip.timebase.as_integer_ratio(),
