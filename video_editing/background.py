@@ -134,9 +134,9 @@ def _soft(plane: Plane, sigma: float, size: Size) -> Plane:
 
 
 def filled(colour: Colour, size: Size) -> Picture:
-    """A picture of one colour; *size* is even."""
+    """A picture of one colour."""
     width, height = size
-    half = height // 2, width // 2
+    half = halved(size)[::-1]
     return Picture(
         np.full((height, width), colour.y, np.uint8),
         np.full(half, colour.u, np.uint8),
