@@ -44,7 +44,7 @@ async def test_it_opens_after_failures_in_a_row(clip: Path, plan: Plan, tmp_path
     seen = [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
     began = time.monotonic()
     seen += [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(5)]
-    assert time.monotonic() - began < 0.1
+    assert time.monotonic() - began < 0.5
     assert seen == [Why.UNREACHABLE] * 2 + [Why.RESTING] * 5
     assert len(place.asked) == 2
 

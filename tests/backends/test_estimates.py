@@ -21,7 +21,8 @@ async def test_a_job_teaches_how_fast_a_place_is(clip: Path, plan: Plan, tmp_pat
     place = Measured(Scripted("place", pause=0.15), estimates_in(tmp_path))
     await place.make_mattes(clip, plan, tmp_path / "mattes", Heard())
     speed = estimates_in(tmp_path).speed("place", plan.engine)
-    assert speed == pytest.approx(15 / 0.15, rel=0.25)
+    assert speed is not None
+    assert 20 < speed <= 15 / 0.15
 
 
 async def test_what_takes_no_time_teaches_nothing(clip: Path, plan: Plan, tmp_path: Path) -> None:

@@ -25,14 +25,14 @@ def down(why: Why, retry_after: float | None = None) -> BackendUnavailable:
 async def test_a_passing_fault_is_tried_again(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard, why: Why
 ) -> None:
-    """The second attempt goes on where the first stopped, within a second."""
+    """The second attempt goes on where the first stopped, within two seconds."""
     place = Scripted("place", [down(why)], segments=4)
     began = time.monotonic()
     await Retrying(place, attempts=2, seconds=30).make_mattes(
         clip, plan, tmp_path / "mattes", heard
     )
     assert place.made == list(range(12))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2
     assert [waiting.why for waiting in heard.of(Waiting)] == [why]
 
 
@@ -73,7 +73,7 @@ async def test_it_waits_as_asked(clip: Path, plan: Plan, tmp_path: Path, heard: 
     await Retrying(place, attempts=2, seconds=30).make_mattes(
         clip, plan, tmp_path / "mattes", heard
     )
-    assert 1.5 <= time.monotonic() - began < 2.5
+    assert 1.5 <= time.monotonic() - began < 4
     assert heard.of(Waiting) == [Waiting("place", Why.BUSY, 1.5)]
 
 
