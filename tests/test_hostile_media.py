@@ -93,6 +93,13 @@ def test_a_recording_that_was_never_finished_is_truncated(tmp_path: Path) -> Non
     )
 
 
+def test_a_file_cut_inside_its_index_is_truncated(tmp_path: Path, mp4: Path) -> None:
+    """M02: the index in front, but not all of it."""
+    whole = mp4.read_bytes()
+    cut = write(tmp_path / "cut.mp4", whole[: whole.index(b"stbl") + 20])
+    assert refusal(cut).reason is Reason.TRUNCATED
+
+
 def test_half_of_a_faststart_mp4_is_truncated_not_short(tmp_path: Path, mp4: Path) -> None:
     """M03: FFmpeg decodes the half that is there without an error."""
     whole = mp4.read_bytes()
@@ -365,10 +372,30 @@ def test_a_picture_that_grows_is_scaled_to_the_clip(tmp_path: Path) -> None:
     """M10: the sequence header changes in the middle of a transport stream."""
     small = make_clip(tmp_path / "s.ts", drawn(10), colours=HD)
     large = make_clip(tmp_path / "l.ts", drawn(10, (320, 192)), colours=HD)
-    joined = tmp_path / "joined.ts"
-    with av.open(str(joined), "w") as out:
+    clip = probe(joined(tmp_path / "joined.ts", small, large))
+    found = list(pictures(clip))
+    assert {picture.what.size for picture in found} == {clip.size} == {(160, 96)}
+    assert len(found) == 20
+    lumas = [picture.what.y.astype(int) for picture in found]
+    assert abs(lumas[3] - lumas[13]).mean() < 6, "the same drawing, only larger"
+
+
+def test_a_picture_that_grows_beyond_4k_is_passed_over(tmp_path: Path) -> None:
+    """M10 and M09: the limit holds while decoding, too."""
+    small = make_clip(tmp_path / "s.ts", drawn(30))
+    giant = [av.VideoFrame(7680, 4320, "yuv420p")]
+    large = make_clip(tmp_path / "l.ts", giant, options={"preset": "ultrafast"})
+    clip = probe(joined(tmp_path / "joined.ts", small, large, small))
+    assert len(clip.times) == 61
+    times = [picture.time for picture in pictures(clip)]
+    assert times == [*clip.times[:30], *clip.times[31:]]
+
+
+def joined(path: Path, *parts: Path) -> Path:
+    """Short transport streams as one, two seconds apart."""
+    with av.open(str(path), "w") as out:
         stream = None
-        for start, part in ((0, small), (30_000, large)):
+        for start, part in zip(range(0, 10**9, 180_000), parts, strict=False):
             with av.open(str(part)) as container:
                 stream = stream or out.add_stream_from_template(container.streams.video[0])
                 for packet in container.demux(video=0):
@@ -376,12 +403,7 @@ def test_a_picture_that_grows_is_scaled_to_the_clip(tmp_path: Path) -> None:
                         packet.pts, packet.dts = packet.pts + start, packet.dts + start
                         packet.stream = stream
                         out.mux(packet)
-    clip = probe(joined)
-    found = list(pictures(clip))
-    assert {picture.what.size for picture in found} == {clip.size} == {(160, 96)}
-    assert len(found) == 20
-    lumas = [picture.what.y.astype(int) for picture in found]
-    assert abs(lumas[3] - lumas[13]).mean() < 6, "the same drawing, only larger"
+    return path
 
 
 @pytest.mark.parametrize(
