@@ -13,7 +13,7 @@ from backends.events import Event, Report, forwards
 from video_editing.plan import Plan, Segment, keep_plan, missing
 from video_editing.progress import Progress
 
-ROUNDS = 3  #: stretches for each worker, so that nobody waits long for the slowest
+ROUNDS = 2  #: stretches for each worker, so that nobody waits long for the slowest
 
 
 class SideBySide(OverlayBackend):

@@ -2,36 +2,41 @@
 
 import asyncio
 import hashlib
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
 from conftest import Heard
+from fastapi import FastAPI
 from pydantic import SecretStr
 from scripted import Scripted
-from served import KEY, TOKEN, application, client, copied_from, served
+from served import KEY, TOKEN, application, client, served
 
 from backends.service.keys import NoKey, Signer
-from settings import Service
 from video_editing.plan import Plan, missing
 
 Session = ClientSession
+Opened = Callable[..., Awaitable[ClientSession]]
 JOB = "ab" * 16
 
 
 @pytest.fixture
-async def opened() -> AsyncIterator[Callable]:
+async def opened() -> AsyncIterator[Opened]:
     """Opens a session with the service, which has the key unless told otherwise."""
     async with AsyncExitStack() as stack:
 
-        async def opened_one(app, headers=KEY) -> ClientSession:
+        async def opened_one(app: FastAPI, headers: dict[str, str] = KEY) -> ClientSession:
             address = await stack.enter_async_context(served(app))
             return await stack.enter_async_context(ClientSession(address, headers=headers))
 
         yield opened_one
+
+
+def files(folder: Path) -> list[str]:
+    """The names of all files in *folder*."""
+    return [path.name for path in folder.rglob("*") if path.is_file()]
 
 
 def digest(content: bytes) -> str:
@@ -57,7 +62,9 @@ def test_without_a_key_it_does_not_start(tmp_path: Path) -> None:
         {"Modal-Key": "id", "Modal-Secret": "ängste"},
     ],
 )
-async def test_strangers_stay_outside(opened, tmp_path: Path, headers: dict[str, str]) -> None:
+async def test_strangers_stay_outside(
+    opened: Opened, tmp_path: Path, headers: dict[str, str]
+) -> None:
     """Every call but healthz is refused without the key, and does not say what exists."""
     session = await opened(application(tmp_path), headers)
     for method, path in (
@@ -79,7 +86,7 @@ async def test_strangers_stay_outside(opened, tmp_path: Path, headers: dict[str,
         assert answer.status == 200
 
 
-async def test_modals_pair_opens_it(opened, tmp_path: Path) -> None:
+async def test_modals_pair_opens_it(opened: Opened, tmp_path: Path) -> None:
     """Modal-Key and Modal-Secret together are as good as the token."""
     app = application(tmp_path, key=SecretStr("id"), secret=SecretStr("word"))
     session = await opened(app, {"Modal-Key": "id", "Modal-Secret": "word"})
@@ -87,7 +94,7 @@ async def test_modals_pair_opens_it(opened, tmp_path: Path) -> None:
         assert answer.status == 404
 
 
-async def test_a_clip_is_kept_once(opened, tmp_path: Path) -> None:
+async def test_a_clip_is_kept_once(opened: Opened, tmp_path: Path) -> None:
     """A clip is found under its hash after the upload; the same upload again changes nothing."""
     session = await opened(application(tmp_path))
     content = b"clip" * 100_000
@@ -96,19 +103,19 @@ async def test_a_clip_is_kept_once(opened, tmp_path: Path) -> None:
             assert answer.status == 201
     async with session.get(f"/clips/{digest(content)}") as answer:
         assert (await answer.json())["size"] == len(content)
-    assert [path.name for path in (tmp_path / "clips").iterdir()] == [digest(content)]
+    assert files(tmp_path / "clips") == [digest(content)]
 
 
-async def test_a_clip_with_another_hash_is_refused(opened, tmp_path: Path) -> None:
+async def test_a_clip_with_another_hash_is_refused(opened: Opened, tmp_path: Path) -> None:
     """What does not have the hash it came under is not kept under any name."""
     session = await opened(application(tmp_path))
     async with session.put(f"/clips/{digest(b'this')}", data=b"that") as answer:
         assert answer.status == 409
-    assert list((tmp_path / "clips").iterdir()) == []
+    assert files(tmp_path / "clips") == []
 
 
 @pytest.mark.parametrize("told", [True, False])
-async def test_a_clip_too_large_is_refused(opened, tmp_path: Path, *, told: bool) -> None:
+async def test_a_clip_too_large_is_refused(opened: Opened, tmp_path: Path, *, told: bool) -> None:
     """One byte too many is refused, whether its length was told before or not."""
     session = await opened(application(tmp_path, clip_mb=1))
     content = b"x" * 1_000_001
@@ -120,13 +127,13 @@ async def test_a_clip_too_large_is_refused(opened, tmp_path: Path, *, told: bool
         f"/clips/{digest(content)}", data=content if told else untold()
     ) as answer:
         assert answer.status == 413
-    assert list((tmp_path / "clips").iterdir()) == []
+    assert files(tmp_path / "clips") == []
 
 
 @pytest.mark.parametrize(
     "name", ["..%2f..%2fetc%2fpasswd", "%2e%2e", "A" * 64, "0" * 63, "0" * 65, "%00" * 64, "é" * 32]
 )
-async def test_names_are_never_paths(opened, tmp_path: Path, name: str) -> None:
+async def test_names_are_never_paths(opened: Opened, tmp_path: Path, name: str) -> None:
     """Whatever is not a hash or a job's id is refused before it comes near the disk."""
     session = await opened(application(tmp_path / "service"))
     for path in (f"/clips/{name}", f"/jobs/{name}", f"/jobs/{name}/segments/0"):
@@ -159,7 +166,7 @@ async def until(session: Session, *states: str, job: str = JOB) -> dict:
     raise AssertionError(told)
 
 
-async def test_a_job_runs_once(opened, tmp_path: Path, clip: Path, plan: Plan) -> None:
+async def test_a_job_runs_once(opened: Opened, tmp_path: Path, clip: Path, plan: Plan) -> None:
     """Asked five times for the same, at once and after its end, the backend works once."""
     backend = Scripted(pause=0.01)
     session = await opened(application(tmp_path, backend))
@@ -171,7 +178,7 @@ async def test_a_job_runs_once(opened, tmp_path: Path, clip: Path, plan: Plan) -
 
 
 async def test_a_jobs_name_is_not_taken_twice(
-    opened, tmp_path: Path, clip: Path, plan: Plan
+    opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """A job's id stands for one clip and one plan; other work under it is refused."""
     session = await opened(application(tmp_path, Scripted()))
@@ -183,7 +190,7 @@ async def test_a_jobs_name_is_not_taken_twice(
 
 
 async def test_segments_come_as_they_get_ready(
-    opened, tmp_path: Path, clip: Path, plan: Plan
+    opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """While later segments are made, the first can be fetched; those to come are 409, others 404."""
     session = await opened(application(tmp_path, Scripted(pause=0.3)))
@@ -200,7 +207,9 @@ async def test_segments_come_as_they_get_ready(
         assert answer.status == 404
 
 
-async def test_a_cancelled_job_can_go_on(opened, tmp_path: Path, clip: Path, plan: Plan) -> None:
+async def test_a_cancelled_job_can_go_on(
+    opened: Opened, tmp_path: Path, clip: Path, plan: Plan
+) -> None:
     """Cancelling stops the work and keeps what is ready; asked again, only the rest is made."""
     backend = Scripted(pause=0.1)
     session = await opened(application(tmp_path, backend))
@@ -217,7 +226,9 @@ async def test_a_cancelled_job_can_go_on(opened, tmp_path: Path, clip: Path, pla
     assert backend.made == [segment.index for segment in plan.segments]
 
 
-async def test_a_job_survives_a_restart(opened, tmp_path: Path, clip: Path, plan: Plan) -> None:
+async def test_a_job_survives_a_restart(
+    opened: Opened, tmp_path: Path, clip: Path, plan: Plan
+) -> None:
     """A new process finds what an old one left, makes the rest only, and keeps names apart."""
     first, second = Scripted(pause=0.1), Scripted()
     async with served(application(tmp_path, first)) as address:
@@ -234,7 +245,9 @@ async def test_a_job_survives_a_restart(opened, tmp_path: Path, clip: Path, plan
     assert first.made + second.made == [segment.index for segment in plan.segments]
 
 
-async def test_a_deleted_job_leaves_nothing(opened, tmp_path: Path, clip: Path, plan: Plan) -> None:
+async def test_a_deleted_job_leaves_nothing(
+    opened: Opened, tmp_path: Path, clip: Path, plan: Plan
+) -> None:
     """Deleting a job at work stops it and removes its files; the clip can go then."""
     session = await opened(application(tmp_path, Scripted(pause=0.2)))
     told = await submitted(session, clip, plan)
@@ -244,13 +257,13 @@ async def test_a_deleted_job_leaves_nothing(opened, tmp_path: Path, clip: Path, 
         assert answer.status == 204
     async with session.delete(f"/clips/{told['input']}") as answer:
         assert answer.status == 204
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert files(tmp_path) == []
     async with session.get(f"/jobs/{JOB}") as answer:
         assert answer.status == 404
 
 
 async def test_too_many_jobs_are_told_to_come_back(
-    opened, tmp_path: Path, clip: Path, plan: Plan
+    opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """The queue has an end, and says when to try again."""
     session = await opened(application(tmp_path, Scripted(pause=1), waiting=2))
@@ -263,19 +276,20 @@ async def test_too_many_jobs_are_told_to_come_back(
 
 
 async def test_what_nobody_asks_about_is_deleted(
-    opened, tmp_path: Path, clip: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    opened: Opened, tmp_path: Path, clip: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The janitor removes jobs, clips and an earlier process's files after a while."""
     monkeypatch.setattr("backends.service.app.SWEEP_SECONDS", 0.05)
     (tmp_path / "jobs" / ("12" * 16)).mkdir(parents=True)
+    (tmp_path / "jobs" / ("12" * 16) / "00000.mp4").touch()
     session = await opened(application(tmp_path, Scripted(), keep_seconds=0.5))
     await submitted(session, clip, plan)
     await until(session, "done")
     for _ in range(100):
         await asyncio.sleep(0.05)
-        if not [*(tmp_path / "jobs").iterdir(), *(tmp_path / "clips").iterdir()]:
+        if files(tmp_path / "jobs") == files(tmp_path / "clips") == []:
             return
-    raise AssertionError(list(tmp_path.rglob("*")))
+    raise AssertionError
 
 
 async def test_the_client_and_the_service_fit(tmp_path: Path, clip: Path, plan: Plan) -> None:
@@ -283,7 +297,7 @@ async def test_the_client_and_the_service_fit(tmp_path: Path, clip: Path, plan: 
     async with served(application(tmp_path / "service", Scripted())) as address:
         await client(address).make_mattes(clip, plan, tmp_path / "mattes", Heard())
     assert missing(plan, tmp_path / "mattes") == []
-    assert [path for path in (tmp_path / "service").rglob("*") if path.is_file()] == []
+    assert files(tmp_path / "service") == []
 
 
 def test_a_signature_is_for_one_name_and_one_while() -> None:
