@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from video_editing.frames import Luma, Matte
-from video_editing.track import Region, is_cut, joined, occupied, squared, tidied
+from video_editing.frames import Box, Luma, Matte
+from video_editing.track import is_cut, joined, occupied, squared, tidied
 
 
 def scene(seed: int) -> Luma:
@@ -44,14 +44,13 @@ def test_noise_on_a_wall_is_no_cut() -> None:
     assert not is_cut(first, second)
 
 
-def test_two_people_are_in_one_region() -> None:
-    """The region reaches from one to the other."""
-    region = occupied(matte((80, 120, 40), (240, 120, 30)))
-    assert region == pytest.approx(Region(40 / 320, 80 / 240, 271 / 320, 161 / 240))
+def test_two_people_are_in_one_box() -> None:
+    """The box reaches from one to the other."""
+    assert occupied(matte((80, 120, 40), (240, 120, 30))) == Box(40, 80, 231, 81)
 
 
 def test_a_speck_is_nobody() -> None:
-    """There is no region for less than a thousandth of the frame."""
+    """There is no box for less than a thousandth of the frame."""
     assert occupied(matte((80, 120, 3))) is None
 
 
@@ -71,19 +70,23 @@ def test_a_small_hole_is_closed_and_the_gap_under_an_arm_is_not() -> None:
     assert tidy[120, 200] == 0
 
 
-def test_a_joined_region_holds_all_of_them_with_a_margin() -> None:
+def test_a_joined_box_holds_all_of_them_with_a_margin() -> None:
     """It does not leave the frame, whatever the margin."""
-    region = joined([Region(0.4, 0.3, 0.6, 1.0), Region(0.45, 0.25, 0.7, 1.0)])
-    assert region.left < 0.4
-    assert region.top < 0.25
-    assert region.right > 0.7
-    assert region.bottom == 1
+    box = joined([Box(128, 72, 64, 168), Box(140, 60, 80, 180)], (320, 240))
+    assert box.left < 128
+    assert box.top < 60
+    assert box.left + box.width > 220
+    assert box.top + box.height == 240
 
 
-def test_a_squared_region_is_square_in_pixels_and_inside_the_frame() -> None:
-    """What it held it still holds."""
-    region = squared(Region(0.8, 0.2, 1.0, 1.0), (1600, 900))
-    width, height = (region.right - region.left) * 1600, (region.bottom - region.top) * 900
-    assert width == pytest.approx(height)
-    assert region.left < 0.8
-    assert region.right == 1
+def test_a_joined_box_does_not_follow_small_movements() -> None:
+    """Its sides lie on a grid."""
+    assert joined([Box(130, 72, 64, 168)], (320, 240)) == joined(
+        [Box(131, 72, 64, 168)], (320, 240)
+    )
+
+
+def test_a_squared_box_is_square_and_inside_the_frame() -> None:
+    """What it held it still holds; a frame that is too low gives what it has."""
+    assert squared(Box(280, 50, 40, 180), (320, 240)) == Box(140, 50, 180, 180)
+    assert squared(Box(0, 0, 320, 100), (320, 240)) == Box(0, 0, 320, 240)

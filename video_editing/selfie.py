@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,11 +19,10 @@ from numpy.typing import NDArray
 from video_editing.clip import Clip
 from video_editing.colour import rgb
 from video_editing.edges import guided
-from video_editing.frames import Luma, Matte, Picture, Plane, Timed
+from video_editing.frames import Box, Luma, Matte, Picture, Plane, Timed
 from video_editing.steady import Moment, steadied
+from video_editing.tones import swayed
 from video_editing.track import (
-    WHOLE,
-    Region,
     is_cut,
     joined,
     occupied,
@@ -33,11 +33,14 @@ from video_editing.track import (
 from video_editing.weights import bundled
 from video_editing.window import windows
 
+WIDE = "selfie_segmentation/selfie_segmentation_landscape.tflite"  #: 256x144
+SQUARE = "selfie_segmentation/selfie_segmentation.tflite"  #: 256x256
 LONGEST = 800  #: pixels of a matte's longer side; it is the frame, halved until it is shorter
 LOOKS = 10  #: looks at the whole frame in a second
+ENOUGH = 2  #: looks that must see somebody, for one alone may err
 REACH = 8  #: frames before and after one in which a person must find place in its region
 GUIDE = 3  #: pixels of a matte over which alpha follows luma
-MIDDLE = 0.42  #: what the models say where the edge is
+MIDDLE = 0.4  #: what the models say where the edge is
 CONTRAST = 2.5  #: how much surer they could be than they are
 NEAR = Fraction(1, 10)  #: seconds from a frame to those that it is steadied by
 STEADY = 2  #: frames before and after one that its matte is steadied by
@@ -46,6 +49,8 @@ STEADY = 2  #: frames before and after one that its matte is steadied by
 _MEANT = np.rint(255 * np.clip(CONTRAST * (np.arange(256) / 255 - MIDDLE) + 0.5, 0, 1)).astype(
     np.uint8
 )
+
+THIRD = np.float32(1 / 3)  #: the weight of each of three answers
 
 Field = NDArray[np.float32]  #: (h, w), 0 background … 1 person
 Found = tuple[Timed[Picture], Matte]
@@ -65,13 +70,18 @@ class _Sight:
     frame: Timed[Picture]
     levels: tuple[Picture, ...]
     shot: int
-    people: Region | None
+    people: Box | None
     looked: bool
 
     @property
     def luma(self) -> Luma:
         """Luma at the matte's size."""
         return self.levels[-1].y
+
+    @property
+    def whole(self) -> Box:
+        """All of the matte."""
+        return Box(0, 0, *self.levels[-1].size)
 
 
 class Selfie:
@@ -89,8 +99,8 @@ class Selfie:
         Raises:
             ModelUnavailable: the installed mediapipe does not carry them.
         """
-        self._wide = _Model("selfie_segmentation/selfie_segmentation_landscape.tflite")
-        self._square = _Model("selfie_segmentation/selfie_segmentation.tflite")
+        self._wide = Model(WIDE)
+        self._square = Model(SQUARE)
         self._times = clip.times
         self._every = min(REACH, max(1, round(clip.rate / LOOKS)))
         self._apart = NEAR / clip.timebase
@@ -109,26 +119,33 @@ class Selfie:
     def _sights(self, frames: Iterable[Timed[Picture]]) -> Iterator[_Sight]:
         before: _Sight | None = None
         for frame in frames:
-            levels = _levels(frame.what)
+            levels = pyramid(frame.what)
             shot = 0 if before is None else before.shot + is_cut(before.luma, levels[-1].y)
             looked = bisect_left(self._times, frame.time) % self._every == 0
-            people = occupied(_matte(self._look(levels, WHOLE))) if looked else None
+            people = self._people(levels) if looked else None
             before = _Sight(frame, levels, shot, people, looked)
             yield before
 
-    def _look(self, levels: tuple[Picture, ...], region: Region) -> Field:
-        field = np.zeros(levels[-1].y.shape, np.float32)
-        self._square.add(field, levels, region)
-        return field
+    def _people(self, levels: tuple[Picture, ...]) -> Box | None:
+        """Where people are, as far as one look at the whole frame tells."""
+        size = levels[-1].size
+        return occupied(_matte(self._square.seen(levels, Box(0, 0, *size))))
 
-    def _within(self, sight: _Sight, region: Region | None) -> Matte:
-        field = np.zeros(sight.luma.shape, np.float32)
-        if region is not None:
-            self._square.add(field, sight.levels, squared(region, sight.frame.what.size))
-            self._square.add(field, sight.levels, region, mirrored=True)
-            self._wide.add(field, sight.levels, region, mirrored=True)
-            field /= 3
-        return guided(_matte(field), sight.luma, GUIDE)
+    def _within(self, sight: _Sight, box: Box | None) -> Matte:
+        """The matte of a frame whose people are all in *box*."""
+        matte = np.zeros_like(sight.luma)
+        if box is None:
+            return matte
+        square = squared(box, sight.whole[2:])
+        field = self._square.seen(sight.levels, square)
+        inner = _part(field, Box(box.left - square.left, box.top - square.top, *box[2:]))
+        inner += self._square.seen(sight.levels, box, mirrored=True)
+        inner += self._wide.seen(sight.levels, box, mirrored=True)
+        said = _matte(field * THIRD)
+        there = _cut_out(sight.levels[-1], square)
+        part = guided(swayed(said, there), there.y, GUIDE)
+        _part(matte, square)[:] = part
+        return matte
 
     def _steady(self, found: Iterable[tuple[_Sight, Matte]]) -> Iterator[Found]:
         """Mattes that do not flicker; a person who flashes up for a frame or two was none."""
@@ -142,7 +159,7 @@ class Selfie:
                 yield frame, tidied(matte)
 
 
-class _Model:
+class Model:
     """One form of the selfie segmentation model."""
 
     def __init__(self, name: str) -> None:
@@ -151,24 +168,24 @@ class _Model:
         self._given, self._made = given["index"], made["index"]
         _, self._height, self._width, _ = given["shape"]
 
-    def add(
-        self,
-        field: Field,
-        levels: tuple[Picture, ...],
-        region: Region,
-        *,
-        mirrored: bool = False,
-    ) -> None:
-        """Add to *field*, which is of the whole frame, what the model sees in a region of it."""
+    def seen(self, levels: tuple[Picture, ...], box: Box, *, mirrored: bool = False) -> Field:
+        """Where the model sees people in a box, as large as the box.
+
+        Args:
+            levels: the picture.
+            box: in pixels of the last level.
+            mirrored: show it the mirror image.
+        """
         size = int(self._width), int(self._height)
-        seen = _cropped(levels, region, size, mirrored=mirrored)
-        self._run.set_tensor(self._given, rgb(seen, size)[None])
+        view = rgb(_cropped(levels, box, size), size)
+        self._run.set_tensor(self._given, _mirrored(view)[None] if mirrored else view[None])
         self._run.invoke()
         answer = self._run.get_tensor(self._made)[0, :, :, 0]
-        _paste(answer[:, ::-1] if mirrored else answer, region, field)
+        answer = _mirrored(answer) if mirrored else answer
+        return np.asarray(cv2.resize(answer, box[2:], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _levels(picture: Picture) -> tuple[Picture, ...]:
+def pyramid(picture: Picture) -> tuple[Picture, ...]:
     """*picture* and its halves down to the size of a matte."""
     levels = [picture]
     while max(levels[-1].size) >= LONGEST:
@@ -188,73 +205,51 @@ def _shrunk(plane: Plane, size: tuple[int, int]) -> Plane:
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _cropped(
-    levels: tuple[Picture, ...], region: Region, size: tuple[int, int], *, mirrored: bool
-) -> Picture:
-    """A region of the picture at *size*, taken from the smallest level that is not enlarged."""
-    across, down = region.right - region.left, region.bottom - region.top
-    level = next(
-        (
-            level
-            for level in reversed(levels)
-            if level.size[0] * across >= size[0] and level.size[1] * down >= size[1]
-        ),
-        levels[0],
+def _cropped(levels: tuple[Picture, ...], box: Box, size: tuple[int, int]) -> Picture:
+    """A box of the picture at *size*, taken from the smallest level that need not be enlarged."""
+    width, _ = levels[-1].size
+    wanted = max(size[0] / box.width, size[1] / box.height) * width
+    level = next((level for level in reversed(levels) if level.size[0] >= wanted), levels[0])
+    scale = level.size[0] / width
+    luma = Box(*(round(side * scale) for side in box))
+    chroma = Box(*(round(side * scale / 2) for side in box))
+    return Picture(
+        _scaled(_part(level.y, luma), size),
+        _scaled(_part(level.u, chroma), size),
+        _scaled(_part(level.v, chroma), size),
     )
-    return Picture(*(_taken(p, region, size, mirrored) for p in (level.y, level.u, level.v)))
 
 
-def _taken(plane: Plane, region: Region, size: tuple[int, int], mirrored: bool) -> Plane:  # noqa: FBT001
-    height, width = plane.shape
-    left, right = region.left * width, region.right * width
-    if mirrored:
-        left, right = right, left
-    across, down = (right - left) / size[0], (region.bottom - region.top) * height / size[1]
-    place = np.array(
-        [
-            [across, 0, left + across / 2 - 0.5],
-            [0, down, region.top * height + down / 2 - 0.5],
-        ]
-    )
-    taken = cv2.warpAffine(
-        plane,
-        place,
-        size,
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(taken, np.uint8)
+def _cut_out(picture: Picture, box: Box) -> Picture:
+    half = Box(*(side // 2 for side in box[:2]), *((side + 1) // 2 for side in box[2:]))
+    return Picture(_part(picture.y, box), _part(picture.u, half), _part(picture.v, half))
 
 
-def _paste(answer: Field, region: Region, field: Field) -> None:
-    """Add *answer*, which fills the region, to the field of the whole frame."""
-    height, width = field.shape
-    left, right = round(region.left * width), round(region.right * width)
-    top, bottom = round(region.top * height), round(region.bottom * height)
-    across = answer.shape[1] / ((region.right - region.left) * width)
-    down = answer.shape[0] / ((region.bottom - region.top) * height)
-    place = np.array(
-        [
-            [across, 0, (left + 0.5 - region.left * width) * across - 0.5],
-            [0, down, (top + 0.5 - region.top * height) * down - 0.5],
-        ]
-    )
-    field[top:bottom, left:right] += cv2.warpAffine(
-        answer,
-        place,
-        (right - left, bottom - top),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+def _scaled(plane: Plane, size: tuple[int, int]) -> Plane:
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _part(plane: NDArray[Any], box: Box) -> NDArray[Any]:
+    """The view of *plane* that lies in the box."""
+    return plane[box.top : box.top + box.height, box.left : box.left + box.width]
+
+
+def _mirrored(field: Field) -> Field:
+    return np.ascontiguousarray(field[:, ::-1])
 
 
 def _matte(field: Field) -> Matte:
     return np.asarray(cv2.convertScaleAbs(field, alpha=255), np.uint8)
 
 
-def _tracked(sights: Iterable[_Sight]) -> Iterator[tuple[_Sight, Region | None]]:
-    """Each sight with the region that holds its people; the whole frame if no look was near."""
+def _tracked(sights: Iterable[_Sight]) -> Iterator[tuple[_Sight, Box | None]]:
+    """Each sight with the box that holds its people; the whole frame if no look was near."""
     for sight, around in windows(sights, REACH):
         looks = [other for other in around if other.looked]
         people = [look.people for look in looks if look.people is not None]
-        yield sight, joined(people) if people else None if looks else WHOLE
+        if not looks:
+            yield sight, sight.whole
+        elif len(people) >= min(ENOUGH, len(looks)):
+            yield sight, joined(people, sight.whole[2:])
+        else:
+            yield sight, None

@@ -1,33 +1,20 @@
 """Where the people are over time: boxes that move little, shots that are told apart."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from video_editing.frames import Luma, Matte
+from video_editing.frames import Box, Luma, Matte
 
 SECOND = 0.2  #: area of somebody, by that of the largest person, who counts as well
-SMALLEST = 0.002  #: area of a person by that of the frame
+SMALLEST = 0.004  #: area of a person by that of the frame
 HOLE = 0.01  #: area, by that of the largest person, below which a hole in a body is none
-MARGIN = 0.12  #: of a region's width and height, added on each side
-GRID = 32  #: steps across the frame that a region's sides lie on, so that it seldom moves
+MARGIN = 0.12  #: of a box's width and height, added on each side
+GRID = 32  #: steps across the frame that a box's sides lie on, so that it seldom moves
 ALIKE = 0.4  #: correlation of two frames of one shot, of which a swaying camera leaves 0.55
 BLANK = 1e3  #: product of two pictures' spreads below which one of them shows nothing
 DIFFERENT = 8  #: levels of luma between two shots; noise on a blank wall has no correlation either
-
-
-class Region(NamedTuple):
-    """A part of the frame, in fractions of its width and height."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-
-WHOLE = Region(0, 0, 1, 1)
 
 
 def is_cut(before: Luma, after: Luma) -> bool:
@@ -54,26 +41,26 @@ def shows_somebody(matte: Matte) -> bool:
     return cv2.countNonZero(np.asarray(matte > 127, np.uint8)) >= SMALLEST * matte.size
 
 
-def occupied(matte: Matte) -> Region | None:
-    """The part of the frame in which people are, or None where nobody is."""
-    height, width = matte.shape
+def occupied(matte: Matte) -> Box | None:
+    """The least box that holds all people, or None where nobody is."""
     _, _, stats, _ = cv2.connectedComponentsWithStats((matte > 127).astype(np.uint8))
     areas = stats[1:, cv2.CC_STAT_AREA]
     if not len(areas) or areas.max() < SMALLEST * matte.size:
         return None
-    x, y, w, h = stats[1:][areas >= SECOND * areas.max(), :4].T
-    return Region(x.min() / width, y.min() / height, (x + w).max() / width, (y + h).max() / height)
+    return _holding([Box(*row[:4].tolist()) for row in stats[1:][areas >= SECOND * areas.max()]])
 
 
 def tidied(matte: Matte) -> Matte:
     """*matte* without islands that are nobody, and without small holes in bodies."""
     core = (matte > 127).astype(np.uint8)
-    _, labels = cv2.connectedComponents((matte > 0).astype(np.uint8))
-    areas = np.bincount(labels.ravel(), core.ravel())
-    if areas.max() < SMALLEST * matte.size:
+    _, labels = cv2.connectedComponents((matte > 0).astype(np.uint8), ltype=cv2.CV_16U)
+    areas = np.bincount(labels[core > 0])
+    if not len(areas) or areas.max() < SMALLEST * matte.size:
         return np.zeros_like(matte)
-    is_somebody = (areas >= SECOND * areas.max()).astype(np.uint8)
-    tidy = matte * is_somebody[labels]
+    tidy = matte.copy()
+    for island in range(1, 1 + int(labels.max())):
+        if island >= len(areas) or areas[island] < SECOND * areas.max():
+            tidy[labels == island] = 0
     contours, parents = cv2.findContours(core, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     holes = [
         contour
@@ -83,35 +70,50 @@ def tidied(matte: Matte) -> Matte:
     return np.asarray(cv2.drawContours(tidy, holes, -1, 255, cv2.FILLED), np.uint8)
 
 
-def joined(regions: Sequence[Region]) -> Region:
-    """The least region that holds all of *regions*, with a margin, on the grid."""
-    left, top = min(r.left for r in regions), min(r.top for r in regions)
-    right, bottom = max(r.right for r in regions), max(r.bottom for r in regions)
-    across, down = MARGIN * (right - left), MARGIN * (bottom - top)
-    return Region(
-        max(0, np.floor((left - across) * GRID) / GRID),
-        max(0, np.floor((top - down) * GRID) / GRID),
-        min(1, np.ceil((right + across) * GRID) / GRID),
-        min(1, np.ceil((bottom + down) * GRID) / GRID),
-    )
-
-
-def squared(region: Region, size: tuple[int, int]) -> Region:
-    """*region* widened or heightened to a square of pixels, as far as the frame goes.
+def joined(boxes: Sequence[Box], size: tuple[int, int]) -> Box:
+    """A box that holds all of *boxes* and a margin, as far as the frame goes.
 
     Args:
-        region: what the square must hold.
+        boxes: where somebody is.
         size: width and height of the frame.
     """
-    width, height = (region.right - region.left) * size[0], (region.bottom - region.top) * size[1]
-    side = max(width, height)
-    left, right = _stretched(region.left, region.right, side / size[0])
-    top, bottom = _stretched(region.top, region.bottom, side / size[1])
-    return Region(left, top, right, bottom)
+    least = _holding(boxes)
+    step = 2 * -(-max(size) // (2 * GRID))
+    left, width = _stepped(least.left, least.width, step, size[0])
+    top, height = _stepped(least.top, least.height, step, size[1])
+    return Box(left, top, width, height)
 
 
-def _stretched(start: float, end: float, length: float) -> tuple[float, float]:
-    """An interval of *length* around the middle of another, moved to lie in 0–1."""
-    length = min(1, length)
-    start = min(max(0, (start + end - length) / 2), 1 - length)
-    return start, start + length
+def squared(box: Box, size: tuple[int, int]) -> Box:
+    """*box* made wider or higher until it is square, as far as the frame goes.
+
+    Args:
+        box: what the square must hold.
+        size: width and height of the frame.
+    """
+    side = max(box.width, box.height)
+    left, width = _stretched(box.left, box.width, side, size[0])
+    top, height = _stretched(box.top, box.height, side, size[1])
+    return Box(left, top, width, height)
+
+
+def _holding(boxes: Sequence[Box]) -> Box:
+    left, top = min(b.left for b in boxes), min(b.top for b in boxes)
+    right = max(b.left + b.width for b in boxes)
+    bottom = max(b.top + b.height for b in boxes)
+    return Box(left, top, right - left, bottom - top)
+
+
+def _stepped(start: int, length: int, step: int, limit: int) -> tuple[int, int]:
+    """Start and length with a margin, both ends on multiples of *step* or at the limits."""
+    margin = MARGIN * length
+    first = max(0, int((start - margin) // step) * step)
+    last = min(limit, -int(-(start + length + margin) // step) * step)
+    return first, last - first
+
+
+def _stretched(start: int, length: int, wanted: int, limit: int) -> tuple[int, int]:
+    """Start, even, and length of a stretch around another, within 0 and the limit."""
+    wanted = min(wanted, limit)
+    start = min(max(0, start - (wanted - length) // 2), limit - wanted)
+    return start // 2 * 2, wanted
