@@ -57,6 +57,11 @@ class Heard(NamedTuple):
     start: Fraction
     samples: NDArray[np.float32]
 
+    def since(self, origin: Fraction) -> NDArray[np.float32]:
+        """The samples from *origin* on, silence before the first."""
+        early = round((self.start - origin) * HEARD)
+        return np.concatenate((np.zeros(max(0, early), np.float32), self.samples[max(0, -early) :]))
+
 
 def heard(path: Path) -> Heard | None:
     """The sound of a file, all its channels in one; None where it has none."""
