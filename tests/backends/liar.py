@@ -45,47 +45,49 @@ class Liar:
         return await getattr(self, name)(request)
 
     def _name(self, request: web.Request) -> str:
-        match request.method, request.path.split("/")[1:]:
-            case "GET", ["clips", _]:
-                return "find"
-            case "PUT", ["clips", _]:
-                return "upload"
-            case "PUT", ["jobs", _]:
-                return "submit"
-            case "GET", ["jobs", _]:
-                return "follow"
-            case "GET", ["jobs", _, "segments", _]:
-                return "segment"
-            case "POST", ["jobs", _, "cancel"]:
-                return "cancel"
-            case "DELETE", _:
-                return "forget"
-        raise AssertionError(request.path)
+        names = {
+            "GET clips": "find",
+            "PUT clips": "upload",
+            "PUT jobs": "submit",
+            "GET jobs": "follow",
+            "GET jobs segments": "segment",
+            "POST jobs cancel": "cancel",
+            "DELETE jobs": "forget",
+            "DELETE clips": "forget",
+        }
+        return names[" ".join([request.method, *request.path.split("/")[1::2]])]
 
     async def find(self, _request: web.Request) -> web.StreamResponse:
+        """Say that the clip was never uploaded."""
         return web.json_response({"detail": "no such clip"}, status=404)
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
+        """Take the clip."""
         await request.read()
         return web.json_response({}, status=201)
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
+        """Begin."""
         self.input = (await request.json())["input"]
         return web.json_response(self.told(request, state="running"), status=202)
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
+        """Say that all is done."""
         ready = [segment.index for segment in self.plan.segments]
         return web.json_response(self.told(request, state="done", ready=ready))
 
     async def segment(self, request: web.Request) -> web.StreamResponse:
+        """Send an honest segment."""
         _, _, job, _, index = request.path.split("/")
         path = self.mattes / self.plan.segments[int(index)].name
         return web.Response(body=path.read_bytes(), headers={"Job-Id": job})
 
     async def cancel(self, request: web.Request) -> web.StreamResponse:
+        """Stop."""
         return web.json_response(self.told(request, state="cancelled"))
 
     async def forget(self, _request: web.Request) -> web.StreamResponse:
+        """Forget."""
         return web.Response(status=204)
 
     def told(self, request: web.Request, **changes: Any) -> dict[str, Any]:
@@ -174,4 +176,4 @@ async def flood(request: web.Request) -> web.StreamResponse:
 
 def job(request: web.Request) -> str:
     """The job that the request is about."""
-    return (request.path.split("/") + [""])[2]
+    return [*request.path.split("/"), ""][2]

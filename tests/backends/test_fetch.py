@@ -1,4 +1,4 @@
-"""Files from strangers' servers: whole, in time and not too large, or a clear reason and nothing."""
+"""Files from strangers' servers: whole, in time and not too large, or a reason and nothing."""
 
 import asyncio
 import gzip
@@ -168,7 +168,7 @@ def test_too_slow(fetching: Fetching) -> None:
 
 
 def test_a_name_server_that_never_answers(fetching: Fetching) -> None:
-    """A lookup without an answer ends after seconds, and looks like any place we do not reach (U13)."""
+    """A lookup without an answer ends after seconds, and looks like any other failure (U13)."""
     began = time.monotonic()
     assert fetching.fault(sent(b""), "http://lost.example/", silent=True) is LinkFault.UNREACHABLE
     assert time.monotonic() - began < 6

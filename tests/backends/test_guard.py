@@ -1,4 +1,6 @@
-"""Forged links lead nowhere: no connection to an address that is not public, however it is named."""
+"""Forged links lead nowhere: no connection to a closed address, however it is named."""
+
+# ruff: noqa: RUF001, SIM905 - look-alikes are what is tried, and long lists read better as text
 
 import ipaddress
 from collections.abc import Iterator
@@ -135,7 +137,7 @@ def test_the_registries_agree() -> None:
 
 @pytest.mark.parametrize("link", FORGED)
 def test_forged_links_are_refused(link: str) -> None:
-    """What is no plain http link to a name or address is refused, without asking for a name (U01)."""
+    """What is no plain http link to a name or address is refused (U01)."""
     with pytest.raises(UrlRejected):
         checked(link)
 
@@ -172,7 +174,7 @@ def test_a_public_place_is_reached(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_no_form_of_a_closed_address_is_connected_to(lab: Lab, tmp_path: Path) -> None:
-    """Over 250 links to closed places, by address, name and redirect: not one connection (U02–U05)."""
+    """Over 250 links to closed places, by address and name: not one connection (U02, U03)."""
     hosts = [literal(address) for address in CLOSED]
     names = {f"n{i}.example": always(address) for i, address in enumerate(CLOSED)}
     mixed = {f"m{i}.example": always(PUBLIC, address) for i, address in enumerate(CLOSED)}
@@ -212,7 +214,7 @@ def test_forged_redirects(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_a_name_that_changes_its_mind(lab: Lab, tmp_path: Path) -> None:
-    """Answers that alternate between a public and a closed address never lead to the closed (U04)."""
+    """Answers that alternate between public and closed addresses lead to the public (U04)."""
     flips = cycle([[PUBLIC], ["127.0.0.1"], [PUBLIC], ["169.254.169.254"], ["::1"], []])
     world = World(lab, {"rebind.example": flips})
     world.visit(["http://rebind.example/"] * 500, tmp_path)

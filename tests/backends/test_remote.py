@@ -1,4 +1,4 @@
-"""The client and services that fail, lie or play dead: each is found out, and nothing of it stays."""
+"""The client and services that fail, lie or play dead: each is found out, and nothing stays."""
 
 import asyncio
 import time
@@ -268,7 +268,7 @@ async def test_done_without_all_segments(liar: Liar, clip: Path, tmp_path: Path)
 async def test_a_job_that_stands_still(
     liar: Liar, clip: Path, tmp_path: Path, state: str, expected: Why
 ) -> None:
-    """A job that never gets further is given up and cancelled, its start being waited for longer."""
+    """A job that never gets further is given up and cancelled, before its start or after."""
 
     async def follow(request: web.Request) -> web.StreamResponse:
         return web.json_response(liar.told(request, state=state))

@@ -192,7 +192,7 @@ async def test_a_jobs_name_is_not_taken_twice(
 async def test_segments_come_as_they_get_ready(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
-    """While later segments are made, the first can be fetched; those to come are 409, others 404."""
+    """While later segments are made, the first can be fetched; 409 says not yet, 404 never."""
     session = await opened(application(tmp_path, Scripted(pause=0.3)))
     await submitted(session, clip, plan)
     while not (await until(session, "queued", "running"))["ready"]:
@@ -231,11 +231,13 @@ async def test_a_job_survives_a_restart(
 ) -> None:
     """A new process finds what an old one left, makes the rest only, and keeps names apart."""
     first, second = Scripted(pause=0.1), Scripted()
-    async with served(application(tmp_path, first)) as address:
-        async with ClientSession(address, headers=KEY) as session:
-            await submitted(session, clip, plan)
-            while not (await until(session, "queued", "running"))["ready"]:
-                await asyncio.sleep(0.02)
+    async with (
+        served(application(tmp_path, first)) as address,
+        ClientSession(address, headers=KEY) as session,
+    ):
+        await submitted(session, clip, plan)
+        while not (await until(session, "queued", "running"))["ready"]:
+            await asyncio.sleep(0.02)
     session = await opened(application(tmp_path, second))
     other = {"input": digest(clip.read_bytes()), "plan": plan.model_dump() | {"engine": "rembg"}}
     async with session.put(f"/jobs/{JOB}", json=other) as answer:
