@@ -31,7 +31,7 @@ NAME = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,62}\.?"
 ADDRESS = r"(?:\d{1,3}\.){3}\d{1,3}|\[[0-9a-f:.]+\]"
 PLAIN = re.compile(
     rf"https?://(?:{ADDRESS}|(?=[^:/?#]{{4,253}}(?:[:/?#]|\Z)){NAME})(?::\d+)?(?:[/?#][^\s\\]*)?",
-    re.ASCII | re.IGNORECASE,  # else ８ is a digit, and ſ an s
+    re.ASCII | re.IGNORECASE,  # not other scripts' digits, nor letters like an s
 )
 
 LookedUp = list[Any]  #: as socket.getaddrinfo answers

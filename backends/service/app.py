@@ -41,9 +41,10 @@ def create_app(
     """
     keys = [Depends(doorkeeper(settings))]
     slots = asyncio.Semaphore(settings.at_once)
-    clips = Clips(settings.folder / "clips")
-    jobs = Jobs(settings.folder / "jobs", backend, settings, slots)
-    overlays = Overlays(settings.folder / "overlays", backend, command, fetched, settings, slots)
+    folder = settings.folder.absolute()  # children have a working directory of their own
+    clips = Clips(folder / "clips")
+    jobs = Jobs(folder / "jobs", backend, settings, slots)
+    overlays = Overlays(folder / "overlays", backend, command, fetched, settings, slots)
     signer = Signer(settings.link_seconds)
 
     @asynccontextmanager

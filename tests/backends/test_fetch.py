@@ -105,7 +105,7 @@ def streamed(chunk: bytes, pause: float, **headers: str) -> Answer:
 
 
 def test_a_file_arrives(fetching: Fetching) -> None:
-    """What the server has is what lies there in the end, whatever name the server gives it (U14)."""
+    """What the server has is what lies there, whatever name the server gives it (U14)."""
     answer = sent(CONTENT, Content_Disposition='attachment; filename="../../x"')
     assert fetching.size(answer) == len(CONTENT)
     assert fetching.path.read_bytes() == CONTENT
@@ -146,7 +146,7 @@ def test_a_page_is_no_file(fetching: Fetching, answer: Answer) -> None:
 
 
 def test_too_large(fetching: Fetching) -> None:
-    """A length that is told is believed at once, one that is not told ends at the cap (U07, U08)."""
+    """A length that is told is believed at once, one that is not ends at the cap (U07, U08)."""
     endless = streamed(bytes(1 << 16), 0)
     assert fetching.fault(streamed(b"x", 9, Content_Length=str(10 << 30))) is LinkFault.TOO_BIG
     assert fetching.fault(endless) is LinkFault.TOO_BIG

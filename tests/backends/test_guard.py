@@ -33,7 +33,8 @@ FORGED = (
     r"""
 file:///etc/passwd|ftp://example.com/x|gopher://example.com/x|data:video/mp4;base64,AAAA|blob:http://example.com/x
 concat:a.mp4|pipe:0|rtsp://example.com/x|jar:http://example.com!/|javascript:alert(1)|ws://example.com/
-example.com/x.mp4|//example.com/x.mp4|http:example.com|http:/example.com/|http:///example.com/|-i evil|--output=x
+example.com/x.mp4|//example.com/x.mp4|http:example.com|http:/example.com/|http:///example.com/
+-i evil|--output=x
 http://|http://?|http://#|http://:80/|https://.example.com/|http://example..com/|http://-example.com/
 http://user@example.com/|http://user:word@example.com/|http://example.com@127.0.0.1/|http://@127.0.0.1/
 httpſ://example.com/|http://example.com#@/ x|http://example.com\@127.0.0.1/|http:\\127.0.0.1\

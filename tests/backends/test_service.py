@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -84,6 +86,13 @@ async def test_strangers_stay_outside(
             assert answer.status == 401, (method, path)
     async with session.get("/healthz") as answer:
         assert answer.status == 200
+
+
+def test_nothing_native_in_its_process() -> None:
+    """The service loads neither decoder nor model: what is hostile stays in children."""
+    code = "import sys, backends.service.serve; print({'av', 'cv2', 'numpy'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert said.stdout == b"set()\n"
 
 
 async def test_modals_pair_opens_it(opened: Opened, tmp_path: Path) -> None:
