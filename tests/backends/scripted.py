@@ -73,6 +73,7 @@ class Scripted(OverlayBackend):
         refuse_text(clip)
         failure = next(self._script, None)
         done = plan.frames - sum(segment.frames for segment in lacking)
+        report(Progress("mattes", done, plan.frames, 25.0))
         for segment in lacking if failure is None else lacking[: self._segments]:
             await asyncio.sleep(self._pause)
             write_segment(plan, segment, grey(segment), folder)
@@ -80,6 +81,7 @@ class Scripted(OverlayBackend):
             done += segment.frames
             report(Progress("mattes", done, plan.frames, 25.0))
         if failure is not None:
+            report(Progress("mattes", done + 1, plan.frames, 25.0))  # of a segment that is lost
             raise failure
 
 
