@@ -1,13 +1,13 @@
 """Pictures for people to look at."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from video_editing.errors import OutputFailed
-from video_editing.files import whole
+from video_editing.files import output_errors, whole
 
 QUALITY = 90
 
@@ -18,10 +18,7 @@ def jpeg(picture: NDArray[np.float32], result: Path) -> None:
     Raises:
         OutputFailed: it cannot be written.
     """
-    with whole(result) as path:
-        try:
-            Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(
-                path, "JPEG", quality=QUALITY
-            )
-        except OSError as err:
-            raise OutputFailed(err.strerror or str(err)) from err
+    content = BytesIO()  # Pillow does not notice when a full disk takes half of what it writes
+    Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(content, "JPEG", quality=QUALITY)
+    with whole(result) as path, output_errors():
+        path.write_bytes(content.getbuffer())
