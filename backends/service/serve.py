@@ -14,6 +14,8 @@ from backends.service.links import guarded
 from backends.side_by_side import SideBySide
 from settings import Settings
 
+GRACE = 3  #: seconds for answers under way when the service ends
+
 
 def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM; work that goes on is stopped then, and can be asked for again.
@@ -22,8 +24,14 @@ def serve(settings: Settings, host: str, port: int) -> None:
         NoKey: the service would be open to everybody.
         BackendUnavailable: the work cannot be done on this machine.
     """
-    # No access log: the links to overlays are secrets for as long as they work.
-    uvicorn.run(application(settings), host=host, port=port, access_log=False, server_header=False)
+    uvicorn.run(
+        application(settings),
+        host=host,
+        port=port,
+        access_log=False,  # the links to overlays are secrets for as long as they work
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
 
 
 def application(settings: Settings) -> FastAPI:
