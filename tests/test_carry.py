@@ -265,7 +265,8 @@ def test_box() -> None:
     made = frames([with_square(textured(1), 60)])
     truth = np.uint8(255) * (made[0].what.y == 235)
     [(_, matte)] = carried([(made[0], truth)], Watching(), [0], 6)
-    assert (shown[0][..., 1] > 0.9).mean() == pytest.approx(1 / 1.24**2, abs=0.08)
+    # With 12 % more on each side; then to the grid, whose steps are 6 of this frame's 160 pixels.
+    assert 1 / 1.5**2 < (shown[0][..., 1] > 0.9).mean() < 1 / 1.24**2
     assert _iou(matte, truth) > 0.9
 
 

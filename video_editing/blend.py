@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video_editing.frames import CutOut, Picture, Plane
+from video_editing.frames import Box, CutOut, Picture, Plane
 from video_editing.planes import halved, resized
 
 Weight = NDArray[np.float32]  #: (h, w), 0–1
@@ -36,9 +36,10 @@ def pasted(overlay: CutOut, left: int, top: int, background: Picture) -> Picture
     """
     width, height = background.size
     result = Picture(background.y.copy(), background.u.copy(), background.v.copy())
-    x0, y0 = max(0, left), max(0, top)
-    x1 = min(width, left + overlay.picture.size[0])
-    y1 = min(height, top + overlay.picture.size[1])
+    box = _occupied(overlay.alpha)
+    x0, y0 = max(0, left + box.left), max(0, top + box.top)
+    x1 = min(width, left + box.left + box.width)
+    y1 = min(height, top + box.top + box.height)
     if x0 >= x1 or y0 >= y1:
         return result
     alpha = overlay.alpha[y0 - top : y1 - top, x0 - left : x1 - left]
@@ -52,8 +53,15 @@ def pasted(overlay: CutOut, left: int, top: int, background: Picture) -> Picture
         region = target[y0 // step :, x0 // step :][:height, :width]
         part = source[(y0 - top) // step :, (x0 - left) // step :][:height, :width]
         upper = _weight(mask)
-        region[:] = _mean(part, region, upper, 1 - upper)
+        cv2.blendLinear(part, region, upper, 1 - upper, dst=region)
     return result
+
+
+def _occupied(alpha: Plane) -> Box:
+    """The part of an overlay where anything is to be seen, its corner even."""
+    left, top, width, height = cv2.boundingRect(alpha)
+    odd_left, odd_top = left % 2, top % 2
+    return Box(left - odd_left, top - odd_top, width + odd_left, height + odd_top)
 
 
 def _weight(alpha: Plane) -> Weight:

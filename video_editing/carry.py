@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from video_editing.clip import Clip
 from video_editing.colour import rgb
-from video_editing.frames import Luma, Matte, Picture, Plane, Timed
+from video_editing.frames import Box, Luma, Matte, Picture, Plane, Timed
+from video_editing.planes import resized
 from video_editing.saliency import MODEL, Saliency, spacing
 from video_editing.selfie import Selfie
 from video_editing.steady import Moment, steadied
-from video_editing.track import Region, is_cut, joined, occupied
+from video_editing.track import is_cut, joined, occupied
 from video_editing.window import windows
 
 STEADY = 3  #: frames before and after one that its matte is steadied by
@@ -219,37 +220,43 @@ def _looks(keys: Sequence[_Sight], look: Looker) -> list[Matte]:
     """
     mattes = [np.zeros_like(key.quick) for key in keys]
     people = [occupied(key.quick) for key in keys]
-    regions = [None if one is None else joined([one]) for one in people]
-    places = [(i, region) for i, region in enumerate(regions) if region]
+    places = [
+        (key, matte, joined([box], (matte.shape[1], matte.shape[0])))
+        for key, matte, box in zip(keys, mattes, people, strict=True)
+        if box is not None
+    ]
     if places:
-        shown = [_shown(keys[i].frame.what, region, look.side) for i, region in places]
-        for (i, region), seen in zip(places, look(np.stack(shown)), strict=True):
-            part = _part(mattes[i], region)
-            way = cv2.INTER_AREA if part.size < seen.size else cv2.INTER_LINEAR
-            part[:] = cv2.resize(seen, part.shape[::-1], interpolation=way)
+        shown = [_shown(key.frame.what, box, matte, look.side) for key, matte, box in places]
+        for (_, matte, box), seen in zip(places, look(np.stack(shown)), strict=True):
+            part = _part(matte, box)
+            part[:] = resized(seen, (box.width, box.height))
     return mattes
 
 
-def _shown(picture: Picture, region: Region, side: int) -> NDArray[np.float32]:
-    """What *picture* shows in the region, as the network takes it: (side, side, 3), 0–1."""
-    planes = (_part(plane, region) for plane in (picture.y, picture.u, picture.v))
+def _shown(picture: Picture, box: Box, matte: Matte, side: int) -> NDArray[np.float32]:
+    """What *picture* shows in a box of its matte, for the network: (side, side, 3), 0–1."""
+    planes = []
+    for plane in (picture.y, picture.u, picture.v):
+        scale = plane.shape[1] / matte.shape[1]
+        planes.append(_part(plane, Box(*(round(length * scale) for length in box))))
     return rgb(Picture(*planes), (side, side))
 
 
-def _part(plane: Plane, region: Region) -> Plane:
-    """The pixels of *plane* in the region, as a view."""
-    height, width = plane.shape
-    rows = slice(round(region.top * height), round(region.bottom * height))
-    return plane[rows, round(region.left * width) : round(region.right * width)]
+def _part(plane: Plane, box: Box) -> Plane:
+    """The pixels of *plane* in the box, as a view."""
+    return plane[box.top : box.top + box.height, box.left : box.left + box.width]
 
 
 def _between(before: _Look, sights: Sequence[_Sight], after: _Look) -> Iterator[Seen]:
-    """The mattes of *sights*, which lie between two looks."""
+    """The mattes of *sights*, which lie between two looks; empty where the quick engine's are."""
     if not sights:
         return
     flow = _Flow(before.slow.shape)
     start, end = before.sight.frame.time, after.sight.frame.time
     for sight in sights:
+        if occupied(sight.quick) is None:
+            yield sight, np.zeros_like(sight.quick)
+            continue
         nearness = (end - sight.frame.time) / (end - start)
         heritage = flow.inherited(sight, before), flow.inherited(sight, after)
         yield sight, _mixed(sight.quick, *heritage, nearness)

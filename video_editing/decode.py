@@ -1,10 +1,11 @@
 """The pictures of a clip, each with its time."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -51,6 +52,45 @@ def pictures(
         count += 1
     if count < (1 if keyframes_only else _ENOUGH * len(expected)):
         raise InputRejected(Reason.CORRUPT, decoded=count, expected=len(expected))
+
+
+def glimpses(clip: Clip, keys: Iterable[int]) -> Iterator[Timed[Picture]]:
+    """The pictures at *keys*, each decoded by itself where that can be: many times as quick.
+
+    Args:
+        clip: as ``probe`` found it.
+        keys: times of some of its key frames, in any order.
+
+    Raises:
+        InputRejected: CORRUPT, one of them does not decode.
+    """
+    upright = Upright(clip.size, clip.orientation)
+    zero = int(clip.origin / clip.timebase)
+    with opened(clip.path) as container:
+        stream = container.streams[clip.stream]
+        codec = stream.codec_context
+        codec.thread_count, codec.thread_type = 1, "SLICE"  # else it waits for frames to follow
+        for key in keys:
+            sought = _sought(container, stream, key + zero)
+            frame = _alone(container, stream, key + zero) if sought else None
+            if frame is None:
+                yield from pictures(clip, key, key + 1)
+            else:
+                yield Timed(key, upright(frame))
+
+
+def _alone(container: InputContainer, stream: Any, tick: int) -> av.VideoFrame | None:
+    """The frame shown at *tick*, if its packet is next to come and says all there is to it."""
+    codec = stream.codec_context
+    try:
+        packet = next(container.demux(stream))
+        if packet.pts != tick or not packet.is_keyframe:
+            return None
+        return next((f for f in (*codec.decode(packet), *codec.decode(None))), None)
+    except av.FFmpegError:
+        return None
+    finally:
+        codec.flush_buffers()
 
 
 def image(path: Path) -> Picture:

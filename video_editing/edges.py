@@ -31,9 +31,12 @@ def refined(matte: Matte, luma: Luma, box: Box, view: Luma) -> Matte:
     size = matte.shape[1], matte.shape[0]
     guide = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
     slope, offset = _line(matte, guide, RADIUS)
-    place = _placed(box, (luma.shape[1], luma.shape[0]), matte, view)
-    alpha = _drawn(slope, place, view) * view + _drawn(offset, place, view)
-    return np.asarray(cv2.convertScaleAbs(np.maximum(alpha, 0)), np.uint8)
+    frame = luma.shape[1], luma.shape[0]
+    place = None if (box.width, box.height) == frame else _placed(box, frame, matte, view)
+    alpha = _drawn(slope, place, view)
+    alpha *= view
+    alpha += _drawn(offset, place, view)
+    return np.rint(np.clip(alpha, 0, 255, out=alpha), out=alpha).astype(np.uint8)
 
 
 def guided(matte: Matte, luma: Luma, radius: int) -> Matte:
@@ -83,7 +86,9 @@ def _placed(box: Box, frame: tuple[int, int], matte: Matte, view: Luma) -> NDArr
     )
 
 
-def _drawn(field: Field, place: NDArray[np.float64], view: Luma) -> Field:
+def _drawn(field: Field, place: NDArray[np.float64] | None, view: Luma) -> Field:
+    if place is None:  # nine times as quick as a map that says the same
+        return np.asarray(cv2.resize(field, view.shape[::-1]), np.float32)
     drawn = cv2.warpAffine(
         field,
         place,

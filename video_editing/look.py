@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from video_editing.clip import Clip
-from video_editing.decode import pictures
+from video_editing.decode import glimpses
 from video_editing.errors import InputRejected, Reason
 from video_editing.face import Face, FaceDetector
 from video_editing.frames import Picture, Timed
@@ -64,8 +64,7 @@ def _glimpses(clip: Clip) -> Iterator[Timed[Picture]]:
     keys = clip.keyframes or clip.times[:1]
     count = min(LOOKS, len(keys))
     spread = [keys[(2 * i + 1) * len(keys) // (2 * count)] for i in range(count)]
-    for key in sorted(spread, key=lambda key: abs(key - clip.times[-1] // 2)):
-        yield from pictures(clip, key, key + 1)
+    yield from glimpses(clip, sorted(spread, key=lambda key: abs(key - clip.times[-1] // 2)))
 
 
 def _head(faces: list[Face]) -> tuple[float, float]:
