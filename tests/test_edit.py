@@ -17,9 +17,11 @@ from video_editing.clip import Limits, probe
 from video_editing.edit import Form, edit
 from video_editing.engine import MEDIAPIPE, engine
 from video_editing.errors import InputRejected, Reason
+from video_editing.frames import Box
 from video_editing.layout import laid_out, placed
 from video_editing.matte import final_matte
 from video_editing.mattes import fill
+from video_editing.person import person
 from video_editing.plan import keep_plan, planned
 from video_editing.progress import Progress, unreported
 from video_editing.style import Anchor, Shape, Style
@@ -157,14 +159,25 @@ def mattes_of(clip: Path, folder: Path) -> Path:
     return folder
 
 
+def alphas(clip: Path, mattes: Path | None) -> list[bytes]:
+    """Alpha of each whole frame, as the edit lays it over a background."""
+    opened = probe(clip)
+    with person(opened, Style(), MEDIAPIPE, mattes) as (pairs, alpha):
+        frames = ((frame.what, matte) for frame, matte in pairs if matte is not None)
+        box = Box(0, 0, *opened.size)
+        return [alpha(matte, frame, box, frame.y).tobytes() for frame, matte in frames]
+
+
 def test_segments_give_the_same_result_as_the_engine(tmp_path: Path, eileen: Path) -> None:
-    """Frame by frame, bit by bit."""
+    """Bit by bit up to the encoder, whose threads do not repeat themselves to the bit."""
     style = Style(radius=0.45, feather=3)
     folder = mattes_of(eileen, tmp_path / "segments")
+    assert len(list(folder.glob("*.mp4"))) > 1
+    assert len(alphas(eileen, folder)) == 30
+    assert alphas(eileen, None) == alphas(eileen, folder)
     one = rgb(edited(eileen, tmp_path / "one.mp4", style=style))
     other = rgb(edited(eileen, tmp_path / "other.mp4", style=style, mattes=folder))
-    assert len(list(folder.glob("*.mp4"))) > 1
-    assert all((a == b).all() for a, b in zip(one, other, strict=True))
+    assert all(np.abs(a.astype(int) - b).mean() < 1 for a, b in zip(one, other, strict=True))
 
 
 def test_a_final_matte_gives_nearly_the_same_result(tmp_path: Path, eileen: Path) -> None:
