@@ -27,8 +27,11 @@ EMPTY = 0.002  #: mean alpha, 0–1, below which a matte shows nobody
 @contextmanager
 def made(clip: Clip, engine: Engine, end: int | None = None) -> Iterator[Pairs]:
     """Each frame of *clip* before *end* with the small matte that *engine* makes of it."""
-    with closing(ahead(pictures(clip, end=end), AHEAD)) as frames:
-        yield engine.mattes(frames)
+    with (
+        closing(ahead(pictures(clip, end=end), AHEAD)) as frames,
+        closing(ahead(engine.mattes(frames), AHEAD)) as pairs,
+    ):
+        yield pairs
 
 
 @contextmanager
