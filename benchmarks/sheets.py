@@ -1,0 +1,121 @@
+"""Contact sheets: what a viewer sees of the cut, before and after.
+
+    uv run python -m benchmarks.sheets SHEET.jpg CLIP ... [--carried]
+
+A row for each clip: its middle frame, the person over a flat colour by the predecessor's recipe
+(whole frame, one model, a threshold of 0.6, a Gaussian of 7 pixels), and by ours. With --carried
+the last is the rembg engine's way, looking at one frame in six; its weights are not in the
+repository, so MediaPipe's square model plays the network.
+"""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from benchmarks.quality import predecessor
+from video_editing.background import filled
+from video_editing.blend import pasted
+from video_editing.carry import carried
+from video_editing.clip import Clip, probe
+from video_editing.colour import parsed, rgb
+from video_editing.decode import pictures
+from video_editing.edges import refined
+from video_editing.frames import Box, CutOut, Matte, Picture, Timed
+from video_editing.layout import even
+from video_editing.selfie import SQUARE, Selfie
+from video_editing.spill import decontaminated
+from video_editing.weights import bundled
+
+BEHIND = parsed("#2ec4b6")
+CELL = 400, 260  #: pixels of one picture
+HEAD = 28  #: pixels of the line of titles
+EVERY = 6  #: frames from one look of the carried engine to the next
+AROUND = 24  #: frames on either side that are enough for any matte
+
+
+class StandIn:
+    """MediaPipe's square model where a network of rembg's would be."""
+
+    side = 256
+
+    def __init__(self) -> None:
+        self._model = bundled(SQUARE)
+
+    def __call__(self, shown: NDArray[np.float32]) -> list[Matte]:
+        """What the model sees in each of the pictures *shown*."""
+        given = self._model.get_input_details()[0]["index"]
+        made = self._model.get_output_details()[0]["index"]
+        seen = []
+        for one in shown:
+            self._model.set_tensor(given, one[None])
+            self._model.invoke()
+            seen.append(np.rint(self._model.get_tensor(made)[0, :, :, 0] * 255).astype(np.uint8))
+        return seen
+
+
+def main() -> None:
+    """Write one sheet."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sheets", description=__doc__)
+    parser.add_argument("sheet", type=Path, help="the JPEG to write")
+    parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP")
+    parser.add_argument("--carried", action="store_true", help="show the rembg engine's way")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    rows = [row(probe(path), is_carried=options.carried) for path in options.clips]
+    page = Image.fromarray(np.vstack([titles(is_carried=options.carried), *rows]))
+    page.save(options.sheet, quality=82, optimize=True)
+
+
+def row(clip: Clip, *, is_carried: bool) -> NDArray[np.uint8]:
+    """The middle frame of *clip*, and its person by both recipes."""
+    middle = len(clip.times) // 2
+    start, end = max(0, middle - AROUND), min(len(clip.times) - 1, middle + AROUND)
+    frames = pictures(clip, clip.times[start], clip.times[end])
+    found: Iterable[tuple[Timed[Picture], Matte]] = Selfie(clip).mattes(frames)
+    if is_carried:
+        found = carried(found, StandIn(), clip.times, EVERY)
+    frame, small = next(pair for pair in found if pair[0].time >= clip.times[middle])
+    picture = frame.what
+    old = next(predecessor(SQUARE)(clip, [frame]))
+    new = refined(small, picture.y, Box(0, 0, *picture.size), picture.y)
+    shots = picture, over(picture, old, clean=False), over(picture, new, clean=True)
+    return np.hstack([cell(shot) for shot in shots])
+
+
+def over(picture: Picture, alpha: Matte, *, clean: bool) -> Picture:
+    """The person over a flat colour; *clean* of what was behind her, as our compositor does."""
+    width, height = picture.size
+    flat = filled(BEHIND, (even(width), even(height)))
+    person = decontaminated(picture, alpha) if clean else picture
+    return pasted(CutOut(person, alpha), 0, 0, flat)
+
+
+def cell(picture: Picture) -> NDArray[np.uint8]:
+    """*picture* in the middle of a grey cell."""
+    width, height = picture.size
+    scale = min(CELL[0] / width, CELL[1] / height)
+    size = round(width * scale), round(height * scale)
+    page = np.full((CELL[1], CELL[0], 3), 32, np.uint8)
+    left, top = (CELL[0] - size[0]) // 2, (CELL[1] - size[1]) // 2
+    page[top : top + size[1], left : left + size[0]] = np.rint(255 * rgb(picture, size))
+    return page
+
+
+def titles(*, is_carried: bool) -> NDArray[np.uint8]:
+    """The line above the columns."""
+    page = Image.new("RGB", (3 * CELL[0], HEAD), (32, 32, 32))
+    draw = ImageDraw.Draw(page)
+    ours = f"one look in {EVERY} frames, carried" if is_carried else "overlaybot"
+    for column, title in enumerate(("the clip", "predecessor", ours)):
+        place = (column * CELL[0] + CELL[0] // 2, HEAD // 2)
+        draw.text(place, title, (255, 255, 255), ImageFont.load_default(16), anchor="mm")
+    return np.asarray(page)
+
+
+if __name__ == "__main__":
+    main()
