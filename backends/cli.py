@@ -1,5 +1,6 @@
 """``overlay``, as installed: what video_editing offers, and what needs places of work."""
 
+import signal
 from collections.abc import Sequence
 
 from video_editing.cpus import one_thread_each
@@ -8,6 +9,7 @@ from video_editing.cpus import one_thread_each
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     one_thread_each()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # imports leave nothing to clean up, or to trace
     from backends.places import run  # noqa: PLC0415 - numpy must not come before the line above
 
     return run(arguments)

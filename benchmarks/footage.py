@@ -17,7 +17,8 @@ from video_editing.tracks import PictureTrack, SoundTrack
 
 SIZE = 1920, 1080
 RATE = 30
-BITS = 17_000_000  #: a second, as phones spend on 1080p30
+#: A second of the picture. A bot may fetch 20 MB, which leaves a minute 2.7 Mbit/s.
+BITS = 2_500_000
 CAMERA = {
     "preset": "veryfast",
     "profile": "high",

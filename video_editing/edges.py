@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.frames import Box, Luma, Matte
+from video_editing.planes import resized
 
 RADIUS = 1  #: pixels of the matte over which alpha is a linear function of luma
 NOISE = 65.0  #: variance of luma, in levels squared, below which a picture has no edge
@@ -29,8 +30,7 @@ def refined(matte: Matte, luma: Luma, box: Box, view: Luma) -> Matte:
         Alpha of the view's size.
     """
     size = matte.shape[1], matte.shape[0]
-    guide = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
-    slope, offset = _line(matte, guide, RADIUS)
+    slope, offset = _line(matte, resized(luma, size), RADIUS)
     frame = luma.shape[1], luma.shape[0]
     place = None if (box.width, box.height) == frame else _placed(box, frame, matte, view)
     alpha = _drawn(slope, place, view)

@@ -7,16 +7,17 @@ from video_editing.frames import Plane
 
 
 def resized(plane: Plane, size: tuple[int, int]) -> Plane:
-    """*plane* at *size* (width, height).
+    """*plane* at *size* (width, height): halved as often as that can be, then between neighbours.
 
-    Pixels are the mean of what falls into them where that is much; down to half the size they
-    are taken from between their neighbours, which looks the same and is eight times as fast.
+    As smooth as the mean of what falls into each pixel, and eight times as fast.
     """
     height, width = plane.shape
+    while min(width // size[0], height // size[1]) >= 2:
+        width, height = width // 2, height // 2
+        plane = np.asarray(cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA))
     if (width, height) == size:
         return plane
-    way = cv2.INTER_AREA if 2 * size[0] <= width else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(plane, size, interpolation=way), np.uint8)
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def halved(size: tuple[int, int]) -> tuple[int, int]:

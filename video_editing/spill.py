@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.frames import Matte, Picture, Plane
+from video_editing.planes import resized
 
 REDUCED = 135  #: pixels, shorter side of the small picture of which means are taken
 FAR = 23  #: reduced pixels, side of the square that reaches solid colours from a blurred edge
@@ -68,7 +69,7 @@ def _surroundings(picture: Picture, alpha: Matte) -> tuple[list[Plane], list[Pla
 
 
 def _reduced(plane: Plane, size: tuple[int, int]) -> NDArray[np.float32]:
-    return cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return resized(plane, size).astype(np.float32)
 
 
 def _power(share: Share) -> Share:
