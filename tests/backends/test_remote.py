@@ -92,12 +92,14 @@ async def test_a_status_says_why(
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7), (formatdate(time.time() + 100, usegmt=True), 100), ("soon", None), ("nan", None)],
+    [("7", 7), ("a date", 100), ("soon", None), ("nan", None)],
 )
 async def test_retry_after_is_handed_on(
     liar: Liar, clip: Path, tmp_path: Path, header: str, seconds: float | None
 ) -> None:
     """Seconds or a date, whichever the service names, reach whoever retries (B04)."""
+    if header == "a date":
+        header = formatdate(time.time() + 100, usegmt=True)
     liar.lies["submit"] = status(429, Retry_After=header)
     given = (await why(liar, clip, tmp_path)).retry_after
     assert given == (seconds if seconds is None else pytest.approx(seconds, abs=60))
