@@ -1,7 +1,7 @@
 """The mediapipe engine: its two selfie segmentation models, looking where the person is.
 
 One model looks at the whole frame several times a second to find where people are; then both look
-at that part of every frame, upright and mirrored, and what they say is steadied over time.
+at that part of every frame, upright or mirrored, and what they say is steadied over time.
 """
 
 from bisect import bisect_left
@@ -50,8 +50,6 @@ _MEANT = np.rint(255 * np.clip(CONTRAST * (np.arange(256) / 255 - MIDDLE) + 0.5,
     np.uint8
 )
 
-THIRD = np.float32(1 / 3)  #: the weight of each of three answers
-
 Field = NDArray[np.float32]  #: (h, w), 0 background … 1 person
 Found = tuple[Timed[Picture], Matte]
 
@@ -61,6 +59,7 @@ class _Sight:
     """What is known of a frame before the models look at its people.
 
     Attributes:
+        index: which of the clip's frames it is.
         levels: the picture and its halves, largest first; a matte is as large as the last.
         shot: frames of one shot have the same number.
         people: where they are, or None where nobody is; only if the whole frame was looked at.
@@ -68,6 +67,7 @@ class _Sight:
     """
 
     frame: Timed[Picture]
+    index: int
     levels: tuple[Picture, ...]
     shot: int
     people: Box | None
@@ -121,9 +121,10 @@ class Selfie:
         for frame in frames:
             levels = pyramid(frame.what)
             shot = 0 if before is None else before.shot + is_cut(before.luma, levels[-1].y)
-            looked = bisect_left(self._times, frame.time) % self._every == 0
+            index = bisect_left(self._times, frame.time)
+            looked = index % self._every == 0
             people = self._people(levels) if looked else None
-            before = _Sight(frame, levels, shot, people, looked)
+            before = _Sight(frame, index, levels, shot, people, looked)
             yield before
 
     def _people(self, levels: tuple[Picture, ...]) -> Box | None:
@@ -132,16 +133,23 @@ class Selfie:
         return occupied(_matte(self._square.seen(levels, Box(0, 0, *size))))
 
     def _within(self, sight: _Sight, box: Box | None) -> Matte:
-        """The matte of a frame whose people are all in *box*."""
+        """The matte of a frame whose people are all in *box*.
+
+        Both models look, in two ways that frames take in turns: steadying brings them together,
+        and is as good as all four ways in each frame.
+        """
         matte = np.zeros_like(sight.luma)
         if box is None:
             return matte
         square = squared(box, sight.whole[2:])
-        field = self._square.seen(sight.levels, square)
-        inner = _part(field, Box(box.left - square.left, box.top - square.top, *box[2:]))
-        inner += self._square.seen(sight.levels, box, mirrored=True)
-        inner += self._wide.seen(sight.levels, box, mirrored=True)
-        said = _matte(field * THIRD)
+        inner = Box(box.left - square.left, box.top - square.top, *box[2:])
+        if sight.index % 2:
+            field = np.zeros((square.height, square.width), np.float32)
+            _part(field, inner)[:] = self._square.seen(sight.levels, box, mirrored=True)
+        else:
+            field = self._square.seen(sight.levels, square)
+        _part(field, inner)[:] += self._wide.seen(sight.levels, box, mirrored=not sight.index % 2)
+        said = _matte(field * np.float32(0.5))
         there = _cut_out(sight.levels[-1], square)
         part = guided(swayed(said, there), there.y, GUIDE)
         _part(matte, square)[:] = part
@@ -235,7 +243,7 @@ def _part(plane: NDArray[Any], box: Box) -> NDArray[Any]:
 
 
 def _mirrored(field: Field) -> Field:
-    return np.ascontiguousarray(field[:, ::-1])
+    return np.asarray(cv2.flip(field, 1), np.float32)
 
 
 def _matte(field: Field) -> Matte:

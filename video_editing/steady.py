@@ -32,13 +32,33 @@ def steadied(moment: Moment, around: Sequence[Moment]) -> Matte:
         moment: the matte to be steadied.
         around: its neighbours in time, *moment* among them or not.
     """
-    total = np.zeros(moment.matte.shape, np.float32)
+    steady = np.zeros_like(moment.matte)
+    place = _occupied([moment, *around])
+    here = _within(moment, place)
+    total = np.zeros(here.matte.shape, np.float32)
     weights = np.full_like(total, 1e-3)
     for other in around:
-        trust = _trust(moment, other)
-        cv2.accumulateProduct(trust, other.matte, total)
+        there = _within(other, place)
+        trust = _trust(here, there)
+        cv2.accumulateProduct(trust, there.matte, total)
         cv2.accumulate(trust, weights)
-    return np.asarray(np.rint(total / weights), np.uint8)
+    steady[place] = np.rint(total / weights)
+    return steady
+
+
+def _occupied(moments: Sequence[Moment]) -> tuple[slice, slice]:
+    """Rows and columns outside of which no matte shows anything, and a patch more on each side."""
+    boxes = [cv2.boundingRect(moment.matte) for moment in moments if moment.matte.any()]
+    if not boxes:
+        return slice(0, 1), slice(0, 1)
+    left, top = min(x for x, _, _, _ in boxes), min(y for _, y, _, _ in boxes)
+    right, bottom = max(x + w for x, _, w, _ in boxes), max(y + h for _, y, _, h in boxes)
+    rows = slice(max(0, top - PATCH), bottom + PATCH)
+    return rows, slice(max(0, left - PATCH), right + PATCH)
+
+
+def _within(moment: Moment, place: tuple[slice, slice]) -> Moment:
+    return Moment(moment.luma[place], moment.matte[place])
 
 
 def _trust(moment: Moment, other: Moment) -> Matte:
