@@ -37,7 +37,7 @@ WIDE = "selfie_segmentation/selfie_segmentation_landscape.tflite"  #: 256x144
 SQUARE = "selfie_segmentation/selfie_segmentation.tflite"  #: 256x256
 LONGEST = 800  #: pixels of a matte's longer side; it is the frame, halved until it is shorter
 LOOKS = 10  #: looks at the whole frame in a second
-ENOUGH = 2  #: looks that must see somebody, for one alone may err
+MOST = 4  #: looks at most that must see somebody, for a few may err
 REACH = 8  #: frames before and after one in which a person must find place in its region
 GUIDE = 3  #: pixels of a matte over which alpha follows luma
 MIDDLE = 0.4  #: what the models say where the edge is
@@ -103,6 +103,8 @@ class Selfie:
         self._square = Model(SQUARE)
         self._times = clip.times
         self._every = min(REACH, max(1, round(clip.rate / LOOKS)))
+        # As many as the frames on one side hold: who comes is there from her first frame on.
+        self._enough = min(MOST, max(2, (REACH + 1) // self._every))
         self._apart = NEAR / clip.timebase
         self.context = REACH + STEADY + 1
 
@@ -113,7 +115,7 @@ class Selfie:
         others: it is the same in whatever piece of the clip it is made.
         """
         for _, shot in groupby(self._sights(frames), attrgetter("shot")):
-            found = ((sight, self._within(sight, region)) for sight, region in _tracked(shot))
+            found = ((sight, self._within(sight, region)) for sight, region in self._tracked(shot))
             yield from self._steady(found)
 
     def _sights(self, frames: Iterable[Timed[Picture]]) -> Iterator[_Sight]:
@@ -131,6 +133,18 @@ class Selfie:
         """Where people are, as far as one look at the whole frame tells."""
         size = levels[-1].size
         return occupied(_matte(self._square.seen(levels, Box(0, 0, *size))))
+
+    def _tracked(self, sights: Iterable[_Sight]) -> Iterator[tuple[_Sight, Box | None]]:
+        """Each sight with the box that holds its people; the whole frame if no look was near."""
+        for sight, around in windows(sights, REACH):
+            looks = [other for other in around if other.looked]
+            people = [look.people for look in looks if look.people is not None]
+            if not looks:
+                yield sight, sight.whole
+            elif len(people) >= min(self._enough, len(looks)):
+                yield sight, joined(people, sight.whole[2:])
+            else:
+                yield sight, None
 
     def _within(self, sight: _Sight, box: Box | None) -> Matte:
         """The matte of a frame whose people are all in *box*.
@@ -248,16 +262,3 @@ def _mirrored(field: Field) -> Field:
 
 def _matte(field: Field) -> Matte:
     return np.asarray(cv2.convertScaleAbs(field, alpha=255), np.uint8)
-
-
-def _tracked(sights: Iterable[_Sight]) -> Iterator[tuple[_Sight, Box | None]]:
-    """Each sight with the box that holds its people; the whole frame if no look was near."""
-    for sight, around in windows(sights, REACH):
-        looks = [other for other in around if other.looked]
-        people = [look.people for look in looks if look.people is not None]
-        if not looks:
-            yield sight, sight.whole
-        elif len(people) >= min(ENOUGH, len(looks)):
-            yield sight, joined(people, sight.whole[2:])
-        else:
-            yield sight, None
