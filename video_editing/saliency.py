@@ -123,7 +123,12 @@ class Saliency:
         return [matte for batch in batches for matte in self._run(batch)]
 
     def _run(self, batch: NDArray[np.float32]) -> NDArray[np.uint8]:
-        alpha = self._session.run(None, {self._input.name: batch})[0][:, 0]
+        # The first of its outputs alone leaves the device; the U²-Net has six more.
+        binding = self._session.io_binding()
+        binding.bind_cpu_input(self._input.name, batch)
+        binding.bind_output(self._session.get_outputs()[0].name)
+        self._session.run_with_iobinding(binding)
+        alpha = binding.copy_outputs_to_cpu()[0][:, 0]
         if self._form.logits:
             alpha = (1 + np.tanh(alpha / 2)) / 2  # the sigmoid, without its overflow
         mattes: NDArray[np.uint8] = np.rint(alpha.clip(0, 1) * 255).astype(np.uint8)
