@@ -190,7 +190,7 @@ def report(rounds: Sequence[Round], previews: Sequence[Cost], seconds: int) -> s
     rows.append(("`preview`, from process start", f"{latency:.2f} s", *[""] * 4, _megabytes(peak)))
     done_how = (
         f"1080p30, {seconds} s, H.264 at {BITS / 1e6:g} Mbit/s with sound; "
-        f"medians of {len(rounds)} rounds. "
+        f"rounds: {len(rounds)}, medians of them. "
         "Frames a second count a process from start to end, for predecessor and rembg their "
         "frames alone; memory is the process tree's share (PSS)."
     )
