@@ -11,7 +11,6 @@ from backends.child import Limits
 from backends.command import COMMAND, Command
 from backends.errors import BackendUnavailable, Why
 from backends.events import Report, Spent, forwards
-from video_editing.errors import OutputFailed
 from video_editing.plan import Plan, keep_plan, missing
 from video_editing.progress import Progress
 
@@ -50,7 +49,7 @@ class LocalBackend(OverlayBackend):
         """See :class:`OverlayBackend`."""
         forward = forwards(report, plan.frames)
         if missing(plan, folder):
-            _keep(plan, folder)
+            keep_plan(plan, folder)
             await self._run(_arguments(clip, folder), forward)
         if missing(plan, folder):
             raise BackendUnavailable(self.name, Why.GARBAGE, "segments are missing")
@@ -77,13 +76,6 @@ class LocalBackend(OverlayBackend):
 
 def _arguments(clip: Path, folder: Path) -> tuple[str, ...]:
     return "matte", str(clip.absolute()), "--segments", str(folder.absolute())
-
-
-def _keep(plan: Plan, folder: Path) -> None:
-    try:
-        keep_plan(plan, folder)
-    except OSError as err:
-        raise OutputFailed(err.strerror) from err
 
 
 def _unheard(_: Progress) -> None:
