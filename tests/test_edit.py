@@ -14,9 +14,10 @@ from people import film_of_eileen
 
 from video_editing.background import background
 from video_editing.clip import Limits, probe
-from video_editing.edit import Form, edit
+from video_editing.edit import edit
 from video_editing.engine import MEDIAPIPE, engine
 from video_editing.errors import InputRejected, Reason
+from video_editing.forms import Form
 from video_editing.frames import Box
 from video_editing.layout import laid_out, placed
 from video_editing.matte import final_matte

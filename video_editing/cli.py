@@ -18,9 +18,10 @@ from video_editing.background import Background, background
 from video_editing.clip import Clip, Limits, probe
 from video_editing.cut import Container, cut, sticker
 from video_editing.demo import demo
-from video_editing.edit import Form, edit
+from video_editing.edit import edit
 from video_editing.engine import Choice, engine
 from video_editing.errors import Cancelled, InputRejected, ModelUnavailable, OutputFailed, Reason
+from video_editing.forms import EDITED, Form
 from video_editing.layout import ASPECTS, Size, canvas_size
 from video_editing.matte import check, final_matte
 from video_editing.mattes import fill
@@ -143,7 +144,7 @@ def _edit_command(command: Command) -> None:
     command.add_argument(
         "--form",
         type=Form,
-        choices=list(Form),
+        choices=EDITED,
         default=Form.VIDEO,
         help="video: mp4 with sound; note: Telegram's round video note, 640 pixels square, the "
         "first 60 s; animation: mp4 without sound; gif: a GIF of the first 15 s, at most 480 "

@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
-from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from video_editing.cpus import cpus
 from video_editing.encode import Writer
 from video_editing.engine import MEDIAPIPE, Choice
 from video_editing.errors import InputRejected, Reason
+from video_editing.forms import Form
 from video_editing.frames import Picture, Timed
 from video_editing.gif_file import gif_file
 from video_editing.layout import Size, even, laid_out, placed
@@ -27,16 +27,6 @@ from video_editing.progress import Report, counted, unreported
 from video_editing.result_file import NOTE_SECONDS, note_file, result_file
 from video_editing.sound import has_sound, mixed
 from video_editing.style import Style
-
-
-class Form(StrEnum):
-    """What the result is made for."""
-
-    VIDEO = "video"
-    NOTE = "note"
-    ANIMATION = "animation"
-    GIF = "gif"
-
 
 NOTE_SIDE = 640  #: pixels
 GIF_SIDE = 480  #: pixels of the longer side

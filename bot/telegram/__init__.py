@@ -1,0 +1,1 @@
+"""The border to Telegram: calls, files, limits."""
