@@ -24,6 +24,7 @@ TICK = 0.05  #: seconds between two looks at the child
 GRACE = 1.0  #: seconds between SIGTERM and SIGKILL
 LINE = 1 << 16  #: bytes; of a longer line, and of standard error, only the end is kept
 WORK = 0.5  #: seconds of processor time that are a sign of life; a child that hangs takes none
+LEASH = (sys.executable, "-m", "backends.leash")
 GULP = 1 << 20  #: bytes read from a pipe at one look at most
 
 #: what a child learns of our environment; keys and tokens are not among it
@@ -59,11 +60,13 @@ class Limits:
         seconds: from its start to its end.
         patience: seconds between two signs of life: a line that is one, or work done.
         memory: bytes of main memory that it and its children hold at any time.
+        nice: how far it stands back for what people wait for now, 0 to 19.
     """
 
     seconds: float
     patience: float
     memory: int
+    nice: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ async def run(command: Sequence[str], limits: Limits, heard: Callable[[bytes], b
         OSError: it could not be started: no such program, no processes or no memory left.
     """
     process = subprocess.Popen(  # noqa: ASYNC220, S603 - asyncio blocks as long; no shell
-        [sys.executable, "-m", "backends.leash", str(os.getpid()), *command],
+        [*LEASH, str(os.getpid()), str(limits.nice), *command],
         cwd=ROOT,
         env=scrubbed(os.environ),
         stdin=subprocess.DEVNULL,

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 COMMAND = (sys.executable, "-m", "video_editing")
 RESERVED = ("self", "reason")  #: names that no detail can have
 _PROGRESS = TypeAdapter(Progress)
+_TOLD = TypeAdapter(dict[str, Any])
 
 
 class Told(BaseModel):
@@ -52,8 +53,11 @@ class Command:
         self._limits = limits
         self._program = tuple(program)
 
-    async def run(self, *arguments: str, report: Callable[[Progress], None]) -> None:
+    async def run(self, *arguments: str, report: Callable[[Progress], None]) -> dict[str, Any]:
         """Run it once with *arguments*, telling how far it is.
+
+        Returns:
+            what it said of its result in the end; nothing where it said nothing.
 
         Raises:
             InputRejected: what the user gave cannot be used.
@@ -61,8 +65,10 @@ class Command:
             OutputFailed: the result cannot be written.
             Cancelled: it was asked to stop, not by us.
         """
+        result: dict[str, Any] = {}
 
         def heard(line: bytes) -> bool:
+            result.update(result_in(line))
             progress = progress_in(line)
             if progress is not None:
                 report(progress)
@@ -76,6 +82,7 @@ class Command:
             raise BackendUnavailable(self._place, ended.why)
         if ended.code:
             self._fail(ended)
+        return result
 
     def _fail(self, ended: Ended) -> NoReturn:
         told = last_words(ended.stderr)
@@ -105,6 +112,15 @@ def progress_in(line: bytes) -> Progress | None:
         return None
     possible = 0 <= progress.done <= progress.total and math.isfinite(progress.fps)
     return progress if possible else None
+
+
+def result_in(line: bytes) -> dict[str, Any]:
+    """What *line* tells of a result, if it is the one that does."""
+    try:
+        told = _TOLD.validate_json(line)
+    except ValidationError:
+        return {}
+    return told if told.get("stage") == "done" else {}
 
 
 def last_words(stderr: bytes) -> Told:

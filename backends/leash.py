@@ -1,7 +1,7 @@
 """What a child puts on before it begins: it never outlives its parent, and goes first.
 
-Run as ``python -m backends.leash PARENT COMMAND…``, it becomes COMMAND. Doing this here, and not
-between fork and exec in the parent, is safe however many threads the parent has.
+Run as ``python -m backends.leash PARENT NICE COMMAND…``, it becomes COMMAND. Doing this here,
+and not between fork and exec in the parent, is safe however many threads the parent has.
 """
 
 import ctypes
@@ -26,4 +26,5 @@ def put_on(parent: int) -> None:
 
 if __name__ == "__main__":
     put_on(int(sys.argv[1]))
-    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606 - no shell is wanted
+    os.nice(int(sys.argv[2]))
+    os.execvp(sys.argv[3], sys.argv[3:])  # noqa: S606 - no shell is wanted

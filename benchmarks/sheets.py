@@ -22,11 +22,12 @@ from video_editing.background import filled
 from video_editing.blend import pasted
 from video_editing.carry import carried
 from video_editing.clip import Clip, probe
-from video_editing.colour import parsed, rgb
+from video_editing.colour import parsed
 from video_editing.decode import pictures
 from video_editing.edges import refined
 from video_editing.frames import Box, CutOut, Matte, Picture, Timed
 from video_editing.layout import even
+from video_editing.rgb import rgb
 from video_editing.selfie import SQUARE, Selfie
 from video_editing.spill import decontaminated
 from video_editing.weights import bundled

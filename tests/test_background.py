@@ -13,9 +13,9 @@ from PIL import Image
 
 from video_editing.background import Background, Blurred, Film, Flat, Still, background, covering
 from video_editing.clip import Limits
-from video_editing.colour import rgb
 from video_editing.errors import InputRejected
 from video_editing.frames import Picture
+from video_editing.rgb import rgb
 
 LIMITS = Limits()
 SIZE = (96, 64)

@@ -14,9 +14,9 @@ from stand_ins import save_tinted, save_u2net_sized
 
 from video_editing.carry import BATCH, STEADY, Carried, Found, carried
 from video_editing.clip import Clip, probe
-from video_editing.colour import rgb
 from video_editing.decode import pictures
 from video_editing.frames import Luma, Matte, Picture, Timed
+from video_editing.rgb import rgb
 from video_editing.weights import bundled
 
 WIDTH, HEIGHT = 160, 120  #: of the made frames and of their mattes

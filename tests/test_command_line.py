@@ -165,13 +165,13 @@ def test_names_are_only_names(
     options = ["--keep-background", "--progress", "json", f"--output=n{name}"]
     assert main(["edit", *options, "--", name]) == 0
     done = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert done == {"stage": "done", "result": f"n{name}"}
+    assert done["result"] == f"n{name}"
     assert parts(tmp_path) == sorted([name, f"n{name}"])
     assert len(times(tmp_path / f"n{name}")) == 12
 
 
 def test_progress_for_parents_rises_to_the_total(clip: Path, tmp_path: Path) -> None:
-    """One JSON object a line on standard output, the last says where the result is."""
+    """One JSON object a line on standard output; the last says where and what the result is."""
     ran = subprocess.run(
         edit(clip, tmp_path / "r.mp4", "--progress", "json"),
         check=True,
@@ -179,7 +179,13 @@ def test_progress_for_parents_rises_to_the_total(clip: Path, tmp_path: Path) -> 
         text=True,
     )
     *steps, done = map(json.loads, ran.stdout.splitlines())
-    assert done == {"stage": "done", "result": str(tmp_path / "r.mp4")}
+    assert done == {
+        "stage": "done",
+        "result": str(tmp_path / "r.mp4"),
+        "width": 160,
+        "height": 96,
+        "seconds": 0.4,
+    }
     assert {step["stage"] for step in steps} == {"edit"}
     assert [step["done"] for step in steps] == sorted(step["done"] for step in steps)
     assert (steps[-1]["done"], steps[-1]["total"]) == (12, 12)
@@ -193,6 +199,9 @@ def test_a_cut_tells_where_it_belongs(clip: Path, tmp_path: Path) -> None:
     assert json.loads(ran.stdout.splitlines()[-1]) == {
         "stage": "done",
         "result": str(tmp_path / "o.mov"),
+        "width": 68,
+        "height": 68,
+        "seconds": 0.4,
         "box": [46, 14, 68, 68],
         "frame": [160, 96],
     }

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.clip import Clip
-from video_editing.colour import rgb
 from video_editing.frames import Box, Luma, Matte, Picture, Plane, Timed
 from video_editing.planes import resized
+from video_editing.rgb import rgb
 from video_editing.saliency import MODEL, Saliency, spacing
 from video_editing.selfie import Selfie
 from video_editing.steady import Moment, steadied

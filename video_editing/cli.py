@@ -21,8 +21,8 @@ from video_editing.demo import demo
 from video_editing.edit import edit
 from video_editing.engine import Choice, engine
 from video_editing.errors import Cancelled, InputRejected, ModelUnavailable, OutputFailed, Reason
-from video_editing.forms import EDITED, Form
-from video_editing.layout import ASPECTS, Size, canvas_size
+from video_editing.forms import EDITED, Extent, Form
+from video_editing.layout import ASPECTS, LONGEST, Size, canvas_size, within_side
 from video_editing.matte import check, final_matte
 from video_editing.mattes import fill
 from video_editing.plan import PLAN, Plan, keep_plan, plan_of, planned
@@ -157,6 +157,13 @@ def _edit_command(command: Command) -> None:
         help="largest size of the file in megabytes of a million bytes; quality and, where need "
         "be, the picture's size give way (default: no limit)",
     )
+    command.add_argument(
+        "--thumbnail",
+        type=Path,
+        metavar="FILE.jpg",
+        help="also write a small picture of the result's middle, at most 320 pixels "
+        "wide or high (default: none)",
+    )
     command.set_defaults(run=_edit)
 
 
@@ -221,6 +228,14 @@ def _preview_command(command: Command) -> None:
     _add_style(command)
     _add_place(command)
     _add_engine(command, reuse=False)
+    command.add_argument(
+        "--side",
+        type=int,
+        choices=range(16, LONGEST + 1),
+        default=LONGEST,
+        metavar="PIXELS",
+        help="longest side of the picture, 16 to %(default)s (default: %(default)s)",
+    )
     command.set_defaults(run=_preview)
 
 
@@ -421,7 +436,7 @@ def _edit(options: Options, report: Report) -> None:
     if options.form is Form.NOTE:  # which is shown round: its corners are not there
         options.position = options.position or Anchor.CENTER
         options.size = options.size or 0.9
-    edit(
+    extent = edit(
         clip,
         options.output,
         behind,
@@ -431,9 +446,10 @@ def _edit(options: Options, report: Report) -> None:
         mattes=options.matte,
         form=options.form,
         max_bytes=None if options.max_mb is None else _bytes(options.max_mb),
+        thumbnail=options.thumbnail,
         report=report,
     )
-    _announce(options)
+    _announce(options, **extent._asdict())
 
 
 def _cut(options: Options, report: Report) -> None:
@@ -445,11 +461,13 @@ def _cut(options: Options, report: Report) -> None:
         "report": report,
     }
     if options.container == "sticker":
-        sticker(clip, options.output, **rest)
-        _announce(options)
+        extent = sticker(clip, options.output, **rest)
+        _announce(options, **extent._asdict())
     else:
         place = cut(clip, options.output, options.container, full_frame=options.full_frame, **rest)
-        _announce(options, **place)
+        width, height = place["box"][2:]
+        extent = Extent(width, height, float(clip.duration))
+        _announce(options, **extent._asdict(), **place)
 
 
 def _matte(options: Options, report: Report) -> None:
@@ -484,6 +502,7 @@ def _plan(options: Options, clip: Clip) -> Plan:
 
 def _preview(options: Options, _report: Report) -> None:
     clip, behind, canvas = _scene(options)
+    canvas = within_side(canvas, options.side)
     preview(clip, options.output, behind, canvas, style=_style(options), choice=_choice(options))
     _announce(options)
 
@@ -531,7 +550,7 @@ def _choice(options: Options) -> Choice:
 
 
 def _announce(options: Options, **more: object) -> None:
-    """Say where the result is."""
+    """Say where the result is, and what it is like."""
     if options.progress == "json":
         print(json.dumps({"stage": "done", "result": str(options.output), **more}), flush=True)
     else:

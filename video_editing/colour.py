@@ -1,35 +1,14 @@
-"""Colours: names and #rrggbb as people write them, Y'CbCr as video has them.
+"""Colours as people write them, and as video has them.
 
-All conversions are ITU-R BT.709, 8 bit, limited range (BT.709-6, items 3.2 to 3.5).
+Y'CbCr is ITU-R BT.709, 8 bit, limited range (BT.709-6, items 3.2 to 3.5).
 """
 
 from typing import NamedTuple
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from PIL import ImageColor
-
-from video_editing.frames import Picture
-from video_editing.planes import resized
 
 KR, KB = 0.2126, 0.0722
 KG = 1 - KR - KB
-
-#: R'G'B' 0–1 from Y' 0–1 and Cb, Cr −0.5–0.5
-_RGB_FROM_YUV: NDArray[np.float32] = np.array(
-    [
-        [1, 0, 2 * (1 - KR)],
-        [1, -2 * KB * (1 - KB) / KG, -2 * KR * (1 - KR) / KG],
-        [1, 2 * (1 - KB), 0],
-    ],
-    np.float32,
-)
-#: the same from 16–235 and 16–240, as one affine map for cv2.transform
-_SCALED = np.asarray(_RGB_FROM_YUV / np.array([219, 224, 224]), np.float32)
-_FROM_VIDEO: NDArray[np.float32] = np.hstack(
-    [_SCALED, -_SCALED @ np.array([[16], [128], [128]], np.float32)]
-)
 
 
 class Colour(NamedTuple):
@@ -55,10 +34,3 @@ def parsed(text: str) -> Colour:
         round(128 + 224 * (blue - luma) / (2 * (1 - KB))),
         round(128 + 224 * (red - luma) / (2 * (1 - KR))),
     )
-
-
-def rgb(picture: Picture, size: tuple[int, int]) -> NDArray[np.float32]:
-    """*picture* scaled to *size* (width, height) as R'G'B', (height, width, 3), 0–1."""
-    planes = [resized(plane, size) for plane in (picture.y, picture.u, picture.v)]
-    mixed = cv2.transform(cv2.merge(planes).astype(np.float32), _FROM_VIDEO)
-    return np.clip(np.asarray(mixed, np.float32), 0, 1)

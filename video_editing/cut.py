@@ -11,6 +11,7 @@ from video_editing.budget import within
 from video_editing.clip import Clip
 from video_editing.cpus import cpus
 from video_editing.engine import MEDIAPIPE, Choice
+from video_editing.forms import Extent
 from video_editing.frames import CutOut, Timed
 from video_editing.layout import Size, laid_out
 from video_editing.look import look, middle
@@ -109,10 +110,13 @@ def sticker(
     choice: Choice = MEDIAPIPE,
     mattes: Path | None = None,
     report: Report = unreported,
-) -> None:
+) -> Extent:
     """Write the clip's first three seconds as a Telegram video sticker.
 
     Args and Raises are those of :func:`cut`; also InputRejected, DOES_NOT_FIT.
+
+    Returns:
+        the size and length that it has.
     """
     seconds = min(clip.duration, Fraction(STICKER_SECONDS))
     # A sticker is all overlay: it fills its square, and has no room around it for a shadow.
@@ -140,6 +144,7 @@ def sticker(
                 writer.picture(overlay)
 
     within(STICKER_BYTES, attempt)
+    return Extent(*layout.size, float(seconds))
 
 
 def _overlays(pairs: Pairs, maker: OverlayMaker, timebase: Fraction) -> Iterator[Timed[CutOut]]:

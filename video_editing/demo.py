@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from video_editing import samples
 from video_editing.background import background
 from video_editing.clip import Clip, Limits, probe
-from video_editing.colour import rgb
 from video_editing.cpus import cpus
 from video_editing.decode import pictures
 from video_editing.edit import edit
@@ -22,6 +21,7 @@ from video_editing.frames import Picture, Plane, Timed
 from video_editing.jpeg import jpeg
 from video_editing.progress import Report, unreported
 from video_editing.result_file import result_file
+from video_editing.rgb import rgb
 from video_editing.style import Anchor, Style
 from video_editing.upright import Orientation, Upright
 

@@ -15,10 +15,10 @@ from video_editing.cpus import cpus
 from video_editing.encode import Writer
 from video_editing.engine import MEDIAPIPE, Choice
 from video_editing.errors import InputRejected, Reason
-from video_editing.forms import Form
+from video_editing.forms import Extent, Form
 from video_editing.frames import Picture, Timed
 from video_editing.gif_file import gif_file
-from video_editing.layout import Size, even, laid_out, placed
+from video_editing.layout import Size, laid_out, placed, within_side
 from video_editing.look import look, middle
 from video_editing.mattes import AHEAD
 from video_editing.overlay import OverlayMaker
@@ -27,6 +27,7 @@ from video_editing.progress import Report, counted, unreported
 from video_editing.result_file import NOTE_SECONDS, note_file, result_file
 from video_editing.sound import has_sound, mixed
 from video_editing.style import Style
+from video_editing.thumbnail import photographed
 
 NOTE_SIDE = 640  #: pixels
 GIF_SIDE = 480  #: pixels of the longer side
@@ -48,8 +49,9 @@ def edit(
     mattes: Path | None = None,
     form: Form = Form.VIDEO,
     max_bytes: int | None = None,
+    thumbnail: Path | None = None,
     report: Report = unreported,
-) -> None:
+) -> Extent:
     """Put the person of *clip* on *background* and write *result*.
 
     The clip's frames, their times and its voice are kept.
@@ -64,7 +66,11 @@ def edit(
         mattes: a folder of segments or a final grey video, made before; no engine is needed.
         form: what the result is made for.
         max_bytes: what it may weigh; quality, and the canvas where need be, give way.
+        thumbnail: where a small JPEG of the result's middle goes.
         report: is told how many frames are done.
+
+    Returns:
+        the size and length that it has.
 
     Raises:
         InputRejected: the clip, the background or the mattes cannot be used; or DOES_NOT_FIT.
@@ -97,6 +103,8 @@ def edit(
                 passed = thinned(passed, clip.timebase, GIF_RATE)
             maker = OverlayMaker(layout, style, alpha, seconds)
             frames = composed(passed, maker, behind, corner, clip.timebase)
+            if thumbnail is not None:
+                frames = photographed(frames, thumbnail, int(seconds / clip.timebase / 2))
             sound = mixed(clip, film, seconds=seconds) if loud else None
             with closing(ahead(frames, AHEAD)) as ready:
                 writer.feed(ready, sound, clip.timebase)
@@ -105,6 +113,7 @@ def edit(
         attempt(None)
     else:
         within(max_bytes, attempt)
+    return Extent(*canvas, float(seconds))
 
 
 def _canvas(form: Form, canvas: Size) -> Size:
@@ -113,8 +122,7 @@ def _canvas(form: Form, canvas: Size) -> Size:
         case Form.NOTE:
             return NOTE_SIDE, NOTE_SIDE
         case Form.GIF:
-            scale = min(1, GIF_SIDE / max(canvas))
-            return even(canvas[0] * scale), even(canvas[1] * scale)
+            return within_side(canvas, GIF_SIDE)
         case _:
             return canvas
 

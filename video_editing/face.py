@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from video_editing.colour import rgb
 from video_editing.frames import Picture
+from video_editing.rgb import rgb
 from video_editing.weights import bundled
 
 SIDE = 128

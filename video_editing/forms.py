@@ -1,6 +1,7 @@
 """The forms in which people get what was made."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Form(StrEnum):
@@ -33,3 +34,11 @@ class Form(StrEnum):
 
 #: what `overlay edit` makes
 EDITED = tuple(form for form in Form if not form.transparent)
+
+
+class Extent(NamedTuple):
+    """How large a result is, in pixels, and how long, in seconds."""
+
+    width: int
+    height: int
+    seconds: float

@@ -60,8 +60,13 @@ def canvas_size(aspect: str | None, lines: int, source: Size) -> Size:
     if aspect is not None:
         ratio = ASPECTS[aspect]
         return (even(lines * ratio), lines) if ratio >= 1 else (lines, even(lines / ratio))
-    scale = min(1, LONGEST / max(source))
-    return even(source[0] * scale), even(source[1] * scale)
+    return within_side(source, LONGEST)
+
+
+def within_side(size: Size, side: int) -> Size:
+    """*size* scaled, if need be, so that its longer side is *side*; both sides even."""
+    scale = min(1, side / max(size))
+    return even(size[0] * scale), even(size[1] * scale)
 
 
 def laid_out(

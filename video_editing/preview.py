@@ -4,7 +4,6 @@ from pathlib import Path
 
 from video_editing.background import Background
 from video_editing.clip import Clip
-from video_editing.colour import rgb
 from video_editing.edit import composed
 from video_editing.engine import MEDIAPIPE, Choice, engine
 from video_editing.errors import InputRejected, Reason
@@ -15,6 +14,7 @@ from video_editing.look import look, middle
 from video_editing.mattes import empty
 from video_editing.overlay import OverlayMaker
 from video_editing.person import by_refining
+from video_editing.rgb import rgb
 from video_editing.style import Style
 
 

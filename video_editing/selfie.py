@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.clip import Clip
-from video_editing.colour import rgb
 from video_editing.edges import guided
 from video_editing.frames import Box, Luma, Matte, Picture, Plane, Timed
+from video_editing.rgb import rgb
 from video_editing.steady import Moment, steadied
 from video_editing.tones import swayed
 from video_editing.track import (

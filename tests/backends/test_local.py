@@ -217,7 +217,7 @@ async def test_a_killed_parent_takes_its_child_along(
 async def test_a_child_whose_parent_died_first_does_not_begin(tmp_path: Path) -> None:
     """A child that is tied to its parent too late ends at once."""
     nobody = 2**22  # beyond the largest process number that Linux gives out
-    command = ("-m", "backends.leash", str(nobody), "touch", str(tmp_path / "begun"))
+    command = ("-m", "backends.leash", str(nobody), "0", "touch", str(tmp_path / "begun"))
     child = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT)
     assert await child.wait() == -signal.SIGKILL
     assert not (tmp_path / "begun").exists()

@@ -1,0 +1,31 @@
+"""Pictures as red, green and blue, which networks and JPEG want."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from video_editing.colour import KB, KG, KR
+from video_editing.frames import Picture
+from video_editing.planes import resized
+
+#: R'G'B' 0–1 from Y' 0–1 and Cb, Cr −0.5–0.5
+_RGB_FROM_YUV: NDArray[np.float32] = np.array(
+    [
+        [1, 0, 2 * (1 - KR)],
+        [1, -2 * KB * (1 - KB) / KG, -2 * KR * (1 - KR) / KG],
+        [1, 2 * (1 - KB), 0],
+    ],
+    np.float32,
+)
+#: the same from 16–235 and 16–240, as one affine map for cv2.transform
+_SCALED = np.asarray(_RGB_FROM_YUV / np.array([219, 224, 224]), np.float32)
+_FROM_VIDEO: NDArray[np.float32] = np.hstack(
+    [_SCALED, -_SCALED @ np.array([[16], [128], [128]], np.float32)]
+)
+
+
+def rgb(picture: Picture, size: tuple[int, int]) -> NDArray[np.float32]:
+    """*picture* scaled to *size* (width, height) as R'G'B', (height, width, 3), 0–1."""
+    planes = [resized(plane, size) for plane in (picture.y, picture.u, picture.v)]
+    mixed = cv2.transform(cv2.merge(planes).astype(np.float32), _FROM_VIDEO)
+    return np.clip(np.asarray(mixed, np.float32), 0, 1)
