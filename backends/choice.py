@@ -1,12 +1,15 @@
 """From settings to places: those that are configured and there, in the order of asking."""
 
 import logging
+from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from backends.backend import OverlayBackend
 from backends.breaker import Breaker, Rest
 from backends.chain import FallbackChain
 from backends.child import Limits
+from backends.command import COMMAND
 from backends.errors import BackendUnavailable, Why
 from backends.estimates import Estimates, Measured, Speeds
 from backends.retrying import PASSING, Retrying
@@ -23,12 +26,21 @@ class NobodyThere(Exception):  # noqa: N818
     """No place that OVERLAY_BACKENDS names is configured and there, so nothing can be done."""
 
 
-async def chosen(name: str, settings: Settings) -> OverlayBackend:
+class Known:
+    """How fast all places are and how each fared, as kept in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.estimates = Estimates(Shelf(folder / "speeds.json", Speeds))
+        self.rests = Shelf(folder / "rests.json", Rest)
+
+
+async def chosen(name: str, settings: Settings, program: Sequence[str] = COMMAND) -> OverlayBackend:
     """The place called *name*, or the whole chain.
 
     Args:
         name: "chain", "local-cpu", "local-gpu", "modal" or the https address of a service.
         settings: of everything.
+        program: what to run in place of the command line.
 
     Raises:
         BackendUnavailable: it is not configured, not there or not safe.
@@ -36,39 +48,57 @@ async def chosen(name: str, settings: Settings) -> OverlayBackend:
     """
     match name:
         case "chain":
-            return await chain(settings)
+            return await chain(settings, program)
         case "local-cpu":
-            return await _local(name, "cpu", settings.local, settings.local.cpu_price)
+            return await _local(name, "cpu", settings.local, settings.local.cpu_price, program)
         case "local-gpu":
-            return await _local(name, "cuda", settings.local, settings.local.gpu_price)
+            return await _local(name, "cuda", settings.local, settings.local.gpu_price, program)
         case "modal":
-            return await _remote(name, settings.remote)
+            return await _remote(name, settings.remote, program)
         case address:
             own = {"endpoint": address, "price": 0.0}
-            return await _remote(urlsplit(address).netloc, settings.remote.model_copy(update=own))
+            return await _remote(called(name), settings.remote.model_copy(update=own), program)
 
 
-async def chain(settings: Settings) -> FallbackChain:
+def called(name: str) -> str:
+    """How the place that settings call *name* is called everywhere else; a service by its host."""
+    return urlsplit(name).netloc.rpartition("@")[2] or name
+
+
+async def chain(settings: Settings, program: Sequence[str] = COMMAND) -> FallbackChain:
     """The chain that OVERLAY_BACKENDS describes; who is not there is left out.
 
     Raises:
         NobodyThere: it would be empty.
     """
-    estimates = Estimates(Shelf(settings.storage.folder / "speeds.json", Speeds))
-    rests = Shelf(settings.storage.folder / "rests.json", Rest)
+    known = Known(settings.storage.folder)
     places: list[OverlayBackend] = []
     for name in settings.backends.names:
         try:
-            place = await chosen(name, settings)
+            places.append(await found(name, settings, known, program))
         except BackendUnavailable as failure:
             log.warning("left out: %s", failure)
-        else:
-            measured = Measured(place, estimates)
-            places.append(guarded(measured, rests, settings.backends))
     if not places:
-        names = ",".join(settings.backends.names)
-        raise NobodyThere(f"OVERLAY_BACKENDS={names}: none of them is configured and there")
-    return FallbackChain(places, estimates, deadline=settings.backends.deadline)
+        raise nobody(settings.backends)
+    return FallbackChain(places, known.estimates, deadline=settings.backends.deadline)
+
+
+async def found(
+    name: str, settings: Settings, known: Known, program: Sequence[str] = COMMAND
+) -> OverlayBackend:
+    """The place called *name*, measured and guarded, as it stands in a chain.
+
+    Raises:
+        BackendUnavailable: it is not configured, not there or not safe.
+    """
+    place = await chosen(name, settings, program)
+    return guarded(Measured(place, known.estimates), known.rests, settings.backends)
+
+
+def nobody(settings: Backends) -> NobodyThere:
+    """What to say where a chain would be empty."""
+    names = ",".join(settings.names)
+    return NobodyThere(f"OVERLAY_BACKENDS={names}: none of them is configured and there")
 
 
 def guarded(place: OverlayBackend, rests: Shelf[Rest], settings: Backends) -> OverlayBackend:
@@ -79,22 +109,24 @@ def guarded(place: OverlayBackend, rests: Shelf[Rest], settings: Backends) -> Ov
     return Breaker(retrying, rests, failures=settings.failures, cooldown=settings.cooldown)
 
 
-async def _local(name: str, device: str, settings: Local, price: float) -> OverlayBackend:
+async def _local(
+    name: str, device: str, settings: Local, price: float, program: Sequence[str]
+) -> OverlayBackend:
     from backends.local import LocalBackend  # noqa: PLC0415 - only what the settings name
 
     limits = Limits(settings.seconds, settings.patience, settings.memory_mb * 1_000_000)
-    place = LocalBackend(name, device, limits, price=price)
+    place = LocalBackend(name, device, limits, price=price, program=program)
     if device == "cuda":
         await place.check(settings.model)
     return place
 
 
-async def _remote(name: str, settings: Remote) -> OverlayBackend:
+async def _remote(name: str, settings: Remote, program: Sequence[str]) -> OverlayBackend:
     if not settings.endpoint:
         raise BackendUnavailable(name, Why.NOT_CONFIGURED, "MODAL_OVERLAY_ENDPOINT is not set")
     from backends.remote import RemoteBackend  # noqa: PLC0415 - only what the settings name
 
-    place = RemoteBackend(name, settings)
+    place = RemoteBackend(name, settings, program=program)
     try:
         await place.check()
     except BackendUnavailable as failure:
