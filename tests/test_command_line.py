@@ -54,7 +54,7 @@ def parts(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-@pytest.mark.parametrize("name", ["edit", "cut", "matte", "preview", "demo"])
+@pytest.mark.parametrize("name", ["edit", "cut", "matte", "preview", "parts", "probe", "demo"])
 def test_help_explains_every_option(name: str) -> None:
     """Each says its default, or that nothing is done without it, or it must be given."""
     _, commands = parsers()

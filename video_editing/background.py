@@ -64,13 +64,13 @@ class Still(Background):
     """A picture, cut to fill the canvas."""
 
     def __init__(self, picture: Picture) -> None:
-        self._picture = picture
+        self.picture = picture
         self.size = picture.size
 
     @contextmanager
     def behind(self, canvas: Size) -> Iterator[Behind]:
         """The same picture again and again."""
-        still = covering(self._picture, canvas)
+        still = covering(self.picture, canvas)
         yield lambda _seconds, _picture: still
 
 

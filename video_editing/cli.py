@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import NoReturn, TypeAlias
@@ -25,11 +26,13 @@ from video_editing.forms import EDITED, Extent, Form
 from video_editing.layout import ASPECTS, LONGEST, Size, canvas_size, within_side
 from video_editing.matte import check, final_matte
 from video_editing.mattes import fill
+from video_editing.parts import Way, parts
 from video_editing.plan import PLAN, Plan, keep_plan, plan_of, planned
 from video_editing.preview import preview
 from video_editing.progress import Report
 from video_editing.saliency import MODEL
 from video_editing.style import Anchor, Shape, Style
+from video_editing.thumbnail import photograph
 
 #: What a parent learns from the exit status; 0 is success, 1 a bug, 2 a wrong command line, and
 #: 128 and more the signal that stopped the work.
@@ -116,6 +119,8 @@ def parsers() -> tuple[Command, Commands]:
         ("cut", "make a transparent overlay of the person", _cut_command),
         ("matte", "make the matte alone: where the person is, white on black", _matte_command),
         ("preview", "make one picture of what edit would make", _preview_command),
+        ("parts", "make what a renderer elsewhere puts together", _parts_command),
+        ("probe", "tell how large a video is, how long and how fast", _probe_command),
         ("demo", "make a short clip of a person, edit it, say where the result is", _demo_command),
     ):
         command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
@@ -237,6 +242,41 @@ def _preview_command(command: Command) -> None:
         help="longest side of the picture, 16 to %(default)s (default: %(default)s)",
     )
     command.set_defaults(run=_preview)
+
+
+def _parts_command(command: Command) -> None:
+    _add_clip(command, "FOLDER")
+    _add_background(command)
+    _add_style(command)
+    _add_place(command)
+    _add_engine(command)
+    command.add_argument(
+        "--way",
+        type=Way,
+        choices=list(Way),
+        default=Way.LUMA,
+        help="luma: the overlay as mp4, and a second one that is white where it is seen; mov: "
+        "one with alpha, large (default: %(default)s)",
+    )
+    command.add_argument(
+        "--rate",
+        type=_rate,
+        metavar="N/D",
+        help="pictures a second (default: the clip's own)",
+    )
+    command.set_defaults(run=_parts)
+
+
+def _probe_command(command: Command) -> None:
+    command.add_argument("clip", type=Path, metavar="CLIP", help="the video")
+    command.add_argument(
+        "--thumbnail",
+        type=Path,
+        metavar="FILE.jpg",
+        help="also write a small picture of its middle, at most 320 pixels wide or high "
+        "(default: none)",
+    )
+    command.set_defaults(run=_probe, output=None)
 
 
 def _demo_command(command: Command) -> None:
@@ -507,6 +547,32 @@ def _preview(options: Options, _report: Report) -> None:
     _announce(options)
 
 
+def _parts(options: Options, report: Report) -> None:
+    clip, behind, canvas = _scene(options)
+    made = parts(
+        clip,
+        options.output,
+        behind,
+        options.background,
+        canvas,
+        rate=options.rate or clip.rate,
+        style=_style(options),
+        way=options.way,
+        choice=_choice(options),
+        mattes=options.matte,
+        report=report,
+    )
+    _announce(options, **made)
+
+
+def _probe(options: Options, _report: Report) -> None:
+    clip = opened_clip(options)
+    if options.thumbnail is not None:
+        photograph(clip, options.thumbnail)
+    extent = Extent(*clip.size, float(clip.duration))
+    _announce(options, **extent._asdict(), rate=float(clip.rate), sound=clip.sound is not None)
+
+
 def _demo(options: Options, report: Report) -> None:
     picture = demo(options.output, report)
     _announce(options, picture=str(picture))
@@ -550,11 +616,21 @@ def _choice(options: Options) -> Choice:
 
 
 def _announce(options: Options, **more: object) -> None:
-    """Say where the result is, and what it is like."""
+    """Say where the result is, where there is one, and what it is like."""
+    if options.output:
+        more = {"result": str(options.output), **more}
     if options.progress == "json":
-        print(json.dumps({"stage": "done", "result": str(options.output), **more}), flush=True)
+        print(json.dumps({"stage": "done", **more}), flush=True)
     else:
-        print(options.output, *(f"{name}: {value}" for name, value in more.items()), sep="\n")
+        result = [more.pop("result")] if options.output else []
+        print(*result, *(f"{name}: {value}" for name, value in more.items()), sep="\n")
+
+
+def _rate(text: str) -> Fraction:
+    rate = Fraction(text)
+    if not 1 <= rate <= 120:
+        raise ValueError(text)
+    return rate
 
 
 def _pair(text: str) -> tuple[float, float]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from video_editing.clip import Clip
+from video_editing.decode import pictures
 from video_editing.frames import Picture, Timed
 from video_editing.jpeg import jpeg
 from video_editing.layout import within_side
@@ -28,5 +30,21 @@ def photographed(
     for frame in frames:
         if waiting and frame.time >= moment:
             waiting = False
-            jpeg(rgb(frame.what, within_side(frame.what.size, SIDE)), result)
+            _photograph(frame.what, result)
         yield frame
+
+
+def photograph(clip: Clip, result: Path) -> None:
+    """Write the same picture of the middle of a file that is there already.
+
+    Raises:
+        InputRejected: the clip cannot be read to its middle.
+        OutputFailed: the picture cannot be written.
+    """
+    middle = clip.times[len(clip.times) // 2]
+    for frame in pictures(clip, middle, middle + 1):
+        _photograph(frame.what, result)
+
+
+def _photograph(picture: Picture, result: Path) -> None:
+    jpeg(rgb(picture, within_side(picture.size, SIDE)), result)
