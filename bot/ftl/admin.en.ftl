@@ -1,0 +1,99 @@
+# What admins read. Values that are selected on are words of the code.
+
+admin-refused = This is for the admins of this bot.
+admin-looking = Looking who is there…
+admin-done = Done. New jobs follow it; running ones stay where they are.
+admin-auto-done = All places are asked again, in the order of OVERLAY_BACKENDS.
+admin-last = Without { $name } nobody would be left to ask, so it stays on.
+admin-unknown = There is no such place. There are: { $names }
+admin-first =
+    { $name } is asked first from now on; where it fails, then: { $others }. Running jobs stay where they are.{ $there ->
+        [no] { " " }It is not there at the moment; until it is, the others have the work.
+       *[yes] { "" }
+    }
+
+admin-order =
+    <b>Where people are cut out</b>, first to last, { $auto ->
+        [yes] as in OVERLAY_BACKENDS
+       *[no] as an admin chose
+    }
+admin-place =
+    { $state ->
+        [there] { $number }. 🟢 <b>{ $name }</b>: is there
+        [failing] { $number }. 🟡 <b>{ $name }</b>: failed { $failures ->
+            [one] once
+           *[other] { $failures } times
+        }, the next job tries it
+        [resting] { $number }. 🔴 <b>{ $name }</b>: failed { $failures ->
+            [one] once
+           *[other] { $failures } times
+        }, is left alone for { $seconds } s
+        [absent] { $number }. ⚪ <b>{ $name }</b>: left out, { $why }
+       *[off] { $number }. ⏸ <b>{ $name }</b>: off
+    }
+admin-why =
+    { $why ->
+        [not_configured] a setting that it needs is missing
+        [refused] it does not let us in
+        [unsafe] it lets in whoever comes
+        [no_model] there is no device or no model to run on it
+        [garbage] it answers something else than was asked for
+        [too_slow] it takes too long
+        [no_memory] it has too little memory
+        [unreachable] it cannot be reached
+       *[broken] it is broken ({ $why })
+    }
+admin-speed =
+    { $engine ->
+        [mediapipe] fast
+       *[rembg] fine
+    }: { NUMBER($speed, maximumFractionDigits: 0) } frames a second
+admin-use = today ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }, last used { $ago } ago
+admin-span =
+    { $unit ->
+        [d] { $count } d
+        [h] { $count } h
+        [min] { $count } min
+       *[s] { $count } s
+    }
+
+admin-button-up = ⬆️ { $name }
+admin-button-on = Switch { $name } on
+admin-button-off = Switch { $name } off
+admin-button-auto = Auto
+admin-button-look = Refresh
+
+admin-jobs = <b>Jobs</b>
+admin-today = today
+admin-days = { $days } d
+admin-row-all = ended
+admin-row-done = done
+admin-row-failed = failed
+admin-row-cancelled = cancelled
+admin-row-success = success
+admin-times-by-stage = <b>Seconds by stage</b>, { $days } days
+admin-times-by-place = <b>Seconds by place</b>, { $days } days
+admin-column-count = n
+admin-column-median = median
+admin-column-p95 = p95
+admin-cost = <b>Cost</b>
+admin-cost-today = today ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+admin-cost-month = this month ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+admin-cost-projected = at this rate the whole month ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+admin-utc = Days and months are those of UTC.
+
+admin-queue = <b>Queue</b>: { $running } running, { $waiting } waiting, { $parked } parked
+admin-job =
+    { $state ->
+        [running] ▶️ user { $user }, { $stage }, { $age }
+        [parked] ⏳ user { $user }, tried again in { $due }, { $age }
+       *[waiting] ⏸ user { $user }, { $age }
+    }
+admin-more = … and { $count } more
+admin-disk = Disk: { NUMBER($free, maximumFractionDigits: 1) } GB of { NUMBER($total, maximumFractionDigits: 1) } GB are free
+
+alarm-refused = ⚠️ { $place } is of no use until you mend it: { $why }. The other places have its work.
+alarm-nobody = ⚠️ All places failed a job; it waits and is tried again. { $reasons }
+alarm-disk = ⚠️ Only { NUMBER($free, maximumFractionDigits: 1) } GB of disk are left. New jobs may be refused.
+alarm-database = ⚠️ The bot does not start, because its database is broken: { $reason }
+alarm-budget = ⚠️ This month's budget is reached: ${ NUMBER($spent, minimumFractionDigits: 2, maximumFractionDigits: 2) } of ${ NUMBER($budget, minimumFractionDigits: 2, maximumFractionDigits: 2) }. Until it ends, results are put together on this machine.

@@ -1,0 +1,101 @@
+# Что читают админы. Значения, по которым выбирают, — слова кода.
+
+admin-refused = Это только для админов бота.
+admin-looking = Смотрю, кто на месте…
+admin-done = Готово. Новые задачи пойдут так; начатые останутся, где они есть.
+admin-auto-done = Снова спрашиваем всех, в порядке OVERLAY_BACKENDS.
+admin-last = Без { $name } спрашивать было бы некого, поэтому он остаётся включён.
+admin-unknown = Такого места нет. Есть: { $names }
+admin-first =
+    Теперь первым спрашиваем { $name }; если там не вышло, то: { $others }. Начатые задачи останутся, где они есть.{ $there ->
+        [no] { " " }Сейчас его нет; пока он не появится, работают другие.
+       *[yes] { "" }
+    }
+
+admin-order =
+    <b>Где вырезают людей</b>, по порядку, { $auto ->
+        [yes] как в OVERLAY_BACKENDS
+       *[no] как выбрал админ
+    }
+admin-place =
+    { $state ->
+        [there] { $number }. 🟢 <b>{ $name }</b>: на месте
+        [failing] { $number }. 🟡 <b>{ $name }</b>: не справился { $failures ->
+            [one] { $failures } раз
+            [few] { $failures } раза
+           *[many] { $failures } раз
+        }, попробует следующая задача
+        [resting] { $number }. 🔴 <b>{ $name }</b>: не справился { $failures ->
+            [one] { $failures } раз
+            [few] { $failures } раза
+           *[many] { $failures } раз
+        }, не трогаем ещё { $seconds } с
+        [absent] { $number }. ⚪ <b>{ $name }</b>: пропущен, { $why }
+       *[off] { $number }. ⏸ <b>{ $name }</b>: выключен
+    }
+admin-why =
+    { $why ->
+        [not_configured] не хватает настройки
+        [refused] нас туда не пускают
+        [unsafe] туда пускают кого угодно
+        [no_model] нет устройства или модели для него
+        [garbage] отвечает не то, что спросили
+        [too_slow] слишком долго
+        [no_memory] не хватает памяти
+        [unreachable] нет связи
+       *[broken] сломан ({ $why })
+    }
+admin-speed =
+    { $engine ->
+        [mediapipe] быстро
+       *[rembg] тонко
+    }: { NUMBER($speed, maximumFractionDigits: 0) } кадр/с
+admin-use = сегодня ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }, последний раз { $ago } назад
+admin-span =
+    { $unit ->
+        [d] { $count } дн.
+        [h] { $count } ч
+        [min] { $count } мин
+       *[s] { $count } с
+    }
+
+admin-button-up = ⬆️ { $name }
+admin-button-on = Включить { $name }
+admin-button-off = Выключить { $name }
+admin-button-auto = Авто
+admin-button-look = Обновить
+
+admin-jobs = <b>Задачи</b>
+admin-today = сегодня
+admin-days = { $days } дн.
+admin-row-all = всего
+admin-row-done = готово
+admin-row-failed = сбой
+admin-row-cancelled = отменено
+admin-row-success = успех
+admin-times-by-stage = <b>Секунды по этапам</b>, { $days } дн.
+admin-times-by-place = <b>Секунды по местам</b>, { $days } дн.
+admin-column-count = n
+admin-column-median = медиана
+admin-column-p95 = p95
+admin-cost = <b>Расходы</b>
+admin-cost-today = сегодня ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+admin-cost-month = в этом месяце ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+admin-cost-projected = так за весь месяц выйдет ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+admin-utc = Дни и месяцы — по UTC.
+
+admin-queue = <b>Очередь</b>: идут { $running }, ждут { $waiting }, отложены { $parked }
+admin-job =
+    { $state ->
+        [running] ▶️ пользователь { $user }, { $stage }, { $age }
+        [parked] ⏳ пользователь { $user }, снова через { $due }, { $age }
+       *[waiting] ⏸ пользователь { $user }, { $age }
+    }
+admin-more = … и ещё { $count }
+admin-disk = Диск: свободно { NUMBER($free, maximumFractionDigits: 1) } из { NUMBER($total, maximumFractionDigits: 1) } ГБ
+
+alarm-refused = ⚠️ От { $place } нет толку, пока вы не почините: { $why }. Его работу делают другие.
+alarm-nobody = ⚠️ Ни одно место не справилось с задачей; она ждёт и будет повторена. { $reasons }
+alarm-disk = ⚠️ На диске осталось только { NUMBER($free, maximumFractionDigits: 1) } ГБ. Новым задачам может не хватить.
+alarm-database = ⚠️ Бот не запускается: база данных повреждена. { $reason }
+alarm-budget = ⚠️ Бюджет месяца исчерпан: ${ NUMBER($spent, minimumFractionDigits: 2, maximumFractionDigits: 2) } из ${ NUMBER($budget, minimumFractionDigits: 2, maximumFractionDigits: 2) }. До конца месяца результаты собираем на этой машине.
