@@ -1,0 +1,1 @@
+"""Shotstack, a cloud renderer: its HTTP API, kept within its limits and never billed twice."""
