@@ -166,6 +166,35 @@ class Modal(Group):
     _by_commas = field_validator("gpus", mode="before")(_by_commas)
 
 
+class Rendering(Group):
+    """Who makes the finished video, and what it may cost."""
+
+    renderer: Literal["local", "shotstack"] = Field(default="local", validation_alias="RENDERER")
+    """This machine, or Shotstack with this machine behind it."""
+
+    key: SecretStr = Field(default=SecretStr(""), validation_alias="SHOTSTACK_API_KEY")
+    """Of Shotstack's environment; without one, this machine does it all."""
+
+    stage: Literal["stage", "v1"] = Field(default="stage", validation_alias="SHOTSTACK_STAGE")
+    """Shotstack's environment: the sandbox, free and with a watermark, or production."""
+
+    alpha: Literal["luma", "mov"] = Field(default="luma", validation_alias="SHOTSTACK_ALPHA")
+    """How Shotstack gets an overlay: as mp4 with a luma matte, small, or as ProRes with alpha."""
+
+    price: float = Field(default=0.3, ge=0, validation_alias="SHOTSTACK_PRICE")
+    """Dollars for a minute of its results; the sandbox costs nothing."""
+
+    budget: float | None = Field(default=None, ge=0, validation_alias="BUDGET_USD")
+    """Dollars for its results in a month (UTC), after which this machine makes them; or no end."""
+
+    address: str = Field(
+        default="https://api.shotstack.io",
+        pattern=r"^https?://[^\s,]+$",
+        validation_alias="SHOTSTACK_ADDRESS",
+    )
+    """Where its API is."""
+
+
 class Storage(Group):
     """Where things are kept."""
 
@@ -181,4 +210,5 @@ class Settings(BaseModel):
     remote: Remote = Field(default_factory=Remote)
     service: Service = Field(default_factory=Service)
     modal: Modal = Field(default_factory=Modal)
+    rendering: Rendering = Field(default_factory=Rendering)
     storage: Storage = Field(default_factory=Storage)
