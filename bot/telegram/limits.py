@@ -7,7 +7,7 @@ from bot.outcome import Fault, Refused
 from bot.source import Kind, Source
 
 MB = 1_000_000
-CLOUD_DOWNLOAD = 20 << 20  #: what api.telegram.org hands out, counted as it counts
+CLOUD_DOWNLOAD = 20 * MB
 CLOUD_UPLOAD = 50 * MB
 LOCAL_UPLOAD = 2000 * MB
 PHOTO = 20 * MB  #: of a background; larger ones are not photos that anybody took
@@ -61,7 +61,7 @@ def limits_of(*, local: bool, clip_seconds: float = 600, link_mb: int = 500) -> 
 def refusal(source: Source, limits: Limits) -> Refused | None:
     """Why *source* is not taken, as far as its message tells; None when it is."""
     if source.seconds is not None and source.seconds > limits.clip_seconds:
-        details = {"seconds": source.seconds, "limit": limits.clip_seconds}
+        details: dict[str, float | str] = {"seconds": source.seconds, "limit": limits.clip_seconds}
         return Refused(fault=Fault.TOO_LONG_CLIP, details=details)
     most = limits.of_file(source.kind)
     if most is not None and source.size is not None and source.size > most:
