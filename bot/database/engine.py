@@ -1,0 +1,139 @@
+"""The way to the database: SQLite in the data folder, or Postgres by DATABASE_URL."""
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from bot.database.schema import DatabaseBroken, migrate
+from settings import Storage
+
+FILE = "overlaybot.sqlite"
+BUSY_SECONDS = 60  #: that a statement waits for somebody else's lock on SQLite
+
+
+def engine(storage: Storage) -> AsyncEngine:
+    """An engine for the database that *storage* names; nothing is opened yet.
+
+    Raises:
+        DatabaseBroken: the address cannot be read.
+    """
+    url = _url(storage)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    return create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
+
+
+def system_url(storage: Storage) -> str:
+    """The same database, for those who wait for it in threads of their own."""
+    url = _url(storage)
+    if url.get_backend_name() == "sqlite":
+        url = url.set(drivername="sqlite")
+    return url.render_as_string(hide_password=False)
+
+
+async def prepare(engine: AsyncEngine) -> None:
+    """See that the database is whole, and has the tables in today's form.
+
+    Raises:
+        DatabaseBroken: it is not, or cannot be reached; with one line for people.
+    """
+    if engine.dialect.name == "sqlite":
+        await _check_file(engine)
+    try:
+        async with writing(engine).begin() as connection:
+            await connection.run_sync(migrate)
+    except DatabaseError as err:
+        raise DatabaseBroken(f"the database cannot be used: {_cause(err)}") from err
+    except OSError as err:
+        raise DatabaseBroken(f"the database cannot be reached: {err.strerror or err}") from err
+
+
+def writing(engine: AsyncEngine) -> AsyncEngine:
+    """The engine for transactions that write.
+
+    On SQLite they take the lock as they begin, for which they can wait; who has read before is
+    refused at once.
+    """
+    return engine.execution_options(writes=True)
+
+
+def _url(storage: Storage) -> URL:
+    address = getattr(storage, "database_url", SecretStr("")).get_secret_value()
+    if not address:
+        file = str((storage.folder / FILE).absolute())
+        return URL.create("sqlite+aiosqlite", database=file)
+    try:
+        url = make_url(address)
+    except ArgumentError as err:
+        raise DatabaseBroken("DATABASE_URL is not an address of a database") from err
+    if url.drivername not in {"postgres", "postgresql", "postgresql+psycopg"}:
+        raise DatabaseBroken("DATABASE_URL must begin with postgresql://")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _sqlite(url: URL) -> AsyncEngine:
+    engine = create_async_engine(
+        url, connect_args={"timeout": BUSY_SECONDS}, pool_size=4, max_overflow=4
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin as we say, below
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begun(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+async def _check_file(engine: AsyncEngine) -> None:
+    assert engine.url.database is not None
+    file = Path(engine.url.database)
+    try:
+        await asyncio.to_thread(file.parent.mkdir, parents=True, exist_ok=True)
+    except OSError as err:
+        raise DatabaseBroken(f"DATA_DIR cannot be used: {err.strerror or err}") from err
+    try:
+        async with engine.connect() as connection:
+            found = await connection.scalar(text("PRAGMA quick_check(1)"))
+    except DatabaseError as err:
+        if not _torn(err):
+            raise DatabaseBroken(f"{file.name} cannot be used: {_cause(err)}") from err
+        found = _cause(err)
+    if found != "ok":
+        await engine.dispose()
+        copy = await asyncio.to_thread(_copied, file)
+        raise DatabaseBroken(
+            f"{file.name} is damaged ({str(found).splitlines()[0]}); a copy is kept as {copy.name}"
+            f" beside it; put a backup in its place, or remove it to begin anew"
+        )
+
+
+def _torn(err: DatabaseError) -> bool:
+    return "malformed" in str(err.orig) or "not a database" in str(err.orig)
+
+
+def _cause(err: DatabaseError) -> str:
+    return str(err.orig).partition("\n")[0]
+
+
+def _copied(file: Path) -> Path:
+    """A copy beside *file*; the first one stays, however often we are started."""
+    copy = file.with_suffix(".broken.sqlite")
+    if not copy.exists():
+        shutil.copyfile(file, copy)
+        log = file.with_name(file.name + "-wal")
+        if log.exists():
+            shutil.copyfile(log, copy.with_name(copy.name + "-wal"))
+    return copy
