@@ -1,12 +1,43 @@
-"""What the tests of the bot share: a Telegram on this machine."""
+"""What the tests of the bot share: a Telegram on this machine, and bots that talk over it."""
 
 import bot  # noqa: F401 - first, so that aiogram's types are light
 
 # isort: split
-from collections.abc import Iterator
+import asyncio
+import itertools
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from fake_telegram import Telegram
+from fake_telegram import Telegram, User
+from postgres import created, serving
+from process import BotProcess
+from talk import always_true, living, make_tools
+
+sys.path.append(str(Path(__file__).parents[1] / "backends"))  # the network of its own
+
+ADMIN = 1
+_numbers = itertools.count(1000)
+
+
+@dataclass
+class House:
+    """A Telegram, a bot that runs, and people."""
+
+    telegram: Telegram
+    bot: BotProcess
+
+    def user(self, language: str = "en", name: str = "Ann") -> User:
+        """Somebody new."""
+        return self.telegram.user(next(_numbers), language, name)
+
+
+#: starts a bot with a stand-in, or the real program, and settings of its own
+Opener = Callable[..., BotProcess]
 
 
 @pytest.fixture
@@ -14,3 +45,65 @@ def telegram() -> Iterator[Telegram]:
     """One that nobody has spoken to."""
     with Telegram() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def small_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the stand-in passes off as its work."""
+    return make_tools(tmp_path_factory.mktemp("tools"))
+
+
+@pytest.fixture
+def open_bot(telegram: Telegram, small_files: Path, tmp_path: Path) -> Iterator[Opener]:
+    """Makes bots, which do not run yet; nothing of them is left."""
+    with ExitStack() as stack:
+
+        def opened(
+            name: str = "bot",
+            *,
+            real: bool = False,
+            over: Telegram = telegram,
+            **environment: str,
+        ) -> BotProcess:
+            tools = None if real else shutil.copytree(small_files, tmp_path / name / "tools")
+            made = BotProcess(over, tmp_path / name, tools, environment)
+            return stack.enter_context(living(made))
+
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def house(small_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One for all talks of a module."""
+    folder = tmp_path_factory.mktemp("house")
+    tools = shutil.copytree(small_files, folder / "tools")
+    with Telegram() as telegram, living(BotProcess(telegram, folder, tools)) as made:
+        telegram.user(ADMIN)
+        asyncio.run(made.start().ready())
+        yield House(telegram, made)
+
+
+@pytest.fixture
+async def talk(house: House) -> AsyncIterator[House]:
+    """The house for one talk, at whose end holds what always does."""
+    house.telegram.heals()
+    (house.bot.tools or Path()).joinpath("behaviour.json").unlink(missing_ok=True)
+    yield house
+    house.telegram.heals()
+    await always_true(house.telegram, house.bot)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real server; skips where none is installed."""
+    with serving(tmp_path_factory.mktemp("postgres")) as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Settings of each kind of database, with nothing in it."""
+    if request.param == "sqlite":
+        return {}
+    server = request.getfixturevalue("postgres")
+    return {"DATABASE_URL": created(server, f"bot{next(_numbers)}")}
