@@ -1,0 +1,231 @@
+"""A server that answers a bot as one test tells it to, and notes what it was asked."""
+
+import asyncio
+import logging
+import time
+import traceback
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiogram import Bot
+from aiogram.client.default import DefaultBotProperties
+from aiohttp import web
+
+from bot.telegram.patience import Patience
+from bot.telegram.session import Session, session
+
+SECRET = "AAHcanary-of-the-token-that-nobody-may-see"  # noqa: S105 - of a bot that is not there
+TOKEN = f"4242:{SECRET}"
+QUICK = Patience(attempts=4, wait=2, total=10, pause=0.01)
+CHAT = 7
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Asked:
+    """One call.
+
+    Attributes:
+        method: of the Bot API.
+        fields: of its form; a file is its name and its bytes.
+        at: when, on the clock that only goes forward.
+    """
+
+    method: str
+    fields: dict[str, Any]
+    at: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class Border:
+    """What the server is to answer, and what it was asked.
+
+    Attributes:
+        url: where it is.
+        asked: every call that was read, in order.
+        begun: how many there were of each method, read or not.
+        answers: to calls of a method, in order; the last one is kept.
+        files: to downloads, by path.
+        paths: of the downloads.
+    """
+
+    url: str = ""
+    asked: list[Asked] = field(default_factory=list)
+    begun: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    answers: dict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque))
+    files: dict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque))
+    paths: list[str] = field(default_factory=list)
+
+    def answer(self, method: str, *answers: Answer) -> None:
+        """Answer calls of *method* so."""
+        self.answers[method].extend(answers)
+
+    def of(self, method: str) -> list[Asked]:
+        """The calls of it."""
+        return [call for call in self.asked if call.method == method]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The last call's form."""
+        return self.asked[-1].fields
+
+    async def call(self, request: web.Request) -> web.StreamResponse:
+        """Read a call and answer it."""
+        method = request.match_info["method"]
+        self.begun[method] += 1
+        answer = _next(self.answers[method]) or says(message())
+        if answer is not vanishes:
+            self.asked.append(Asked(method, await _form(request)))
+        return await answer(request)
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """Hand a file out."""
+        path = request.match_info["path"]
+        self.paths.append(path)
+        return await (_next(self.files[path]) or status(404))(request)
+
+
+@asynccontextmanager
+async def bordering(port: int = 0) -> AsyncIterator[Border]:
+    """Run one."""
+    border = Border()
+    app = web.Application(client_max_size=1 << 30)
+    app.router.add_post("/bot{token}/{method}", border.call)
+    app.router.add_get("/file/bot{token}/{path:.*}", border.file)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    await site.start()
+    border.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield border
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def calling(
+    url: str, patience: Patience = QUICK, *, local: bool = False
+) -> AsyncIterator[Bot]:
+    """A bot that calls *url*."""
+    made = session(url, local=local, patience=patience)
+    connections = await made.create_session()
+    try:
+        yield Bot(TOKEN, made, DefaultBotProperties(parse_mode="HTML"))
+    finally:
+        await connections.close()  # the session itself would wait for TLS, which is not there
+
+
+def calls_of(bot: Bot) -> Session:
+    """Its session."""
+    assert isinstance(bot.session, Session)
+    return bot.session
+
+
+def message(**content: Any) -> dict[str, Any]:
+    """One of ours, as Telegram tells of it."""
+    return {"message_id": 12, "date": 1, "chat": {"id": CHAT, "type": "private"}, **content}
+
+
+def says(result: Any) -> Answer:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"ok": True, "result": result})
+
+    return answer
+
+
+def refuses(code: int, description: str, **parameters: int) -> Answer:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        told = {"ok": False, "error_code": code, "description": description}
+        return web.json_response(told | {"parameters": parameters}, status=code)
+
+    return answer
+
+
+def busy(seconds: int) -> Answer:
+    """Too many requests."""
+    why = f"Too Many Requests: retry after {seconds}"
+    return refuses(429, why, retry_after=seconds)
+
+
+def status(code: int, text: str = "<html>a server in between</html>", **headers: str) -> Answer:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=code, text=text, content_type="text/html", headers=headers)
+
+    return answer
+
+
+def late(seconds: float, then: Answer) -> Answer:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(seconds)
+        return await then(request)
+
+    return answer
+
+
+async def hangs_up(request: web.Request) -> web.StreamResponse:
+    """It has read all, maybe done it, and says nothing."""
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def vanishes(request: web.Request) -> web.StreamResponse:
+    """It has not even read the call."""
+    return await hangs_up(request)
+
+
+def gives(content: bytes, *, told: int | None = None, pause: float = 0) -> Answer:
+    """A file, maybe of another length than was told, maybe drop by drop."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.content_length = len(content) if told is None else told
+        await response.prepare(request)
+        step = 1000 if pause else len(content)
+        for start in range(0, len(content), step):
+            await response.write(content[start : start + step])
+            await asyncio.sleep(pause)
+        if told is not None and told != len(content):
+            return await hangs_up(request)
+        return response
+
+    return answer
+
+
+def everything(err: BaseException, caplog: pytest.LogCaptureFixture) -> str:
+    """All that a log, a crash report or a curious handler could find in *err*."""
+    parts = [caplog.text, *traceback.format_exception(err)]
+    waiting: list[BaseException | None] = [err]
+    while waiting:
+        if (one := waiting.pop()) is None:
+            continue
+        parts += [str(one), repr(one), repr(vars(one)), repr(one.args)]
+        waiting += [one.__cause__, one.__context__]
+    return "\n".join(parts)
+
+
+@pytest.fixture
+def loud(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Everything is logged."""
+    caplog.set_level(logging.DEBUG)
+    return caplog
+
+
+def _next(answers: deque[Answer]) -> Answer | None:
+    if not answers:
+        return None
+    return answers.popleft() if len(answers) > 1 else answers[0]
+
+
+async def _form(request: web.Request) -> dict[str, Any]:
+    form = await request.post()
+    return {
+        key: (value.filename, value.file.read()) if isinstance(value, web.FileField) else value
+        for key, value in form.items()
+    }
