@@ -1,0 +1,211 @@
+"""Requests to Shotstack are never more than a key is allowed, whoever asks or is killed."""
+
+import asyncio
+import heapq
+import random
+from collections.abc import Awaitable, Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from backends.shelf import Shelf
+from backends.shotstack.errors import ShotstackBusy
+from backends.shotstack.limiter import Limiter, Seen
+
+ALLOWED, WINDOW, LAG = 7, 60.0, 30.0
+
+
+class Clock:
+    """Time that stands still until everybody waits for it."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._numbers = count()
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for a time to come."""
+        until: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (self.now + seconds, next(self._numbers), until))
+        await until
+
+    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Let time pass until *work* is done."""
+        task = asyncio.ensure_future(work())
+        while not task.done():
+            for _ in range(20):  # whoever can go on does
+                await asyncio.sleep(0)
+            if self._waiting and not task.done():
+                self.now, _, until = heapq.heappop(self._waiting)
+                if not until.done():
+                    until.set_result(None)
+        await task
+
+
+def limiter(clock: Clock, path: Path | None) -> Limiter:
+    """As a process of ours would make it."""
+    shelf = Shelf(path, Seen) if path else None
+    return Limiter("k", ALLOWED, shelf, window=WINDOW, lag=LAG, clock=clock, sleep=clock.sleep)
+
+
+def most(arrivals: list[float]) -> int:
+    """The most in any window."""
+    return max(sum(1 for other in arrivals if t <= other < t + WINDOW) for t in arrivals)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_no_window_has_more(seed: int, tmp_path: Path) -> None:
+    """In bursts or alone, arriving at once or late, over restarts that forget who was asking."""
+    chance, clock, arrivals = random.Random(seed), Clock(), list[float]()  # noqa: S311
+    path = tmp_path / "seen.json"
+
+    async def ask(at: Limiter) -> None:
+        async with at.turn(longest=1e9):
+            await clock.sleep(chance.uniform(0, LAG / 2))
+            arrivals.append(clock.now)
+            await clock.sleep(chance.uniform(0, LAG / 2))
+
+    async def life(many: int) -> None:
+        at = limiter(clock, path)
+        tasks = set()
+        for _ in range(many):
+            burst = chance.choice([1, 1, 3, 20])
+            tasks |= {asyncio.create_task(ask(at)) for _ in range(burst)}
+            await clock.sleep(chance.choice([0, 0.1, 5, 59.9, 60, 70]))
+        if chance.random() < 0.5:  # a kill; what was on its way may still arrive, or not
+            for task in tasks:
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def lives() -> None:
+        for _ in range(3):
+            await life(4)
+
+    await clock.run(lives)
+    assert len(arrivals) > ALLOWED
+    assert most(arrivals) <= ALLOWED
+
+
+async def test_what_is_allowed_is_used() -> None:
+    """Seventy requests at once take nine windows and a bit, not more."""
+    clock = Clock()
+    at = limiter(clock, None)
+    began = clock.now
+
+    async def ask() -> None:
+        async with at.turn(longest=1e9):
+            await clock.sleep(0.1)
+
+    async def crowd() -> None:
+        await asyncio.gather(*(ask() for _ in range(10 * ALLOWED)))
+
+    await clock.run(crowd)
+    assert 9 * WINDOW <= clock.now - began <= 10 * WINDOW + 10
+
+
+async def test_two_processes_share(tmp_path: Path) -> None:
+    """Two limiters with one shelf let through no more than one would."""
+    clock, arrivals = Clock(), list[float]()
+    both = limiter(clock, tmp_path / "seen.json"), limiter(clock, tmp_path / "seen.json")
+
+    async def ask(at: Limiter) -> None:
+        async with at.turn(longest=1e9):
+            arrivals.append(clock.now)
+            await clock.sleep(0.1)
+
+    async def crowd() -> None:
+        await asyncio.gather(*(ask(both[i % 2]) for i in range(30)))
+
+    await clock.run(crowd)
+    assert len(arrivals) == 30
+    assert most(arrivals) <= ALLOWED
+
+
+async def test_a_full_disk_costs_no_limit(tmp_path: Path) -> None:
+    """What cannot be written down is still counted."""
+    (tmp_path / "file").touch()
+    clock, arrivals = Clock(), list[float]()
+    at = limiter(clock, tmp_path / "file" / "seen.json")
+
+    async def ask() -> None:
+        async with at.turn(longest=1e9):
+            arrivals.append(clock.now)
+
+    async def crowd() -> None:
+        await asyncio.gather(*(ask() for _ in range(30)))
+
+    await clock.run(crowd)
+    assert most(arrivals) <= ALLOWED
+
+
+async def test_a_refusal_shuts_the_gate_for_all(tmp_path: Path) -> None:
+    """After a 429 nobody asks until the time that it names is over, a restarted process neither."""
+    clock, times = Clock(), list[float]()
+    limiter(clock, tmp_path / "seen.json").shut(60)
+    began = clock.now
+    at = limiter(clock, tmp_path / "seen.json")
+
+    async def ask() -> None:
+        async with at.turn(longest=1e9):
+            times.append(clock.now)
+
+    await clock.run(ask)
+    assert 60 < times[0] - began <= 60 + 0.1 * WINDOW
+
+
+async def test_nobody_waits_for_ever() -> None:
+    """Whoever gets no place in time is told when there may be one."""
+    clock = Clock()
+    at = limiter(clock, None)
+
+    async def ask() -> None:
+        async with at.turn(longest=20):
+            await clock.sleep(1)
+
+    async def crowd() -> None:
+        ends = await asyncio.gather(*(ask() for _ in range(ALLOWED + 1)), return_exceptions=True)
+        last = ends[-1]
+        assert isinstance(last, ShotstackBusy)
+        assert 30 < last.retry_after < 45
+
+    await clock.run(crowd)
+
+
+async def test_a_clock_that_went_wrong_blocks_for_no_longer_than_a_window(tmp_path: Path) -> None:
+    """Times from the future count as now."""
+    path = tmp_path / "seen.json"
+    clock = Clock()
+    with Shelf(path, Seen).changing() as kept:
+        kept["k"] = Seen(latest={str(i): clock.now + 1e6 for i in range(ALLOWED)}, shut=1e12)
+    began = clock.now
+    at = limiter(clock, path)
+
+    async def ask() -> None:
+        async with at.turn(longest=1e9):
+            pass
+
+    await clock.run(ask)
+    assert clock.now - began < 12 * WINDOW
+
+
+async def test_those_who_give_up_leave_the_line() -> None:
+    """A waiting task that is cancelled holds up nobody."""
+    clock = Clock()
+    at = limiter(clock, None)
+
+    async def ask() -> None:
+        async with at.turn(longest=1e9):
+            await clock.sleep(1)
+
+    async def crowd() -> None:
+        tasks = [asyncio.create_task(ask()) for _ in range(ALLOWED + 2)]
+        await clock.sleep(5)
+        tasks[-2].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    await clock.run(crowd)
