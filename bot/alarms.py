@@ -1,6 +1,7 @@
 """What admins are told unasked, and not again within the hour."""
 
 import asyncio
+import logging
 import shutil
 import time
 from collections import deque
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from aiogram.exceptions import TelegramBadRequest
 from sqlalchemy.exc import SQLAlchemyError
 
 from backends.backend import OverlayBackend
@@ -21,6 +23,8 @@ from bot.outcome import Later
 from bot.telegram.sending import Sending
 from bot.texts import Texts
 from video_editing.plan import Plan
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 60  #: between two looks at the disk, and two attempts to tell
 UNTOLD = 100  #: alarms that wait to be told; more push the oldest out
@@ -121,8 +125,13 @@ class Alarms:
         for _ in range(len(self._untold)):
             untold = self._untold.popleft()
             text = self._text(await self._language(untold.admin), untold)
-            if isinstance(await self._sending.text(untold.admin, text), Later):
-                self._untold.append(untold)
+            try:
+                answer = await self._sending.text(untold.admin, text)
+            except TelegramBadRequest:  # a bug, for which nobody's job is to end
+                log.exception("an alarm cannot be told: %s", untold.alarm)
+            else:
+                if isinstance(answer, Later):
+                    self._untold.append(untold)
 
     def look_at_disk(self) -> None:
         """Sound where little is left of it."""

@@ -18,7 +18,7 @@ from backends.errors import Why
 from backends.estimates import Speeds
 from bot.alarms import Alarmed, Alarms
 from bot.database.knobs import Knobs
-from bot.lookout import Absent, Lookout
+from bot.lookout import LOOK_SECONDS, Absent, Lookout
 from bot.ranking import Ranking
 from settings import Settings
 
@@ -192,9 +192,9 @@ class Places:
         """See whether those who were left out are there by now."""
         await self._lookout.look_again()
 
-    async def watch(self) -> None:
-        """Look at services that were left out every minute, without an end."""
-        await self._lookout.watch()
+    async def watch(self, seconds: float = LOOK_SECONDS) -> None:
+        """Look at services that were left out, every so many *seconds*, without an end."""
+        await self._lookout.watch(seconds)
 
     @property
     def _ranked(self) -> Ranking:

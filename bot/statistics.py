@@ -17,6 +17,7 @@ from bot.database.tables import jobs, measures
 
 DAY = 86400  #: seconds
 RECENT_DAYS = 30  #: before which nobody asks when a place was used
+By = Literal["stage", "place"]
 WHOLE = "job"  #: as a stage: from *Make it* to the result
 
 
@@ -105,7 +106,7 @@ class Statistics:
         counts = {row[0]: row[1] for row in await self._rows(query)}
         return Ended(*(counts.get(state, 0) for state in ("done", "failed", "cancelled")))
 
-    async def times(self, by: Literal["stage", "place"], since: float) -> list[Times]:
+    async def times(self, by: By, since: float) -> list[Times]:
         """Seconds by *by*, the slowest first; of stages, also those of whole jobs."""
         seconds: dict[str, list[float]] = defaultdict(list)
         column = measures.c[by]

@@ -9,7 +9,8 @@ from aiogram.types import CallbackQuery, Message
 from bot.database.people import People
 from bot.handlers.admin_numbers import queue, stats
 from bot.handlers.admin_places import Turn, backend, turned
-from bot.handlers.admin_words import language_of
+from bot.handlers.admin_words import answer, language_of
+from bot.telegram.sending import Sending
 from bot.texts import Texts
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ async def from_admin(event: Message | CallbackQuery, admins: frozenset[int]) -> 
     return not (isinstance(event, Message) and (event.sender_chat or event.forward_origin))
 
 
-async def refused(message: Message, texts: Texts, people: People) -> None:
+async def refused(message: Message, sending: Sending, texts: Texts, people: People) -> None:
     """Say that this is for admins."""
     user = message.from_user
     log.warning(
@@ -56,11 +57,13 @@ async def refused(message: Message, texts: Texts, people: People) -> None:
         message.chat.id,
         message.chat.type,
     )
-    await message.answer(texts(await language_of(user, people), "admin-refused"))
+    await answer(sending, message, texts(await language_of(user, people), "admin-refused"))
 
 
-async def press_refused(query: CallbackQuery, texts: Texts, people: People) -> None:
+async def press_refused(
+    query: CallbackQuery, sending: Sending, texts: Texts, people: People
+) -> None:
     """Say that this button is for admins."""
     log.warning("refused a button of admins to %s", query.from_user.id)
     language = await language_of(query.from_user, people)
-    await query.answer(texts(language, "admin-refused"), show_alert=True)
+    await sending.answer(query.id, texts(language, "admin-refused"), alert=True)

@@ -7,18 +7,26 @@ from time import time
 from aiogram.types import Message
 
 from bot.database.people import People
-from bot.handlers.admin_words import language_of, span
+from bot.handlers.admin_words import answer, language_of, span
 from bot.languages import Language
-from bot.statistics import DAY, Active, Ended, Statistics, Times, midnight
+from bot.statistics import DAY, Active, By, Ended, Statistics, Times, midnight
+from bot.telegram.sending import Sending
 from bot.texts import Texts
 
 SPANS = (7, 30)  #: days, beside today
 TIMES_DAYS = 7
+GROUPS: tuple[By, ...] = ("stage", "place")
 SHOWN = 30  #: jobs in one message
 WIDEST = 14  #: letters of a name; with three numbers a line that fits a phone
 
 
-async def stats(message: Message, statistics: Statistics, texts: Texts, people: People) -> None:
+async def stats(
+    message: Message,
+    statistics: Statistics,
+    sending: Sending,
+    texts: Texts,
+    people: People,
+) -> None:
     """Say how many jobs there were, how long they took and what they cost."""
     language = await language_of(message.from_user, people)
     parts = [
@@ -28,12 +36,13 @@ async def stats(message: Message, statistics: Statistics, texts: Texts, people: 
         _counts(await statistics.active(), texts, language),
         texts(language, "admin-utc"),
     ]
-    await message.answer("\n\n".join(parts), parse_mode="HTML")
+    await answer(sending, message, "\n\n".join(parts))
 
 
 async def queue(
     message: Message,
     statistics: Statistics,
+    sending: Sending,
     texts: Texts,
     people: People,
 ) -> None:
@@ -46,7 +55,7 @@ async def queue(
         lines.append(texts(language, "admin-more", count=len(active) - SHOWN))
     free, total = statistics.disk()
     lines.append(texts(language, "admin-disk", free=free / 1e9, total=total / 1e9))
-    await message.answer("\n".join(lines), parse_mode="HTML")
+    await answer(sending, message, "\n".join(lines))
 
 
 async def _jobs(statistics: Statistics, texts: Texts, language: Language) -> str:
@@ -67,10 +76,10 @@ async def _times(statistics: Statistics, texts: Texts, language: Language) -> st
     since = time() - TIMES_DAYS * DAY
     heads = [texts(language, f"admin-column-{name}") for name in ("count", "median", "p95")]
     parts = []
-    for by, title in (("stage", "admin-times-by-stage"), ("place", "admin-times-by-place")):
+    for by in GROUPS:
         found = await statistics.times(by, since)
         if found:
-            parts.append(texts(language, title, days=TIMES_DAYS))
+            parts.append(texts(language, f"admin-times-by-{by}", days=TIMES_DAYS))
             parts.append(table([["", *heads], *map(_row, found)]))
     return "\n".join(parts)
 

@@ -1,12 +1,10 @@
 """``/backend``: where mattes are made, and in which order."""
 
 import logging
-from contextlib import suppress
 from enum import StrEnum
 from time import time
 from zlib import crc32
 
-from aiogram.exceptions import TelegramBadRequest
 from aiogram.filters import CommandObject
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import (
@@ -17,10 +15,11 @@ from aiogram.types import (
 )
 
 from bot.database.people import People
-from bot.handlers.admin_words import language_of, span
+from bot.handlers.admin_words import answer, language_of, span
 from bot.languages import Language
 from bot.places import Health, LastPlace, Places, UnknownPlace
 from bot.statistics import Statistics, Use
+from bot.telegram.sending import Sending
 from bot.texts import Texts
 
 log = logging.getLogger(__name__)
@@ -55,6 +54,7 @@ async def backend(
     command: CommandObject,
     places: Places,
     statistics: Statistics,
+    sending: Sending,
     texts: Texts,
     people: People,
 ) -> None:
@@ -64,11 +64,8 @@ async def backend(
     if command.args:
         log.info("%s of admin %s", command.text, message.from_user and message.from_user.id)
     text = await _chain(places, statistics, texts, language)
-    await message.answer(
-        f"{said}\n\n{text}" if said else text,
-        parse_mode="HTML",
-        reply_markup=_keyboard(places, texts, language),
-    )
+    keyboard = _keyboard(places, texts, language)
+    await answer(sending, message, f"{said}\n\n{text}" if said else text, keyboard)
 
 
 async def turned(
@@ -76,6 +73,7 @@ async def turned(
     callback_data: Turn,
     places: Places,
     statistics: Statistics,
+    sending: Sending,
     texts: Texts,
     people: People,
 ) -> None:
@@ -83,17 +81,16 @@ async def turned(
     language = await language_of(query.from_user, people)
     log.info("%s of admin %s", callback_data, query.from_user.id)
     if callback_data.do is Do.LOOK:  # takes a moment, in which the button would seem dead
-        await query.answer(texts(language, "admin-looking"))
+        await sending.answer(query.id, texts(language, "admin-looking"))
         await places.look_again()
     else:
-        await query.answer(await _done(callback_data, places, texts, language))
+        await sending.answer(query.id, await _done(callback_data, places, texts, language))
     if not isinstance(query.message, Message):  # too old to be edited
         return
     text = await _chain(places, statistics, texts, language)
-    with suppress(TelegramBadRequest):  # nothing changed, or the message is gone
-        await query.message.edit_text(
-            text, parse_mode="HTML", reply_markup=_keyboard(places, texts, language)
-        )
+    chat, message = query.message.chat.id, query.message.message_id
+    keyboard = _keyboard(places, texts, language)
+    await sending.edit_text(chat, message, text, keyboard=keyboard)
 
 
 async def _obeyed(name: str, places: Places, texts: Texts, language: Language) -> str:

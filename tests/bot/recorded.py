@@ -1,0 +1,65 @@
+"""A session that takes down what the bot asks of Telegram, and answers as Telegram would."""
+
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from aiogram import Bot
+from aiogram.client.session.base import BaseSession
+from aiogram.exceptions import TelegramForbiddenError, TelegramNetworkError
+from aiogram.methods import GetMe, SendMessage, TelegramMethod
+from aiogram.types import Chat, Message, User
+
+M = TypeVar("M", bound=TelegramMethod[Any])
+ME = User(id=42, is_bot=True, first_name="Bot", username="overlay_bot")
+
+
+class Recorded(BaseSession):
+    """What was asked; the chats in `gone` are so, and in `away` Telegram cannot be reached.
+
+    Attributes:
+        asked: all calls but getMe, in order.
+        gone: chats that have blocked the bot.
+        away: whether nothing gets through.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[TelegramMethod[Any]] = []
+        self.gone: set[int] = set()
+        self.away = False
+
+    def of(self, kind: type[M]) -> list[M]:
+        """The calls of one kind."""
+        return [method for method in self.asked if isinstance(method, kind)]
+
+    @property
+    def texts(self) -> list[str]:
+        """What was sent."""
+        return [method.text for method in self.of(SendMessage)]
+
+    async def make_request(
+        self,
+        bot: Bot,
+        method: TelegramMethod[Any],
+        timeout: float | None = None,  # noqa: ASYNC109, ARG002 - aiogram's name for it
+    ) -> Any:
+        """Answer one call."""
+        if isinstance(method, GetMe):
+            return ME
+        if self.away:
+            raise TelegramNetworkError(method=method, message="no route")
+        if getattr(method, "chat_id", None) in self.gone:
+            raise TelegramForbiddenError(method=method, message="bot was blocked by the user")
+        self.asked.append(method)
+        if isinstance(method, SendMessage):
+            chat = Chat(id=int(method.chat_id), type="private")
+            return Message(message_id=len(self.asked), date=datetime.now(UTC), chat=chat).as_(bot)
+        return True
+
+    async def stream_content(self, *_: Any, **__: Any) -> AsyncGenerator[bytes, None]:
+        """Nothing is fetched here."""
+        yield b""
+
+    async def close(self) -> None:
+        """There is nothing to close."""
