@@ -41,6 +41,8 @@ GONE = (
     "chat_write_forbidden",
     "chat_restricted",
     "not enough rights to send text messages",
+    "not enough rights to send photos",
+    "not enough rights to send documents",  # other forms are tried as documents first
     "have no rights to send a message",
 )
 TOO_BIG = ("file is too big", "request entity too large", "file_too_big")

@@ -52,6 +52,7 @@ class Border:
         answers: to calls of a method, in order; the last one is kept.
         files: to downloads, by path.
         paths: of the downloads.
+        blind: calls are read and forgotten, byte by byte.
     """
 
     url: str = ""
@@ -60,6 +61,7 @@ class Border:
     answers: dict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque))
     files: dict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque))
     paths: list[str] = field(default_factory=list)
+    blind: bool = False
 
     def answer(self, method: str, *answers: Answer) -> None:
         """Answer calls of *method* so."""
@@ -79,7 +81,10 @@ class Border:
         method = request.match_info["method"]
         self.begun[method] += 1
         answer = _next(self.answers[method]) or says(message())
-        if answer is not vanishes:
+        if self.blind:
+            async for _ in request.content.iter_chunked(1 << 16):
+                pass
+        elif answer is not vanishes:
             self.asked.append(Asked(method, await _form(request)))
         return await answer(request)
 
