@@ -7,6 +7,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -109,6 +110,11 @@ class Alarms:
             self.sound(Alarm.NOBODY, reasons=reasons)
         elif failure.why in MENDABLE:
             self.sound(Alarm.REFUSED, failure.backend, place=failure.backend, why=failure.why.value)
+
+    def budget_reached(self, spent: float, budget: float) -> None:
+        """Sound that this month's dollars are spent."""
+        month = datetime.now(UTC).strftime("%Y-%m")
+        self.sound(Alarm.BUDGET, month, spent=spent, budget=budget)
 
     async def run(self) -> None:
         """Watch the disk and tell what was sounded, without an end."""

@@ -60,7 +60,7 @@ async def backend(
 ) -> None:
     """Show the chain; first put the place that is named before all others."""
     language = await language_of(message.from_user, people)
-    said = await _obeyed(command.args or "", places, texts, language)
+    said = await _obeyed((command.args or "").strip().lower(), places, texts, language)
     if command.args:
         log.info("%s of admin %s", command.text, message.from_user and message.from_user.id)
     text = await _chain(places, statistics, texts, language)

@@ -238,7 +238,7 @@ def buttons(keyboard: object) -> list[list[str]]:
 @pytest.mark.parametrize("kind", ["message", "edited_message"])
 async def test_an_admin_names_who_is_first(talk: Talk, where: str, kind: str) -> None:
     """In any chat; the answer says who is asked next."""
-    await talk.message("/backend@overlay_bot local-cpu", where=where, kind=kind)
+    await talk.message("/backend@overlay_bot  Local-CPU ", where=where, kind=kind)
     assert talk.places.names == ("local-cpu", "modal")
     assert talk.last.text.startswith(
         "local-cpu is asked first from now on; where it fails, then: modal. "

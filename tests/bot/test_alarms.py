@@ -135,6 +135,18 @@ async def test_a_budget_is_told_once_a_month(
     assert len(said.texts) == 2
 
 
+async def test_the_budget_of_this_month_is_told_in_dollars(
+    alarms: Callable[..., Alarms], said: Recorded
+) -> None:
+    """Once, though each render says it."""
+    started = alarms(1)
+    started.budget_reached(5.25, 5)
+    started.budget_reached(5.5, 5)
+    await started.tell()
+    (text,) = said.texts
+    assert "$5.25 of $5.00" in text
+
+
 async def test_an_admin_who_is_gone_does_not_keep_it_from_the_others(
     alarms: Callable[..., Alarms], said: Recorded
 ) -> None:
