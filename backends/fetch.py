@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -27,6 +27,7 @@ from video_editing.files import whole
 REDIRECTS = 5
 RESUMES = 2  #: after a connection that broke off
 CHUNK = 1 << 16  #: bytes
+Gate = Callable[[str], URL]  #: the parsed link; raises UrlRejected where it is not followed
 MOVED = {301, 302, 303, 307, 308}
 PAGE = re.compile(rb"\s*(?:<!doctype html|<html|<head|<\?xml[^>]*>\s*<html)", re.IGNORECASE)
 
@@ -52,7 +53,9 @@ class FetchLimits:
     rate: int = 16 << 10
 
 
-async def fetch(session: ClientSession, link: str, path: Path, limits: FetchLimits) -> int:
+async def fetch(
+    session: ClientSession, link: str, path: Path, limits: FetchLimits, gate: Gate = checked
+) -> int:
     """Write what *link* leads to under *path* and tell its size in bytes.
 
     Args:
@@ -60,6 +63,7 @@ async def fetch(session: ClientSession, link: str, path: Path, limits: FetchLimi
         link: as the user sent it.
         path: appears only when it is whole; nothing that a server says becomes part of a name.
         limits: where to stop.
+        gate: what of the link, and of redirects, is followed.
 
     Raises:
         FetchFailed: nothing usable came.
@@ -68,7 +72,7 @@ async def fetch(session: ClientSession, link: str, path: Path, limits: FetchLimi
     try:
         async with asyncio.timeout(limits.seconds):
             with whole(path) as part:
-                return await _Fetch(session, checked(link), part, limits).run()
+                return await _Fetch(session, gate, gate(link), part, limits).run()
     except UrlRejected as err:
         raise FetchFailed(LinkFault.BAD_URL) from err
     except TimeoutError as err:
@@ -80,8 +84,11 @@ async def fetch(session: ClientSession, link: str, path: Path, limits: FetchLimi
 class _Fetch:
     """One file on its way: what is there of it, and how to go on."""
 
-    def __init__(self, session: ClientSession, url: URL, part: Path, limits: FetchLimits) -> None:
-        self._session, self._url, self._part, self._limits = session, url, part, limits
+    def __init__(
+        self, session: ClientSession, gate: Gate, url: URL, part: Path, limits: FetchLimits
+    ) -> None:
+        self._session, self._gate, self._url = session, gate, url
+        self._part, self._limits = part, limits
         self._done = 0
         self._tag: str | None = None
 
@@ -109,7 +116,7 @@ class _Fetch:
                 if answer.status not in MOVED:
                     yield answer
                     return
-                url = _next(url, answer)
+                url = _next(url, answer, self._gate)
         raise UrlRejected
 
     @asynccontextmanager
@@ -180,14 +187,14 @@ class _Fetch:
                 since, came = loop.time(), 0
 
 
-def _next(url: URL, answer: ClientResponse) -> URL:
+def _next(url: URL, answer: ClientResponse, gate: Gate) -> URL:
     """Where a redirect leads.
 
     Raises:
         UrlRejected: nowhere that we follow, or from a safe connection to an open one.
     """
     try:
-        onward = checked(str(url.join(URL(answer.headers["Location"]))))
+        onward = gate(str(url.join(URL(answer.headers["Location"]))))
     except (KeyError, ValueError) as err:
         raise UrlRejected from err
     if url.scheme == "https" and onward.scheme == "http":
