@@ -71,6 +71,10 @@ class Renderer(ABC):
 
     name: str  #: as in settings, logs, metrics and messages to admins
 
+    def can(self, scene: Scene) -> bool:  # noqa: ARG002 - some cannot do all
+        """Whether it makes such results at all; who cannot is not asked."""
+        return True
+
     @abstractmethod
     async def render(self, scene: Scene, result: Path, report: Report) -> Rendered:
         """Write *result*, which appears under its name when it is whole.
@@ -118,22 +122,32 @@ def rendered(name: str, told: Mapping[str, Any]) -> Rendered:
 
 
 def arguments(scene: Scene, result: Path) -> list[str]:
-    """What the command line of video_editing is asked for; its child has a folder of its own."""
-    mattes = [f"--matte={scene.mattes.absolute()}"] if scene.mattes else []
-    made = [str(scene.clip.absolute()), f"--output={result.absolute()}", *mattes]
+    """What the command line of video_editing is asked for."""
+    given = inputs(scene, result)
     if scene.form.transparent:
         looks = scene.style.model_copy(update=dict.fromkeys(PLACE))
-        return ["cut", *made, f"--container={scene.form}", *style_arguments(looks)]
+        return ["cut", *given, f"--container={scene.form}", *style_arguments(looks)]
     fitting = scene.max_bytes is not None and scene.form in FITTING
     return [
         "edit",
-        *made,
-        f"--background={background_argument(scene.background)}",
+        *given,
+        *composition(scene),
         f"--form={scene.form}",
         *([f"--max-mb={(scene.max_bytes or 0) / 1_000_000}"] if fitting else []),
         *([f"--thumbnail={scene.thumbnail.absolute()}"] if scene.thumbnail else []),
-        *style_arguments(scene.style),
     ]
+
+
+def inputs(scene: Scene, result: Path) -> list[str]:
+    """The files of any command that works on *scene*; its child has a folder of its own."""
+    mattes = [f"--matte={scene.mattes.absolute()}"] if scene.mattes else []
+    return [str(scene.clip.absolute()), f"--output={result.absolute()}", *mattes]
+
+
+def composition(scene: Scene) -> list[str]:
+    """How the overlay looks, and what it is laid on."""
+    behind = background_argument(scene.background)
+    return [f"--background={behind}", *style_arguments(scene.style)]
 
 
 def background_argument(background: str) -> str:

@@ -1,0 +1,129 @@
+"""Renderers in the order of asking, as the settings have them."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from backends.child import Limits
+from backends.command import COMMAND
+from backends.errors import AllBackendsFailed, BackendUnavailable
+from backends.events import Asked, Event, FellBack, Report, Spent
+from backends.money import Alarm, Money
+from backends.renderer import LocalRenderer, Rendered, Renderer, Scene
+from backends.shotstack.intents import Intents
+from backends.shotstack.renderer import ShotstackRenderer
+from settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: told of each renderer that failed, for admins
+Heard = Callable[[BackendUnavailable], None]
+
+
+def unheard(_: BackendUnavailable) -> None:
+    """Nobody is told."""
+
+
+def unalarmed(_spent: float, _budget: float) -> None:
+    """Nobody is told."""
+
+
+class RendererChain(Renderer):
+    """The first renderer that can; what was paid in vain before is in what it cost."""
+
+    name = "chain"
+
+    def __init__(self, renderers: Sequence[Renderer], heard: Heard = unheard) -> None:
+        """Chain *renderers*, best first; *heard* is told of those that fail."""
+        self._renderers = tuple(renderers)
+        self._heard = heard
+
+    def can(self, scene: Scene) -> bool:
+        """See :class:`Renderer`."""
+        return any(renderer.can(scene) for renderer in self._renderers)
+
+    async def render(self, scene: Scene, result: Path, report: Report) -> Rendered:
+        """See :class:`Renderer`."""
+        failures = []
+        vain = 0.0
+        for renderer in self._renderers:
+            if not renderer.can(scene):
+                continue
+            spent = _Spending(report)
+            report(Asked(renderer.name))
+            try:
+                rendered = await renderer.render(scene, result, spent)
+            except BackendUnavailable as failure:
+                failures.append(failure)
+                vain += spent.dollars
+                self._heard(failure)
+                report(FellBack(renderer.name, failure.why, failure.detail))
+            else:
+                return replace(rendered, dollars=rendered.dollars + vain)
+        raise AllBackendsFailed(f"nobody left in {self.name}", failures)
+
+
+class _Spending:
+    """Passes events on but for what was spent, which it adds up."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self.dollars = 0.0
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Spent):
+            self.dollars += event.dollars
+        else:
+            self._report(event)
+
+
+def renderer(
+    settings: Settings,
+    *,
+    program: Sequence[str] = COMMAND,
+    intents: Intents | None = None,
+    callback: str | None = None,
+    heard: Heard = unheard,
+    alarm: Alarm = unalarmed,
+) -> Renderer:
+    """The renderer that RENDERER names; this machine is behind all others.
+
+    Args:
+        settings: of everything.
+        program: what to run in place of the command line of video_editing.
+        intents: made by :func:`intents_of`, and shared with who hears Shotstack's callbacks.
+        callback: the address at which those are heard, with its secret; without one Shotstack is
+            asked again and again.
+        heard: told of each renderer that fails.
+        alarm: sounded once in a month whose budget is reached.
+    """
+    limits = Limits(
+        settings.local.seconds, settings.local.patience, settings.local.memory_mb * 1_000_000
+    )
+    local = LocalRenderer(limits, program)
+    if settings.rendering.renderer == "local":
+        return local
+    if not settings.rendering.key.get_secret_value():
+        log.warning("left out: shotstack: SHOTSTACK_API_KEY is not set")
+        return local
+    elsewhere = ShotstackRenderer(
+        settings.rendering,
+        settings.storage.folder,
+        limits,
+        money_of(settings, alarm),
+        program,
+        intents=intents or intents_of(settings),
+        callback=callback,
+    )
+    return RendererChain([elsewhere, local], heard)
+
+
+def intents_of(settings: Settings) -> Intents:
+    """What Shotstack was asked for; one object for all that a process does with it."""
+    return Intents(settings.storage.folder / "renders.json")
+
+
+def money_of(settings: Settings, alarm: Alarm = unalarmed) -> Money:
+    """What renders cost, this month and before."""
+    return Money(settings.storage.folder / "money.json", settings.rendering.budget, alarm)

@@ -1,0 +1,252 @@
+"""Shotstack as a renderer: parts go there, a result comes back, and nothing of ours stays."""
+
+import asyncio
+import logging
+import shutil
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from backends.child import Limits
+from backends.command import COMMAND, Command
+from backends.errors import BackendUnavailable, Why
+from backends.events import Report, Spent
+from backends.fetch import FetchLimits
+from backends.money import Money, MoneySpent
+from backends.renderer import Rendered, Renderer, Scene
+from backends.shelf import Shelf
+from backends.shotstack.client import Account, Shotstack, opened
+from backends.shotstack.errors import (
+    OutcomeUnknown,
+    ShotstackAway,
+    ShotstackBusy,
+    ShotstackError,
+    ShotstackFailed,
+    ShotstackRefused,
+)
+from backends.shotstack.intents import Intents
+from backends.shotstack.limiter import Seen, steady_time
+from backends.shotstack.outside import outside
+from backends.shotstack.pace import Pace
+from backends.shotstack.renders import rendered
+from backends.shotstack.result import AskedFor, Taking, asked_for
+from backends.shotstack.scenery import Measured, brought, measured, parted
+from backends.shotstack.timeline import RATES, TooManyTurns, edit
+from settings import Rendering
+from video_editing.files import output_errors, whole
+from video_editing.forms import Form
+
+log = logging.getLogger(__name__)
+
+SANDBOX_SECONDS = 600  #: of the longest render in the sandbox
+REST = 300  #: seconds for which nobody asks, where the key is refused
+TIDY_SECONDS = 15  #: for the deletion of what was uploaded; what is left is deleted later
+HURRIED_SECONDS = 1.5  #: the same, where somebody waits for us to stop
+LEFT_SECONDS = 3 * 3600  #: after which what is left is nobody's
+ASKED = "asked.json"  #: in the folder of the work
+
+
+class ShotstackRenderer(Renderer):
+    """Makes videos; a restart of the same work goes on with the render that was asked for."""
+
+    name = "shotstack"
+
+    def __init__(
+        self,
+        settings: Rendering,
+        folder: Path,
+        limits: Limits,
+        money: Money,
+        program: Sequence[str] = COMMAND,
+        *,
+        intents: Intents | None = None,
+        callback: str | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        """Know the account.
+
+        Args:
+            settings: whose it is.
+            folder: where it is kept what was asked for.
+            limits: of each child.
+            money: what may be spent.
+            program: what to run in place of the command line of video_editing.
+            intents: what was asked for, shared with who hears callbacks.
+            callback: the address at which they are heard, with its secret.
+            pace: how long to wait.
+        """
+        self.settings, self.money, self.callback = settings, money, callback
+        self.intents = intents or Intents(folder / "renders.json")
+        self.command = Command(self.name, limits, program)
+        self.pace = pace or Pace()
+        self._account = Account(settings.key, settings.stage, settings.address)
+        self._seen = Shelf(folder / "requests.json", Seen)
+        self._rested = 0.0  # the monotonic clock's time before which nobody asks
+
+    def can(self, scene: Scene) -> bool:
+        """Only plain videos; the other forms are Telegram's, or have alpha."""
+        return scene.form is Form.VIDEO
+
+    async def render(self, scene: Scene, result: Path, report: Report) -> Rendered:
+        """See :class:`Renderer`."""
+        if time.monotonic() < self._rested:
+            raise BackendUnavailable(self.name, Why.RESTING, "the key was refused")
+        try:
+            async with self.client() as client:
+                return await _Work(self, client, scene, result, report).run()
+        except ShotstackError as err:
+            failure = unavailable(self.name, err)
+            if failure.why is Why.REFUSED:
+                self._rested = time.monotonic() + REST
+            raise failure from err
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Shotstack]:
+        """Open a client; all of them keep the limits together."""
+        address = self.settings.address
+        async with (
+            outside(address) as files,
+            opened(self._account, files, self._seen, self.pace) as client,
+        ):
+            yield client
+
+    @property
+    def taking(self) -> Taking:
+        """How its results are taken."""
+        return Taking(self.command, self.name, self.settings.address, self.pace.pause)
+
+    def dollars(self, seconds: float) -> float:
+        """What a result of *seconds* costs."""
+        return 0 if self.settings.stage == "stage" else seconds / 60 * self.settings.price
+
+    async def tidy(self, client: Shotstack, intent: str) -> None:
+        """Have Shotstack keep no longer what was uploaded for *intent*, nor what is left of others.
+
+        What cannot be deleted soon is deleted after another render.
+        """
+        task = asyncio.current_task()
+        hurried = task is not None and task.cancelling() > 0
+        left = self.intents.left_behind(steady_time() - LEFT_SECONDS)
+        lying = left | {intent: self.intents.get(intent).sources}
+        try:
+            async with asyncio.timeout(HURRIED_SECONDS if hurried else TIDY_SECONDS):
+                for owner in (intent, *left):
+                    for source in lying[owner]:
+                        await client.delete_source(source)
+                        self.intents.deleted(owner, source)
+        except (ShotstackError, TimeoutError) as err:
+            log.warning("sources stay at %s for now: %s", self.name, err)
+
+
+class _Work:
+    """One result."""
+
+    def __init__(
+        self,
+        place: ShotstackRenderer,
+        client: Shotstack,
+        scene: Scene,
+        result: Path,
+        report: Report,
+    ) -> None:
+        self._place, self._client = place, client
+        self._scene, self._result, self._report = scene, result, report
+        self._folder = result.with_name(f".{result.stem}.shotstack")
+        self._intent = sha256(f"{result.absolute()} {scene}".encode()).hexdigest()[:32]
+
+    async def run(self) -> Rendered:
+        began = time.monotonic()
+        place, intents = self._place, self._place.intents
+        bill = 0.0
+        try:
+            asked = self._kept() or await self._asked()
+            bill = place.dollars(asked.seconds)
+            state = await rendered(
+                self._client, intents, self._intent, asked.edit, callback=place.callback
+            )
+            await self._take(state.url or "", asked)
+        except BaseException as err:
+            if isinstance(err, ShotstackFailed) or intents.get(self._intent).posted is None:
+                place.money.take_back(self._intent)
+                bill = 0
+            raise
+        finally:
+            await place.tidy(self._client, self._intent)
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._report(Spent(place.name, time.monotonic() - began, bill))
+        return Rendered(place.name, asked.width, asked.height, asked.seconds, bill)
+
+    def _kept(self) -> AskedFor | None:
+        """What an earlier process of ours asked for, or was about to."""
+        try:
+            return AskedFor.model_validate_json((self._folder / ASKED).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    async def _asked(self) -> AskedFor:
+        """Make the parts, bring them there, and put down what is to be asked for."""
+        place, settings = self._place, self._place.settings
+        clip = await measured(place.command, place.name, self._scene.clip)
+        self._allow(clip)
+        parts = await parted(
+            place.command,
+            place.name,
+            self._scene,
+            self._folder,
+            RATES[clip.name],
+            settings.alpha,
+            self._report,
+        )
+        await place.tidy(self._client, self._intent)  # what a process that died brought there
+        overlays, backdrop = await brought(self._client, [parts], self._brought)
+        output = parts.output(clip.name)
+        try:
+            body = edit(overlays, backdrop, output)
+        except TooManyTurns as err:
+            raise BackendUnavailable(place.name, Why.GARBAGE, "the film is too short") from err
+        asked = asked_for(body, output, sound=parts.sound or backdrop.sound)
+        with whole(self._folder / ASKED) as path, output_errors():
+            path.write_text(asked.model_dump_json())
+        return asked
+
+    def _brought(self, source: str) -> None:
+        self._place.intents.brought(self._intent, source)
+
+    def _allow(self, clip: Measured) -> None:
+        """Raise where the plan or the budget has no room for it."""
+        place = self._place
+        if place.settings.stage == "stage" and clip.seconds > SANDBOX_SECONDS:
+            why = f"the sandbox takes {SANDBOX_SECONDS} s"
+            raise BackendUnavailable(place.name, Why.NOT_CONFIGURED, why)
+        try:
+            place.money.book(self._intent, place.dollars(clip.seconds))
+        except MoneySpent as err:
+            raise BackendUnavailable(place.name, Why.RESTING, "the month's money is spent") from err
+
+    async def _take(self, link: str, asked: AskedFor) -> None:
+        path = self._folder / "result.mp4"
+        limits = (
+            FetchLimits() if self._scene.max_bytes is None else FetchLimits(self._scene.max_bytes)
+        )
+        with output_errors():
+            self._folder.mkdir(parents=True, exist_ok=True)
+        await self._place.taking.take(link, path, asked, limits, self._scene.thumbnail)
+        with output_errors():
+            path.replace(self._result)
+
+
+def unavailable(name: str, err: ShotstackError) -> BackendUnavailable:
+    """What to do about *err*: ask another, and tell whom it concerns."""
+    match err:
+        case ShotstackRefused():
+            return BackendUnavailable(name, Why.REFUSED, str(err))
+        case ShotstackBusy(retry_after=seconds):
+            return BackendUnavailable(name, Why.BUSY, str(err), retry_after=seconds)
+        case ShotstackAway() | OutcomeUnknown():
+            return BackendUnavailable(name, Why.UNREACHABLE, str(err))
+        case _:
+            return BackendUnavailable(name, Why.BROKEN, str(err))
