@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from fake_telegram import Telegram, User
 from postgres import created, serving
-from process import BotProcess
+from process import NURSERY, BotProcess
 from talk import always_true, living, make_tools
 
 sys.path.append(str(Path(__file__).parents[1] / "backends"))  # the network of its own
@@ -51,6 +51,13 @@ def telegram() -> Iterator[Telegram]:
 def small_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the stand-in passes off as its work."""
     return make_tools(tmp_path_factory.mktemp("tools"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nursery() -> Iterator[None]:
+    """What bots are forked from ends with the tests."""
+    with NURSERY:
+        yield
 
 
 @pytest.fixture

@@ -18,14 +18,14 @@ from typing import Any, Self
 import psycopg
 from aiohttp import ClientError, ClientSession, ClientTimeout
 from fake_telegram import TOKEN, Telegram
+from nursery import ROOT, Forked, Nursery
 from psycopg.rows import dict_row
 
-ROOT = Path(__file__).parents[2]
-STARTER = Path(__file__).parent / "starter.py"
 START_SECONDS = 30.0  #: in which it must be ready, on a machine that does much else
 WEBHOOK = "https://bot.example/telegram"
 SECRET = "canary-webhook-secret"  # noqa: S105 - of a webhook that is not there
 KEYS = {"MODAL_KEY": "canary-modal-key", "MODAL_SECRET": "canary-modal-secret"}
+NURSERY = Nursery()  #: of all bots with a stand-in
 #: whoever finds one of these anywhere found a leak
 CANARIES = (TOKEN.partition(":")[2], SECRET, *KEYS.values())
 
@@ -72,7 +72,7 @@ class BotProcess:
             **KEYS,
             **environment,
         }
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self.output = folder / "output.log"
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -80,20 +80,21 @@ class BotProcess:
 
     def start(self, **environment: str) -> Self:
         """Start it; it is not ready yet."""
-        command = [sys.executable, "-m", "bot"]
+        self.born = time.monotonic()
+        environment = self._environment | environment
         if self.tools:
-            command = [sys.executable, str(STARTER), str(self.tools)]
+            self._process = NURSERY.fork(environment, self.output, self.tools)
+            return self
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
-                command,
+                [sys.executable, "-m", "bot"],
                 cwd=ROOT,
-                env=self._environment | environment,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
-        self.born = time.monotonic()
         return self
 
     async def ready(self, seconds: float = START_SECONDS) -> Self:
@@ -144,10 +145,12 @@ class BotProcess:
         while self.alive:
             assert time.monotonic() < deadline, f"it does not end:\n{self.log[-3000:]}"
             await asyncio.sleep(0.01)
-        return self.process.returncode
+        code = self.process.returncode
+        assert code is not None
+        return code
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | Forked:
         """The process, which was started."""
         assert self._process is not None
         return self._process

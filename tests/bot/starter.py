@@ -1,29 +1,93 @@
-"""``python -m bot`` with a stand-in for the command line of video_editing, and a way to die.
+"""Bots by fork: what they import is imported once, so that a test may start one in no time.
 
-``starter.py FOLDER``: FOLDER is the stand-in's. Where FOLDER/armed says "before 7" or "after 7",
-the process kills itself at the seventh commit of something written since it said so.
+Each line of standard input orders one, as JSON: ``environment``, ``output`` (a file), ``tools``
+(the stand-in's folder). The answer is its process id; when it ends, its status is written to the file
+of that name in the folder that is our only argument.
+
+Each runs as ``python -m bot`` does, with a stand-in for the command line of video_editing, and a
+way to die: where TOOLS/armed says "before 7" or "after 7", it kills itself at the seventh commit of
+something written since it said so.
 """
 
-import bot  # noqa: F401 - first, so that aiogram's types are light
-
 # isort: split
+import asyncio
+import json
 import os
+import random
 import signal
 import sys
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 
-FOLDER = Path(sys.argv[1])
-PROGRAM = (sys.executable, "-S", "-E", str(Path(__file__).parent / "stand_in_program.py"))
+from bot import running
+from settings import Settings
+
+STAND_IN = Path(__file__).parent / "stand_in_program.py"
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
-def die_as_told() -> None:
-    """Kill this process just before or after the commit that FOLDER/armed names."""
+def main() -> None:
+    """Start whoever is ordered."""
+    signal.signal(signal.SIGCHLD, lambda *_: reap(Path(sys.argv[1])))
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if not pid:
+            become_bot(order)
+        print(pid, flush=True)  # noqa: T201 - the answer
+
+
+def reap(folder: Path) -> None:
+    """Write down how those ended that did."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        part = folder / f"{pid}.part"
+        part.write_text(str(os.waitstatus_to_exitcode(status)))
+        part.rename(folder / str(pid))
+
+
+def become_bot(order: dict[str, Any]) -> NoReturn:
+    """Be one, to the end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    output = os.open(order["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    random.seed()
+    die_as_told(Path(order["tools"]))
+    code: object = 1
+    try:
+        run((sys.executable, "-S", "-E", str(STAND_IN), order["tools"]))
+        code = 0
+    except SystemExit as end:
+        code = end.code
+        if isinstance(code, str):
+            os.write(2, code.encode() + b"\n")
+    except BaseException:  # noqa: BLE001 - as the interpreter does
+        traceback.print_exc()
+    os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def run(program: tuple[str, ...]) -> None:
+    """As `bot.__main__` does, with another program."""
+    asyncio.run(running.serve(Settings(), program=program))
+
+
+def die_as_told(tools: Path) -> None:
+    """Kill this process just before or after the commit that TOOLS/armed names."""
     commit = DefaultDialect.do_commit
     order, count = "", 0
 
@@ -35,12 +99,12 @@ def die_as_told() -> None:
     def counted() -> tuple[str, int]:
         """When to die, and in how many commits."""
         nonlocal order, count
-        armed = FOLDER / "armed"
+        armed = tools / "armed"
         told = armed.read_text() if armed.exists() else ""
         count = count + 1 if told == order else 1
         order = told
         if told:
-            with (FOLDER / "commits").open("a") as file:
+            with (tools / "commits").open("a") as file:
                 file.write(".")
         when, _, number = told.partition(" ")
         return when, int(number or 0) - count
@@ -56,4 +120,5 @@ def die_as_told() -> None:
     DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
 
 
-die_as_told()
+if __name__ == "__main__":
+    main()

@@ -154,3 +154,20 @@ def no_secret(telegram: Telegram, bot: BotProcess) -> None:
         assert not said, f"{secret} was said"
         for run in bot.runs():
             assert secret not in str(run), f"{secret} was told to a child"
+
+
+def jobs_of(bot: BotProcess, user: User) -> list[dict[str, Any]]:
+    """The rows of her jobs, in the order of coming."""
+    rows = bot.rows("SELECT * FROM jobs ORDER BY created")
+    return [row for row in rows if row["user"] == user.id]
+
+
+def over(bot: BotProcess, user: User) -> list[str]:
+    """How those of her jobs ended that did."""
+    return [row["state"] for row in jobs_of(bot, user) if row["state"] in OVER]
+
+
+def said_over(user: User, card: Message) -> bool:
+    """Whether her last message is of a job that ended: it has no *Cancel*, and no bar."""
+    told = user.sees("text", after=card)
+    return bool(told) and not any("cancel" in data for data in told[-1].datas)

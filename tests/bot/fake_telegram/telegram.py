@@ -36,6 +36,7 @@ class Telegram(Methods):
         calls: the ledger.
         rates: how much the bot may say.
         down: every connection ends at once.
+        pressed: the queries of all presses, by their ids.
         folder: where a local server keeps its files.
     """
 
@@ -46,6 +47,7 @@ class Telegram(Methods):
         self.calls, self.rates = Calls(), Rates()
         self.down = False
         self.users: dict[int, User] = {}
+        self.pressed: dict[str, dict[str, Any]] = {}
         self._faults: list[Fault] = []
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="telegram", daemon=True)

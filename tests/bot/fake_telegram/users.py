@@ -118,15 +118,15 @@ class User:
         """Press a button that need not be there."""
         query = Press(self.telegram, secrets.token_hex(8), time.monotonic())
         self.telegram.queries[query.id] = query.at + self.query_seconds
-        self.telegram.push(
-            callback_query={
-                "id": query.id,
-                "from": self.as_api(),
-                "message": self.telegram.as_api(message),
-                "chat_instance": str(self.chat),
-                "data": data,
-            }
-        )
+        told = {
+            "id": query.id,
+            "from": self.as_api(),
+            "message": self.telegram.as_api(message),
+            "chat_instance": str(self.chat),
+            "data": data,
+        }
+        self.telegram.pressed[query.id] = told
+        self.telegram.push(callback_query=told)
         return query
 
     async def blocks(self) -> None:
