@@ -29,7 +29,7 @@ admin-place =
             [one] { $failures } раз
             [few] { $failures } раза
            *[many] { $failures } раз
-        }, не трогаем ещё { $seconds } с
+        }, не трогаем ещё { $seconds } сек.
         [absent] { $number }. ⚪ <b>{ $name }</b>: пропущен, { $why }
        *[off] { $number }. ⏸ <b>{ $name }</b>: выключен
     }
@@ -56,7 +56,7 @@ admin-span =
         [d] { $count } дн.
         [h] { $count } ч
         [min] { $count } мин
-       *[s] { $count } с
+       *[s] { $count } сек.
     }
 
 admin-button-up = ⬆️ { $name }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -18,6 +19,9 @@ from aiogram.types import InlineKeyboardMarkup, Update
 from recorded import Recorded
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backends.breaker import Rest
+from backends.choice import Known
+from backends.errors import Why
 from bot.database.engine import engine, prepare, writing
 from bot.database.knobs import Knobs
 from bot.database.measures import Measures
@@ -308,6 +312,34 @@ async def test_refresh_shows_the_chain_again(talk: Talk) -> None:
     await talk.press(Do.LOOK)
     assert talk.said.of(AnswerCallbackQuery)[0].text == "Looking who is there…"
     assert len(talk.said.of(EditMessageText)) == 1
+
+
+@pytest.mark.parametrize("language", Language)
+async def test_each_state_of_a_place_has_its_words(
+    talk: Talk, language: Language, tmp_path: Path
+) -> None:
+    """A rest, a failure before it, a place that was left out, one that is off."""
+    known, said = Known(tmp_path), []
+    for rest in (Rest(failures=2, until=monotonic() + 40), Rest(failures=1, until=0)):
+        with known.rests.changing() as rests:
+            rests["modal"] = rest
+        await talk.message("/backend", **{"from": person(ADMIN, language_code=language.value)})
+        said.append(talk.last.text.split("\n\n")[1])
+    assert (
+        said
+        == {
+            Language.EN: [
+                "1. 🔴 <b>modal</b>: failed 2 times, is left alone for 40 s",
+                "1. 🟡 <b>modal</b>: failed once, the next job tries it",
+            ],
+            Language.RU: [
+                "1. 🔴 <b>modal</b>: не справился 2 раза, не трогаем ещё 40 сек.",
+                "1. 🟡 <b>modal</b>: не справился 1 раз, попробует следующая задача",
+            ],
+        }[language]
+    )
+    words = [Texts()(language, "admin-why", why=why.value) for why in (Why.UNSAFE, Why.REFUSED)]
+    assert len(set(words)) == 2
 
 
 async def test_two_admins_at_once_lose_nothing(talk: Talk) -> None:
