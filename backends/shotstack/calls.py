@@ -89,6 +89,7 @@ class Calls:
             raise ShotstackAway("no answer") from None
         except (ClientError, OSError, ValueError) as err:  # whose texts may name the address
             raise ShotstackAway(type(err).__name__) from None
+        text = text.replace(self._key.get_secret_value().encode(), b"<key>")  # told to no log
         if 200 <= status < 300:
             return text
         fault = failure(status, headers, text, self._limiter.window)

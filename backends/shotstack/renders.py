@@ -96,6 +96,7 @@ class _Rendering:
         self._edit, self._callback, self._news = edit, callback, news
         self._pace = client.pace
         self._claimed = False  # by us, so that nobody else's claim is given back
+        self._lost = False  # the answer that would have told the id
 
     async def run(self) -> RenderStatus:
         while True:
@@ -121,6 +122,7 @@ class _Rendering:
                 return
             except OutcomeUnknown as err:
                 log.warning("whether a render was accepted is not known: %s", err)
+                self._lost = True
                 return
             except ShotstackBusy:
                 self._release()
@@ -158,22 +160,26 @@ class _Rendering:
 
     async def _known(self) -> str:
         """Which render it is: as answered, or as a callback says and Shotstack confirms."""
-        until = steady_time() + self._pace.adoption
+        began = steady_time()
         while True:
             kept = self._intents.get(self._intent)
             if kept.render:
                 return kept.render
+            if kept.posted is None:
+                raise ShotstackAway("somebody else asked for it in vain", reached=False)
             for hint in kept.hints:
                 await self._confirm(hint)
             if self._intents.get(self._intent).render:
                 continue
-            if steady_time() > until or not self._adoptable:
+            if steady_time() > self._hopeless(began, kept.posted):
                 raise OutcomeUnknown("a render may be billed, and nobody said which it is")
             await self._wait(self._pace.poll)
 
-    @property
-    def _adoptable(self) -> bool:
-        return self._callback is not None and not isinstance(self._edit, Template)
+    def _hopeless(self, began: float, posted: float) -> float:
+        """When nobody will say any more which render it is."""
+        if self._callback is not None and not isinstance(self._edit, Template):
+            return began + self._pace.adoption
+        return began if self._lost else posted + self._pace.answer  # another's answer, maybe
 
     async def _confirm(self, hint: str) -> None:
         try:
