@@ -201,7 +201,6 @@ class _Work:
             settings.alpha,
             self._report,
         )
-        await place.tidy(self._client, self._intent)  # what a process that died brought there
         overlays, backdrop = await brought(self._client, [parts], self._brought)
         output = parts.output(clip.name)
         try:

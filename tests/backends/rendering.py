@@ -1,16 +1,24 @@
-"""What the tests of renderers share: Shotstack's, in front of the fake."""
+"""What the tests of renderers share: Shotstack's, in front of the fake.
 
+Run as a script, ``rendering.py ADDRESS FOLDER CLIP RESULT``, it renders one scene, to be killed.
+"""
+
+import asyncio
+import sys
 from pathlib import Path
-
-from fake_shotstack import KEY, FakeShotstack
 
 from backends.child import Limits
 from backends.money import Money
+from backends.renderer import LocalRenderer, Scene
+from backends.renderers import RendererChain
 from backends.shotstack.pace import Pace
 from backends.shotstack.renderer import ShotstackRenderer
 from settings import Rendering
+from video_editing.style import Style
 
 LIMITS = Limits(120, 60, 2_000_000_000)
+KEPT = Style(keep_background=True)  #: needs no mattes and no engine
+KEY = "a-key-of-the-sandbox"  #: that opens the fake
 #: quick, for the fake is near
 QUICK = Pace(
     answer=3,
@@ -28,16 +36,24 @@ QUICK = Pace(
 
 
 def shotstack(
-    fake: FakeShotstack,
+    address: str,
     folder: Path,
     *,
     money: Money | None = None,
     pace: Pace = QUICK,
     **settings: object,
 ) -> ShotstackRenderer:
-    """A renderer whose account is at *fake*."""
-    group = Rendering(
-        _env_file=None, **{"renderer": "shotstack", "key": KEY, "address": fake.url} | settings
-    )
+    """A renderer whose account is at *address*; *settings* are those of its group."""
+    given = {"renderer": "shotstack", "key": KEY, "address": address} | settings
     money = money or Money(folder / "money.json", None, lambda *_: None)
-    return ShotstackRenderer(group, folder, LIMITS, money, pace=pace)
+    return ShotstackRenderer(Rendering(_env_file=None, **given), folder, LIMITS, money, pace=pace)
+
+
+async def _work(address: str, folder: Path, clip: Path, result: Path) -> None:
+    chain = RendererChain([shotstack(address, folder), LocalRenderer(LIMITS)])
+    made = await chain.render(Scene(clip, None, "teal", KEPT), result, lambda _: None)
+    print(made.renderer)  # noqa: T201 - the test reads it
+
+
+if __name__ == "__main__":
+    asyncio.run(_work(sys.argv[1], *map(Path, sys.argv[2:])))

@@ -8,15 +8,12 @@ import pytest
 from conftest import Heard
 from fake_shotstack import FakeShotstack
 from people import film_of_eileen
-from rendering import LIMITS, shotstack
+from rendering import KEPT, LIMITS, shotstack
 
 from backends.renderer import LocalRenderer, Renderer, Scene
 from video_editing.clip import Limits, probe
 from video_editing.errors import InputRejected, Reason
 from video_editing.progress import Progress
-from video_editing.style import Style
-
-KEPT = Style(keep_background=True)  #: needs no mattes and no engine
 
 
 @asynccontextmanager
@@ -29,14 +26,14 @@ async def local(_folder: Path) -> AsyncIterator[Renderer]:
 async def sandbox(folder: Path) -> AsyncIterator[Renderer]:
     """The real client, with the fake at the other end of HTTP."""
     async with FakeShotstack() as fake:
-        yield shotstack(fake, folder)
+        yield shotstack(fake.url, folder)
 
 
 @asynccontextmanager
 async def sandbox_by_mov(folder: Path) -> AsyncIterator[Renderer]:
     """The same, with alpha in the overlay."""
     async with FakeShotstack() as fake:
-        yield shotstack(fake, folder, alpha="mov")
+        yield shotstack(fake.url, folder, alpha="mov")
 
 
 #: over which the contract runs; whoever adds a renderer adds a line

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import Heard
 from people import film_of_eileen
+from rendering import KEPT, LIMITS
 
-from backends.child import Limits
 from backends.errors import BackendUnavailable, Why
 from backends.renderer import LocalRenderer, Rendered, Scene, style_arguments
 from video_editing.cli import parsers
@@ -18,9 +18,6 @@ from video_editing.errors import Cancelled, InputRejected, OutputFailed, Reason
 from video_editing.forms import Form
 from video_editing.progress import Progress
 from video_editing.style import Anchor, Shape, Style
-
-LIMITS = Limits(120, 60, 2_000_000_000)
-KEPT = Style(keep_background=True)  #: needs no mattes and no engine
 
 
 @pytest.fixture(scope="session")
