@@ -12,7 +12,6 @@ from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
 from aiogram.exceptions import (
-    AiogramError,
     ClientDecodeError,
     TelegramAPIError,
     TelegramNetworkError,
@@ -52,14 +51,12 @@ class Session(AiohttpSession):
             Doubtful: it may have been done all the same.
             TelegramAPIError: it was not done; which of aiogram's errors it is tells why.
         """
-        failure: AiogramError
         try:
             return await self._asked(bot, method, timeout or self.timeout)
-        except _Lost as lost:
-            failure = lost.error
         except TelegramAPIError as err:
             err.message = redacted(err.message, bot.token)
             failure = err.with_traceback(None)
+        # Raised here, and rid of what led to it: that tells the address, and frames hold it.
         failure.__cause__ = failure.__context__ = None
         raise failure
 
@@ -76,7 +73,7 @@ class Session(AiohttpSession):
             ) as answer:
                 status, content = answer.status, await answer.text(errors="replace")
         except (ClientError, OSError, ValueError, LookupError) as err:
-            raise _Lost(_network_error(method, err, tracker)) from None
+            raise _network_error(method, err, tracker) from err
         return self.check_response(bot, method, status, content).result
 
     def check_response(
@@ -101,14 +98,6 @@ class Session(AiohttpSession):
         except ClientDecodeError:
             pass
         raise TelegramAPIError(method=method, message="an answer of a shape that is not known")
-
-
-class _Lost(Exception):  # noqa: N818
-    """Carries an error out of the reach of the one that it replaces."""
-
-    def __init__(self, error: TelegramNetworkError) -> None:
-        super().__init__()
-        self.error = error
 
 
 def session(server: str = "", *, local: bool = False, patience: Patience | None = None) -> Session:

@@ -32,9 +32,10 @@ from backends.guard import guarded_session
 from backends.link_faults import LinkFault
 from bot.outcome import Fault
 from bot.source import Kind, Source
-from bot.telegram.body import Pace
+from bot.telegram.body import Pace, receive
 from bot.telegram.files import Downloads, TelegramAway, Unfetched
 from bot.telegram.limits import Limits
+from bot.telegram.unfetched import Passing
 from video_editing.errors import OutputFailed
 
 __all__ = ["loud"]
@@ -302,6 +303,15 @@ async def test_nobody_there_tells_no_token(tmp_path: Path, loud: pytest.LogCaptu
         failure = await fetching.failed()
     assert isinstance(failure, TelegramAway)
     assert SECRET not in everything(failure, loud)
+
+
+async def test_an_address_that_cannot_be_asked_tells_no_token(
+    tmp_path: Path, loud: pytest.LogCaptureFixture
+) -> None:
+    async with calling("http://[::bad") as bot:
+        with pytest.raises(Passing) as caught:
+            await receive(bot, NAME, tmp_path / "x", most=None, size=None, pace=PACE)
+    assert SECRET not in everything(caught.value, loud)
 
 
 @pytest.fixture

@@ -201,7 +201,7 @@ async def test_a_busy_server_in_between_is_waited_for(border: Border) -> None:
 
 async def test_a_redirect_is_not_followed(bot: Bot, border: Border) -> None:
     """Else whoever is redirected to would get the token."""
-    border.answer("sendMessage", status(302, Location=f"{border.url}/bot1:x/getMe"))
+    border.answer("sendMessage", status(307, Location=f"{border.url}/bot1:x/getMe"))
     with pytest.raises(TelegramAPIError):
         await say(bot)
     assert {call.method for call in border.asked} == {"sendMessage"}
