@@ -1,6 +1,7 @@
 """Whose turn it is: so many at once, one of each user, users in turn."""
 
 import asyncio
+from bisect import insort
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ ROUND = 100  #: turns after which newcomers wait for those who have had a turn a
 class _Place:
     job: str
     user: int
+    came: float
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -33,10 +35,10 @@ class Turns:
         self._next: dict[int, int] = {}  # users: the first round in which they may have a turn
 
     @asynccontextmanager
-    async def turn(self, job: str, user: int) -> AsyncIterator[None]:
-        """Wait for the turn of *job*, and keep it until the block ends."""
-        place = _Place(job, user)
-        self._waiting.append(place)
+    async def turn(self, job: str, user: int, came: float = 0) -> AsyncIterator[None]:
+        """Wait for the turn of *job*, which *came* at that time; keep it until the block ends."""
+        place = _Place(job, user, came)
+        insort(self._waiting, place, key=lambda other: other.came)
         self._call()
         try:
             await place.called.wait()

@@ -69,7 +69,9 @@ class Job:
         pauses: how often in a row nobody could do it.
         created, started, parked, ended: when; None for what was not.
         fault: why it failed.
-        file_id: Telegram's name of its result.
+        result: our message with its result.
+        file_id: Telegram's name of that.
+        told: she was told why there is none.
         noticed: when she was last told that we restart.
     """
 
@@ -94,8 +96,16 @@ class Job:
     parked: float | None
     ended: float | None
     fault: str | None
+    result: int | None
     file_id: str | None
+    told: bool
     noticed: float
+
+    @property
+    def draft(self) -> str | None:
+        """The draft that it was made from, unless it is another form of a result."""
+        kind, _, made_from = self.origin.partition(":")
+        return made_from if kind == "draft" else None
 
     @property
     def over(self) -> bool:
@@ -168,6 +178,7 @@ class Ledger(Kept):
                 "due": 0.0,
                 "pauses": 0,
                 "created": time.time(),
+                "told": False,
                 "noticed": 0.0,
             }
             made = await connection.execute(jobs.insert().values(values).returning(*jobs.c))
@@ -188,10 +199,10 @@ class Ledger(Kept):
         """Those of one user that are not over, in the order of coming."""
         return await self._select(jobs.c.state.in_(OPEN) & (jobs.c.user == user))
 
-    async def start(self, id: str) -> None:  # noqa: A002 - as above
-        """It has its turn."""
+    async def start(self, id: str, stage: str) -> None:  # noqa: A002 - as above
+        """It has its turn, and is at *stage*."""
         started = func.coalesce(jobs.c.started, time.time())
-        await self._set(id, state=State.RUNNING.value, started=started)
+        await self._set(id, state=State.RUNNING.value, stage=stage, started=started, due=0.0)
 
     async def wait(self, id: str) -> None:  # noqa: A002 - as above
         """It waits for its turn."""
@@ -208,25 +219,17 @@ class Ledger(Kept):
             parked=func.coalesce(jobs.c.parked, now),
         )
 
-    async def unpark(self, id: str) -> None:  # noqa: A002 - as above
-        """Somebody could do it."""
-        await self._set(id, pauses=0, parked=None, due=0.0)
-
     async def delay(self, id: str, seconds: float) -> None:  # noqa: A002 - as above
         """Do not try it again for so many seconds."""
-        await self._set(id, due=time.time() + seconds)
-
-    async def stage(self, id: str, stage: str) -> None:  # noqa: A002 - as above
-        """It is at *stage*."""
-        await self._set(id, stage=stage)
+        await self._set(id, state=State.WAITING.value, due=time.time() + seconds)
 
     async def advance(self, id: str, furthest: str) -> None:  # noqa: A002 - as above
-        """It got further than ever before, so earlier attempts count no more."""
+        """It got further than ever before, so earlier attempts and pauses count no more."""
         async with self._writing.begin() as connection:
             await connection.execute(
                 jobs.update()
                 .where(jobs.c.id == id, jobs.c.furthest < furthest)
-                .values(furthest=furthest, attempts=0)
+                .values(furthest=furthest, attempts=0, pauses=0, parked=None)
             )
 
     async def attempt(self, id: str) -> int:  # noqa: A002 - as above
@@ -280,9 +283,13 @@ class Ledger(Kept):
             )
             return changed.first() is not None
 
-    async def delivered(self, id: str, file_id: str) -> None:  # noqa: A002 - as above
-        """Its result was sent, and is called so."""
-        await self._set(id, file_id=file_id)
+    async def delivered(self, id: str, result: int, file_id: str) -> None:  # noqa: A002 - as above
+        """Its result was sent, as that message."""
+        await self._set(id, result=result, file_id=file_id)
+
+    async def told(self, id: str) -> None:  # noqa: A002 - as above
+        """She was told why there is no result."""
+        await self._set(id, told=True)
 
     async def finish(self, id: str, state: State, fault: str | None = None) -> None:  # noqa: A002 - as above
         """It is over."""

@@ -86,7 +86,9 @@ jobs = Table(
     Column("parked", Double),
     Column("ended", Double),
     Column("fault", String(64)),
+    Column("result", BigInteger),
     Column("file_id", Text),
+    Column("told", Boolean, nullable=False),
     Column("noticed", Double, nullable=False),
 )
 

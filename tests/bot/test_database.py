@@ -264,13 +264,12 @@ async def test_a_job_comes_back_as_it_was(database: AsyncEngine) -> None:
     job = await accepted(ledger)
     assert job is not None
     assert await ledger.get(job.id) == job
-    await ledger.start(job.id)
-    await ledger.stage(job.id, "mattes")
+    await ledger.start(job.id, "mattes")
     await ledger.show(job.id, 5)
     now = await ledger.get(job.id)
     assert now is not None
     assert (now.state, now.stage, now.status) == (State.RUNNING, "mattes", 5)
-    await ledger.finish(job.id, State.FAILED, "poison")
+    await ledger.finish(job.id, State.FAILED, fault="poison")
     now = await ledger.get(job.id)
     assert now is not None
     assert (now.over, now.fault, now.status) == (True, "poison", None)
@@ -300,9 +299,9 @@ async def test_attempts_count_until_it_gets_further(database: AsyncEngine) -> No
         assert now is not None
         return now.attempts
 
-    await ledger.start(job.id)
+    await ledger.start(job.id, "fetch")
     await ledger.died()
-    await ledger.start(job.id)
+    await ledger.start(job.id, "fetch")
     await ledger.interrupted([job.id])
     await ledger.died()
     assert await attempts() == 1
@@ -330,10 +329,10 @@ async def test_parking_counts_pauses(database: AsyncEngine) -> None:
     assert (first.pauses, second.pauses) == (1, 2)
     assert first.parked == second.parked
     assert second.due > first.due
-    await ledger.unpark(job.id)
+    await ledger.advance(job.id, "1:01")
     now = await ledger.get(job.id)
     assert now is not None
-    assert (now.pauses, now.parked, now.due) == (0, None, 0)
+    assert (now.pauses, now.parked) == (0, None)
 
 
 async def test_a_locked_file_is_waited_for(database: AsyncEngine, tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""What makes workflows outlive us: DBOS, in the same database as everything else."""
+
+from dbos import DBOS, DBOSConfig
+
+#: fixed, so that whoever comes after us takes our workflows over, whatever changed in the code
+NAME, VERSION, EXECUTOR = "overlaybot", "1", "bot"
+THREADS = 16  #: for its calls to the database; without a limit it takes one for each workflow
+
+
+def launch(system_url: str) -> None:
+    """Take up all workflows that are not over; they run on the event loop that runs now.
+
+    All instances with workflows must have been made before.
+
+    Args:
+        system_url: of the database.
+    """
+    config: DBOSConfig = {
+        "name": NAME,
+        "system_database_url": system_url,
+        "application_version": VERSION,
+        "executor_id": EXECUTOR,
+        "log_level": "WARNING",
+        "max_executor_threads": THREADS,
+        "sys_db_pool_size": 8,
+        "enable_otlp": False,
+    }
+    DBOS(config=config)
+    DBOS.launch()
+
+
+def end() -> None:
+    """Stop the threads, for who goes on living; workflows that run are taken up at the next launch.
+
+    Not on the event loop, for which it waits.
+    """
+    DBOS.destroy()

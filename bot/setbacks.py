@@ -1,0 +1,92 @@
+"""What it means for a job when one of its stages fails: never, or later."""
+
+import logging
+import time
+from dataclasses import dataclass
+
+from backends.errors import AllBackendsFailed, BackendUnavailable, Why
+from bot.database.ledger import Job, Ledger
+from bot.outcome import Fault, Later, Refused
+from bot.telegram.unfetched import TelegramAway, Unfetched
+from video_editing.errors import InputRejected, OutputFailed
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3  #: at which our tools may break, without getting further
+#: how a place fails that is alive, and is killed by the clip
+BROKE = frozenset({Why.BROKEN, Why.NO_MEMORY})
+#: what says nothing about the clip
+SILENT = frozenset({Why.NOT_CONFIGURED})
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long is waited between attempts, in seconds.
+
+    Attributes:
+        broke: after our tools broke.
+        park: after nobody could do it; twice as long after each further time.
+        most: the longest of those.
+        give_up: from the first of those to the last.
+    """
+
+    broke: float = 5
+    park: float = 15
+    most: float = 900
+    give_up: float = 24 * 3600
+
+
+class Setbacks:
+    """Judges failures, and writes down what follows from them."""
+
+    def __init__(self, ledger: Ledger, pace: Pace) -> None:
+        self._ledger = ledger
+        self._pace = pace
+
+    async def judge(self, job: Job, err: Exception) -> Refused | Later:
+        """What becomes of *job* after *err*."""
+        match err:
+            case Unfetched():
+                return Refused(fault=err.fault, details=err.details)
+            case InputRejected():
+                details = {key: value for key, value in err.details.items() if key != "path"}
+                return Refused(fault=err.reason, details=details)
+            case TelegramAway():
+                await self._ledger.delay(job.id, err.seconds)
+                return Later(seconds=err.seconds, why="telegram")
+            case BackendUnavailable() if not _by_the_clip(err):
+                return await self._park(job, err)
+            case OutputFailed():
+                log.error("job %s cannot write: %s", job.id, err)
+                return await self._again(job, Fault.NO_DISK)
+            case BackendUnavailable():
+                log.warning("job %s broke a child: %s", job.id, err)
+            case _:
+                log.error("job %s failed by a fault of ours", job.id, exc_info=err)
+        return await self._again(job, Fault.POISON)
+
+    async def _again(self, job: Job, fault: Fault) -> Refused | Later:
+        """A further attempt, after a pause, as long as there are any left."""
+        attempts = await self._ledger.attempt(job.id)
+        if attempts >= ATTEMPTS:
+            return Refused(fault=fault)
+        seconds = self._pace.broke * attempts
+        await self._ledger.delay(job.id, seconds)
+        return Later(seconds=seconds, why=fault)
+
+    async def _park(self, job: Job, err: BackendUnavailable) -> Refused | Later:
+        """A pause, until somebody can do it."""
+        if job.parked and time.time() - job.parked > self._pace.give_up:
+            return Refused(fault=Fault.NOBODY)
+        log.warning("job %s is parked: %s", job.id, err)
+        seconds = min(self._pace.park * 2.0 ** min(job.pauses, 30), self._pace.most)
+        await self._ledger.park(job.id, seconds)
+        return Later(seconds=seconds, why=err.why)
+
+
+def _by_the_clip(err: BackendUnavailable) -> bool:
+    """Whether whoever tried died of it, so that the clip may be to blame."""
+    if not isinstance(err, AllBackendsFailed):
+        return err.why is not Why.BUSY
+    whys = {one.why for one in err.exceptions if isinstance(one, BackendUnavailable)} - SILENT
+    return bool(whys) and whys <= BROKE
