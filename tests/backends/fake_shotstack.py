@@ -162,7 +162,7 @@ class FakeShotstack:
         self._lies: dict[str, tuple[Answer, int]] = {}
         self._counts: Counter[tuple[str, str, int]] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._began = time.monotonic()
+        self.began = time.monotonic()
 
     async def __aenter__(self) -> Self:
         """Begin to serve."""
@@ -250,7 +250,7 @@ class FakeShotstack:
                 return web.json_response({"message": "Forbidden"}, status=403)
             if request.headers.get("Accept") != "application/json":
                 return _refused_edit(["Accept is not application/json"])
-            tick = int((entry.time - self._began) / self.window)
+            tick = int((entry.time - self.began) / self.window)
             self._counts[stage, api, tick] += 1
             if self._counts[stage, api, tick] > self.allowed[stage, api]:
                 fault = {"status": "429", "title": "rate_limit_error", "detail": "slow down"}
