@@ -110,7 +110,9 @@ class Statistics:
         """Seconds by *by*, the slowest first; of stages, also those of whole jobs."""
         seconds: dict[str, list[float]] = defaultdict(list)
         column = measures.c[by]
-        query = select(column, measures.c.seconds).where(measures.c.at >= since, column != "")
+        query = select(column, measures.c.seconds).where(
+            measures.c.at >= since, measures.c.seconds > 0, column != ""
+        )
         for name, took in await self._rows(query):
             seconds[name].append(took)
         if by == "stage":

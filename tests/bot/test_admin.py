@@ -16,17 +16,17 @@ from aiogram import Bot, Dispatcher
 from aiogram.client.default import DefaultBotProperties
 from aiogram.methods import AnswerCallbackQuery, EditMessageText, SendMessage
 from aiogram.types import InlineKeyboardMarkup, Update
+from ledgered import keep
 from recorded import Recorded
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backends.breaker import Rest
 from backends.choice import Known
 from backends.errors import Why
-from bot.database.engine import engine, prepare, writing
+from bot.database.engine import engine, prepare
 from bot.database.knobs import Knobs
 from bot.database.measures import Measures
 from bot.database.people import People
-from bot.database.tables import jobs
 from bot.handlers.admin import admin_router
 from bot.handlers.admin_numbers import table
 from bot.handlers.admin_places import Do, Turn, mark
@@ -351,7 +351,7 @@ async def test_two_admins_at_once_lose_nothing(talk: Talk) -> None:
 
 async def test_stats_say_how_jobs_went(talk: Talk, database: AsyncEngine) -> None:
     """Jobs, times, costs and the queue, narrow enough for a phone."""
-    await keep(database, state="done")
+    await keep(database, "a", state="done", created=WHEN - 100, ended=WHEN)
     await Measures(database).note("a", "mattes", "a-rather-long-name.example.org", 5, 0.25)
     await talk.message("/stats")
     text = talk.last.text
@@ -375,9 +375,8 @@ async def test_stats_of_an_empty_bot_can_be_read(talk: Talk) -> None:
 
 async def test_the_queue_names_jobs_and_nothing_of_users(talk: Talk, database: AsyncEngine) -> None:
     """Who, since when and at which stage; not what."""
-    order = {"clip": {"kind": "link", "link": "https://example.org/private"}}
-    await keep(database, id="r", state="running", stage="mattes", ended=None, order=order)
-    await keep(database, id="p", state="parked", ended=None, due=WHEN + 600.0)
+    await keep(database, "r", state="running", stage="mattes")
+    await keep(database, "p", state="parked", due=WHEN + 600.0)
     await talk.message("/queue")
     text = talk.last.text
     assert "1 running, 0 waiting, 1 parked" in text
@@ -390,32 +389,10 @@ async def test_the_queue_names_jobs_and_nothing_of_users(talk: Talk, database: A
 async def test_a_long_queue_fits_one_message(talk: Talk, database: AsyncEngine) -> None:
     """The rest is counted."""
     for i in range(100):
-        await keep(database, id=f"{i}", state="waiting", ended=None)
+        await keep(database, f"{i}")
     await talk.message("/queue")
     assert "… and 70 more" in talk.last.text
     assert len(talk.last.text) < 4096
-
-
-async def keep(database: AsyncEngine, **values: object) -> None:
-    """Put a job into the table."""
-    row = {
-        "id": "a",
-        "user": 123456789,
-        "chat": 1,
-        "language": "en",
-        "order": {},
-        "stage": "fetch",
-        "cancelled": False,
-        "attempts": 0,
-        "furthest": "",
-        "due": 0.0,
-        "pauses": 0,
-        "created": WHEN - 100.0,
-        "noticed": 0.0,
-        "ended": WHEN,
-    } | values
-    async with writing(database).begin() as connection:
-        await connection.execute(jobs.insert().values(row | {"origin": row["id"]}))
 
 
 def test_a_table_is_aligned_and_harmless() -> None:

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from ledgered import keep
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.database.engine import engine, prepare, writing
-from bot.database.tables import jobs, measures
+from bot.database.tables import measures
 from bot.statistics import DAY, Cost, Ended, Statistics, Times, Use, times
 from settings import Storage
 
@@ -28,29 +29,6 @@ async def database(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
 def statistics(database: AsyncEngine, tmp_path: Path) -> Statistics:
     """Of that database."""
     return Statistics(database, tmp_path)
-
-
-async def keep(database: AsyncEngine, id: str, **values: object) -> None:  # noqa: A002 - what else
-    """Put a job into the table."""
-    row = {
-        "id": id,
-        "origin": id,
-        "user": 1,
-        "chat": 1,
-        "language": "en",
-        "order": {},
-        "state": "waiting",
-        "stage": "fetch",
-        "cancelled": False,
-        "attempts": 0,
-        "furthest": "",
-        "due": 0.0,
-        "pauses": 0,
-        "created": NOW - 100,
-        "noticed": 0.0,
-    }
-    async with writing(database).begin() as connection:
-        await connection.execute(jobs.insert().values(row | values))
 
 
 async def measure(
@@ -98,8 +76,9 @@ async def test_times_are_by_stage_and_by_place(
         await measure(database, "mattes", "modal", seconds, 0, NOW)
     await measure(database, "mattes", "local-cpu", 90.0, 0, NOW)
     await measure(database, "deliver", "", 1.0, 0, NOW)
+    await measure(database, "render", "shotstack", 0, 0.4, NOW)  # a price and no time
     await measure(database, "mattes", "modal", 5000.0, 0, NOW - 8 * DAY)
-    await keep(database, "a", state="done", ended=NOW)
+    await keep(database, "a", state="done", created=NOW - 100, ended=NOW)
     await keep(database, "b", state="failed", ended=NOW + 5000)
     assert await statistics.times("stage", NOW - DAY) == [
         Times("job", 1, 100.0, 100.0),
