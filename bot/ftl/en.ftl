@@ -1,0 +1,308 @@
+# What people read. Values that are selected on are words of the code.
+
+## Who we are
+
+start =
+    <b>Hi! Send me a video in which you talk to the camera.</b>
+
+    I cut you out and put you in a circle, a card or free over any background, and send the finished video back in about the time it takes to watch it.
+
+    A video, a round note, a GIF, a file or a link will do. Send a picture together with it, and that is your background.
+
+    /help tells the rest.
+help =
+    <b>How it works</b>
+
+    1. Send a video, a round note, a GIF, a video file, or a link to one. { $megabytes ->
+        [0] {""}
+       *[other] Telegram lets me have files of up to { $megabytes } MB; for larger ones send a link.
+    } It may last up to { SPAN($seconds) }.
+    2. A card shows how it will look. Its buttons change the shape, the corner, the size, the ring and the background.
+    3. Press <b>Make it</b>. Under the finished video there are buttons for a round note, a sticker, a GIF and transparent files.
+
+    For a background of your own send the video and a picture (or two videos) as one album, or use the button on the card.
+
+    In a group, mention me in the video's caption.
+
+    /style – how your next video will look
+    /cancel – stop what I am making for you
+    /language – English or Russian
+command-start = What I do
+command-help = How it works
+command-style = How your next video will look
+command-cancel = Stop what I am making for you
+command-language = English or Russian
+
+language-ask = Which language shall I speak?
+language-set = I speak English with you now. Send me a video!
+
+## What was sent
+
+looking = 👀 Looking at your video…
+looking-link = 👀 Fetching your video from the link…
+wrong-photo = A picture alone is not enough: <b>send me a video</b>. I use a picture as the background when it comes in one album with the video, or when you press { button-background } on the card.
+wrong-sound = I need to see you: <b>send me a video</b> or a round note instead of sound.
+wrong-text = <b>Send me a video</b> in which you talk to the camera, or a link to one. /help tells more.
+wrong-command = I do not know this command. <b>Send me a video</b>, or see /help.
+wrong-album = There is no video in this album. <b>Send me a video</b>, alone or together with pictures for the background.
+
+background-ask = 🖼 Send me a picture or a video for the background now. A link to one will do, too.
+background-wrong = This cannot be a background. Send me a picture or a video, or a link to one – or keep the background as it is.
+background-taken = 🖼 Got it, the card will show it in a moment.
+background-kept = Fine, the background stays as it is.
+background-late = That video is being made already, so its background stays. Send the video again to use another one.
+
+## The card
+
+card-caption =
+    { look }
+    { $seconds ->
+        [0] {""}
+       *[other] Your video: { SPAN($seconds) }.{" "}
+    }Change what you like, then press <b>Make it</b>.
+look =
+    <b>{ $shape ->
+        [circle] Circle
+        [rect] Card
+        [rounded] Rounded card
+       *[none] Cut out freely
+    }</b>, { $corner ->
+        [top-left] top left
+        [top] at the top
+        [top-right] top right
+        [left] on the left
+        [center] in the middle
+        [right] on the right
+        [bottom-left] bottom left
+        [bottom] at the bottom
+       *[bottom-right] bottom right
+    }, { $size ->
+        [small] small
+        [large] large
+       *[medium] medium
+    }{ $ring ->
+        [white] , white ring
+        [black] , black ring
+        [gold] , golden ring
+       *[none] {""}
+    }
+    Background: { $background ->
+        [navy] navy blue
+        [black] black
+        [white] white
+        [red] red
+        [orange] orange
+        [yellow] yellow
+        [green] green
+        [purple] purple
+        [blur] your video, blurred
+        [file] your own
+       *[other] a colour
+    }. Quality: { $engine ->
+        [rembg] fine, takes longer
+       *[mediapipe] fast
+    }.
+
+style-shown =
+    Your next video will look like this:
+
+    { look }
+
+    You change it with the buttons on its card.
+style-reset = Done, your next video begins with the usual look.
+
+button-make = Make it
+button-circle = Circle
+button-rect = Card
+button-rounded = Rounded
+button-none = Free
+button-small = Small
+button-medium = Medium
+button-large = Large
+button-ring = Ring
+button-ring-none = No ring
+button-ring-white = White
+button-ring-black = Black
+button-ring-gold = Gold
+button-background = Background
+button-blur = Blur
+button-send = My picture or video
+button-album = Album { $number }
+button-mediapipe = Fast
+button-rembg = Fine
+button-back = Back
+button-keep = Keep it as it is
+button-cancel = Cancel
+button-reset = Back to the usual look
+button-video = Video
+button-note = Round note
+button-animation = GIF
+button-gif = GIF file
+button-mov = ProRes file
+button-webm = WebM, transparent
+button-sticker = Sticker
+button-shape = Other shape
+button-corner = Other corner
+
+not-yours = This button belongs to somebody else. Send me a video of your own!
+too-old = This button is too old. Please send the video again.
+made-already = Already on it!
+accepted = 👍 On it!
+cancelling = Stopping…
+cancel-over = It is over already.
+cancel-nothing = I am not making anything for you right now. Send me a video!
+cancel-all =
+    Stopping { $count ->
+        [one] your video
+       *[other] your { $count } videos
+    }…
+
+## While it is made
+
+status-waiting =
+    ⏳ { $ahead ->
+        [0] Place 1 in the queue: you are next.
+        [one] Place 2 in the queue: { $ahead } video comes before yours.
+       *[other] In the queue: { $ahead } videos come before yours.
+    }
+status-fetching = 📥 Fetching your video…
+status-planning = 🔎 Looking where you are in it…
+status-mattes = ✂️ Cutting you out{ place-where }…
+status-compose = 🎬 Putting it together{ place-where }…
+status-delivering = 📤 Sending it to you…
+status-parked = 😴 Nobody can work on your video right now. It is kept, I try again by myself every few minutes, and you need not do anything.
+status-restarting = 🔄 I am restarting. Your video is kept and goes on in a moment.
+status-fell-back = ↪️ { place-who } { why }. Another place goes on.
+status-warming = 🔥 { place-who } is warming up, which may take a minute.
+status-waiting-for = ⏳ { place-who } is busy, I ask again in a moment.
+status-hurried = ⏩ It took too long, so the fast way does the rest.
+place-who =
+    { $place ->
+        [modal] The cloud GPU
+        [local-gpu] My own GPU
+        [local-cpu] My own computer
+        [shotstack] The cloud studio
+        [local] My own computer
+       *[other] A GPU server
+    }
+place-where =
+    { $place ->
+        [modal] {" "}on a cloud GPU
+        [local-gpu] {" "}on my own GPU
+        [local-cpu] {" "}on my own computer
+        [shotstack] {" "}in the cloud
+       *[other] {""}
+    }
+why =
+    { $why ->
+        [not_configured] { why-not-configured }
+        [unreachable] { why-unreachable }
+        [refused] { why-refused }
+        [unsafe] { why-unsafe }
+        [busy] { why-busy }
+        [garbage] { why-garbage }
+        [too_slow] { why-too-slow }
+        [no_model] { why-no-model }
+        [no_memory] { why-no-memory }
+        [resting] { why-resting }
+        [nobody] { why-nobody }
+       *[broken] { why-broken }
+    }
+why-not-configured = is not set up
+why-unreachable = is not answering
+why-refused = does not let me in
+why-unsafe = is not safe for your video
+why-busy = is busy
+why-broken = has failed
+why-garbage = answers nonsense
+why-too-slow = is too slow
+why-no-model = is not ready
+why-no-memory = is out of memory
+why-resting = is having a rest
+why-nobody = is not available
+
+## How it ended
+
+result-caption = { SPAN($seconds) }, ready ✨
+job-cancelled = Stopped. Send me a video whenever you like.
+
+fault-too-big-file =
+    This file is too big{ $size ->
+        [0] {""}
+       *[other] : { NUMBER($size, maximumFractionDigits: 1) } MB
+    }{ $limit ->
+        [0] {""}
+       *[other] ; I can get up to { $limit } MB
+    }. Send me a <b>link</b> to it that leads straight to the file, or send it shorter or smaller.
+fault-too-long-clip =
+    This video is too long{ $seconds ->
+        [0] {""}
+       *[other] : { SPAN($seconds) }
+    }{ $limit ->
+        [0] {""}
+       *[other] ; the limit is { SPAN($limit) }
+    }. Cut it and send the part that you need.
+fault-wrong-kind = I cannot use this. <b>Send me a video</b>: from your gallery, as a round note, a GIF, a file, or a link.
+fault-too-many = I am making one of your videos, and more of them wait. Press again when one is ready.
+fault-queue-full = Too many people are here right now. Please press again in some minutes.
+fault-result-too-big =
+    The finished file is too big for Telegram{ $limit ->
+        [0] {""}
+       *[other] , which takes { $limit } MB
+    }. Send a shorter video, or choose another form.
+fault-poison = I tried this video three times, and each time something broke. Save it as a new mp4 and send that, or try another one.
+fault-no-disk = I have no room for your video right now. Please send it again in an hour.
+fault-gone-file = Telegram does not have this file any more. Please send it again.
+fault-nobody = For a whole day nobody could work on your video. I am sorry! Please send it again.
+fault-old = This button is too old. Please send the video again.
+
+fault-no-file = The video did not arrive. Please send it again.
+fault-empty-file = This file is empty. Please send it again.
+fault-not-a-video = This is not a video that I can read. Send it as mp4, mov, webm or mkv.
+fault-unsupported-format = I do not know this kind of file. Send it as mp4, mov, webm or mkv.
+fault-unsupported-codec = I cannot read how this video is packed. Save it as an ordinary mp4 (H.264) and send that.
+fault-no-video-stream = There is only sound in this file. Send one with a picture.
+fault-truncated = A part of this video is missing. Please send it again.
+fault-corrupt = This video is damaged. Save it anew and send that, or try another one.
+fault-too-long =
+    This video is too long{ $seconds ->
+        [0] {""}
+       *[other] : { SPAN($seconds) }
+    }{ $limit ->
+        [0] {""}
+       *[other] ; the limit is { SPAN($limit) }
+    }. Cut it and send the part that you need.
+fault-too-large = The picture is too large. Send it in 4K or smaller.
+fault-no-person = I see nobody in this video. Send one in which you face the camera, in good light.
+fault-bad-background = I cannot use this background. Send another picture or video, or choose a colour.
+fault-bad-matte = What I had kept of this video does not fit any more. Please send the video again.
+fault-bad-option = This look does not work. /style brings back the usual one; then send the video again.
+fault-does-not-fit = It cannot be made small enough for Telegram. Send a shorter video, or choose another form.
+
+fault-bad-url = I cannot follow this link. Send one that begins with https:// and leads straight to the file.
+fault-unreachable = Nobody answers at this link. Check it in a browser and send it again.
+fault-forbidden = This link is not open for everybody. Share the file with “anyone with the link” and send it again.
+fault-not-found = There is nothing at this link. Check it and send it again.
+fault-server-failed = The site behind this link has a problem. Try again later, or upload the file elsewhere.
+fault-not-a-file = This link leads to a page, not to a video. Send the download link of the file itself.
+fault-too-big =
+    The file behind this link is too big{ $limit ->
+        [0] {""}
+       *[other] ; I take up to { $limit } MB
+    }. Send it shorter or smaller.
+fault-too-slow = The file comes too slowly from this link. Try again later, or upload it elsewhere.
+fault-tls = This link's certificate cannot be trusted, so I do not follow it. Upload the file elsewhere.
+fault-broken-off = The connection to this link broke again and again. Try again later, or upload the file elsewhere.
+
+## Units
+
+span-seconds =
+    { $count ->
+        [one] { $count } second
+       *[other] { $count } seconds
+    }
+span-minutes =
+    { $count ->
+        [one] { $count } minute
+       *[other] { $count } minutes
+    }
