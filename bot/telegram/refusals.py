@@ -14,8 +14,9 @@ from aiogram.exceptions import (
 
 from bot.outcome import Fault, Gone, Later, Refused
 from bot.telegram.answers import Missing, Unchanged
+from bot.telegram.patience import Doubtful
 
-AWAY_SECONDS = 30  #: after which a Telegram that does not answer is asked again
+AWAY_SECONDS = 15  #: after which a Telegram that does not answer is asked again
 LOCKED_SECONDS = 300  #: the same where the token is refused, which only the operator can mend
 
 UNCHANGED = ("message is not modified",)
@@ -70,6 +71,8 @@ def later(err: TelegramAPIError) -> Later | None:
             return Later(seconds=err.retry_after, why="telegram is busy")
         case TelegramUnauthorizedError() | TelegramNotFound():
             return Later(seconds=LOCKED_SECONDS, why="telegram refuses the token")
+        case Doubtful():
+            return Later(seconds=AWAY_SECONDS, why="telegram did not answer: it may be done")
         case TelegramNetworkError() | TelegramServerError():
             return Later(seconds=AWAY_SECONDS, why="telegram is away")
     return None

@@ -99,6 +99,8 @@ class Sending:
             answer = await self._asked(to, upload.plain, seconds)
         if isinstance(answer, Message):
             return Delivered(message=answer.message_id, file_id=file_id(answer))
+        if isinstance(answer, Refused):
+            return Refused(fault=answer.fault, details=sizes(size, self._limits.upload))
         return _of_new(answer)
 
     async def text(

@@ -88,7 +88,9 @@ class Session(AiohttpSession):
         told = _object(content)
         if status_code == GATEWAY_TIMEOUT or (told is None and status_code < 300):
             raise Doubtful(method=method, message=f"no readable answer, status {status_code}")
-        if status_code >= 300 and not isinstance((told or {}).get("description"), str):
+        told = told or {}
+        fine = status_code < 300 and told.get("ok") is True
+        if not fine and not isinstance(told.get("description"), str):
             if status_code == BUSY:
                 why = "too many requests"
                 raise TelegramRetryAfter(method=method, message=why, retry_after=BUSY_SECONDS)

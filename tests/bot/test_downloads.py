@@ -235,7 +235,7 @@ async def test_a_file_that_is_unavailable_for_a_moment_is_asked_for_again(
 
 @pytest.mark.parametrize(
     ("answer", "seconds"),
-    [(busy(700), 700), (status(502), 30), (refuses(401, "Unauthorized"), 300)],
+    [(busy(700), 700), (status(502), 15), (refuses(401, "Unauthorized"), 300)],
     ids=["busy", "502", "401"],
 )
 async def test_telegram_may_be_away_when_asked_for_a_name(
@@ -250,7 +250,7 @@ async def test_telegram_may_be_away_when_asked_for_a_name(
 
 @pytest.mark.parametrize(
     ("answer", "seconds"),
-    [(status(429, **{"Retry-After": "77"}), 77), (status(503), 30), (status(401), 300)],
+    [(status(429, **{"Retry-After": "77"}), 77), (status(503), 15), (status(401), 300)],
     ids=["busy", "503", "401"],
 )
 async def test_telegram_may_be_away_when_asked_for_bytes(

@@ -188,7 +188,8 @@ async def test_a_result_that_telegram_finds_too_big_is_refused(
     voice: Voice, border: Border, answer: Answer
 ) -> None:
     border.answer("sendVideo", answer)
-    assert await voice.deliver() == Refused(fault=Fault.RESULT_TOO_BIG)
+    details = {"size": 0.1, "limit": 1}
+    assert await voice.deliver() == Refused(fault=Fault.RESULT_TOO_BIG, details=details)
     assert len(border.asked) == 1
 
 

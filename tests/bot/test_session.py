@@ -180,6 +180,8 @@ async def test_an_upload_that_broke_off_was_not_done(bot: Bot, border: Border) -
         (status(400), TelegramBadRequest),
         (refuses(401, "Unauthorized"), TelegramUnauthorizedError),
         (says({"no": "message"}), TelegramAPIError),
+        (status(200, "{}"), TelegramAPIError),
+        (status(403, "[]"), TelegramForbiddenError),
     ],
 )
 async def test_a_refusal_is_not_asked_again(
