@@ -4,11 +4,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from aiogram.exceptions import TelegramAPIError
-from aiogram.types import InlineKeyboardMarkup
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from pydantic import Field, TypeAdapter
 
@@ -21,8 +19,9 @@ from bot.outcome import Delivered, Done, Fault, Gone, Later, Made, Refused, Stop
 from bot.setbacks import ATTEMPTS, Pace, Setbacks
 from bot.stages import Stages
 from bot.standing import Meter, Open, Standing
-from bot.status import EVERY, Speaking, Status, Value, Wording
+from bot.status import EVERY, Status
 from bot.turns import Turns
+from bot.voice import Buttons, Voice, Words
 
 __all__ = ["Jobs", "QueueFull", "Standing", "TooMany"]
 
@@ -38,47 +37,6 @@ PLACES = {"fetch": "network", "plan": "local", "deliver": "telegram"}
 Outcome = Done | Made | Refused | Later | Stopped | Gone | Delivered
 Recorded = dict[str, Any]
 _OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Annotated[Outcome, Field(discriminator="kind")])
-
-
-class Voice(Speaking, Protocol):
-    """The part of Sending that jobs need."""
-
-    async def result(
-        self,
-        job: Job,
-        made: Made,
-        keyboard: InlineKeyboardMarkup | None = None,
-        *,
-        file: Path,
-        thumbnail: Path | None = None,
-        caption: str = "",
-    ) -> Delivered | Later | Gone | Refused:
-        """See :class:`bot.telegram.sending.Sending`."""
-        ...
-
-    async def delete(self, chat: int, message: int) -> object:
-        """See :class:`bot.telegram.sending.Sending`."""
-        ...
-
-
-class Words(Wording, Protocol):
-    """The texts, with those for faults."""
-
-    def fault(self, language: Language, fault: str, details: dict[str, Value]) -> str:
-        """Why something cannot be done."""
-        ...
-
-
-class Buttons(Protocol):
-    """What is under our messages."""
-
-    def cancel(self, job: Job) -> InlineKeyboardMarkup | None:
-        """Under the status."""
-        ...
-
-    def result(self, job: Job) -> InlineKeyboardMarkup | None:
-        """Under the result."""
-        ...
 
 
 @DBOS.dbos_class()

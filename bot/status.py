@@ -10,16 +10,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from aiogram.exceptions import TelegramAPIError
-from aiogram.types import InlineKeyboardMarkup
 
 from backends.events import Asked, Event, FellBack, Hurried, Warming
 from bot.database.ledger import Job
-from bot.languages import Language
 from bot.outcome import Gone, Later
 from bot.telegram.answers import Edited, Missing, Unchanged
+from bot.voice import Keyboard, Value, Voice, Words
 from video_editing.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -39,44 +37,6 @@ WORDS = {
 #: whose progress is worth a bar, as children call it
 SHOWN = {"mattes": ("mattes",), "compose": ("edit", "cut", "render")}
 
-Value = str | float
-
-
-class Speaking(Protocol):
-    """The part of Sending that is needed here."""
-
-    async def text(
-        self,
-        chat: int,
-        text: str,
-        *,
-        topic: int | None = None,
-        reply_to: int | None = None,
-        keyboard: InlineKeyboardMarkup | None = None,
-    ) -> int | Later | Gone:
-        """See :class:`bot.telegram.sending.Sending`."""
-        ...
-
-    async def edit_text(
-        self,
-        chat: int,
-        message: int,
-        text: str,
-        *,
-        keyboard: InlineKeyboardMarkup | None = None,
-        patient: bool = True,
-    ) -> Edited | Unchanged | Missing | Later | Gone:
-        """See :class:`bot.telegram.sending.Sending`."""
-        ...
-
-
-class Wording(Protocol):
-    """The texts."""
-
-    def __call__(self, language: Language, key: str, /, **values: Value) -> str:
-        """The text called *key*."""
-        ...
-
 
 class Status:
     """What is known of a job, and the message that tells it."""
@@ -84,9 +44,9 @@ class Status:
     def __init__(
         self,
         job: Job,
-        sending: Speaking,
-        texts: Wording,
-        keyboard: InlineKeyboardMarkup | None,
+        sending: Voice,
+        texts: Words,
+        keyboard: Keyboard,
         shown: Callable[[int], Awaitable[None]],
         every: float = EVERY,
     ) -> None:

@@ -1,0 +1,272 @@
+"""The cards: a picture of what would be made, with buttons to change it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aiogram.exceptions import TelegramAPIError
+from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
+
+from backends.command import Command
+from backends.renderer import background_argument, style_arguments
+from bot.database.drafts import Draft, Drafts
+from bot.folders import CARD, CLIP, Folders, background, remove
+from bot.look import Backdrop
+from bot.outcome import Fault, Gone, Later, Refused
+from bot.stages import Fetching, behind
+from bot.telegram.answers import Missing
+from bot.telegram.unfetched import TelegramAway, Unfetched
+from bot.voice import Buttons, Voice, Words
+from video_editing.errors import InputRejected, OutputFailed
+from video_editing.files import output_errors
+from video_editing.progress import unreported
+
+log = logging.getLogger(__name__)
+
+QUIET_SECONDS = 0.7  #: after which nothing more of an album is to come
+SIDE = 960  #: pixels of a card's longer side at most
+ATTEMPTS = 3  #: at a picture, before its user is told
+PAUSE_SECONDS = 1.0  #: between them
+
+Recorded = dict[str, Any]
+T = TypeVar("T")
+
+
+@DBOS.dbos_class()
+class Cards(DBOSConfiguredInstance):
+    """Draws a card for each draft, and draws it again for each press."""
+
+    def __init__(
+        self,
+        drafts: Drafts,
+        downloads: Fetching,
+        command: Command,
+        folders: Folders,
+        sending: Voice,
+        texts: Words,
+        buttons: Buttons,
+        *,
+        at_once: int = 2,
+    ) -> None:
+        """Know who does what.
+
+        Args:
+            drafts: where drafts are kept.
+            downloads: where clips come from.
+            command: of this machine, not standing back: people wait for it now.
+            folders: where files lie.
+            sending: the way to people.
+            texts: in their languages.
+            buttons: what is under cards.
+            at_once: how many are drawn side by side.
+        """
+        self._drafts, self._downloads = drafts, downloads
+        self._command, self._folders = command, folders
+        self._sending, self._texts, self._buttons = sending, texts, buttons
+        self._hands = asyncio.Semaphore(at_once)
+        self._redrawing: dict[str, asyncio.Task[None]] = {}
+        self._changed: set[str] = set()
+        super().__init__("cards")
+
+    async def make(self, draft_id: str) -> None:
+        """Have the card of a draft made; asking twice changes nothing."""
+        with SetWorkflowID(f"card:{draft_id}"):
+            await DBOS.start_workflow_async(self.run, draft_id)
+
+    def renew(self, draft_id: str) -> None:
+        """Have the card drawn again soon; what changes meanwhile is drawn with it."""
+        self._changed.add(draft_id)
+        if draft_id not in self._redrawing:
+            task = asyncio.create_task(self._redraw(draft_id))
+            self._redrawing[draft_id] = task
+            task.add_done_callback(lambda _: self._redrawing.pop(draft_id, None))
+
+    @DBOS.workflow(max_recovery_attempts=None)
+    async def run(self, draft_id: str) -> None:
+        """One card, or the reason why there is none."""
+        refused = await self.show(draft_id)
+        if refused is not None:
+            await self.refuse(draft_id, refused)
+
+    @DBOS.step()
+    async def show(self, draft_id: str) -> Recorded | None:
+        """Send the card in the place of our first words; what is wrong with the clip, if any."""
+        draft = await self._settled(draft_id)
+        if draft is None or draft.card is not None:
+            return None
+        if draft.clip is None:  # an album of pictures
+            return Refused(fault=Fault.WRONG_KIND).model_dump()
+        picture = await self._drawn(draft)
+        if isinstance(picture, Refused):
+            return picture.model_dump(mode="json")
+        sent: int | Gone = await _persistently(lambda: self._send(draft, picture))
+        if isinstance(sent, Gone):
+            await self._drop(draft_id)
+            return None
+        await self._drafts.carded(draft_id, sent)
+        await self._after(draft)
+        return None
+
+    @DBOS.step()
+    async def refuse(self, draft_id: str, refused: Recorded) -> None:
+        """Say what is wrong in the place of our first words, and forget the draft."""
+        draft = await self._drafts.get(draft_id)
+        if draft is None:
+            return
+        why = Refused.model_validate(refused)
+        text = self._texts.fault(draft.language, why.fault, why.details)
+        await _persistently(lambda: self._say_instead(draft, text))
+        await self._drop(draft_id)
+
+    async def _settled(self, draft_id: str) -> Draft | None:
+        """The draft, with all that an album has brought."""
+        draft = await self._drafts.get(draft_id)
+        while draft is not None and draft.album is not None:
+            await asyncio.sleep(QUIET_SECONDS)
+            later = await self._drafts.get(draft_id)
+            if later is None or (later.clip, later.backgrounds) == (draft.clip, draft.backgrounds):
+                return later
+            draft = later
+        return draft
+
+    async def _drawn(self, draft: Draft) -> Path | Refused:
+        """The picture, or what is wrong with the clip or the background."""
+        attempt = 0
+        while attempt < ATTEMPTS:
+            try:
+                return await self._picture(draft)
+            except Unfetched as err:
+                return Refused(fault=err.fault, details=err.details)
+            except InputRejected as err:
+                details = {key: value for key, value in err.details.items() if key != "path"}
+                return Refused(fault=err.reason, details=details)
+            except OutputFailed as err:
+                log.error("a card cannot be written: %s", err)  # noqa: TRY400 - it says all
+                return Refused(fault=Fault.NO_DISK)
+            except TelegramAway as err:
+                await asyncio.sleep(err.seconds)
+            except Exception:
+                attempt += 1
+                log.exception("attempt %s at a card failed", attempt)
+                await asyncio.sleep(PAUSE_SECONDS * attempt)
+        return Refused(fault=Fault.POISON)
+
+    async def _picture(self, draft: Draft) -> Path:
+        folder = self._folders.draft(draft.id)
+        with output_errors():
+            folder.mkdir(parents=True, exist_ok=True)
+        file, look = draft.look.backdrop.source, draft.look
+        sources = {CLIP: draft.clip} | ({background(file): file} if file else {})
+        for name, source in sources.items():
+            if source and not (folder / name).exists():
+                await self._downloads.fetch(source, folder / name)
+        async with self._hands:
+            await self._command.run(
+                "preview",
+                str(folder / CLIP),
+                f"--output={folder / CARD}",
+                f"--background={background_argument(behind(look.backdrop, folder))}",
+                f"--side={SIDE}",
+                # Whatever is chosen: the fine engine takes longer than people wait for a card.
+                "--engine=mediapipe",
+                *style_arguments(look.style()),
+                "--progress=json",
+                report=unreported,
+            )
+        return folder / CARD
+
+    async def _send(self, draft: Draft, picture: Path) -> int | Later | Gone:
+        return await self._sending.card(
+            draft.chat,
+            picture,
+            self._texts(draft.language, "card"),
+            topic=draft.topic,
+            reply_to=draft.message,
+            keyboard=self._buttons.card(draft),
+        )
+
+    async def _after(self, shown: Draft) -> None:
+        """Remove our first words, and draw again what has changed since."""
+        now = await self._drafts.get(shown.id)
+        if now is None:
+            return
+        if now.note is not None:
+            await self._delete(now.chat, now.note)
+        if now.look != shown.look:
+            self.renew(now.id)
+
+    async def _redraw(self, draft_id: str) -> None:
+        """Draw the card until nothing has changed since."""
+        while draft_id in self._changed:
+            self._changed.discard(draft_id)
+            draft = await self._drafts.get(draft_id)
+            if draft is None or draft.used or draft.card is None:
+                return
+            picture = await self._drawn(draft)
+            if isinstance(picture, Refused):
+                await self._without_background(draft, picture)
+            elif draft_id not in self._changed:
+                await self._replace(draft, draft.card, picture)
+
+    async def _replace(self, draft: Draft, card: int, picture: Path) -> None:
+        async def replaced() -> Later | None:
+            told = await self._sending.redraw(
+                draft.chat,
+                card,
+                picture,
+                self._texts(draft.language, "card"),
+                keyboard=self._buttons.card(draft),
+            )
+            if isinstance(told, Missing):  # it was deleted: a new one
+                sent = await self._send(draft, picture)
+                if isinstance(sent, int):
+                    await self._drafts.carded(draft.id, sent)
+                    return None
+                return sent if isinstance(sent, Later) else None
+            return told if isinstance(told, Later) else None
+
+        try:
+            while (later := await replaced()) and draft.id not in self._changed:  # noqa: ASYNC110 - nothing tells when
+                await asyncio.sleep(later.seconds)
+        except TelegramAPIError as err:  # a fault of ours in a card; the press is lost, no more
+            log.error("a card cannot be changed: %s", type(err).__name__)  # noqa: TRY400 - its text is long
+
+    async def _without_background(self, draft: Draft, why: Refused) -> None:
+        """Say what is wrong with what came for the background, and go on without it."""
+        text = self._texts.fault(draft.language, why.fault, why.details)
+        await self._sending.text(draft.chat, text, topic=draft.topic, reply_to=draft.message)
+        if draft.look.backdrop.kind == "file":
+            now = await self._drafts.get(draft.id)
+            if now and now.look == draft.look:
+                look = draft.look.model_copy(update={"backdrop": Backdrop()})
+                await self._drafts.change(draft.id, look)
+                self._changed.add(draft.id)
+
+    async def _say_instead(self, draft: Draft, text: str) -> int | Later | Gone:
+        """Say *text* in the place of our first words, or anew."""
+        if draft.note is not None:
+            told = await self._sending.edit_text(draft.chat, draft.note, text)
+            if isinstance(told, Later | Gone):
+                return told
+            if not isinstance(told, Missing):
+                return draft.note
+        return await self._sending.text(draft.chat, text, topic=draft.topic, reply_to=draft.message)
+
+    async def _delete(self, chat: int, message: int) -> None:
+        try:
+            await self._sending.delete(chat, message)
+        except TelegramAPIError as err:
+            log.warning("a note stays: %s", type(err).__name__)
+
+    async def _drop(self, draft_id: str) -> None:
+        await self._drafts.drop(draft_id)
+        await remove(self._folders.draft(draft_id))
+
+
+async def _persistently(call: Callable[[], Awaitable[T | Later]]) -> T:
+    """What *call* ends with, however long it takes."""
+    while isinstance(told := await call(), Later):  # noqa: ASYNC110 - nothing tells when
+        await asyncio.sleep(told.seconds)
+    return told
