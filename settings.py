@@ -3,14 +3,18 @@
 One group for each concern; a part of the program receives its group and no other.
 """
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 #: places by name; an https address is a GPU server of one's own
 PLACE = r"modal|local-gpu|local-cpu|https://[^\s,]+"
+
+#: what Telegram shows in a header
+SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
 
 
 def _by_commas(value: object) -> object:
@@ -195,11 +199,97 @@ class Rendering(Group):
     """Where its API is."""
 
 
+class Bot(Group):
+    """How the bot talks to Telegram, and how much it takes on."""
+
+    token: SecretStr = Field(default=SecretStr(""), validation_alias="BOT_TOKEN")
+    """Of the bot, from @BotFather."""
+
+    admins: Annotated[frozenset[int], NoDecode] = Field(
+        default=frozenset(), validation_alias="ADMIN_IDS"
+    )
+    """Telegram's numbers of those who may see and switch the places, by commas."""
+
+    server: str = Field(
+        default="", pattern=r"^(https?://[^\s,]+)?$", validation_alias="TELEGRAM_API_SERVER"
+    )
+    """A Bot API server of your own."""
+
+    local: bool = Field(default=False, validation_alias="TELEGRAM_API_LOCAL")
+    """It runs with --local, on a disk that we see too: files of any size, results of 2 GB."""
+
+    shared: Path = Field(
+        default=Path("/var/lib/telegram-bot-api"), validation_alias="TELEGRAM_API_DIR"
+    )
+    """The folder in which it then keeps its files; nothing else of the disk is read."""
+
+    webhook: str = Field(
+        default="", pattern=r"^(https://[^\s,]+)?$", validation_alias="WEBHOOK_URL"
+    )
+    """Our address as Telegram sees it; without one, we ask Telegram for updates."""
+
+    secret: SecretStr = Field(default=SecretStr(""), validation_alias="WEBHOOK_SECRET")
+    """What Telegram shows with every update: 16 to 256 letters, digits, _ and -."""
+
+    port: int = Field(default=8080, ge=1, le=65535, validation_alias="PORT")
+    """Where /healthz, /readyz, /metrics and the webhook are."""
+
+    jobs_at_once: int = Field(default=2, ge=1, validation_alias="JOBS_AT_ONCE")
+    """Jobs that run side by side."""
+
+    jobs_waiting: int = Field(default=500, ge=1, validation_alias="JOBS_WAITING")
+    """Jobs that may wait; more are told to come back."""
+
+    cards_at_once: int = Field(default=2, ge=1, validation_alias="CARDS_AT_ONCE")
+    """Cards that are drawn side by side."""
+
+    clip_seconds: float = Field(default=600, gt=0, validation_alias="CLIP_SECONDS")
+    """The longest clip."""
+
+    clip_mb: int = Field(default=500, ge=1, validation_alias="CLIP_MB")
+    """Megabytes (10^6 bytes) of the largest clip behind a link."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", validation_alias="LOG_LEVEL"
+    )
+    """What is logged, and all that is worse."""
+
+    @field_validator("admins", mode="before")
+    @classmethod
+    def _numbers(cls, value: object) -> object:
+        return _by_commas(value)
+
+    @field_validator("secret")
+    @classmethod
+    def _can_be_shown(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not SECRET.fullmatch(value.get_secret_value()):
+            raise ValueError("must be 16 to 256 of A-Z, a-z, 0-9, _ and -")
+        return value
+
+    @model_validator(mode="after")
+    def _webhook_is_safe(self) -> Self:
+        if self.webhook and not self.secret.get_secret_value():
+            raise ValueError("WEBHOOK_SECRET must be set with WEBHOOK_URL, or anybody could write")
+        return self
+
+
 class Storage(Group):
     """Where things are kept."""
 
-    folder: Path = Field(default=Path("data"), validation_alias="DATA_DIR")
-    """Jobs, mattes, and what is known about the places; on Railway, inside the volume."""
+    folder: Path = Field(
+        default=Path("data"),
+        validation_alias=AliasChoices("DATA_DIR", "RAILWAY_VOLUME_MOUNT_PATH"),
+    )
+    """Jobs, mattes, the database, and what is known about the places."""
+
+    database_url: SecretStr = Field(default=SecretStr(""), validation_alias="DATABASE_URL")
+    """A Postgres, as postgresql://…; without one, an SQLite lies in the folder."""
+
+    mattes_hours: float = Field(default=24, ge=0, validation_alias="MATTES_HOURS")
+    """Hours for which the mattes of a result are kept, for its other forms."""
+
+    mattes_mb: int = Field(default=5000, ge=0, validation_alias="MATTES_MB")
+    """Megabytes (10^6 bytes) that they may take in all."""
 
 
 class Settings(BaseModel):
@@ -211,4 +301,5 @@ class Settings(BaseModel):
     service: Service = Field(default_factory=Service)
     modal: Modal = Field(default_factory=Modal)
     rendering: Rendering = Field(default_factory=Rendering)
+    bot: Bot = Field(default_factory=Bot)
     storage: Storage = Field(default_factory=Storage)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
 
 from settings import Group, Settings
 
@@ -28,11 +28,14 @@ def groups() -> dict[str, type[BaseModel]]:
 
 
 def names() -> set[str]:
-    """The variables that are read."""
-    return {
-        str(field.validation_alias)
+    """The variables that are read, without those that stand in for another."""
+    aliases = (
+        field.validation_alias
         for group in groups().values()
         for field in group.model_fields.values()
+    )
+    return {
+        str(alias.choices[0] if isinstance(alias, AliasChoices) else alias) for alias in aliases
     }
 
 
@@ -77,10 +80,13 @@ def test_an_unknown_place_is_refused(monkeypatch: pytest.MonkeyPatch, places: st
 
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """Printing the settings betrays none."""
-    for name in ("MODAL_KEY", "MODAL_SECRET", "OVERLAY_TOKEN"):
-        monkeypatch.setenv(name, "canary")
+    for name in (
+        *("MODAL_KEY", "MODAL_SECRET", "OVERLAY_TOKEN", "BOT_TOKEN", "WEBHOOK_SECRET"),
+        *("SHOTSTACK_API_KEY", "DATABASE_URL"),
+    ):
+        monkeypatch.setenv(name, "canary-of-settings")
     assert "canary" not in repr(Settings())
-    assert Settings().remote.key.get_secret_value() == "canary"
+    assert Settings().remote.key.get_secret_value() == "canary-of-settings"
 
 
 def test_every_setting_is_explained() -> None:
@@ -89,3 +95,32 @@ def test_every_setting_is_explained() -> None:
         assert issubclass(group, Group)
         for name, field in group.model_fields.items():
             assert field.description, f"{group.__name__}.{name}"
+
+
+def test_a_webhook_without_a_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody could write to the bot, in anybody's name."""
+    monkeypatch.setenv("WEBHOOK_URL", "https://bot.example.org/")
+    with pytest.raises(ValidationError, match="WEBHOOK_SECRET"):
+        Settings()
+    monkeypatch.setenv("WEBHOOK_SECRET", "short")
+    with pytest.raises(ValidationError, match="WEBHOOK_SECRET"):
+        Settings()
+    monkeypatch.setenv("WEBHOOK_SECRET", "long-enough_to_be-1")
+    assert Settings().bot.webhook
+
+
+def test_a_volume_of_railway_holds_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless a folder is named."""
+    monkeypatch.setenv("RAILWAY_VOLUME_MOUNT_PATH", "/volume")
+    assert Settings().storage.folder == Path("/volume")
+    monkeypatch.setenv("DATA_DIR", "/elsewhere")
+    assert Settings().storage.folder == Path("/elsewhere")
+
+
+def test_admins_are_listed_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By number; a name is refused."""
+    monkeypatch.setenv("ADMIN_IDS", "12, 345,")
+    assert Settings().bot.admins == {12, 345}
+    monkeypatch.setenv("ADMIN_IDS", "@ann")
+    with pytest.raises(ValidationError, match="ADMIN_IDS"):
+        Settings()
