@@ -64,7 +64,7 @@ class Limiter:
         Args:
             name: of the key, the environment and the API, without giving the key away.
             allowed: requests in any window.
-            shelf: where other processes of ours, before or beside this one, write theirs down.
+            shelf: where other limiters of the same name, before or beside this one, write theirs.
             window: seconds.
             lag: seconds after which a request that was begun can no longer arrive.
             clock: in seconds since the epoch.
@@ -73,7 +73,7 @@ class Limiter:
         self._name, self._allowed, self._shelf = name, allowed, shelf
         self.window, self._lag = window, lag
         self._clock, self._sleep = clock, sleep
-        self._own = Seen()  # holds when the disk does not
+        self._own = Seen()  # holds when the disk does not, for this limiter alone
         self._line = asyncio.Lock()  # first come, first served
 
     @asynccontextmanager
@@ -94,8 +94,9 @@ class Limiter:
         try:
             yield
         finally:
-            if ticket in self._own.latest:
-                self._own.latest[ticket] = min(self._own.latest[ticket], self._clock())
+            with self._seen() as seen:
+                if ticket in seen.latest:
+                    seen.latest[ticket] = min(seen.latest[ticket], self._clock())
 
     def shut(self, seconds: float) -> None:
         """Let nobody through for *seconds* and a little longer, not when all others come back."""
@@ -130,13 +131,16 @@ class Limiter:
     def _counting(self, kept: Seen) -> Seen:
         """What *kept* and our own memory have in all, without what is past.
 
-        Times further ahead than can be were written by a clock that went wrong.
+        Of two times for a ticket the earlier is right: that one has seen the request end. Times
+        further ahead than can be were written by a clock that went wrong.
         """
         now = self._clock()
+        own, most = self._own.latest, now + self._lag
         latest = {
-            ticket: min(moment, now + self._lag)
-            for ticket, moment in (kept.latest | self._own.latest).items()
-            if moment > now - self.window * SPARE
+            ticket: min(kept.latest.get(ticket, most), own.get(ticket, most), most)
+            for ticket in kept.latest | own
         }
+        past = now - self.window * SPARE
+        latest = {ticket: moment for ticket, moment in latest.items() if moment > past}
         shut = min(max(kept.shut, self._own.shut), now + LONGEST_SHUT + self.window)
         return Seen(latest=latest, shut=shut)

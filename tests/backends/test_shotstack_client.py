@@ -137,7 +137,7 @@ async def test_an_upload_that_fails_in_passing_is_sent_again(
     assert len(fake.calls("upload")) == 1
 
 
-@pytest.mark.parametrize("code", [301, 302, 307, 308])
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 async def test_an_upload_follows_no_redirect(
     fake: FakeShotstack, tmp_path: Path, film: Path, code: int
 ) -> None:

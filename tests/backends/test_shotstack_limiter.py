@@ -126,6 +126,26 @@ async def test_two_processes_share(tmp_path: Path) -> None:
     assert most(arrivals) <= ALLOWED
 
 
+async def test_what_has_ended_is_known_to_all(tmp_path: Path) -> None:
+    """A request that one limiter saw begin and another saw end holds no place for longer."""
+    clock, times = Clock(), list[float]()
+    one, other = limiter(clock, tmp_path / "seen.json"), limiter(clock, tmp_path / "seen.json")
+
+    async def ask(at: Limiter, seconds: float) -> None:
+        async with at.turn(longest=1e9):
+            times.append(clock.now)
+            await clock.sleep(seconds)
+
+    async def crowd() -> None:
+        slow = [asyncio.create_task(ask(other, 2)) for _ in range(ALLOWED)]
+        await clock.sleep(1)
+        await ask(one, 0)  # comes while they are on their way
+        await asyncio.gather(*slow)
+
+    await clock.run(crowd)
+    assert WINDOW < times[-1] - times[0] < WINDOW + LAG / 2
+
+
 async def test_a_full_disk_costs_no_limit(tmp_path: Path) -> None:
     """What cannot be written down is still counted."""
     (tmp_path / "file").touch()

@@ -76,11 +76,13 @@ async def test_done_before_is_not_asked_for_again(
 async def test_many_who_want_the_same(
     fake: FakeShotstack, tmp_path: Path, intents: Intents
 ) -> None:
-    """Tasks that start at the same moment share one render."""
-    async with client(fake, tmp_path) as at:
+    """Tasks that start at the same moment, and wait in the same line, share one render."""
+    async with client(fake, tmp_path, allowed=Allowance(2, 120, 0.3)) as at:
+        await at.render(edit())
+        await at.render(edit())  # now all wait for a place
         states = await asyncio.gather(*(rendered(at, intents, "a", edit()) for _ in range(8)))
     assert len({state.id for state in states}) == 1
-    assert len(fake.calls("render")) == 1
+    assert len(fake.calls("render")) == 3
 
 
 @pytest.mark.parametrize("answer", ["dropped", "garbage", "broken", "hanging"])
