@@ -1,4 +1,4 @@
-"""The command line's options that need places of work: ``--backend`` and ``serve``."""
+"""What of the command line needs places of work: ``--backend``, ``autopipeline``, ``serve``."""
 
 import asyncio
 import json
@@ -10,20 +10,32 @@ from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 
+from backends import events
+from backends.autopipeline import Piped, Pipeline, autopipeline
 from backends.choice import NobodyThere, chosen
 from backends.errors import BackendUnavailable
 from backends.events import Asked, Event, FellBack, Hurried, Spent, Waiting, Warming
+from backends.fetch import FetchLimits, fetch
+from backends.guard import guarded_session
+from backends.link_faults import FetchFailed
+from backends.renderers import shotstack
 from settings import Settings
 from video_editing import cli
 from video_editing.plan import planned
 from video_editing.progress import Progress, Report
+from video_editing.saliency import MODEL
+from video_editing.style import Shape
 
 
 class BadSettings(Exception):  # noqa: N818 - it says what is wrong
     """A variable of the environment has a value that is not possible."""
 
 
-EXIT = {BackendUnavailable: 4, NobodyThere: 4, BadSettings: 2}
+class NotFetched(Exception):  # noqa: N818 - as above
+    """Nothing came from the link."""
+
+
+EXIT = {BackendUnavailable: 4, NobodyThere: 4, BadSettings: 2, NotFetched: 3}
 
 
 def run(arguments: Sequence[str] | None) -> int:
@@ -31,6 +43,7 @@ def run(arguments: Sequence[str] | None) -> int:
     parser, commands = cli.parsers()
     for name in ("edit", "cut"):
         _add_backend(commands.choices[name])
+    _add_autopipeline(commands)
     _add_serve(commands)
     return cli.run(parser.parse_args(arguments), EXIT)
 
@@ -62,6 +75,11 @@ async def _make_mattes(options: cli.Options, report: Report) -> None:
     clip = cli.opened_clip(options)
     plan = planned(clip, options.engine, model=options.model, every=options.every)
     place = await chosen(options.backend, settings())
+    await place.make_mattes(clip.path, plan, options.matte, _teller(options, report))
+
+
+def _teller(options: cli.Options, report: Report) -> events.Report:
+    """A report that tells people or parents more than progress."""
 
     def tell(event: Event) -> None:
         if isinstance(event, Progress):
@@ -72,7 +90,7 @@ async def _make_mattes(options: cli.Options, report: Report) -> None:
         else:
             print(sentence(event), file=sys.stderr)  # noqa: T201 - people read it
 
-    await place.make_mattes(clip.path, plan, options.matte, tell)
+    return tell
 
 
 def sentence(event: Event) -> str:
@@ -93,6 +111,126 @@ def sentence(event: Event) -> str:
         case Progress(done=done, total=total):
             text = f"{done} of {total} frames."
     return text
+
+
+def _add_autopipeline(commands: cli.Commands) -> None:
+    summary = "have Shotstack render a finished video from overlays made by the places"
+    command = commands.add_parser(
+        "autopipeline", help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+    )
+    command.add_argument("clip", metavar="CLIP|URL", help="the video of the person")
+    command.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="RESULT.mp4",
+        help="also fetch the finished video (default: tell its address, good for a day)",
+    )
+    command.add_argument(
+        "--shapes",
+        type=_shapes,
+        default=(Shape.CIRCLE,),
+        metavar="SHAPE,…",
+        help="what the person is cut to, by commas: circle, rect, rounded, none; several take "
+        "turns (default: circle)",
+    )
+    command.add_argument(
+        "--container",
+        choices=("mov", "webm", "luma"),
+        default="mov",
+        help="of the overlays: mov (ProRes with alpha), webm (VP9 with alpha), or luma, an mp4 "
+        "and its matte (default: %(default)s)",
+    )
+    command.add_argument(
+        "--background",
+        default="#1d3557",
+        metavar="FILE|COLOUR|blur",
+        help="a video, a picture, a colour, or blur, the clip out of focus (default: %(default)s)",
+    )
+    cli.add_place(command)
+    cli.add_edge(command)
+    command.add_argument(
+        "--engine",
+        choices=("mediapipe", "rembg"),
+        default="mediapipe",
+        help="who finds the person: mediapipe is fast, rembg is fine and slow "
+        "(default: %(default)s)",
+    )
+    command.add_argument(
+        "--model", default=MODEL, help="rembg's network, by its name (default: %(default)s)"
+    )
+    command.add_argument(
+        "--backend",
+        default="chain",
+        metavar="PLACE",
+        help="where the mattes are made, as for edit (default: %(default)s)",
+    )
+    command.add_argument(
+        "--template",
+        metavar="ID",
+        help="a template at Shotstack, whose timeline is rendered instead (default: none)",
+    )
+    command.add_argument(
+        "--merge",
+        action="append",
+        type=_field,
+        default=[],
+        metavar="FIELD=VALUE",
+        help="what a field of the template becomes; in VALUE {circle}, {circle-luma} and so on "
+        "stand for the addresses of overlays, {background} for what is behind, {length} for the "
+        "seconds; may be repeated (default: none)",
+    )
+    cli.add_progress(command)
+    command.set_defaults(run=_autopipeline)
+
+
+def _autopipeline(options: cli.Options, report: Report) -> None:
+    with TemporaryDirectory(prefix="overlay-") as folder:
+        piped = asyncio.run(_piped(options, Path(folder), _teller(options, report)))
+    cli.announce(options, **asdict(piped))
+
+
+async def _piped(options: cli.Options, folder: Path, report: events.Report) -> Piped:
+    everything = settings()
+    renderer = shotstack(everything)
+    wanted = Pipeline(
+        await _fetched(options.clip, folder),
+        options.shapes,
+        options.container,
+        options.background,
+        cli.style_of(options),
+        options.engine,
+        options.model,
+        options.template,
+        dict(options.merge),
+    )
+    place = await chosen(options.backend, everything)
+    return await autopipeline(wanted, place, renderer, folder, report, options.output)
+
+
+async def _fetched(clip: str, folder: Path) -> Path:
+    """The clip, fetched where *clip* is a link."""
+    if not clip.startswith(("http://", "https://")):
+        return Path(clip)
+    path = folder / "clip"
+    try:
+        async with guarded_session() as session:
+            await fetch(session, clip, path, FetchLimits())
+    except FetchFailed as err:
+        raise NotFetched(f"{err.fault}: nothing usable came from the link") from err
+    return path
+
+
+def _shapes(text: str) -> tuple[Shape, ...]:
+    shapes = tuple(Shape(name) for name in text.split(","))
+    return tuple(dict.fromkeys(shapes))
+
+
+def _field(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ValueError(text)
+    return name, value
 
 
 def _add_serve(commands: cli.Commands) -> None:

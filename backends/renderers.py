@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backends.child import Limits
 from backends.command import COMMAND
-from backends.errors import AllBackendsFailed, BackendUnavailable
+from backends.errors import AllBackendsFailed, BackendUnavailable, Why
 from backends.events import Asked, Event, FellBack, Report, Spent
 from backends.money import Alarm, Money
 from backends.renderer import LocalRenderer, Rendered, Renderer, Scene
@@ -98,25 +98,50 @@ def renderer(
         heard: told of each renderer that fails.
         alarm: sounded once in a month whose budget is reached.
     """
-    limits = Limits(
-        settings.local.seconds, settings.local.patience, settings.local.memory_mb * 1_000_000
-    )
-    local = LocalRenderer(limits, program)
+    local = LocalRenderer(limits_of(settings), program)
     if settings.rendering.renderer == "local":
         return local
-    if not settings.rendering.key.get_secret_value():
-        log.warning("left out: shotstack: SHOTSTACK_API_KEY is not set")
+    try:
+        elsewhere = shotstack(
+            settings, program=program, intents=intents, callback=callback, alarm=alarm
+        )
+    except BackendUnavailable as failure:
+        log.warning("left out: %s", failure)
         return local
-    elsewhere = ShotstackRenderer(
+    return RendererChain([elsewhere, local], heard)
+
+
+def shotstack(
+    settings: Settings,
+    *,
+    program: Sequence[str] = COMMAND,
+    intents: Intents | None = None,
+    callback: str | None = None,
+    alarm: Alarm = unalarmed,
+) -> ShotstackRenderer:
+    """Shotstack alone; the parameters are those of :func:`renderer`.
+
+    Raises:
+        BackendUnavailable: there is no key.
+    """
+    if not settings.rendering.key.get_secret_value():
+        why = "SHOTSTACK_API_KEY is not set"
+        raise BackendUnavailable(ShotstackRenderer.name, Why.NOT_CONFIGURED, why)
+    return ShotstackRenderer(
         settings.rendering,
         settings.storage.folder,
-        limits,
+        limits_of(settings),
         money_of(settings, alarm),
         program,
         intents=intents or intents_of(settings),
         callback=callback,
     )
-    return RendererChain([elsewhere, local], heard)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What each child may take."""
+    local = settings.local
+    return Limits(local.seconds, local.patience, local.memory_mb * 1_000_000)
 
 
 def intents_of(settings: Settings) -> Intents:

@@ -58,10 +58,14 @@ def test_laid_on_the_background_they_are_our_own_result(clip: Clip, tmp_path: Pa
         assert np.abs(canvas - ours).mean() < 0.012
 
 
-def test_alpha_in_the_file_is_the_same_as_beside_it(clip: Clip, tmp_path: Path) -> None:
-    """Both ways say the same of what is seen."""
-    beside, inside = made(clip, tmp_path), made(clip, tmp_path, way=Way.MOV)
+@pytest.mark.parametrize("way", [Way.MOV, Way.WEBM])
+def test_alpha_in_the_file_is_the_same_as_beside_it(clip: Clip, tmp_path: Path, way: Way) -> None:
+    """All ways say the same of what is seen."""
+    beside, inside = made(clip, tmp_path), made(clip, tmp_path, way=way)
     assert inside["luma"] is None
+    if way is Way.WEBM:
+        assert str(inside["overlay"]).endswith(".webm")
+        return
     for mask, cutout in zip(rgb(beside["luma"]), rgb(inside["overlay"], "rgba"), strict=True):
         assert np.abs(mask[..., 0] - cutout[: mask.shape[0], : mask.shape[1], 3]).mean() < 0.012
 

@@ -144,7 +144,7 @@ def _edit_command(command: Command) -> None:
     _add_clip(command, "result.mp4")
     _add_background(command)
     _add_style(command)
-    _add_place(command)
+    add_place(command)
     _add_engine(command)
     command.add_argument(
         "--form",
@@ -222,7 +222,7 @@ def _matte_command(command: Command) -> None:
     purpose.add_argument(
         "--check", action="store_true", help="with --segments: read those there are, make none"
     )
-    _add_edge(command)
+    add_edge(command)
     _add_engine(command, reuse=False)
     command.set_defaults(run=_matte)
 
@@ -231,7 +231,7 @@ def _preview_command(command: Command) -> None:
     _add_clip(command, "card.jpg")
     _add_background(command)
     _add_style(command)
-    _add_place(command)
+    add_place(command)
     _add_engine(command, reuse=False)
     command.add_argument(
         "--side",
@@ -248,15 +248,15 @@ def _parts_command(command: Command) -> None:
     _add_clip(command, "FOLDER")
     _add_background(command)
     _add_style(command)
-    _add_place(command)
+    add_place(command)
     _add_engine(command)
     command.add_argument(
         "--way",
         type=Way,
         choices=list(Way),
         default=Way.LUMA,
-        help="luma: the overlay as mp4, and a second one that is white where it is seen; mov: "
-        "one with alpha, large (default: %(default)s)",
+        help="luma: the overlay as mp4, and a second one that is white where it is seen; mov and "
+        "webm: one with alpha, large or small (default: %(default)s)",
     )
     command.add_argument(
         "--rate",
@@ -393,10 +393,11 @@ def _add_style(command: Command) -> None:
         metavar="SECONDS",
         help=f"the overlay's appearing and going, 0 to 10 s (default: {default.fade:g})",
     )
-    _add_edge(command)
+    add_edge(command)
 
 
-def _add_place(command: Command) -> None:
+def add_place(command: Command) -> None:
+    """Let people choose where the overlay is."""
     default = Style()
     group = command.add_argument_group("place")
     group.add_argument(
@@ -420,7 +421,8 @@ def _add_place(command: Command) -> None:
     )
 
 
-def _add_edge(command: Command) -> None:
+def add_edge(command: Command) -> None:
+    """Let people choose how the person is cut out."""
     default = Style()
     group = command.add_argument_group("edge")
     group.add_argument(
@@ -481,7 +483,7 @@ def _edit(options: Options, report: Report) -> None:
         options.output,
         behind,
         canvas,
-        style=_style(options),
+        style=style_of(options),
         choice=_choice(options),
         mattes=options.matte,
         form=options.form,
@@ -489,34 +491,34 @@ def _edit(options: Options, report: Report) -> None:
         thumbnail=options.thumbnail,
         report=report,
     )
-    _announce(options, **extent._asdict())
+    announce(options, **extent._asdict())
 
 
 def _cut(options: Options, report: Report) -> None:
     clip = opened_clip(options)
     rest = {
-        "style": _style(options),
+        "style": style_of(options),
         "choice": _choice(options),
         "mattes": options.matte,
         "report": report,
     }
     if options.container == "sticker":
         extent = sticker(clip, options.output, **rest)
-        _announce(options, **extent._asdict())
+        announce(options, **extent._asdict())
     else:
         place = cut(clip, options.output, options.container, full_frame=options.full_frame, **rest)
         width, height = place["box"][2:]
         extent = Extent(width, height, float(clip.duration))
-        _announce(options, **extent._asdict(), **place)
+        announce(options, **extent._asdict(), **place)
 
 
 def _matte(options: Options, report: Report) -> None:
     clip = opened_clip(options)
     if options.output:
         final_matte(
-            clip, options.output, style=_style(options), choice=_choice(options), report=report
+            clip, options.output, style=style_of(options), choice=_choice(options), report=report
         )
-        _announce(options)
+        announce(options)
         return
     plan = _plan(options, clip)
     indices = options.only or range(len(plan.segments))
@@ -543,8 +545,8 @@ def _plan(options: Options, clip: Clip) -> Plan:
 def _preview(options: Options, _report: Report) -> None:
     clip, behind, canvas = _scene(options)
     canvas = within_side(canvas, options.side)
-    preview(clip, options.output, behind, canvas, style=_style(options), choice=_choice(options))
-    _announce(options)
+    preview(clip, options.output, behind, canvas, style=style_of(options), choice=_choice(options))
+    announce(options)
 
 
 def _parts(options: Options, report: Report) -> None:
@@ -556,13 +558,13 @@ def _parts(options: Options, report: Report) -> None:
         options.background,
         canvas,
         rate=options.rate or clip.rate,
-        style=_style(options),
+        style=style_of(options),
         way=options.way,
         choice=_choice(options),
         mattes=options.matte,
         report=report,
     )
-    _announce(options, **made)
+    announce(options, **made)
 
 
 def _probe(options: Options, _report: Report) -> None:
@@ -570,12 +572,12 @@ def _probe(options: Options, _report: Report) -> None:
     if options.thumbnail is not None:
         photograph(clip, options.thumbnail)
     extent = Extent(*clip.size, float(clip.duration))
-    _announce(options, **extent._asdict(), rate=float(clip.rate), sound=clip.sound is not None)
+    announce(options, **extent._asdict(), rate=float(clip.rate), sound=clip.sound is not None)
 
 
 def _demo(options: Options, report: Report) -> None:
     picture = demo(options.output, report)
-    _announce(options, picture=str(picture))
+    announce(options, picture=str(picture))
 
 
 def opened_clip(options: Options) -> Clip:
@@ -607,7 +609,8 @@ def _scene(options: Options) -> tuple[Clip, Background, Size]:
     return clip, behind, canvas_size(aspect, options.lines, behind.size or clip.size)
 
 
-def _style(options: Options) -> Style:
+def style_of(options: Options) -> Style:
+    """The style that *options* have; what they lack is as by default."""
     return Style.checked(**{name: getattr(options, name, None) for name in Style.model_fields})
 
 
@@ -615,7 +618,7 @@ def _choice(options: Options) -> Choice:
     return Choice(options.engine, options.model, options.every, options.device)
 
 
-def _announce(options: Options, **more: object) -> None:
+def announce(options: Options, **more: object) -> None:
     """Say where the result is, where there is one, and what it is like."""
     if options.output:
         more = {"result": str(options.output), **more}

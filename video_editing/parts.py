@@ -29,7 +29,7 @@ from video_editing.layout import Size, laid_out, placed, within_side
 from video_editing.look import look, middle
 from video_editing.mattes import AHEAD
 from video_editing.overlay import OverlayMaker, framed
-from video_editing.overlay_file import mov_file
+from video_editing.overlay_file import mov_file, webm_file
 from video_editing.person import person
 from video_editing.planes import halved
 from video_editing.progress import Report, counted, unreported
@@ -50,6 +50,7 @@ class Way(StrEnum):
 
     LUMA = "luma"  #: H.264, and a second one that is white where the first is seen
     MOV = "mov"  #: ProRes 4444 with alpha
+    WEBM = "webm"  #: VP9 with alpha
 
 
 class Pace(NamedTuple):
@@ -127,7 +128,7 @@ def parts(
     layout = laid_out(clip.size, style, middle(look(clip), style), canvas)
     corner = placed(layout, style, canvas)
     box = seen(corner, layout.size, canvas)
-    overlay = folder / ("overlay.mp4" if way is Way.LUMA else "overlay.mov")
+    overlay = folder / ("overlay.mp4" if way is Way.LUMA else f"overlay.{way}")
     luma = folder / "luma.mp4" if way is Way.LUMA else None
     with person(clip, style, choice, mattes) as (pairs, alpha):
         maker = OverlayMaker(layout, style, alpha, clip.duration)
@@ -188,7 +189,8 @@ def _write(
     sound = mixed(clip, seconds=pace.seconds) if loud else None
     size, tick = (box.width, box.height), 1 / pace.rate
     if luma is None:
-        with mov_file(
+        file = webm_file if overlay.suffix == ".webm" else mov_file
+        with file(
             overlay,
             size,
             tick,

@@ -34,7 +34,7 @@ from backends.shotstack.outside import outside
 from backends.shotstack.pace import Pace
 from backends.shotstack.renders import rendered
 from backends.shotstack.result import AskedFor, Taking, asked_for
-from backends.shotstack.scenery import Measured, brought, measured, parted
+from backends.shotstack.scenery import brought, measured, parted
 from backends.shotstack.timeline import RATES, TooManyTurns, edit
 from settings import Rendering
 from video_editing.files import output_errors, whole
@@ -123,6 +123,27 @@ class ShotstackRenderer(Renderer):
         """What a result of *seconds* costs."""
         return 0 if self.settings.stage == "stage" else seconds / 60 * self.settings.price
 
+    def allow(self, intent: str, seconds: float) -> None:
+        """Book what a result of *seconds* costs.
+
+        Raises:
+            BackendUnavailable: the plan or the budget has no room for it.
+        """
+        if self.settings.stage == "stage" and seconds > SANDBOX_SECONDS:
+            why = f"the sandbox takes {SANDBOX_SECONDS} s"
+            raise BackendUnavailable(self.name, Why.NOT_CONFIGURED, why)
+        try:
+            self.money.book(intent, self.dollars(seconds))
+        except MoneySpent as err:
+            raise BackendUnavailable(self.name, Why.RESTING, "the month's money is spent") from err
+
+    def unbilled(self, intent: str, err: BaseException) -> bool:
+        """Whether work that ended with *err* is surely not billed; its booking is taken back."""
+        free = isinstance(err, ShotstackFailed) or self.intents.get(intent).posted is None
+        if free:
+            self.money.take_back(intent)
+        return free
+
     async def tidy(self, client: Shotstack, intent: str) -> None:
         """Have Shotstack keep no longer what was uploaded for *intent*, nor what is left of others.
 
@@ -170,8 +191,7 @@ class _Work:
             )
             await self._take(state.url or "", asked)
         except BaseException as err:
-            if isinstance(err, ShotstackFailed) or intents.get(self._intent).posted is None:
-                place.money.take_back(self._intent)
+            if place.unbilled(self._intent, err):
                 bill = 0
             raise
         finally:
@@ -191,7 +211,7 @@ class _Work:
         """Make the parts, bring them there, and put down what is to be asked for."""
         place, settings = self._place, self._place.settings
         clip = await measured(place.command, place.name, self._scene.clip)
-        self._allow(clip)
+        place.allow(self._intent, clip.seconds)
         parts = await parted(
             place.command,
             place.name,
@@ -214,17 +234,6 @@ class _Work:
 
     def _brought(self, source: str) -> None:
         self._place.intents.brought(self._intent, source)
-
-    def _allow(self, clip: Measured) -> None:
-        """Raise where the plan or the budget has no room for it."""
-        place = self._place
-        if place.settings.stage == "stage" and clip.seconds > SANDBOX_SECONDS:
-            why = f"the sandbox takes {SANDBOX_SECONDS} s"
-            raise BackendUnavailable(place.name, Why.NOT_CONFIGURED, why)
-        try:
-            place.money.book(self._intent, place.dollars(clip.seconds))
-        except MoneySpent as err:
-            raise BackendUnavailable(place.name, Why.RESTING, "the month's money is spent") from err
 
     async def _take(self, link: str, asked: AskedFor) -> None:
         path = self._folder / "result.mp4"
