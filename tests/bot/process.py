@@ -43,7 +43,7 @@ class BotProcess:
 
     Attributes:
         folder: of its data; the stand-in's files lie beside.
-        tools: the stand-in's folder.
+        tools: the stand-in's folder; without one it runs as anywhere, with the real program.
         born: monotonic time of the last start.
     """
 
@@ -83,7 +83,7 @@ class BotProcess:
         self.born = time.monotonic()
         environment = self._environment | environment
         if self.tools:
-            self._process = NURSERY.fork(environment, self.output, self.tools)
+            self._process = self._nursery.fork(environment, self.output, self.tools)
             return self
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(

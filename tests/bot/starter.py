@@ -1,12 +1,12 @@
 """Bots by fork: what they import is imported once, so that a test may start one in no time.
 
 Each line of standard input orders one, as JSON: ``environment``, ``output`` (a file), ``tools``
-(the stand-in's folder). The answer is its process id; when it ends, its status is written to the file
-of that name in the folder that is our only argument.
+(the stand-in's folder). The answer is its process id; when it ends, its status is written to the
+file of that name in the folder that is our only argument.
 
 Each runs as ``python -m bot`` does, with a stand-in for the command line of video_editing, and a
-way to die: where TOOLS/armed says "before 7" or "after 7", it kills itself at the seventh commit of
-something written since it said so.
+way to die: where TOOLS/armed says "before 7" or "after 7", it kills itself at the seventh commit
+of something written since it said so.
 """
 
 # isort: split

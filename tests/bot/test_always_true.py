@@ -41,9 +41,10 @@ async def test_every_line_of_its_log_is_json(talk: House) -> None:
 
 async def test_a_refused_token_is_not_told(open_bot: Opener) -> None:
     """It cannot start, and says so without it."""
-    bot = open_bot(BOT_TOKEN="4242:canary-wrong-and-secret")  # noqa: S106.start()
+    wrong = "4242:canary-wrong-and-secret"
+    bot = open_bot(BOT_TOKEN=wrong).start()
     assert await bot.ended(30) != 0
-    assert "canary-wrong-and-secret" not in bot.log
+    assert wrong.partition(":")[2] not in bot.log
     assert "BOT_TOKEN" in bot.log
 
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import Opener
 from fake_telegram import Telegram, User
 from process import BotProcess
-from talk import always_true, card_of, clip, ordered, result_for, results
+from talk import always_true, card_of, clip, ordered, over, result_for, results
 
 GOES_ON = 10.0  #: seconds from the start until a job that was interrupted has its result
 SHORT = {"matte": {"seconds": 0.2}, "edit": {"seconds": 0.1}}
@@ -152,3 +152,22 @@ async def test_many_kills_at_random(
     """Fifty over twenty jobs."""
     bot = await open_bot(**database).start().ready()
     await die_at_random(telegram, bot, 20, 50, seed=2)
+
+
+async def test_a_clip_that_kills_the_bot_is_given_up(telegram: Telegram, open_bot: Opener) -> None:
+    """After three times it is told of; what others ordered is done."""
+    bot = await open_bot().start().ready()
+    ann, bob = telegram.user(7), telegram.user(8)
+    card = await ordered(ann, clip(edit={"fault": "kills-parent"}))
+    other = await ordered(bob, clip(matte={"seconds": 1}))
+    deaths = 0
+    while not over(bot, ann):
+        if not bot.alive:
+            deaths += 1
+            assert deaths < 6
+            await bot.start().ready()
+        await asyncio.sleep(0.05)
+    assert (over(bot, ann), deaths) == (["failed"], 3)
+    await ann.gets("text", after=card, where=lambda m: not m.buttons)
+    await result_for(bob, other)
+    await always_true(telegram, bot)

@@ -9,7 +9,7 @@ from conftest import ADMIN, House, Opener
 from fake_telegram import Rates, Telegram
 from talk import always_true, card_of, clip, jobs_of, ordered, over, result_for, results
 
-OTHER_TOKEN_USER = 77
+NAME = "overlay_test_bot"
 
 
 async def test_progress_is_dropped_while_a_chat_wants_quiet(talk: House) -> None:
@@ -118,7 +118,10 @@ async def test_a_group_that_moved_is_followed(talk: House) -> None:
     """To where it is now."""
     user = talk.user()
     (inside,) = talk.telegram.group(-user.id, user)
-    card = await ordered(inside, clip(matte={"seconds": 2}))
+    sent = await inside.sends_video(clip(matte={"seconds": 2}), f"@{NAME}")
+    card = await card_of(inside, sent)
+    await inside.presses("^make", card)
+    await inside.gets("text", after=card, button="^cancel")
     talk.telegram.group(-1_000_000 - user.id, user)
     talk.telegram.chats[-user.id].moved = -1_000_000 - user.id
     await talk.telegram.until(
@@ -220,7 +223,7 @@ async def test_a_button_of_somebody_else_does_nothing(talk: House) -> None:
     """In a group, where everybody sees it."""
     owner, other = talk.user(), talk.user()
     inside, stranger = talk.telegram.group(-owner.id, owner, other)
-    card = await card_of(inside, await inside.sends_video(clip(matte={"seconds": 2})))
+    card = await card_of(inside, await inside.sends_video(clip(matte={"seconds": 2}), f"@{NAME}"))
     for data in card.datas:
         press = await stranger.forges(data, card)
         assert await press.answered()

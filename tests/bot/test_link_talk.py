@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 from fake_telegram import Telegram
 from lab import PUBLIC, Lab, listening, naming, opened_lab
+from nursery import Nursery
 from process import BotProcess
 from talk import always_true, card_of, clip, living, make_tools, result_for
 
@@ -34,8 +35,8 @@ def site(content: bytes) -> web.Application:
 
 async def talk_of_links(folder: Path) -> None:
     """From a link to a video; and links that lead nowhere."""
-    with Telegram() as telegram:
-        bot = BotProcess(telegram, folder, make_tools(folder / "tools"))
+    with Telegram() as telegram, Nursery() as nursery:
+        bot = BotProcess(telegram, folder, make_tools(folder / "tools"), nursery=nursery)
         async with naming(lambda _: [PUBLIC]), listening(site(clip()), 80):
             with living(bot):
                 await bot.start().ready()
