@@ -11,6 +11,7 @@ from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 
 from backends.command import Command
 from backends.renderer import background_argument, style_arguments
+from bot.captions import card_caption
 from bot.database.drafts import Draft, Drafts
 from bot.folders import CARD, CLIP, Folders, background, remove
 from bot.look import Backdrop
@@ -181,7 +182,7 @@ class Cards(DBOSConfiguredInstance):
         return await self._sending.card(
             draft.chat,
             picture,
-            self._texts(draft.language, "card"),
+            card_caption(self._texts, draft),
             topic=draft.topic,
             reply_to=draft.message,
             keyboard=self._buttons.card(draft),
@@ -216,7 +217,7 @@ class Cards(DBOSConfiguredInstance):
                 draft.chat,
                 card,
                 picture,
-                self._texts(draft.language, "card"),
+                card_caption(self._texts, draft),
                 keyboard=self._buttons.card(draft),
             )
             if isinstance(told, Missing):  # it was deleted: a new one

@@ -341,6 +341,7 @@ class Jobs(DBOSConfiguredInstance):
             self._buttons.result(job),
             file=self._stages.result(job),
             thumbnail=self._stages.thumbnail(job),
+            caption=self._texts(job.language, "result-caption", seconds=made.seconds),
         )
         match sent:
             case Delivered(message=message, file_id=file_id):

@@ -3,7 +3,7 @@
 Its words are in the texts: status-waiting ($ahead, how many come before), status-fetching,
 status-planning, status-mattes and status-compose ($place), status-delivering, status-parked,
 status-restarting; below them, where there is news, status-fell-back ($place, $why),
-status-warming ($place), status-hurried ($place, $engine).
+status-warming and status-waiting-for ($place), status-hurried ($place, $engine).
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from aiogram.exceptions import TelegramAPIError
 
-from backends.events import Asked, Event, FellBack, Hurried, Warming
+from backends.events import Asked, Event, FellBack, Hurried, Waiting, Warming
 from bot.database.ledger import Job
 from bot.outcome import Gone, Later
 from bot.telegram.answers import Edited, Missing, Unchanged
@@ -96,6 +96,8 @@ class Status:
                 self._show(WORDS[self._stage], place=place)
             case FellBack(backend=place, why=why):
                 self._tell_news("status-fell-back", place=place, why=why.value)
+            case Waiting(backend=place):
+                self._tell_news("status-waiting-for", place=place)
             case Warming(backend=place):
                 self._tell_news("status-warming", place=place)
             case Hurried(backend=place, engine=engine):

@@ -70,6 +70,7 @@ class Voice(Protocol):
         *,
         file: Path,
         thumbnail: Path | None = None,
+        caption: str = "",
     ) -> Delivered | Later | Gone | Refused:
         """Deliver what a job made."""
         ...

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -64,7 +63,7 @@ def writing(engine: AsyncEngine) -> AsyncEngine:
 
 
 def _url(storage: Storage) -> URL:
-    address = getattr(storage, "database_url", SecretStr("")).get_secret_value()
+    address = storage.database_url.get_secret_value()
     if not address:
         file = str((storage.folder / FILE).absolute())
         return URL.create("sqlite+aiosqlite", database=file)
