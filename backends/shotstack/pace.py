@@ -31,4 +31,4 @@ class Pace:
     grace: float = 30
     ingest: float = 600
     deadline: float = 1800
-    adoption: float = 180
+    adoption: float = 120

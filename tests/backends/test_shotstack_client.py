@@ -137,6 +137,18 @@ async def test_an_upload_that_fails_in_passing_is_sent_again(
     assert len(fake.calls("upload")) == 1
 
 
+async def test_a_storage_that_says_nothing_is_given_up(
+    fake: FakeShotstack, tmp_path: Path, film: Path
+) -> None:
+    """An upload stands still for no longer than is allowed."""
+    fake.lie("put", hang)
+    began = time.monotonic()
+    async with client(fake, tmp_path, answer=0.2, budget=0.5) as at:
+        with pytest.raises(ShotstackAway, match="stood still"):
+            await at.upload(film)
+    assert time.monotonic() - began < 2
+
+
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 async def test_an_upload_follows_no_redirect(
     fake: FakeShotstack, tmp_path: Path, film: Path, code: int
@@ -354,6 +366,23 @@ async def test_a_hundred_at_once_stay_within_the_limit(fake: FakeShotstack, tmp_
         await asyncio.gather(*(followed() for _ in range(100)))
     assert len(fake.bills) == 100
     assert fake.most("edit") <= 75
+    assert not [entry for entry in fake.ledger if entry.status == 429]
+
+
+@pytest.mark.slow
+async def test_a_hundred_clients_stay_within_the_limit(fake: FakeShotstack, tmp_path: Path) -> None:
+    """Each with a connection of its own, as in as many processes; the shelf is all they share."""
+    fake.window, fake.allowed["stage", "edit"] = 4, 150
+
+    async def followed() -> None:
+        async with client(fake, tmp_path, allowed=Allowance(150, 120, 4), gate=60) as at:
+            render = await at.render(edit())
+            while (await at.status(render)).status != "done":
+                await asyncio.sleep(0.5)
+
+    await asyncio.gather(*(followed() for _ in range(100)))
+    assert len(fake.bills) == 100
+    assert fake.most("edit") <= 150
     assert not [entry for entry in fake.ledger if entry.status == 429]
 
 
