@@ -47,10 +47,10 @@ wrong-command = I do not know this command. <b>Send me a video</b>, or see /help
 wrong-album = There is no video in this album. <b>Send me a video</b>, alone or together with pictures for the background.
 
 background-ask = 🖼 Send me a picture or a video for the background now. A link to one will do, too.
+background-ask-group = 🖼 Reply to this message with a picture or a video for the background, or with a link to one.
 background-wrong = This cannot be a background. Send me a picture or a video, or a link to one – or keep the background as it is.
 background-taken = 🖼 Got it, the card will show it in a moment.
 background-kept = Fine, the background stays as it is.
-background-late = That video is being made already, so its background stays. Send the video again to use another one.
 
 ## The card
 
@@ -59,7 +59,8 @@ card-caption =
     { $seconds ->
         [0] {""}
        *[other] Your video: { SPAN($seconds) }.{" "}
-    }Change what you like, then press <b>Make it</b>.
+    }{ card }
+card = Change what you like, then press <b>Make it</b>.
 look =
     <b>{ $shape ->
         [circle] Circle
@@ -127,7 +128,6 @@ button-ring-gold = Gold
 button-background = Background
 button-blur = Blur
 button-send = My picture or video
-button-album = Album { $number }
 button-mediapipe = Fast
 button-rembg = Fine
 button-back = Back
@@ -137,7 +137,7 @@ button-reset = Back to the usual look
 button-video = Video
 button-note = Round note
 button-animation = GIF
-button-gif = GIF file
+button-gif = GIF
 button-mov = ProRes file
 button-webm = WebM, transparent
 button-sticker = Sticker
@@ -153,7 +153,7 @@ cancel-over = It is over already.
 cancel-nothing = I am not making anything for you right now. Send me a video!
 cancel-all =
     Stopping { $count ->
-        [one] your video
+        [1] your video
        *[other] your { $count } videos
     }…
 

@@ -47,10 +47,10 @@ wrong-command = Такой команды я не знаю. <b>Пришлите 
 wrong-album = В этом альбоме нет видео. <b>Пришлите видео</b> – одно или вместе с картинками для фона.
 
 background-ask = 🖼 Пришлите картинку или видео для фона. Подойдёт и ссылка.
+background-ask-group = 🖼 Ответьте на это сообщение картинкой, видео для фона или ссылкой.
 background-wrong = Фоном это быть не может. Пришлите картинку, видео или ссылку – или оставьте фон как есть.
 background-taken = 🖼 Есть, сейчас покажу на карточке.
 background-kept = Хорошо, фон остаётся как есть.
-background-late = То видео уже делается, его фон не поменять. Чтобы взять другой, пришлите видео ещё раз.
 
 ## Карточка
 
@@ -59,13 +59,14 @@ card-caption =
     { $seconds ->
         [0] {""}
        *[other] Ваше видео: { SPAN($seconds) }.{" "}
-    }Поменяйте что хотите и нажмите <b>Сделать</b>.
+    }{ card }
+card = Поменяйте что хотите и нажмите <b>Сделать</b>.
 look =
     <b>{ $shape ->
         [circle] Круг
         [rect] Карточка
         [rounded] Карточка со скруглением
-       *[none] Без рамки
+       *[none] Силуэт
     }</b>, { $corner ->
         [top-left] вверху слева
         [top] вверху
@@ -115,7 +116,7 @@ button-make = Сделать
 button-circle = Круг
 button-rect = Карта
 button-rounded = Скругл.
-button-none = Без рамки
+button-none = Силуэт
 button-small = Малый
 button-medium = Средний
 button-large = Большой
@@ -127,7 +128,6 @@ button-ring-gold = Золотая
 button-background = Фон
 button-blur = Размыть
 button-send = Своя картинка или видео
-button-album = Альбом { $number }
 button-mediapipe = Быстро
 button-rembg = Тонко
 button-back = Назад
@@ -137,7 +137,7 @@ button-reset = Вернуть обычный вид
 button-video = Видео
 button-note = Кружок
 button-animation = GIF
-button-gif = Файл GIF
+button-gif = GIF
 button-mov = Файл ProRes
 button-webm = WebM, прозрачный
 button-sticker = Стикер

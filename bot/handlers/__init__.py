@@ -1,1 +1,32 @@
 """What the bot does when somebody writes or presses something."""
+
+from aiogram import Router
+
+from bot.handlers.addressed import Addressed
+from bot.handlers.admin import admin_router
+from bot.handlers.cancelling import cancelling_router
+from bot.handlers.card import card_router
+from bot.handlers.clips import clips_router
+from bot.handlers.results import results_router
+from bot.handlers.start import start_router
+from bot.handlers.strangers import strangers_router
+from bot.handlers.style import style_router
+
+
+def routers() -> list[Router]:
+    """All of them, in the order in which they are asked.
+
+    They take by name: cards, drafts, jobs, keyboards, ledger, limits, people, sending, texts, and
+    what admins need.
+    """
+    addressed = Addressed()
+    return [
+        start_router(),
+        style_router(),
+        cancelling_router(),
+        card_router(),
+        results_router(),
+        clips_router(addressed),
+        admin_router(),
+        strangers_router(addressed),
+    ]
