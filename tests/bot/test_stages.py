@@ -1,0 +1,202 @@
+"""The stages: what is there is not made again, what is missing is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from making import drawn, make_clip
+from test_status import JOB
+from workshop import CHILD, CLIP, Files, stand_in
+
+from backends.backend import OverlayBackend
+from backends.command import COMMAND, Command
+from backends.events import Asked, Event, Report
+from backends.renderer import Rendered, Renderer, Scene
+from bot.folders import CLIP as CLIP_FILE
+from bot.folders import MATTES, Folders, link_all
+from bot.look import Backdrop, Look
+from bot.order import Order
+from bot.outcome import Done, Made, Refused
+from bot.source import Kind, Source
+from bot.stages import Stages
+from bot.telegram.limits import Limits
+from video_editing.errors import InputRejected, Reason
+from video_editing.forms import Form
+from video_editing.plan import Plan, keep_plan, read_plan
+
+HOSTILE = Source(kind=Kind.DOCUMENT, file_id="../../etc/passwd")
+
+
+class Place(OverlayBackend):
+    """Makes mattes out of nothing."""
+
+    name = "place"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
+        """See :class:`OverlayBackend`."""
+        assert clip.read_bytes()
+        self.asked += 1
+        report(Asked(self.name))
+        for segment in plan.segments:
+            (folder / segment.name).write_bytes(b"a matte")
+
+
+class Studio(Renderer):
+    """Keeps the scene that it was shown."""
+
+    name = "studio"
+
+    def __init__(self) -> None:
+        self.scenes: list[Scene] = []
+        self.failure: Exception | None = None
+
+    async def render(self, scene: Scene, result: Path, report: Report) -> Rendered:
+        """See :class:`Renderer`."""
+        self.scenes.append(scene)
+        report(Asked(self.name))
+        if self.failure:
+            raise self.failure
+        result.write_bytes(b"a result")
+        return Rendered(self.name, 160, 96, 1.5, dollars=0.2)
+
+
+class Bench:
+    """Stages with all that they need."""
+
+    def __init__(self, tmp_path: Path, program: tuple[str, ...]) -> None:
+        self.folders, self.files = Folders(tmp_path / "data"), Files()
+        self.place, self.studio = Place(), Studio()
+        self.events: list[Event] = []
+        command = Command("local", CHILD, program)
+        self.stages = Stages(
+            self.folders, self.files, lambda: self.place, self.studio, command, Limits()
+        )
+
+    def hear(self, event: Event) -> None:
+        """Report."""
+        self.events.append(event)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """With a quick program."""
+    return Bench(tmp_path, stand_in(tmp_path / "programs"))
+
+
+async def test_the_last_stage_makes_all_that_is_missing(bench: Bench) -> None:
+    """And a second call makes nothing."""
+    made = await bench.stages.compose(JOB, bench.hear)
+    assert isinstance(made, Made)
+    assert (made.renderer, made.dollars) == ("studio", 0.2)
+    assert await bench.stages.compose(JOB, bench.hear) == made
+    assert (bench.files.fetched, bench.place.asked, len(bench.studio.scenes)) == (["clip"], 1, 1)
+
+
+@pytest.mark.parametrize("lost", [CLIP_FILE, MATTES, "result.mp4", "made.json"])
+async def test_what_is_lost_is_made_again(bench: Bench, lost: str) -> None:
+    """Whichever file it is."""
+    await bench.stages.compose(JOB, bench.hear)
+    folder = bench.folders.job(JOB.id)
+    for path in [folder / lost, *(folder / lost).rglob("*")]:
+        if path.is_file():
+            path.unlink()
+    for path in (folder / "result.mp4", folder / "made.json"):
+        path.unlink(missing_ok=True)
+    assert isinstance(await bench.stages.compose(JOB, bench.hear), Made)
+    assert len(bench.studio.scenes) == 2
+
+
+async def test_what_a_scene_holds(bench: Bench) -> None:
+    """The order, in the words of renderers; sizes fit Telegram's limit."""
+    photo = Source(kind=Kind.PHOTO, file_id="photo")
+    bench.files.there["photo"] = b"a photo"
+    look = Look(backdrop=Backdrop(kind="file", source=photo))
+    job = replace(JOB, order=Order(clip=CLIP, look=look, form=Form.NOTE))
+    await bench.stages.compose(job, bench.hear)
+    (scene,) = bench.studio.scenes
+    assert (scene.form, scene.style) == (Form.NOTE, look.style(Form.NOTE))
+    assert Path(scene.background).read_bytes() == b"a photo"
+    assert scene.max_bytes is not None
+    assert scene.max_bytes < Limits().upload
+
+
+@pytest.mark.parametrize(
+    ("backdrop", "background"),
+    [(Backdrop(kind="blur"), "blur"), (Backdrop(colour="#010203"), "#010203")],
+)
+async def test_backgrounds(bench: Bench, backdrop: Backdrop, background: str) -> None:
+    """Colours and blur are their own names."""
+    job = replace(JOB, order=Order(clip=CLIP, look=Look(backdrop=backdrop)))
+    await bench.stages.compose(job, bench.hear)
+    assert bench.studio.scenes[0].background == background
+
+
+async def test_names_of_users_are_no_paths(bench: Bench) -> None:
+    """Whatever a file is called, it lies in the job's folder, under a name of ours."""
+    bench.files.there[HOSTILE.file_id] = b"hostile"
+    look = Look(backdrop=Backdrop(kind="file", source=HOSTILE))
+    job = replace(JOB, order=Order(clip=HOSTILE, look=look))
+    assert await bench.stages.fetch(job, bench.hear) == Done()
+    names = sorted(path.name for path in bench.folders.job(job.id).iterdir())
+    assert names[1] == "clip"
+    assert names[0].startswith("background-")
+    assert names[0].removeprefix("background-").isalnum()
+
+
+async def test_mattes_that_do_not_fit_are_made_anew(bench: Bench) -> None:
+    """Torn mattes are our fault, and nobody is told."""
+    bench.studio.failure = InputRejected(Reason.BAD_MATTE, why="torn")
+    with pytest.raises(Exception, match="garbage"):
+        await bench.stages.compose(JOB, bench.hear)
+    bench.studio.failure = None
+    assert isinstance(await bench.stages.compose(JOB, bench.hear), Made)
+    assert bench.place.asked == 2
+
+
+async def test_mattes_of_another_clip_are_not_used(tmp_path: Path) -> None:
+    """A link may lead to another clip the next time; the command line sees that."""
+    bench = Bench(tmp_path, COMMAND)
+    first = make_clip(tmp_path / "first.mp4", drawn(10))
+    second = make_clip(tmp_path / "second.mp4", drawn(25, (192, 128)))
+    bench.files.there["clip"] = first.read_bytes()
+    await bench.stages.mattes(JOB, bench.hear)
+    await bench.stages.keep(JOB)
+    await bench.stages.clear(JOB)
+    again = replace(JOB, id="again", order=JOB.order.model_copy(update={"mattes": JOB.id}))
+    await bench.stages.mattes(again, bench.hear)
+    assert bench.place.asked == 1
+    other = replace(again, id="other")
+    bench.files.there["clip"] = second.read_bytes()
+    await bench.stages.mattes(other, bench.hear)
+    assert bench.place.asked == 2
+    assert read_plan(bench.folders.job("other") / MATTES).size == (192, 128)
+
+
+async def test_a_long_clip_is_refused(bench: Bench) -> None:
+    """As soon as its length is known."""
+    folder = bench.folders.job(JOB.id) / MATTES
+    bench.files.there["clip"] = b"a clip"
+    await bench.stages.plan(JOB, bench.hear)
+    plan = read_plan(folder)
+    last = plan.segments[-1].model_copy(update={"end": plan.segments[-1].start + 700 * 25})
+    for path in folder.iterdir():
+        path.unlink()
+    keep_plan(plan.model_copy(update={"segments": (*plan.segments[:-1], last)}), folder)
+    refused = await bench.stages.plan(JOB, bench.hear)
+    assert isinstance(refused, Refused)
+    assert refused.fault == "too_long_clip"
+
+
+async def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    """What died half linked is begun anew."""
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    (there / "one").write_text("one")
+    (tmp_path / ".here.part").mkdir()
+    (tmp_path / ".here.part" / "old").write_text("old")
+    assert await link_all(there, here)
+    assert [path.name for path in here.iterdir()] == ["one"]
+    assert not await link_all(tmp_path / "nowhere", tmp_path / "elsewhere")
