@@ -13,7 +13,6 @@ from bot.palette import PALETTE, Colour
 from video_editing.forms import Form
 from video_editing.style import Anchor, Shape
 
-
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]  #: of a draft or a job
 
 

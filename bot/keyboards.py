@@ -50,7 +50,7 @@ ENGINES = {"mediapipe": "⚡", "rembg": "💎"}
 #: what a result is offered as; the GIFs of Telegram are animations
 FORMS = (Form.VIDEO, Form.NOTE, Form.ANIMATION, Form.STICKER, Form.WEBM, Form.MOV)
 NOTE_SECONDS = 60  #: Telegram's longest round note
-SHOWN_FILES = 4  #: backgrounds in one row
+SHOWN_FILES = 5  #: backgrounds in one row
 LANGUAGES = {Language.EN: "English", Language.RU: "Русский"}
 
 
@@ -202,7 +202,7 @@ def _backgrounds(draft: Draft, words: _Words) -> list[Row]:
         for number, source in enumerate(draft.backgrounds)
     ]
     send = button(f"🖼 {words('send')}", Send(draft=id_))
-    return [colours[:4], colours[4:], [blur, *files[-SHOWN_FILES:]], [send]]
+    return [colours[:4], colours[4:], [blur, send], files[-SHOWN_FILES:]]
 
 
 def _other_forms(job: Job, words: _Words) -> Iterable[Button]:

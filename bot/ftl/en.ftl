@@ -15,8 +15,8 @@ help =
 
     1. Send a video, a round note, a GIF, a video file, or a link to one. { $megabytes ->
         [0] {""}
-       *[other] Telegram lets me have files of up to { $megabytes } MB; for larger ones send a link.
-    } It may last up to { SPAN($seconds) }.
+       *[other] Telegram lets me have files of up to { $megabytes } MB; for larger ones send a link.{" "}
+    }It may last up to { SPAN($seconds) }.
     2. A card shows how it will look. Its buttons change the shape, the corner, the size, the ring and the background.
     3. Press <b>Make it</b>. Under the finished video there are buttons for a round note, a sticker, a GIF and transparent files.
 
@@ -127,7 +127,7 @@ button-ring-black = Black
 button-ring-gold = Gold
 button-background = Background
 button-blur = Blur
-button-send = My picture or video
+button-send = My file
 button-mediapipe = Fast
 button-rembg = Fine
 button-back = Back
