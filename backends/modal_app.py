@@ -21,7 +21,7 @@ from backends.modal_workers import Made, ModalWorkers, Stretch
 from backends.service.app import create_app
 from backends.service.failures import failure
 from backends.service.links import guarded
-from backends.service.serve import command, fetch_limits
+from backends.service.serve import command, fetch_limits, hosting
 from settings import Settings
 from video_editing.plan import missing
 from video_editing.progress import Progress
@@ -128,6 +128,7 @@ def door() -> FastAPI:
         backend,
         command("modal", settings),
         guarded(fetch_limits(settings)),
+        hosting(settings),
     )
 
 

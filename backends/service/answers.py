@@ -110,7 +110,8 @@ class OverlayAnswer(BaseModel):
     """How an overlay that was asked for by link is doing.
 
     Attributes:
-        overlay_url: where to fetch it, without any key, for a while.
+        overlay_url: where to fetch it, without any key, for a while; at Shotstack, where the
+            service has a key for it.
         duration: seconds of it.
         processing_time: seconds that it took, queue included.
         error: one sentence, where the status is "failed".

@@ -18,6 +18,7 @@ from backends.service.links import Fetch
 from backends.service.overlay_routes import link_routes, overlay_routes
 from backends.service.overlays import Overlays
 from backends.service.routes import clip_routes, job_routes, segment_routes
+from backends.shotstack.hosting import Hosting
 from settings import Service
 from video_editing.errors import OutputFailed
 
@@ -26,7 +27,11 @@ SWEEP_SECONDS = 60
 
 
 def create_app(
-    settings: Service, backend: OverlayBackend, command: Command, fetched: Fetch
+    settings: Service,
+    backend: OverlayBackend,
+    command: Command,
+    fetched: Fetch,
+    hosting: Hosting | None = None,
 ) -> FastAPI:
     """The service.
 
@@ -35,6 +40,7 @@ def create_app(
         backend: makes the mattes.
         command: plans, and cuts overlays, in a child.
         fetched: brings the file behind a link; :func:`backends.service.links.guarded`.
+        hosting: where overlays lie for those who asked for them; None is here.
 
     Raises:
         NoKey: it would be open to everybody.
@@ -44,7 +50,7 @@ def create_app(
     folder = settings.folder.absolute()  # children have a working directory of their own
     clips = Clips(folder / "clips")
     jobs = Jobs(folder / "jobs", backend, settings, slots)
-    overlays = Overlays(folder / "overlays", backend, command, fetched, settings, slots)
+    overlays = Overlays(folder / "overlays", backend, command, fetched, settings, slots, hosting)
     signer = Signer(settings.link_seconds)
 
     @asynccontextmanager

@@ -42,7 +42,7 @@ def overlay_routes(overlays: Overlays, signer: Signer, sync_seconds: float) -> A
         return OverlayAnswer(
             job_id=overlay.id,
             status="completed",
-            overlay_url=str(link.include_query_params(**signer.signed(overlay.id))),
+            overlay_url=overlay.url or str(link.include_query_params(**signer.signed(overlay.id))),
             duration=round(overlay.duration, 3),
             processing_time=round(overlay.took, 3),
         )

@@ -15,6 +15,7 @@ from backends.service.failures import told
 from backends.service.jobs import Full
 from backends.service.links import Fetch
 from backends.service.overlay_request import OverlayRequest
+from backends.shotstack.hosting import Hosting
 from settings import Service
 from video_editing.plan import Plan, read_plan
 
@@ -28,6 +29,7 @@ class Overlay:
     began: float = field(default_factory=time.monotonic)
     took: float = 0  #: seconds, once it is there
     duration: float = 0  #: seconds of the overlay
+    url: str | None = field(default=None, repr=False)  #: elsewhere, if it lies there too
     reason: str | None = None  #: why there is none,
     error: str = ""  #: and the same as a sentence
     task: asyncio.Task[None] | None = None
@@ -44,11 +46,13 @@ class Overlays:
         fetched: Fetch,
         settings: Service,
         slots: asyncio.Semaphore,
+        hosting: Hosting | None = None,
     ) -> None:
         shutil.rmtree(folder, ignore_errors=True)  # nobody can ask for an earlier process's
         folder.mkdir(parents=True)
         self._folder, self._backend, self._command = folder, backend, command
         self._fetched, self._settings, self._slots = fetched, settings, slots
+        self._hosting = hosting
         self._overlays: dict[str, Overlay] = {}
 
     def start(self, request: OverlayRequest) -> Overlay:
@@ -77,6 +81,8 @@ class Overlays:
             if overlay.task is None and time.monotonic() - overlay.began - overlay.took > seconds:
                 del self._overlays[overlay.id]
                 shutil.rmtree(overlay.path.parent, ignore_errors=True)
+        if self._hosting is not None:
+            await self._hosting.remove(seconds)
 
     async def close(self) -> None:
         """Stop all work and forget all overlays."""
@@ -107,6 +113,8 @@ class Overlays:
         finally:
             clip.unlink(missing_ok=True)
             shutil.rmtree(mattes, ignore_errors=True)
+        if self._hosting is not None:
+            overlay.url = await self._hosting.put(overlay.id, overlay.path)
 
     async def _cut(self, clip: Path, mattes: Path, request: OverlayRequest, path: Path) -> float:
         """Make the overlay under *path*; tells its seconds."""

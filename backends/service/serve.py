@@ -11,6 +11,7 @@ from backends.command import Command
 from backends.fetch import FetchLimits
 from backends.service.app import create_app
 from backends.service.links import guarded
+from backends.shotstack.hosting import Hosting
 from backends.side_by_side import SideBySide
 from settings import Settings
 
@@ -45,7 +46,11 @@ def application(settings: Settings) -> FastAPI:
     place = asyncio.run(chosen(service.place, settings))
     backend = place if service.workers == 1 else SideBySide([place] * service.workers)
     return create_app(
-        service, backend, command(service.place, settings), guarded(fetch_limits(settings))
+        service,
+        backend,
+        command(service.place, settings),
+        guarded(fetch_limits(settings)),
+        hosting(settings),
     )
 
 
@@ -53,6 +58,13 @@ def command(place: str, settings: Settings) -> Command:
     """What plans, and cuts overlays."""
     local = settings.local
     return Command(place, Limits(local.seconds, local.patience, local.memory_mb * 1_000_000))
+
+
+def hosting(settings: Settings) -> Hosting | None:
+    """Shotstack, where its key is set; else overlays are fetched from here."""
+    if not settings.rendering.key.get_secret_value():
+        return None
+    return Hosting(settings.rendering, settings.service.folder.absolute())
 
 
 def fetch_limits(settings: Settings) -> FetchLimits:

@@ -1,5 +1,7 @@
-"""The way to addresses that Shotstack names: files go there, and results come from there."""
+"""The way to Shotstack, and to addresses that it names: files go there, results come back."""
 
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import ClientSession, DummyCookieJar
@@ -7,6 +9,37 @@ from yarl import URL
 
 from backends.fetch import FetchLimits, fetch
 from backends.guard import guarded_session
+from backends.shelf import Shelf
+from backends.shotstack.client import Account, Shotstack, opened
+from backends.shotstack.intents import Intents
+from backends.shotstack.limiter import Seen
+from backends.shotstack.pace import Pace
+from settings import Rendering
+
+
+@asynccontextmanager
+async def client(
+    settings: Rendering, seen: Shelf[Seen], pace: Pace | None = None
+) -> AsyncIterator[Shotstack]:
+    """Open a client of the account that *settings* name; *seen* is shared by all of them."""
+    account = Account(settings.key, settings.stage, settings.address)
+    async with (
+        outside(settings.address) as files,
+        opened(account, files, seen, pace) as shotstack,
+    ):
+        yield shotstack
+
+
+async def delete(shotstack: Shotstack, intents: Intents, owners: Iterable[str]) -> None:
+    """Have Shotstack keep no longer what was brought there for *owners*.
+
+    Raises:
+        ShotstackError: something may still be there; it is known by its owner.
+    """
+    for owner in owners:
+        for source in intents.get(owner).sources:
+            await shotstack.delete_source(source)
+            intents.deleted(owner, source)
 
 
 def outside(address: str) -> ClientSession:

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from backends.fetch import FetchLimits
 from backends.money import Money, MoneySpent
 from backends.renderer import Rendered, Renderer, Scene
 from backends.shelf import Shelf
-from backends.shotstack.client import Account, Shotstack, opened
+from backends.shotstack.client import Shotstack
 from backends.shotstack.errors import (
     OutcomeUnknown,
     ShotstackAway,
@@ -30,7 +30,7 @@ from backends.shotstack.errors import (
 )
 from backends.shotstack.intents import Intents
 from backends.shotstack.limiter import Seen, steady_time
-from backends.shotstack.outside import outside
+from backends.shotstack.outside import client, delete
 from backends.shotstack.pace import Pace
 from backends.shotstack.renders import rendered
 from backends.shotstack.result import AskedFor, Taking, asked_for
@@ -83,7 +83,6 @@ class ShotstackRenderer(Renderer):
         self.intents = intents or Intents(folder / "renders.json")
         self.command = Command(self.name, limits, program)
         self.pace = pace or Pace()
-        self._account = Account(settings.key, settings.stage, settings.address)
         self._seen = Shelf(folder / "requests.json", Seen)
         self._rested = 0.0  # the monotonic clock's time before which nobody asks
 
@@ -104,15 +103,9 @@ class ShotstackRenderer(Renderer):
                 self._rested = time.monotonic() + REST
             raise failure from err
 
-    @asynccontextmanager
-    async def client(self) -> AsyncIterator[Shotstack]:
+    def client(self) -> AbstractAsyncContextManager[Shotstack]:
         """Open a client; all of them keep the limits together."""
-        address = self.settings.address
-        async with (
-            outside(address) as files,
-            opened(self._account, files, self._seen, self.pace) as client,
-        ):
-            yield client
+        return client(self.settings, self._seen, self.pace)
 
     @property
     def taking(self) -> Taking:
@@ -151,14 +144,10 @@ class ShotstackRenderer(Renderer):
         """
         task = asyncio.current_task()
         hurried = task is not None and task.cancelling() > 0
-        left = self.intents.left_behind(steady_time() - LEFT_SECONDS)
-        lying = left | {intent: self.intents.get(intent).sources}
         try:
             async with asyncio.timeout(HURRIED_SECONDS if hurried else TIDY_SECONDS):
-                for owner in (intent, *left):
-                    for source in lying[owner]:
-                        await client.delete_source(source)
-                        self.intents.deleted(owner, source)
+                left = self.intents.left_behind(steady_time() - LEFT_SECONDS)
+                await delete(client, self.intents, [intent, *left])
         except (ShotstackError, TimeoutError) as err:
             log.warning("sources stay at %s for now: %s", self.name, err)
 

@@ -110,7 +110,7 @@ def edit(overlays: Sequence[Overlay], backdrop: Backdrop, output: Output) -> Jso
     Raises:
         TooManyTurns: the film behind is too short.
     """
-    tracks = [{"clips": list(_turns(overlays, output))}]  # the first track is the top one
+    tracks = [{"clips": clips} for clips in _turns(overlays, output)]  # the first is the top one
     behind = list(_behind(backdrop, output, voice=any(overlay.sound for overlay in overlays)))
     if behind:
         tracks.append({"clips": behind})
@@ -126,14 +126,17 @@ def edit(overlays: Sequence[Overlay], backdrop: Backdrop, output: Output) -> Jso
     }
 
 
-def _turns(overlays: Sequence[Overlay], output: Output) -> Iterator[Json]:
-    """Each overlay for its part of the time, cut where the frames are."""
+def _turns(overlays: Sequence[Overlay], output: Output) -> Iterator[list[Json]]:
+    """The track of each overlay, for its part of the time, cut where the frames are.
+
+    A matte masks all of its track, so each has one of its own.
+    """
     rate = float(RATES[output.rate])
     frames = round(output.seconds * rate)
     edges = [milliseconds(frames * i // len(overlays) / rate) for i in range(len(overlays) + 1)]
     for overlay, (start, end) in zip(overlays, pairwise(edges), strict=True):
         if end > start:
-            yield from _masked(overlay, start, round(end - start, 3), output)
+            yield list(_masked(overlay, start, round(end - start, 3), output))
 
 
 def _masked(overlay: Overlay, start: float, length: float, output: Output) -> Iterator[Json]:

@@ -18,6 +18,7 @@ from backends.patience import Patience
 from backends.remote import RemoteBackend
 from backends.service.app import create_app
 from backends.service.links import Fetch
+from backends.shotstack.hosting import Hosting
 from settings import Remote, Service
 
 TOKEN = "a token for tests"  # noqa: S105 - opens nothing
@@ -45,12 +46,14 @@ def application(
     folder: Path,
     backend: OverlayBackend | None = None,
     fetched: Fetch | None = None,
+    hosting: Hosting | None = None,
     **changes: object,
 ) -> FastAPI:
     """The service with its files in *folder*; without *backend*, with this machine's processor."""
     settings = Service(**{"token": TOKEN, "folder": folder} | changes)
     backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
-    return create_app(settings, backend, Command("here", LIMITS), fetched or copied_from(folder))
+    command = Command("here", LIMITS)
+    return create_app(settings, backend, command, fetched or copied_from(folder), hosting)
 
 
 def client(address: str, patience: Patience = QUICK) -> RemoteBackend:

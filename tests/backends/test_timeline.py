@@ -73,7 +73,9 @@ def test_an_overlay_with_alpha_has_no_matte() -> None:
 def test_several_overlays_take_turns() -> None:
     """Each shows its own part of the clip, and together they are as long as it is."""
     overlays = [Overlay((0, 0, 2, 2), name, None, sound=True) for name in "abc"]
-    shown = clips(edit(overlays, TEAL, Output(640, 640, 25, 1)), 0)
+    tracks = edit(overlays, TEAL, Output(640, 640, 25, 1))["timeline"]["tracks"]
+    shown = [clip for track in tracks for clip in track["clips"]]
+    assert len(tracks) == 3  # a matte masks all of its track
     assert [(c["asset"]["src"], c["asset"]["trim"], c["start"], c["length"]) for c in shown] == [
         ("a", 0, 0, 0.32),
         ("b", 0.32, 0.32, 0.32),
