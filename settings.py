@@ -6,6 +6,7 @@ One group for each concern; a part of the program receives its group and no othe
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,6 +16,10 @@ PLACE = r"modal|local-gpu|local-cpu|https://[^\s,]+"
 
 #: what Telegram shows in a header
 SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
+#: what @BotFather gives: the bot's number and a secret
+TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
+#: the ways in which platforms name a Postgres
+POSTGRES = re.compile(r"postgres(ql(\+psycopg)?)?://")
 
 
 def _by_commas(value: object) -> object:
@@ -31,6 +36,7 @@ class Group(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
+        hide_input_in_errors=True,  # it may be a secret
         populate_by_name=True,
         use_attribute_docstrings=True,
     )
@@ -259,6 +265,13 @@ class Bot(Group):
     def _numbers(cls, value: object) -> object:
         return _by_commas(value)
 
+    @field_validator("token")
+    @classmethod
+    def _is_a_token(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not TOKEN.fullmatch(value.get_secret_value()):
+            raise ValueError("is no token of @BotFather, which is like 123456:ABC-DEF")
+        return value
+
     @field_validator("secret")
     @classmethod
     def _can_be_shown(cls, value: SecretStr) -> SecretStr:
@@ -291,6 +304,14 @@ class Storage(Group):
     mattes_mb: int = Field(default=5000, ge=0, validation_alias="MATTES_MB")
     """Megabytes (10^6 bytes) that they may take in all."""
 
+    @field_validator("database_url")
+    @classmethod
+    def _in_one_way(cls, value: SecretStr) -> SecretStr:
+        address = value.get_secret_value()
+        if address and not POSTGRES.match(address):
+            raise ValueError("must begin with postgresql://")
+        return SecretStr(POSTGRES.sub("postgresql+psycopg://", address, count=1))
+
 
 class Settings(BaseModel):
     """All groups."""
@@ -303,3 +324,13 @@ class Settings(BaseModel):
     rendering: Rendering = Field(default_factory=Rendering)
     bot: Bot = Field(default_factory=Bot)
     storage: Storage = Field(default_factory=Storage)
+
+    def secrets(self) -> list[str]:
+        """All that must never be shown, also as parts of what is."""
+        groups = (getattr(self, name) for name in type(self).model_fields)
+        values = (getattr(group, name) for group in groups for name in type(group).model_fields)
+        found = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
+        address = self.storage.database_url.get_secret_value()
+        password = urlsplit(address).password or ""
+        token = self.bot.token.get_secret_value()
+        return sorted((found | {password, unquote(password), token.partition(":")[2]}) - {""})

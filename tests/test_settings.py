@@ -81,10 +81,11 @@ def test_an_unknown_place_is_refused(monkeypatch: pytest.MonkeyPatch, places: st
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """Printing the settings betrays none."""
     for name in (
-        *("MODAL_KEY", "MODAL_SECRET", "OVERLAY_TOKEN", "BOT_TOKEN", "WEBHOOK_SECRET"),
-        *("SHOTSTACK_API_KEY", "DATABASE_URL"),
+        *("MODAL_KEY", "MODAL_SECRET", "OVERLAY_TOKEN", "WEBHOOK_SECRET", "SHOTSTACK_API_KEY"),
     ):
         monkeypatch.setenv(name, "canary-of-settings")
+    monkeypatch.setenv("BOT_TOKEN", "4242:canary")
+    monkeypatch.setenv("DATABASE_URL", "postgres://bot:canary@host/db")
     assert "canary" not in repr(Settings())
     assert Settings().remote.key.get_secret_value() == "canary-of-settings"
 
@@ -124,3 +125,40 @@ def test_admins_are_listed_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADMIN_IDS", "@ann")
     with pytest.raises(ValidationError, match="ADMIN_IDS"):
         Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BOT_TOKEN", "canary"),
+        ("WEBHOOK_SECRET", "canary"),
+        ("DATABASE_URL", "mysql://bot:canary@host/db"),
+    ],
+)
+def test_an_error_does_not_show_the_secret(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """It names the variable, and that is all."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=name) as caught:
+        Settings()
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_a_postgres_may_be_named_in_every_usual_way(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """Platforms differ in it."""
+    monkeypatch.setenv("DATABASE_URL", f"{scheme}://bot:word@host/db")
+    address = Settings().storage.database_url.get_secret_value()
+    assert address == "postgresql+psycopg://bot:word@host/db"
+
+
+def test_all_secrets_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs hide them: also the password in an address, in each of its spellings."""
+    monkeypatch.setenv("BOT_TOKEN", "4242:canary")
+    monkeypatch.setenv("DATABASE_URL", "postgres://bot:p%40ss@host/db")
+    monkeypatch.setenv("SHOTSTACK_API_KEY", "key")
+    known = {"4242:canary", "canary", "postgresql+psycopg://bot:p%40ss@host/db", "p@ss", "p%40ss"}
+    assert set(Settings().secrets()) == known | {"key"}
