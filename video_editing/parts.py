@@ -134,7 +134,7 @@ def parts(
         maker = OverlayMaker(layout, style, alpha, clip.duration)
         overlays = (
             Timed(frame.time, maker.made(frame.what, matte, frame.time * clip.timebase))
-            for frame, matte in counted(pairs, "parts", len(clip.times), report)
+            for frame, matte in counted(pairs, "render", len(clip.times), report)
         )
         cropped = _cropped(pace.kept(overlays, clip.timebase), corner, box)
         with closing(ahead(cropped, AHEAD)) as ready:

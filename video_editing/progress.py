@@ -16,7 +16,8 @@ class Progress:
     """One step forward.
 
     Attributes:
-        stage: what is being done: "plan", "mattes", "edit", "cut", "matte" or "preview".
+        stage: what is being done: "plan", "mattes", "edit", "cut", "matte",
+            "render" (parts for a renderer elsewhere) or "preview".
         done, total: frames; total is what the file promises, so done may end a little short.
         fps: frames a second since the stage began.
     """
