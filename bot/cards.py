@@ -68,6 +68,7 @@ class Cards(DBOSConfiguredInstance):
         self._sending, self._texts, self._buttons = sending, texts, buttons
         self._hands = asyncio.Semaphore(at_once)
         self._redrawing: dict[str, asyncio.Task[None]] = {}
+        self._making: set[asyncio.Task[None]] = set()
         self._changed: set[str] = set()
         super().__init__("cards")
 
@@ -84,12 +85,25 @@ class Cards(DBOSConfiguredInstance):
             self._redrawing[draft_id] = task
             task.add_done_callback(lambda _: self._redrawing.pop(draft_id, None))
 
+    async def stop(self) -> None:
+        """Draw nothing more; who comes after us goes on with what is not there."""
+        tasks = {*self._redrawing.values(), *self._making}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     @DBOS.workflow(max_recovery_attempts=None)
     async def run(self, draft_id: str) -> None:
         """One card, or the reason why there is none."""
-        refused = await self.show(draft_id)
-        if refused is not None:
-            await self.refuse(draft_id, refused)
+        task = asyncio.current_task()
+        assert task is not None
+        self._making.add(task)
+        try:
+            refused = await self.show(draft_id)
+            if refused is not None:
+                await self.refuse(draft_id, refused)
+        finally:
+            self._making.discard(task)
 
     @DBOS.step()
     async def show(self, draft_id: str) -> Recorded | None:

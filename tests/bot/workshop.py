@@ -30,6 +30,8 @@ from backends.command import Command
 from backends.local import LocalBackend
 from backends.renderer import LocalRenderer, Renderer
 from bot import durable
+from bot.cards import Cards
+from bot.database.drafts import Draft, Drafts
 from bot.database.engine import engine, prepare, system_url
 from bot.database.ledger import Job, Ledger
 from bot.database.measures import Measures
@@ -122,6 +124,43 @@ class Chat:
             return answer
         return Delivered(message=self._write("result", job=job.id), file_id="sent")
 
+    async def card(
+        self,
+        chat: int,
+        photo: Path,
+        text: str,
+        *,
+        topic: int | None = None,
+        reply_to: int | None = None,
+        keyboard: InlineKeyboardMarkup | None = None,
+    ) -> int | Later | Gone:
+        """As Sending does."""
+        return await self._shown("card", photo)
+
+    async def redraw(
+        self,
+        chat: int,
+        message: int,
+        photo: Path,
+        text: str,
+        *,
+        keyboard: InlineKeyboardMarkup | None = None,
+        patient: bool = True,
+    ) -> Edited | Unchanged | Missing | Later | Gone:
+        """As Sending does."""
+        if self.edits:
+            return self.edits.pop(0)
+        await self._shown("redraw", photo)
+        return Edited()
+
+    async def _shown(self, kind: str, photo: Path) -> int | Later | Gone:
+        assert photo.stat().st_size
+        if self.answers:
+            answer = self.answers.pop(0)
+            assert not isinstance(answer, Missing)
+            return answer
+        return self._write(kind, words=words_of(photo))
+
     async def delete(self, chat: int, message: int) -> object:
         """As Sending does."""
         self._write("delete", message=message)
@@ -143,6 +182,12 @@ class Chat:
         with self._file.open("a") as file:
             file.write(json.dumps({"kind": kind, "at": time.time()} | what) + "\n")
         return len(self._file.read_text().splitlines())
+
+
+def words_of(made: Path) -> list[str]:
+    """With which the stand-in was asked for what it made."""
+    _, found, told = made.read_bytes().rpartition(b"\nmade of ")
+    return list(json.loads(told)["words"]) if found else []
 
 
 class Files:
@@ -182,6 +227,9 @@ class NoButtons:
         """None."""
 
     def result(self, job: Job) -> None:
+        """None."""
+
+    def card(self, draft: Draft) -> None:
         """None."""
 
 
@@ -224,6 +272,16 @@ class Workshop:
             pace=pace,
             every=0.05,
         )
+        self.drafts = Drafts(self.engine)
+        self.cards = Cards(
+            self.drafts,
+            self.files,
+            self.command,
+            self.folders,
+            self.chat,
+            Words(),
+            NoButtons(),
+        )
 
     async def _free(self) -> int:
         return self.free
@@ -240,6 +298,7 @@ class Workshop:
         try:
             yield
         finally:
+            await self.cards.stop()
             await self.jobs.stop()
             await asyncio.to_thread(durable.end)
             _dbos._get_or_create_dbos_registry().instance_info_map.clear()  # noqa: SLF001 - for the next bot of this process
