@@ -15,7 +15,7 @@ SHORTEST = 6  #: characters of a secret; what is shorter would hide half of all 
 #: a bot's token wherever it comes from, as in the Bot API's addresses
 TOKEN = re.compile(r"\d{5,}(?::|%3A)[\w-]{30,}", re.IGNORECASE)
 #: libraries that tell at INFO what only they want to know
-CHATTY = ("aiogram.event", "aiohttp.access", "apscheduler", "dbos", "stamina")
+CHATTY = ("aiogram.event", "aiosqlite", "asyncio", "dbos", "stamina")
 
 
 def set_up(level: str, secrets: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ Y'CbCr is ITU-R BT.709, 8 bit, limited range (BT.709-6, items 3.2 to 3.5).
 
 from typing import NamedTuple
 
-from PIL import ImageColor
+import webcolors
 
 KR, KB = 0.2126, 0.0722
 KG = 1 - KR - KB
@@ -25,9 +25,8 @@ def parsed(text: str) -> Colour:
     Raises:
         ValueError: it is no colour.
     """
-    red, green, blue = (c / 255 for c in ImageColor.getrgb(text)[:3])
-    if max(red, green, blue) > 1:
-        raise ValueError(text)
+    rgb = webcolors.hex_to_rgb(text) if text.startswith("#") else webcolors.name_to_rgb(text)
+    red, green, blue = (channel / 255 for channel in rgb)
     luma = KR * red + KG * green + KB * blue
     return Colour(
         round(16 + 219 * luma),
