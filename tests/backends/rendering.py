@@ -13,6 +13,7 @@ from backends.renderer import LocalRenderer, Scene
 from backends.renderers import RendererChain
 from backends.shotstack.pace import Pace
 from backends.shotstack.renderer import ShotstackRenderer
+from backends.shotstack.timeline import Json
 from settings import Rendering
 from video_editing.style import Style
 
@@ -47,6 +48,20 @@ def shotstack(
     given = {"renderer": "shotstack", "key": KEY, "address": address} | settings
     money = money or Money(folder / "money.json", None, lambda *_: None)
     return ShotstackRenderer(Rendering(_env_file=None, **given), folder, LIMITS, money, pace=pace)
+
+
+def drawn(clip: Json, size: tuple[int, int], canvas: tuple[int, int]) -> tuple[float, ...]:
+    """Where Shotstack draws an asset of *size*: left, top, width and height in pixels.
+
+    ``fit: none`` leaves it as large as it is, ``scale`` multiplies that, ``position: center`` puts
+    its middle on the frame's, and the offset moves it by fractions of the frame, upwards in y.
+    """
+    assert clip["fit"] == "none"
+    assert clip["position"] == "center"
+    width, height = (side * clip["scale"] for side in size)
+    middle_x = canvas[0] * (0.5 + clip["offset"]["x"])
+    middle_y = canvas[1] * (0.5 - clip["offset"]["y"])
+    return middle_x - width / 2, middle_y - height / 2, width, height
 
 
 async def _work(address: str, folder: Path, clip: Path, result: Path) -> None:

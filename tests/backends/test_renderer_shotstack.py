@@ -8,15 +8,17 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from io import BytesIO
 from pathlib import Path
 
+import av
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from conftest import Heard
 from fake_shotstack import FakeShotstack, Fate
 from people import film_of_eileen
-from rendering import KEPT, KEY, LIMITS, QUICK, shotstack
+from rendering import KEPT, KEY, LIMITS, QUICK, drawn, shotstack
 
 from backends.errors import BackendUnavailable, Why
 from backends.events import Asked, FellBack
@@ -28,6 +30,9 @@ from backends.shotstack.renderer import ShotstackRenderer
 from video_editing.clip import Limits, probe
 from video_editing.errors import OutputFailed
 from video_editing.forms import Form
+from video_editing.layout import laid_out, placed
+from video_editing.look import look, middle
+from video_editing.style import Anchor, Shape, Style
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +89,41 @@ async def test_shotstack_is_asked_first(
     assert fake.stored == {}
     assert desk.heard.of(Asked) == [Asked("shotstack")]
     assert probe(desk.result, Limits()).duration == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        Style(keep_background=True),
+        Style(keep_background=True, shape=Shape.RECT, crop=(0.5, 0.75), position=Anchor.TOP),
+        Style(keep_background=True, position=Anchor.TOP_LEFT, size=0.35, shadow=0.5, ring=0.05),
+        Style(keep_background=True, shape=Shape.NONE, position=Anchor.CENTER, offset=(0.3, -0.2)),
+        Style(keep_background=True, size=2, position=Anchor.BOTTOM_RIGHT),
+    ],
+    ids=range(5),
+)
+@pytest.mark.parametrize("alpha", ["luma", "mov"])
+async def test_the_overlay_lies_where_ours_does(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, style: Style, alpha: str
+) -> None:
+    """Where Shotstack would draw the file that it was given is where our compositor draws it."""
+    fake.lie("delete", status(500))  # so that the files can be looked at
+    desk = Desk(shotstack(fake.url, data, alpha=alpha), film, tmp_path)
+    background = str(Path(__file__).parents[2] / "docs" / "demo.jpg")
+    await desk.render(style=style, background=background)
+    (render,) = fake.renders.values()
+    canvas = (render.asked["output"]["size"]["width"], render.asked["output"]["size"]["height"])
+    clip = probe(film, Limits())
+    layout = laid_out(clip.size, style, middle(look(clip), style), canvas)
+    left, top = placed(layout, style, canvas)
+    right, bottom = left + layout.size[0], top + layout.size[1]
+    seen = max(left, 0), max(top, 0), min(right, canvas[0]), min(bottom, canvas[1])
+    for shown in render.asked["timeline"]["tracks"][0]["clips"]:
+        content = fake.stored[shown["asset"]["src"].split("/")[-2]].content or b""
+        with av.open(BytesIO(content)) as file:
+            size = file.streams.video[0].width, file.streams.video[0].height
+        x, y, width, height = drawn(shown, size, canvas)
+        assert (x, y, x + width, y + height) == pytest.approx(seen, abs=1)
 
 
 @pytest.mark.parametrize("form", [form for form in Form if form is not Form.VIDEO])

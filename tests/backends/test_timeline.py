@@ -4,6 +4,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
+from rendering import drawn
 
 from backends.shotstack.timeline import (
     RATES,
@@ -20,20 +21,6 @@ OUTPUT = Output(1080, 1920, 29.97, 12.479)
 OVERLAY = Overlay((512, 1340, 540, 548), "https://x/o.mp4", "https://x/l.mp4", sound=True)
 TEAL = Backdrop(colour="#008080")
 FILM = Backdrop(film="https://x/f.mp4", seconds=5.0055, sound=True)
-
-
-def drawn(clip: Json, size: tuple[int, int], canvas: tuple[int, int]) -> tuple[float, ...]:
-    """Where Shotstack draws an asset of *size*: left, top, width and height in pixels.
-
-    ``fit: none`` leaves it as large as it is, ``scale`` multiplies that, ``position: center`` puts
-    its middle on the frame's, and the offset moves it by fractions of the frame, upwards in y.
-    """
-    assert clip["fit"] == "none"
-    assert clip["position"] == "center"
-    width, height = (side * clip["scale"] for side in size)
-    middle_x = canvas[0] * (0.5 + clip["offset"]["x"])
-    middle_y = canvas[1] * (0.5 - clip["offset"]["y"])
-    return middle_x - width / 2, middle_y - height / 2, width, height
 
 
 def clips(body: Json, track: int) -> list[Json]:
