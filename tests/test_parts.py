@@ -72,7 +72,7 @@ def test_alpha_in_the_file_is_the_same_as_beside_it(clip: Clip, tmp_path: Path, 
 
 @pytest.mark.parametrize(
     ("source", "kind"),
-    [("#ff8000", "colour"), ("blur", "film"), ("film", "film"), ("p", "picture")],
+    [("#F80", "colour"), ("Teal", "colour"), ("blur", "film"), ("film", "film"), ("p", "picture")],
 )
 def test_the_background_is_told(clip: Clip, tmp_path: Path, source: str, kind: str) -> None:
     """A colour as such, a film as it is, a picture and the blurred clip as files of our own."""
@@ -82,8 +82,8 @@ def test_the_background_is_told(clip: Clip, tmp_path: Path, source: str, kind: s
         source = str(Path(__file__).parents[1] / "docs" / "demo.jpg")
     told = made(clip, tmp_path / "parts", source)["background"]
     assert kind in told
-    if source == "#ff8000":
-        assert told == {"colour": "#ff8000"}
+    if kind == "colour":
+        assert told == {"colour": "#ff8800" if source.startswith("#") else "#008080"}
     elif source == "blur":
         assert told == {"film": str(tmp_path / "parts/blur.mp4"), "seconds": 0.5, "sound": False}
     elif kind == "film":

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
-from PIL import ImageColor
+import webcolors
 
 from video_editing.ahead import ahead
 from video_editing.background import Background, Blurred, Film, Still, covering
@@ -253,5 +253,6 @@ def _backdrop(
             jpeg(rgb(covering(picture, canvas), canvas), path)
             return {"picture": str(path)}
         case _:
-            red, green, blue = ImageColor.getrgb(source)[:3]
-            return {"colour": f"#{red:02x}{green:02x}{blue:02x}"}
+            named = not source.startswith("#")
+            colour = webcolors.name_to_hex(source) if named else webcolors.normalize_hex(source)
+            return {"colour": colour}

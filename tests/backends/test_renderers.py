@@ -103,7 +103,7 @@ def test_nothing_native_comes_with_them() -> None:
     """The process of the bot decodes nothing."""
     code = (
         "import sys, backends.renderers, backends.autopipeline\n"
-        "print(sorted({'numpy', 'cv2', 'av', 'onnxruntime'} & sys.modules.keys()))"
+        "print(sorted({'numpy', 'cv2', 'av', 'PIL', 'onnxruntime'} & sys.modules.keys()))"
     )
     root = Path(__file__).parents[2]
     ran = subprocess.run(
