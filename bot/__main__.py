@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from backends.choice import NobodyThere
 from bot.database.schema import DatabaseBroken
-from bot.running import serve
+from bot.running import TokenRefused, serve
 from settings import Settings
 
 WRONG = 2  #: the exit status when something must be set otherwise
@@ -22,11 +22,9 @@ def main() -> int:
         return _complain(_first(err))
     if not settings.bot.token.get_secret_value():
         return _complain("BOT_TOKEN is not set")
-    if settings.bot.token.get_secret_value().count(":") != 1:
-        return _complain("BOT_TOKEN is not a bot's token")
     try:
         asyncio.run(serve(settings))
-    except (DatabaseBroken, NobodyThere) as err:
+    except (DatabaseBroken, NobodyThere, TokenRefused) as err:
         return _complain(str(err))
     except OSError as err:
         return _complain(f"PORT or DATA_DIR cannot be used: {err.strerror}")

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from aiogram import Bot
 from aiogram.exceptions import (
@@ -18,52 +18,96 @@ log = logging.getLogger(__name__)
 
 LONG_SECONDS = 25  #: for which Telegram may wait for an update
 SPARE_SECONDS = 10  #: more than that, until a connection is given up
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  #: seconds after a fault; twice as long each time
+GLANCE_SECONDS = 0.3  #: between two askings while updates of before are being handled
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  #: seconds after a fault; twice as long each time
+
+#: handles an update, and returns when Telegram may forget it
+Take = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class Updates(GetUpdates):
     """Updates as they come: one whose form is new must not keep all others from us."""
 
-    __returning__ = list[dict[str, Any]]
+    __returning__ = list[Any]
+
+
+class Unconfirmed:
+    """Updates that came, and that Telegram was not told to forget."""
+
+    def __init__(self, take: Take) -> None:
+        """Have *take* handle them."""
+        self._take = take
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # in the order of coming
+        self._offset: int | None = None
+
+    def add(self, updates: Sequence[Any]) -> bool:
+        """Begin with those that are new, side by side; whether there was one that can be told."""
+        numbered = [(number, update) for update in updates if (number := _number(update))]
+        for number, update in numbered:
+            if number not in self._tasks:
+                self._tasks[number] = asyncio.create_task(self._taken(update))
+        return bool(numbered) or not updates
+
+    @property
+    def offset(self) -> int | None:
+        """The first that Telegram must tell us again if we die."""
+        while self._tasks and (first := next(iter(self._tasks.items())))[1].done():
+            self._offset = first[0] + 1
+            del self._tasks[first[0]]
+        return self._offset
+
+    async def settled(self, seconds: float) -> bool:
+        """Wait so long for those that are being handled; whether there are none any more."""
+        doing = [task for task in self._tasks.values() if not task.done()]
+        if not doing:
+            return True
+        _, left = await asyncio.wait(doing, timeout=seconds)
+        return not left
+
+    async def _taken(self, update: Mapping[str, Any]) -> None:
+        try:
+            await self._take(update)
+        except Exception:
+            log.exception("an update was not taken")
 
 
 async def poll(
-    bot: Bot,
-    take: Callable[[Sequence[dict[str, Any]]], Awaitable[None]],
-    kinds: Sequence[str],
-    answered: Callable[[], None],
-) -> None:
+    bot: Bot, take: Take, kinds: Sequence[str], answered: Callable[[], None]
+) -> NoReturn:
     """Give *take* all updates as they come, without an end.
 
-    Telegram forgets those that were taken at the next asking; who dies before is told again.
+    Telegram forgets an update when we ask for those after it, which we do when it and all before
+    it were handled: who dies before that is told again.
 
     Args:
         bot: whose updates they are.
-        take: returns when they may be forgotten.
+        take: see Take.
         kinds: of updates that are wanted, in Telegram's words.
         answered: called whenever Telegram did.
     """
-    offset, pause = None, FIRST_PAUSE
+    unconfirmed, pause = Unconfirmed(take), FIRST_PAUSE
     while True:
+        seconds = LONG_SECONDS if await unconfirmed.settled(GLANCE_SECONDS) else 0
+        ask = Updates(offset=unconfirmed.offset, timeout=seconds, allowed_updates=list(kinds))
         try:
-            updates = await bot(
-                Updates(offset=offset, timeout=LONG_SECONDS, allowed_updates=list(kinds)),
-                request_timeout=LONG_SECONDS + SPARE_SECONDS,
-            )
+            updates = await bot(ask, request_timeout=seconds + SPARE_SECONDS)
         except TelegramAPIError as err:
             _tell(err, first=pause == FIRST_PAUSE)
             await asyncio.sleep(max(pause, _asked_for(err)))
             pause = min(2 * pause, LONGEST_PAUSE)
             continue
         answered()
-        pause = FIRST_PAUSE
-        if updates:
-            await take(updates)  # type: ignore[arg-type]
-            offset = 1 + max(_number(update) for update in updates)  # type: ignore[arg-type]
+        if pause != FIRST_PAUSE:
+            log.info("updates come again")
+            pause = FIRST_PAUSE
+        if not unconfirmed.add(updates):
+            log.warning("updates without a number were passed over")
+            await asyncio.sleep(LONGEST_PAUSE)
 
 
-def _number(update: dict[str, Any]) -> int:
-    number = update.get("update_id")
+def _number(update: object) -> int:
+    """Its number; 0 where it has none."""
+    number = update.get("update_id") if isinstance(update, dict) else None
     return number if isinstance(number, int) else 0
 
 

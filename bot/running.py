@@ -2,23 +2,24 @@
 
 import asyncio
 import logging
-import os
-import signal
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiogram import Bot, Dispatcher
 from aiogram.client.default import DefaultBotProperties
 from aiogram.enums import ParseMode
-from aiogram.exceptions import TelegramAPIError
+from aiogram.exceptions import (
+    TelegramAPIError,
+    TelegramBadRequest,
+    TelegramNotFound,
+    TelegramUnauthorizedError,
+)
 from aiogram.fsm.storage.memory import SimpleEventIsolation
-from aiogram.methods import DeleteWebhook, SetWebhook
+from aiogram.methods import DeleteWebhook, GetMe, SetWebhook
+from aiogram.types import Update
 from aiohttp import web
-from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from yarl import URL
@@ -40,6 +41,7 @@ from bot.database.ledger import Ledger
 from bot.database.measures import Measures
 from bot.database.people import People
 from bot.database.schema import DatabaseBroken
+from bot.ending import Ending, leave
 from bot.folders import Folders
 from bot.handlers import routers
 from bot.handlers.start import commands
@@ -66,9 +68,15 @@ from settings import Settings
 log = logging.getLogger(__name__)
 
 CARD = ChildLimits(seconds=60, patience=25, memory=1_500_000_000, nice=0)
-END_SECONDS = 1.8  #: from a signal to the end, whatever hangs
 SEEN_SECONDS = 120  #: since Telegram answered, after which we are not ready
-PAUSE_SECONDS = 3.0  #: between attempts at what Telegram is told at the start
+HELLO_SECONDS = 3.0  #: for Telegram to refuse us, before we begin nevertheless
+ALARM_SECONDS = 10.0  #: for admins to be told why we do not begin
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  #: seconds between attempts at what Telegram must be told
+BROKEN_SECONDS = 5.0  #: until what broke beside the jobs is begun again
+
+
+class TokenRefused(Exception):  # noqa: N818 - it says what happened
+    """Telegram does not know us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +112,23 @@ async def serve(settings: Settings, program: Sequence[str] = COMMAND) -> None:
     Raises:
         DatabaseBroken: the database cannot be used.
         NobodyThere: there is no place where mattes could be made.
+        TokenRefused: by Telegram.
+        OSError: the port or the folder cannot be used.
     """
-    logs.set_up(settings.bot.log_level, secrets(settings))
-    told = asyncio.Event()
-    for kind in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(kind, told.set)
+    logs.set_up(settings.bot.log_level, settings.secrets())
+    ending = Ending()
     present: list[House] = []
     working = asyncio.create_task(_work(settings, program, present))
-    ending = asyncio.create_task(told.wait())
-    await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+    asked = asyncio.create_task(ending.asked.wait())
+    await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
     if working.done():
         working.result()
-    await _end(present)
-
-
-async def _end(present: Sequence[House]) -> None:
-    """End at once: what is unwound would be written down as failed, what is killed goes on."""
-    threading.Timer(END_SECONDS, os._exit, [0]).start()
     log.info("ending")
     for house in present:
         house.intake.close()
-        await house.jobs.say_restarting()
-    logging.shutdown()
-    os._exit(0)
+        with suppress(Exception):  # it ends all the same
+            await house.jobs.say_restarting()
+    leave(0)
 
 
 async def _work(settings: Settings, program: Sequence[str], present: list[House]) -> None:
@@ -134,33 +136,87 @@ async def _work(settings: Settings, program: Sequence[str], present: list[House]
     telegram = _telegram(settings)
     engine, folder = databases.engine(settings.storage), settings.storage.folder
     intents, readiness = intents_of(settings), Readiness()
-    routes = _routes(settings, intents, present)
-    async with _served(application(readiness, routes), settings.bot.port), lease(engine, folder):
+    pages = application(readiness, _routes(settings, intents, present))
+    async with (
+        _served(pages, settings.bot.port),
+        _greeted(telegram) as hello,
+        lease(engine, folder, lost=lambda: leave(1)),
+    ):
+        await _prepared(settings, telegram, engine)
         house = await _built(settings, program, telegram, engine, intents)
-        durable.launch(databases.system_url(settings.storage))
-        logs.adopt("dbos")
-        await house.jobs.resume()
-        present.append(house)
-        readiness.checks |= {"telegram": telegram.seen, "database": lambda: _answers(engine)}
-        readiness.metrics = house.metrics
-        log.info("working")
-        async with asyncio.TaskGroup() as group:
-            for work in house.forever:
-                group.create_task(work())
-            group.create_task(_listened(settings, telegram, house))
+        await hello()
+        try:
+            await _begun(settings, house)
+            present.append(house)
+            readiness.checks |= {"telegram": telegram.seen, "database": lambda: _answers(engine)}
+            readiness.metrics = house.metrics
+            log.info("working")
+            await asyncio.gather(
+                _listened(settings, telegram, house),
+                _persistently(telegram, lambda: commands(telegram.bot, telegram.texts)),
+                *map(_forever, house.forever),
+            )
+        except BaseException:
+            log.exception("the work broke")
+            leave(1)
 
 
-def secrets(settings: Settings) -> list[str]:
-    """All that must not show anywhere."""
-    values = [
-        value.get_secret_value()
-        for _, group in settings
-        for _, value in group
-        if isinstance(value, SecretStr)
-    ]
-    token = settings.bot.token.get_secret_value().partition(":")[2]
-    database = urlsplit(settings.storage.database_url.get_secret_value()).password or ""
-    return [*values, token, database]
+async def _begun(settings: Settings, house: House) -> None:
+    """Take up what was not over."""
+    Update.model_rebuild()  # now, and not when the first one comes
+    durable.launch(databases.system_url(settings.storage))
+    await house.jobs.resume()
+
+
+async def _forever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do what goes on without an end, also when it breaks."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("begun again, because it broke: %s", work)
+        await asyncio.sleep(BROKEN_SECONDS)
+
+
+@asynccontextmanager
+async def _greeted(telegram: Telegram) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Ask Telegram meanwhile who we are; what is given waits a moment for the answer.
+
+    It raises TokenRefused; where Telegram is away, there is no answer and we begin without.
+    """
+
+    async def greet() -> None:
+        try:
+            await telegram.bot(GetMe())
+        except (TelegramUnauthorizedError, TelegramNotFound) as err:
+            raise TokenRefused("BOT_TOKEN is refused by Telegram") from err
+
+    greeting = asyncio.create_task(_persistently(telegram, greet))
+
+    async def answer() -> None:
+        await asyncio.wait({greeting}, timeout=HELLO_SECONDS)
+        if greeting.done():
+            greeting.result()
+
+    try:
+        yield answer
+    finally:
+        greeting.cancel()
+
+
+async def _prepared(settings: Settings, telegram: Telegram, engine: AsyncEngine) -> None:
+    """Have the tables there; admins are told where that cannot be."""
+    try:
+        await databases.prepare(engine)
+    except DatabaseBroken as broken:
+        alarms = Alarms(
+            telegram.sending, telegram.texts, settings.bot.admins, settings.storage.folder
+        )
+        alarms.sound(Alarm.DATABASE, reason=str(broken))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ALARM_SECONDS):
+                await alarms.tell()
+        raise
 
 
 def _telegram(settings: Settings) -> Telegram:
@@ -181,10 +237,10 @@ def _telegram(settings: Settings) -> Telegram:
 def _routes(settings: Settings, intents: Intents, present: Sequence[House]) -> list[web.RouteDef]:
     """What comes from elsewhere: updates, where there is a webhook, and what Shotstack tells."""
 
-    async def take(updates: Sequence[dict[str, Any]]) -> None:
+    async def take(update: Mapping[str, Any]) -> None:
         if not present:  # it is brought again
             raise web.HTTPServiceUnavailable
-        await present[0].intake.take(updates)
+        await present[0].intake.take(update)
 
     routes = [callbacks(Callbacks(settings.rendering.key, intents))]
     if settings.bot.webhook:
@@ -215,13 +271,6 @@ async def _built(
     storage, texts, sending = settings.storage, telegram.texts, telegram.sending
     people, drafts, ledger = People(engine), Drafts(engine), Ledger(engine)
     admins = settings.bot.admins
-    try:
-        await databases.prepare(engine)
-    except DatabaseBroken as broken:
-        alarms = Alarms(sending, texts, admins, storage.folder)
-        alarms.sound(Alarm.DATABASE, reason=str(broken))
-        await alarms.tell()
-        raise
     alarms = Alarms(sending, texts, admins, storage.folder, people)
     knobs, measures, statistics = (
         Knobs(engine),
@@ -311,7 +360,6 @@ def _callback(settings: Settings, intents: Intents) -> str | None:
 
 async def _listened(settings: Settings, telegram: Telegram, house: House) -> None:
     """Be known to Telegram, and take its updates."""
-    await _persistently(telegram, lambda: commands(telegram.bot, telegram.texts))
     secret = settings.bot.secret.get_secret_value()
     if settings.bot.webhook:
         address = webhook_address(settings.bot.webhook, secret)
@@ -326,12 +374,15 @@ async def _listened(settings: Settings, telegram: Telegram, house: House) -> Non
 
 async def _persistently(telegram: Telegram, call: Callable[[], Awaitable[object]]) -> None:
     """Make a call until Telegram hears it."""
+    pause = FIRST_PAUSE
     while True:
         try:
             await call()
         except TelegramAPIError as err:
-            log.warning("Telegram does not hear us: %s", type(err).__name__)
-            await asyncio.sleep(PAUSE_SECONDS)
+            why = err.message if isinstance(err, TelegramBadRequest) else ""
+            log.warning("Telegram does not hear us: %s %s", type(err).__name__, why)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
         else:
             telegram.seen.now()
             return

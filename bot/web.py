@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -21,7 +21,7 @@ CALLBACKS = "/shotstack"  #: before the secret and the intent
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
 Check = Callable[[], Awaitable[bool]]
-Take = Callable[[Sequence[dict[str, Any]]], Awaitable[None]]
+Take = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 @dataclass
@@ -95,7 +95,7 @@ def webhook(address: URL, secret: str, take: Take) -> web.RouteDef:
 
     async def brought(request: web.Request) -> web.Response:
         shown = request.headers.get(HEADER, "")
-        if not hmac.compare_digest(shown.encode(), secret.encode()):
+        if not hmac.compare_digest(shown.encode(errors="replace"), secret.encode()):
             raise web.HTTPUnauthorized
         try:
             update = json.loads(await request.read())
@@ -103,7 +103,7 @@ def webhook(address: URL, secret: str, take: Take) -> web.RouteDef:
             raise web.HTTPBadRequest from err
         if not isinstance(update, dict):
             raise web.HTTPBadRequest
-        await take([update])
+        await take(update)
         return web.Response()
 
     return web.post(address.path, brought)
