@@ -202,7 +202,7 @@ class Rendering(Group):
         pattern=r"^https?://[^\s,]+$",
         validation_alias="SHOTSTACK_ADDRESS",
     )
-    """Where its API is."""
+    """Where its API is; without TLS only for a stand-in on one's own machine."""
 
 
 class Bot(Group):
