@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from aiogram.fsm.storage.base import StorageKey
+from postgres import created
+from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,7 +21,7 @@ from bot.database.engine import FILE, engine, prepare, system_url
 from bot.database.knobs import Knobs
 from bot.database.ledger import Job, Ledger, QueueFull, State, TooMany
 from bot.database.people import People
-from bot.database.schema import VERSION, DatabaseBroken
+from bot.database.schema import MIGRATIONS, VERSION, DatabaseBroken, migrate
 from bot.database.tables import metadata
 from bot.languages import Language
 from bot.look import Backdrop, Look, Size
@@ -41,10 +43,15 @@ other.execute("COMMIT")
 FILM = Source(kind=Kind.VIDEO, file_id="film")
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    """A new database."""
-    made = engine(Storage(folder=tmp_path))
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    """A new database, of either kind."""
+    storage = Storage(folder=tmp_path)
+    if request.param == "postgres":
+        server = request.getfixturevalue("postgres")
+        address = SecretStr(created(server, f"test_{secrets.token_hex(4)}"))
+        storage = Storage(folder=tmp_path, database_url=address)
+    made = engine(storage)
     await prepare(made)
     yield made
     await made.dispose()
@@ -335,8 +342,10 @@ async def test_parking_counts_pauses(database: AsyncEngine) -> None:
     assert (now.pauses, now.parked) == (0, None)
 
 
-async def test_a_locked_file_is_waited_for(database: AsyncEngine, tmp_path: Path) -> None:
+async def test_a_locked_file_is_waited_for(tmp_path: Path) -> None:
     """Somebody else may hold the lock for ten seconds; nothing is lost, the loop goes on."""
+    database = engine(Storage(folder=tmp_path))
+    await prepare(database)
     ledger = Ledger(database)
     other = await asyncio.create_subprocess_exec(
         sys.executable, "-c", HOLDER, str(tmp_path / FILE), stdout=asyncio.subprocess.PIPE
@@ -354,6 +363,7 @@ async def test_a_locked_file_is_waited_for(database: AsyncEngine, tmp_path: Path
     assert max(lags) < 1
     assert await made is not None
     assert await other.wait() == 0
+    await database.dispose()
 
 
 @pytest.mark.parametrize("damage", [b"not a database at all", None])
@@ -388,6 +398,25 @@ async def test_a_later_version_is_refused(tmp_path: Path) -> None:
         await connection.execute(text("UPDATE schema_version SET version = 99"))
     with pytest.raises(DatabaseBroken, match="later version"):
         await prepare(made)
+    await made.dispose()
+
+
+async def test_an_older_version_is_brought_forward(tmp_path: Path) -> None:
+    """Its rows stay, its tables get what is new; and only once."""
+    made = engine(Storage(folder=tmp_path))
+    await prepare(made)
+    await People(made).speak(7, Language.RU)
+    newer = (*MIGRATIONS, ("ALTER TABLE people ADD COLUMN shoes INTEGER DEFAULT 2",))
+    for _ in range(2):
+        async with made.execution_options(writes=True).begin() as connection:
+            await connection.run_sync(migrate, newer)
+    async with made.connect() as connection:
+        assert (await connection.execute(text("SELECT language, shoes FROM people"))).one() == (
+            "ru",
+            2,
+        )
+        version = await connection.scalar(text("SELECT version FROM schema_version"))
+    assert version == VERSION + 1
     await made.dispose()
 
 

@@ -453,10 +453,9 @@ def test_death_inside_the_send_is_the_only_double(tmp_path: Path, programs: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["plan", "matte", "edit"])
-def test_a_job_that_kills_us_is_poison(tmp_path: Path, programs: Path, command: str) -> None:
+def test_a_job_that_kills_us_is_poison(tmp_path: Path, programs: Path) -> None:
     """The container dies three times; the fourth bot tells, and lives."""
-    stand_in(programs, **{command: {"fault": "kills-parent"}})
+    stand_in(programs, edit={"fault": "kills-parent"})
     codes = [lived(tmp_path / "data", programs) for _ in range(4)]
     assert codes == [-9, -9, -9, 0]
 
