@@ -31,9 +31,14 @@ def results_router() -> Router:
 async def owned(
     query: CallbackQuery, callback_data: Other | ResultPage, ledger: Ledger
 ) -> dict[str, Job] | bool:
-    """Pass whoever presses a button of her own result; tell its job."""
+    """Pass whoever presses a button of her own result; tell its job.
+
+    People press as soon as it is there, which is before the job is cleared up.
+    """
     job = await ledger.get(callback_data.job)
-    if job is None or job.state is not State.DONE or job.user != query.from_user.id:
+    if job is None or job.user != query.from_user.id:
+        return False
+    if job.state is not State.DONE and job.result is None:
         return False
     return {"job": job}
 

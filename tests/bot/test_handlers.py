@@ -785,6 +785,16 @@ async def test_buttons_of_a_result_obey_its_owner(talk: Talk, button: Any) -> No
     assert len(talk.said.asked) == 3
 
 
+async def test_a_result_can_be_pressed_before_its_job_is_cleared_up(talk: Talk) -> None:
+    """It is there, so its buttons are; whatever became of us in between."""
+    job = await ordered(talk)
+    await talk.presses(OtherForm(job=job.id, to=Form.GIF).pack())
+    assert "too old" in talk.alert
+    await talk.ledger.delivered(job.id, 99, "file")
+    await talk.presses(OtherForm(job=job.id, to=Form.GIF).pack())
+    assert [other.order.form for other in await talk.jobs()] == [Form.VIDEO, Form.GIF]
+
+
 async def test_shapes_and_corners_are_a_press_away(talk: Talk) -> None:
     """On pages of the result's buttons."""
     job = await talk.done()
