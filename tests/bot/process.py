@@ -52,9 +52,11 @@ class BotProcess:
         telegram: Telegram,
         folder: Path,
         tools: Path | None = None,
-        environment: Mapping[str, str] = {},
+        environment: Mapping[str, str] | None = None,
+        nursery: Nursery = NURSERY,
     ) -> None:
         self.telegram, self.folder, self.tools = telegram, folder, tools
+        self._nursery = nursery
         self.port = free_port()
         self.born = 0.0
         self._environment = {
@@ -70,7 +72,7 @@ class BotProcess:
             "PYTHONHASHSEED": "0",
             "LOG_LEVEL": "DEBUG",
             **KEYS,
-            **environment,
+            **(environment or {}),
         }
         self._process: subprocess.Popen[bytes] | Forked | None = None
         self.output = folder / "output.log"

@@ -10,13 +10,16 @@ of something written since it said so.
 """
 
 # isort: split
-import asyncio
+import bot  # noqa: F401 - first, so that aiogram's types are light
+
+# isort: split
 import json
 import os
 import random
 import signal
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,8 +27,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 
-from bot import running
-from settings import Settings
+from bot import __main__ as entry
+from bot.running import serve
 
 STAND_IN = Path(__file__).parent / "stand_in_program.py"
 WRITES = ("INSERT", "UPDATE", "DELETE")
@@ -81,9 +84,10 @@ def become_bot(order: dict[str, Any]) -> NoReturn:
     os._exit(code if isinstance(code, int) else int(code is not None))
 
 
-def run(program: tuple[str, ...]) -> None:
+def run(program: tuple[str, ...]) -> NoReturn:
     """As `bot.__main__` does, with another program."""
-    asyncio.run(running.serve(Settings(), program=program))
+    entry.serve = partial(serve, program=program)
+    sys.exit(entry.main())
 
 
 def die_as_told(tools: Path) -> None:

@@ -82,6 +82,13 @@ async def result_for(user: User, card: Message, within: float = 20, kind: str = 
     return await user.gets(kind, after=card, within=within)
 
 
+async def settled(bot: BotProcess, user: User) -> None:
+    """Wait until all her jobs are over, a moment after their results came."""
+    await user.telegram.until(
+        lambda: len(over(bot, user)) == len(jobs_of(bot, user)), 10, "all jobs are over"
+    )
+
+
 #: part of the data of buttons, by which they are found in every language
 MAKE = "^make"
 
@@ -143,7 +150,7 @@ async def lag_is_small(bot: BotProcess) -> None:
     told = await bot.metrics()
     found = re.search(r'^\w*loop_lag\w*\{[^}]*quantile="0.99"[^}]*\} (\S+)$', told, re.MULTILINE)
     if found:
-        assert float(found[1]) < LAG
+        assert float(found[1]) < LAG, f"the loop was away for {found[1]} s"
 
 
 def no_secret(telegram: Telegram, bot: BotProcess) -> None:

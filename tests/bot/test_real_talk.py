@@ -9,7 +9,7 @@ import pytest
 from conftest import Opener
 from fake_telegram import Message, Telegram
 from people import film_of_eileen
-from talk import always_true, card_of, ordered, result_for
+from talk import always_true, card_of, ordered, result_for, settled
 
 NAVY = (0x1D, 0x35, 0x57)
 CARD_SECONDS = 2.0  #: for 95 of 100 cards
@@ -47,8 +47,8 @@ async def test_eileen_in_a_circle(
     circle = pictures[20][int(height * 0.55) :, int(width * 0.55) :].astype(int)
     assert np.abs(circle - NAVY).max(axis=2).mean() > 40, "she is in the lower right"
     assert len(result.media.thumbnail) < 200_000
-    again = await ann.presses("^form:.*note|note", result)
-    await again.answered()
+    await settled(bot, ann)
+    await ann.presses("^again:.*:note$", result)
     began = time.monotonic()
     note = await ann.gets("video_note", after=result, within=60)
     assert note.media.width == 640

@@ -111,7 +111,7 @@ async def test_a_background_is_sent_when_it_is_asked_for(talk: House, picture: P
     user = talk.user()
     card = await card_of(user, await user.sends_video(clip()))
     edits = card.edits
-    await user.presses("^turn:.*:background$", card)
+    await user.presses("^page:.*:background$", card)
     await talk.telegram.until(lambda: "send:" in str(card.datas), 10, "the page")
     await user.presses("^send:", card)
     asked = await user.gets("text", after=card)
@@ -205,6 +205,7 @@ async def test_a_job_that_fails_says_so_once(talk: House) -> None:
     assert not user.sees("video", after=card)
 
 
+@pytest.mark.slow
 async def test_one_that_breaks_our_tools_is_given_up(talk: House) -> None:
     """After three attempts; the next one is done."""
     user = talk.user()
