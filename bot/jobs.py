@@ -127,7 +127,7 @@ class Jobs(DBOSConfiguredInstance):
         )
         if job is not None and job.id not in self._open:
             self._opened(job)
-            await self._start(job.id, job.id)
+            self._in_background(self._start(job.id, job.id))  # its row is there, that is enough
         return job
 
     async def cancel(self, job_id: str, user: int) -> bool:
@@ -403,8 +403,12 @@ class Jobs(DBOSConfiguredInstance):
                 there.status.waiting(ahead)
 
     async def _start(self, id: str, workflow: str) -> None:  # noqa: A002 - as above
-        with SetWorkflowID(workflow):
-            await DBOS.start_workflow_async(self.run, id)
+        try:
+            with SetWorkflowID(workflow):
+                await DBOS.start_workflow_async(self.run, id)
+        except Exception:
+            log.exception("job %s could not be begun, and is later", id)
+            await self._forget(id)
 
     async def _watch(self) -> None:
         while not self._ending:
@@ -429,7 +433,12 @@ class Jobs(DBOSConfiguredInstance):
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done_in_background)
+
+    def _done_in_background(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (err := task.exception()):
+            log.error("something beside the jobs failed", exc_info=err)
 
 
 def _outcome(recorded: Recorded) -> Outcome:
