@@ -47,8 +47,8 @@ CORNERS = {
     Anchor.BOTTOM_RIGHT: "↘️",
 }
 ENGINES = {"mediapipe": "⚡", "rembg": "💎"}
-#: what a result is offered as; the GIFs of Telegram are animations
-FORMS = (Form.VIDEO, Form.NOTE, Form.ANIMATION, Form.STICKER, Form.WEBM, Form.MOV)
+#: what a result is offered as, to be watched or to be cut; the GIFs of Telegram are animations
+FORMS = (Form.VIDEO, Form.NOTE, Form.ANIMATION, Form.STICKER), (Form.WEBM, Form.MOV)
 NOTE_SECONDS = 60  #: Telegram's longest round note
 SHOWN_FILES = 5  #: backgrounds in one row
 LANGUAGES = {Language.EN: "English", Language.RU: "Русский"}
@@ -94,7 +94,7 @@ class Keyboards:
             case Page.CORNER if can_be_moved(job):
                 rows = [_other_corners(job)]
             case _:
-                return _keyboard(*_pairs(_other_forms(job, words)), _other_looks(job, words))
+                return _keyboard(*_other_forms(job, words), _other_looks(job, words))
         back = button(f"← {words('back')}", ResultPage(job=job.id, page=Page.FIRST))
         return _keyboard(*rows, [back])
 
@@ -205,11 +205,16 @@ def _backgrounds(draft: Draft, words: _Words) -> list[Row]:
     return [colours[:4], colours[4:], [blur, send], files[-SHOWN_FILES:]]
 
 
-def _other_forms(job: Job, words: _Words) -> Iterable[Button]:
-    for form in FORMS:
-        fits = form is not Form.NOTE or (job.order.clip.seconds or 0) <= NOTE_SECONDS
-        if fits and form is not job.order.form:
-            yield button(words(form), OtherForm(job=job.id, to=form))
+def _other_forms(job: Job, words: _Words) -> list[Row]:
+    rows = []
+    for forms in FORMS:
+        row = [
+            button(words(form), OtherForm(job=job.id, to=form))
+            for form in forms
+            if form is not job.order.form and (form is not Form.NOTE or can_be_a_note(job))
+        ]
+        rows += [row] if len(row) <= 3 else _pairs(row)
+    return rows
 
 
 def _other_looks(job: Job, words: _Words) -> Row:
@@ -234,6 +239,11 @@ def _other_corners(job: Job) -> Row:
         for corner, arrow in CORNERS.items()
         if corner is not job.order.look.corner
     ]
+
+
+def can_be_a_note(job: Job) -> bool:
+    """Whether Telegram takes it as one, as far as its length is known."""
+    return (job.order.clip.seconds or 0) <= NOTE_SECONDS
 
 
 def can_be_reshaped(job: Job) -> bool:

@@ -160,11 +160,18 @@ class Talk:
         return number
 
     async def presses(
-        self, data: str, user: int = ANN, *, language: str = "en", query_id: str = ""
+        self,
+        data: str,
+        user: int = ANN,
+        *,
+        group: bool = False,
+        language: str = "en",
+        query_id: str = "",
     ) -> None:
         """Have a user press a button."""
         person = {"id": user, "is_bot": False, "first_name": "A", "language_code": language}
-        under = {"message_id": 7, "date": WHEN, "chat": {"id": ANN, "type": "private"}}
+        chat = {"id": GROUP, "type": "supergroup"} if group else {"id": ANN, "type": "private"}
+        under = {"message_id": 7, "date": WHEN, "chat": chat}
         query = {"id": query_id or str(next(self.numbers)), "chat_instance": "1", "data": data}
         await self.update(callback_query=query | {"from": person, "message": under | {"text": "x"}})
 
@@ -459,6 +466,19 @@ async def test_an_album_in_a_group_is_mentioned_once(talk: Talk) -> None:
     draft = await talk.drafts.get(talk.cards.made[0])
     assert draft
     assert draft.backgrounds == (PICTURE,)
+
+
+async def test_a_background_in_a_group_answers_the_question(talk: Talk) -> None:
+    """Otherwise Telegram may not show it to us; Bob's pictures are none of hers."""
+    draft = await talk.draft(VIDEO, group=True, **mention("@overlay_bot"))
+    await talk.presses(Send(draft=draft.id).pack(), group=True)
+    assert "Reply to this message" in talk.said.texts[-1]
+    await talk.sends(PHOTO, BOB, group=True)
+    await talk.sends("hello", group=True)
+    assert talk.cards.renewed == []
+    assert len(talk.said.texts) == 2
+    await talk.sends(PHOTO, group=True)
+    assert talk.cards.renewed == [draft.id]
 
 
 # the card
