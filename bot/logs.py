@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-import structlog
-from structlog.typing import Processor
+from bot.plain_structlog import Processor, structlog
 
 HIDDEN = "[hidden]"
 SHORTEST = 6  #: characters of a secret; what is shorter would hide half of all words

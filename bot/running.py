@@ -18,7 +18,6 @@ from aiogram.exceptions import (
 )
 from aiogram.fsm.storage.memory import SimpleEventIsolation
 from aiogram.methods import DeleteWebhook, GetMe, SetWebhook
-from aiogram.types import Update
 from aiohttp import web
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -30,7 +29,7 @@ from backends.guard import guarded_session
 from backends.renderers import intents_of, limits_of, renderer
 from backends.shotstack.callbacks import Callbacks
 from backends.shotstack.intents import Intents
-from bot import durable, logs
+from bot import durable, logs, usual_types
 from bot.alarms import Alarm, Alarms
 from bot.cards import Cards
 from bot.database import engine as databases
@@ -163,7 +162,7 @@ async def _work(settings: Settings, program: Sequence[str], present: list[House]
 
 async def _begun(settings: Settings, house: House) -> None:
     """Take up what was not over."""
-    Update.model_rebuild()  # now, and not when the first one comes
+    usual_types.build()
     durable.launch(databases.system_url(settings.storage))
     await house.jobs.resume()
 
