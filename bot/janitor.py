@@ -2,19 +2,19 @@
 
 import asyncio
 import logging
-import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from bot.database.drafts import Drafts
 from bot.database.ledger import Ledger
-from bot.folders import MATTES
+from bot.folders import MATTES, remove
 
 log = logging.getLogger(__name__)
 
 EVERY = 30.0  #: seconds
-DRAFT_SECONDS = 3600.0  #: for which a card's clip is kept, from when it came
+DRAFT_SECONDS = 3600.0  #: for which a card's clip is kept, from when it was last drawn
 DRAFT_DAYS = 7  #: for which a card can be pressed; its clip is fetched again
 
 
@@ -53,44 +53,60 @@ class Janitor:
 
     async def clear(self) -> None:
         """Clear up once."""
-        there = await asyncio.to_thread(_folders, self._folder / "jobs")  # before the ledger:
-        alive = {job.id for job in await self._ledger.unfinished()}  # who comes now is not in it
-        for folder in there:
-            if folder.name not in alive:
-                await _remove(folder)
-        now = time.time()
-        for folder in await asyncio.to_thread(_folders, self._folder / "drafts"):
-            if _age(folder, now) > DRAFT_SECONDS:
-                await _remove(folder)
-        for draft in await self._drafts.stale(now - DRAFT_DAYS * 86400):
+        jobs = await asyncio.to_thread(_folders, self._folder / "jobs")  # before the ledger:
+        alive = await self._ledger.unfinished()  # a job that comes now is not in it
+        await self._remove(jobs, {job.id for job in alive})
+        drafts = await asyncio.to_thread(_older, self._folder / "drafts", DRAFT_SECONDS)
+        await self._remove(drafts, {job.draft for job in alive})
+        mattes = await asyncio.to_thread(self._too_many_mattes)
+        await self._remove(mattes, {job.order.mattes for job in alive})
+        for draft in await self._drafts.stale(time.time() - DRAFT_DAYS * 86400):
             await self._drafts.drop(draft)
-        await asyncio.to_thread(self._clear_mattes, now)
 
-    def _clear_mattes(self, now: float) -> None:
+    async def _remove(self, folders: Iterable[Path], alive: Container[str | None]) -> None:
+        """Remove those of *folders* that nobody works with."""
+        for folder in folders:
+            if folder.name not in alive:
+                log.info("cleared up %s/%s", folder.parent.name, folder.name)
+                await remove(folder)
+
+    def _too_many_mattes(self) -> list[Path]:
+        """Those that were kept long enough, or have no room; the oldest first."""
         room = self._size
-        newest_first = sorted(_folders(self._folder / MATTES), key=lambda f: _age(f, now))
+        newest_first = sorted(_folders(self._folder / MATTES), key=_age)
+        found = []
         for folder in newest_first:
-            room -= sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-            if room < 0 or _age(folder, now) > self._seconds:
-                shutil.rmtree(folder, ignore_errors=True)
+            room -= _size(folder)
+            if room < 0 or _age(folder) > self._seconds:
+                found.append(folder)
+        return found[::-1]
 
 
 def _folders(parent: Path) -> list[Path]:
     """The folders in *parent*, those that are being made among them."""
-    return [path for path in _entries(parent) if path.is_dir()]
-
-
-def _entries(parent: Path) -> Iterator[Path]:
-    return parent.iterdir() if parent.is_dir() else iter(())
-
-
-def _age(folder: Path, now: float) -> float:
     try:
-        return now - folder.stat().st_mtime
+        return [path for path in parent.iterdir() if path.is_dir()]
     except FileNotFoundError:
+        return []
+
+
+def _older(parent: Path, seconds: float) -> list[Path]:
+    """Those that nobody has put anything into for so long."""
+    return [folder for folder in _folders(parent) if _age(folder) > seconds]
+
+
+def _age(folder: Path) -> float:
+    """Seconds since something in it was made or removed."""
+    try:
+        return time.time() - folder.stat().st_mtime
+    except FileNotFoundError:  # it was removed meanwhile
         return 0.0
 
 
-async def _remove(folder: Path) -> None:
-    log.info("cleared up %s/%s", folder.parent.name, folder.name)
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+def _size(folder: Path) -> int:
+    """Bytes of the files in it."""
+    size = 0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            size += file.lstat().st_size
+    return size
