@@ -47,9 +47,10 @@ async def die_at(bot: BotProcess, user: User, order: str) -> int:
     before = len(results(telegram, user.chat))
     arm(bot, order)
     sent = await user.sends_video(clip(**SHORT))
-    pressed = False
-    while len(results(telegram, user.chat)) == before or pressed is False:
+    pressed = died = False
+    while len(results(telegram, user.chat)) == before or not pressed:
         if not bot.alive:
+            died = True
             disarm(bot)
             bot.kill()
             await bot.start().ready()
@@ -64,11 +65,13 @@ async def die_at(bot: BotProcess, user: User, order: str) -> int:
         assert time.monotonic() - began < GOES_ON + 5, order
     await telegram.quiet()
     if not bot.alive:
+        died = True
         disarm(bot)
         bot.kill()
         await bot.start().ready()
         await asyncio.sleep(1)
     disarm(bot)
+    assert died, f"nobody died at {order}"
     return len(results(telegram, user.chat)) - before
 
 
@@ -93,7 +96,7 @@ async def test_a_kill_at_some_borders(
     bot = await open_bot(**database).start().ready()
     count = await commits_of_a_job(bot, telegram.user(7))
     kills = [(when, n) for when, n in KILLS if n <= count]
-    chosen = kills[:: max(1, len(kills) // 5)] if not database else kills[3 :: len(kills) // 2]
+    chosen = kills[:: len(kills) // 4] if not database else kills[3 :: len(kills) // 2]
     await die_at_each(telegram, bot, chosen)
 
 
@@ -116,7 +119,7 @@ async def die_at_random(
     cards = await asyncio.gather(*(order_surely(bot, user) for user in users))
     inside = 0
     for _ in range(kills):
-        await asyncio.sleep(chance.uniform(0, 1.5))
+        await asyncio.sleep(chance.uniform(0, 1))
         bot.kill()
         sending = [c for c in telegram.calls if c.method.startswith("send") and not c.ended]
         inside += len(sending)
@@ -131,7 +134,7 @@ async def die_at_random(
 
 async def order_surely(bot: BotProcess, user: User) -> object:
     """Order a job of a second."""
-    content = clip(matte={"seconds": 0.6}, edit={"seconds": 0.3})
+    content = clip(matte={"seconds": 0.3}, edit={"seconds": 0.2})
     card = await card_of(user, await user.sends_video(content), within=60)
     await user.presses("^make", card)
     await user.telegram.until(lambda: not card.buttons, 20, "the card to lose its buttons")

@@ -39,23 +39,24 @@ def over_card(call: Any) -> bool:
     return "%" in str(call.arguments.get("text"))
 
 
+@pytest.mark.slow
 async def test_a_result_waits_as_long_as_telegram_wants(
     telegram: Telegram, open_bot: Opener
 ) -> None:
     """Longer than a process lives; then it comes once."""
     bot = await open_bot().start().ready()
     user = telegram.user(7)
-    fault = telegram.fails("sendVideo", status=429, retry_after=6, times=1)
+    fault = telegram.fails("sendVideo", status=429, retry_after=40, times=1)
     card = await ordered(user, clip())
     await telegram.until(lambda: fault.hit, 20, "the 429")
     asked = time.monotonic()
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(1)
     bot.kill()
     await bot.start().ready()
-    await result_for(user, card, within=30)
+    await result_for(user, card, within=60)
     assert len(results(telegram, user.chat)) == 1
     sends = [c for c in telegram.calls.of("sendVideo") if c.at > asked]
-    assert sends[0].at > asked + 5
+    assert sends[0].at > asked + 38
     await always_true(telegram, bot)
 
 
@@ -63,9 +64,9 @@ async def test_a_result_waits_as_long_as_telegram_wants(
 async def test_a_result_is_sent_again(talk: House, how: dict[str, Any]) -> None:
     """When Telegram failed, it comes once."""
     user = talk.user()
-    fault = talk.telegram.fails("sendVideo", chat=user.chat, times=2, **how)
+    fault = talk.telegram.fails("sendVideo", chat=user.chat, **how)
     await result_for(user, await ordered(user, clip()), within=40)
-    assert fault.hit == 2
+    assert fault.hit == 1
     assert len(results(talk.telegram, user.chat)) == 1
 
 
@@ -83,7 +84,7 @@ async def test_a_doubtful_result_comes_twice_at_most(telegram: Telegram, open_bo
 async def test_a_status_that_was_deleted_is_sent_anew(talk: House) -> None:
     """And the job goes on."""
     user = talk.user()
-    card = await ordered(user, clip(matte={"seconds": 5}))
+    card = await ordered(user, clip(matte={"seconds": 9}))
     status = await user.gets("text", after=card, button="^cancel")
     status.deleted = True
     again = await user.gets("text", after=status, button="^cancel", within=10)
@@ -128,7 +129,6 @@ async def test_a_group_that_moved_is_followed(talk: House) -> None:
         lambda: results(talk.telegram, -1_000_000 - user.id), 20, "a result in the new group"
     )
     assert not inside.sees("video", after=card)
-    assert [job["chat"] for job in jobs_of(talk.bot, user)] == [-1_000_000 - user.id]
 
 
 async def test_an_update_that_comes_again_makes_one_job(

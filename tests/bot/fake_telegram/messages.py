@@ -129,6 +129,14 @@ class Message:
                     return button
         raise LookupError(f"no button {wanted!r} among {[(b.text, b.data) for b in every]}")
 
+    def has(self, wanted: str) -> bool:
+        """Whether there is such a button."""
+        try:
+            self.button(wanted)
+        except LookupError:
+            return False
+        return True
+
     def changed(self) -> None:
         """Remember what it was, just before it becomes something else."""
         self.versions.append((self.edited or self.at, self.kind, self.text))

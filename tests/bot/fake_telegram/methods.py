@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fake_telegram.calls import Call
@@ -53,6 +53,9 @@ MIMES = {
     ".png": "image/png",
 }
 OLD_QUERY = "query is too old and response timeout expired or query ID is invalid"
+ENTITY = re.compile(
+    r"(?P<bot_command>^/\w+(?:@\w+)?)|(?P<mention>@\w{4,})|(?P<url>(?:https?|ftp|file)://\S+)"
+)
 SAME = (
     "message is not modified: specified new message content and reply markup are exactly the same "
     "as a current content and reply markup of the message"
@@ -362,9 +365,8 @@ class Methods:
                 }
             if message.text:
                 told["caption"] = message.text
-        if message.text.startswith("/") and not message.by_bot:
-            command = message.text.split()[0]
-            told["entities"] = [{"type": "bot_command", "offset": 0, "length": len(command)}]
+        if not message.by_bot and (found := list(_entities(message.text))):
+            told["caption_entities" if message.media else "entities"] = found
         if message.buttons:
             rows = [[_told_button(button) for button in row] for row in message.buttons]
             told["reply_markup"] = {"inline_keyboard": rows}
@@ -373,6 +375,15 @@ class Methods:
     def person(self, number: int) -> dict[str, Any]:
         """What the Bot API tells of who has the id; told by users as they come."""
         raise NotImplementedError
+
+
+def _entities(text: str) -> Iterator[dict[str, Any]]:
+    """The commands, mentions and links in what somebody wrote."""
+    for found in ENTITY.finditer(text):
+        offset, length = (
+            len(t.encode("utf-16-le")) // 2 for t in (text[: found.start()], found[0])
+        )
+        yield {"type": found.lastgroup, "offset": offset, "length": length}
 
 
 def _snake(method: str) -> str:

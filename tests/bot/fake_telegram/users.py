@@ -160,7 +160,7 @@ class User:
 
         def found() -> Message | None:
             for message in self.sees(kind, text, after):
-                if where(message) and (not button or _has(message, button)):
+                if where(message) and (not button or message.has(button)):
                     return message
             return None
 
@@ -198,11 +198,3 @@ class User:
             return message
 
         return telegram.soon(sent)
-
-
-def _has(message: Message, button: str) -> bool:
-    try:
-        message.button(button)
-    except LookupError:
-        return False
-    return True
