@@ -1,0 +1,19 @@
+FROM python:3.11-slim
+
+RUN pip install --no-cache-dir uv
+WORKDIR /app
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
+
+# What changes seldom comes first, and is not built again.
+COPY pyproject.toml uv.lock ./
+RUN uv sync --locked --no-dev --no-install-project
+COPY . .
+RUN uv sync --locked --no-dev
+
+RUN useradd --create-home bot && mkdir /data && chown bot /data
+USER bot
+# Two arenas: on a machine with many cores memory would be kept apart for each thread.
+ENV PATH="/app/.venv/bin:$PATH" DATA_DIR=/data MALLOC_ARENA_MAX=2
+VOLUME /data
+EXPOSE 8080
+CMD ["python", "-m", "bot"]
