@@ -2,27 +2,32 @@
 
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 from bot.plain_structlog import Processor, structlog
 
 HIDDEN = "[hidden]"
 SHORTEST = 6  #: characters of a secret; what is shorter would hide half of all words
-#: a bot's token wherever it comes from, as in the Bot API's addresses
-TOKEN = re.compile(r"\d{5,}(?::|%3A)[\w-]{30,}", re.IGNORECASE)
+#: what looks like a bot's token, and what stands for one in the Bot API's addresses
+TOKEN = re.compile(r"\d{5,}(?::|%3A)[\w-]{30,}|(?<=/bot)\d+(?::|%3A)[\w%-]+", re.IGNORECASE)
 #: libraries that tell at INFO what only they want to know
 CHATTY = ("aiogram.event", "aiosqlite", "asyncio", "dbos", "stamina")
+#: those that write by themselves unless their logger has a handler
+STUBBORN = ("dbos",)
 
 
-def set_up(level: str, secrets: Iterable[str]) -> None:
+def set_up(level: str, secrets: Iterable[str], file: int = 1) -> None:
     """Log all that is *level* or worse, ours and that of libraries.
 
     Args:
         level: as logging calls it.
         secrets: what is hidden wherever it would show.
+        file: descriptor of what is written to.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -31,15 +36,18 @@ def set_up(level: str, secrets: Iterable[str]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    handler = logging.StreamHandler(sys.stdout)
+    handler = _Output(file)
     handler.setFormatter(_Redacting(secrets, shared))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    logging.raiseExceptions = False  # a full disk or a closed pipe costs lines, not the bot
-    logging.captureWarnings(True)
+    for name in STUBBORN:
+        logger = logging.getLogger(name)
+        logger.handlers[:], logger.propagate = [handler], False
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _uncaught
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -52,11 +60,27 @@ def set_up(level: str, secrets: Iterable[str]) -> None:
     )
 
 
-def adopt(name: str) -> None:
-    """Have a library's logger write through ours, though it has set up handlers of its own."""
-    logger = logging.getLogger(name)
-    logger.handlers[:] = []
-    logger.propagate = True
+class _Output(logging.Handler):
+    """Writes without a buffer; a full disk or a closed pipe costs lines, not the bot."""
+
+    def __init__(self, file: int) -> None:
+        super().__init__()
+        self._file = file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        rest = memoryview(f"{self._line(record)}\n".encode(errors="backslashreplace"))
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError:
+            pass
+
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return self.format(record)
+        except Exception as err:  # noqa: BLE001 - whoever logs must not fail of it
+            where = {"logger": record.name, "line": record.lineno, "error": type(err).__name__}
+            return json.dumps({"message": "a line cannot be written", "level": "error", **where})
 
 
 class _Redacting(structlog.stdlib.ProcessorFormatter):
@@ -71,8 +95,13 @@ class _Redacting(structlog.stdlib.ProcessorFormatter):
                 structlog.processors.JSONRenderer(serializer=_json),
             ],
         )
-        longest_first = sorted({s for s in secrets if len(s) >= SHORTEST}, key=len, reverse=True)
-        spelt = {way for secret in longest_first for way in (secret, json.dumps(secret)[1:-1])}
+        spelt = {
+            way
+            for secret in secrets
+            if len(secret) >= SHORTEST
+            for way in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, ""))
+        }
+        spelt |= {json.dumps(way)[1:-1] for way in spelt}
         self._secrets = sorted(spelt, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -84,3 +113,7 @@ class _Redacting(structlog.stdlib.ProcessorFormatter):
 
 def _json(event: Any, **more: Any) -> str:
     return json.dumps(event, ensure_ascii=False, **more)
+
+
+def _uncaught(*error: Any) -> None:
+    logging.getLogger("bot").critical("ended by an error", exc_info=error)
