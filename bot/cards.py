@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aiogram.exceptions import TelegramAPIError
-from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 
 from backends.command import Command
 from backends.renderer import background_argument, style_arguments
@@ -16,6 +15,7 @@ from bot.database.drafts import Draft, Drafts
 from bot.folders import CARD, CLIP, Folders, background, remove
 from bot.look import Backdrop
 from bot.outcome import Fault, Gone, Later, Refused
+from bot.plain_dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from bot.stages import Fetching, behind
 from bot.telegram.answers import Missing
 from bot.telegram.unfetched import TelegramAway, Unfetched

@@ -1,6 +1,6 @@
 """What makes workflows outlive us: DBOS, in the same database as everything else."""
 
-from dbos import DBOS, DBOSConfig
+from bot.plain_dbos import DBOS, DBOSConfig
 
 #: fixed, so that whoever comes after us takes our workflows over, whatever changed in the code
 NAME, VERSION, EXECUTOR = "overlaybot", "1", "bot"

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any
 
 from aiogram.exceptions import TelegramAPIError
-from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from pydantic import Field, TypeAdapter
 
 from backends.events import Event, Report
@@ -16,6 +15,7 @@ from bot.database.measures import Measures
 from bot.languages import Language
 from bot.order import Order
 from bot.outcome import Delivered, Done, Fault, Gone, Later, Made, Refused, Stopped
+from bot.plain_dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from bot.setbacks import ATTEMPTS, Pace, Setbacks
 from bot.stages import Stages
 from bot.standing import Meter, Open, Standing
