@@ -26,19 +26,25 @@ AWAY = (SQLAlchemyError, OSError, TimeoutError)
 
 
 @asynccontextmanager
-async def lease(engine: AsyncEngine, folder: Path, lost: Callable[[], None]) -> AsyncIterator[None]:
+async def lease(
+    engine: AsyncEngine,
+    folder: Path,
+    lost: Callable[[], None],
+    patience: float = AWAY_SECONDS,
+) -> AsyncIterator[None]:
     """Wait until nobody else works; until the block ends, or we die, nobody else does.
 
     Args:
         engine: of the database; a Postgres keeps the lock, as long as a connection lives.
         folder: of the data; with SQLite a file in it is the lock.
         lost: called when that connection broke, so that another process may work by now.
+        patience: seconds for which a database that is away is waited for.
 
     Raises:
         DatabaseBroken: the database stays away.
     """
     if engine.dialect.name == "postgresql":
-        async with _of_postgres(engine, lost):
+        async with _of_postgres(engine, lost, patience):
             yield
     else:
         async with _of_file(folder / FILE):
@@ -64,8 +70,11 @@ def _locked(file: int) -> bool:
 
 
 @asynccontextmanager
-async def _of_postgres(engine: AsyncEngine, lost: Callable[[], None]) -> AsyncIterator[None]:
-    connection = await _connected(engine.execution_options(isolation_level="AUTOCOMMIT"))
+async def _of_postgres(
+    engine: AsyncEngine, lost: Callable[[], None], patience: float
+) -> AsyncIterator[None]:
+    plain = engine.execution_options(isolation_level="AUTOCOMMIT")
+    connection = await _connected(plain, patience)
     watch = asyncio.create_task(_watch(connection, lost))
     try:
         yield
@@ -76,7 +85,7 @@ async def _of_postgres(engine: AsyncEngine, lost: Callable[[], None]) -> AsyncIt
         await connection.close()
 
 
-async def _connected(engine: AsyncEngine) -> AsyncConnection:
+async def _connected(engine: AsyncEngine, patience: float) -> AsyncConnection:
     """A connection that holds the lock."""
     waiting, answered = _Waiting(), time.monotonic()
     while True:
@@ -87,7 +96,7 @@ async def _connected(engine: AsyncEngine) -> AsyncConnection:
             await connection.close()
             answered = time.monotonic()
         except AWAY as err:
-            if time.monotonic() - answered > AWAY_SECONDS:
+            if time.monotonic() - answered > patience:
                 raise DatabaseBroken("the database of DATABASE_URL cannot be reached") from err
         await waiting.wait()
 
