@@ -1,5 +1,6 @@
 """What is served on $PORT: whether we live, whether we work, metrics, and the webhook."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -17,6 +18,7 @@ from backends.shotstack.callbacks import Callbacks
 from bot.metrics import Metrics
 
 LARGEST = 1 << 20  #: bytes of an update
+LOOK_SECONDS = 2.0  #: in which a check answers, or counts as failed
 CALLBACKS = "/shotstack"  #: before the secret and the intent
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
@@ -40,12 +42,14 @@ class Readiness:
         """What is not so."""
         if not self.checks:
             return ["lease"]
-        return [name for name, check in self.checks.items() if not await _holds(check)]
+        hold = await asyncio.gather(*map(_holds, self.checks.values()))
+        return [name for name, holds in zip(self.checks, hold, strict=True) if not holds]
 
 
 async def _holds(check: Check) -> bool:
     try:
-        return await check()
+        async with asyncio.timeout(LOOK_SECONDS):
+            return await check()
     except Exception:  # noqa: BLE001 - whatever it is, it is not so
         return False
 
