@@ -310,6 +310,10 @@ class Storage(Group):
         address = value.get_secret_value()
         if address and not POSTGRES.match(address):
             raise ValueError("must begin with postgresql://")
+        try:
+            urlsplit(address).port  # noqa: B018 - it raises, as the rest does
+        except ValueError:
+            raise ValueError("is no address of a database") from None
         return SecretStr(POSTGRES.sub("postgresql+psycopg://", address, count=1))
 
 

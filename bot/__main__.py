@@ -3,13 +3,17 @@
 import asyncio
 import logging
 import sys
+from typing import NoReturn
 
 from pydantic import ValidationError
 
 from backends.choice import NobodyThere
 from bot.database.schema import DatabaseBroken
-from bot.running import TokenRefused, serve
+from bot.ending import leave
+from bot.running import TokenRefused, Unusable, serve
 from settings import Settings
+
+log = logging.getLogger(__name__)
 
 WRONG = 2  #: the exit status when something must be set otherwise
 
@@ -22,25 +26,29 @@ def main() -> int:
         return _complain(_first(err))
     if not settings.bot.token.get_secret_value():
         return _complain("BOT_TOKEN is not set")
+    return asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> NoReturn:
+    """Serve until the end, which is at once: nobody waits for what still goes on."""
     try:
-        asyncio.run(serve(settings))
-    except (DatabaseBroken, NobodyThere, TokenRefused) as err:
-        return _complain(str(err))
-    except OSError as err:
-        return _complain(f"PORT or DATA_DIR cannot be used: {err.strerror}")
-    logging.getLogger(__name__).error("the work ended by itself")
-    return 1
+        await serve(settings)
+    except (DatabaseBroken, NobodyThere, TokenRefused, Unusable) as err:
+        leave(_complain(str(err)))
+    except BaseException:
+        log.exception("it did not begin")
+    leave(1)
 
 
 def _first(err: ValidationError) -> str:
     """What is wrong with the first of the variables that are."""
     first = err.errors(include_url=False, include_input=False, include_context=False)[0]
-    name = ".".join(map(str, first["loc"]))
-    return f"{name}: {first['msg']}" if name else first["msg"].removeprefix("Value error, ")
+    why = first["msg"].removeprefix("Value error, ")
+    return f"{first['loc'][0]}: {why}" if first["loc"] else why
 
 
 def _complain(line: str) -> int:
-    print(f"overlaybot: {line}", file=sys.stderr)  # noqa: T201 - there are no logs yet
+    print(f"overlaybot: {line}", file=sys.stderr, flush=True)  # noqa: T201 - there are no logs yet
     return WRONG
 
 

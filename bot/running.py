@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+import os
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aiogram import Bot, Dispatcher
@@ -78,6 +81,10 @@ class TokenRefused(Exception):  # noqa: N818 - it says what happened
     """Telegram does not know us."""
 
 
+class Unusable(Exception):  # noqa: N818 - as above
+    """Something that a setting names cannot be used; the message is one line for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class Telegram:
     """The way to Telegram, and what is said there."""
@@ -112,7 +119,7 @@ async def serve(settings: Settings, program: Sequence[str] = COMMAND) -> None:
         DatabaseBroken: the database cannot be used.
         NobodyThere: there is no place where mattes could be made.
         TokenRefused: by Telegram.
-        OSError: the port or the folder cannot be used.
+        Unusable: the port or the folder is.
     """
     logs.set_up(settings.bot.log_level, settings.secrets())
     ending = Ending()
@@ -132,6 +139,7 @@ async def serve(settings: Settings, program: Sequence[str] = COMMAND) -> None:
 
 async def _work(settings: Settings, program: Sequence[str], present: list[House]) -> None:
     """Answer to the platform, wait for our turn, then work without an end."""
+    await asyncio.to_thread(_try, settings.storage.folder)
     telegram = _telegram(settings)
     engine, folder = databases.engine(settings.storage), settings.storage.folder
     intents, readiness = intents_of(settings), Readiness()
@@ -158,6 +166,16 @@ async def _work(settings: Settings, program: Sequence[str], present: list[House]
         except BaseException:
             log.exception("the work broke")
             leave(1)
+
+
+def _try(folder: Path) -> None:
+    """See that files can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as err:
+        raise Unusable(f"DATA_DIR cannot be used: {err.strerror}") from err
 
 
 async def _begun(settings: Settings, house: House) -> None:
@@ -250,10 +268,13 @@ def _routes(settings: Settings, intents: Intents, present: Sequence[House]) -> l
 
 @asynccontextmanager
 async def _served(pages: web.Application, port: int) -> AsyncIterator[None]:
-    runner = web.AppRunner(pages, access_log=None)
+    runner = web.AppRunner(pages, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, port=port).start()
+        try:
+            await web.TCPSite(runner, port=port).start()
+        except OSError as err:
+            raise Unusable(f"PORT {port} cannot be used: {os.strerror(err.errno or 0)}") from err
         yield
     finally:
         await runner.cleanup()
