@@ -53,7 +53,7 @@ def serving(folder: Path) -> Iterator[str]:
     try:
         yield f"postgresql://bot@127.0.0.1:{port}"
     finally:
-        run("pg_ctl", "-m", "immediate", "stop")
+        run("pg_ctl", "-m", "immediate", "-w", "stop")
 
 
 def created(server: str, name: str) -> str:

@@ -11,6 +11,7 @@ from fake_telegram import Telegram, User
 from process import BotProcess
 from talk import always_true, card_of, clip, ordered, over, result_for, results
 
+PATIENCE = 20.0  #: seconds after a start, after which nothing will come
 GOES_ON = 10.0  #: seconds from the start until a job that was interrupted has its result
 SHORT = {"matte": {"seconds": 0.2}, "edit": {"seconds": 0.1}}
 KILLS = [(when, number) for number in range(1, 60) for when in ("before", "after")]
@@ -60,7 +61,8 @@ async def die_at(bot: BotProcess, user: User, order: str) -> int:
             await user.presses("^make", cards[0])
             pressed = True
         await asyncio.sleep(0.02)
-        assert time.monotonic() < bot.born + 60, f"{order}: nothing came\n{bot.log[-4000:]}"
+        if time.monotonic() > bot.born + PATIENCE:
+            return 0
     if bot.alive and "began" in locals():
         assert time.monotonic() - began < GOES_ON + 5, order
     await telegram.quiet()
@@ -71,7 +73,7 @@ async def die_at(bot: BotProcess, user: User, order: str) -> int:
         await bot.start().ready()
         await asyncio.sleep(1)
     disarm(bot)
-    assert died, f"nobody died at {order}"
+    assert died or len(results(telegram, user.chat)) == before + 1, f"nobody died at {order}"
     return len(results(telegram, user.chat)) - before
 
 
@@ -79,12 +81,14 @@ async def die_at_each(
     telegram: Telegram, bot: BotProcess, kills: Sequence[tuple[str, int]]
 ) -> None:
     """A job for each way to die."""
-    twice = 0
+    twice, lost = 0, []
     for number, (when, commit) in enumerate(kills):
         user = telegram.user(100 + number)
         came = await die_at(bot, user, f"{when} {commit}")
-        assert came in {1, 2}, f"{when} {commit}: {came} results"
         twice += came == 2
+        if came not in {1, 2}:
+            lost.append(f"{when} {commit}: {came} results")
+    assert not lost
     assert twice <= 2, "only between a send and what is written of it may a result come twice"
     await always_true(telegram, bot, twice=twice)
 
@@ -116,7 +120,7 @@ async def die_at_random(
     """Some jobs, and as many kills, whenever; every job's result comes."""
     chance = random.Random(seed)  # noqa: S311 - it only has to be the same again
     users = [telegram.user(500 + i) for i in range(jobs)]
-    cards = await asyncio.gather(*(order_surely(bot, user) for user in users))
+    await asyncio.gather(*(order_surely(bot, user) for user in users))
     inside = 0
     for _ in range(kills):
         await asyncio.sleep(chance.uniform(0, 1))
@@ -124,8 +128,9 @@ async def die_at_random(
         sending = [c for c in telegram.calls if c.method.startswith("send") and not c.ended]
         inside += len(sending)
         await bot.start().ready()
-    for user, card in zip(users, cards, strict=True):
-        await result_for(user, card, within=60)
+    for user in users:
+        await telegram.until(lambda user=user: over(bot, user), 60, "the end")
+    assert [over(bot, user) for user in users] == [["done"]] * jobs
     await telegram.quiet()
     await always_true(telegram, bot, twice=kills)
     doubled = sum(len(results(telegram, user.chat)) > 1 for user in users)

@@ -74,7 +74,7 @@ async def test_a_hundred_people_at_once(telegram: Telegram, open_bot: Opener) ->
 
 async def waits(telegram: Telegram, greedy: User, others: Sequence[User], clips: int) -> float:
     """How long *others* wait on average beside somebody with so many clips."""
-    content = {"matte": {"seconds": 0.5}}
+    content = {"matte": {"seconds": 0.3}}
     mine = [await greedy.sends_video(clip(**content)) for _ in range(clips)]
     cards = await asyncio.gather(*(card_of(greedy, m, 120) for m in mine[:50]))
     theirs = await asyncio.gather(*(user.sends_video(clip(**content)) for user in others))
@@ -104,7 +104,7 @@ async def test_a_greedy_user_takes_nothing_from_others(
     waited = {}
     for clips in (1, 50):
         bot = await open_bot(f"bot{clips}").start().ready()
-        greedy, *others = [telegram.user(1000 * clips + i) for i in range(13)]
+        greedy, *others = [telegram.user(1000 * clips + i) for i in range(31)]
         waited[clips] = await waits(telegram, greedy, others, clips)
         await always_true(telegram, bot)
         bot.kill()
