@@ -99,9 +99,9 @@ class _Redacting(structlog.stdlib.ProcessorFormatter):
             way
             for secret in secrets
             if len(secret) >= SHORTEST
-            for way in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, ""))
+            for way in (secret, repr(secret)[1:-1], quote(secret, ""))
         }
-        spelt |= {json.dumps(way)[1:-1] for way in spelt}
+        spelt |= {json.dumps(way)[1:-1] for way in spelt}  # as it is written in the end
         self._secrets = sorted(spelt, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:

@@ -127,6 +127,17 @@ def test_an_error_that_ends_the_process_is_a_line_too() -> None:
     assert "canary" not in str(line)
 
 
+def test_a_library_that_writes_by_itself_is_kept_from_it() -> None:
+    """DBOS has a handler of its own, unless there is one."""
+    code = """
+from dbos._logger import init_logger
+init_logger()
+logging.getLogger("dbos").error(TOKEN)
+"""
+    (line,) = logged(code)
+    assert (line["logger"], line["message"]) == ("dbos", "[hidden]")
+
+
 def test_any_token_is_hidden() -> None:
     """Also one that is in no setting."""
     (line,) = logged("logging.getLogger('x').info('987654321:' + 'A' * 35)")

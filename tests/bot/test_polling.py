@@ -209,6 +209,37 @@ async def test_a_telegram_that_fails_is_asked_again(
     await telegram.until(lambda: listener.heard == ["hello"])
 
 
+async def test_as_long_as_telegram_wants_it_is_left_alone(
+    telegram: Telegram, listener: Listener
+) -> None:
+    """It is not asked before the time that it named is over."""
+    telegram.fails("getUpdates", status=429, times=1, retry_after=2)
+    listener.start()
+    await telegram.until(lambda: len(telegram.calls.of("getUpdates")) == 2)
+    first, second = telegram.calls.of("getUpdates")
+    assert second.at - first.at >= 2
+
+
+async def test_what_is_being_handled_is_not_begun_again(telegram: Telegram, ann: User) -> None:
+    """Though Telegram brings it until it is confirmed, and a second one beside it."""
+    taken = []
+
+    async def take(update: Mapping[str, Any]) -> None:
+        taken.append(update["update_id"])
+        await asyncio.sleep(1 if len(taken) == 1 else 0)
+
+    await ann.sends_text("slow")
+    await ann.sends_text("quick")
+    bot = Bot(telegram.token, session=session(telegram.url))
+    polling = asyncio.create_task(poll(bot, take, ["message"], lambda: None))
+    await telegram.until(lambda: not telegram.updates.waiting())
+    polling.cancel()
+    await asyncio.wait({polling})
+    await bot.session.close()
+    assert len(telegram.calls.of("getUpdates")) > 3
+    assert len(taken) == 2
+
+
 async def test_a_telegram_that_is_gone_is_waited_for(
     telegram: Telegram, listener: Listener, ann: User
 ) -> None:
