@@ -1,13 +1,17 @@
 """What the environment decides."""
 
+import re
 from pathlib import Path
 
 import pytest
-from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, SecretStr, ValidationError
 
 from settings import Group, Settings
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
+README = Path(__file__).parents[1] / "README.md"
+NONE = (None, "", SecretStr(""), frozenset())  #: defaults for which nothing is written
+ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`(.*?)` )?\| (\S.*) \|$", re.MULTILINE)
 
 
 @pytest.fixture(autouse=True)
@@ -27,16 +31,19 @@ def groups() -> dict[str, type[BaseModel]]:
     }
 
 
-def names() -> set[str]:
-    """The variables that are read, without those that stand in for another."""
-    aliases = (
-        field.validation_alias
+def defaults() -> dict[str, object]:
+    """What each variable is where it is not set."""
+    return {
+        str(alias.choices[0] if isinstance(alias, AliasChoices) else alias): field.default
         for group in groups().values()
         for field in group.model_fields.values()
-    )
-    return {
-        str(alias.choices[0] if isinstance(alias, AliasChoices) else alias) for alias in aliases
+        for alias in [field.validation_alias]
     }
+
+
+def names() -> set[str]:
+    """The variables that are read, without those that stand in for another."""
+    return set(defaults())
 
 
 def test_everything_has_a_default() -> None:
@@ -51,6 +58,18 @@ def test_the_example_shows_every_variable_with_its_default() -> None:
     before = Settings()
     Path(".env").write_text(EXAMPLE.read_text())
     assert Settings() == before
+
+
+def test_the_readme_explains_every_variable_with_its_default() -> None:
+    """Once each, and none that is not there; an environment of all defaults changes nothing."""
+    table = README.read_text().partition("## Variables\n")[2].partition("\n## ")[0]
+    rows = ROW.findall(table)
+    assert sorted(name for name, _, _ in rows) == sorted(names())
+    before = Settings()
+    Path(".env").write_text("".join(f"{name}={default}\n" for name, default, _ in rows))
+    assert Settings() == before
+    shown = {name for name, default, _ in rows if default}
+    assert shown == {name for name, default in defaults().items() if default not in NONE}
 
 
 def test_an_empty_variable_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
