@@ -13,7 +13,13 @@ RUN uv sync --locked --no-dev
 RUN useradd --create-home bot && mkdir /data && chown bot /data
 USER bot
 # Two arenas: on a machine with many cores memory would be kept apart for each thread.
-ENV PATH="/app/.venv/bin:$PATH" DATA_DIR=/data MALLOC_ARENA_MAX=2
+ENV PATH="/app/.venv/bin:$PATH" DATA_DIR=/data MALLOC_ARENA_MAX=2 \
+    U2NET_HOME=/data/models NUMBA_CACHE_DIR=/home/bot/.cache/numba
+# It compiles for a minute, and keeps what it compiled.
+RUN ["python", "-c", "import rembg"]
 VOLUME /data
 EXPOSE 8080
+HEALTHCHECK --start-period=30s --timeout=5s CMD ["python", "-c", "import http.client, os; \
+    c = http.client.HTTPConnection('127.0.0.1', int(os.getenv('PORT') or 8080), timeout=4); \
+    c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
 CMD ["python", "-m", "bot"]
