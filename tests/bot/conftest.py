@@ -101,9 +101,9 @@ async def talk(house: House) -> AsyncIterator[House]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The address of a real server; skips where none is installed."""
-    with serving(tmp_path_factory.mktemp("postgres")) as address:
+    with serving() as address:
         yield address
 
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -17,30 +18,33 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Run a server with its files in *folder*; gives its address, without a database's name."""
+def serving() -> Iterator[str]:
+    """Run a server; gives its address, without a database's name."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not programs:
         pytest.skip("no Postgres is installed (/usr/lib/postgresql)")
-    whose: dict[str, Any] = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
-    data, port = folder / "postgres", free_port()
-    data.mkdir(mode=0o700)
-    if whose:  # which refuses to run as root
+    whose: dict[str, Any] = {}
+    if os.geteuid() == 0:  # as which it refuses to run
+        whose = {"user": "postgres", "group": "postgres"}
         try:
             pwd.getpwnam("postgres")
         except KeyError:
             pytest.skip("no user postgres, and Postgres does not run as root")
-        shutil.chown(data, **whose)
-        for above in [folder, *folder.parents]:
-            if above.stat().st_uid == 0 and not above.stat().st_mode & 0o001:
-                above.chmod(above.stat().st_mode | 0o011)
+    # not below pytest's folder, which is nobody else's to enter
+    with TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
+        if whose:
+            shutil.chown(folder, **whose)
+        yield from _running(programs[-1], Path(folder), whose)
+
+
+def _running(programs: Path, folder: Path, whose: dict[str, Any]) -> Iterator[str]:
+    data, port = folder / "data", free_port()
     options = " ".join(f"-c {key}={value}" for key, value in FAST.items())
-    options += f" -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data}"
-    tools, log = programs[-1], data / "log"
+    options += f" -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
 
     def run(tool: str, *words: object) -> None:
         subprocess.run(
-            [tools / tool, "-D", data, *map(str, words)],
+            [programs / tool, "-D", data, *map(str, words)],
             check=True,
             stdout=subprocess.DEVNULL,
             cwd="/",
@@ -49,11 +53,11 @@ def serving(folder: Path) -> Iterator[str]:
         )
 
     run("initdb", "--no-sync", "--auth=trust", "--username=bot")
-    run("pg_ctl", "-w", "-l", log, "-o", options, "start")
+    run("pg_ctl", "-w", "-l", folder / "log", "-o", options, "start")
     try:
         yield f"postgresql://bot@127.0.0.1:{port}"
     finally:
-        run("pg_ctl", "-m", "immediate", "-w", "stop")
+        run("pg_ctl", "-m", "immediate", "stop")
 
 
 def created(server: str, name: str) -> str:

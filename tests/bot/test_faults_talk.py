@@ -16,9 +16,9 @@ async def test_progress_is_dropped_while_a_chat_wants_quiet(talk: House) -> None
     """After a 429 on an edit nothing is said there before its time is over."""
     user = talk.user()
     fault = talk.telegram.fails(
-        "editMessageText", chat=user.chat, status=429, retry_after=3, when=over_card
+        "editMessageText", chat=user.chat, status=429, retry_after=2, when=over_card
     )
-    card = await ordered(user, clip(matte={"seconds": 6}))
+    card = await ordered(user, clip(matte={"seconds": 5}))
     hit = await talk.telegram.until(
         lambda: next((c for c in talk.telegram.calls.of(chat=user.chat) if c.status == 429), None),
         20,
@@ -29,7 +29,7 @@ async def test_progress_is_dropped_while_a_chat_wants_quiet(talk: House) -> None
     soon = [
         c
         for c in talk.telegram.calls.of("editMessageText", "sendMessage", chat=user.chat)
-        if hit.ended < c.at < hit.ended + 2.9
+        if hit.ended < c.at < hit.ended + 1.9
     ]
     assert not soon, [c.method for c in soon]
 
@@ -81,6 +81,7 @@ async def test_a_doubtful_result_comes_twice_at_most(telegram: Telegram, open_bo
     await always_true(telegram, bot, twice=1)
 
 
+@pytest.mark.slow
 async def test_a_status_that_was_deleted_is_sent_anew(talk: House) -> None:
     """And the job goes on."""
     user = talk.user()
@@ -184,7 +185,7 @@ async def test_telegram_away_for_a_while(telegram: Telegram, open_bot: Opener) -
     await telegram.until(lambda: bot.runs("matte"), 20, "mattes")
     telegram.down = True
     await telegram.until(lambda: bot.runs("edit"), 20, "the work goes on")
-    await asyncio.sleep(4)
+    await asyncio.sleep(1)
     assert bot.alive
     telegram.heals()
     await result_for(user, card, within=60)

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from conftest import Opener
 from fake_telegram import Telegram
 from process import BotProcess
@@ -21,7 +22,7 @@ async def test_it_ends_in_two_seconds_says_so_and_goes_on(
     """With status 0, nobody left behind, and the result when it is back."""
     bot = await open_bot().start().ready()
     ann = telegram.user(7)
-    card = await ordered(ann, clip(matte={"seconds": 3}))
+    card = await ordered(ann, clip(matte={"seconds": 1.5}))
     await running(bot, telegram, "matte")
     began = time.monotonic()
     ended = await bot.stop()
@@ -55,6 +56,7 @@ async def test_a_child_that_ignores_it_is_gone_too(telegram: Telegram, open_bot:
     await always_true(telegram, bot)
 
 
+@pytest.mark.slow
 async def test_a_loop_of_restarts_is_told_once(telegram: Telegram, open_bot: Opener) -> None:
     """Five in a row: one notice, one result."""
     bot = await open_bot().start().ready()
