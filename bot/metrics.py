@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from bot.places import Places
 from bot.statistics import DAY, Statistics
@@ -46,16 +48,15 @@ class Metrics:
 
     async def page(self) -> bytes:
         """All of them, in Prometheus' text format."""
-        registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
         now = time.time()
         active = Counter(job.state for job in await self._statistics.active())
         ended = await self._statistics.ended(since=0)
         cost = await self._statistics.cost(now)
-        gauge = _Gauges(registry)
+        page = _Page()
+        gauge, counter = page.gauge, page.counter
         gauge("jobs_open", "Jobs that are not over.", "state", ((s, active[s]) for s in STATES))
         by_end = {"done": ended.done, "failed": ended.failed, "cancelled": ended.cancelled}
-        gauge("jobs_ended_total", "Jobs that are over.", "state", by_end.items())
+        counter("jobs_ended", "Jobs that are over.", "state", by_end.items())
         for by in ("stage", "place"):
             took = await self._statistics.times(by, now - DAY)
             text = f"Seconds that a {by} took in the last day."
@@ -71,19 +72,37 @@ class Metrics:
         spent = (("today", cost.today), ("month", cost.month), ("projected", cost.projected))
         gauge("dollars", "What was spent, and what a month comes to.", "period", spent)
         repeated = (("all", self._calls.repeated), ("maybe_seen_twice", self._calls.doubtful))
-        gauge("calls_repeated_total", "Calls to Telegram, repeated.", "kind", repeated)
+        counter("calls_repeated", "Calls to Telegram, repeated.", "kind", repeated)
         late = ((str(share), self._lag.quantile(share)) for share in (0.5, 0.99))
         gauge("loop_lag_seconds", "How late the event loop was.", "quantile", late)
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        registry.register(page)
         return generate_latest(registry)
 
 
-class _Gauges:
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
+class _Page(Collector):
+    """What was read for one page."""
 
-    def __call__(
+    def __init__(self) -> None:
+        self._metrics: list[Metric] = []
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(self._metrics)
+
+    def gauge(self, name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -> None:
+        """Add what goes up and down."""
+        self._add(GaugeMetricFamily(f"overlaybot_{name}", text, labels=[label]), values)
+
+    def counter(
         self, name: str, text: str, label: str, values: Iterable[tuple[str, float]]
     ) -> None:
-        gauge = Gauge(f"overlaybot_{name}", text, [label], registry=self._registry)
+        """Add what only grows."""
+        self._add(CounterMetricFamily(f"overlaybot_{name}", text, labels=[label]), values)
+
+    def _add(
+        self, family: GaugeMetricFamily | CounterMetricFamily, values: Iterable[tuple[str, float]]
+    ) -> None:
         for of, value in values:
-            gauge.labels(of).set(value)
+            family.add_metric([of], value)
+        self._metrics.append(family)

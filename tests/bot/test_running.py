@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -13,11 +14,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import Opener
+from aiohttp import ClientSession
+from conftest import House, Opener
 from fake_telegram import Telegram
 from nursery import ROOT
-from process import BotProcess
-from talk import clip, ordered
+from process import SECRET, WEBHOOK, BotProcess
+from talk import clip, ordered, result_for, settled
+
+from bot.web import HEADER, webhook_address
 
 END_SECONDS = 2.0  #: from SIGTERM to the exit, whatever hangs
 CANARY = "canary-of-a-password"
@@ -145,6 +149,47 @@ async def test_it_works_though_telegram_is_away(telegram: Telegram, open_bot: Op
     await bot.ready(20)
     ann = telegram.user(7)
     await ordered(ann, clip())
+
+
+async def test_updates_that_come_before_its_turn_come_again(
+    open_bot: Opener, tmp_path: Path
+) -> None:
+    """It is told of them by whoever brings them, later."""
+    first = await open_bot().start().ready()
+    data = str(tmp_path / "bot" / "data")
+    hook = {"WEBHOOK_URL": WEBHOOK, "WEBHOOK_SECRET": SECRET}
+    second = open_bot("second", DATA_DIR=data, **hook).start()
+    while await second.asked("/healthz") != 200:
+        await asyncio.sleep(0.05)
+    path = webhook_address(WEBHOOK, SECRET).path
+    async with (
+        ClientSession(f"http://127.0.0.1:{second.port}", headers={HEADER: SECRET}) as telegram,
+        telegram.post(path, json={"update_id": 1}) as answer,
+    ):
+        assert answer.status == 503
+    assert (await first.asked("/readyz"), await second.asked("/readyz")) == (200, 503)
+
+
+# what it tells
+
+
+async def test_its_metrics(talk: House) -> None:
+    """After a job: how many, how long, where, what it cost, how late the loop was."""
+    user = talk.user()
+    await result_for(user, await ordered(user, clip()))
+    await settled(talk.bot, user)
+    told = await talk.bot.metrics()
+    values = {
+        name: float(value) for name, value in re.findall(r"^([^#].*) (\S+)$", told, re.MULTILINE)
+    }
+    assert values['overlaybot_jobs_ended_total{state="done"}'] == 1
+    assert values['overlaybot_jobs_open{state="running"}'] == 0
+    assert values['overlaybot_stage_seconds_p95{stage="mattes"}'] > 0
+    assert values['overlaybot_place_ready{place="local-cpu"}'] == 1
+    assert values['overlaybot_dollars{period="month"}'] == 0
+    assert values['overlaybot_calls_repeated_total{kind="all"}'] >= 0
+    assert 0 <= values['overlaybot_loop_lag_seconds{quantile="0.99"}'] < 1
+    assert 0 < values["process_resident_memory_bytes"] < 150e6
 
 
 # the end
