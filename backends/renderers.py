@@ -12,6 +12,7 @@ from backends.events import Asked, Event, FellBack, Report, Spent
 from backends.money import Alarm, Money
 from backends.renderer import LocalRenderer, Rendered, Renderer, Scene
 from backends.shotstack.intents import Intents
+from backends.shotstack.pace import Pace
 from backends.shotstack.renderer import ShotstackRenderer
 from settings import Settings
 
@@ -86,6 +87,7 @@ def renderer(
     callback: str | None = None,
     heard: Heard = unheard,
     alarm: Alarm = unalarmed,
+    pace: Pace | None = None,
 ) -> Renderer:
     """The renderer that RENDERER names; this machine is behind all others.
 
@@ -97,13 +99,14 @@ def renderer(
             asked again and again.
         heard: told of each renderer that fails.
         alarm: sounded once in a month whose budget is reached.
+        pace: how long to wait for Shotstack.
     """
     local = LocalRenderer(limits_of(settings), program)
     if settings.rendering.renderer == "local":
         return local
     try:
         elsewhere = shotstack(
-            settings, program=program, intents=intents, callback=callback, alarm=alarm
+            settings, program=program, intents=intents, callback=callback, alarm=alarm, pace=pace
         )
     except BackendUnavailable as failure:
         log.warning("left out: %s", failure)
@@ -118,6 +121,7 @@ def shotstack(
     intents: Intents | None = None,
     callback: str | None = None,
     alarm: Alarm = unalarmed,
+    pace: Pace | None = None,
 ) -> ShotstackRenderer:
     """Shotstack alone; the parameters are those of :func:`renderer`.
 
@@ -135,6 +139,7 @@ def shotstack(
         program,
         intents=intents or intents_of(settings),
         callback=callback,
+        pace=pace,
     )
 
 

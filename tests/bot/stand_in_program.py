@@ -3,12 +3,12 @@
 ``stand_in_program.py FOLDER COMMAND CLIP …`` writes what COMMAND would: copies of the small files
 that lie in FOLDER, each with a line at its end that tells what it was made from. How long it takes
 and what goes wrong is said by FOLDER/behaviour.json, and by the clip itself where that begins with
-JSON: by command ("preview", "plan", "matte", "edit", "cut"), any of
+JSON: by command ("preview", "plan", "matte", "edit", "cut", "parts"), any of
 
 ``seconds``: how long it takes; ``fault``: how it ends instead; ``reason``: of a rejection;
 ``size``: bytes of the result, as far as --max-mb allows; ``times``: how often the fault comes.
 
-Each run leaves a line in FOLDER/runs.jsonl.
+Each run leaves a line in FOLDER/runs.jsonl. Only what is really a video is really probed.
 """
 
 # ruff: noqa: PTH103, PTH105, PTH110, PTH123, SIM105 - started often; pathlib doubles its start
@@ -154,6 +154,24 @@ def make_result(suffix: str, size: int) -> None:
         write(option("thumbnail"), read(f"{FOLDER}/result.jpg"))
 
 
+def make_parts() -> None:
+    """An overlay and its matte over teal, for a renderer elsewhere."""
+    folder = option("output")
+    os.makedirs(folder, exist_ok=True)
+    for name in ("overlay.mp4", "luma.mp4"):
+        write(f"{folder}/{name}", read(f"{FOLDER}/result.mp4"))
+    say(
+        stage="done",
+        canvas=[320, 320],
+        box=[200, 200, 64, 64],
+        seconds=2.0,
+        sound=False,
+        overlay=f"{folder}/overlay.mp4",
+        luma=f"{folder}/luma.mp4",
+        background={"colour": "#008080"},
+    )
+
+
 CLIP = next(word for word in WORDS if not word.startswith("-"))
 CONTENT = read(CLIP)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -179,12 +197,20 @@ def main() -> None:
         return
     if NAME == "check":
         return
+    if NAME == "probe" and not CONTENT.startswith(b"{"):
+        os.execv(sys.executable, [sys.executable, "-m", "video_editing", COMMAND, *WORDS])  # noqa: S606
+    if NAME == "probe":
+        say(stage="done", width=320, height=320, seconds=2.0, rate=12.0, sound=False)
+        return
     if NAME == "preview":
         time.sleep(seconds)
         make_result(".jpg", 0)
         say(stage="done", result=option("output"))
         return
-    spend(seconds, NAME)
+    spend(seconds, "render" if NAME == "parts" else NAME)
+    if NAME == "parts":
+        make_parts()
+        return
     form = option("form", option("container", "video"))
     suffix = {"gif": ".gif", "mov": ".mov", "webm": ".webm", "sticker": ".webm"}.get(form, ".mp4")
     make_result(suffix, int(str(how.get("size", 0))))

@@ -27,7 +27,10 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 
+from backends.renderers import renderer
+from backends.shotstack.pace import Pace
 from bot import __main__ as entry
+from bot import running
 from bot.running import serve
 
 STAND_IN = Path(__file__).parent / "stand_in_program.py"
@@ -71,6 +74,7 @@ def become_bot(order: dict[str, Any]) -> NoReturn:
     os.environ.update(order["environment"])
     random.seed()
     die_as_told(Path(order["tools"]))
+    hurry_as_told(Path(order["tools"]))
     code: object = 1
     try:
         run((sys.executable, "-S", "-E", str(STAND_IN), order["tools"]))
@@ -88,6 +92,14 @@ def run(program: tuple[str, ...]) -> NoReturn:
     """As `bot.__main__` does, with another program."""
     entry.serve = partial(serve, program=program)
     sys.exit(entry.main())
+
+
+def hurry_as_told(tools: Path) -> None:
+    """Wait for Shotstack as long as TOOLS/pace.json says, where there is one."""
+    path = tools / "pace.json"
+    if path.exists():
+        pace = Pace(**json.loads(path.read_text()))
+        running.renderer = partial(renderer, pace=pace)  # type: ignore[attr-defined]
 
 
 def die_as_told(tools: Path) -> None:
