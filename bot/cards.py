@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from bot.database.drafts import Draft, Drafts
 from bot.folders import CARD, CLIP, Folders, background, remove
 from bot.look import Backdrop
 from bot.outcome import Fault, Gone, Later, Refused
-from bot.plain_dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
+from bot.source import Kind
 from bot.stages import Fetching, behind
 from bot.telegram.answers import Missing
 from bot.telegram.unfetched import TelegramAway, Unfetched
@@ -30,14 +31,18 @@ QUIET_SECONDS = 0.7  #: after which nothing more of an album is to come
 SIDE = 960  #: pixels of a card's longer side at most
 ATTEMPTS = 3  #: at a picture, before its user is told
 PAUSE_SECONDS = 1.0  #: between them
+TRIES = 5  #: at a card, when what breaks is ours
+FETCHES = 8  #: side by side
+RESUMED_SECONDS = 86400.0  #: after which nobody waits for a card any more
 
-Recorded = dict[str, Any]
 T = TypeVar("T")
 
 
-@DBOS.dbos_class()
-class Cards(DBOSConfiguredInstance):
-    """Draws a card for each draft, and draws it again for each press."""
+class Cards:
+    """Draws a card for each draft, and draws it again for each press.
+
+    What is to be done is in the drafts: one without a card is begun again at the next start.
+    """
 
     def __init__(
         self,
@@ -67,70 +72,89 @@ class Cards(DBOSConfiguredInstance):
         self._command, self._folders = command, folders
         self._sending, self._texts, self._buttons = sending, texts, buttons
         self._hands = asyncio.Semaphore(at_once)
+        # Links may take minutes, and keep nobody from files of Telegram's, which take seconds.
+        self._following = asyncio.Semaphore(FETCHES)
+        self._receiving = asyncio.Semaphore(FETCHES)
+        self._making: dict[str, asyncio.Task[None]] = {}
         self._redrawing: dict[str, asyncio.Task[None]] = {}
-        self._making: set[asyncio.Task[None]] = set()
         self._changed: set[str] = set()
-        super().__init__("cards")
 
-    async def make(self, draft_id: str) -> None:
+    def make(self, draft_id: str) -> None:
         """Have the card of a draft made; asking twice changes nothing."""
-        with SetWorkflowID(f"card:{draft_id}"):
-            await DBOS.start_workflow_async(self.run, draft_id)
+        self._do(self._making, draft_id, self._made)
 
     def renew(self, draft_id: str) -> None:
         """Have the card drawn again soon; what changes meanwhile is drawn with it."""
         self._changed.add(draft_id)
-        if draft_id not in self._redrawing:
-            task = asyncio.create_task(self._redraw(draft_id))
-            self._redrawing[draft_id] = task
-            task.add_done_callback(lambda _: self._redrawing.pop(draft_id, None))
+        self._do(self._redrawing, draft_id, self._redraw)
+
+    async def resume(self) -> None:
+        """Make the cards that were being made when we died, or not even begun."""
+        for draft_id in await self._drafts.without_card(since=time.time() - RESUMED_SECONDS):
+            self.make(draft_id)
 
     async def stop(self) -> None:
         """Draw nothing more; who comes after us goes on with what is not there."""
-        tasks = {*self._redrawing.values(), *self._making}
+        tasks = [*self._redrawing.values(), *self._making.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    @DBOS.workflow(max_recovery_attempts=None)
-    async def run(self, draft_id: str) -> None:
-        """One card, or the reason why there is none."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._making.add(task)
-        try:
-            refused = await self.show(draft_id)
-            if refused is not None:
-                await self.refuse(draft_id, refused)
-        finally:
-            self._making.discard(task)
+    def _do(
+        self,
+        doing: dict[str, asyncio.Task[None]],
+        draft_id: str,
+        work: Callable[[str], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Do *work* beside, unless it is being done."""
+        if draft_id not in doing:
+            doing[draft_id] = task = asyncio.create_task(work(draft_id))
+            task.add_done_callback(lambda _: doing.pop(draft_id, None))
 
-    @DBOS.step()
-    async def show(self, draft_id: str) -> Recorded | None:
-        """Send the card in the place of our first words; what is wrong with the clip, if any."""
+    async def _made(self, draft_id: str) -> None:
+        """One card, or the reason why there is none; faults of the database are outwaited."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                await self._shown(draft_id)
+            except Exception:
+                log.exception("attempt %s to make a card failed", attempt)
+                await asyncio.sleep(PAUSE_SECONDS * attempt)
+            else:
+                return
+
+    async def _shown(self, draft_id: str) -> None:
+        """Send the card in the place of our first words, or say what is wrong with the clip."""
         draft = await self._settled(draft_id)
-        if draft is None or draft.card is not None:
-            return None
-        if draft.clip is None:  # an album of pictures
-            return Refused(fault=Fault.WRONG_KIND).model_dump()
-        picture = await self._drawn(draft)
+        if draft is None or draft.card is not None or draft.used:
+            return
+        draft, picture = await self._first(draft)
         if isinstance(picture, Refused):
-            return picture.model_dump(mode="json")
+            await self._refuse(draft_id, picture)
+            return
         sent: int | Gone = await _persistently(lambda: self._send(draft, picture))
         if isinstance(sent, Gone):
             await self._drop(draft_id)
-            return None
+            return
         await self._drafts.carded(draft_id, sent)
         await self._after(draft)
-        return None
 
-    @DBOS.step()
-    async def refuse(self, draft_id: str, refused: Recorded) -> None:
+    async def _first(self, draft: Draft) -> tuple[Draft, Path | Refused]:
+        """The first picture; a background that she had for an earlier clip may be gone by now."""
+        if draft.clip is None:  # an album of pictures
+            return draft, Refused(fault=Fault.WRONG_KIND)
+        picture = await self._drawn(draft)
+        file = draft.look.backdrop.source
+        if isinstance(picture, Path) or file is None or file in draft.backgrounds:
+            return draft, picture
+        plain = draft.look.model_copy(update={"backdrop": Backdrop()})
+        draft = await self._drafts.change(draft.id, plain)
+        return draft, await self._drawn(draft)
+
+    async def _refuse(self, draft_id: str, why: Refused) -> None:
         """Say what is wrong in the place of our first words, and forget the draft."""
         draft = await self._drafts.get(draft_id)
         if draft is None:
             return
-        why = Refused.model_validate(refused)
         text = self._texts.fault(draft.language, why.fault, why.details)
         await _persistently(lambda: self._say_instead(draft, text))
         await self._drop(draft_id)
@@ -176,7 +200,8 @@ class Cards(DBOSConfiguredInstance):
         sources = {CLIP: draft.clip} | ({background(file): file} if file else {})
         for name, source in sources.items():
             if source and not (folder / name).exists():
-                await self._downloads.fetch(source, folder / name)
+                async with self._following if source.kind is Kind.LINK else self._receiving:
+                    await self._downloads.fetch(source, folder / name)
         async with self._hands:
             await self._command.run(
                 "preview",

@@ -126,8 +126,7 @@ class Jobs(DBOSConfiguredInstance):
             waiting_all=self._waiting,
         )
         if job is not None and job.id not in self._open:
-            self._opened(job)
-            self._in_background(self._start(job.id, job.id))  # its row is there, that is enough
+            self._in_background(self._start_in_turn(self._opened(job), job.id))
         return job
 
     async def cancel(self, job_id: str, user: int) -> bool:
@@ -373,6 +372,7 @@ class Jobs(DBOSConfiguredInstance):
         there = self._open.pop(id, None)
         if there is None:
             return None
+        await there.give_up_turn()
         await there.status.close()
         return there.status.message
 
@@ -402,6 +402,17 @@ class Jobs(DBOSConfiguredInstance):
             if there := self._open.get(id_):
                 there.status.waiting(ahead)
 
+    async def _start_in_turn(self, there: Open, workflow: str) -> None:
+        """Begin a job's workflow when it has its turn; while it waits, its row is enough."""
+        self._show_places(soon=True)
+        try:
+            await there.unless_cancelled(there.take_turn(self._turns))
+            await self._start(there.job.id, workflow)
+        except Exception:  # whoever looks for forgotten jobs begins it again
+            log.exception("job %s could not be begun", there.job.id)
+            await there.give_up_turn()
+            await self._forget(there.job.id)
+
     async def _start(self, id: str, workflow: str) -> None:  # noqa: A002 - as above
         try:
             with SetWorkflowID(workflow):
@@ -428,7 +439,7 @@ class Jobs(DBOSConfiguredInstance):
                         break
                     workflow, number = f"{job.id}.{number}", number + 1
                 else:
-                    await self._start(job.id, workflow)
+                    self._in_background(self._start_in_turn(self._opened(job), workflow))
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

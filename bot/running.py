@@ -69,7 +69,7 @@ from settings import Settings
 
 log = logging.getLogger(__name__)
 
-CARD = ChildLimits(seconds=60, patience=25, memory=1_500_000_000, nice=0)
+CARD = ChildLimits(seconds=60, patience=25, memory=1_500_000_000, nice=5)
 SEEN_SECONDS = 120  #: since Telegram answered, after which we are not ready
 HELLO_SECONDS = 3.0  #: for Telegram to refuse us, before we begin nevertheless
 ALARM_SECONDS = 10.0  #: for admins to be told why we do not begin
@@ -102,6 +102,7 @@ class House:
     """Everything that works once it is our turn to."""
 
     jobs: Jobs
+    cards: Cards
     intake: Intake
     kinds: list[str]  #: of updates that the handlers want
     metrics: Metrics
@@ -183,6 +184,7 @@ async def _begun(settings: Settings, house: House) -> None:
     usual_types.build()
     durable.launch(databases.system_url(settings.storage))
     await house.jobs.resume()
+    await house.cards.resume()
 
 
 async def _forever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -363,6 +365,7 @@ async def _built(
     )
     return House(
         jobs,
+        cards,
         Intake(telegram.bot, dispatcher),
         dispatcher.resolve_used_update_types(),
         Metrics(statistics, places, telegram.calls.calls, lag),

@@ -189,6 +189,16 @@ class Drafts(Kept):
                 )
             )
 
+    async def without_card(self, since: float) -> list[str]:
+        """The ids of those that came after *since* and have none yet, the oldest first."""
+        async with self._reading.connect() as connection:
+            found = await connection.scalars(
+                select(drafts.c.id)
+                .where(drafts.c.card.is_(None), ~drafts.c.used, drafts.c.created > since)
+                .order_by(drafts.c.created)
+            )
+            return list(found)
+
     async def stale(self, before: float) -> list[str]:
         """The ids of those that were opened before that time."""
         async with self._reading.connect() as connection:

@@ -176,7 +176,7 @@ async def _begun(
     if draft.joined:
         cards.renew(draft.id)
         return
-    await cards.make(draft.id)
+    cards.make(draft.id)
     key = "looking-link" if draft.clip and draft.clip.kind is Kind.LINK else "looking"
     note = await sending.text(
         draft.chat, texts(draft.language, key), topic=draft.topic, reply_to=draft.message

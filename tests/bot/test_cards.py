@@ -78,7 +78,8 @@ async def test_a_card_takes_the_place_of_our_first_words(workshop: Workshop) -> 
     """Once, however often it is asked for."""
     async with workshop.open():
         draft = await opened(workshop)
-        await asyncio.gather(*(workshop.cards.make(draft.id) for _ in range(3)))
+        for _ in range(3):
+            workshop.cards.make(draft.id)
         await carded(workshop, draft)
         assert len(workshop.chat.all("card")) == 1
         assert len(workshop.chat.all("delete")) == 1
@@ -92,7 +93,7 @@ async def test_the_real_program_draws_it(tmp_path: Path) -> None:
     look = Look(shape=Shape.NONE, backdrop=Backdrop(kind="blur"), engine="rembg")
     async with workshop.open():
         draft = await opened(workshop, look=look)
-        await workshop.cards.make(draft.id)
+        workshop.cards.make(draft.id)
 
         async def ended() -> bool:
             return bool(workshop.chat.all("card")) or bool(workshop.chat.all("edit"))
@@ -107,7 +108,7 @@ async def test_the_card_shows_what_was_chosen(workshop: Workshop) -> None:
     """The look is the program's arguments; the fine engine is not asked for a card."""
     async with workshop.open():
         draft = await opened(workshop, look=Look(shape=Shape.RECT, engine="rembg"))
-        await workshop.cards.make(draft.id)
+        workshop.cards.make(draft.id)
         await carded(workshop, draft)
         (card,) = workshop.chat.all("card")
         assert {"--shape=rect", "--side=960", "--engine=mediapipe"} <= set(card["words"])
@@ -118,7 +119,7 @@ async def test_presses_are_merged(workshop: Workshop, programs: Path) -> None:
     stand_in(programs, preview={"seconds": 0.3})
     async with workshop.open():
         draft = await opened(workshop)
-        await workshop.cards.make(draft.id)
+        workshop.cards.make(draft.id)
         await carded(workshop, draft)
         for number in range(10):
             size = [Size.SMALL, Size.LARGE][number % 2]
@@ -141,7 +142,7 @@ async def test_an_album_is_waited_for(workshop: Workshop) -> None:
     workshop.files.there["photo"] = b"a photo"
     async with workshop.open():
         draft = await opened(workshop, album="a")
-        await workshop.cards.make(draft.id)
+        workshop.cards.make(draft.id)
         await asyncio.sleep(0.4)
         await workshop.drafts.open(
             user=7,
@@ -174,7 +175,7 @@ async def test_a_clip_that_cannot_be_had(
     workshop.files.there["clip"] = failure
     async with workshop.open():
         draft = await opened(workshop)
-        await workshop.cards.make(draft.id)
+        workshop.cards.make(draft.id)
         await dropped(workshop, draft)
         assert [one["text"] for one in workshop.chat.all("edit")] == [f"fault {fault}"]
         assert not workshop.folders.draft(draft.id).exists()
@@ -186,7 +187,7 @@ async def test_a_clip_at_fault(workshop: Workshop, programs: Path) -> None:
     workshop.chat.edits = [Missing()]
     async with workshop.open():
         draft = await opened(workshop)
-        await workshop.cards.make(draft.id)
+        workshop.cards.make(draft.id)
         await dropped(workshop, draft)
         assert workshop.chat.ends() == ["looking", "fault not_a_video"]
 
@@ -195,7 +196,7 @@ async def test_pictures_alone_are_no_draft(workshop: Workshop) -> None:
     """An album without a clip is said to be the wrong kind."""
     async with workshop.open():
         draft = await opened(workshop, clip=None, backgrounds=[PHOTO], album="a")
-        await workshop.cards.make(draft.id)
+        workshop.cards.make(draft.id)
         await dropped(workshop, draft)
         assert workshop.chat.all("edit")[0]["text"] == "fault wrong_kind"
 
@@ -205,7 +206,7 @@ async def test_a_background_at_fault_is_left_out(workshop: Workshop) -> None:
     workshop.files.there["photo"] = Unfetched(Fault.GONE_FILE)
     async with workshop.open():
         draft = await opened(workshop)
-        await workshop.cards.make(draft.id)
+        workshop.cards.make(draft.id)
         await carded(workshop, draft)
         await workshop.drafts.add_background(draft.id, PHOTO)
         workshop.cards.renew(draft.id)
@@ -233,7 +234,7 @@ async def test_telegram_may_be_away(workshop: Workshop) -> None:
     async with workshop.open():
         draft = await opened(workshop)
         workshop.chat.answers = [Later(seconds=0.1), Later(seconds=0.1)]
-        await workshop.cards.make(draft.id)
+        workshop.cards.make(draft.id)
         await carded(workshop, draft)
         assert len(workshop.chat.all("card")) == 1
 
@@ -243,7 +244,7 @@ async def test_whoever_blocks_us_gets_no_card(workshop: Workshop) -> None:
     async with workshop.open():
         draft = await opened(workshop)
         workshop.chat.answers = [Gone()]
-        await workshop.cards.make(draft.id)
+        workshop.cards.make(draft.id)
         await dropped(workshop, draft)
         assert not workshop.folders.draft(draft.id).exists()
 
@@ -252,7 +253,7 @@ async def test_a_card_that_was_deleted_is_sent_again(workshop: Workshop) -> None
     """A press on one that is not there any more, from another device, makes a new one."""
     async with workshop.open():
         draft = await opened(workshop)
-        await workshop.cards.make(draft.id)
+        workshop.cards.make(draft.id)
         first = await carded(workshop, draft)
         workshop.chat.edits = [Missing()]
         workshop.cards.renew(draft.id)
@@ -273,7 +274,7 @@ async def test_a_card_survives_us(tmp_path: Path, programs: Path) -> None:
     first = Workshop(tmp_path / "data", stand_in(programs, preview={"seconds": 20}))
     async with first.open():
         draft = await opened(first)
-        await first.cards.make(draft.id)
+        first.cards.make(draft.id)
         await asyncio.sleep(0.5)
     second = Workshop(tmp_path / "data", stand_in(programs))
     async with second.open():
@@ -287,7 +288,7 @@ async def test_only_so_many_are_drawn_at_once(workshop: Workshop, programs: Path
     async with workshop.open():
         drafts = [await opened(workshop, message) for message in range(5)]
         for draft in drafts:
-            await workshop.cards.make(draft.id)
+            workshop.cards.make(draft.id)
 
         async def all_there() -> bool:
             return len(workshop.chat.all("card")) == 5

@@ -295,6 +295,7 @@ class Workshop:
         await prepare(self.engine)
         durable.launch(system_url(self.storage))
         await self.jobs.resume()
+        await self.cards.resume()
         try:
             yield
         finally:
