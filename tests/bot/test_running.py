@@ -257,7 +257,10 @@ asyncio.run(main())
         it.stdout.readline()
         began = time.monotonic()
         os.kill(it.pid, signal.SIGTERM)
-        assert it.wait(10) == 0
+        try:
+            assert it.wait(10) == 0
+        finally:
+            it.kill()
         assert time.monotonic() - began < END_SECONDS
 
 
