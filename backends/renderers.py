@@ -1,5 +1,6 @@
 """Renderers in the order of asking, as the settings have them."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -47,36 +48,47 @@ class RendererChain(Renderer):
     async def render(self, scene: Scene, result: Path, report: Report) -> Rendered:
         """See :class:`Renderer`."""
         failures = []
-        vain = 0.0
+        spent, vain = _Spending(report), 0.0
         for renderer in self._renderers:
             if not renderer.can(scene):
                 continue
-            spent = _Spending(report)
             report(Asked(renderer.name))
             try:
                 rendered = await renderer.render(scene, result, spent)
             except BackendUnavailable as failure:
                 failures.append(failure)
-                vain += spent.dollars
+                vain = spent.dollars
                 self._heard(failure)
                 report(FellBack(renderer.name, failure.why, failure.detail))
+            except asyncio.CancelledError:  # nobody will hear of it in the result
+                spent.tell()
+                raise
             else:
                 return replace(rendered, dollars=rendered.dollars + vain)
         raise AllBackendsFailed(f"nobody left in {self.name}", failures)
 
 
 class _Spending:
-    """Passes events on but for what was spent, which it adds up."""
+    """Passes events on but for what was spent, which it holds back and adds up."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self.dollars = 0.0
+        self._held: list[Spent] = []
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Spent):
-            self.dollars += event.dollars
+            self._held.append(event)
         else:
             self._report(event)
+
+    @property
+    def dollars(self) -> float:
+        return sum(spent.dollars for spent in self._held)
+
+    def tell(self) -> None:
+        """Pass on what was held back."""
+        for spent in self._held:
+            self._report(spent)
 
 
 def renderer(

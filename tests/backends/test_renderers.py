@@ -1,5 +1,6 @@
 """Which renderer is asked, and what follows when it cannot."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ class Scripted(Renderer):
     """Does as it is told, and says that it cost a dollar."""
 
     def __init__(
-        self, name: str, end: Exception | None = None, forms: tuple[Form, ...] = ()
+        self, name: str, end: BaseException | None = None, forms: tuple[Form, ...] = ()
     ) -> None:
         self.name = name
         self._end, self._forms = end, forms or tuple(Form)
@@ -58,6 +59,15 @@ async def test_who_cannot_is_not_asked(heard: Heard) -> None:
     scene = Scene(Path("clip.mp4"), None, "teal", KEPT, Form.NOTE)
     assert (await chain.render(scene, RESULT, heard)).renderer == "b"
     assert heard.events == [Asked("b")]
+
+
+async def test_what_a_cancelled_one_spent_is_told(heard: Heard) -> None:
+    """It is in no bill otherwise; what others spent before it is told as well."""
+    lost = Scripted("a", BackendUnavailable("a", Why.BUSY, "later"))
+    chain = RendererChain([lost, Scripted("b", asyncio.CancelledError())])
+    with pytest.raises(asyncio.CancelledError):
+        await chain.render(SCENE, RESULT, heard)
+    assert heard.of(Spent) == [Spent("a", 1, 1), Spent("b", 1, 1)]
 
 
 async def test_when_all_failed_each_reason_is_kept(heard: Heard) -> None:

@@ -497,6 +497,7 @@ async def test_nobody_can_make_it(
     fake.fates.extend(Fate(end="failed", error="no") for _ in range(9))
     bot = await shot().start().ready()
     card = await ordered(ann, clip(edit={"fault": "bug"}))
+    await telegram.until(lambda: fake.renders, 20, "a render")
     (row,) = await all_over(bot, within=60)
     assert row["state"] == "failed"
     told = await ann.gets("text", after=card, where=lambda m: not m.buttons and not m.deleted)
@@ -526,6 +527,22 @@ async def test_a_budget_is_kept(
     assert "$1.00 of $1.50" in told
     await all_well(telegram, fake, bot)
     assert len(fake.bills) == 1
+    assert spent(bot) == {"shotstack": pytest.approx(ONCE, abs=0.01)}
+
+
+async def test_a_render_that_was_cancelled_is_paid_for(
+    telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
+) -> None:
+    """Shotstack ends none, so its price is in the numbers; its sources are gone at once."""
+    fake.took = 60
+    bot = await shot().start().ready()
+    card = await ordered(ann, clip())
+    status = await ann.gets("text", after=card, button="^cancel")
+    await telegram.until(lambda: fake.renders, 20, "a render")
+    await ann.presses("^cancel", status)
+    await telegram.until(lambda: not sources(fake), 3, "sources are gone")
+    await all_well(telegram, fake, bot)
+    assert not results(telegram, ann.chat)
     assert spent(bot) == {"shotstack": pytest.approx(ONCE, abs=0.01)}
 
 
