@@ -1,19 +1,24 @@
 """What makes workflows outlive us: DBOS, in the same database as everything else."""
 
+from datetime import UTC, datetime
+
 from bot.plain_dbos import DBOS, DBOSConfig
 
+BATCH = 200  #: workflows that are forgotten in one transaction
 #: fixed, so that whoever comes after us takes our workflows over, whatever changed in the code
 NAME, VERSION, EXECUTOR = "overlaybot", "1", "bot"
 THREADS = 16  #: for its calls to the database; without a limit it takes one for each workflow
 
 
-def launch(system_url: str) -> None:
+def launch(system_url: str, *, listening: float = 1) -> None:
     """Take up all workflows that are not over; they run on the event loop that runs now.
 
     All instances with workflows must have been made before.
 
     Args:
         system_url: of the database.
+        listening: seconds between two looks for messages between workflows, of which we have none;
+            :func:`end` waits for one.
     """
     config: DBOSConfig = {
         "name": NAME,
@@ -23,6 +28,7 @@ def launch(system_url: str) -> None:
         "log_level": "WARNING",
         "max_executor_threads": THREADS,
         "sys_db_pool_size": 8,
+        "notification_listener_polling_interval_sec": listening,
         "enable_otlp": False,
     }
     DBOS(config=config)
@@ -35,3 +41,12 @@ def end() -> None:
     Not on the event loop, for which it waits.
     """
     DBOS.destroy()
+
+
+async def forget(before: float) -> None:
+    """Remove what is known of workflows that ended before that time, in seconds since 1970."""
+    moment = datetime.fromtimestamp(before, UTC).isoformat()
+    while ended := await DBOS.list_workflows_async(
+        completed_before=moment, limit=BATCH, load_input=False, load_output=False
+    ):
+        await DBOS.delete_workflows_async([one.workflow_id for one in ended])

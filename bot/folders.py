@@ -1,10 +1,10 @@
 """Where in the data folder things lie; every name is ours, never a user's."""
 
 import asyncio
+import errno
 import hashlib
 import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 from bot.source import Source
@@ -14,6 +14,8 @@ MATTES = "mattes"
 THUMBNAIL = "thumbnail.jpg"
 MADE = "made.json"  #: what the result is like
 CARD = "card.jpg"
+#: what volumes say that know no hard links, or not so many, or not from elsewhere
+NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 
 
 class Folders:
@@ -56,15 +58,14 @@ async def remove(folder: Path) -> None:
 
 
 async def link(there: Path, here: Path) -> bool:
-    """Have the file *there* lie *here* too, without a copy; False if it is not there."""
+    """Have the file *there* lie *here* too, as a link if that can be; False if it is not there."""
 
     def linked() -> bool:
         here.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            try:
-                os.link(there, here)
-            except FileNotFoundError:
-                return False
+        try:
+            _link(there, here)
+        except FileNotFoundError:
+            return False
         return True
 
     return await asyncio.to_thread(linked)
@@ -80,7 +81,7 @@ async def link_all(there: Path, here: Path) -> bool:
             return False
         part = here.with_name(f".{here.name}.part")
         shutil.rmtree(part, ignore_errors=True)
-        shutil.copytree(there, part, copy_function=os.link)
+        shutil.copytree(there, part, copy_function=_link)
         part.rename(here)
         return True
 
@@ -88,3 +89,17 @@ async def link_all(there: Path, here: Path) -> bool:
         return await asyncio.to_thread(linked)
     except (OSError, shutil.Error):  # who clears up was there in the middle
         return False
+
+
+def _link(there: str | Path, here: str | Path) -> None:
+    """Link a file, or copy it where the volume knows no links; what lies *here* already stays."""
+    try:
+        os.link(there, here)
+    except FileExistsError:
+        pass
+    except OSError as err:
+        if err.errno not in NO_LINKS:
+            raise
+        part = Path(f"{here}.part")
+        shutil.copyfile(there, part)
+        part.replace(here)

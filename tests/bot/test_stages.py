@@ -1,5 +1,6 @@
 """The stages: what is there is not made again, what is missing is."""
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from backends.command import COMMAND, Command
 from backends.events import Asked, Event, Report
 from backends.renderer import Rendered, Renderer, Scene
 from bot.folders import CLIP as CLIP_FILE
-from bot.folders import MATTES, Folders, link_all
+from bot.folders import MATTES, Folders, link, link_all
 from bot.look import Backdrop, Look
 from bot.order import Order
 from bot.outcome import Done, Made, Refused
@@ -200,3 +201,21 @@ async def test_a_folder_appears_whole(tmp_path: Path) -> None:
     assert await link_all(there, here)
     assert [path.name for path in here.iterdir()] == ["one"]
     assert not await link_all(tmp_path / "nowhere", tmp_path / "elsewhere")
+
+
+async def test_where_links_cannot_be_there_are_copies(tmp_path: Path) -> None:
+    """From another file system, one file or a folder of them; what is there already stays."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        there = Path(elsewhere)
+        if there.stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("all is one file system here")
+        (there / "clip").write_bytes(b"a clip")
+
+        assert await link(there / "clip", tmp_path / "job" / "clip")
+        assert (tmp_path / "job" / "clip").read_bytes() == b"a clip"
+        (there / "clip").write_bytes(b"another")
+        assert await link(there / "clip", tmp_path / "job" / "clip")
+        assert (tmp_path / "job" / "clip").read_bytes() == b"a clip"
+        assert not await link(there / "nothing", tmp_path / "job" / "nothing")
+        assert await link_all(there, tmp_path / "mattes")
+        assert [path.name for path in (tmp_path / "mattes").iterdir()] == ["clip"]

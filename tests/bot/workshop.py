@@ -293,7 +293,7 @@ class Workshop:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4))
         self.folder.mkdir(parents=True, exist_ok=True)
         await prepare(self.engine)
-        durable.launch(system_url(self.storage))
+        durable.launch(system_url(self.storage), listening=0.02)
         await self.jobs.resume()
         await self.cards.resume()
         try:

@@ -1,0 +1,28 @@
+"""What workflows leave behind."""
+
+import time
+from pathlib import Path
+
+from workshop import Workshop, stand_in
+
+from bot import durable
+from bot.plain_dbos import DBOS
+
+
+async def test_workflows_that_ended_are_forgotten(tmp_path: Path) -> None:
+    """Once they are old enough; whoever is at work is not, however old."""
+    workshop = Workshop(tmp_path / "data", stand_in(tmp_path / "programs"))
+    async with workshop.open():
+        await workshop.over(await workshop.accept())
+        stand_in(tmp_path / "programs", matte={"seconds": 30})
+        at_work = await workshop.accept(user=8, origin="draft:y")
+        assert at_work is not None
+        await workshop.at("mattes")
+
+        await durable.forget(time.time() - 60)
+        assert len(await DBOS.list_workflows_async()) == 2
+        await durable.forget(time.time() + 60)
+        assert [one.workflow_id for one in await DBOS.list_workflows_async()] == [at_work.id]
+        async with workshop.engine.connect() as connection:
+            steps = await connection.exec_driver_sql("SELECT workflow_uuid FROM operation_outputs")
+            assert {workflow for (workflow,) in steps} == {at_work.id}
