@@ -16,7 +16,7 @@ from bot.languages import Language
 from bot.order import Order
 from bot.outcome import Delivered, Done, Fault, Gone, Later, Made, Refused, Stopped
 from bot.plain_dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
-from bot.setbacks import ATTEMPTS, Pace, Setbacks
+from bot.setbacks import POISON, Pace, Setbacks
 from bot.stages import Stages
 from bot.standing import Meter, Open, Standing
 from bot.status import EVERY, Status
@@ -31,6 +31,8 @@ FREE_BYTES = 500_000_000  #: that must be there before anything is accepted
 WATCH_SECONDS = 30.0  #: between two looks for jobs that nobody works at
 RESTART_SECONDS = 0.8  #: for telling people that we restart
 QUIET_SECONDS = 60.0  #: in which nobody is told so twice
+NATIVE = ("plan", "mattes", "compose")  #: stages in which a clip can harm us
+A_WHILE = 2.0  #: seconds in such a stage, before which we hardly died of the clip
 #: who does what is not done by a place or a renderer
 PLACES = {"fetch": "network", "plan": "local", "deliver": "telegram"}
 
@@ -298,19 +300,23 @@ class Jobs(DBOSConfiguredInstance):
         there, job = self._open[id], await self._job(id)
         if job.result is not None:  # by a workflow of the same job that broke afterwards
             return Delivered(message=job.result, file_id=job.file_id or "").model_dump()
-        if job.attempts >= ATTEMPTS:
+        if job.strikes >= POISON:
             return Refused(fault=Fault.POISON).model_dump()
+        if job.cancelled:  # as we began to look after it
+            there.cancelled.set()
         try:
             outcome = await there.unless_cancelled(self._done(there, job, stage, work))
         except Exception as err:  # noqa: BLE001 - whatever it is, the job must end in a message
             outcome = await self._setbacks.judge(job, err)
-        return (outcome or Stopped()).model_dump(mode="json")
+        if outcome is None:
+            outcome = Gone() if there.gone else Stopped()
+        return outcome.model_dump(mode="json")
 
     async def _done(
         self, there: Open, job: Job, stage: str, work: Callable[[Job, Report], Awaitable[Outcome]]
     ) -> Outcome:
         self._show_places(soon=True)
-        await there.take_turn(self._turns)
+        await there.take_turn(self._turns, alone=job.strikes > 0)
         self._show_places()
         if self._ending:  # nothing more is begun
             await asyncio.get_running_loop().create_future()
@@ -322,13 +328,21 @@ class Jobs(DBOSConfiguredInstance):
             meter.hear(event)
             there.hear(event)
 
+        watch = asyncio.create_task(self._watch_work(job, stage))
         try:
             return await work(job, report)
         finally:
+            watch.cancel()
             for spent in meter.read():
                 await self._measures.note(
                     job.id, stage, spent.backend, spent.seconds, spent.dollars
                 )
+
+    async def _watch_work(self, job: Job, stage: str) -> None:
+        """Write down that tools have been at work for a while, where there are any."""
+        if stage in NATIVE:
+            await asyncio.sleep(A_WHILE)
+            await self._ledger.works(job.id)
 
     async def _delivered(self, job: Job, report: Report) -> Outcome:
         made = await self._stages.compose(job, report)
@@ -388,8 +402,13 @@ class Jobs(DBOSConfiguredInstance):
         def further(place: str) -> None:
             self._in_background(self._ledger.advance(job.id, place))
 
+        def gone() -> None:
+            if there := self._open.get(job.id):
+                there.gone = True
+                there.cancelled.set()
+
         keyboard = self._buttons.cancel(job)
-        status = Status(job, self._sending, self._texts, keyboard, shown, self._every)
+        status = Status(job, self._sending, self._texts, keyboard, shown, gone, self._every)
         self._open[job.id] = Open(job, status, further)
         return self._open[job.id]
 
@@ -406,7 +425,7 @@ class Jobs(DBOSConfiguredInstance):
         """Begin a job's workflow when it has its turn; while it waits, its row is enough."""
         self._show_places(soon=True)
         try:
-            await there.unless_cancelled(there.take_turn(self._turns))
+            await there.unless_cancelled(there.take_turn(self._turns, alone=there.job.strikes > 0))
             await self._start(there.job.id, workflow)
         except Exception:  # whoever looks for forgotten jobs begins it again
             log.exception("job %s could not be begun", there.job.id)

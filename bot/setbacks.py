@@ -5,14 +5,14 @@ import time
 from dataclasses import dataclass
 
 from backends.errors import AllBackendsFailed, BackendUnavailable, Why
-from bot.database.ledger import Job, Ledger
+from bot.database.ledger import STRIKE, Job, Ledger
 from bot.outcome import Fault, Later, Refused
 from bot.telegram.unfetched import TelegramAway, Unfetched
 from video_editing.errors import InputRejected, OutputFailed
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 3  #: at which our tools may break, without getting further
+POISON = 3 * STRIKE  #: that is how often our tools may break without getting further
 #: how a place fails that is alive, and is killed by the clip
 BROKE = frozenset({Why.BROKEN, Why.NO_MEMORY})
 #: what says nothing about the clip
@@ -67,10 +67,10 @@ class Setbacks:
 
     async def _again(self, job: Job, fault: Fault) -> Refused | Later:
         """A further attempt, after a pause, as long as there are any left."""
-        attempts = await self._ledger.attempt(job.id)
-        if attempts >= ATTEMPTS:
+        strikes = await self._ledger.strike(job.id)
+        if strikes >= POISON:
             return Refused(fault=fault)
-        seconds = self._pace.broke * attempts
+        seconds = self._pace.broke * strikes / STRIKE
         await self._ledger.delay(job.id, seconds)
         return Later(seconds=seconds, why=fault)
 

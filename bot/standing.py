@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -54,6 +54,7 @@ class Open:
         self.stage = ""
         self.task: asyncio.Task[None] | None = None  #: its workflow
         self.cancelled = asyncio.Event()
+        self.gone = False  #: her chat is not there for us any more
         if job.cancelled:
             self.cancelled.set()
         self._further = further
@@ -61,10 +62,10 @@ class Open:
         self._turn = AsyncExitStack()
         self._has_turn = False
 
-    async def take_turn(self, turns: Turns) -> None:
-        """Wait for its turn, unless it has it."""
+    async def take_turn(self, turns: Turns, *, alone: bool) -> None:
+        """Wait for its turn, unless it has it; *alone* if we may have died over it."""
         if not self._has_turn:
-            turn = turns.turn(self.job.id, self.job.user, self.job.created)
+            turn = turns.turn(self.job.id, self.job.user, self.job.created, alone=alone)
             await self._turn.enter_async_context(turn)
             self._has_turn = True
 
@@ -91,7 +92,10 @@ class Open:
             self._further(place)
 
     async def unless_cancelled(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """What *work* returns; None when it was cancelled before, or by its owner meanwhile."""
+        """What *work* returns; None when it was cancelled before, or by its owner meanwhile.
+
+        What was done in spite of that, like a result that had been sent, counts.
+        """
         if self.cancelled.is_set():
             work.close()
             return None
@@ -101,12 +105,12 @@ class Open:
             await asyncio.wait({doing, pressed}, return_when=asyncio.FIRST_COMPLETED)
             if doing.done():
                 return doing.result()
-            return None
         finally:
             for task in (doing, pressed):
                 task.cancel()
-                with suppress(asyncio.CancelledError, Exception):
-                    await task
+            await asyncio.gather(doing, pressed, return_exceptions=True)
+        done_all_the_same = not doing.cancelled() and doing.exception() is None
+        return doing.result() if done_all_the_same else None
 
 
 class Meter:

@@ -48,6 +48,7 @@ class Status:
         texts: Words,
         keyboard: Keyboard,
         shown: Callable[[int], Awaitable[None]],
+        gone: Callable[[], None],
         every: float = EVERY,
     ) -> None:
         """Begin with nothing to tell.
@@ -58,10 +59,12 @@ class Status:
             texts: in their languages.
             keyboard: what is under the message.
             shown: told when there is a new message.
+            gone: told when the chat is not there for us any more.
             every: seconds between two edits at least.
         """
         self._job, self._sending, self._texts = job, sending, texts
-        self._keyboard, self._shown, self._every = keyboard, shown, every
+        self._keyboard, self._shown, self._gone = keyboard, shown, gone
+        self._every = every
         self.message = job.status
         self._words: tuple[str, dict[str, Value]] | None = None
         self._stage = ""
@@ -174,6 +177,7 @@ class Status:
                 return told.seconds
             case Gone():
                 self._over.set()
+                self._gone()
             case Missing():
                 self.message = None
                 self._changed.set()

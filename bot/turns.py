@@ -14,6 +14,7 @@ class _Place:
     job: str
     user: int
     came: float
+    alone: bool
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -22,7 +23,8 @@ class Turns:
 
     Turns are given in rounds, in which each user has one; whoever comes joins the round that goes
     on. So nobody waits for a second job of somebody else, however many she brings. Within a round
-    it is first come, first served.
+    it is first come, first served. A job over which we may have died has its turn alone: if it is
+    to blame, no other suffers with it, and if it is not, it gets further.
     """
 
     def __init__(self, at_once: int) -> None:
@@ -35,9 +37,11 @@ class Turns:
         self._next: dict[int, int] = {}  # users: the first round in which they may have a turn
 
     @asynccontextmanager
-    async def turn(self, job: str, user: int, came: float = 0) -> AsyncIterator[None]:
+    async def turn(
+        self, job: str, user: int, came: float = 0, *, alone: bool = False
+    ) -> AsyncIterator[None]:
         """Wait for the turn of *job*, which *came* at that time; keep it until the block ends."""
-        place = _Place(job, user, came)
+        place = _Place(job, user, came, alone)
         insort(self._waiting, place, key=lambda other: other.came)
         self._call()
         try:
@@ -64,6 +68,8 @@ class Turns:
         """Let those have their turn who can."""
         for turn, place in self._order():
             if len(self._running) >= self._at_once:
+                return
+            if self._running and (place.alone or self._running[0].alone):
                 return
             if all(other.user != place.user for other in self._running):
                 self._waiting.remove(place)

@@ -78,7 +78,7 @@ def _url(storage: Storage) -> URL:
 
 def _sqlite(url: URL) -> AsyncEngine:
     engine = create_async_engine(
-        url, connect_args={"timeout": BUSY_SECONDS}, pool_size=4, max_overflow=4
+        url, connect_args={"timeout": BUSY_SECONDS}, pool_size=1, max_overflow=0
     )
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import RowMapping, func, select, text
+from sqlalchemy import RowMapping, case, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.database.kept import Kept, secret_id
@@ -14,6 +14,7 @@ from bot.database.tables import jobs
 from bot.languages import Language
 from bot.order import Order
 
+STRIKE = 4  #: what it counts when tools at work broke, or we died over them; a death before: 1
 LOCK = 0x6F76_6572  #: of Postgres, so that two do not both find the last place free
 
 
@@ -63,7 +64,8 @@ class Job:
         stage: what was begun last: "fetch", "plan", "mattes", "compose", "deliver".
         status: our message that tells how far it is.
         cancelled: *Cancel* was pressed.
-        attempts: how often our tools broke, or we died, since it got as far as it did.
+        strikes: what it counts that our tools broke, or we died, since it got as far as it did.
+        at_work: its tools had been at work for a while when we last heard of it.
         furthest: how far that is; greater is further.
         due: before this time it is not tried again, in seconds since 1970.
         pauses: how often in a row nobody could do it.
@@ -87,7 +89,8 @@ class Job:
     stage: str
     status: int | None
     cancelled: bool
-    attempts: int
+    strikes: int
+    at_work: bool
     furthest: str
     due: float
     pauses: int
@@ -173,7 +176,8 @@ class Ledger(Kept):
                 "state": State.WAITING.value,
                 "stage": "",
                 "cancelled": False,
-                "attempts": 0,
+                "strikes": 0,
+                "at_work": False,
                 "furthest": "",
                 "due": 0.0,
                 "pauses": 0,
@@ -202,7 +206,14 @@ class Ledger(Kept):
     async def start(self, id: str, stage: str) -> None:  # noqa: A002 - as above
         """It has its turn, and is at *stage*."""
         started = func.coalesce(jobs.c.started, time.time())
-        await self._set(id, state=State.RUNNING.value, stage=stage, started=started, due=0.0)
+        await self._set(
+            id,
+            state=State.RUNNING.value,
+            stage=stage,
+            started=started,
+            due=0.0,
+            at_work=False,
+        )
 
     async def wait(self, id: str) -> None:  # noqa: A002 - as above
         """It waits for its turn."""
@@ -224,32 +235,43 @@ class Ledger(Kept):
         await self._set(id, state=State.WAITING.value, due=time.time() + seconds)
 
     async def advance(self, id: str, furthest: str) -> None:  # noqa: A002 - as above
-        """It got further than ever before, so earlier attempts and pauses count no more."""
+        """It got further than ever before, so earlier strikes and pauses count no more."""
         async with self._writing.begin() as connection:
             await connection.execute(
                 jobs.update()
                 .where(jobs.c.id == id, jobs.c.furthest < furthest)
-                .values(furthest=furthest, attempts=0, pauses=0, parked=None)
+                .values(furthest=furthest, strikes=0, pauses=0, parked=None)
             )
 
-    async def attempt(self, id: str) -> int:  # noqa: A002 - as above
-        """Our tools broke at it once more; how often that makes."""
+    async def works(self, id: str) -> None:  # noqa: A002 - as above
+        """Its tools have been at work for a while: if we die now, they may be to blame."""
+        await self._set(id, at_work=True)
+
+    async def strike(self, id: str) -> int:  # noqa: A002 - as above
+        """Our tools broke at it once more; what that makes."""
         async with self._writing.begin() as connection:
             made = await connection.execute(
                 jobs.update()
                 .where(jobs.c.id == id)
-                .values(attempts=jobs.c.attempts + 1)
-                .returning(jobs.c.attempts)
+                .values(strikes=jobs.c.strikes + STRIKE)
+                .returning(jobs.c.strikes)
             )
             return int(made.scalar() or 0)
 
     async def died(self) -> None:
-        """We died, and were not asked to end: what ran may be to blame."""
+        """We died, and were not asked to end: what ran may be to blame.
+
+        Least so what had hardly begun, since whoever kills us at random often does so then.
+        """
         async with self._writing.begin() as connection:
             await connection.execute(
                 jobs.update()
                 .where(jobs.c.state == State.RUNNING.value)
-                .values(attempts=jobs.c.attempts + 1, state=State.WAITING.value)
+                .values(
+                    strikes=jobs.c.strikes + case((jobs.c.at_work, STRIKE), else_=1),
+                    at_work=False,
+                    state=State.WAITING.value,
+                )
             )
 
     async def interrupted(self, ids: Sequence[str]) -> None:

@@ -172,15 +172,15 @@ async def _draft(
 async def _begun(
     draft: Draft, drafts: Drafts, cards: Cards, sending: Sending, texts: Texts
 ) -> None:
-    """Have the card drawn, and say so."""
+    """Say that the card is drawn, and have it drawn: a crowd gets its words first."""
     if draft.joined:
         cards.renew(draft.id)
         return
-    cards.make(draft.id)
     key = "looking-link" if draft.clip and draft.clip.kind is Kind.LINK else "looking"
     note = await sending.text(
         draft.chat, texts(draft.language, key), topic=draft.topic, reply_to=draft.message
     )
+    cards.make(draft.id)
     if not isinstance(note, int):
         return
     await drafts.noted(draft.id, note)

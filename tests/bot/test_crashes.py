@@ -166,7 +166,7 @@ async def test_a_clip_that_kills_the_bot_is_given_up(telegram: Telegram, open_bo
     """After three times it is told of; what others ordered is done."""
     bot = await open_bot().start().ready()
     ann, bob = telegram.user(7), telegram.user(8)
-    card = await ordered(ann, clip(edit={"fault": "kills-parent"}))
+    card = await ordered(ann, clip(edit={"seconds": 2.5, "fault": "kills-parent"}))
     other = await ordered(bob, clip(matte={"seconds": 1}))
     deaths = 0
     while not over(bot, ann):

@@ -19,7 +19,7 @@ from bot.database.conversation import Conversation
 from bot.database.drafts import Draft, Drafts, UnknownDraft
 from bot.database.engine import FILE, engine, prepare, system_url
 from bot.database.knobs import Knobs
-from bot.database.ledger import Job, Ledger, QueueFull, State, TooMany
+from bot.database.ledger import STRIKE, Job, Ledger, QueueFull, State, TooMany
 from bot.database.people import People
 from bot.database.schema import MIGRATIONS, VERSION, DatabaseBroken, migrate
 from bot.database.tables import metadata
@@ -294,30 +294,37 @@ async def test_only_the_owner_cancels(database: AsyncEngine) -> None:
     assert not await ledger.cancel(job.id, user=7)
 
 
-async def test_attempts_count_until_it_gets_further(database: AsyncEngine) -> None:
-    """Deaths while it ran are attempts; being asked to end is not."""
+async def test_strikes_count_until_it_gets_further(database: AsyncEngine) -> None:
+    """Deaths over tools at work count most, others little, and being asked to end nothing."""
     ledger = Ledger(database)
     job, other = await accepted(ledger), await accepted(ledger, user=70)
     assert job is not None
     assert other is not None
 
-    async def attempts() -> int:
+    async def strikes() -> int:
         now = await ledger.get(job.id)
         assert now is not None
-        return now.attempts
+        return now.strikes
 
     await ledger.start(job.id, "fetch")
     await ledger.died()
     await ledger.start(job.id, "fetch")
     await ledger.interrupted([job.id])
     await ledger.died()
-    assert await attempts() == 1
-    assert await ledger.attempt(job.id) == 2
+    assert await strikes() == 1
+    await ledger.start(job.id, "mattes")
+    await ledger.works(job.id)
+    await ledger.died()
+    assert await strikes() == 1 + STRIKE
+    await ledger.start(job.id, "mattes")
+    await ledger.died()
+    assert await strikes() == 2 + STRIKE
+    assert await ledger.strike(job.id) == 2 + 2 * STRIKE
     await ledger.advance(job.id, "2:000000100")
-    assert await attempts() == 0
-    await ledger.attempt(job.id)
+    assert await strikes() == 0
+    await ledger.strike(job.id)
     await ledger.advance(job.id, "2:000000100")
-    assert await attempts() == 1
+    assert await strikes() == STRIKE
     there = await ledger.get(other.id)
     assert there == other
 

@@ -456,7 +456,7 @@ def test_death_inside_the_send_is_the_only_double(tmp_path: Path, programs: Path
 @pytest.mark.slow
 def test_a_job_that_kills_us_is_poison(tmp_path: Path, programs: Path) -> None:
     """The container dies three times; the fourth bot tells, and lives."""
-    stand_in(programs, edit={"fault": "kills-parent"})
+    stand_in(programs, edit={"seconds": 2.5, "fault": "kills-parent"})
     codes = [lived(tmp_path / "data", programs) for _ in range(4)]
     assert codes == [-9, -9, -9, 0]
 
@@ -514,7 +514,7 @@ async def test_restarting_is_told_and_nobodys_fault(tmp_path: Path, programs: Pa
             assert time.monotonic() - began < 1
     now = await workshop.ledger.get(job.id)
     assert now is not None
-    assert now.attempts == 0
+    assert now.strikes == 0
     told = [one for one in workshop.chat.all("edit") if one["text"] == "status-restarting"]
     assert len(told) == 1
     await workshop.engine.dispose()

@@ -34,7 +34,8 @@ JOB = Job(
     stage="",
     status=None,
     cancelled=False,
-    attempts=0,
+    strikes=0,
+    at_work=False,
     furthest="",
     due=0,
     pauses=0,
@@ -63,7 +64,7 @@ def status_of(chat: Chat, job: Job = JOB) -> Status:
     async def show(message: int) -> None:
         shown.append(message)
 
-    return Status(job, chat, Words(), None, show, EVERY)
+    return Status(job, chat, Words(), None, show, lambda: None, EVERY)
 
 
 async def test_it_is_told_at_most_so_often(chat: Chat) -> None:

@@ -174,3 +174,21 @@ async def test_cancelled_as_it_is_called() -> None:
         assert turns.running() == ["called"]  # though its task does not know yet
         await called.gives_up()
         assert turns.running() == []
+
+
+async def test_a_suspect_has_its_turn_alone() -> None:
+    """It waits until nobody runs, and nobody begins beside it, though there was room."""
+    turns = Turns(3)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(turns.turn("a", 1))
+        suspect = asyncio.create_task(stack.enter_async_context(turns.turn("b", 2, alone=True)))
+        await asyncio.sleep(0)
+        later = asyncio.create_task(stack.enter_async_context(turns.turn("c", 3)))
+        await asyncio.sleep(0.01)
+        assert turns.running() == ["a"]
+        await stack.pop_all().aclose()
+        await suspect
+        await asyncio.sleep(0.01)
+        assert turns.running() == ["b"]
+        assert not later.done()
+        later.cancel()
