@@ -16,12 +16,13 @@ from bot.database.drafts import Draft, Drafts
 from bot.folders import CARD, CLIP, Folders, background, remove
 from bot.look import Backdrop
 from bot.outcome import Fault, Gone, Later, Refused
+from bot.setbacks import refused
 from bot.source import Kind
 from bot.stages import Fetching, behind
 from bot.telegram.answers import Missing
 from bot.telegram.unfetched import TelegramAway, Unfetched
 from bot.voice import Buttons, Voice, Words
-from video_editing.errors import InputRejected, OutputFailed
+from video_editing.errors import InputRejected, OutputFailed, Reason
 from video_editing.files import output_errors
 from video_editing.progress import unreported
 
@@ -55,6 +56,7 @@ class Cards:
         buttons: Buttons,
         *,
         at_once: int = 2,
+        pause: float = PAUSE_SECONDS,
     ) -> None:
         """Know who does what.
 
@@ -67,10 +69,12 @@ class Cards:
             texts: in their languages.
             buttons: what is under cards.
             at_once: how many are drawn side by side.
+            pause: seconds after a first attempt that failed; longer after each further one.
         """
         self._drafts, self._downloads = drafts, downloads
         self._command, self._folders = command, folders
         self._sending, self._texts, self._buttons = sending, texts, buttons
+        self._pause = pause
         self._hands = asyncio.Semaphore(at_once)
         # Links may take minutes, and keep nobody from files of Telegram's, which take seconds.
         self._following = asyncio.Semaphore(FETCHES)
@@ -118,7 +122,7 @@ class Cards:
                 await self._shown(draft_id)
             except Exception:
                 log.exception("attempt %s to make a card failed", attempt)
-                await asyncio.sleep(PAUSE_SECONDS * attempt)
+                await asyncio.sleep(self._pause * attempt)
             else:
                 return
 
@@ -148,7 +152,11 @@ class Cards:
             return draft, picture
         plain = draft.look.model_copy(update={"backdrop": Backdrop()})
         draft = await self._drafts.change(draft.id, plain)
-        return draft, await self._drawn(draft)
+        picture = await self._drawn(draft)
+        if isinstance(picture, Path):
+            text = self._texts.fault(draft.language, Reason.BAD_BACKGROUND, {})
+            await self._sending.text(draft.chat, text, topic=draft.topic, reply_to=draft.message)
+        return draft, picture
 
     async def _refuse(self, draft_id: str, why: Refused) -> None:
         """Say what is wrong in the place of our first words, and forget the draft."""
@@ -176,11 +184,8 @@ class Cards:
         while attempt < ATTEMPTS:
             try:
                 return await self._picture(draft)
-            except Unfetched as err:
-                return Refused(fault=err.fault, details=err.details)
-            except InputRejected as err:
-                details = {key: value for key, value in err.details.items() if key != "path"}
-                return Refused(fault=err.reason, details=details)
+            except (Unfetched, InputRejected) as err:
+                return refused(err)
             except OutputFailed as err:
                 log.error("a card cannot be written: %s", err)  # noqa: TRY400 - it says all
                 return Refused(fault=Fault.NO_DISK)
@@ -189,7 +194,7 @@ class Cards:
             except Exception:
                 attempt += 1
                 log.exception("attempt %s at a card failed", attempt)
-                await asyncio.sleep(PAUSE_SECONDS * attempt)
+                await asyncio.sleep(self._pause * attempt)
         return Refused(fault=Fault.POISON)
 
     async def _picture(self, draft: Draft) -> Path:

@@ -16,7 +16,7 @@ from bot.languages import Language
 from bot.order import Order
 from bot.outcome import Delivered, Done, Fault, Gone, Later, Made, Refused, Stopped
 from bot.plain_dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
-from bot.setbacks import POISON, Pace, Setbacks
+from bot.setbacks import ATTEMPTS, DEATHS, Pace, Setbacks, suspect
 from bot.stages import Stages
 from bot.standing import Meter, Open, Standing
 from bot.status import EVERY, Status
@@ -28,13 +28,13 @@ __all__ = ["Jobs", "QueueFull", "Standing", "TooMany"]
 log = logging.getLogger(__name__)
 
 FREE_BYTES = 500_000_000  #: that must be there before anything is accepted
-WATCH_SECONDS = 30.0  #: between two looks for jobs that nobody works at
+WATCH_SECONDS = 3.0  #: between two looks for jobs that nobody works at
+LONGEST_PAUSE = 600.0  #: seconds after which a job is begun anew whose workflows broke
 RESTART_SECONDS = 0.8  #: for telling people that we restart
 QUIET_SECONDS = 60.0  #: in which nobody is told so twice
-NATIVE = ("plan", "mattes", "compose")  #: stages in which a clip can harm us
-A_WHILE = 2.0  #: seconds in such a stage, before which we hardly died of the clip
 #: who does what is not done by a place or a renderer
 PLACES = {"fetch": "network", "plan": "local", "deliver": "telegram"}
+UNDER_WAY = frozenset({"PENDING", "ENQUEUED", "DELAYED"})  #: workflows, as DBOS says it
 
 Outcome = Done | Made | Refused | Later | Stopped | Gone | Delivered
 Recorded = dict[str, Any]
@@ -79,9 +79,11 @@ class Jobs(DBOSConfiguredInstance):
         self._stages, self._turns = stages, turns
         self._sending, self._texts, self._buttons = sending, texts, buttons
         self._free, self._waiting, self._every = free, waiting, every
-        self._setbacks = Setbacks(ledger, pace or Pace())
+        self._pace = pace or Pace()
+        self._setbacks = Setbacks(ledger, self._pace)
         self._open: dict[str, Open] = {}
         self._resumed = asyncio.Event()
+        self._quiet_until = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = False
         super().__init__("jobs")
@@ -128,7 +130,7 @@ class Jobs(DBOSConfiguredInstance):
             waiting_all=self._waiting,
         )
         if job is not None and job.id not in self._open:
-            self._in_background(self._start_in_turn(self._opened(job), job.id))
+            self._in_background(self._begin(self._opened(job), job.id))
         return job
 
     async def cancel(self, job_id: str, user: int) -> bool:
@@ -136,14 +138,15 @@ class Jobs(DBOSConfiguredInstance):
         if not await self._ledger.cancel(job_id, user):
             return False
         if there := self._open.get(job_id):
-            there.cancelled.set()
+            there.end(Stopped())
         return True
 
     async def resume(self) -> None:
         """Go on with what is not over, once workflows have been taken up."""
         await self._ledger.died()
+        self._quiet_until = time.monotonic() + self._pace.quiet
         self._resumed.set()
-        await self._start_forgotten()
+        await self._begin_forgotten()
         self._in_background(self._watch())
 
     async def stop(self) -> None:
@@ -200,7 +203,7 @@ class Jobs(DBOSConfiguredInstance):
         there.task = asyncio.current_task()
         try:
             while isinstance(outcome := await self._attempt(there), Later):
-                await there.unless_cancelled(self._rest(id))
+                await there.unless_ended(self._rest(id))
             while isinstance(told := _outcome(await self.tell(id, outcome.model_dump())), Later):
                 await self._rest(id)
             await self.close(id, (told if isinstance(told, Gone) else outcome).model_dump())
@@ -300,23 +303,22 @@ class Jobs(DBOSConfiguredInstance):
         there, job = self._open[id], await self._job(id)
         if job.result is not None:  # by a workflow of the same job that broke afterwards
             return Delivered(message=job.result, file_id=job.file_id or "").model_dump()
-        if job.strikes >= POISON:
+        if job.attempts >= ATTEMPTS or job.deaths >= DEATHS:
             return Refused(fault=Fault.POISON).model_dump()
-        if job.cancelled:  # as we began to look after it
-            there.cancelled.set()
+        if job.cancelled:  # before we knew of it
+            there.end(Stopped())
         try:
-            outcome = await there.unless_cancelled(self._done(there, job, stage, work))
+            outcome = await there.unless_ended(self._done(there, job, stage, work))
         except Exception as err:  # noqa: BLE001 - whatever it is, the job must end in a message
             outcome = await self._setbacks.judge(job, err)
-        if outcome is None:
-            outcome = Gone() if there.gone else Stopped()
+        there.sending = False
         return outcome.model_dump(mode="json")
 
     async def _done(
         self, there: Open, job: Job, stage: str, work: Callable[[Job, Report], Awaitable[Outcome]]
     ) -> Outcome:
         self._show_places(soon=True)
-        await there.take_turn(self._turns, alone=job.strikes > 0)
+        await self._take_turn(there, job)
         self._show_places()
         if self._ending:  # nothing more is begun
             await asyncio.get_running_loop().create_future()
@@ -328,26 +330,28 @@ class Jobs(DBOSConfiguredInstance):
             meter.hear(event)
             there.hear(event)
 
-        watch = asyncio.create_task(self._watch_work(job, stage))
         try:
             return await work(job, report)
         finally:
-            watch.cancel()
             for spent in meter.read():
                 await self._measures.note(
                     job.id, stage, spent.backend, spent.seconds, spent.dollars
                 )
 
-    async def _watch_work(self, job: Job, stage: str) -> None:
-        """Write down that tools have been at work for a while, where there are any."""
-        if stage in NATIVE:
-            await asyncio.sleep(A_WHILE)
-            await self._ledger.works(job.id)
+    async def _take_turn(self, there: Open, job: Job) -> None:
+        """Wait until *job*, as it is now, may run."""
+        if suspect(job):
+            await asyncio.sleep(self._quiet_until - time.monotonic())
+        await there.take_turn(self._turns, alone=suspect(job))
 
     async def _delivered(self, job: Job, report: Report) -> Outcome:
         made = await self._stages.compose(job, report)
         if isinstance(made, Refused):
             return made
+        there = self._open[job.id]
+        if there.ended:
+            return there.ended
+        there.sending = True
         sent = await self._sending.result(
             job,
             made,
@@ -404,8 +408,7 @@ class Jobs(DBOSConfiguredInstance):
 
         def gone() -> None:
             if there := self._open.get(job.id):
-                there.gone = True
-                there.cancelled.set()
+                there.end(Gone())
 
         keyboard = self._buttons.cancel(job)
         status = Status(job, self._sending, self._texts, keyboard, shown, gone, self._every)
@@ -421,44 +424,44 @@ class Jobs(DBOSConfiguredInstance):
             if there := self._open.get(id_):
                 there.status.waiting(ahead)
 
-    async def _start_in_turn(self, there: Open, workflow: str) -> None:
+    async def _begin(self, there: Open, workflow: str) -> None:
         """Begin a job's workflow when it has its turn; while it waits, its row is enough."""
         self._show_places(soon=True)
         try:
-            await there.unless_cancelled(there.take_turn(self._turns, alone=there.job.strikes > 0))
-            await self._start(there.job.id, workflow)
+            await there.unless_ended(self._take_turn(there, there.job))
+            with SetWorkflowID(workflow):
+                await DBOS.start_workflow_async(self.run, there.job.id)
         except Exception:  # whoever looks for forgotten jobs begins it again
             log.exception("job %s could not be begun", there.job.id)
-            await there.give_up_turn()
             await self._forget(there.job.id)
-
-    async def _start(self, id: str, workflow: str) -> None:  # noqa: A002 - as above
-        try:
-            with SetWorkflowID(workflow):
-                await DBOS.start_workflow_async(self.run, id)
-        except Exception:
-            log.exception("job %s could not be begun, and is later", id)
-            await self._forget(id)
 
     async def _watch(self) -> None:
         while not self._ending:
             await asyncio.sleep(WATCH_SECONDS)
             try:
-                await self._start_forgotten()
+                await self._begin_forgotten()
             except Exception:
                 log.exception("jobs that nobody works at could not be looked for")
 
-    async def _start_forgotten(self) -> None:
-        """Start jobs that were accepted, and whose workflow is not there, or broke."""
+    async def _begin_forgotten(self) -> None:
+        """Begin jobs that were accepted, and whose workflow is not there, or broke."""
         for job in await self._ledger.unfinished():
-            if job.id not in self._open:
-                workflow, number = job.id, 1
-                while status := await DBOS.get_workflow_status_async(workflow):
-                    if status.status in {"PENDING", "ENQUEUED", "DELAYED"}:
-                        break
-                    workflow, number = f"{job.id}.{number}", number + 1
-                else:
-                    self._in_background(self._start_in_turn(self._opened(job), workflow))
+            if job.id not in self._open and (workflow := await self._next_workflow(job.id)):
+                self._in_background(self._begin(self._opened(job), workflow))
+
+    async def _next_workflow(self, job_id: str) -> str | None:
+        """The name of the first workflow of a job, or of the next; None while there is one.
+
+        One that broke is soon followed by another, and that later by the next.
+        """
+        workflow, number = job_id, 0
+        while status := await DBOS.get_workflow_status_async(workflow):
+            rested = time.time() - (status.updated_at or 0) / 1000
+            if status.status in UNDER_WAY or rested < min(2.0**number, LONGEST_PAUSE):
+                return None
+            number += 1
+            workflow = f"{job_id}.{number}"
+        return workflow
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -21,7 +21,7 @@ from bot.database.ledger import Job
 from bot.folders import CLIP, MADE, MATTES, THUMBNAIL, Folders, background, link, link_all, remove
 from bot.look import Backdrop
 from bot.outcome import Done, Fault, Made, Refused
-from bot.source import Source
+from bot.source import Kind, Source
 from bot.telegram.limits import Limits, sizes
 from bot.telegram.unfetched import Unfetched
 from video_editing.errors import InputRejected, OutputFailed, Reason
@@ -156,6 +156,8 @@ class Stages:
         path = self._folders.job(job.id) / name
         if path.exists():
             return
+        if source.kind is Kind.LINK and not source.link:  # the ledger has forgotten it
+            raise Unfetched(Fault.OLD)
         with output_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             if job.draft and await link(self._folders.draft(job.draft) / name, path):

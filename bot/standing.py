@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from backends.events import Asked, Event, Spent
 from bot.database.ledger import Job
+from bot.outcome import Gone, Stopped
 from bot.status import Status
 from bot.turns import Turns
 from video_editing.progress import Progress
@@ -39,7 +40,16 @@ class Standing:
 
 
 class Open:
-    """An open job: its status, its turn, and whether its owner has cancelled it."""
+    """An open job: its status, its turn, and what ends it before its time.
+
+    Attributes:
+        job: as it was when we learned of it.
+        status: its message.
+        stage: where it is; "" before the first one.
+        task: its workflow, once that runs.
+        sending: its result is on its way; nobody can take that back.
+        ended: why it is to stop, if it is: its owner wants it, or is gone.
+    """
 
     def __init__(self, job: Job, status: Status, further: Callable[[str], None]) -> None:
         """Begin where the job is.
@@ -52,15 +62,21 @@ class Open:
         self.job = job
         self.status = status
         self.stage = ""
-        self.task: asyncio.Task[None] | None = None  #: its workflow
-        self.cancelled = asyncio.Event()
-        self.gone = False  #: her chat is not there for us any more
+        self.task: asyncio.Task[None] | None = None
+        self.sending = False
+        self.ended: Stopped | Gone | None = None
+        self._stop = asyncio.Event()
         if job.cancelled:
-            self.cancelled.set()
+            self.end(Stopped())
         self._further = further
         self._furthest = job.furthest
         self._turn = AsyncExitStack()
         self._has_turn = False
+
+    def end(self, why: Stopped | Gone) -> None:
+        """Have it stop, unless its result is on its way; the first reason counts."""
+        self.ended = self.ended or why
+        self._stop.set()
 
     async def take_turn(self, turns: Turns, *, alone: bool) -> None:
         """Wait for its turn, unless it has it; *alone* if we may have died over it."""
@@ -91,26 +107,22 @@ class Open:
             self._furthest = place
             self._further(place)
 
-    async def unless_cancelled(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """What *work* returns; None when it was cancelled before, or by its owner meanwhile.
-
-        What was done in spite of that, like a result that had been sent, counts.
-        """
-        if self.cancelled.is_set():
+    async def unless_ended(self, work: Coroutine[Any, Any, T]) -> T | Stopped | Gone:
+        """What *work* returns, or what has ended the job before, or meanwhile."""
+        if self.ended:
             work.close()
-            return None
+            return self.ended
         doing = asyncio.create_task(work)
-        pressed = asyncio.create_task(self.cancelled.wait())
+        stop = asyncio.create_task(self._stop.wait())
         try:
-            await asyncio.wait({doing, pressed}, return_when=asyncio.FIRST_COMPLETED)
-            if doing.done():
-                return doing.result()
+            await asyncio.wait({doing, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if self.sending:
+                await asyncio.wait({doing})
+            return self.ended if self.ended and not doing.done() else doing.result()
         finally:
-            for task in (doing, pressed):
+            for task in (doing, stop):
                 task.cancel()
-            await asyncio.gather(doing, pressed, return_exceptions=True)
-        done_all_the_same = not doing.cancelled() and doing.exception() is None
-        return doing.result() if done_all_the_same else None
+            await asyncio.gather(doing, stop, return_exceptions=True)
 
 
 class Meter:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from aiogram.exceptions import TelegramAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from backends.events import Asked, Event, FellBack, Hurried, Waiting, Warming
 from bot.database.ledger import Job
@@ -192,11 +193,19 @@ class Status:
                 job.chat, self.message, text, keyboard=self._keyboard, patient=False
             )
         told = await self._sending.text(
-            job.chat, text, topic=job.topic, reply_to=job.reply_to, keyboard=self._keyboard
+            job.chat,
+            text,
+            topic=job.topic,
+            reply_to=job.reply_to,
+            keyboard=self._keyboard,
+            patient=False,  # so that it is known soon whether there is one, also at the end
         )
         if isinstance(told, int):
             self.message = told
-            await self._shown(told)
+            try:
+                await self._shown(told)
+            except SQLAlchemyError as err:  # the message is there all the same
+                log.warning("a status may stay behind: %s", type(err).__name__)
         return told
 
 

@@ -23,8 +23,8 @@ class Turns:
 
     Turns are given in rounds, in which each user has one; whoever comes joins the round that goes
     on. So nobody waits for a second job of somebody else, however many she brings. Within a round
-    it is first come, first served. A job over which we may have died has its turn alone: if it is
-    to blame, no other suffers with it, and if it is not, it gets further.
+    it is first come, first served. Who is to be alone has its turn when nobody else runs; until it
+    is over, those behind it wait.
     """
 
     def __init__(self, at_once: int) -> None:

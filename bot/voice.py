@@ -27,6 +27,7 @@ class Voice(Protocol):
         topic: int | None = None,
         reply_to: int | None = None,
         keyboard: Keyboard = None,
+        patient: bool = True,
     ) -> int | Later | Gone:
         """Say *text*; the message's id."""
         ...

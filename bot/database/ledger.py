@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import RowMapping, case, func, select, text
+from sqlalchemy import RowMapping, Text, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.database.kept import Kept, secret_id
@@ -14,7 +14,6 @@ from bot.database.tables import jobs
 from bot.languages import Language
 from bot.order import Order
 
-STRIKE = 4  #: what it counts when tools at work broke, or we died over them; a death before: 1
 LOCK = 0x6F76_6572  #: of Postgres, so that two do not both find the last place free
 
 
@@ -64,8 +63,8 @@ class Job:
         stage: what was begun last: "fetch", "plan", "mattes", "compose", "deliver".
         status: our message that tells how far it is.
         cancelled: *Cancel* was pressed.
-        strikes: what it counts that our tools broke, or we died, since it got as far as it did.
-        at_work: its tools had been at work for a while when we last heard of it.
+        attempts: how often our tools broke since it got as far as it did.
+        deaths: how often we died while it ran since then.
         furthest: how far that is; greater is further.
         due: before this time it is not tried again, in seconds since 1970.
         pauses: how often in a row nobody could do it.
@@ -89,8 +88,8 @@ class Job:
     stage: str
     status: int | None
     cancelled: bool
-    strikes: int
-    at_work: bool
+    attempts: int
+    deaths: int
     furthest: str
     due: float
     pauses: int
@@ -176,8 +175,8 @@ class Ledger(Kept):
                 "state": State.WAITING.value,
                 "stage": "",
                 "cancelled": False,
-                "strikes": 0,
-                "at_work": False,
+                "attempts": 0,
+                "deaths": 0,
                 "furthest": "",
                 "due": 0.0,
                 "pauses": 0,
@@ -206,25 +205,14 @@ class Ledger(Kept):
     async def start(self, id: str, stage: str) -> None:  # noqa: A002 - as above
         """It has its turn, and is at *stage*."""
         started = func.coalesce(jobs.c.started, time.time())
-        await self._set(
-            id,
-            state=State.RUNNING.value,
-            stage=stage,
-            started=started,
-            due=0.0,
-            at_work=False,
-        )
-
-    async def wait(self, id: str) -> None:  # noqa: A002 - as above
-        """It waits for its turn."""
-        await self._set(id, state=State.WAITING.value)
+        await self._go(id, State.RUNNING, stage=stage, started=started, due=0.0)
 
     async def park(self, id: str, seconds: float) -> None:  # noqa: A002 - as above
         """Nobody can do it for so many seconds."""
         now = time.time()
-        await self._set(
+        await self._go(
             id,
-            state=State.PARKED.value,
+            State.PARKED,
             due=now + seconds,
             pauses=jobs.c.pauses + 1,
             parked=func.coalesce(jobs.c.parked, now),
@@ -232,46 +220,35 @@ class Ledger(Kept):
 
     async def delay(self, id: str, seconds: float) -> None:  # noqa: A002 - as above
         """Do not try it again for so many seconds."""
-        await self._set(id, state=State.WAITING.value, due=time.time() + seconds)
+        await self._go(id, State.WAITING, due=time.time() + seconds)
 
     async def advance(self, id: str, furthest: str) -> None:  # noqa: A002 - as above
-        """It got further than ever before, so earlier strikes and pauses count no more."""
+        """It got further than ever before, so what went wrong before counts no more."""
         async with self._writing.begin() as connection:
             await connection.execute(
                 jobs.update()
                 .where(jobs.c.id == id, jobs.c.furthest < furthest)
-                .values(furthest=furthest, strikes=0, pauses=0, parked=None)
+                .values(furthest=furthest, attempts=0, deaths=0, pauses=0, parked=None)
             )
 
-    async def works(self, id: str) -> None:  # noqa: A002 - as above
-        """Its tools have been at work for a while: if we die now, they may be to blame."""
-        await self._set(id, at_work=True)
-
-    async def strike(self, id: str) -> int:  # noqa: A002 - as above
-        """Our tools broke at it once more; what that makes."""
+    async def attempt(self, id: str) -> int:  # noqa: A002 - as above
+        """Our tools broke at it once more; how often that makes."""
         async with self._writing.begin() as connection:
             made = await connection.execute(
                 jobs.update()
                 .where(jobs.c.id == id)
-                .values(strikes=jobs.c.strikes + STRIKE)
-                .returning(jobs.c.strikes)
+                .values(attempts=jobs.c.attempts + 1)
+                .returning(jobs.c.attempts)
             )
             return int(made.scalar() or 0)
 
     async def died(self) -> None:
-        """We died, and were not asked to end: what ran may be to blame.
-
-        Least so what had hardly begun, since whoever kills us at random often does so then.
-        """
+        """We died, and were not asked to end: what ran may be to blame."""
         async with self._writing.begin() as connection:
             await connection.execute(
                 jobs.update()
                 .where(jobs.c.state == State.RUNNING.value)
-                .values(
-                    strikes=jobs.c.strikes + case((jobs.c.at_work, STRIKE), else_=1),
-                    at_work=False,
-                    state=State.WAITING.value,
-                )
+                .values(deaths=jobs.c.deaths + 1, state=State.WAITING.value)
             )
 
     async def interrupted(self, ids: Sequence[str]) -> None:
@@ -318,6 +295,20 @@ class Ledger(Kept):
         ended = func.coalesce(jobs.c.ended, time.time())
         await self._set(id, state=state.value, fault=fault, ended=ended, status=None)
 
+    async def forget_links(self, before: float) -> None:
+        """Forget the links to the files of jobs that ended before that time."""
+        async with self._writing.begin() as connection:
+            links = func.replace(cast(jobs.c.order, Text), '"link": ""', "")
+            found = await connection.execute(
+                select(jobs.c.id, jobs.c.order).where(
+                    jobs.c.ended < before, links.like('%"link": "%')
+                )
+            )
+            for id_, order in found.all():
+                await connection.execute(
+                    jobs.update().where(jobs.c.id == id_).values(order=_without_links(order))
+                )
+
     async def _select(self, where: Any) -> list[Job]:
         async with self._reading.connect() as connection:
             found = await connection.execute(
@@ -325,9 +316,25 @@ class Ledger(Kept):
             )
             return [_job(row) for row in found.mappings()]
 
+    async def _go(self, id: str, state: State, **values: Any) -> None:  # noqa: A002 - as above
+        """Put it into an open state, unless it is over."""
+        async with self._writing.begin() as connection:
+            await connection.execute(
+                jobs.update()
+                .where(jobs.c.id == id, jobs.c.state.in_(OPEN))
+                .values(state=state.value, **values)
+            )
+
     async def _set(self, id: str, **values: Any) -> None:  # noqa: A002 - as above
         async with self._writing.begin() as connection:
             await connection.execute(jobs.update().where(jobs.c.id == id).values(**values))
+
+
+def _without_links(found: Any) -> Any:
+    """The same JSON, each link in it being empty."""
+    if not isinstance(found, dict):
+        return found
+    return {key: "" if key == "link" else _without_links(value) for key, value in found.items()}
 
 
 async def _count(connection: AsyncConnection, where: Any) -> int:

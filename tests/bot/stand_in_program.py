@@ -83,6 +83,8 @@ def fail(how: str, reason: object) -> None:
             sys.exit("Traceback of a bug")
         case "dies":
             os.kill(os.getpid(), signal.SIGSEGV)
+        case "ended":
+            sys.exit(143)
         case "kills-parent":
             os.kill(os.getppid(), signal.SIGKILL)
         case "hangs":

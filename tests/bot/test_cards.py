@@ -221,6 +221,18 @@ async def test_a_background_at_fault_is_left_out(workshop: Workshop) -> None:
         assert workshop.chat.ends() == ["looking", "fault gone_file"]
 
 
+async def test_a_background_of_an_earlier_clip_may_be_gone(workshop: Workshop) -> None:
+    """Said once; the card comes with a colour, and the clip is not refused."""
+    workshop.files.there["photo"] = Unfetched(Fault.GONE_FILE)
+    async with workshop.open():
+        look = Look(backdrop=Backdrop(kind="file", source=PHOTO))
+        draft = await opened(workshop, look=look)
+        workshop.cards.make(draft.id)
+        now = await carded(workshop, draft)
+        assert now.look.backdrop == Backdrop()
+        assert "fault bad_background" in workshop.chat.ends()
+
+
 async def test_telegram_may_be_away(workshop: Workshop) -> None:
     """The clip is fetched and the card sent when it is back."""
     away: list[bytes | Exception] = [TelegramAway(0.1), TelegramAway(0.1), b"a clip"]

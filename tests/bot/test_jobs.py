@@ -20,7 +20,8 @@ from backends.backend import OverlayBackend
 from backends.command import COMMAND
 from backends.errors import AllBackendsFailed, BackendUnavailable, Why
 from backends.events import Report
-from bot.database.ledger import State
+from bot.database.engine import prepare
+from bot.database.ledger import Job, State
 from bot.jobs import QueueFull, TooMany
 from bot.languages import Language
 from bot.look import Backdrop, Look
@@ -86,6 +87,7 @@ async def test_a_job_ends_in_a_result(workshop: Workshop) -> None:
         assert workshop.jobs.queue() == []
 
 
+@pytest.mark.slow
 async def test_the_real_program_makes_a_result(tmp_path: Path) -> None:
     """Each stage asks the command line for what it has."""
     workshop = Workshop(tmp_path / "data", COMMAND)
@@ -201,7 +203,7 @@ async def test_a_result_that_is_too_big(workshop: Workshop, programs: Path) -> N
 
 async def test_telegram_may_be_away_for_long(workshop: Workshop) -> None:
     """The result is delivered once it is back; the same for the clip."""
-    workshop.chat.answers = [Later(seconds=0.3) for _ in range(5)]
+    workshop.chat.answers = [Later(seconds=0.1) for _ in range(5)]
     away: list[Exception | bytes] = [TelegramAway(0.1), TelegramAway(0.1), b"a clip"]
     real = workshop.files.fetch
 
@@ -219,7 +221,7 @@ async def test_a_wait_for_telegram_outlives_us(tmp_path: Path, programs: Path) -
     """What Telegram asks to be sent later is not made again, and sent when it is due."""
     program = stand_in(programs)
     first = Workshop(tmp_path / "data", program)
-    first.chat.answers = [Later(seconds=4)]
+    first.chat.answers = [Later(seconds=2.5)]
     async with first.open():
         job = await first.accept()
         assert job is not None
@@ -231,7 +233,7 @@ async def test_a_wait_for_telegram_outlives_us(tmp_path: Path, programs: Path) -
         await until(delayed)
     second = Workshop(tmp_path / "data", program)
     async with second.open():
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(0.8)
         assert second.chat.ends() == []
         assert (await second.over(job)).state is State.DONE
     made = (programs / "runs.jsonl").read_text().count('"command": "edit"')
@@ -255,7 +257,7 @@ async def test_whoever_blocks_us_is_left_alone(
 
 async def test_a_job_that_nobody_can_do_waits(tmp_path: Path, programs: Path) -> None:
     """It is parked, told so, gives its turn to others, and goes on when somebody is there."""
-    workshop = Workshop(tmp_path / "data", stand_in(programs), pace=Pace(park=1))
+    workshop = Workshop(tmp_path / "data", stand_in(programs), pace=Pace(park=0.4))
     workshop.place = Away(workshop.place, 2, Why.UNREACHABLE, Why.RESTING)
     async with workshop.open():
         job = await workshop.accept()
@@ -327,7 +329,7 @@ class Chained(OverlayBackend):
             raise AllBackendsFailed("nobody", [failure]) from failure
 
 
-@pytest.mark.parametrize("stage", ["fetch", "plan", "mattes", "compose", "deliver"])
+@pytest.mark.parametrize("stage", ["fetch", "plan", "mattes", "compose"])
 async def test_cancelled_at_every_stage(workshop: Workshop, programs: Path, stage: str) -> None:
     """Within two seconds, by its owner alone, with one message and nothing left."""
     slow = {"fault": "hangs"}
@@ -339,8 +341,6 @@ async def test_cancelled_at_every_stage(workshop: Workshop, programs: Path, stag
             stand_in(programs, matte=slow)
         case "compose":
             stand_in(programs, edit=slow)
-        case "deliver":
-            workshop.chat.seconds = 60
     async with workshop.open():
         job = await workshop.accept()
         assert job is not None
@@ -355,6 +355,86 @@ async def test_cancelled_at_every_stage(workshop: Workshop, programs: Path, stag
         assert workshop.chat.ends() == ["job-cancelled"]
         assert not workshop.folders.job(job.id).exists()
         assert not await workshop.jobs.cancel(job.id, user=7)
+
+
+async def test_cancelled_while_it_is_sent(workshop: Workshop) -> None:
+    """Too late: the result comes, and nothing else is said."""
+    workshop.chat.seconds = 0.5
+    async with workshop.open():
+        job = await workshop.accept()
+        assert job is not None
+        await workshop.at("deliver")
+        await asyncio.sleep(0.2)
+        assert await workshop.jobs.cancel(job.id, user=7)
+        assert (await workshop.over(job)).state is State.DONE
+        assert workshop.chat.ends() == ["result"]
+
+
+async def test_cancelled_between_two_attempts_to_send(workshop: Workshop) -> None:
+    """In good time: nothing is sent any more."""
+    workshop.chat.answers = [Later(seconds=20)]
+    async with workshop.open():
+        job = await workshop.accept()
+        assert job is not None
+
+        async def delayed() -> bool:
+            now = await workshop.ledger.get(job.id)
+            return now is not None and now.due > time.time()
+
+        await until(delayed)
+        assert await workshop.jobs.cancel(job.id, user=7)
+        assert (await workshop.over(job, 3)).state is State.CANCELLED
+        assert workshop.chat.ends() == ["job-cancelled"]
+
+
+async def test_who_is_gone_needs_no_work(workshop: Workshop, programs: Path) -> None:
+    """As soon as Telegram says so of a status, the work ends, and nothing more is said."""
+    stand_in(programs, matte={"seconds": 60})
+    workshop.chat.edits = [Gone()]
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept(), 5)
+        assert (job.state, job.fault) == (State.CANCELLED, "gone")
+        assert workshop.chat.ends() == workshop.chat.all("delete") == []
+
+
+async def test_a_workflow_that_breaks_is_followed_by_another(workshop: Workshop) -> None:
+    """Within seconds, while we live; what was sent is not sent again."""
+    workshop.chat.breaks = 1
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept(), 8)
+        assert (job.state, workshop.chat.ends()) == (State.DONE, ["result"])
+
+
+async def test_a_child_that_somebody_ends_is_not_to_blame(tmp_path: Path, programs: Path) -> None:
+    """However often; the job waits, and is done."""
+    program = stand_in(programs, edit={"fault": "ended", "times": 4})
+    workshop = Workshop(tmp_path / "data", program, pace=Pace(broke=0.05))
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept())
+        assert (job.state, job.attempts) == (State.DONE, 0)
+
+
+async def test_a_suspect_is_looked_at_alone(tmp_path: Path, programs: Path) -> None:
+    """Some time after our start; three deaths have not ended it, but it would be the fourth."""
+    pace = Pace(quiet=1.5)
+    workshop = Workshop(tmp_path / "data", stand_in(programs, matte={"seconds": 1}), pace=pace)
+    await prepare(workshop.engine)
+    suspect, other, late = [await kept(workshop, user) for user in (1, 2, 3)]
+    for _ in range(3):
+        await workshop.ledger.start(suspect.id, "mattes")
+        await workshop.ledger.died()
+    beside = set()
+    async with workshop.open():
+        began = time.monotonic()
+        while await workshop.ledger.unfinished():
+            running = workshop.jobs.running()
+            if suspect.id in running:
+                assert time.monotonic() - began > 1
+                beside |= {*running}
+            await asyncio.sleep(0.02)
+        assert beside == {suspect.id}
+        for job in (suspect, other, late):
+            assert (await workshop.over(job)).state is State.DONE
 
 
 async def test_cancelled_while_it_waits(workshop: Workshop, programs: Path) -> None:
@@ -390,7 +470,7 @@ async def test_cancelled_while_parked(tmp_path: Path, programs: Path) -> None:
 
 async def test_the_place_in_the_queue_is_told(workshop: Workshop, programs: Path) -> None:
     """And is true."""
-    stand_in(programs, matte={"seconds": 1.5})
+    stand_in(programs, matte={"seconds": 0.6})
     async with workshop.open():
         jobs = [await workshop.accept(user=user, origin=f"draft:{user}") for user in range(5)]
         for job in jobs:
@@ -414,6 +494,21 @@ async def test_what_stages_took_is_noted(workshop: Workshop, programs: Path) -> 
             noted = {(stage, place): seconds for stage, place, seconds in rows}
         assert {("plan", "local"), ("mattes", "local-cpu"), ("compose", "local")} <= set(noted)
         assert 0.3 < noted["mattes", "local-cpu"] < 5
+
+
+async def kept(workshop: Workshop, user: int) -> Job:
+    """A job that is in the ledger only."""
+    job = await workshop.ledger.accept(
+        Order(clip=CLIP, look=Look()),
+        user=user,
+        chat=user,
+        topic=None,
+        reply_to=None,
+        language=Language.EN,
+        origin=f"draft:{user}",
+    )
+    assert job is not None
+    return job
 
 
 def lived(folder: Path, programs: Path, where: str = "nowhere") -> int:
@@ -455,10 +550,10 @@ def test_death_inside_the_send_is_the_only_double(tmp_path: Path, programs: Path
 
 @pytest.mark.slow
 def test_a_job_that_kills_us_is_poison(tmp_path: Path, programs: Path) -> None:
-    """The container dies three times; the fourth bot tells, and lives."""
-    stand_in(programs, edit={"seconds": 2.5, "fault": "kills-parent"})
-    codes = [lived(tmp_path / "data", programs) for _ in range(4)]
-    assert codes == [-9, -9, -9, 0]
+    """The container dies four times; the fifth bot tells, and lives."""
+    stand_in(programs, edit={"fault": "kills-parent"})
+    codes = [lived(tmp_path / "data", programs) for _ in range(5)]
+    assert codes == [-9, -9, -9, -9, 0]
 
     assert Chat(tmp_path / "data" / "sent.jsonl").ends() == ["fault poison"]
 
@@ -503,7 +598,7 @@ async def test_restarting_is_told_and_nobodys_fault(tmp_path: Path, programs: Pa
     """Once in a boot loop, however often we are stopped; the job is not to blame."""
     stand_in(programs, matte={"seconds": 30})
     program = (sys.executable, str(STAND_IN), str(programs))
-    for _ in range(4):
+    for _ in range(3):
         workshop = Workshop(tmp_path / "data", program)
         async with workshop.open():
             job = await workshop.accept() or (await workshop.ledger.unfinished())[0]
@@ -514,7 +609,7 @@ async def test_restarting_is_told_and_nobodys_fault(tmp_path: Path, programs: Pa
             assert time.monotonic() - began < 1
     now = await workshop.ledger.get(job.id)
     assert now is not None
-    assert now.strikes == 0
+    assert now.deaths == 0
     told = [one for one in workshop.chat.all("edit") if one["text"] == "status-restarting"]
     assert len(told) == 1
     await workshop.engine.dispose()
@@ -525,15 +620,7 @@ async def test_a_row_without_a_workflow_is_started(tmp_path: Path, programs: Pat
     program = stand_in(programs)
     first = Workshop(tmp_path / "data", program)
     async with first.open():
-        job = await first.ledger.accept(
-            Order(clip=CLIP, look=Look()),
-            user=7,
-            chat=7,
-            topic=None,
-            reply_to=None,
-            language=Language.EN,
-            origin="draft:x",
-        )
+        job = await kept(first, 7)
     second = Workshop(tmp_path / "data", program)
     async with second.open():
         assert (await second.over(job)).state is State.DONE

@@ -17,10 +17,11 @@ from bot.folders import CLIP as CLIP_FILE
 from bot.folders import MATTES, Folders, link, link_all
 from bot.look import Backdrop, Look
 from bot.order import Order
-from bot.outcome import Done, Made, Refused
+from bot.outcome import Done, Fault, Made, Refused
 from bot.source import Kind, Source
 from bot.stages import Stages
 from bot.telegram.limits import Limits
+from bot.telegram.unfetched import Unfetched
 from video_editing.errors import InputRejected, Reason
 from video_editing.forms import Form
 from video_editing.plan import Plan, keep_plan, read_plan
@@ -201,6 +202,14 @@ async def test_a_folder_appears_whole(tmp_path: Path) -> None:
     assert await link_all(there, here)
     assert [path.name for path in here.iterdir()] == ["one"]
     assert not await link_all(tmp_path / "nowhere", tmp_path / "elsewhere")
+
+
+async def test_a_link_that_was_forgotten_is_too_old(bench: Bench) -> None:
+    """As a press long after the result has it."""
+    forgotten = Order(clip=Source(kind=Kind.LINK), look=Look())
+    with pytest.raises(Unfetched) as raised:
+        await bench.stages.fetch(replace(JOB, order=forgotten), bench.hear)
+    assert raised.value.fault == Fault.OLD
 
 
 async def test_where_links_cannot_be_there_are_copies(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from workshop import CLIP, Chat, Words
 
 from backends.errors import Why
@@ -34,8 +35,8 @@ JOB = Job(
     stage="",
     status=None,
     cancelled=False,
-    strikes=0,
-    at_work=False,
+    attempts=0,
+    deaths=0,
     furthest="",
     due=0,
     pauses=0,
@@ -65,6 +66,21 @@ def status_of(chat: Chat, job: Job = JOB) -> Status:
         shown.append(message)
 
     return Status(job, chat, Words(), None, show, lambda: None, EVERY)
+
+
+async def test_it_goes_on_when_the_database_does_not(chat: Chat) -> None:
+    """The next news is told nevertheless."""
+
+    async def show(_message: int) -> None:
+        raise OperationalError("a statement", None, Exception("away"))
+
+    status = Status(JOB, chat, Words(), None, show, lambda: None, EVERY)
+    status.at("fetch")
+    await asyncio.sleep(0.05)
+    status.at("plan")
+    await asyncio.sleep(2 * EVERY)
+    await status.close()
+    assert [one["text"] for one in chat.all("edit")] == ["status-planning place="]
 
 
 async def test_it_is_told_at_most_so_often(chat: Chat) -> None:

@@ -52,7 +52,7 @@ from settings import Storage
 
 STAND_IN = Path(__file__).parent / "stand_in_program.py"
 CHILD = ChildLimits(seconds=60, patience=30, memory=2_000_000_000, nice=0)
-QUICK = Pace(broke=0.05, park=0.1, most=0.3, give_up=0.5)
+QUICK = Pace(broke=0.05, park=0.1, most=0.3, give_up=0.5, quiet=0.2)
 CLIP = Source(kind=Kind.VIDEO, file_id="clip", size=1000, seconds=3)
 
 
@@ -73,6 +73,7 @@ class Chat:
         self.answers: list[Later | Gone | Missing] = []  #: what the next results and texts meet
         self.edits: list[Later | Gone | Missing] = []  #: the same for edits
         self.seconds = 0.0  #: that sending a result takes
+        self.breaks = 0  #: how often a message cannot be removed, by a fault of ours
 
     async def text(
         self,
@@ -82,6 +83,7 @@ class Chat:
         topic: int | None = None,
         reply_to: int | None = None,
         keyboard: InlineKeyboardMarkup | None = None,
+        patient: bool = True,
     ) -> int | Later | Gone:
         """As Sending does."""
         if not text.startswith("status") and self.answers:
@@ -163,6 +165,9 @@ class Chat:
 
     async def delete(self, chat: int, message: int) -> object:
         """As Sending does."""
+        if self.breaks:
+            self.breaks -= 1
+            raise ZeroDivisionError
         self._write("delete", message=message)
         return Edited()
 
@@ -281,6 +286,7 @@ class Workshop:
             self.chat,
             Words(),
             NoButtons(),
+            pause=0.1,
         )
 
     async def _free(self) -> int:
