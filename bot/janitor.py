@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from bot import durable
 from bot.database.drafts import Drafts
 from bot.database.ledger import Ledger
 from bot.folders import MATTES, remove
@@ -15,6 +16,8 @@ log = logging.getLogger(__name__)
 
 EVERY = 30.0  #: seconds
 DRAFT_SECONDS = 3600.0  #: for which a card's clip is kept, from when it was last drawn
+FORGET_EVERY = 3600.0  #: seconds
+WORKFLOW_DAYS = 3  #: for which it is known how a job went, step by step
 DRAFT_DAYS = 7  #: for which a card can be pressed; its clip is fetched again
 
 
@@ -41,12 +44,15 @@ class Janitor:
         """
         self._folder, self._ledger, self._drafts = folder, ledger, drafts
         self._seconds, self._size = mattes_seconds, mattes_size
+        self._forgot = 0.0
 
     async def run(self) -> None:
         """Clear up again and again, without an end."""
         while True:
             try:
                 await self.clear()
+                if time.time() - self._forgot > FORGET_EVERY:
+                    await self.forget()
             except Exception:
                 log.exception("clearing up failed")
             await asyncio.sleep(EVERY)
@@ -62,6 +68,12 @@ class Janitor:
         await self._remove(mattes, {job.order.mattes for job in alive})
         for draft in await self._drafts.stale(time.time() - DRAFT_DAYS * 86400):
             await self._drafts.drop(draft)
+
+    async def forget(self) -> None:
+        """Forget once what the database need not know any more."""
+        await self._ledger.forget_links(time.time() - self._seconds)
+        await durable.forget(time.time() - WORKFLOW_DAYS * 86400)
+        self._forgot = time.time()
 
     async def _remove(self, folders: Iterable[Path], alive: Container[str | None]) -> None:
         """Remove those of *folders* that nobody works with."""

@@ -1,12 +1,15 @@
-"""What workflows leave behind."""
+"""What is forgotten some time after a job."""
 
+import asyncio
 import time
 from pathlib import Path
 
-from workshop import Workshop, stand_in
+from workshop import Workshop, stand_in, until
 
 from bot import durable
+from bot.janitor import Janitor
 from bot.plain_dbos import DBOS
+from bot.source import Kind, Source
 
 
 async def test_workflows_that_ended_are_forgotten(tmp_path: Path) -> None:
@@ -26,3 +29,24 @@ async def test_workflows_that_ended_are_forgotten(tmp_path: Path) -> None:
         async with workshop.engine.connect() as connection:
             steps = await connection.exec_driver_sql("SELECT workflow_uuid FROM operation_outputs")
             assert {workflow for (workflow,) in steps} == {at_work.id}
+
+
+async def test_the_janitor_forgets(tmp_path: Path) -> None:
+    """What nobody needs any more, without being asked."""
+    workshop = Workshop(tmp_path / "data", stand_in(tmp_path / "programs"))
+    link = Source(kind=Kind.LINK, link="https://example.com")
+    workshop.files.there[link.link] = b"a clip"
+    janitor = Janitor(
+        workshop.folder, workshop.ledger, workshop.drafts, mattes_seconds=0, mattes_size=0
+    )
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept(clip=link))
+        assert job.order.clip == link
+        running = asyncio.create_task(janitor.run())
+
+        async def forgotten() -> bool:
+            now = await workshop.ledger.get(job.id)
+            return now is not None and not now.order.clip.link
+
+        await until(forgotten, 5)
+        running.cancel()
