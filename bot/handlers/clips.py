@@ -29,20 +29,20 @@ def clips_router(addressed: Addressed) -> Router:
     no_command = ~F.text.startswith("/")
     made.message.register(no_background, Waiting.background, no_command, addressed)
     made.message.register(opened, addressed, brought_clip)
-    made.message.register(part, F.media_group_id, addressed, brought_picture)
+    made.message.register(opened, F.media_group_id, addressed, brought_picture)
     return made
 
 
 async def brought_clip(message: Message) -> dict[str, Source] | bool:
     """Pass messages with a clip, and tell what it is."""
-    source = brought.clip(message)
-    return {"source": source} if source else False
+    clip = brought.clip(message)
+    return {"clip": clip} if clip else False
 
 
 async def brought_picture(message: Message) -> dict[str, Source] | bool:
     """Pass messages with a picture, and tell what it is."""
-    source = brought.picture(message)
-    return {"source": source} if source else False
+    background = brought.picture(message)
+    return {"background": background} if background else False
 
 
 async def brought_background(message: Message) -> dict[str, Source] | bool:
@@ -59,7 +59,6 @@ async def of_the_same_album(message: Message, state: FSMContext) -> bool:
 
 async def opened(
     message: Message,
-    source: Source,
     drafts: Drafts,
     cards: Cards,
     people: People,
@@ -67,32 +66,16 @@ async def opened(
     texts: Texts,
     limits: Limits,
     language: Language,
+    clip: Source | None = None,
+    background: Source | None = None,
 ) -> None:
-    """Begin with a clip, or say at once why it cannot be taken."""
+    """Begin with a clip, or with a picture of its album; or say at once why it is not taken."""
+    source = clip or background
+    assert source is not None, "a filter found it"
     if refused := refusal(source, limits):
         await reply(sending, message, texts.fault(language, refused.fault, refused.details))
         return
-    draft = await _draft(message, drafts, people, language, clip=source)
-    if draft is not None:
-        await _begun(draft, drafts, cards, sending, texts)
-
-
-async def part(
-    message: Message,
-    source: Source,
-    drafts: Drafts,
-    cards: Cards,
-    people: People,
-    sending: Sending,
-    texts: Texts,
-    limits: Limits,
-    language: Language,
-) -> None:
-    """Take a picture of an album for the background of its clip, which may come later."""
-    if refused := refusal(source, limits):
-        await reply(sending, message, texts.fault(language, refused.fault, refused.details))
-        return
-    draft = await _draft(message, drafts, people, language, background=source)
+    draft = await _draft(message, drafts, people, language, clip=clip, background=background)
     if draft is not None:
         await _begun(draft, drafts, cards, sending, texts)
 
