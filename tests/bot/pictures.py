@@ -142,9 +142,9 @@ async def talks(telegram: Telegram, folder: Path) -> tuple[Chats, Chats]:
     size = {"width": SIDE, "height": SIDE, "seconds": FRAMES // 25}
 
     ann = telegram.user(2, "en", "Ann")
-    album = await ann.sends_album([film, rocket])
+    album = await ann.sends_album([film, rocket], seconds=FRAMES // 25)
     card = await card_of(ann, album[0], 60)
-    for button in ("Ring", "White", "Back"):
+    for button in ("Ring", "White"):
         await (await ann.presses(button, card)).answered()
         await asyncio.sleep(2)
     moments = [now(ann)]

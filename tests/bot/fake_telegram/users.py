@@ -87,7 +87,9 @@ class User:
         """A sticker."""
         return self._sends("sticker", file, "", width=512, height=512)
 
-    async def sends_album(self, files: Sequence[Path], caption: str = "") -> list[Message]:
+    async def sends_album(
+        self, files: Sequence[Path], caption: str = "", **more: Any
+    ) -> list[Message]:
         """Several at once, videos and pictures."""
         album = secrets.token_hex(8)
         return [
@@ -96,6 +98,7 @@ class User:
                 file,
                 caption if i == 0 else "",
                 album=album,
+                **more,
             )
             for i, file in enumerate(files)
         ]
