@@ -62,7 +62,7 @@ def stand_in(folder: Path, **behaviour: object) -> tuple[str, ...]:
     (folder / "behaviour.json").write_text(json.dumps(behaviour))
     for name in ("result.mp4", "result.webm", "result.gif", "result.mov", "result.jpg"):
         (folder / name).write_bytes(b"a result")
-    return sys.executable, str(STAND_IN), str(folder)
+    return sys.executable, "-S", "-E", str(STAND_IN), str(folder)  # which starts sooner
 
 
 class Chat:
@@ -367,7 +367,7 @@ def dying(holder: object, method: str, *, after: bool) -> None:
 
 async def main(folder: Path, programs: Path, where: str) -> None:
     """Work at all jobs that there are, or at a new one, and die where it is said."""
-    workshop = Workshop(folder, (sys.executable, str(STAND_IN), str(programs)))
+    workshop = Workshop(folder, (sys.executable, "-S", "-E", str(STAND_IN), str(programs)))
     holder, _, what = where.partition(".")
     if what:
         method, _, when = what.partition(":")
