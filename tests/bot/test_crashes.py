@@ -147,6 +147,7 @@ async def order_surely(bot: BotProcess, user: User) -> object:
     return card
 
 
+@pytest.mark.slow
 async def test_some_kills_at_random(telegram: Telegram, open_bot: Opener) -> None:
     """Ten over twenty jobs."""
     bot = await open_bot().start().ready()

@@ -177,6 +177,7 @@ async def test_two_that_poll_give_way_to_each_other(talk: House) -> None:
     assert talk.bot.alive
 
 
+@pytest.mark.slow
 async def test_telegram_away_for_a_while(telegram: Telegram, open_bot: Opener) -> None:
     """Work goes on, and what it made comes when Telegram is back."""
     bot = await open_bot().start().ready()

@@ -59,6 +59,7 @@ def digest(message: Message) -> str:
     return hashlib.sha256(message.content).hexdigest()
 
 
+@pytest.mark.slow
 async def test_twenty_people_at_once(telegram: Telegram, open_bot: Opener) -> None:
     """Each is answered within a second, told a place, and gets her own clip's result."""
     await crowd(telegram, await open_bot().start().ready(), 20)
