@@ -419,25 +419,37 @@ async def test_a_child_that_somebody_ends_is_not_to_blame(tmp_path: Path, progra
 
 async def test_a_suspect_is_looked_at_alone(tmp_path: Path, programs: Path) -> None:
     """Some time after our start; three deaths have not ended it, but it would be the fourth."""
-    pace = Pace(quiet=1)
-    workshop = Workshop(tmp_path / "data", stand_in(programs, matte={"seconds": 0.3}), pace=pace)
+    program = stand_in(programs, matte={"seconds": 0.8})
+    workshop = Workshop(tmp_path / "data", program, at_once=3, pace=Pace(quiet=0.5))
     await prepare(workshop.engine)
-    suspect, other, late = [await kept(workshop, user) for user in (1, 2, 3)]
+    suspect, other = [await kept(workshop, user) for user in (1, 2)]
     for _ in range(3):
         await workshop.ledger.start(suspect.id, "mattes")
         await workshop.ledger.died()
-    beside = set()
+    together = []
     async with workshop.open():
         began = time.monotonic()
         while await workshop.ledger.unfinished():
-            running = workshop.jobs.running()
-            if suspect.id in running:
-                assert time.monotonic() - began > 0.7
-                beside |= {*running}
+            together.append(workshop.jobs.running())
+            if suspect.id in together[-1]:
+                assert time.monotonic() - began > 0.4
             await asyncio.sleep(0.02)
-        assert beside == {suspect.id}
-        for job in (suspect, other, late):
+        assert [suspect.id] in together
+        assert [other.id] in together
+        assert max(map(len, together)) == 1
+        for job in (suspect, other):
             assert (await workshop.over(job)).state is State.DONE
+
+
+async def test_a_cancel_that_nobody_heard_is_seen(workshop: Workshop) -> None:
+    """At the next stage: it may be written down as we begin to look after the job."""
+    workshop.files.seconds = 0.3
+    async with workshop.open():
+        job = await workshop.accept()
+        assert job is not None
+        await workshop.at("fetch")
+        assert await workshop.ledger.cancel(job.id, 7)
+        assert (await workshop.over(job, 5)).state is State.CANCELLED
 
 
 async def test_cancelled_while_it_waits(workshop: Workshop, programs: Path) -> None:
