@@ -21,6 +21,14 @@ from video_editing.plan import Plan, keep_plan
 from video_editing.progress import Progress
 
 StandIn = Callable[..., LocalBackend]
+OTHERS: set[int] = set()  #: processes that were there before the test
+
+
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    """Look who is there: servers that tests of other files share live as long as all tests."""
+    OTHERS.clear()
+    OTHERS.update(children())
 
 
 @pytest.mark.parametrize(
@@ -242,13 +250,14 @@ def hangs(process: int) -> bool:
 
 
 def children(of: int | None = None) -> list[int]:
-    """All processes below *of*, or this one."""
+    """All processes below *of*, or this one, but those that were there before the test."""
     found, rest = [], [of or os.getpid()]
     while rest:
         parent = rest.pop()
         below = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        found += map(int, below)
-        rest += map(int, below)
+        ours = [child for child in map(int, below) if child not in OTHERS]
+        found += ours
+        rest += ours
     return found
 
 
