@@ -1,5 +1,5 @@
 """The bot: Telegram in, Telegram out."""
 
-from bot import light_types, modern_sqlite
+from bot import modern_sqlite
 
-__all__ = ["light_types", "modern_sqlite"]
+__all__ = ["modern_sqlite"]

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from bot.plain_dbos import DBOS, DBOSConfig
+from dbos import DBOS, DBOSConfig
 
 BATCH = 200  #: workflows that are forgotten in one transaction
 #: fixed, so that whoever comes after us takes our workflows over, whatever changed in the code

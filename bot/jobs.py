@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any
 
 from aiogram.exceptions import TelegramAPIError
+from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from pydantic import Field, TypeAdapter
 
 from backends.events import Event, Report
@@ -15,7 +16,6 @@ from bot.database.measures import Measures
 from bot.languages import Language
 from bot.order import Order
 from bot.outcome import Delivered, Done, Fault, Gone, Later, Made, Refused, Stopped
-from bot.plain_dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from bot.setbacks import ATTEMPTS, DEATHS, Pace, Setbacks, suspect
 from bot.stages import Stages
 from bot.standing import Meter, Open, Standing

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from bot.plain_structlog import Processor, structlog
+import structlog
+from structlog.typing import Processor
 
 HIDDEN = "[hidden]"
 SHORTEST = 6  #: characters of a secret; what is shorter would hide half of all words

@@ -32,7 +32,7 @@ from backends.guard import guarded_session
 from backends.renderers import intents_of, limits_of, renderer
 from backends.shotstack.callbacks import Callbacks
 from backends.shotstack.intents import Intents
-from bot import durable, logs, usual_types
+from bot import durable, logs
 from bot.alarms import Alarm, Alarms
 from bot.cards import Cards
 from bot.database import engine as databases
@@ -181,7 +181,6 @@ def _try(folder: Path) -> None:
 
 async def _begun(settings: Settings, house: House) -> None:
     """Take up what was not over."""
-    usual_types.build()
     durable.launch(databases.system_url(settings.storage))
     await house.jobs.resume()
     await house.cards.resume()

@@ -1,6 +1,6 @@
 """What the tests of the bot share: a Telegram on this machine, and bots that talk over it."""
 
-import bot  # noqa: F401 - first, so that aiogram's types are light
+import bot  # noqa: F401 - first, for a modern SQLite
 
 # isort: split
 import asyncio

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "bot")]
 
-import bot  # noqa: E402, F401 - first, so that aiogram's types are light
+import bot  # noqa: E402, F401 - first, for a modern SQLite
 
 # isort: split
 import av  # noqa: E402

@@ -10,7 +10,7 @@ of something written since it said so.
 """
 
 # isort: split
-import bot  # noqa: F401 - first, so that aiogram's types are light
+import bot  # noqa: F401 - first, for a modern SQLite
 
 # isort: split
 import json

@@ -4,11 +4,11 @@ import asyncio
 import time
 from pathlib import Path
 
+from dbos import DBOS
 from workshop import Workshop, stand_in, until
 
 from bot import durable
 from bot.janitor import Janitor
-from bot.plain_dbos import DBOS
 from bot.source import Kind, Source
 
 

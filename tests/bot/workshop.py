@@ -18,7 +18,7 @@ from typing import Any
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
-    import bot  # noqa: F401 - before aiogram
+    import bot  # noqa: F401 - first, for a modern SQLite
 
 from aiogram.types import InlineKeyboardMarkup
 from dbos import _dbos
