@@ -9,7 +9,7 @@ from pydantic import Field
 from bot.database.drafts import Draft
 from bot.languages import Language
 from bot.look import Backdrop, Look, Ring, Size
-from bot.palette import PALETTE, Colour
+from bot.palette import PALETTE, PaletteColour
 from video_editing.forms import Form
 from video_editing.style import Anchor, Shape
 
@@ -83,7 +83,7 @@ class ChooseEngine(Choice, prefix="engine"):
 class ChooseColour(Choice, prefix="colour"):
     """Be over a colour."""
 
-    colour: Colour
+    colour: PaletteColour
 
     def made(self, draft: Draft) -> Look:
         """See Choice."""

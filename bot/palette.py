@@ -5,7 +5,7 @@ from enum import StrEnum
 from bot.look import Backdrop
 
 
-class Colour(StrEnum):
+class PaletteColour(StrEnum):
     """One of them, by its name in buttons and texts."""
 
     NAVY = "navy"
@@ -20,14 +20,14 @@ class Colour(StrEnum):
 
 #: each as video_editing takes it, and as a button shows it
 PALETTE = {
-    Colour.NAVY: ("#1d3557", "🟦"),
-    Colour.BLACK: ("#101010", "⬛"),
-    Colour.WHITE: ("#ffffff", "⬜"),
-    Colour.RED: ("#c1121f", "🟥"),
-    Colour.ORANGE: ("#f3722c", "🟧"),
-    Colour.YELLOW: ("#ffd166", "🟨"),
-    Colour.GREEN: ("#00b140", "🟩"),
-    Colour.PURPLE: ("#6a4c93", "🟪"),
+    PaletteColour.NAVY: ("#1d3557", "🟦"),
+    PaletteColour.BLACK: ("#101010", "⬛"),
+    PaletteColour.WHITE: ("#ffffff", "⬜"),
+    PaletteColour.RED: ("#c1121f", "🟥"),
+    PaletteColour.ORANGE: ("#f3722c", "🟧"),
+    PaletteColour.YELLOW: ("#ffd166", "🟨"),
+    PaletteColour.GREEN: ("#00b140", "🟩"),
+    PaletteColour.PURPLE: ("#6a4c93", "🟪"),
 }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from video_editing.ahead import ahead
 from video_editing.clip import Clip, Limits, probe
-from video_editing.colour import Colour, parsed
+from video_editing.colour import YuvColour, parsed
 from video_editing.decode import image, pictures
 from video_editing.errors import InputRejected, Reason
 from video_editing.frames import Picture, Plane
@@ -50,7 +50,7 @@ class Background(ABC):
 class Flat(Background):
     """One colour."""
 
-    def __init__(self, colour: Colour) -> None:
+    def __init__(self, colour: YuvColour) -> None:
         self._colour = colour
 
     @contextmanager
@@ -133,7 +133,7 @@ def _soft(plane: Plane, sigma: float, size: Size) -> Plane:
     return resized(np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.uint8), size)
 
 
-def filled(colour: Colour, size: Size) -> Picture:
+def filled(colour: YuvColour, size: Size) -> Picture:
     """A picture of one colour."""
     width, height = size
     half = halved(size)[::-1]
@@ -164,7 +164,7 @@ def background(source: str, limits: Limits) -> Background:
     return Still(image(path))
 
 
-def _colour(source: str) -> Colour:
+def _colour(source: str) -> YuvColour:
     try:
         return parsed(source)
     except ValueError as err:

@@ -11,7 +11,7 @@ KR, KB = 0.2126, 0.0722
 KG = 1 - KR - KB
 
 
-class Colour(NamedTuple):
+class YuvColour(NamedTuple):
     """One colour as 8-bit Y', Cb and Cr."""
 
     y: int
@@ -19,7 +19,7 @@ class Colour(NamedTuple):
     v: int
 
 
-def parsed(text: str) -> Colour:
+def parsed(text: str) -> YuvColour:
     """The colour that people call *text*: a CSS name, #rgb or #rrggbb.
 
     Raises:
@@ -28,7 +28,7 @@ def parsed(text: str) -> Colour:
     rgb = webcolors.hex_to_rgb(text) if text.startswith("#") else webcolors.name_to_rgb(text)
     red, green, blue = (channel / 255 for channel in rgb)
     luma = KR * red + KG * green + KB * blue
-    return Colour(
+    return YuvColour(
         round(16 + 219 * luma),
         round(128 + 224 * (blue - luma) / (2 * (1 - KB))),
         round(128 + 224 * (red - luma) / (2 * (1 - KR))),

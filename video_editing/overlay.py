@@ -8,7 +8,7 @@ import numpy as np
 
 from video_editing.background import filled
 from video_editing.blend import over
-from video_editing.colour import Colour, parsed
+from video_editing.colour import YuvColour, parsed
 from video_editing.edges import feathered, levelled
 from video_editing.frames import Box, CutOut, Matte, Picture, Plane
 from video_editing.layout import Layout, Size
@@ -20,7 +20,7 @@ from video_editing.style import Style
 #: Alpha of the person in the view: from the matte, the clip's picture, the box and the view's luma.
 Alpha = Callable[[Matte, Picture, Box, Plane], Plane]
 
-BLACK = Colour(16, 128, 128)
+BLACK = YuvColour(16, 128, 128)
 
 
 class OverlayMaker:

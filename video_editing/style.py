@@ -38,7 +38,7 @@ def _colour(text: str) -> str:
 
 
 Fraction01 = Annotated[float, Field(ge=0, le=1)]
-Colour = Annotated[str, Field(max_length=40), AfterValidator(_colour)]
+ColourName = Annotated[str, Field(max_length=40), AfterValidator(_colour)]
 
 
 class Style(BaseModel):
@@ -75,7 +75,7 @@ class Style(BaseModel):
     threshold: float = Field(default=0.5, ge=0.05, le=0.95)
     feather: float = Field(default=0, ge=0, le=99)
     ring: float = Field(default=0, ge=0, le=0.25)
-    ring_colour: Colour = "white"
+    ring_colour: ColourName = "white"
     shadow: float = Field(default=0, ge=0, le=1)
     position: Anchor = Anchor.BOTTOM_RIGHT
     offset: tuple[Annotated[float, Field(ge=-2, le=2)], Annotated[float, Field(ge=-2, le=2)]] = (

@@ -10,7 +10,7 @@ from yarl import URL
 from backends.shotstack.errors import ShotstackAway
 from backends.shotstack.pace import Pace
 
-CHUNK = 1 << 18  #: bytes
+UPLOAD_CHUNK = 1 << 18  #: bytes
 
 
 async def put(session: ClientSession, link: str, path: Path, schemes: set[str], pace: Pace) -> None:
@@ -32,7 +32,7 @@ async def put(session: ClientSession, link: str, path: Path, schemes: set[str], 
 
     async def chunks(limit: asyncio.Timeout) -> AsyncIterator[bytes]:
         with path.open("rb") as file:
-            while chunk := await asyncio.to_thread(file.read, CHUNK):
+            while chunk := await asyncio.to_thread(file.read, UPLOAD_CHUNK):
                 limit.reschedule(loop.time() + pace.transfer)
                 yield chunk
         limit.reschedule(loop.time() + pace.answer)

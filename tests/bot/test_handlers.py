@@ -50,7 +50,7 @@ from bot.keyboards import Keyboards
 from bot.languages import Language
 from bot.look import Backdrop, Look
 from bot.order import Order
-from bot.palette import Colour
+from bot.palette import PaletteColour
 from bot.source import Kind, Source
 from bot.telegram.limits import Limits
 from bot.telegram.sending import Sending
@@ -498,7 +498,7 @@ async def test_a_press_changes_the_look_and_the_card(talk: Talk) -> None:
 async def test_what_is_chosen_already_is_not_drawn_again(talk: Talk) -> None:
     """Its page is closed, that is all."""
     draft = await talk.draft()
-    await talk.presses(ChooseColour(draft=draft.id, colour=Colour.NAVY).pack())
+    await talk.presses(ChooseColour(draft=draft.id, colour=PaletteColour.NAVY).pack())
     assert talk.cards.renewed == []
     assert len(talk.said.of(EditMessageReplyMarkup)) == 1
 

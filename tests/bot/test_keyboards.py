@@ -36,7 +36,7 @@ from bot.keyboards import CORNERS, FORMS, Keyboards
 from bot.languages import Language
 from bot.look import Backdrop, Look, Ring, Size
 from bot.order import Order
-from bot.palette import PALETTE, Colour
+from bot.palette import PALETTE, PaletteColour
 from bot.source import Kind, Source
 from bot.texts import Texts
 from video_editing.colour import parsed
@@ -50,7 +50,7 @@ VALUES: dict[str, Any] = {
     "size": Size,
     "ring": Ring,
     "engine": ("mediapipe", "rembg"),
-    "colour": Colour,
+    "colour": PaletteColour,
     "number": (0, 999),
     "page": Page,
     "to": Form,
@@ -215,7 +215,7 @@ def test_every_part_of_a_look_can_be_chosen() -> None:
     for field, values in {"shape": Shape, "corner": CORNERS, "size": Size, "ring": Ring}.items():
         for value in values:
             assert f"{field}:{of.id}:{value}" in sent
-    for colour in Colour:
+    for colour in PaletteColour:
         assert f"colour:{of.id}:{colour}" in sent
     assert {f"blur:{of.id}", f"send:{of.id}", f"file:{of.id}:0", f"file:{of.id}:1"} < sent
     assert {f"engine:{of.id}:mediapipe", f"engine:{of.id}:rembg"} < sent
@@ -236,7 +236,7 @@ def test_a_choice_changes_one_thing() -> None:
     assert behind
     assert behind.backdrop == Backdrop(kind="file", source=FILES[0])
     assert ChooseFile(draft=of.id, number=1).made(of) is None
-    red = ChooseColour(draft=of.id, colour=Colour.RED).made(of)
+    red = ChooseColour(draft=of.id, colour=PaletteColour.RED).made(of)
     assert said_of(red)["background"] == "red"
 
 

@@ -18,7 +18,7 @@ from bot.database.drafts import Draft
 from bot.languages import Language, spoken
 from bot.look import Backdrop, Look
 from bot.outcome import Fault
-from bot.palette import PALETTE, Colour
+from bot.palette import PALETTE, PaletteColour
 from bot.source import Kind, Source
 from bot.telegram.limits import limits_of, refusal
 from bot.texts import DETAILS, FOLDER, Texts
@@ -253,7 +253,7 @@ def test_each_colour_has_a_name() -> None:
         Texts()(Language.EN, "look", **said_of(Look(backdrop=Backdrop(colour=colour))))
         for colour, _ in PALETTE.values()
     }
-    assert len(names) == len(Colour) == len(PALETTE)
+    assert len(names) == len(PaletteColour) == len(PALETTE)
     other = Look(backdrop=Backdrop(colour="#123456"))
     assert "Background: a colour." in Texts()(Language.EN, "look", **said_of(other))
 
