@@ -8,8 +8,8 @@ from pathlib import Path
 
 from backends.command import Command
 from backends.errors import BackendUnavailable, Why
-from video_editing.errors import InputRejected, Reason
-from video_editing.plan import Plan, keep_plan
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.plan import Plan, keep_plan
 
 
 class Arrivals:

@@ -26,10 +26,10 @@ from backends.shotstack.timeline import (
     edit,
     milliseconds,
 )
-from video_editing.errors import InputRejected, Reason
-from video_editing.files import whole
-from video_editing.plan import read_plan
-from video_editing.style import Shape, Style
+from video_editing.contract.atomic_file import whole
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.plan import read_plan
+from video_editing.contract.style import Shape, Style
 
 
 @dataclass(frozen=True, slots=True)

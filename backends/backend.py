@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from backends.events import Report
-from video_editing.plan import Plan
+from video_editing.contract.plan import Plan
 
 
 class OverlayBackend(ABC):

@@ -9,9 +9,9 @@ from backends.backend import OverlayBackend
 from backends.errors import BackendUnavailable, Why
 from backends.events import Event, Report
 from backends.shelf import Shelf
-from video_editing.errors import InputRejected
-from video_editing.plan import Plan
-from video_editing.progress import Progress
+from video_editing.contract.errors import InputRejected
+from video_editing.contract.plan import Plan
+from video_editing.contract.progress import Progress
 
 #: faults that do not pass by themselves: one is enough
 LASTING = (Why.REFUSED, Why.UNSAFE, Why.NO_MODEL)

@@ -8,7 +8,7 @@ from backends.backend import OverlayBackend
 from backends.errors import AllBackendsFailed, BackendUnavailable
 from backends.estimates import Estimates
 from backends.events import Asked, FellBack, Hurried, Report, forwards
-from video_editing.plan import Plan, missing
+from video_editing.contract.plan import Plan, missing
 
 HASTY = "mediapipe"  #: the engine that keeps up with the clip on any machine
 

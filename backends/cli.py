@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Sequence
 
-from video_editing.cpus import one_thread_each
+from video_editing.concurrency import one_thread_each
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from backends.child import Ended, Limits, run
 from backends.errors import BackendUnavailable, Why
-from video_editing.errors import Cancelled, InputRejected, OutputFailed, Reason
-from video_editing.progress import Progress
+from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, Reason
+from video_editing.contract.progress import Progress
 
 log = logging.getLogger(__name__)
 

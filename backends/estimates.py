@@ -6,8 +6,8 @@ from pathlib import Path
 from backends.backend import OverlayBackend
 from backends.events import Event, Report
 from backends.shelf import Shelf
-from video_editing.plan import Plan
-from video_editing.progress import Progress
+from video_editing.contract.plan import Plan
+from video_editing.contract.progress import Progress
 
 Speeds = dict[str, float]  #: frames a second, by engine
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from backends.errors import Why
-from video_editing.progress import Progress
+from video_editing.contract.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from yarl import URL
 
 from backends.guard import UrlRejected, checked
 from backends.link_faults import FetchFailed, LinkFault, look_at_status
-from video_editing.errors import OutputFailed
-from video_editing.files import whole
+from video_editing.contract.atomic_file import whole
+from video_editing.contract.errors import OutputFailed
 
 REDIRECTS = 5
 RESUMES = 2  #: after a connection that broke off

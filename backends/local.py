@@ -11,8 +11,8 @@ from backends.child import Limits
 from backends.command import COMMAND, Command
 from backends.errors import BackendUnavailable, Why
 from backends.events import Report, Spent, forwards
-from video_editing.plan import Plan, keep_plan, missing
-from video_editing.progress import Progress
+from video_editing.contract.plan import Plan, keep_plan, missing
+from video_editing.contract.progress import Progress
 
 TRIAL = (sys.executable, "-m", "backends.trial")
 TRIAL_SECONDS = 300  #: in which weights may be fetched, and rembg compiled, once

@@ -23,8 +23,8 @@ from backends.service.failures import failure
 from backends.service.links import guarded
 from backends.service.serve import command, fetch_limits, hosting
 from settings import Settings
-from video_editing.plan import missing
-from video_editing.progress import Progress
+from video_editing.contract.plan import missing
+from video_editing.contract.progress import Progress
 
 PROJECT = Path(__file__).parents[1]
 WEIGHTS = "/weights"

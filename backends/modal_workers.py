@@ -11,9 +11,9 @@ from backends.errors import BackendUnavailable, Why
 from backends.events import Report, Spent
 from backends.service.answers import Failure
 from backends.side_by_side import Tally, dealt
-from video_editing.files import whole
-from video_editing.plan import Plan, keep_plan, missing
-from video_editing.progress import Progress
+from video_editing.contract.atomic_file import whole
+from video_editing.contract.plan import Plan, keep_plan, missing
+from video_editing.contract.progress import Progress
 
 LISTEN_SECONDS = 1
 

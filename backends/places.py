@@ -21,10 +21,10 @@ from backends.link_faults import FetchFailed
 from backends.renderers import shotstack
 from settings import Settings
 from video_editing import cli
-from video_editing.plan import planned
-from video_editing.progress import Progress, Report
-from video_editing.saliency import MODEL
-from video_editing.style import Shape
+from video_editing.contract.plan import planned
+from video_editing.contract.progress import Progress, Report
+from video_editing.contract.style import Shape
+from video_editing.matting.rembg_models import MODEL
 
 
 class BadSettings(Exception):  # noqa: N818 - it says what is wrong

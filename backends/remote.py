@@ -20,9 +20,9 @@ from backends.patience import Patience
 from backends.remote_job import RemoteJob, digest, job_id
 from backends.service.answers import JobRequest
 from settings import Remote
-from video_editing.errors import OutputFailed
-from video_editing.plan import Plan, keep_plan, missing
-from video_editing.progress import Progress
+from video_editing.contract.errors import OutputFailed
+from video_editing.contract.plan import Plan, keep_plan, missing
+from video_editing.contract.progress import Progress
 
 NOBODYS = f"clips/{'0' * 64}"  #: asked for without a key, to see whether the door is locked
 CHECKING = Limits(seconds=120, patience=120, memory=2 << 30)

@@ -14,8 +14,8 @@ from backends.errors import BackendUnavailable, Why
 from backends.events import Report, Spent
 from backends.patience import Patience, Refused
 from backends.service.answers import ClipAnswer, Failure, JobAnswer, JobRequest, State
-from video_editing.plan import Plan
-from video_editing.progress import Progress
+from video_editing.contract.plan import Plan
+from video_editing.contract.progress import Progress
 
 HASHED = 1 << 20  #: bytes of the clip at a time, so that the event loop goes on
 FRAME_BYTES = 1 << 19  #: of the largest segment, for each of its frames

@@ -13,8 +13,8 @@ from backends.child import Limits
 from backends.command import COMMAND, Command
 from backends.errors import BackendUnavailable, Why
 from backends.events import Report
-from video_editing.forms import Form
-from video_editing.style import Style
+from video_editing.contract.formats import Form
+from video_editing.contract.style import Style
 
 #: options of the command line whose names are not those of the style's fields
 OPTIONS = {"centre": "center"}

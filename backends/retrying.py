@@ -8,7 +8,7 @@ import stamina
 from backends.backend import OverlayBackend
 from backends.errors import BackendUnavailable, Why
 from backends.events import Report, Waiting
-from video_editing.plan import Plan
+from video_editing.contract.plan import Plan
 
 #: faults that may be over in a moment; all others would only cost the user time
 PASSING = (Why.UNREACHABLE, Why.BUSY, Why.BROKEN)

@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from video_editing.errors import OutputFailed
-from video_editing.files import whole
+from video_editing.contract.atomic_file import whole
+from video_editing.contract.errors import OutputFailed
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from backends.backend import OverlayBackend
 from backends.events import Event, Report, forwards
-from video_editing.plan import Plan, Segment, keep_plan, missing
-from video_editing.progress import Progress
+from video_editing.contract.plan import Plan, Segment, keep_plan, missing
+from video_editing.contract.progress import Progress
 
 ROUNDS = 2  #: stretches for each worker, so that nobody waits long for the slowest
 

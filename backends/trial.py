@@ -8,8 +8,8 @@ import sys
 
 import numpy as np
 
-from video_editing.errors import ModelUnavailable
-from video_editing.saliency import Saliency
+from video_editing.contract.errors import ModelUnavailable
+from video_editing.matting.rembg_models import Saliency
 
 
 def look(model: str, device: str) -> None:

@@ -5,15 +5,15 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from video_editing.background import Film, filled
-from video_editing.clip import Clip, probe
-from video_editing.cpus import cpus
-from video_editing.encode import Writer, audio_stream, video_stream, written, yuv_frame
+from video_editing.compositing.audio_mix import mixed
+from video_editing.compositing.background import Film, filled
+from video_editing.compositing.layout import Size
+from video_editing.compositing.overlay import BLACK
+from video_editing.concurrency import cpus
 from video_editing.frames import Picture, Timed
-from video_editing.layout import Size
-from video_editing.overlay import BLACK
-from video_editing.sound import mixed
-from video_editing.tracks import PictureTrack, SoundTrack
+from video_editing.reading.probe import Clip, probe
+from video_editing.writing.encoder import Writer, audio_stream, video_stream, written, yuv_frame
+from video_editing.writing.tracks import PictureTrack, SoundTrack
 
 SIZE = 1920, 1080
 RATE = 30

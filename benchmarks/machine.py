@@ -4,7 +4,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from video_editing.cpus import cpus
+from video_editing.concurrency import cpus
 
 PACKAGES = (
     "av",

@@ -20,15 +20,23 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from video_editing.clip import Clip, probe
-from video_editing.decode import pictures
-from video_editing.edges import guided, refined
 from video_editing.frames import Box, Matte, Picture, Timed
-from video_editing.media import opened
-from video_editing.selfie import GUIDE, REACH, SQUARE, WIDE, Model, Selfie, pyramid
-from video_editing.tones import swayed
-from video_editing.track import joined, occupied, squared
-from video_editing.window import windows
+from video_editing.matting.alpha_refinement import guided, refined
+from video_editing.matting.color_prior import swayed
+from video_editing.matting.mediapipe_engine import (
+    GUIDE,
+    REACH,
+    SQUARE,
+    WIDE,
+    Model,
+    Selfie,
+    pyramid,
+)
+from video_editing.matting.person_regions import joined, occupied, squared
+from video_editing.matting.temporal_filter import windows
+from video_editing.reading.container import opened
+from video_editing.reading.decode import pictures
+from video_editing.reading.probe import Clip, probe
 
 Frames = Iterable[Timed[Picture]]
 Recipe = Callable[[Clip, Frames], Iterator[Matte]]

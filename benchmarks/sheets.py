@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.quality import predecessor
-from video_editing.background import filled
-from video_editing.blend import pasted
-from video_editing.carry import carried
-from video_editing.clip import Clip, probe
-from video_editing.colour import parsed
-from video_editing.decode import pictures
-from video_editing.edges import refined
+from video_editing.compositing.background import filled
+from video_editing.compositing.blend import pasted
+from video_editing.compositing.despill import decontaminated
+from video_editing.compositing.layout import even
+from video_editing.contract.style import parsed
 from video_editing.frames import Box, CutOut, Matte, Picture, Timed
-from video_editing.layout import even
-from video_editing.rgb import rgb
-from video_editing.selfie import SQUARE, Selfie
-from video_editing.spill import decontaminated
-from video_editing.weights import bundled
+from video_editing.matting.alpha_refinement import refined
+from video_editing.matting.mediapipe_engine import SQUARE, Selfie
+from video_editing.matting.rembg_engine import carried
+from video_editing.matting.tflite_models import bundled
+from video_editing.pixels import rgb
+from video_editing.reading.decode import pictures
+from video_editing.reading.probe import Clip, probe
 
 BEHIND = parsed("#2ec4b6")
 CELL = 400, 260  #: pixels of one picture

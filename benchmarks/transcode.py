@@ -7,16 +7,16 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from video_editing.cpus import cpus, one_thread_each
+from video_editing.concurrency import cpus, one_thread_each
 
 one_thread_each()  # as the command line of video_editing does
 
-from video_editing.ahead import ahead  # noqa: E402
-from video_editing.clip import probe  # noqa: E402
-from video_editing.decode import pictures  # noqa: E402
-from video_editing.mattes import AHEAD  # noqa: E402
-from video_editing.result_file import result_file  # noqa: E402
-from video_editing.sound import mixed  # noqa: E402
+from video_editing.compositing.audio_mix import mixed  # noqa: E402
+from video_editing.concurrency import ahead  # noqa: E402
+from video_editing.matting.matte_stream import AHEAD  # noqa: E402
+from video_editing.reading.decode import pictures  # noqa: E402
+from video_editing.reading.probe import probe  # noqa: E402
+from video_editing.writing.mp4 import result_file  # noqa: E402
 
 
 def transcode(source: Path, result: Path) -> None:

@@ -23,7 +23,7 @@ from bot.languages import Language
 from bot.outcome import Later
 from bot.telegram.sending import Sending
 from bot.texts import Texts
-from video_editing.plan import Plan
+from video_editing.contract.plan import Plan
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from bot.database.drafts import Draft
 from bot.languages import Language
 from bot.look import Backdrop, Look, Ring, Size
 from bot.palette import PALETTE, PaletteColour
-from video_editing.forms import Form
-from video_editing.style import Anchor, Shape
+from video_editing.contract.formats import Form
+from video_editing.contract.style import Anchor, Shape
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]  #: of a draft or a job
 

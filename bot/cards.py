@@ -22,9 +22,9 @@ from bot.stages import Fetching, behind
 from bot.telegram.answers import Missing
 from bot.telegram.unfetched import TelegramAway, Unfetched
 from bot.voice import Buttons, Voice, Words
-from video_editing.errors import InputRejected, OutputFailed, Reason
-from video_editing.files import output_errors
-from video_editing.progress import unreported
+from video_editing.contract.atomic_file import output_errors
+from video_editing.contract.errors import InputRejected, OutputFailed, Reason
+from video_editing.contract.progress import unreported
 
 log = logging.getLogger(__name__)
 

@@ -33,8 +33,8 @@ from bot.languages import Language
 from bot.look import Ring, Size
 from bot.palette import PALETTE, named
 from bot.texts import Texts
-from video_editing.forms import Form
-from video_editing.style import Anchor, Shape
+from video_editing.contract.formats import Form
+from video_editing.contract.style import Anchor, Shape
 
 Button = InlineKeyboardButton
 Row = list[Button]

@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from bot.source import Source
-from video_editing.forms import Form
-from video_editing.style import Anchor, Shape, Style
+from video_editing.contract.formats import Form
+from video_editing.contract.style import Anchor, Shape, Style
 
 
 class Size(StrEnum):

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bot.look import Look
 from bot.source import Source
-from video_editing.forms import Form
+from video_editing.contract.formats import Form
 
 
 class Order(BaseModel):

@@ -8,7 +8,7 @@ from backends.errors import AllBackendsFailed, BackendUnavailable, Why
 from bot.database.ledger import Job, Ledger
 from bot.outcome import Fault, Later, Refused
 from bot.telegram.unfetched import TelegramAway, Unfetched
-from video_editing.errors import Cancelled, InputRejected, OutputFailed
+from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed
 
 log = logging.getLogger(__name__)
 

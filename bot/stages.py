@@ -24,9 +24,9 @@ from bot.outcome import Done, Fault, Made, Refused
 from bot.source import Kind, Source
 from bot.telegram.limits import Limits, sizes
 from bot.telegram.unfetched import Unfetched
-from video_editing.errors import InputRejected, OutputFailed, Reason
-from video_editing.files import output_errors, whole
-from video_editing.plan import Plan, missing, read_plan
+from video_editing.contract.atomic_file import output_errors, whole
+from video_editing.contract.errors import InputRejected, OutputFailed, Reason
+from video_editing.contract.plan import Plan, missing, read_plan
 
 ROOM = 0.98  #: of what Telegram takes, that a result may fill: it comes with words around it
 

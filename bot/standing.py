@@ -12,7 +12,7 @@ from bot.database.ledger import Job
 from bot.outcome import Gone, Stopped
 from bot.status import Status
 from bot.turns import Turns
-from video_editing.progress import Progress
+from video_editing.contract.progress import Progress
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from bot.database.ledger import Job
 from bot.outcome import Gone, Later
 from bot.telegram.answers import Edited, Missing, Unchanged
 from bot.voice import Keyboard, Value, Voice, Words
-from video_editing.progress import Progress
+from video_editing.contract.progress import Progress
 
 log = logging.getLogger(__name__)
 

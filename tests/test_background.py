@@ -11,11 +11,19 @@ import pytest
 from making import HD, drawn, make_clip
 from PIL import Image
 
-from video_editing.background import Background, Blurred, Film, Flat, Still, background, covering
-from video_editing.clip import Limits
-from video_editing.errors import InputRejected
+from video_editing.compositing.background import (
+    Background,
+    Blurred,
+    Film,
+    Flat,
+    Still,
+    background,
+    covering,
+)
+from video_editing.contract.errors import InputRejected
 from video_editing.frames import Picture
-from video_editing.rgb import rgb
+from video_editing.pixels import rgb
+from video_editing.reading.probe import Limits
 
 LIMITS = Limits()
 SIZE = (96, 64)

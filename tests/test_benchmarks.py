@@ -12,8 +12,8 @@ from making import drawn, make_clip
 from benchmarks.footage import film
 from benchmarks.meter import Cost, measured
 from benchmarks.speed import OLD, OVER_COLOUR, REMBG, TRANSCODE, Figure, Job, done, report
-from video_editing.clip import probe
-from video_editing.demo import demo
+from video_editing.pipelines.demo import demo
+from video_editing.reading.probe import probe
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from video_editing.blend import over, pasted
+from video_editing.compositing.blend import over, pasted
 from video_editing.frames import CutOut, Picture
 
 RANDOM = np.random.default_rng(7)

@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from stand_ins import save_tinted, save_u2net_sized
 
-from video_editing.carry import BATCH, STEADY, Carried, Found, carried
-from video_editing.clip import Clip, probe
-from video_editing.decode import pictures
 from video_editing.frames import Luma, Matte, Picture, Timed
-from video_editing.rgb import rgb
-from video_editing.weights import bundled
+from video_editing.matting.rembg_engine import BATCH, STEADY, Carried, Found, carried
+from video_editing.matting.tflite_models import bundled
+from video_editing.pixels import rgb
+from video_editing.reading.decode import pictures
+from video_editing.reading.probe import Clip, probe
 
 WIDTH, HEIGHT = 160, 120  #: of the made frames and of their mattes
 TICKS = 3  #: from one made frame to the next

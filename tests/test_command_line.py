@@ -17,7 +17,7 @@ from making import drawn, make_clip
 from people import film_of_eileen
 
 from video_editing.cli import main, parsers
-from video_editing.cpus import cpus
+from video_editing.concurrency import cpus
 
 PROMPT = 1.0  #: seconds in which a signal ends the work, on a machine that is ours alone
 

@@ -13,10 +13,10 @@ from making import HD, drawn, make_clip
 from numpy.typing import NDArray
 from people import film_of_eileen
 
-from video_editing.clip import probe
-from video_editing.cut import Container, cut, sticker
-from video_editing.errors import InputRejected, Reason
-from video_editing.style import Shape, Style
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.style import Shape, Style
+from video_editing.pipelines.cut import Container, cut, sticker
+from video_editing.reading.probe import probe
 
 KEPT = Style(keep_background=True, centre=(0.4, 0.5))
 

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from video_editing.edges import feathered, levelled, refined
 from video_editing.frames import Box, Luma, Matte
+from video_editing.matting.alpha_refinement import feathered, levelled, refined
 
 SIZE = (1280, 720)
 

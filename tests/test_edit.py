@@ -12,20 +12,20 @@ from decoded import heard, rgb, times
 from making import HD, drawn, make_clip
 from people import film_of_eileen
 
-from video_editing.background import background
-from video_editing.clip import Limits, probe
-from video_editing.edit import edit
-from video_editing.engine import MEDIAPIPE, engine
-from video_editing.errors import InputRejected, Reason
-from video_editing.forms import Form
+from video_editing.compositing.alpha_source import person
+from video_editing.compositing.background import background
+from video_editing.compositing.layout import laid_out, placed
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.formats import Form
+from video_editing.contract.plan import keep_plan, planned
+from video_editing.contract.progress import Progress, unreported
+from video_editing.contract.style import Anchor, Shape, Style
 from video_editing.frames import Box
-from video_editing.layout import laid_out, placed
-from video_editing.matte import final_matte
-from video_editing.mattes import fill
-from video_editing.person import person
-from video_editing.plan import keep_plan, planned
-from video_editing.progress import Progress, unreported
-from video_editing.style import Anchor, Shape, Style
+from video_editing.matting.engines import MEDIAPIPE, engine
+from video_editing.matting.matte_stream import fill
+from video_editing.pipelines.edit import edit
+from video_editing.pipelines.matte import final_matte
+from video_editing.reading.probe import Limits, probe
 
 KEPT = Style(keep_background=True)
 

@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from video_editing.budget import TooBig, fitting_size, within
-from video_editing.encode import Writer
-from video_editing.errors import InputRejected, OutputFailed, Reason
-from video_editing.files import whole
+from video_editing.contract.atomic_file import whole
+from video_editing.contract.errors import InputRejected, OutputFailed, Reason
 from video_editing.frames import CutOut, Matte, Picture, Timed
-from video_editing.gif_file import gif_file
-from video_editing.matte_file import matte_file
-from video_editing.overlay_file import STICKER_BYTES, mov_file, sticker_file, webm_file
-from video_editing.result_file import note_file, result_file
-from video_editing.samples import RATE as SAMPLE_RATE
-from video_editing.samples import Samples
+from video_editing.reading.audio import RATE as SAMPLE_RATE
+from video_editing.reading.audio import Samples
+from video_editing.writing.alpha_video import STICKER_BYTES, mov_file, sticker_file, webm_file
+from video_editing.writing.encoder import Writer
+from video_editing.writing.gif import gif_file
+from video_editing.writing.matte_video import matte_file
+from video_editing.writing.mp4 import note_file, result_file
+from video_editing.writing.size_budget import TooBig, fitting_size, within
 
 SIZE = (160, 96)
 RATE = Fraction(25)

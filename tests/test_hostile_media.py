@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from making import HD, drawn, make_clip
 
-from video_editing.clip import Limits, probe
-from video_editing.decode import image, pictures
-from video_editing.errors import InputRejected, Reason
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.reading.decode import image, pictures
+from video_editing.reading.probe import Limits, probe
 
 FASTSTART = {"movflags": "faststart"}
 
@@ -24,9 +24,9 @@ FASTSTART = {"movflags": "faststart"}
 READ = """
 import re, sys
 from pathlib import Path
-from video_editing.clip import probe
-from video_editing.decode import pictures
-from video_editing.errors import InputRejected
+from video_editing.reading.probe import probe
+from video_editing.reading.decode import pictures
+from video_editing.contract.errors import InputRejected
 try:
     clip = probe(Path(sys.argv[1]))
     print(sum(1 for _ in pictures(clip)), "pictures")
@@ -201,9 +201,9 @@ def test_mutated_files_neither_hang_nor_crash(tmp_path: Path, mp4: Path) -> None
 READ_MANY = """
 import signal, sys
 from pathlib import Path
-from video_editing.clip import probe
-from video_editing.decode import pictures
-from video_editing.errors import InputRejected
+from video_editing.reading.probe import probe
+from video_editing.reading.decode import pictures
+from video_editing.contract.errors import InputRejected
 for name in sys.argv[1:]:
     signal.alarm(10)
     try:

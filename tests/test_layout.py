@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from video_editing.compositing.layout import canvas_size, laid_out, placed
+from video_editing.contract.style import Anchor, Shape, Style
 from video_editing.frames import Box
-from video_editing.layout import canvas_size, laid_out, placed
-from video_editing.style import Anchor, Shape, Style
 
 HD = (1280, 720)
 CARD = Style(shape=Shape.RECT)

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from video_editing.colour import parsed
+from video_editing.compositing.layout import laid_out
+from video_editing.compositing.overlay import OverlayMaker, framed, resampled
+from video_editing.contract.style import Shape, Style, parsed
 from video_editing.frames import CutOut, Matte, Picture
-from video_editing.layout import laid_out
-from video_editing.overlay import OverlayMaker, framed, resampled
-from video_editing.style import Shape, Style
 
 SIZE = (160, 120)
 LENGTH = Fraction(10)

@@ -12,12 +12,12 @@ from making import HD, drawn, make_clip
 from numpy.typing import NDArray
 from people import film_of_eileen
 
-from video_editing.background import background
-from video_editing.clip import Clip, Limits, probe
-from video_editing.edit import edit
+from video_editing.compositing.background import background
+from video_editing.contract.style import Style
 from video_editing.frames import Timed
-from video_editing.parts import Pace, Way, parts, seen
-from video_editing.style import Style
+from video_editing.pipelines.edit import edit
+from video_editing.pipelines.render_parts import Pace, Way, parts, seen
+from video_editing.reading.probe import Clip, Limits, probe
 
 CANVAS = (320, 240)
 STYLE = Style(keep_background=True, ring=0.05, shadow=0.5, centre=(0.5, 0.5))

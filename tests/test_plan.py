@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from making import drawn, make_clip
 
-from video_editing.clip import Clip, probe
-from video_editing.errors import InputRejected, OutputFailed, Reason
-from video_editing.plan import Plan, keep_plan, missing, plan_of, planned, read_plan
+from video_editing.contract.errors import InputRejected, OutputFailed, Reason
+from video_editing.contract.plan import Plan, keep_plan, missing, plan_of, planned, read_plan
+from video_editing.reading.probe import Clip, probe
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from making import HD, drawn, make_clip
 from people import film_of_eileen
 from PIL import Image
 
-from video_editing.background import background
-from video_editing.clip import Limits, probe
-from video_editing.edit import edit
-from video_editing.errors import InputRejected, OutputFailed, Reason
-from video_editing.preview import preview
-from video_editing.style import Anchor, Shape, Style
+from video_editing.compositing.background import background
+from video_editing.contract.errors import InputRejected, OutputFailed, Reason
+from video_editing.contract.style import Anchor, Shape, Style
+from video_editing.pipelines.edit import edit
+from video_editing.pipelines.preview import preview
+from video_editing.reading.probe import Limits, probe
 
 CANVAS = (320, 240)
 BLUE = background("#204060", Limits())

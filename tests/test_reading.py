@@ -13,12 +13,12 @@ import pytest
 from making import HD, Colours, drawn, make_clip
 from numpy.typing import NDArray
 
-from video_editing.clip import Clip, probe
-from video_editing.cpus import cpus
-from video_editing.decode import image, pictures
-from video_editing.errors import InputRejected
+from video_editing.concurrency import cpus
+from video_editing.contract.errors import InputRejected
 from video_editing.frames import Picture, Timed
-from video_editing.tonemap import HLG, PQ, WHITE, mapped, pq, rolled_off
+from video_editing.reading.decode import image, pictures
+from video_editing.reading.probe import Clip, probe
+from video_editing.reading.tonemap import HLG, PQ, WHITE, mapped, pq, rolled_off
 
 #: Clips of shared/media: upright size with square pixels, and how many frames are shown.
 CLIPS = {

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL.Image import Image, new
 from stand_ins import save_constant, save_tinted
 
-from video_editing.errors import InputRejected, ModelUnavailable, Reason
-from video_editing.saliency import FORMS, Form, Saliency, known, spacing
+from video_editing.contract.errors import InputRejected, ModelUnavailable, Reason
+from video_editing.matting.rembg_models import FORMS, Form, Saliency, known, spacing
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +117,7 @@ def test_spacing() -> None:
 def test_cheap_import() -> None:
     """Importing the module imports neither rembg, which is slow, nor onnxruntime."""
     code = (
-        "import sys, video_editing.saliency\n"
+        "import sys, video_editing.matting.rembg_models\n"
         "sys.exit(bool({'rembg', 'onnxruntime', 'numba'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

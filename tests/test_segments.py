@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from making import drawn, make_clip
 
-from video_editing.clip import Clip, probe
-from video_editing.errors import InputRejected, OutputFailed, Reason
+from video_editing.contract.errors import InputRejected, OutputFailed, Reason
+from video_editing.contract.plan import Plan, keep_plan, planned
 from video_editing.frames import Matte, Timed
-from video_editing.plan import Plan, keep_plan, planned
-from video_editing.segments import read_mattes, read_segment, runs, write_segment
+from video_editing.matting.segments import read_mattes, read_segment, runs, write_segment
+from video_editing.reading.probe import Clip, probe
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from video_editing.clip import Clip, probe
-from video_editing.decode import pictures
 from video_editing.frames import Matte, Picture, Timed
-from video_editing.selfie import Selfie
+from video_editing.matting.mediapipe_engine import Selfie
+from video_editing.reading.decode import pictures
+from video_editing.reading.probe import Clip, probe
 
 FRAMES = 30
 

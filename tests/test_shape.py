@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from video_editing.layout import Layout, laid_out
-from video_editing.shape import ring_alpha, shape_alpha
-from video_editing.style import Shape, Style
+from video_editing.compositing.blend import ring_alpha, shape_alpha
+from video_editing.compositing.layout import Layout, laid_out
+from video_editing.contract.style import Shape, Style
 
 FINE = 8  #: places looked at along each side of a pixel
 Inside = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.bool_]]

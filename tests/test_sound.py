@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from video_editing.clip import Clip, probe
-from video_editing.ducking import ducked
-from video_editing.samples import BLOCK, RATE
-from video_editing.sound import has_sound, mixed
+from video_editing.compositing.audio_mix import ducked, has_sound, mixed
+from video_editing.reading.audio import BLOCK, RATE
+from video_editing.reading.probe import Clip, probe
 
 Sound = NDArray[np.float32]
 

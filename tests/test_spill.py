@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from video_editing.compositing.despill import decontaminated
 from video_editing.frames import Picture, Plane
-from video_editing.spill import decontaminated
 
 Exact = NDArray[np.float64]  #: (H, W) or (H, W, 3), levels that are not yet rounded
 

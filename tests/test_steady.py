@@ -3,8 +3,7 @@
 import numpy as np
 
 from video_editing.frames import Luma, Matte
-from video_editing.steady import Moment, steadied
-from video_editing.window import windows
+from video_editing.matting.temporal_filter import Moment, steadied, windows
 
 SHAPE = (60, 80)
 

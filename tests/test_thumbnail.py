@@ -9,13 +9,13 @@ from making import HD, drawn, make_clip
 from people import film_of_eileen
 from PIL import Image
 
-from video_editing.background import background
 from video_editing.cli import main
-from video_editing.clip import Limits, probe
-from video_editing.edit import edit
-from video_editing.errors import OutputFailed
-from video_editing.forms import Extent
-from video_editing.style import Style
+from video_editing.compositing.background import background
+from video_editing.contract.errors import OutputFailed
+from video_editing.contract.formats import Extent
+from video_editing.contract.style import Style
+from video_editing.pipelines.edit import edit
+from video_editing.reading.probe import Limits, probe
 
 BLUE = background("#204060", Limits())
 

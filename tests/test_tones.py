@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from video_editing.frames import Matte, Picture
-from video_editing.tones import swayed
+from video_editing.matting.color_prior import swayed
 
 WIDTH, HEIGHT = 320, 240
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from video_editing.frames import Box, Luma, Matte
-from video_editing.track import is_cut, joined, occupied, squared, tidied
+from video_editing.matting.person_regions import is_cut, joined, occupied, squared, tidied
 
 
 def scene(seed: int) -> Luma:

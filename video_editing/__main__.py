@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from video_editing.cpus import one_thread_each
+from video_editing.concurrency import one_thread_each
 
 one_thread_each()  # before numpy is imported, which starts as many threads as there are CPUs
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # imports leave nothing to clean up, or to trace

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from video_editing.plan import Plan
+from video_editing.contract.plan import Plan
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of a clip's bytes")]
 JobId = Annotated[
@@ -71,7 +71,7 @@ class Failure(BaseModel):
 
     Attributes:
         rejected: the clip is at fault, and asking elsewhere is pointless.
-        reason: a :class:`video_editing.errors.Reason` where *rejected*, else a
+        reason: a :class:`video_editing.contract.errors.Reason` where *rejected*, else a
             :class:`backends.errors.Why`.
         details: what the text for people may mention.
         retry_after: seconds after which the place may work again, where it knows.

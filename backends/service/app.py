@@ -20,7 +20,7 @@ from backends.service.overlays import Overlays
 from backends.service.routes import clip_routes, job_routes, segment_routes
 from backends.shotstack.hosting import Hosting
 from settings import Service
-from video_editing.errors import OutputFailed
+from video_editing.contract.errors import OutputFailed
 
 JSON_BYTES = 1 << 20  #: of every body but a clip's
 SWEEP_SECONDS = 60

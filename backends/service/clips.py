@@ -6,8 +6,8 @@ from collections.abc import AsyncIterable, Container
 from hashlib import sha256
 from pathlib import Path
 
-from video_editing.errors import OutputFailed
-from video_editing.files import whole
+from video_editing.contract.atomic_file import whole
+from video_editing.contract.errors import OutputFailed
 
 
 class OtherContent(Exception):  # noqa: N818

@@ -5,8 +5,8 @@ import logging
 from backends.errors import BackendUnavailable, Why
 from backends.link_faults import FetchFailed, LinkFault
 from backends.service.answers import Failure
-from video_editing.errors import Cancelled, InputRejected, OutputFailed
-from video_editing.sentences import sentence
+from video_editing.cli.output import sentence
+from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from backends.events import Event, Spent
 from backends.service.answers import Failure, JobAnswer, JobRequest, State
 from backends.service.failures import failure
 from settings import Service
-from video_editing.files import whole
-from video_editing.plan import Plan, missing
-from video_editing.progress import Progress
+from video_editing.contract.atomic_file import whole
+from video_editing.contract.plan import Plan, missing
+from video_editing.contract.progress import Progress
 
 REQUEST = "job.json"  #: what a job's folder was asked for
 

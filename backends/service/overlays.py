@@ -17,7 +17,7 @@ from backends.service.links import Fetch
 from backends.service.overlay_request import OverlayRequest
 from backends.shotstack.hosting import Hosting
 from settings import Service
-from video_editing.plan import Plan, read_plan
+from video_editing.contract.plan import Plan, read_plan
 
 
 @dataclass

@@ -37,8 +37,8 @@ from backends.shotstack.result import AskedFor, Taking, asked_for
 from backends.shotstack.scenery import brought, measured, parted
 from backends.shotstack.timeline import RATES, TooManyTurns, edit
 from settings import Rendering
-from video_editing.files import output_errors, whole
-from video_editing.forms import Form
+from video_editing.contract.atomic_file import output_errors, whole
+from video_editing.contract.formats import Form
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from backends.link_faults import FetchFailed, LinkFault
 from backends.shotstack.outside import fetched
 from backends.shotstack.scenery import Measured, measured
 from backends.shotstack.timeline import RATES, Json, Output
-from video_editing.errors import InputRejected
+from video_editing.contract.errors import InputRejected
 
 log = logging.getLogger(__name__)
 

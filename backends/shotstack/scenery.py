@@ -19,7 +19,7 @@ Begun = Callable[[str], None]  #: is told a source's id before a byte of it goes
 
 
 class Behind(BaseModel):
-    """What the child made of the background; see :func:`video_editing.parts.parts`."""
+    """What the child made of the background; as `render_parts.parts` tells it."""
 
     colour: str | None = None
     picture: Path | None = None
@@ -29,7 +29,7 @@ class Behind(BaseModel):
 
 
 class Parts(BaseModel):
-    """What the child made of a scene; see :func:`video_editing.parts.parts`."""
+    """What the child made of a scene; as `render_parts.parts` tells it."""
 
     canvas: tuple[int, int]
     box: tuple[int, int, int, int]

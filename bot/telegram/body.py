@@ -21,7 +21,7 @@ from bot.telegram.limits import sizes
 from bot.telegram.refusals import AWAY_SECONDS, LOCKED_SECONDS
 from bot.telegram.session import CONNECT_SECONDS
 from bot.telegram.unfetched import Passing, TelegramAway, Unfetched
-from video_editing.files import output_errors
+from video_editing.contract.atomic_file import output_errors
 
 CHUNK = 1 << 16
 

@@ -20,7 +20,7 @@ from bot.telegram.limits import CLOUD_DOWNLOAD, MB, Limits, sizes
 from bot.telegram.refusals import later
 from bot.telegram.shared_disk import SHARED, take
 from bot.telegram.unfetched import Passing, TelegramAway, Unfetched
-from video_editing.files import whole
+from video_editing.contract.atomic_file import whole
 
 __all__ = ["Downloads", "TelegramAway", "Unfetched"]
 

@@ -9,7 +9,7 @@ from bot.outcome import Fault
 from bot.telegram.limits import sizes
 from bot.telegram.refusals import LOCKED_SECONDS
 from bot.telegram.unfetched import TelegramAway, Unfetched
-from video_editing.errors import OutputFailed
+from video_editing.contract.errors import OutputFailed
 
 SHARED = Path("/var/lib/telegram-bot-api")  #: where such a server works if it is not told
 

@@ -20,7 +20,7 @@ from aiogram.types import (
     ReplyParameters,
 )
 
-from video_editing.forms import Form
+from video_editing.contract.formats import Form
 
 CHUNK = 1 << 18
 NOTE_SIDE = 640

@@ -21,10 +21,10 @@ from backends.child import Limits
 from backends.command import COMMAND
 from backends.events import Event
 from backends.local import LocalBackend
-from video_editing.clip import Limits as ClipLimits
-from video_editing.clip import probe
-from video_editing.plan import Plan, planned
-from video_editing.progress import Progress
+from video_editing.contract.plan import Plan, planned
+from video_editing.contract.progress import Progress
+from video_editing.reading.probe import Limits as ClipLimits
+from video_editing.reading.probe import probe
 
 T = TypeVar("T")
 

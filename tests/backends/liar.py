@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from served import KEY
 
-from video_editing.plan import Plan
+from video_editing.contract.plan import Plan
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

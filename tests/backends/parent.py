@@ -6,7 +6,7 @@ from pathlib import Path
 
 from backends.child import Limits
 from backends.local import LocalBackend
-from video_editing.plan import read_plan
+from video_editing.contract.plan import read_plan
 
 if __name__ == "__main__":
     clip, folder = map(Path, sys.argv[1:])

@@ -9,7 +9,7 @@ from backends.breaker import Breaker, Rest
 from backends.errors import BackendUnavailable, Why
 from backends.events import Report
 from backends.shelf import Shelf
-from video_editing.plan import Plan
+from video_editing.contract.plan import Plan
 
 
 class Down(OverlayBackend):

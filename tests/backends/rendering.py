@@ -15,7 +15,7 @@ from backends.shotstack.pace import Pace
 from backends.shotstack.renderer import ShotstackRenderer
 from backends.shotstack.timeline import Json
 from settings import Rendering
-from video_editing.style import Style
+from video_editing.contract.style import Style
 
 LIMITS = Limits(120, 60, 2_000_000_000)
 KEPT = Style(keep_background=True)  #: needs no mattes and no engine

@@ -9,11 +9,11 @@ import numpy as np
 from backends.backend import OverlayBackend
 from backends.errors import BackendUnavailable, Why
 from backends.events import Report, Spent, forwards
-from video_editing.errors import InputRejected, Reason
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.plan import Plan, Segment, keep_plan, missing
+from video_editing.contract.progress import Progress
 from video_editing.frames import Matte, Timed
-from video_editing.plan import Plan, Segment, keep_plan, missing
-from video_editing.progress import Progress
-from video_editing.segments import write_segment
+from video_editing.matting.segments import write_segment
 
 
 class Scripted(OverlayBackend):

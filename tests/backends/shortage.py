@@ -11,7 +11,7 @@ from backends.child import Limits
 from backends.command import COMMAND
 from backends.errors import BackendUnavailable
 from backends.local import LocalBackend
-from video_editing.plan import read_plan
+from video_editing.contract.plan import read_plan
 
 
 async def main(clip: Path, folder: Path, patience: float, *program: str) -> str:

@@ -15,8 +15,8 @@ from served import TOKEN, application, client, served
 
 from backends.autopipeline import Pipeline, autopipeline
 from backends.errors import BackendUnavailable
-from video_editing.clip import Limits, probe
-from video_editing.style import Shape
+from video_editing.contract.style import Shape
+from video_editing.reading.probe import Limits, probe
 
 OVERLAY = (sys.executable, "-c", "from backends.cli import main; raise SystemExit(main())")
 

@@ -14,8 +14,8 @@ from backends.backend import OverlayBackend
 from backends.breaker import Breaker, Rest
 from backends.errors import BackendUnavailable, Why
 from backends.shelf import Shelf
-from video_editing.errors import InputRejected, Reason
-from video_editing.plan import Plan
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.plan import Plan
 
 COOLDOWN = 0.5
 

@@ -11,8 +11,8 @@ from backends.errors import AllBackendsFailed, BackendUnavailable, Why
 from backends.estimates import Estimates, Speeds
 from backends.events import Asked, Event, FellBack, Hurried, Spent
 from backends.shelf import Shelf
-from video_editing.errors import InputRejected, OutputFailed, Reason
-from video_editing.plan import Plan, missing, read_plan
+from video_editing.contract.errors import InputRejected, OutputFailed, Reason
+from video_editing.contract.plan import Plan, missing, read_plan
 
 
 @pytest.fixture

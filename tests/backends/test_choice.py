@@ -17,7 +17,7 @@ from backends.errors import BackendUnavailable, Why
 from backends.local import LocalBackend
 from backends.shelf import Shelf
 from settings import Backends, Remote, Settings, Storage
-from video_editing.plan import Plan
+from video_editing.contract.plan import Plan
 
 NATIVE = ("ai_edge_litert", "av", "cv2", "mediapipe", "numpy", "onnxruntime", "rembg")
 OTHERS = ("aiohttp", "backends.remote", "backends.service", "fastapi", "modal")

@@ -6,7 +6,7 @@ import pytest
 
 from backends.child import Limits, run
 from backends.command import Command
-from video_editing.progress import unreported
+from video_editing.contract.progress import unreported
 
 LIMITS = Limits(seconds=20, patience=20, memory=10**9)
 

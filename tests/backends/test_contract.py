@@ -11,9 +11,9 @@ from conftest import Heard
 from backends.backend import OverlayBackend
 from backends.errors import BackendUnavailable, Why
 from backends.events import Spent
-from video_editing.errors import InputRejected, Reason
-from video_editing.plan import Plan, missing
-from video_editing.segments import read_segment
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.plan import Plan, missing
+from video_editing.matting.segments import read_segment
 
 Opened = Callable[..., Awaitable[OverlayBackend]]
 

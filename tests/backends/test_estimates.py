@@ -9,7 +9,7 @@ from scripted import Scripted
 from backends.errors import BackendUnavailable, Why
 from backends.estimates import Estimates, Measured, Speeds
 from backends.shelf import Shelf
-from video_editing.plan import Plan
+from video_editing.contract.plan import Plan
 
 
 def estimates_in(folder: Path) -> Estimates:

@@ -19,9 +19,9 @@ from backends.choice import chain
 from backends.errors import AllBackendsFailed, Why
 from backends.events import Asked, Event, FellBack
 from settings import Backends, Remote, Settings, Storage
-from video_editing.clip import Limits, probe
-from video_editing.plan import Plan, missing, planned
-from video_editing.progress import Progress
+from video_editing.contract.plan import Plan, missing, planned
+from video_editing.contract.progress import Progress
+from video_editing.reading.probe import Limits, probe
 
 COOLDOWN = 3.0  #: seconds; enough for a hundred jobs to come and go
 

@@ -16,9 +16,9 @@ from backends.child import ROOT, processor_time
 from backends.errors import BackendUnavailable, Why
 from backends.events import Spent
 from backends.local import LocalBackend
-from video_editing.errors import Cancelled, InputRejected, OutputFailed, Reason
-from video_editing.plan import Plan, keep_plan
-from video_editing.progress import Progress
+from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, Reason
+from video_editing.contract.plan import Plan, keep_plan
+from video_editing.contract.progress import Progress
 
 StandIn = Callable[..., LocalBackend]
 OTHERS: set[int] = set()  #: processes that were there before the test

@@ -12,7 +12,7 @@ from conftest import Heard
 from served import KEY, TOKEN, application, client, served
 
 from backends.modal_workers import Made, ModalWorkers, Stretch
-from video_editing.plan import Plan, missing
+from video_editing.contract.plan import Plan, missing
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*executing locally.*:UserWarning")
 

@@ -17,10 +17,10 @@ from served import QUICK, client
 
 from backends.errors import BackendUnavailable, Why
 from backends.events import Spent, Warming
-from video_editing.errors import InputRejected, Reason
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.plan import PLAN, Plan, missing
 from video_editing.frames import Matte, Timed
-from video_editing.plan import PLAN, Plan, missing
-from video_editing.segments import write_segment
+from video_editing.matting.segments import write_segment
 
 BRISK = replace(QUICK, answer=0.6, transfer=0.6, stall=1, start=2, farewell=0.5, warming=0.1)
 

@@ -11,9 +11,9 @@ from people import film_of_eileen
 from rendering import KEPT, LIMITS, shotstack
 
 from backends.renderer import LocalRenderer, Renderer, Scene
-from video_editing.clip import Limits, probe
-from video_editing.errors import InputRejected, Reason
-from video_editing.progress import Progress
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.progress import Progress
+from video_editing.reading.probe import Limits, probe
 
 
 @asynccontextmanager

@@ -12,12 +12,12 @@ from rendering import KEPT, LIMITS
 from backends.errors import BackendUnavailable, Why
 from backends.renderer import LocalRenderer, Rendered, Scene, style_arguments
 from video_editing.cli import parsers
-from video_editing.clip import Limits as ClipLimits
-from video_editing.clip import probe
-from video_editing.errors import Cancelled, InputRejected, OutputFailed, Reason
-from video_editing.forms import Form
-from video_editing.progress import Progress
-from video_editing.style import Anchor, Shape, Style
+from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, Reason
+from video_editing.contract.formats import Form
+from video_editing.contract.progress import Progress
+from video_editing.contract.style import Anchor, Shape, Style
+from video_editing.reading.probe import Limits as ClipLimits
+from video_editing.reading.probe import probe
 
 
 @pytest.fixture(scope="session")

@@ -27,12 +27,12 @@ from backends.renderer import LocalRenderer, Rendered, Scene
 from backends.renderers import RendererChain
 from backends.shotstack.callbacks import Callbacks
 from backends.shotstack.renderer import ShotstackRenderer
-from video_editing.clip import Limits, probe
-from video_editing.errors import OutputFailed
-from video_editing.forms import Form
-from video_editing.layout import laid_out, placed
-from video_editing.look import look, middle
-from video_editing.style import Anchor, Shape, Style
+from video_editing.compositing.face_position import look, middle
+from video_editing.compositing.layout import laid_out, placed
+from video_editing.contract.errors import OutputFailed
+from video_editing.contract.formats import Form
+from video_editing.contract.style import Anchor, Shape, Style
+from video_editing.reading.probe import Limits, probe
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from backends.events import Asked, FellBack, Report, Spent
 from backends.renderer import Rendered, Renderer, Scene
 from backends.renderers import RendererChain, renderer
 from settings import Rendering, Settings, Storage
-from video_editing.errors import Cancelled, InputRejected, OutputFailed, Reason
-from video_editing.forms import Form
+from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, Reason
+from video_editing.contract.formats import Form
 
 SCENE = Scene(Path("clip.mp4"), None, "teal", KEPT)
 RESULT = Path("result.mp4")

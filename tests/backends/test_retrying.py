@@ -13,8 +13,8 @@ from backends.errors import BackendUnavailable, Why
 from backends.events import Waiting
 from backends.patience import seconds_until
 from backends.retrying import PASSING, Retrying
-from video_editing.errors import InputRejected, Reason
-from video_editing.plan import Plan
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.plan import Plan
 
 
 def down(why: Why, retry_after: float | None = None) -> BackendUnavailable:

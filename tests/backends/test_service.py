@@ -17,7 +17,7 @@ from scripted import Scripted
 from served import KEY, TOKEN, application, client, served
 
 from backends.service.keys import NoKey, Signer
-from video_editing.plan import Plan, missing
+from video_editing.contract.plan import Plan, missing
 
 Session = ClientSession
 Opened = Callable[..., Awaitable[ClientSession]]

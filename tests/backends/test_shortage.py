@@ -18,7 +18,7 @@ from backends.command import COMMAND
 from backends.errors import Why
 from backends.local import LocalBackend
 from settings import Local
-from video_editing.plan import Plan, keep_plan
+from video_editing.contract.plan import Plan, keep_plan
 
 HERE = Path(__file__).parent
 STRANGER = 64_123  #: a user with no other processes, which would count as well

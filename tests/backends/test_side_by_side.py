@@ -13,9 +13,9 @@ from served import LIMITS, application, client, served
 from backends.errors import BackendUnavailable, Why
 from backends.local import LocalBackend
 from backends.side_by_side import SideBySide, dealt
-from video_editing.clip import Limits as ClipLimits
-from video_editing.clip import probe
-from video_editing.plan import Plan, missing, planned
+from video_editing.contract.plan import Plan, missing, planned
+from video_editing.reading.probe import Limits as ClipLimits
+from video_editing.reading.probe import probe
 
 TIMED = Path(__file__).parent / "timed.py"
 WORKERS = 10

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from video_editing.contract.plan import Segment, missing, read_plan
 from video_editing.frames import Matte, Timed
-from video_editing.plan import Segment, missing, read_plan
-from video_editing.segments import write_segment
+from video_editing.matting.segments import write_segment
 
 PAUSE = float(sys.argv[1])  #: seconds a frame
 FOLDER = Path(sys.argv[sys.argv.index("--segments") + 1])

@@ -27,9 +27,9 @@ from bot.telegram.limits import Limits
 from bot.telegram.sending import Sending
 from bot.texts import Texts
 from settings import Backends, Remote, Settings, Storage
-from video_editing.clip import Limits as ClipLimits
-from video_editing.clip import probe
-from video_editing.plan import planned
+from video_editing.contract.plan import planned
+from video_editing.reading.probe import Limits as ClipLimits
+from video_editing.reading.probe import probe
 
 STAND_IN = (sys.executable, str(Path(__file__).parents[1] / "backends" / "stand_in.py"))
 WORDS = {

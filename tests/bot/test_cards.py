@@ -16,7 +16,7 @@ from bot.outcome import Fault, Gone, Later
 from bot.source import Kind, Source
 from bot.telegram.answers import Missing
 from bot.telegram.unfetched import TelegramAway, Unfetched
-from video_editing.style import Shape
+from video_editing.contract.style import Shape
 
 PHOTO = Source(kind=Kind.PHOTO, file_id="photo")
 

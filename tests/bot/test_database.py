@@ -29,7 +29,7 @@ from bot.look import Backdrop, Look, Size
 from bot.order import Order
 from bot.source import Kind, Source
 from settings import Storage
-from video_editing.style import Shape
+from video_editing.contract.style import Shape
 
 CLIP = Source(kind=Kind.VIDEO, file_id="clip", size=1000, seconds=3)
 PHOTO = Source(kind=Kind.PHOTO, file_id="photo")

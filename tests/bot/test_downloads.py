@@ -36,7 +36,7 @@ from bot.telegram.body import Pace, receive
 from bot.telegram.files import Downloads, TelegramAway, Unfetched
 from bot.telegram.limits import Limits
 from bot.telegram.unfetched import Passing
-from video_editing.errors import OutputFailed
+from video_editing.contract.errors import OutputFailed
 
 __all__ = ["loud"]
 

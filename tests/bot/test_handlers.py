@@ -56,8 +56,8 @@ from bot.telegram.limits import Limits
 from bot.telegram.sending import Sending
 from bot.texts import Texts
 from settings import Storage
-from video_editing.forms import Form
-from video_editing.style import Anchor, Shape
+from video_editing.contract.formats import Form
+from video_editing.contract.style import Anchor, Shape
 
 ANN, BOB = 1, 2
 GROUP = -100

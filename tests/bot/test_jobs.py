@@ -31,8 +31,8 @@ from bot.outcome import Fault, Gone, Later
 from bot.setbacks import Pace
 from bot.source import Kind, Source
 from bot.telegram.unfetched import TelegramAway, Unfetched
-from video_editing.forms import Form
-from video_editing.plan import Plan
+from video_editing.contract.formats import Form
+from video_editing.contract.plan import Plan
 
 PHOTO = Source(kind=Kind.PHOTO, file_id="photo")
 SLOW = partial(pytest.param, marks=pytest.mark.slow)

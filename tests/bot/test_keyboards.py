@@ -39,9 +39,8 @@ from bot.order import Order
 from bot.palette import PALETTE, PaletteColour
 from bot.source import Kind, Source
 from bot.texts import Texts
-from video_editing.colour import parsed
-from video_editing.forms import Form
-from video_editing.style import Anchor, Shape
+from video_editing.contract.formats import Form
+from video_editing.contract.style import Anchor, Shape, parsed
 
 LONGEST = "x" * 32  #: id that the database has room for
 VALUES: dict[str, Any] = {

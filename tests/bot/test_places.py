@@ -21,8 +21,8 @@ from bot.database.knobs import Knobs
 from bot.places import LastPlace, Places, UnknownPlace
 from bot.ranking import Ranking
 from settings import Backends, Remote, Settings, Storage
-from video_editing.clip import Limits, probe
-from video_editing.plan import Plan, missing, planned
+from video_editing.contract.plan import Plan, missing, planned
+from video_editing.reading.probe import Limits, probe
 
 STAND_IN = Path(__file__).parents[1] / "backends" / "stand_in.py"
 WORKS = (sys.executable, str(STAND_IN), "works")

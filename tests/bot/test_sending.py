@@ -34,7 +34,7 @@ from bot.telegram.answers import Edited, Missing, Unchanged
 from bot.telegram.limits import MB, Limits
 from bot.telegram.sending import Sending
 from bot.telegram.uploads import upload_seconds
-from video_editing.forms import Form
+from video_editing.contract.formats import Form
 
 MADE = Made(width=1280, height=720, seconds=12.4, renderer="local")
 BYTES = b"the result, as it is"

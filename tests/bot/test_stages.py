@@ -22,9 +22,9 @@ from bot.source import Kind, Source
 from bot.stages import Stages
 from bot.telegram.limits import Limits
 from bot.telegram.unfetched import Unfetched
-from video_editing.errors import InputRejected, Reason
-from video_editing.forms import Form
-from video_editing.plan import Plan, keep_plan, read_plan
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.formats import Form
+from video_editing.contract.plan import Plan, keep_plan, read_plan
 
 HOSTILE = Source(kind=Kind.DOCUMENT, file_id="../../etc/passwd")
 

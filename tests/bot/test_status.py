@@ -18,7 +18,7 @@ from bot.order import Order
 from bot.outcome import Gone, Later
 from bot.status import Status, bar
 from bot.telegram.answers import Missing
-from video_editing.progress import Progress
+from video_editing.contract.progress import Progress
 
 EVERY = 0.2
 

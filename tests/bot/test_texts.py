@@ -22,7 +22,7 @@ from bot.palette import PALETTE, PaletteColour
 from bot.source import Kind, Source
 from bot.telegram.limits import limits_of, refusal
 from bot.texts import DETAILS, FOLDER, Texts
-from video_editing.errors import Reason
+from video_editing.contract.errors import Reason
 
 TEXT, CAPTION, ALERT, LABEL = 4096, 1024, 200, 24
 #: texts with a limit or a form of their own, by how their keys begin

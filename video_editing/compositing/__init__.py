@@ -1,0 +1,1 @@
+"""Place the person over a background."""

@@ -1,0 +1,156 @@
+"""Where things lie: what of the clip is shown, how large, and where on the result.
+
+Everything is even, so that the chroma planes of 4:2:0 pictures split where the luma does.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+
+from video_editing.contract.style import Shape, Style
+from video_editing.frames import Box
+
+MARGIN = 0.03  #: between a shape and the edge it keeps to, of the result's shorter side
+LONGEST = 1920  #: longest side of a result whose size nobody asked for
+SHADOW = 0.12  #: how far a shadow reaches, of the overlay's shorter side
+ASPECTS = {
+    "16:9": Fraction(16, 9),
+    "9:16": Fraction(9, 16),
+    "1:1": Fraction(1),
+    "4:5": Fraction(4, 5),
+}
+
+Size = tuple[int, int]  #: width and height in pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The overlay's geometry.
+
+    Attributes:
+        box: what of the clip's frame is shown, in the clip's pixels.
+        view: width and height of that part as shown.
+        centre: of the circle, in pixels of the view.
+        radius: of the circle, in pixels of the view.
+        margin: how far the overlay reaches beyond the view on each side, for its shadow.
+    """
+
+    box: Box
+    view: Size
+    centre: tuple[float, float]
+    radius: float
+    margin: int
+
+    @property
+    def size(self) -> Size:
+        """Width and height of the overlay with its margin."""
+        return self.view[0] + 2 * self.margin, self.view[1] + 2 * self.margin
+
+
+def even(length: float | Fraction) -> int:
+    """The even number next to *length*, at least 2."""
+    return max(2, 2 * round(length / 2))
+
+
+def canvas_size(aspect: str | None, lines: int, source: Size) -> Size:
+    """Size of the result: *aspect* with *lines* on its shorter side, or *source*'s own.
+
+    Without an aspect the source's size is kept, but for sides longer than LONGEST.
+    """
+    if aspect is not None:
+        ratio = ASPECTS[aspect]
+        return (even(lines * ratio), lines) if ratio >= 1 else (lines, even(lines / ratio))
+    return within_side(source, LONGEST)
+
+
+def within_side(size: Size, side: int) -> Size:
+    """*size* scaled, if need be, so that its longer side is *side*; both sides even."""
+    scale = min(1, side / max(size))
+    return even(size[0] * scale), even(size[1] * scale)
+
+
+def laid_out(
+    clip: Size, style: Style, middle: tuple[float, float], canvas: Size | None = None
+) -> Layout:
+    """The overlay of *style* from a clip of that size.
+
+    Args:
+        clip: width and height of the clip's frame.
+        style: what people chose; its own centre is kept as it is.
+        middle: of the shape, as fractions of the frame; one that was found, not given, is moved
+            so that the shape stays inside the frame.
+        canvas: size of the result that the overlay's size is a fraction of; None leaves the
+            overlay at the clip's own scale.
+    """
+    half = _half_extent(clip, style)
+    centre = middle[0] * clip[0], middle[1] * clip[1]
+    if style.centre is None:
+        centre = (
+            _kept_inside(centre[0], half[0], clip[0]),
+            _kept_inside(centre[1], half[1], clip[1]),
+        )
+    box = _even_box(centre, half, clip)
+    scale = _scale(box, style, canvas) if canvas else 1.0
+    view = (
+        (even(box.width * scale), even(box.height * scale)) if canvas else (box.width, box.height)
+    )
+    return Layout(
+        box=box,
+        view=view,
+        centre=(
+            (centre[0] - box.left) * view[0] / box.width,
+            (centre[1] - box.top) * view[1] / box.height,
+        ),
+        radius=half[0] * view[0] / box.width,
+        margin=even(SHADOW * min(view)) if style.shadow else 0,
+    )
+
+
+def _half_extent(clip: Size, style: Style) -> tuple[float, float]:
+    """Half of the shape's width and height, in the clip's pixels."""
+    match style.shape:
+        case Shape.CIRCLE:
+            return (style.radius * min(clip),) * 2
+        case Shape.RECT | Shape.ROUNDED:
+            return style.crop[0] * clip[0] / 2, style.crop[1] * clip[1] / 2
+        case Shape.NONE:
+            return clip[0] / 2, clip[1] / 2
+
+
+def _kept_inside(centre: float, half: float, length: int) -> float:
+    """*centre* moved so that the shape does not leave the frame, if it fits at all."""
+    return min(max(centre, half), length - half) if 2 * half <= length else length / 2
+
+
+def _even_box(centre: tuple[float, float], half: tuple[float, float], clip: Size) -> Box:
+    """The shape's box inside the frame, from even pixels to even ones or the frame's edge."""
+    spans = []
+    for middle, reach, length in zip(centre, half, clip, strict=True):
+        start = min(max(0, floor((middle - reach) / 2) * 2), (length - 1) // 2 * 2)
+        end = min(length, max(ceil((middle + reach) / 2) * 2, start + 2))
+        spans.append((start, end - start))
+    (left, width), (top, height) = spans
+    return Box(left, top, width, height)
+
+
+def _scale(box: Box, style: Style, canvas: Size) -> float:
+    """From the clip's pixels to the result's."""
+    size = style.size or (1.0 if style.shape is Shape.NONE else 0.5)
+    return size * min(canvas[0] / box.width, canvas[1] / box.height)
+
+
+def placed(layout: Layout, style: Style, canvas: Size) -> tuple[int, int]:
+    """Left and top of the overlay, its margin included, on the canvas; may lie outside it."""
+    edge = 0.0 if style.shape is Shape.NONE else MARGIN * min(canvas)
+    name = style.position.value
+    shares = (
+        0.0 if "left" in name else 1.0 if "right" in name else 0.5,
+        0.0 if "top" in name else 1.0 if "bottom" in name else 0.5,
+    )
+    corner = []
+    for share, offset, length, extent in zip(
+        shares, style.offset, canvas, layout.view, strict=True
+    ):
+        inset = edge * (1 - 2 * share)
+        corner.append(2 * round(((length - extent) * share + inset + offset * length) / 2))
+    return corner[0] - layout.margin, corner[1] - layout.margin

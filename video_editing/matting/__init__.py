@@ -1,0 +1,1 @@
+"""Find the person in each frame."""

@@ -1,0 +1,1 @@
+"""Decode clips into upright frames of one format."""

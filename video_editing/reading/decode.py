@@ -1,0 +1,171 @@
+"""The pictures of a clip, each with its time."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+
+from video_editing.concurrency import cpus
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.frames import Picture, Timed
+from video_editing.reading.container import MAX_PIXELS, decoded, opened
+from video_editing.reading.normalize import Orientation, Upright
+from video_editing.reading.probe import Clip
+
+MAX_IMAGE_PIXELS = 50_000_000  #: of a background; the largest that phones take
+
+#: FFmpeg's demuxers of images, by the bytes that files of theirs begin with.
+_IMAGES = {b"\x89PNG": "png_pipe", b"\xff\xd8\xff": "jpeg_pipe", b"RIFF": "webp_pipe"}
+
+_ENOUGH = 0.9  #: of the frames announced; with less, the rest would not pass as the clip
+
+
+def pictures(
+    clip: Clip, start: int = 0, end: int | None = None, *, keyframes_only: bool = False
+) -> Iterator[Timed[Picture]]:
+    """Upright pictures with start <= time < end; the same ones whatever *start* was.
+
+    Args:
+        clip: as ``probe`` found it.
+        start: ticks from the clip's origin.
+        end: ticks from the clip's origin; None is the end of the clip.
+        keyframes_only: give only pictures at which decoding can begin: a quick look.
+
+    Raises:
+        InputRejected: what was read does not decode, or breaks off early.
+    """
+    expected = clip.keyframes if keyframes_only else clip.times
+    last = len(expected) if end is None else bisect_left(expected, end)
+    expected = expected[bisect_left(expected, start) : last]
+    if not expected:
+        return
+    upright = Upright(clip.size, clip.orientation)
+    count = 0
+    for time, frame in _frames(clip, expected, keyframes_only=keyframes_only):
+        yield Timed(time, upright(frame))
+        count += 1
+    if count < (1 if keyframes_only else _ENOUGH * len(expected)):
+        raise InputRejected(Reason.CORRUPT, decoded=count, expected=len(expected))
+
+
+def glimpses(clip: Clip, keys: Iterable[int]) -> Iterator[Timed[Picture]]:
+    """The pictures at *keys*, each decoded by itself where that can be: many times as quick.
+
+    Args:
+        clip: as ``probe`` found it.
+        keys: times of some of its key frames, in any order.
+
+    Raises:
+        InputRejected: CORRUPT, one of them does not decode.
+    """
+    upright = Upright(clip.size, clip.orientation)
+    zero = int(clip.origin / clip.timebase)
+    with opened(clip.path) as container:
+        stream = container.streams[clip.stream]
+        codec = stream.codec_context
+        codec.thread_count, codec.thread_type = 1, "SLICE"  # else it waits for frames to follow
+        for key in keys:
+            sought = _sought(container, stream, key + zero)
+            frame = _alone(container, stream, key + zero) if sought else None
+            if frame is None:
+                yield from pictures(clip, key, key + 1)
+            else:
+                yield Timed(key, upright(frame))
+
+
+def _alone(container: InputContainer, stream: Any, tick: int) -> av.VideoFrame | None:
+    """The frame shown at *tick*, if its packet is next to come and says all there is to it."""
+    codec = stream.codec_context
+    try:
+        packet = next(container.demux(stream))
+        if packet.pts != tick or not packet.is_keyframe:
+            return None
+        return next((f for f in (*codec.decode(packet), *codec.decode(None))), None)
+    except av.FFmpegError:
+        return None
+    finally:
+        codec.flush_buffers()
+
+
+def image(path: Path) -> Picture:
+    """A PNG, JPEG or WebP file as a picture: upright, over black, brought down to 4K if larger.
+
+    Raises:
+        InputRejected: BAD_BACKGROUND: it is no such file, too large, or damaged.
+        FileNotFoundError: there is no such file.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+    demuxer = next((name for start, name in _IMAGES.items() if head.startswith(start)), None)
+    if demuxer is None:
+        raise InputRejected(Reason.BAD_BACKGROUND)
+    try:
+        with opened(path, demuxer=demuxer, max_pixels=MAX_IMAGE_PIXELS) as container:
+            stream = container.streams.video[0]
+            frame = next(decoded(container, stream, max_pixels=MAX_IMAGE_PIXELS), None)
+    except InputRejected as err:
+        raise InputRejected(Reason.BAD_BACKGROUND) from err
+    if frame is None:
+        raise InputRejected(Reason.BAD_BACKGROUND)
+    orientation = Orientation.of(frame)
+    shrink = min(1, (MAX_PIXELS / (frame.width * frame.height)) ** 0.5)
+    size = (max(1, int(frame.width * shrink)), max(1, int(frame.height * shrink)))
+    return Upright(size[::-1] if orientation.transposed else size, orientation)(frame)
+
+
+def _frames(
+    clip: Clip, expected: tuple[int, ...], *, keyframes_only: bool
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """The frames at the *expected* times, decoded from the nearest place that gives the first.
+
+    A place may not: an index can be wrong, a container have none, a key frame need what comes
+    before it. The one before is tried then, and in the end the beginning of the file.
+    """
+    nearest = bisect_right(clip.keyframes, expected[0])
+    for key in (*reversed(clip.keyframes[max(1, nearest - 2) : nearest]), None):
+        with closing(_frames_from(clip, key, expected, keyframes_only=keyframes_only)) as frames:
+            first = next(frames, None)
+            if key is None or (first and first[0] == expected[0]):
+                yield from chain([first] if first else [], frames)
+                return
+
+
+def _frames_from(
+    clip: Clip, key: int | None, expected: tuple[int, ...], *, keyframes_only: bool
+) -> Generator[tuple[int, av.VideoFrame]]:
+    """The frames at the *expected* times that are met when decoding from the key frame *key*."""
+    width, height = clip.size
+    zero = int(clip.origin / clip.timebase)
+    last = -1
+    with opened(clip.path) as container:
+        stream = container.streams[clip.stream]
+        if key is not None and not _sought(container, stream, key + zero):
+            return
+        for frame in decoded(
+            container,
+            stream,
+            max_pixels=max(MAX_PIXELS, 2 * width * height),
+            threads=min(4, cpus()),
+            keyframes_only=keyframes_only,
+        ):
+            time = max(last + 1, frame.pts - zero)  # frames at one time follow each other
+            if time > expected[-1]:
+                return
+            last = time
+            if expected[bisect_left(expected, time)] == time:
+                yield time, frame
+
+
+def _sought(container: InputContainer, stream: Stream, tick: int) -> bool:
+    """Whether *container* could be put at the last key frame up to *tick*."""
+    try:
+        container.seek(tick, stream=stream)
+    except av.FFmpegError:
+        return False
+    return True

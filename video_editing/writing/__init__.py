@@ -1,0 +1,1 @@
+"""Encode frames into files."""

@@ -1,0 +1,182 @@
+"""The far end of the pipeline: pictures and sound become packets of one file.
+
+Formats (`result_file`, `overlay_file`, …) choose codecs; what happens when the disk is full, and
+how planes become frames, is the same for all of them and stands here.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.codec.context import ThreadType
+from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from video_editing.contract.atomic_file import output_errors, whole
+from video_editing.frames import Picture, Plane, Timed
+from video_editing.reading.audio import RATE, Samples
+from video_editing.writing.size_budget import TooBig
+from video_editing.writing.tracks import PictureTrack, SoundTrack
+
+Options = Mapping[str, str]  #: as FFmpeg's command line names them
+
+BT709_LIMITED = {"colorspace": 1, "color_primaries": 1, "color_trc": 1, "color_range": 1}
+
+P = TypeVar("P")
+
+
+class Writer(Generic[P]):
+    """Writes pictures, and sound where the file has any, as they come.
+
+    Both start at the clip's origin. They may come in any order, but memory holds what one is
+    ahead of the other, so whoever feeds them lets them go side by side.
+    """
+
+    def __init__(self, pictures: PictureTrack[P], sound: SoundTrack | None) -> None:
+        self._pictures = pictures
+        self._sound = sound
+
+    def picture(self, timed: Timed[P]) -> None:
+        """Write the next picture; it is copied before this returns.
+
+        Raises:
+            OutputFailed: the disk is full.
+        """
+        with output_errors():
+            self._pictures.write(timed)
+
+    def sound(self, block: Samples) -> None:
+        """Write the samples that follow those of the last call.
+
+        Raises:
+            OutputFailed: the disk is full.
+        """
+        assert self._sound is not None, "this file was opened without sound"
+        with output_errors():
+            self._sound.write(block)
+
+    def feed(
+        self, pictures: Iterator[Timed[P]], sound: Iterator[Samples] | None, timebase: Fraction
+    ) -> None:
+        """Write *pictures* and *sound* to their ends, neither far ahead of the other.
+
+        Raises:
+            OutputFailed: the disk is full.
+        """
+        blocks = sound or iter(())
+        heard = Fraction(0)
+        for picture in pictures:
+            while heard <= picture.time * timebase and (block := next(blocks, None)) is not None:
+                self.sound(block)
+                heard += Fraction(len(block), RATE)
+            self.picture(picture)
+        for block in blocks:
+            self.sound(block)
+
+    def finish(self) -> None:
+        """Write what the encoders still hold."""
+        with output_errors():
+            self._pictures.finish()
+            if self._sound is not None:
+                self._sound.finish()
+
+
+@contextmanager
+def written(
+    path: Path, container_format: str, options: Options, max_bytes: int | None = None
+) -> Iterator[OutputContainer]:
+    """Open a container that appears as *path* when the block ends well, and not otherwise.
+
+    Raises:
+        OutputFailed: the folder is not there or not writable, or the disk is full.
+        TooBig: the file weighs more than *max_bytes*.
+    """
+    with whole(path) as part:
+        with _container(part, container_format, options) as container:
+            yield container
+        size = part.stat().st_size
+        if max_bytes is not None and size > max_bytes:
+            raise TooBig(size, max_bytes)
+
+
+@contextmanager
+def _container(part: Path, container_format: str, options: Options) -> Iterator[OutputContainer]:
+    container = av.open(str(part), "w", container_format, container_options=dict(options))
+    try:
+        yield container
+    except BaseException:
+        # Gone before it is closed: a trailer need not move megabytes that nobody will read.
+        with suppress(OSError):
+            part.unlink()
+        with suppress(av.FFmpegError):
+            container.close()
+        raise
+    with output_errors():
+        container.close()
+
+
+def video_stream(
+    container: OutputContainer,
+    codec: str,
+    pixels: str,
+    size: tuple[int, int],
+    rate: Fraction,
+    options: Options,
+    threads: int,
+) -> VideoStream:
+    """Add a video stream of BT.709 pictures whose encoder uses a fixed number of threads."""
+    stream = container.add_stream(codec, rate.limit_denominator(1001), options=dict(options))
+    assert isinstance(stream, VideoStream)
+    encoder = stream.codec_context
+    encoder.width, encoder.height = size
+    encoder.pix_fmt = pixels
+    encoder.thread_count = threads
+    encoder.thread_type = ThreadType.AUTO  # PyAV's own choice cuts H.264 into slices
+    tag(encoder)
+    return stream
+
+
+def audio_stream(container: OutputContainer, codec: str, bits: int = 0) -> AudioStream:
+    """Add a stereo stream of *bits* a second, 0 for a codec that has no choice."""
+    stream = container.add_stream(codec, RATE, bit_rate=bits, layout="stereo")
+    assert isinstance(stream, AudioStream)
+    return stream
+
+
+def tag(what: VideoCodecContext | av.VideoFrame) -> None:
+    """Say that colours are BT.709, limited range."""
+    for name, value in BT709_LIMITED.items():
+        setattr(what, name, value)
+
+
+def yuv_frame(picture: Picture) -> av.VideoFrame:
+    """Copy a picture into a frame that encoders take."""
+    frame = av.VideoFrame(*picture.size, "yuv420p")
+    for index, plane in enumerate((picture.y, picture.u, picture.v)):
+        fill(frame, index, plane)
+    return frame
+
+
+def grey_frame(plane: Plane, pixels: str = "gray") -> av.VideoFrame:
+    """Copy one plane into a frame; its chroma, if *pixels* has any, is neutral."""
+    height, width = plane.shape
+    frame = av.VideoFrame(width, height, pixels)
+    fill(frame, 0, plane)
+    for chroma in frame.planes[1:]:
+        np.frombuffer(memoryview(chroma), np.uint8)[:] = 128
+    return frame
+
+
+def fill(frame: av.VideoFrame, index: int, plane: NDArray[Any]) -> None:
+    """Copy *plane* into plane *index* of a frame, whose rows may be longer in memory."""
+    target = frame.planes[index]
+    height, width = plane.shape
+    rows = np.frombuffer(memoryview(target), plane.dtype).reshape(height, -1)
+    rows[:, :width] = plane

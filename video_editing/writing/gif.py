@@ -1,0 +1,106 @@
+"""GIF, for places that take no video: no sound, 256 colours a frame, large files."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import OutputContainer
+from av.filter import Graph
+from av.video.stream import VideoStream
+
+from video_editing.frames import Picture, Timed
+from video_editing.writing.encoder import Writer, video_stream, written, yuv_frame
+from video_editing.writing.tracks import PictureTrack
+
+GIF_TICKS = Fraction(1, 100)  #: seconds, in which the format counts
+SHORTEST = 3  #: ticks between frames: many viewers slow down what is faster
+
+
+@contextmanager
+def gif_file(
+    path: Path,
+    size: tuple[int, int],
+    timebase: Fraction,
+    *,
+    rate: Fraction,
+    seconds: Fraction,
+) -> Iterator[Writer[Picture]]:
+    """Write a GIF that repeats for ever, at most 33 pictures a second, a palette for each.
+
+    A second of a talking person at 480x270 and 15 pictures is about a megabyte.
+
+    Args:
+        path: appears when the block ends well, and only then.
+        size: width and height of every picture.
+        timebase: seconds in one tick of their times, which are kept to a hundredth of a second.
+        rate: average pictures a second.
+        seconds: from the origin to the end of the last picture.
+
+    Raises:
+        OutputFailed: the file cannot be written.
+    """
+    with written(path, "gif", {"loop": "0"}) as container:
+        stream = video_stream(container, "gif", "pal8", size, rate, {}, threads=1)
+        writer = Writer(_Thinned(container, stream, timebase, seconds, _Palettes(size)), None)
+        yield writer
+        writer.finish()
+
+
+class _Thinned(PictureTrack[Picture]):
+    """Pictures in hundredths of a second, without those that come too soon after another."""
+
+    def __init__(
+        self,
+        container: OutputContainer,
+        stream: VideoStream,
+        timebase: Fraction,
+        end: Fraction,
+        palettes: "_Palettes",
+    ) -> None:
+        super().__init__(container, stream, GIF_TICKS, end, palettes.frame)
+        self._given = timebase
+        self._due = 0
+
+    def write(self, timed: Timed[Picture]) -> None:
+        """Write the picture before this one, unless this one comes too soon."""
+        tick = round(timed.time * self._given / GIF_TICKS)
+        if tick >= self._due:
+            self._due = tick + SHORTEST
+            super().write(Timed(tick, timed.what))
+
+
+class _Palettes:
+    """Finds 256 colours for each picture by itself, so that memory holds one picture."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        width, height = size
+        graph = Graph()
+        self._source = graph.add(
+            "buffer",
+            f"video_size={width}x{height}:pix_fmt=yuv420p:time_base={GIF_TICKS}"
+            ":colorspace=bt709:range=tv",
+        )
+        self._sink = graph.add("buffersink")
+        split = graph.add("split")
+        palette = graph.add("palettegen", "stats_mode=single")
+        paletted = graph.add("paletteuse", "new=1:dither=bayer:bayer_scale=4")
+        self._source.link_to(split)
+        split.link_to(paletted)
+        split.link_to(palette, 1)
+        palette.link_to(paletted, 0, 1)
+        paletted.link_to(self._sink)
+        graph.configure()
+        self._graph = graph  # it must live as long as its filters
+        self._count = 0
+
+    def frame(self, picture: Picture) -> av.VideoFrame:
+        """Give *picture* in 256 colours."""
+        frame = yuv_frame(picture)
+        frame.time_base, frame.pts = GIF_TICKS, self._count
+        self._count += 1
+        self._source.push(frame)
+        paletted = self._sink.pull()
+        assert isinstance(paletted, av.VideoFrame)
+        return paletted
