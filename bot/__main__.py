@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from backends.choice import NobodyThere
+from backends.factory import NobodyThere
 from bot.database.schema import DatabaseBroken
 from bot.ending import leave
 from bot.running import TokenRefused, Unusable, serve

@@ -14,10 +14,9 @@ from pathlib import Path
 from aiogram.exceptions import TelegramBadRequest
 from sqlalchemy.exc import SQLAlchemyError
 
-from backends.backend import OverlayBackend
+from backends.base import OverlayBackend, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable, Why
-from backends.events import Report
-from backends.shelf import Shelf
+from backends.state_file import Shelf
 from bot.database.people import People
 from bot.languages import Language
 from bot.outcome import Later

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from aiogram.exceptions import TelegramAPIError
 
-from backends.command import Command
-from backends.renderer import background_argument, style_arguments
+from backends.local.video_cli import Command
+from backends.rendering.base import background_argument, style_arguments
 from bot.captions import card_caption
 from bot.database.drafts import Draft, Drafts
 from bot.folders import CARD, CLIP, Folders, background, remove

@@ -10,7 +10,7 @@ from aiogram.exceptions import TelegramAPIError
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 from pydantic import Field, TypeAdapter
 
-from backends.events import Event, Report
+from backends.base import Event, Report
 from bot.database.ledger import Job, Ledger, QueueFull, State, TooMany
 from bot.database.measures import Measures
 from bot.languages import Language

@@ -5,9 +5,9 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-from backends.backend import OverlayBackend
-from backends.choice import Known, called, found
+from backends.base import OverlayBackend
 from backends.errors import BackendUnavailable, Why
+from backends.factory import Known, called, found
 from bot.alarms import Alarms
 from settings import Settings
 

@@ -9,13 +9,13 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from backends.backend import OverlayBackend
-from backends.breaker import Rest
-from backends.chain import FallbackChain
-from backends.choice import Known, nobody
-from backends.command import COMMAND
+from backends.base import OverlayBackend
 from backends.errors import Why
-from backends.estimates import Speeds
+from backends.factory import Known, nobody
+from backends.local.video_cli import COMMAND
+from backends.resilience.circuit_breaker import Rest
+from backends.resilience.fallback import FallbackChain
+from backends.resilience.throughput import Speeds
 from bot.alarms import Alarmed, Alarms
 from bot.database.knobs import Knobs
 from bot.lookout import LOOK_SECONDS, Absent, Lookout

@@ -26,12 +26,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from yarl import URL
 
-from backends.child import Limits as ChildLimits
-from backends.command import COMMAND, Command
-from backends.guard import guarded_session
-from backends.renderers import intents_of, limits_of, renderer
-from backends.shotstack.callbacks import Callbacks
-from backends.shotstack.intents import Intents
+from backends.links.ssrf_guard import guarded_session
+from backends.local.process import Limits as ChildLimits
+from backends.local.video_cli import COMMAND, Command
+from backends.renderer_factory import intents_of, limits_of, renderer
+from backends.shotstack.render_log import Callbacks, Intents
 from bot import durable, logs
 from bot.alarms import Alarm, Alarms
 from bot.cards import Cards

@@ -12,11 +12,10 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from backends.backend import OverlayBackend
-from backends.command import Command
+from backends.base import OverlayBackend, Report, Spent
 from backends.errors import BackendUnavailable, Why
-from backends.events import Report, Spent
-from backends.renderer import Renderer, Scene
+from backends.local.video_cli import Command
+from backends.rendering.base import Renderer, Scene
 from bot.database.ledger import Job
 from bot.folders import CLIP, MADE, MATTES, THUMBNAIL, Folders, background, link, link_all, remove
 from bot.look import Backdrop

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from backends.events import Asked, Event, Spent
+from backends.base import Asked, Event, Spent
 from bot.database.ledger import Job
 from bot.outcome import Gone, Stopped
 from bot.status import Status

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from aiogram.exceptions import TelegramAPIError
 from sqlalchemy.exc import SQLAlchemyError
 
-from backends.events import Asked, Event, FellBack, Hurried, Waiting, Warming
+from backends.base import Asked, Event, FellBack, Hurried, Waiting, Warming
 from bot.database.ledger import Job
 from bot.outcome import Gone, Later
 from bot.telegram.answers import Edited, Missing, Unchanged

@@ -13,8 +13,8 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
-from backends.shotstack.callbacks import LONGEST as LONGEST_CALLBACK
-from backends.shotstack.callbacks import Callbacks
+from backends.shotstack.render_log import LONGEST as LONGEST_CALLBACK
+from backends.shotstack.render_log import Callbacks
 from bot.metrics import Metrics
 
 LARGEST = 1 << 20  #: bytes of an update

@@ -16,7 +16,7 @@ from decoded import command, overlay, times
 from making import drawn, make_clip
 from people import film_of_eileen
 
-from video_editing.cli import main, parsers
+from video_editing.cli.main import main, parsers
 from video_editing.concurrency import cpus
 
 PROMPT = 1.0  #: seconds in which a signal ends the work, on a machine that is ours alone

@@ -9,7 +9,7 @@ from making import HD, drawn, make_clip
 from people import film_of_eileen
 from PIL import Image
 
-from video_editing.cli import main
+from video_editing.cli.main import main
 from video_editing.compositing.background import background
 from video_editing.contract.errors import OutputFailed
 from video_editing.contract.formats import Extent

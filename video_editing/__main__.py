@@ -8,6 +8,6 @@ from video_editing.concurrency import one_thread_each
 one_thread_each()  # before numpy is imported, which starts as many threads as there are CPUs
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # imports leave nothing to clean up, or to trace
 
-from video_editing.cli import main  # noqa: E402
+from video_editing.cli.main import main  # noqa: E402
 
 sys.exit(main())

@@ -13,8 +13,17 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from pydantic import SecretStr
 from yarl import URL
 
-from backends.shelf import Shelf
-from backends.shotstack.answers import (
+from backends.shotstack.errors import (
+    OutcomeUnknown,
+    ShotstackAway,
+    ShotstackBusy,
+    ShotstackFailed,
+    ShotstackGone,
+    clean,
+)
+from backends.shotstack.http import Calls, Sending, put, unnoticed
+from backends.shotstack.rate_limiter import WINDOW, Limiter, Pace, Seen
+from backends.shotstack.schemas import (
     Edited,
     Ingested,
     Queued,
@@ -24,18 +33,7 @@ from backends.shotstack.answers import (
     Taken,
     Upload,
 )
-from backends.shotstack.calls import Calls, Sending, unnoticed
-from backends.shotstack.errors import (
-    OutcomeUnknown,
-    ShotstackAway,
-    ShotstackBusy,
-    ShotstackFailed,
-    ShotstackGone,
-    clean,
-)
-from backends.shotstack.limiter import WINDOW, Limiter, Seen
-from backends.shotstack.pace import Pace
-from backends.shotstack.uploads import put
+from backends.state_file import Shelf
 
 ADDRESS = "https://api.shotstack.io"
 CONNECT_SECONDS = 10
@@ -107,7 +105,7 @@ class Shotstack:
             account: whose renders they are.
             session: for the API alone.
             outside: for the bytes of files, to addresses that Shotstack names; made by
-                :func:`backends.guard.guarded_session`.
+                :func:`backends.links.ssrf_guard.guarded_session`.
             kept: where requests are written down, so that a restart does not forget them.
             pace: how long to wait.
         """

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backends.patience import seconds_until
+from backends.remote.http_client import seconds_until
 
 LONGEST = 300  #: characters of a foreign message
 LINK = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)

@@ -3,12 +3,11 @@
 import logging
 from pathlib import Path
 
-from backends.shelf import Shelf
 from backends.shotstack.errors import ShotstackError
-from backends.shotstack.intents import Intents
-from backends.shotstack.limiter import Seen, steady_time
-from backends.shotstack.outside import client, delete
-from backends.shotstack.pace import Pace
+from backends.shotstack.rate_limiter import Pace, Seen, steady_time
+from backends.shotstack.render_log import Intents
+from backends.shotstack.transfer import client, delete
+from backends.state_file import Shelf
 from settings import Rendering
 
 log = logging.getLogger(__name__)

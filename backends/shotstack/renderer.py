@@ -11,14 +11,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from backends.child import Limits
-from backends.command import COMMAND, Command
+from backends.base import Report, Spent
 from backends.errors import BackendUnavailable, Why
-from backends.events import Report, Spent
-from backends.fetch import FetchLimits
-from backends.money import Money, MoneySpent
-from backends.renderer import Rendered, Renderer, Scene
-from backends.shelf import Shelf
+from backends.links.download import FetchLimits
+from backends.local.process import Limits
+from backends.local.video_cli import COMMAND, Command
+from backends.rendering.base import Rendered, Renderer, Scene
+from backends.rendering.budget import Money, MoneySpent
+from backends.shotstack.assets import brought, measured, parted
 from backends.shotstack.client import Shotstack
 from backends.shotstack.errors import (
     OutcomeUnknown,
@@ -28,14 +28,12 @@ from backends.shotstack.errors import (
     ShotstackFailed,
     ShotstackRefused,
 )
-from backends.shotstack.intents import Intents
-from backends.shotstack.limiter import Seen, steady_time
-from backends.shotstack.outside import client, delete
-from backends.shotstack.pace import Pace
-from backends.shotstack.renders import rendered
-from backends.shotstack.result import AskedFor, Taking, asked_for
-from backends.shotstack.scenery import brought, measured, parted
+from backends.shotstack.rate_limiter import Pace, Seen, steady_time
+from backends.shotstack.render_job import rendered
+from backends.shotstack.render_log import Intents
 from backends.shotstack.timeline import RATES, TooManyTurns, edit
+from backends.shotstack.transfer import AskedFor, Taking, asked_for, client, delete
+from backends.state_file import Shelf
 from settings import Rendering
 from video_editing.contract.atomic_file import output_errors, whole
 from video_editing.contract.formats import Form

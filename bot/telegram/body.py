@@ -14,8 +14,8 @@ from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiohttp import ClientError, ClientResponse, ClientTimeout
 
-from backends.link_faults import LinkFault
-from backends.patience import seconds_until
+from backends.links.download import LinkFault
+from backends.remote.http_client import seconds_until
 from bot.outcome import Fault
 from bot.telegram.limits import sizes
 from bot.telegram.refusals import AWAY_SECONDS, LOCKED_SECONDS

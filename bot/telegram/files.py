@@ -11,8 +11,7 @@ from aiogram.methods import GetFile
 from aiogram.types import File
 from aiohttp import ClientSession
 
-from backends.fetch import FetchLimits, fetch
-from backends.link_faults import FetchFailed
+from backends.links.download import FetchFailed, FetchLimits, fetch
 from bot.outcome import Fault
 from bot.source import Kind, Source
 from bot.telegram.body import Pace, receive
@@ -45,7 +44,7 @@ class Downloads:
 
         Args:
             bot: with a :class:`bot.telegram.session.Session`.
-            links: made by :func:`backends.guard.guarded_session`.
+            links: made by :func:`backends.links.ssrf_guard.guarded_session`.
             limits: of what is taken.
             shared: where a Bot API server of one's own keeps its files.
             pace: of Telegram's files.

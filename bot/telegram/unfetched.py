@@ -1,6 +1,6 @@
 """Why a file is not there."""
 
-from backends.link_faults import LinkFault
+from backends.links.download import LinkFault
 from bot.outcome import Fault
 
 

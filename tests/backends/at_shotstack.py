@@ -11,11 +11,10 @@ from aiohttp.test_utils import TestServer
 from fake_shotstack import KEY, FakeShotstack
 from pydantic import SecretStr
 
-from backends.shelf import Shelf
-from backends.shotstack.callbacks import LONGEST, Callbacks
 from backends.shotstack.client import Account, Allowance, Shotstack, opened
-from backends.shotstack.limiter import Seen
-from backends.shotstack.pace import Pace
+from backends.shotstack.rate_limiter import Pace, Seen
+from backends.shotstack.render_log import LONGEST, Callbacks
+from backends.state_file import Shelf
 
 HURRY = Pace(
     answer=2,

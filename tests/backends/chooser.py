@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from backends.choice import chain
+from backends.factory import chain
 from settings import Backends, Settings, Storage
 
 if __name__ == "__main__":

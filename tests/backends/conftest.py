@@ -16,11 +16,10 @@ from scripted import Scripted
 from served import QUICK, application, client, served
 from skimage import data
 
-from backends.backend import OverlayBackend
-from backends.child import Limits
-from backends.command import COMMAND
-from backends.events import Event
-from backends.local import LocalBackend
+from backends.base import Event, OverlayBackend
+from backends.local.backend import LocalBackend
+from backends.local.process import Limits
+from backends.local.video_cli import COMMAND
 from video_editing.contract.plan import Plan, planned
 from video_editing.contract.progress import Progress
 from video_editing.reading.probe import Limits as ClipLimits

@@ -4,8 +4,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from backends.child import Limits
-from backends.local import LocalBackend
+from backends.local.backend import LocalBackend
+from backends.local.process import Limits
 from video_editing.contract.plan import read_plan
 
 if __name__ == "__main__":

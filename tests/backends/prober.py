@@ -4,11 +4,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from backends.backend import OverlayBackend
-from backends.breaker import Breaker, Rest
+from backends.base import OverlayBackend, Report
 from backends.errors import BackendUnavailable, Why
-from backends.events import Report
-from backends.shelf import Shelf
+from backends.resilience.circuit_breaker import Breaker, Rest
+from backends.state_file import Shelf
 from video_editing.contract.plan import Plan
 
 

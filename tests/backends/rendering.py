@@ -7,11 +7,11 @@ import asyncio
 import sys
 from pathlib import Path
 
-from backends.child import Limits
-from backends.money import Money
-from backends.renderer import LocalRenderer, Scene
-from backends.renderers import RendererChain
-from backends.shotstack.pace import Pace
+from backends.local.process import Limits
+from backends.renderer_factory import RendererChain
+from backends.rendering.base import LocalRenderer, Scene
+from backends.rendering.budget import Money
+from backends.shotstack.rate_limiter import Pace
 from backends.shotstack.renderer import ShotstackRenderer
 from backends.shotstack.timeline import Json
 from settings import Rendering

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from backends.backend import OverlayBackend
+from backends.base import OverlayBackend, Report, Spent, forwards
 from backends.errors import BackendUnavailable, Why
-from backends.events import Report, Spent, forwards
 from video_editing.contract.errors import InputRejected, Reason
 from video_editing.contract.plan import Plan, Segment, keep_plan, missing
 from video_editing.contract.progress import Progress

@@ -10,14 +10,14 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from backends.backend import OverlayBackend
-from backends.child import Limits
-from backends.command import Command
-from backends.local import LocalBackend
-from backends.patience import Patience
-from backends.remote import RemoteBackend
-from backends.service.app import create_app
-from backends.service.links import Fetch
+from backends.base import OverlayBackend
+from backends.local.backend import LocalBackend
+from backends.local.process import Limits
+from backends.local.video_cli import Command
+from backends.remote.backend import RemoteBackend
+from backends.remote.http_client import Patience
+from backends.server.app import create_app
+from backends.server.clip_store import Fetch
 from backends.shotstack.hosting import Hosting
 from settings import Remote, Service
 

@@ -7,10 +7,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from backends.child import Limits
-from backends.command import COMMAND
 from backends.errors import BackendUnavailable
-from backends.local import LocalBackend
+from backends.local.backend import LocalBackend
+from backends.local.process import Limits
+from backends.local.video_cli import COMMAND
 from video_editing.contract.plan import read_plan
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from at_shotstack import client, edit
 from fake_shotstack import FakeShotstack
 
-from backends.shotstack.intents import Intents
-from backends.shotstack.renders import rendered
+from backends.shotstack.render_job import rendered
+from backends.shotstack.render_log import Intents
 
 
 async def main(url: str, folder: str, intent: str, callback: str | None = None) -> None:

@@ -13,8 +13,8 @@ from people import film_of_eileen
 from rendering import KEY, shotstack
 from served import TOKEN, application, client, served
 
-from backends.autopipeline import Pipeline, autopipeline
 from backends.errors import BackendUnavailable
+from backends.shotstack.pipeline import Pipeline, autopipeline
 from video_editing.contract.style import Shape
 from video_editing.reading.probe import Limits, probe
 

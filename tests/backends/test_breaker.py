@@ -10,10 +10,10 @@ import pytest
 from conftest import Heard
 from scripted import Scripted
 
-from backends.backend import OverlayBackend
-from backends.breaker import Breaker, Rest
+from backends.base import OverlayBackend
 from backends.errors import BackendUnavailable, Why
-from backends.shelf import Shelf
+from backends.resilience.circuit_breaker import Breaker, Rest
+from backends.state_file import Shelf
 from video_editing.contract.errors import InputRejected, Reason
 from video_editing.contract.plan import Plan
 

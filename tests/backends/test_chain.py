@@ -6,11 +6,11 @@ import pytest
 from conftest import Heard
 from scripted import Scripted
 
-from backends.chain import FallbackChain
+from backends.base import Asked, Event, FellBack, Hurried, Spent
 from backends.errors import AllBackendsFailed, BackendUnavailable, Why
-from backends.estimates import Estimates, Speeds
-from backends.events import Asked, Event, FellBack, Hurried, Spent
-from backends.shelf import Shelf
+from backends.resilience.fallback import FallbackChain
+from backends.resilience.throughput import Estimates, Speeds
+from backends.state_file import Shelf
 from video_editing.contract.errors import InputRejected, OutputFailed, Reason
 from video_editing.contract.plan import Plan, missing, read_plan
 

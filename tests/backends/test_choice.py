@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from conftest import Heard
 
-from backends.breaker import Rest
-from backends.chain import FallbackChain
-from backends.choice import NobodyThere, chain, chosen, guarded
 from backends.errors import BackendUnavailable, Why
-from backends.local import LocalBackend
-from backends.shelf import Shelf
+from backends.factory import NobodyThere, chain, chosen, guarded
+from backends.local.backend import LocalBackend
+from backends.resilience.circuit_breaker import Rest
+from backends.resilience.fallback import FallbackChain
+from backends.state_file import Shelf
 from settings import Backends, Remote, Settings, Storage
 from video_editing.contract.plan import Plan
 
 NATIVE = ("ai_edge_litert", "av", "cv2", "mediapipe", "numpy", "onnxruntime", "rembg")
-OTHERS = ("aiohttp", "backends.remote", "backends.service", "fastapi", "modal")
+OTHERS = ("aiohttp", "backends.remote.backend", "backends.server", "fastapi", "modal")
 
 
 def settings(folder: Path, *names: str, endpoint: str = "") -> Settings:
@@ -39,7 +39,7 @@ async def test_what_is_not_there_is_left_out_with_a_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Places that are not configured or have no device leave one line each, with the reason."""
-    with caplog.at_level(logging.WARNING, "backends.choice"):
+    with caplog.at_level(logging.WARNING, "backends.factory"):
         made = await chain(settings(tmp_path, "modal", "local-cpu"))
     assert names(made) == ["local-cpu"]
     (line,) = caplog.messages
@@ -77,7 +77,7 @@ def test_nothing_native_comes_into_our_process(tmp_path: Path) -> None:
         [sys.executable, script, tmp_path], check=True, capture_output=True, text=True
     )
     loaded = set(said.stdout.split())
-    assert "backends.local" in loaded
+    assert "backends.local.backend" in loaded
     assert not loaded & {*NATIVE, *OTHERS}
 
 

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from backends.child import Limits, run
-from backends.command import Command
+from backends.local.process import Limits, run
+from backends.local.video_cli import Command
 from video_editing.contract.progress import unreported
 
 LIMITS = Limits(seconds=20, patience=20, memory=10**9)

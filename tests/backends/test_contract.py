@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import Heard
 
-from backends.backend import OverlayBackend
+from backends.base import OverlayBackend, Spent
 from backends.errors import BackendUnavailable, Why
-from backends.events import Spent
 from video_editing.contract.errors import InputRejected, Reason
 from video_editing.contract.plan import Plan, missing
 from video_editing.matting.segments import read_segment

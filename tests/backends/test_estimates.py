@@ -7,8 +7,8 @@ from conftest import Heard
 from scripted import Scripted
 
 from backends.errors import BackendUnavailable, Why
-from backends.estimates import Estimates, Measured, Speeds
-from backends.shelf import Shelf
+from backends.resilience.throughput import Estimates, Measured, Speeds
+from backends.state_file import Shelf
 from video_editing.contract.plan import Plan
 
 

@@ -13,9 +13,8 @@ import pytest
 from aiohttp import web
 from lab import PUBLIC, Lab, listening, naming, opened_lab
 
-from backends.fetch import FetchLimits, fetch
-from backends.guard import guarded_session
-from backends.link_faults import FetchFailed, LinkFault
+from backends.links.download import FetchFailed, FetchLimits, LinkFault, fetch
+from backends.links.ssrf_guard import guarded_session
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CONTENT = bytes(range(256)) * 4096  #: 1 MiB

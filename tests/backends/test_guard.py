@@ -11,10 +11,8 @@ import pytest
 from aiohttp import web
 from lab import PUBLIC, Lab, listening, naming, opened_lab
 
-from backends.addresses import is_public
-from backends.fetch import FetchLimits, fetch
-from backends.guard import UrlRejected, checked, guarded_session
-from backends.link_faults import FetchFailed, LinkFault
+from backends.links.download import FetchFailed, FetchLimits, LinkFault, fetch
+from backends.links.ssrf_guard import UrlRejected, checked, guarded_session, is_public
 
 CLOSED = """
 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 100.127.255.254 127.0.0.1

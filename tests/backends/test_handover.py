@@ -14,10 +14,10 @@ from conftest import Heard, somebody
 from making import make_clip
 from served import TOKEN
 
-from backends.chain import FallbackChain
-from backends.choice import chain
+from backends.base import Asked, Event, FellBack
 from backends.errors import AllBackendsFailed, Why
-from backends.events import Asked, Event, FellBack
+from backends.factory import chain
+from backends.resilience.fallback import FallbackChain
 from settings import Backends, Remote, Settings, Storage
 from video_editing.contract.plan import Plan, missing, planned
 from video_editing.contract.progress import Progress

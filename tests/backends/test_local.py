@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from conftest import Heard
 
-from backends.child import ROOT, processor_time
+from backends.base import Spent
 from backends.errors import BackendUnavailable, Why
-from backends.events import Spent
-from backends.local import LocalBackend
+from backends.local.backend import LocalBackend
+from backends.local.process import ROOT, processor_time
 from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, Reason
 from video_editing.contract.plan import Plan, keep_plan
 from video_editing.contract.progress import Progress
@@ -225,7 +225,8 @@ async def test_a_killed_parent_takes_its_child_along(
 async def test_a_child_whose_parent_died_first_does_not_begin(tmp_path: Path) -> None:
     """A child that is tied to its parent too late ends at once."""
     nobody = 2**22  # beyond the largest process number that Linux gives out
-    command = ("-m", "backends.leash", str(nobody), "0", "touch", str(tmp_path / "begun"))
+    guard = "backends.local.process_guard"
+    command = ("-m", guard, str(nobody), "0", "touch", str(tmp_path / "begun"))
     child = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT)
     assert await child.wait() == -signal.SIGKILL
     assert not (tmp_path / "begun").exists()

@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 from conftest import Heard
 from served import KEY, TOKEN, application, client, served
 
-from backends.modal_workers import Made, ModalWorkers, Stretch
+from backends.server.modal_backend import Made, ModalWorkers, Stretch
 from video_editing.contract.plan import Plan, missing
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*executing locally.*:UserWarning")
@@ -24,7 +24,7 @@ def modal_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setenv("SERVICE_PLACE", "local-cpu")
     monkeypatch.setenv("SERVICE_DIR", str(tmp_path / "service"))
     monkeypatch.setenv("MODAL_GPUS", "H100,L4")
-    return importlib.reload(importlib.import_module("backends.modal_app"))
+    return importlib.reload(importlib.import_module("backends.server.modal_app"))
 
 
 async def test_the_door_is_the_service(modal_app: ModuleType) -> None:

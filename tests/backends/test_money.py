@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.money import Money, MoneySpent
+from backends.rendering.budget import Money, MoneySpent
 
 MAY, JUNE = 1_777_800_000.0, 1_780_400_000.0  # of 2026
 

@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 from fastapi import FastAPI
 from served import KEY, application, copied_from, served
 
-from backends.link_faults import FetchFailed, LinkFault
+from backends.links.download import FetchFailed, LinkFault
 
 Opened = Callable[[FastAPI], Awaitable[ClientSession]]
 ASKED = {"video_url": "https://example.com/a.mp4", "container": "webm"}

@@ -15,8 +15,8 @@ from liar import Answer, Liar, body, cut, drip, flood, hang, lying, status
 from scripted import grey
 from served import QUICK, client
 
+from backends.base import Spent, Warming
 from backends.errors import BackendUnavailable, Why
-from backends.events import Spent, Warming
 from video_editing.contract.errors import InputRejected, Reason
 from video_editing.contract.plan import PLAN, Plan, missing
 from video_editing.frames import Matte, Timed

@@ -10,7 +10,7 @@ from fake_shotstack import FakeShotstack
 from people import film_of_eileen
 from rendering import KEPT, LIMITS, shotstack
 
-from backends.renderer import LocalRenderer, Renderer, Scene
+from backends.rendering.base import LocalRenderer, Renderer, Scene
 from video_editing.contract.errors import InputRejected, Reason
 from video_editing.contract.progress import Progress
 from video_editing.reading.probe import Limits, probe

@@ -10,8 +10,8 @@ from people import film_of_eileen
 from rendering import KEPT, LIMITS
 
 from backends.errors import BackendUnavailable, Why
-from backends.renderer import LocalRenderer, Rendered, Scene, style_arguments
-from video_editing.cli import parsers
+from backends.rendering.base import LocalRenderer, Rendered, Scene, style_arguments
+from video_editing.cli.main import parsers
 from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, Reason
 from video_editing.contract.formats import Form
 from video_editing.contract.progress import Progress

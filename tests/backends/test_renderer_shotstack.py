@@ -20,12 +20,12 @@ from fake_shotstack import FakeShotstack, Fate
 from people import film_of_eileen
 from rendering import KEPT, KEY, LIMITS, QUICK, drawn, shotstack
 
+from backends.base import Asked, FellBack
 from backends.errors import BackendUnavailable, Why
-from backends.events import Asked, FellBack
-from backends.money import Money
-from backends.renderer import LocalRenderer, Rendered, Scene
-from backends.renderers import RendererChain
-from backends.shotstack.callbacks import Callbacks
+from backends.renderer_factory import RendererChain
+from backends.rendering.base import LocalRenderer, Rendered, Scene
+from backends.rendering.budget import Money
+from backends.shotstack.render_log import Callbacks
 from backends.shotstack.renderer import ShotstackRenderer
 from video_editing.compositing.face_position import look, middle
 from video_editing.compositing.layout import laid_out, placed

@@ -9,10 +9,10 @@ import pytest
 from conftest import Heard
 from rendering import KEPT
 
+from backends.base import Asked, FellBack, Report, Spent
 from backends.errors import AllBackendsFailed, BackendUnavailable, Why
-from backends.events import Asked, FellBack, Report, Spent
-from backends.renderer import Rendered, Renderer, Scene
-from backends.renderers import RendererChain, renderer
+from backends.renderer_factory import RendererChain, renderer
+from backends.rendering.base import Rendered, Renderer, Scene
 from settings import Rendering, Settings, Storage
 from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, Reason
 from video_editing.contract.formats import Form
@@ -112,7 +112,7 @@ def test_the_settings_name_the_renderer(tmp_path: Path, changes: dict[str, str],
 def test_nothing_native_comes_with_them() -> None:
     """The process of the bot decodes nothing."""
     code = (
-        "import sys, backends.renderers, backends.autopipeline\n"
+        "import sys, backends.renderer_factory, backends.shotstack.pipeline\n"
         "print(sorted({'numpy', 'cv2', 'av', 'PIL', 'onnxruntime'} & sys.modules.keys()))"
     )
     root = Path(__file__).parents[2]

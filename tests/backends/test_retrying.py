@@ -9,10 +9,10 @@ import pytest
 from conftest import Heard
 from scripted import Scripted
 
+from backends.base import Waiting
 from backends.errors import BackendUnavailable, Why
-from backends.events import Waiting
-from backends.patience import seconds_until
-from backends.retrying import PASSING, Retrying
+from backends.remote.http_client import seconds_until
+from backends.resilience.retry import PASSING, Retrying
 from video_editing.contract.errors import InputRejected, Reason
 from video_editing.contract.plan import Plan
 

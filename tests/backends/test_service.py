@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from scripted import Scripted
 from served import KEY, TOKEN, application, client, served
 
-from backends.service.keys import NoKey, Signer
+from backends.server.auth import NoKey, Signer
 from video_editing.contract.plan import Plan, missing
 
 Session = ClientSession
@@ -90,7 +90,7 @@ async def test_strangers_stay_outside(
 
 def test_nothing_native_in_its_process() -> None:
     """The service loads neither decoder nor model: what is hostile stays in children."""
-    code = "import sys, backends.service.serve; print({'av', 'cv2', 'numpy'} & set(sys.modules))"
+    code = "import sys, backends.server.app; print({'av', 'cv2', 'numpy'} & set(sys.modules))"
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     assert said.stdout == b"set()\n"
 
@@ -290,7 +290,7 @@ async def test_what_nobody_asks_about_is_deleted(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The janitor removes jobs, clips and an earlier process's files after a while."""
-    monkeypatch.setattr("backends.service.app.SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr("backends.server.app.SWEEP_SECONDS", 0.05)
     (tmp_path / "jobs" / ("12" * 16)).mkdir(parents=True)
     (tmp_path / "jobs" / ("12" * 16) / "00000.mp4").touch()
     session = await opened(application(tmp_path, Scripted(), keep_seconds=0.5))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.shelf import Shelf
+from backends.state_file import Shelf
 
 
 def test_no_change_is_lost(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ import pytest
 from conftest import MEMORY, STAND_IN, Heard
 from stand_ins import save_tinted
 
-from backends.child import Limits
-from backends.command import COMMAND
 from backends.errors import Why
-from backends.local import LocalBackend
+from backends.local.backend import LocalBackend
+from backends.local.process import Limits
+from backends.local.video_cli import COMMAND
 from settings import Local
 from video_editing.contract.plan import Plan, keep_plan
 

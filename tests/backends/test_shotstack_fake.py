@@ -15,8 +15,8 @@ from fake_shotstack import KEY, FakeShotstack, Fate
 from making import drawn, make_clip
 
 from backends.shotstack.errors import ShotstackAway, ShotstackInvalid
-from backends.shotstack.intents import Intents
-from backends.shotstack.renders import rendered
+from backends.shotstack.render_job import rendered
+from backends.shotstack.render_log import Intents
 
 Change = Callable[[dict[str, Any]], object]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from backends.shelf import Shelf
 from backends.shotstack.errors import ShotstackBusy
-from backends.shotstack.limiter import Limiter, Seen
+from backends.shotstack.rate_limiter import Limiter, Seen
+from backends.state_file import Shelf
 
 ALLOWED, WINDOW, LAG = 7, 60.0, 30.0
 

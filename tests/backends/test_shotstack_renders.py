@@ -14,7 +14,6 @@ from fake_shotstack import KEY, FakeShotstack, Fate
 from liar import Answer, cut, status
 from pydantic import SecretStr
 
-from backends.shotstack.callbacks import LONGEST, Callbacks
 from backends.shotstack.client import Allowance
 from backends.shotstack.errors import (
     OutcomeUnknown,
@@ -24,8 +23,8 @@ from backends.shotstack.errors import (
     ShotstackInvalid,
     ShotstackRefused,
 )
-from backends.shotstack.intents import Intent, Intents
-from backends.shotstack.renders import Template, rendered
+from backends.shotstack.render_job import Template, rendered
+from backends.shotstack.render_log import LONGEST, Callbacks, Intent, Intents
 
 JOB = Path(__file__).parent / "shotstack_job.py"
 SCALED = Allowance(150, 120, 0.5)

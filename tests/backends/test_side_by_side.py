@@ -11,8 +11,8 @@ from scripted import Scripted
 from served import LIMITS, application, client, served
 
 from backends.errors import BackendUnavailable, Why
-from backends.local import LocalBackend
-from backends.side_by_side import SideBySide, dealt
+from backends.local.backend import LocalBackend
+from backends.resilience.parallel import SideBySide, dealt
 from video_editing.contract.plan import Plan, missing, planned
 from video_editing.reading.probe import Limits as ClipLimits
 from video_editing.reading.probe import probe

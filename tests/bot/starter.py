@@ -27,8 +27,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 
-from backends.renderers import renderer
-from backends.shotstack.pace import Pace
+from backends.renderer_factory import renderer
+from backends.shotstack.rate_limiter import Pace
 from bot import __main__ as entry
 from bot import running
 from bot.running import serve

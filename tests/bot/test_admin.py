@@ -20,9 +20,9 @@ from ledgered import keep
 from recorded import Recorded
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backends.breaker import Rest
-from backends.choice import Known
 from backends.errors import Why
+from backends.factory import Known
+from backends.resilience.circuit_breaker import Rest
 from bot.database.engine import engine, prepare
 from bot.database.knobs import Knobs
 from bot.database.measures import Measures

@@ -16,7 +16,7 @@ from recorded import Recorded
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backends.errors import AllBackendsFailed, BackendUnavailable, Why
-from backends.shelf import Shelf
+from backends.state_file import Shelf
 from bot.alarms import QUIET_SECONDS, Alarm, Alarms
 from bot.database.engine import engine, prepare
 from bot.database.knobs import Knobs

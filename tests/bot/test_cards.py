@@ -8,7 +8,7 @@ import pytest
 from making import drawn, make_clip
 from workshop import CLIP, Workshop, stand_in, until
 
-from backends.command import COMMAND
+from backends.local.video_cli import COMMAND
 from bot.database.drafts import Draft
 from bot.languages import Language
 from bot.look import Backdrop, Look, Size

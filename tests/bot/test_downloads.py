@@ -28,8 +28,8 @@ from border import (
     status,
 )
 
-from backends.guard import guarded_session
-from backends.link_faults import LinkFault
+from backends.links.download import LinkFault
+from backends.links.ssrf_guard import guarded_session
 from bot.outcome import Fault
 from bot.source import Kind, Source
 from bot.telegram.body import Pace, receive

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from skimage import data
 from workshop import CLIP, Chat, Workshop, stand_in, until
 
-from backends.backend import OverlayBackend
-from backends.command import COMMAND
+from backends.base import OverlayBackend, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable, Why
-from backends.events import Report
+from backends.local.video_cli import COMMAND
 from bot.database.engine import prepare
 from bot.database.ledger import Job, State
 from bot.jobs import QueueFull, TooMany

@@ -12,10 +12,10 @@ from aiohttp import web
 from making import drawn, make_clip
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backends.breaker import Rest
-from backends.choice import Known, NobodyThere
+from backends.base import Asked, Event, FellBack
 from backends.errors import BackendUnavailable, Why
-from backends.events import Asked, Event, FellBack
+from backends.factory import Known, NobodyThere
+from backends.resilience.circuit_breaker import Rest
 from bot.database.engine import engine, prepare
 from bot.database.knobs import Knobs
 from bot.places import LastPlace, Places, UnknownPlace

@@ -9,10 +9,9 @@ from making import drawn, make_clip
 from test_status import JOB
 from workshop import CHILD, CLIP, Files, stand_in
 
-from backends.backend import OverlayBackend
-from backends.command import COMMAND, Command
-from backends.events import Asked, Event, Report
-from backends.renderer import Rendered, Renderer, Scene
+from backends.base import Asked, Event, OverlayBackend, Report
+from backends.local.video_cli import COMMAND, Command
+from backends.rendering.base import Rendered, Renderer, Scene
 from bot.folders import CLIP as CLIP_FILE
 from bot.folders import MATTES, Folders, link, link_all
 from bot.look import Backdrop, Look

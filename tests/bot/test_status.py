@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from workshop import CLIP, Chat, Words
 
+from backends.base import Asked, FellBack, Hurried, Waiting, Warming
 from backends.errors import Why
-from backends.events import Asked, FellBack, Hurried, Waiting, Warming
 from bot.database.ledger import Job, State
 from bot.languages import Language
 from bot.look import Look

@@ -12,7 +12,7 @@ from fluent.syntax import FluentParser, ast
 from fluent.syntax.visitor import Visitor
 
 from backends.errors import Why
-from backends.link_faults import LinkFault
+from backends.links.download import LinkFault
 from bot.captions import card_caption, said_of
 from bot.database.drafts import Draft
 from bot.languages import Language, spoken

@@ -11,8 +11,7 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
-from backends.shotstack.callbacks import Callbacks
-from backends.shotstack.intents import Intents
+from backends.shotstack.render_log import Callbacks, Intents
 from bot.web import (
     HEADER,
     LARGEST,

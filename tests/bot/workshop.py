@@ -24,11 +24,11 @@ from aiogram.types import InlineKeyboardMarkup
 from dbos import _dbos
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backends.backend import OverlayBackend
-from backends.child import Limits as ChildLimits
-from backends.command import Command
-from backends.local import LocalBackend
-from backends.renderer import LocalRenderer, Renderer
+from backends.base import OverlayBackend
+from backends.local.backend import LocalBackend
+from backends.local.process import Limits as ChildLimits
+from backends.local.video_cli import Command
+from backends.rendering.base import LocalRenderer, Renderer
 from bot import durable
 from bot.cards import Cards
 from bot.database.drafts import Draft, Drafts

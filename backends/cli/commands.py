@@ -1,0 +1,265 @@
+"""What of the command line needs places of work: ``--backend``, ``autopipeline``, ``serve``."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import ValidationError
+
+from backends.base import Asked, Event, FellBack, Hurried, Spent, Waiting, Warming
+from backends.base import Report as BackendReport
+from backends.errors import BackendUnavailable
+from backends.factory import NobodyThere, chosen
+from backends.links.download import FetchFailed, FetchLimits, fetch
+from backends.links.ssrf_guard import guarded_session
+from backends.renderer_factory import shotstack
+from backends.shotstack.pipeline import Piped, Pipeline, autopipeline
+from settings import Settings
+from video_editing.cli import main as cli
+from video_editing.contract.plan import planned
+from video_editing.contract.progress import Progress, Report
+from video_editing.contract.style import Shape
+from video_editing.matting.rembg_models import MODEL
+
+
+class BadSettings(Exception):  # noqa: N818 - it says what is wrong
+    """A variable of the environment has a value that is not possible."""
+
+
+class NotFetched(Exception):  # noqa: N818 - as above
+    """Nothing came from the link."""
+
+
+EXIT = {BackendUnavailable: 4, NobodyThere: 4, BadSettings: 2, NotFetched: 3}
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run one command; returns its exit status."""
+    parser, commands = cli.parsers()
+    for name in ("edit", "cut"):
+        _add_backend(commands.choices[name])
+    _add_autopipeline(commands)
+    _add_serve(commands)
+    return cli.run(parser.parse_args(arguments), EXIT)
+
+
+def _add_backend(command: cli.Command) -> None:
+    alone = command.get_default("run")
+    command.add_argument(
+        "--backend",
+        metavar="PLACE",
+        help="where the mattes are made: local-cpu, local-gpu, modal, the https address of a "
+        "service, or chain, which asks those that OVERLAY_BACKENDS names one after the other "
+        "(default: in this process)",
+    )
+
+    def with_place(options: cli.Options, report: Report) -> None:
+        if options.backend is None or options.matte is not None:
+            alone(options, report)
+            return
+        with TemporaryDirectory(prefix="overlay-") as folder:
+            options.matte = Path(folder)
+            asyncio.run(_make_mattes(options, report))
+            alone(options, report)
+
+    command.set_defaults(run=with_place)
+
+
+async def _make_mattes(options: cli.Options, report: Report) -> None:
+    """Fill the folder *options.matte* with the clip's mattes."""
+    clip = cli.opened_clip(options)
+    plan = planned(clip, options.engine, model=options.model, every=options.every)
+    place = await chosen(options.backend, settings())
+    await place.make_mattes(clip.path, plan, options.matte, _teller(options, report))
+
+
+def _teller(options: cli.Options, report: Report) -> BackendReport:
+    """A report that tells people or parents more than progress."""
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Progress):
+            report(event)
+        elif options.progress == "json":
+            line = {"stage": type(event).__name__.lower(), **asdict(event)}
+            print(json.dumps(line), flush=True)
+        else:
+            print(sentence(event), file=sys.stderr)
+
+    return tell
+
+
+def sentence(event: Event) -> str:
+    """What *event* tells people."""
+    match event:
+        case Asked(backend=backend):
+            text = f"{backend} has the work."
+        case Warming(backend=backend):
+            text = f"{backend} is getting ready; this may take a minute or two."
+        case Waiting(backend=backend, why=why, seconds=seconds):
+            text = f"{backend} failed ({why}); asking again in {seconds:.0f} s."
+        case FellBack(backend=backend, why=why):
+            text = f"{backend} failed ({why}); what it made is kept."
+        case Hurried(engine=engine):
+            text = f"To be in time, {engine} does the rest."
+        case Spent(backend=backend, seconds=seconds, dollars=dollars):
+            text = f"{backend} worked for {seconds:.1f} s, {dollars:.4f} dollars."
+        case Progress(done=done, total=total):
+            text = f"{done} of {total} frames."
+    return text
+
+
+def _add_autopipeline(commands: cli.Commands) -> None:
+    summary = "have Shotstack render a finished video from overlays made by the places"
+    command = commands.add_parser(
+        "autopipeline", help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+    )
+    command.add_argument("clip", metavar="CLIP|URL", help="the video of the person")
+    command.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="RESULT.mp4",
+        help="also fetch the finished video (default: tell its address, good for a day)",
+    )
+    command.add_argument(
+        "--shapes",
+        type=_shapes,
+        default=(Shape.CIRCLE,),
+        metavar="SHAPE,…",
+        help="what the person is cut to, by commas: circle, rect, rounded, none; several take "
+        "turns (default: circle)",
+    )
+    command.add_argument(
+        "--container",
+        choices=("mov", "webm", "luma"),
+        default="mov",
+        help="of the overlays: mov (ProRes with alpha), webm (VP9 with alpha), or luma, an mp4 "
+        "and its matte (default: %(default)s)",
+    )
+    command.add_argument(
+        "--background",
+        default="#1d3557",
+        metavar="FILE|COLOUR|blur",
+        help="a video, a picture, a colour, or blur, the clip out of focus (default: %(default)s)",
+    )
+    cli.add_place(command)
+    cli.add_edge(command)
+    command.add_argument(
+        "--engine",
+        choices=("mediapipe", "rembg"),
+        default="mediapipe",
+        help="who finds the person: mediapipe is fast, rembg is fine and slow "
+        "(default: %(default)s)",
+    )
+    command.add_argument(
+        "--model", default=MODEL, help="rembg's network, by its name (default: %(default)s)"
+    )
+    command.add_argument(
+        "--backend",
+        default="chain",
+        metavar="PLACE",
+        help="where the mattes are made, as for edit (default: %(default)s)",
+    )
+    command.add_argument(
+        "--template",
+        metavar="ID",
+        help="a template at Shotstack, whose timeline is rendered instead (default: none)",
+    )
+    command.add_argument(
+        "--merge",
+        action="append",
+        type=_field,
+        default=[],
+        metavar="FIELD=VALUE",
+        help="what a field of the template becomes; in VALUE {circle}, {circle-luma} and so on "
+        "stand for the addresses of overlays, {background} for what is behind, {length} for the "
+        "seconds; may be repeated (default: none)",
+    )
+    cli.add_progress(command)
+    command.set_defaults(run=_autopipeline)
+
+
+def _autopipeline(options: cli.Options, report: Report) -> None:
+    with TemporaryDirectory(prefix="overlay-") as folder:
+        piped = asyncio.run(_piped(options, Path(folder), _teller(options, report)))
+    cli.announce(options, **asdict(piped))
+
+
+async def _piped(options: cli.Options, folder: Path, report: BackendReport) -> Piped:
+    everything = settings()
+    renderer = shotstack(everything)
+    wanted = Pipeline(
+        await _fetched(options.clip, folder),
+        options.shapes,
+        options.container,
+        options.background,
+        cli.style_of(options),
+        options.engine,
+        options.model,
+        options.template,
+        dict(options.merge),
+    )
+    place = await chosen(options.backend, everything)
+    return await autopipeline(wanted, place, renderer, folder, report, options.output)
+
+
+async def _fetched(clip: str, folder: Path) -> Path:
+    """The clip, fetched where *clip* is a link."""
+    if not clip.startswith(("http://", "https://")):
+        return Path(clip)
+    path = folder / "clip"
+    try:
+        async with guarded_session() as session:
+            await fetch(session, clip, path, FetchLimits())
+    except FetchFailed as err:
+        raise NotFetched(f"{err.fault}: nothing usable came from the link") from err
+    return path
+
+
+def _shapes(text: str) -> tuple[Shape, ...]:
+    shapes = tuple(Shape(name) for name in text.split(","))
+    return tuple(dict.fromkeys(shapes))
+
+
+def _field(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ValueError(text)
+    return name, value
+
+
+def _add_serve(commands: cli.Commands) -> None:
+    summary = "serve mattes and overlays over HTTP, from a machine with a GPU"
+    command = commands.add_parser("serve", help=summary, description=f"{summary.capitalize()}.")
+    command.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
+    )
+    command.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
+    command.set_defaults(run=_serve, progress="none")
+
+
+def _serve(options: cli.Options, _report: Report) -> None:
+    from backends.server.app import serve  # noqa: PLC0415 - as above
+    from backends.server.auth import NoKey  # noqa: PLC0415 - a web server, for this alone
+
+    try:
+        serve(settings(), options.host, options.port)
+    except NoKey as err:
+        raise BadSettings(f"OVERLAY_TOKEN: {err}") from err
+
+
+def settings() -> Settings:
+    """What the environment says.
+
+    Raises:
+        BadSettings: a variable cannot be used; the message names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as err:
+        first = err.errors(include_url=False, include_input=False)[0]
+        raise BadSettings(f"{first['loc'][0]}: {first['msg']}") from err

@@ -1,0 +1,1 @@
+"""Download files behind links that users send."""

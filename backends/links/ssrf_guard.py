@@ -1,0 +1,222 @@
+"""The way out to links that strangers send: public addresses only, seen when a socket is opened.
+
+Three gates stand one behind the other. The link's text must be plain (:func:`checked`), a name must
+lead to public addresses and nothing else (:class:`PublicResolver`), and the address that a socket
+is opened for is looked at once more, which catches addresses written out in the link. None tells
+which one closed, so nobody learns from us what runs inside our network.
+"""
+
+import asyncio
+import re
+import socket
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+from aiohttp import AddrInfoType, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+#: what is not public unicast in IPv4 (IANA's special-purpose registry, and one cloud's host)
+CLOSED_4 = tuple(
+    IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private
+        "100.64.0.0/10",  # shared behind carriers' NAT
+        "127.0.0.0/8",  # loopback
+        "168.63.129.16/32",  # Azure's host, to whom it lends this address
+        "169.254.0.0/16",  # link-local, where most clouds keep a machine's secrets
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # protocol assignments
+        "192.0.2.0/24",  # documentation
+        "192.88.99.0/24",  # 6to4 relays
+        "192.168.0.0/16",  # private
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, broadcast
+    )
+)
+#: all that is public unicast in IPv6; NAT64, fec0::, ::ffff:0:0 and the like lie outside
+OPEN_6 = IPv6Network("2000::/3")
+CLOSED_6 = tuple(
+    IPv6Network(network)
+    for network in (
+        "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarks
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4: an IPv4 address inside
+        "3fff::/20",  # documentation
+    )
+)
+ISATAP = (0x5EFE, 0x0200_5EFE)  #: bits 64 to 95 of an address that ends in an IPv4 address
+
+
+def is_public(address: str) -> bool:
+    """Whether *address*, written as text, is a public unicast address."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, IPv4Address):
+        return not any(ip in network for network in CLOSED_4)
+    return ip in OPEN_6 and not any(ip in network for network in CLOSED_6) and not _is_isatap(ip)
+
+
+def _is_isatap(ip: IPv6Address) -> bool:
+    return (int(ip) >> 32) & 0xFFFF_FFFF in ISATAP
+
+
+LONGEST = 2048  #: characters of a link
+PORTS = {"http": 80, "https": 443}  #: and no other, so that nobody scans ports with us
+LOOKUP_SECONDS = 5  #: for a name server to answer
+LOOKUPS = 8  #: names looked up at once; each holds a thread until its name server answers
+CONNECT_SECONDS = 10
+
+#: two labels or more, the last of them no number in any base; or an address
+NAME = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,62}\.?"
+ADDRESS = r"(?:\d{1,3}\.){3}\d{1,3}|\[[0-9a-f:.]+\]"
+PLAIN = re.compile(
+    rf"https?://(?:{ADDRESS}|(?=[^:/?#]{{4,253}}(?:[:/?#]|\Z)){NAME})(?::\d+)?(?:[/?#][^\s\\]*)?",
+    re.ASCII | re.IGNORECASE,  # not other scripts' digits, nor letters like an s
+)
+
+LookedUp = list[Any]  #: as socket.getaddrinfo answers
+
+
+class UrlRejected(Exception):  # noqa: N818 - it says what happened, not that something broke
+    """The link is none that we follow, whatever lies behind it."""
+
+
+class ForbiddenAddress(OSError):  # noqa: N818
+    """The way leads to an address that is not public."""
+
+
+def checked(link: str) -> URL:
+    """The parsed *link*, if it is a plain one.
+
+    Plain: ``http`` or ``https`` on the scheme's own port, an ASCII host name of two labels or more
+    or an address in its usual form; no user name, blank, backslash or control character.
+
+    Raises:
+        UrlRejected: it is not.
+    """
+    if len(link) > LONGEST or not link.isprintable() or not PLAIN.fullmatch(link):
+        raise UrlRejected
+    try:
+        url = URL(link)
+        usual = url.port == PORTS[url.scheme]
+    except ValueError as err:
+        raise UrlRejected from err
+    if not usual:
+        raise UrlRejected
+    return url
+
+
+def guarded_session() -> ClientSession:
+    """A session that can reach public addresses only, by itself, remembering nothing.
+
+    Raises:
+        ForbiddenAddress: from any request that would connect to another address, wrapped in
+            aiohttp's ClientConnectorError.
+    """
+    connector = TCPConnector(
+        resolver=PublicResolver(),
+        socket_factory=_public_socket,
+        use_dns_cache=False,
+        force_close=True,
+    )
+    return ClientSession(
+        connector=connector,
+        trust_env=False,
+        cookie_jar=DummyCookieJar(),
+        auto_decompress=False,
+        timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+    )
+
+
+def _public_socket(to: AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, address = to
+    if not is_public(str(address[0])):
+        raise ForbiddenAddress
+    return socket.socket(family, kind, protocol)
+
+
+class PublicResolver(AbstractResolver):
+    """Looks names up, and refuses a name whole when one of its addresses is not public.
+
+    It has threads of its own: a name server that never answers holds one for up to half a minute,
+    and must hold up neither the event loop's common threads nor the end of the program.
+    """
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(LOOKUPS)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of *host*.
+
+        Raises:
+            ForbiddenAddress: one of them is not public.
+            OSError: there are none, or nobody says in time.
+        """
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                await self._free.acquire()
+                found = await self._looked_up(host, port, family)
+        except TimeoutError as err:
+            raise OSError("no answer from the name server") from err
+        return list(_public(host, port, found))
+
+    async def close(self) -> None:
+        """Nothing is kept."""
+
+    def _looked_up(self, host: str, port: int, family: int) -> asyncio.Future[LookedUp]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[LookedUp] = loop.create_future()
+
+        def settle(found: LookedUp | OSError) -> None:
+            self._free.release()
+            if answer.done():
+                return
+            if isinstance(found, OSError):
+                answer.set_exception(found)
+            else:
+                answer.set_result(found)
+
+        def look_up() -> None:
+            found = _looked_up(host, port, family)
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(settle, found)
+
+        try:
+            threading.Thread(target=look_up, name="lookup", daemon=True).start()
+        except RuntimeError as err:
+            settle(OSError(str(err)))  # the machine has no thread left
+        return answer
+
+
+def _looked_up(host: str, port: int, family: int) -> LookedUp | OSError:
+    flags = socket.AI_ADDRCONFIG
+    try:
+        return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=flags)
+    except (OSError, UnicodeError) as err:
+        return OSError(str(err))
+
+
+def _public(host: str, port: int, found: LookedUp) -> Iterable[ResolveResult]:
+    for family, _, protocol, _, address in found:
+        if not is_public(address[0]):
+            raise ForbiddenAddress
+        yield ResolveResult(
+            hostname=host,
+            host=address[0],
+            port=port,
+            family=family,
+            proto=protocol,
+            flags=socket.AI_NUMERICHOST,
+        )

@@ -1,0 +1,1 @@
+"""Backend on this machine: a child process."""

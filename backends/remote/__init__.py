@@ -1,0 +1,1 @@
+"""Backend behind HTTP: the client of the service."""

@@ -1,0 +1,1 @@
+"""Wrappers of a backend: fallback, retry, circuit breaker, throughput, parallel work."""

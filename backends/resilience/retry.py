@@ -1,0 +1,52 @@
+"""A place that fails in passing is asked again, a little later or when it says."""
+
+import time
+from pathlib import Path
+
+import stamina
+
+from backends.base import OverlayBackend, Report, Waiting
+from backends.errors import BackendUnavailable, Why
+from video_editing.contract.plan import Plan
+
+#: faults that may be over in a moment; all others would only cost the user time
+PASSING = (Why.UNREACHABLE, Why.BUSY, Why.BROKEN)
+PAUSE = 0.3  #: seconds before the next attempt, where the place does not say
+
+
+class Retrying(OverlayBackend):
+    """Asks a place again; what it finished the first time is not made again."""
+
+    def __init__(self, inner: OverlayBackend, *, attempts: int, seconds: float) -> None:
+        """Wrap *inner*.
+
+        Args:
+            inner: the place.
+            attempts: how often it is asked in all.
+            seconds: from the first asking, after which it is not asked again; a wait that would
+                end later is not begun.
+        """
+        self.name = inner.name
+        self._inner = inner
+        self._attempts = attempts
+        self._seconds = seconds
+
+    async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
+        """See :class:`OverlayBackend`."""
+        began = time.monotonic()
+
+        def pause(failure: Exception) -> bool | float:
+            if not isinstance(failure, BackendUnavailable) or failure.why not in PASSING:
+                return False
+            wait = PAUSE if failure.retry_after is None else failure.retry_after
+            if time.monotonic() - began + wait > self._seconds:
+                return False
+            if attempt.num < self._attempts:
+                report(Waiting(self.name, failure.why, wait))
+            return wait
+
+        async for attempt in stamina.retry_context(
+            pause, attempts=self._attempts, timeout=self._seconds
+        ):
+            with attempt:
+                await self._inner.make_mattes(clip, plan, folder, report)
