@@ -1,5 +1,16 @@
-"""The bot: Telegram in, Telegram out."""
+"""The bot: Telegram in, Telegram out.
 
-from bot import modern_sqlite
+Durable jobs need SQLite 3.42. Where Python's own is older (Debian 12 has 3.40), the module of
+another build takes its place, before anything else imports it.
+"""
 
-__all__ = ["modern_sqlite"]
+import sqlite3
+import sys
+
+NEEDED = (3, 42)
+
+if sqlite3.sqlite_version_info < NEEDED:
+    import pysqlite3
+
+    sys.modules["sqlite3"] = pysqlite3
+    sys.modules["sqlite3.dbapi2"] = pysqlite3.dbapi2

@@ -8,9 +8,8 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from backends.factory import NobodyThere
+from bot.app import TokenRefused, Unusable, leave, serve
 from bot.database.schema import DatabaseBroken
-from bot.ending import leave
-from bot.running import TokenRefused, Unusable, serve
 from settings import Settings
 
 log = logging.getLogger(__name__)

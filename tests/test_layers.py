@@ -40,5 +40,5 @@ def test_a_layer_knows_only_those_below_it(layer: str, below: set[str]) -> None:
 
 def test_hidden_imports_are_found() -> None:
     """The rule would be none if a function could break it."""
-    hidden = "def work():\n    from backends.local.process import run\n    import bot.texts as t\n"
+    hidden = "def f():\n    from backends.local.process import run\n    import bot.ui.texts as t\n"
     assert set(imported(hidden)) == {"backends", "bot"}

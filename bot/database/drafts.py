@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.database.kept import Kept, secret_id
-from bot.database.tables import draft_messages, drafts
-from bot.languages import Language
-from bot.look import Backdrop, Look
-from bot.source import Source
+from bot.database.repository import Kept, secret_id
+from bot.database.schema import draft_messages, drafts
+from bot.domain.appearance import Backdrop, Look
+from bot.domain.job_request import Language
+from bot.domain.media_source import Source
 
 REMEMBERED_SECONDS = 7 * 86400  #: messages; Telegram delivers one again for a day at most
 

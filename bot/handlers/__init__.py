@@ -2,15 +2,13 @@
 
 from aiogram import Router
 
-from bot.handlers.addressed import Addressed
 from bot.handlers.admin import admin_router
-from bot.handlers.cancelling import cancelling_router
-from bot.handlers.card import card_router
-from bot.handlers.clips import clips_router
+from bot.handlers.commands import cancelling_router, start_router, style_router
+from bot.handlers.context import Addressed
+from bot.handlers.fallback import strangers_router
+from bot.handlers.media import clips_router
+from bot.handlers.preview_card import card_router
 from bot.handlers.results import results_router
-from bot.handlers.start import start_router
-from bot.handlers.strangers import strangers_router
-from bot.handlers.style import style_router
 
 
 def routers() -> list[Router]:

@@ -6,12 +6,12 @@ from aiogram import Router
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Message
 
-from bot.database.people import People
-from bot.handlers.admin_numbers import queue, stats
-from bot.handlers.admin_places import Turn, backend, turned
-from bot.handlers.admin_words import answer, language_of
-from bot.telegram.sending import Sending
-from bot.texts import Texts
+from bot.database.users import People
+from bot.handlers.admin_backends import Turn, backend, turned
+from bot.handlers.admin_stats import queue, stats
+from bot.handlers.context import answer, language_of
+from bot.telegram.messenger import Sending
+from bot.ui.texts import Texts
 
 log = logging.getLogger(__name__)
 

@@ -4,16 +4,15 @@ from aiogram import Router
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
-from bot.buttons import OTHERS, Other, ResultPage
-from bot.database.ledger import Job, Ledger, QueueFull, State, TooMany
-from bot.handlers.card import too_many
-from bot.handlers.speaking import router
-from bot.jobs import Jobs
-from bot.keyboards import Keyboards
-from bot.languages import Language
-from bot.order import Order
-from bot.telegram.sending import Sending
-from bot.texts import Texts
+from bot.database.jobs import Job, Ledger, QueueFull, State, TooMany
+from bot.domain.job_request import Language, Order
+from bot.handlers.context import router
+from bot.handlers.preview_card import too_many
+from bot.jobs.supervisor import Jobs
+from bot.telegram.messenger import Sending
+from bot.ui.callback_data import OTHERS, Other, ResultPage
+from bot.ui.keyboards import Keyboards
+from bot.ui.texts import Texts
 
 
 def results_router() -> Router:

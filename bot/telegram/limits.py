@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from bot.outcome import Fault, Refused
-from bot.source import Kind, Source
+from bot.domain.media_source import Kind, Source
+from bot.domain.outcomes import Fault, Refused
 
 MB = 1_000_000
 CLOUD_DOWNLOAD = 20 * MB

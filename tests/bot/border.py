@@ -15,8 +15,8 @@ from aiogram import Bot
 from aiogram.client.default import DefaultBotProperties
 from aiohttp import web
 
-from bot.telegram.patience import Patience
-from bot.telegram.session import Session, session
+from bot.telegram.client import Session, session
+from bot.telegram.retry import Patience
 
 SECRET = "AAHcanary-of-the-token-that-nobody-may-see"  # noqa: S105 - of a bot that is not there
 TOKEN = f"4242:{SECRET}"

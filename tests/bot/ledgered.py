@@ -3,12 +3,11 @@
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.database.engine import writing
-from bot.database.ledger import Ledger
-from bot.database.tables import jobs
-from bot.languages import Language
-from bot.look import Look
-from bot.order import Order
-from bot.source import Kind, Source
+from bot.database.jobs import Ledger
+from bot.database.schema import jobs
+from bot.domain.appearance import Look
+from bot.domain.job_request import Language, Order
+from bot.domain.media_source import Kind, Source
 
 USER = 123456789
 LINK = "https://example.org/private"

@@ -30,8 +30,8 @@ from sqlalchemy.engine.default import DefaultDialect
 from backends.renderer_factory import renderer
 from backends.shotstack.rate_limiter import Pace
 from bot import __main__ as entry
-from bot import running
-from bot.running import serve
+from bot import app as running
+from bot.app import serve
 
 STAND_IN = Path(__file__).parent / "stand_in_program.py"
 WRITES = ("INSERT", "UPDATE", "DELETE")

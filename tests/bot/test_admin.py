@@ -24,18 +24,17 @@ from backends.errors import Why
 from backends.factory import Known
 from backends.resilience.circuit_breaker import Rest
 from bot.database.engine import engine, prepare
-from bot.database.knobs import Knobs
-from bot.database.measures import Measures
-from bot.database.people import People
+from bot.database.repository import Knobs
+from bot.database.statistics import Measures, Statistics
+from bot.database.users import People
+from bot.domain.job_request import Language
 from bot.handlers.admin import admin_router
-from bot.handlers.admin_numbers import table
-from bot.handlers.admin_places import Do, Turn, mark
-from bot.languages import Language
-from bot.places import Places
-from bot.statistics import Statistics
+from bot.handlers.admin_backends import Do, Turn, mark
+from bot.handlers.admin_stats import table
+from bot.operations.backend_pool import Places
 from bot.telegram.limits import Limits
-from bot.telegram.sending import Sending
-from bot.texts import Texts
+from bot.telegram.messenger import Sending
+from bot.ui.texts import Texts
 from settings import Backends, Remote, Settings, Storage
 
 ADMIN, STRANGER = 7, 8

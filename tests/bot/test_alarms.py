@@ -17,15 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backends.errors import AllBackendsFailed, BackendUnavailable, Why
 from backends.state_file import Shelf
-from bot.alarms import QUIET_SECONDS, Alarm, Alarms
 from bot.database.engine import engine, prepare
-from bot.database.knobs import Knobs
-from bot.database.people import People
-from bot.languages import Language
-from bot.places import Places
+from bot.database.repository import Knobs
+from bot.database.users import People
+from bot.domain.job_request import Language
+from bot.operations.alerts import QUIET_SECONDS, Alarm, Alarms
+from bot.operations.backend_pool import Places
 from bot.telegram.limits import Limits
-from bot.telegram.sending import Sending
-from bot.texts import Texts
+from bot.telegram.messenger import Sending
+from bot.ui.texts import Texts
 from settings import Backends, Remote, Settings, Storage
 from video_editing.contract.plan import planned
 from video_editing.reading.probe import Limits as ClipLimits

@@ -9,7 +9,7 @@ from fake_telegram import TOKEN
 from process import CANARIES
 from talk import clip, ordered, result_for
 
-MEGABYTES = 150
+MEGABYTES = 250
 HEAVY = ("numpy", "/av/", "cv2", "onnxruntime", "mediapipe", "litert", "PIL", "skimage")
 
 

@@ -10,12 +10,11 @@ from workshop import CLIP, Workshop, stand_in, until
 
 from backends.local.video_cli import COMMAND
 from bot.database.drafts import Draft
-from bot.languages import Language
-from bot.look import Backdrop, Look, Size
-from bot.outcome import Fault, Gone, Later
-from bot.source import Kind, Source
-from bot.telegram.answers import Missing
-from bot.telegram.unfetched import TelegramAway, Unfetched
+from bot.domain.appearance import Backdrop, Look, Size
+from bot.domain.job_request import Language
+from bot.domain.media_source import Kind, Source
+from bot.domain.outcomes import Fault, Gone, Later, Missing
+from bot.telegram.errors import TelegramAway, Unfetched
 from video_editing.contract.style import Shape
 
 PHOTO = Source(kind=Kind.PHOTO, file_id="photo")

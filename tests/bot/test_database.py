@@ -15,19 +15,17 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.database.conversation import Conversation
 from bot.database.drafts import Draft, Drafts, UnknownDraft
 from bot.database.engine import FILE, engine, prepare, system_url
-from bot.database.knobs import Knobs
-from bot.database.ledger import Job, Ledger, QueueFull, State, TooMany
-from bot.database.measures import Measures
-from bot.database.people import People
-from bot.database.schema import MIGRATIONS, VERSION, DatabaseBroken, migrate
-from bot.database.tables import metadata
-from bot.languages import Language
-from bot.look import Backdrop, Look, Size
-from bot.order import Order
-from bot.source import Kind, Source
+from bot.database.fsm_storage import Conversation
+from bot.database.jobs import Job, Ledger, QueueFull, State, TooMany
+from bot.database.repository import Knobs
+from bot.database.schema import MIGRATIONS, VERSION, DatabaseBroken, metadata, migrate
+from bot.database.statistics import Measures
+from bot.database.users import People
+from bot.domain.appearance import Backdrop, Look, Size
+from bot.domain.job_request import Language, Order
+from bot.domain.media_source import Kind, Source
 from settings import Storage
 from video_editing.contract.style import Shape
 

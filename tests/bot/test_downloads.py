@@ -30,12 +30,12 @@ from border import (
 
 from backends.links.download import LinkFault
 from backends.links.ssrf_guard import guarded_session
-from bot.outcome import Fault
-from bot.source import Kind, Source
-from bot.telegram.body import Pace, receive
-from bot.telegram.files import Downloads, TelegramAway, Unfetched
+from bot.domain.media_source import Kind, Source
+from bot.domain.outcomes import Fault
+from bot.telegram.downloads import Downloads, TelegramAway, Unfetched
+from bot.telegram.errors import Passing
+from bot.telegram.file_stream import Pace, receive
 from bot.telegram.limits import Limits
-from bot.telegram.unfetched import Passing
 from video_editing.contract.errors import OutputFailed
 
 __all__ = ["loud"]

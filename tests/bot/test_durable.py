@@ -7,9 +7,9 @@ from pathlib import Path
 from dbos import DBOS
 from workshop import Workshop, stand_in, until
 
-from bot import durable
-from bot.janitor import Janitor
-from bot.source import Kind, Source
+from bot.domain.media_source import Kind, Source
+from bot.jobs import dbos_runtime as durable
+from bot.jobs.workspace import Janitor
 
 
 async def test_workflows_that_ended_are_forgotten(tmp_path: Path) -> None:

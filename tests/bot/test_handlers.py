@@ -22,7 +22,19 @@ from aiogram.methods import (
 from aiogram.types import Update
 from recorded import ME, Recorded
 
-from bot.buttons import (
+from bot.database.drafts import Draft, Drafts
+from bot.database.engine import engine, prepare
+from bot.database.fsm_storage import Conversation
+from bot.database.jobs import Job, Ledger, State
+from bot.database.users import People
+from bot.domain.appearance import Backdrop, Look, PaletteColour
+from bot.domain.job_request import Language, Order
+from bot.domain.media_source import Kind, Source
+from bot.handlers import routers
+from bot.handlers.commands import commands
+from bot.telegram.limits import Limits
+from bot.telegram.messenger import Sending
+from bot.ui.callback_data import (
     Cancel,
     CardPage,
     ChooseColour,
@@ -39,22 +51,8 @@ from bot.buttons import (
     Send,
     Speak,
 )
-from bot.database.conversation import Conversation
-from bot.database.drafts import Draft, Drafts
-from bot.database.engine import engine, prepare
-from bot.database.ledger import Job, Ledger, State
-from bot.database.people import People
-from bot.handlers import routers
-from bot.handlers.start import commands
-from bot.keyboards import Keyboards
-from bot.languages import Language
-from bot.look import Backdrop, Look
-from bot.order import Order
-from bot.palette import PaletteColour
-from bot.source import Kind, Source
-from bot.telegram.limits import Limits
-from bot.telegram.sending import Sending
-from bot.texts import Texts
+from bot.ui.keyboards import Keyboards
+from bot.ui.texts import Texts
 from settings import Storage
 from video_editing.contract.formats import Form
 from video_editing.contract.style import Anchor, Shape

@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.database.drafts import Drafts
 from bot.database.engine import engine, prepare, writing
-from bot.database.ledger import Ledger
-from bot.database.tables import drafts
-from bot.janitor import Janitor
-from bot.languages import Language
-from bot.look import Look
+from bot.database.jobs import Ledger
+from bot.database.schema import drafts
+from bot.domain.appearance import Look
+from bot.domain.job_request import Language
+from bot.jobs.workspace import Janitor
 from settings import Storage
 
 HOUR = 3600

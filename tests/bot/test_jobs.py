@@ -21,15 +21,14 @@ from backends.base import OverlayBackend, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable, Why
 from backends.local.video_cli import COMMAND
 from bot.database.engine import prepare
-from bot.database.ledger import Job, State
-from bot.jobs import QueueFull, TooMany
-from bot.languages import Language
-from bot.look import Backdrop, Look
-from bot.order import Order
-from bot.outcome import Fault, Gone, Later
-from bot.setbacks import Pace
-from bot.source import Kind, Source
-from bot.telegram.unfetched import TelegramAway, Unfetched
+from bot.database.jobs import Job, State
+from bot.domain.appearance import Backdrop, Look
+from bot.domain.job_request import Language, Order
+from bot.domain.media_source import Kind, Source
+from bot.domain.outcomes import Fault, Gone, Later
+from bot.jobs.retry_policy import Pace
+from bot.jobs.supervisor import QueueFull, TooMany
+from bot.telegram.errors import TelegramAway, Unfetched
 from video_editing.contract.formats import Form
 from video_editing.contract.plan import Plan
 

@@ -8,8 +8,14 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 from pydantic import ValidationError
 
-from bot import buttons
-from bot.buttons import (
+from bot.database.drafts import Draft
+from bot.database.jobs import Job, State
+from bot.database.repository import secret_id
+from bot.domain.appearance import PALETTE, Backdrop, Look, PaletteColour, Ring, Size
+from bot.domain.job_request import Language, Order
+from bot.domain.media_source import Kind, Source
+from bot.ui import callback_data as buttons
+from bot.ui.callback_data import (
     CHOICES,
     OTHERS,
     Cancel,
@@ -28,17 +34,9 @@ from bot.buttons import (
     Send,
     Speak,
 )
-from bot.captions import said_of
-from bot.database.drafts import Draft
-from bot.database.kept import secret_id
-from bot.database.ledger import Job, State
-from bot.keyboards import CORNERS, FORMS, Keyboards
-from bot.languages import Language
-from bot.look import Backdrop, Look, Ring, Size
-from bot.order import Order
-from bot.palette import PALETTE, PaletteColour
-from bot.source import Kind, Source
-from bot.texts import Texts
+from bot.ui.captions import said_of
+from bot.ui.keyboards import CORNERS, FORMS, Keyboards
+from bot.ui.texts import Texts
 from video_editing.contract.formats import Form
 from video_editing.contract.style import Anchor, Shape, parsed
 
@@ -128,7 +126,7 @@ def test_a_button_fits_64_bytes(kind: type[CallbackData]) -> None:
 
 def test_no_two_kinds_of_buttons_are_called_the_same() -> None:
     """Nor as one of the admins'."""
-    from bot.handlers.admin_places import Turn  # noqa: PLC0415 - it alone needs admins
+    from bot.handlers.admin_backends import Turn  # noqa: PLC0415 - it alone needs admins
 
     prefixes = [kind.__prefix__ for kind in (*CLASSES, Turn)]
     assert len(set(prefixes)) == len(prefixes)

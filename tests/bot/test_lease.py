@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.database.engine import engine
 from bot.database.schema import DatabaseBroken
-from bot.lease import lease
+from bot.operations.leader_lock import lease
 from settings import Storage
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ import asyncio, sys
 from pathlib import Path
 import bot
 from bot.database.engine import engine
-from bot.lease import lease
+from bot.operations.leader_lock import lease
 from settings import Storage
 async def main():
     storage = Storage(folder=Path(sys.argv[1]), database_url=sys.argv[2])

@@ -30,7 +30,7 @@ PROBE = """
 import asyncio, sys
 import bot.__main__
 from aiohttp import web
-from bot import running
+from bot import app as running
 from bot.database.engine import engine, prepare
 from settings import Settings
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.outcome import Fault
-from bot.source import Kind, Source
+from bot.domain.media_source import Kind, Source
+from bot.domain.outcomes import Fault
 from bot.telegram.limits import MB, Limits, limits_of, refusal
 
 CLOUD, LOCAL = limits_of(local=False), limits_of(local=True)

@@ -15,7 +15,7 @@ KEY = 'canary-key "quoted" with/slash'
 BEGIN = f"""
 import asyncio, logging, sys, warnings
 import bot
-from bot import logs
+from bot.operations import logs
 logs.set_up(LEVEL, [{TOKEN!r}, {KEY!r}, "canary-password"])
 TOKEN, KEY = {TOKEN!r}, {KEY!r}
 """
@@ -37,8 +37,9 @@ def logged(code: str, level: str = "DEBUG", output: Any = subprocess.PIPE) -> li
 
 def test_a_line_tells_what_where_and_when() -> None:
     """As an object of JSON, in UTC."""
-    (line,) = logged("logging.getLogger('bot.jobs').warning('job %s: %s', 7, 'ü')")
-    assert (line["message"], line["level"], line["logger"]) == ("job 7: ü", "warning", "bot.jobs")
+    (line,) = logged("logging.getLogger('bot.jobs.supervisor').warning('job %s: %s', 7, 'ü')")
+    assert (line["message"], line["level"]) == ("job 7: ü", "warning")
+    assert line["logger"] == "bot.jobs.supervisor"
     told = datetime.fromisoformat(line["timestamp"])
     assert told.utcoffset() == timedelta(0)
 

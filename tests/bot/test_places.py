@@ -17,9 +17,8 @@ from backends.errors import BackendUnavailable, Why
 from backends.factory import Known, NobodyThere
 from backends.resilience.circuit_breaker import Rest
 from bot.database.engine import engine, prepare
-from bot.database.knobs import Knobs
-from bot.places import LastPlace, Places, UnknownPlace
-from bot.ranking import Ranking
+from bot.database.repository import Knobs
+from bot.operations.backend_pool import LastPlace, Places, Ranking, UnknownPlace
 from settings import Backends, Remote, Settings, Storage
 from video_editing.contract.plan import Plan, missing, planned
 from video_editing.reading.probe import Limits, probe

@@ -12,9 +12,8 @@ from aiogram.types import Message
 from fake_telegram import Telegram, User
 from sqlalchemy.exc import OperationalError
 
-from bot.intake import Intake
-from bot.polling import poll
-from bot.telegram.session import session
+from bot.telegram.client import session
+from bot.telegram.updates import Intake, poll
 
 
 class Listener:

@@ -26,13 +26,22 @@ from border import (
     status,
 )
 
-from bot.look import Look
-from bot.order import Order
-from bot.outcome import Delivered, Fault, Gone, Later, Made, Refused
-from bot.source import Kind, Source
-from bot.telegram.answers import Edited, Missing, Unchanged
+from bot.domain.appearance import Look
+from bot.domain.job_request import Order
+from bot.domain.media_source import Kind, Source
+from bot.domain.outcomes import (
+    Delivered,
+    Edited,
+    Fault,
+    Gone,
+    Later,
+    Made,
+    Missing,
+    Refused,
+    Unchanged,
+)
 from bot.telegram.limits import MB, Limits
-from bot.telegram.sending import Sending
+from bot.telegram.messenger import Sending
 from bot.telegram.uploads import upload_seconds
 from video_editing.contract.formats import Form
 

@@ -36,7 +36,7 @@ from border import (
     vanishes,
 )
 
-from bot.telegram.patience import Doubtful, hurried
+from bot.telegram.retry import Doubtful, hurried
 
 __all__ = ["loud"]
 

@@ -12,15 +12,15 @@ from workshop import CHILD, CLIP, Files, stand_in
 from backends.base import Asked, Event, OverlayBackend, Report
 from backends.local.video_cli import COMMAND, Command
 from backends.rendering.base import Rendered, Renderer, Scene
-from bot.folders import CLIP as CLIP_FILE
-from bot.folders import MATTES, Folders, link, link_all
-from bot.look import Backdrop, Look
-from bot.order import Order
-from bot.outcome import Done, Fault, Made, Refused
-from bot.source import Kind, Source
-from bot.stages import Stages
+from bot.domain.appearance import Backdrop, Look
+from bot.domain.job_request import Order
+from bot.domain.media_source import Kind, Source
+from bot.domain.outcomes import Done, Fault, Made, Refused
+from bot.jobs.stages import Stages
+from bot.jobs.workspace import CLIP as CLIP_FILE
+from bot.jobs.workspace import MATTES, Folders, link, link_all
+from bot.telegram.errors import Unfetched
 from bot.telegram.limits import Limits
-from bot.telegram.unfetched import Unfetched
 from video_editing.contract.errors import InputRejected, Reason
 from video_editing.contract.formats import Form
 from video_editing.contract.plan import Plan, keep_plan, read_plan

@@ -9,8 +9,8 @@ from ledgered import keep
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.database.engine import engine, prepare, writing
-from bot.database.tables import measures
-from bot.statistics import DAY, Cost, Ended, Statistics, Times, Use, times
+from bot.database.schema import measures
+from bot.database.statistics import DAY, Cost, Ended, Statistics, Times, Use, times
 from settings import Storage
 
 NOW = datetime(2026, 11, 10, 12, tzinfo=UTC).timestamp()  #: nine and a half days into November

@@ -11,13 +11,11 @@ from workshop import CLIP, Chat, Words
 
 from backends.base import Asked, FellBack, Hurried, Waiting, Warming
 from backends.errors import Why
-from bot.database.ledger import Job, State
-from bot.languages import Language
-from bot.look import Look
-from bot.order import Order
-from bot.outcome import Gone, Later
-from bot.status import Status, bar
-from bot.telegram.answers import Missing
+from bot.database.jobs import Job, State
+from bot.domain.appearance import Look
+from bot.domain.job_request import Language, Order
+from bot.domain.outcomes import Gone, Later, Missing
+from bot.jobs.progress_message import Status, bar
 from video_editing.contract.progress import Progress
 
 EVERY = 0.2

@@ -13,15 +13,14 @@ from fluent.syntax.visitor import Visitor
 
 from backends.errors import Why
 from backends.links.download import LinkFault
-from bot.captions import card_caption, said_of
 from bot.database.drafts import Draft
-from bot.languages import Language, spoken
-from bot.look import Backdrop, Look
-from bot.outcome import Fault
-from bot.palette import PALETTE, PaletteColour
-from bot.source import Kind, Source
+from bot.domain.appearance import PALETTE, Backdrop, Look, PaletteColour
+from bot.domain.job_request import Language, spoken
+from bot.domain.media_source import Kind, Source
+from bot.domain.outcomes import Fault
 from bot.telegram.limits import limits_of, refusal
-from bot.texts import DETAILS, FOLDER, Texts
+from bot.ui.captions import card_caption, said_of
+from bot.ui.texts import DETAILS, FOLDER, Texts
 from video_editing.contract.errors import Reason
 
 TEXT, CAPTION, ALERT, LABEL = 4096, 1024, 200, 24

@@ -6,7 +6,7 @@ from statistics import mean
 
 import pytest
 
-from bot.turns import ROUND, Turns
+from bot.jobs.fair_queue import ROUND, Turns
 
 
 class Waiter:

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
 from backends.shotstack.render_log import Callbacks, Intents
-from bot.web import (
+from bot.operations.http import (
     HEADER,
     LARGEST,
     Lately,

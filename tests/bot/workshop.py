@@ -29,25 +29,23 @@ from backends.local.backend import LocalBackend
 from backends.local.process import Limits as ChildLimits
 from backends.local.video_cli import Command
 from backends.rendering.base import LocalRenderer, Renderer
-from bot import durable
-from bot.cards import Cards
 from bot.database.drafts import Draft, Drafts
 from bot.database.engine import engine, prepare, system_url
-from bot.database.ledger import Job, Ledger
-from bot.database.measures import Measures
-from bot.folders import Folders
-from bot.jobs import Jobs
-from bot.languages import Language
-from bot.look import Look
-from bot.order import Order
-from bot.outcome import Delivered, Gone, Later, Made, Refused
-from bot.setbacks import Pace
-from bot.source import Kind, Source
-from bot.stages import Stages
-from bot.status import Value
-from bot.telegram.answers import Edited, Missing, Unchanged
+from bot.database.jobs import Job, Ledger
+from bot.database.statistics import Measures
+from bot.domain.appearance import Look
+from bot.domain.job_request import Language, Order
+from bot.domain.media_source import Kind, Source
+from bot.domain.outcomes import Delivered, Edited, Gone, Later, Made, Missing, Refused, Unchanged
+from bot.jobs import dbos_runtime as durable
+from bot.jobs.fair_queue import Turns
+from bot.jobs.progress_message import Value
+from bot.jobs.retry_policy import Pace
+from bot.jobs.stages import Stages
+from bot.jobs.supervisor import Jobs
+from bot.jobs.workspace import Folders
+from bot.preview_cards import Cards
 from bot.telegram.limits import Limits
-from bot.turns import Turns
 from settings import Storage
 
 STAND_IN = Path(__file__).parent / "stand_in_program.py"

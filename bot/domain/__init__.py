@@ -1,0 +1,1 @@
+"""Plain values of the bot, without input or output."""

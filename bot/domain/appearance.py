@@ -1,0 +1,105 @@
+"""What somebody chose on a card, and what it means for the picture."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from bot.domain.media_source import Source
+from video_editing.contract.formats import Form
+from video_editing.contract.style import Anchor, Shape, Style
+
+
+class Size(StrEnum):
+    """How large the overlay is."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+
+class Ring(StrEnum):
+    """The line along the shape's edge."""
+
+    NONE = "none"
+    WHITE = "white"
+    BLACK = "black"
+    GOLD = "gold"
+
+
+#: the overlay's height as a fraction of the result's
+SIZES = {Size.SMALL: 0.35, Size.MEDIUM: 0.5, Size.LARGE: 0.75}
+#: the same for a free person, who would be lost at half the height
+FREE_SIZES = {Size.SMALL: 0.6, Size.MEDIUM: 0.8, Size.LARGE: 1.0}
+RING_COLOURS = {Ring.WHITE: "white", Ring.BLACK: "black", Ring.GOLD: "#d4a017"}
+RING_WIDTH = 0.02
+
+
+class Backdrop(BaseModel):
+    """What is behind the person: a colour, the clip out of focus, or a file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["colour", "blur", "file"] = "colour"
+    colour: str = "#1d3557"
+    source: Source | None = None
+
+
+class Look(BaseModel):
+    """All that a card offers; remembered for each user."""
+
+    model_config = ConfigDict(frozen=True)
+
+    shape: Shape = Shape.CIRCLE
+    corner: Anchor = Anchor.BOTTOM_RIGHT
+    size: Size = Size.MEDIUM
+    ring: Ring = Ring.NONE
+    backdrop: Backdrop = Backdrop()
+    engine: Literal["mediapipe", "rembg"] = "mediapipe"
+
+    def style(self, form: Form = Form.VIDEO) -> Style:
+        """The same for video_editing; a round note shows its middle, so the person is there."""
+        sizes = FREE_SIZES if self.shape is Shape.NONE else SIZES
+        note = form is Form.NOTE
+        return Style(
+            shape=self.shape,
+            position=Anchor.CENTER if note else self.corner,
+            size=0.9 if note else sizes[self.size],
+            ring=0 if self.ring is Ring.NONE else RING_WIDTH,
+            ring_colour=RING_COLOURS.get(self.ring, "white"),
+        )
+
+
+class PaletteColour(StrEnum):
+    """One of them, by its name in buttons and texts."""
+
+    NAVY = "navy"
+    BLACK = "black"
+    WHITE = "white"
+    RED = "red"
+    ORANGE = "orange"
+    YELLOW = "yellow"
+    GREEN = "green"
+    PURPLE = "purple"
+
+
+#: each as video_editing takes it, and as a button shows it
+PALETTE = {
+    PaletteColour.NAVY: ("#1d3557", "🟦"),
+    PaletteColour.BLACK: ("#101010", "⬛"),
+    PaletteColour.WHITE: ("#ffffff", "⬜"),
+    PaletteColour.RED: ("#c1121f", "🟥"),
+    PaletteColour.ORANGE: ("#f3722c", "🟧"),
+    PaletteColour.YELLOW: ("#ffd166", "🟨"),
+    PaletteColour.GREEN: ("#00b140", "🟩"),
+    PaletteColour.PURPLE: ("#6a4c93", "🟪"),
+}
+
+
+def named(backdrop: Backdrop) -> str:
+    """What texts call it: a colour's name, "blur", "file", or "other"."""
+    if backdrop.kind != "colour":
+        return backdrop.kind
+    return next(
+        (name for name, (colour, _) in PALETTE.items() if colour == backdrop.colour), "other"
+    )

@@ -1,0 +1,1 @@
+"""What users read and press: texts, captions, keyboards, callback data."""
