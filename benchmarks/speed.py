@@ -21,7 +21,7 @@ from benchmarks.footage import BITS, RATE, film
 from benchmarks.machine import machine
 from benchmarks.meter import Cost, measured
 from benchmarks.table import table
-from tests.stand_ins import save_u2net_sized
+from tests.support.onnx_networks import save_u2net_sized
 
 COLOUR = "#1d3557"
 PREVIEWS = 5

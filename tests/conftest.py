@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-MEDIA = Path(__file__).parents[2] / "shared" / "media"
+from tests.support.paths import MEDIA
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from making import drawn, make_clip
 
 from benchmarks.footage import film
 from benchmarks.meter import Cost, measured
 from benchmarks.speed import OLD, OVER_COLOUR, REMBG, TRANSCODE, Figure, Job, done, report
+from tests.support.make_clips import drawn, make_clip
 from video_editing.pipelines.demo import demo
 from video_editing.reading.probe import probe
 

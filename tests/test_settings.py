@@ -7,9 +7,10 @@ import pytest
 from pydantic import AliasChoices, BaseModel, SecretStr, ValidationError
 
 from settings import Group, Settings
+from tests.support.paths import ROOT
 
-EXAMPLE = Path(__file__).parents[1] / ".env.example"
-README = Path(__file__).parents[1] / "README.md"
+EXAMPLE = ROOT / ".env.example"
+README = ROOT / "README.md"
 NONE = (None, "", SecretStr(""), frozenset())  #: defaults for which nothing is written
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`(.*?)` )?\| (\S.*) \|$", re.MULTILINE)
 

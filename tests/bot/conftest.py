@@ -6,38 +6,19 @@ import bot  # noqa: F401 - first, for a modern SQLite
 import asyncio
 import itertools
 import shutil
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from fake_telegram import Telegram, User
-from postgres import created, serving
-from process import NURSERY, BotProcess
-from talk import always_true, living, make_tools
 
-sys.path.append(str(Path(__file__).parents[1] / "backends"))  # the network of its own
+from tests.bot.support.bot_process import NURSERY, BotProcess
+from tests.bot.support.conversation import always_true, living, make_tools
+from tests.bot.support.fake_telegram import Telegram
+from tests.bot.support.postgres_server import created, serving
+from tests.bot.support.running_bot import ADMIN, House, Opener
 
-ADMIN = 1
 _numbers = itertools.count(1000)
-
-
-@dataclass
-class House:
-    """A Telegram, a bot that runs, and people."""
-
-    telegram: Telegram
-    bot: BotProcess
-
-    def user(self, language: str = "en", name: str = "Ann") -> User:
-        """Somebody new."""
-        return self.telegram.user(next(_numbers), language, name)
-
-
-#: starts a bot with a stand-in, or the real program, and settings of its own
-Opener = Callable[..., BotProcess]
 
 
 @pytest.fixture

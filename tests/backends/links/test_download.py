@@ -1,0 +1,253 @@
+"""Files from strangers' servers: whole, in time and not too large, or a reason and nothing."""
+
+import asyncio
+import gzip
+import ssl
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from backends.links.download import FetchFailed, FetchLimits, LinkFault, fetch
+from backends.links.ssrf_guard import guarded_session
+from tests.backends.support.isolated_network import PUBLIC, Lab, listening, naming, opened_lab
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+CONTENT = bytes(range(256)) * 4096  #: 1 MiB
+LIMITS = FetchLimits(size=2 << 20, seconds=8, patience=0.5, rate=64 << 10)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A network of our own."""
+    with opened_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+class Fetching:
+    """Fetches from a server that answers as told."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self._lab, self.path = lab, folder / "clip"
+        self.asked: list[str] = []
+
+    def size(self, answer: Answer, link: str = f"http://{PUBLIC}/", **options: object) -> int:
+        """The bytes that came."""
+        return self._lab.run(lambda: self._size(answer, link, **options))
+
+    def fault(
+        self, answer: Answer, link: str = f"http://{PUBLIC}/", **options: object
+    ) -> LinkFault:
+        """Why nothing came; and nothing is left."""
+        with pytest.raises(FetchFailed) as caught:
+            self.size(answer, link, **options)
+        assert list(self.path.parent.iterdir()) == []
+        assert link not in str(caught.value)
+        return caught.value.fault
+
+    async def _size(
+        self, answer: Answer, link: str, *, tls: ssl.SSLContext | None = None, silent: bool = False
+    ) -> int:
+        async def noted(request: web.Request) -> web.StreamResponse:
+            self.asked.append(request.headers.get("Range", ""))
+            assert request.headers["Accept-Encoding"] == "identity"
+            return await answer(request)
+
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", noted)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(listening(app, 80))
+            if tls:
+                await stack.enter_async_context(listening(app, 443, ssl_context=tls))
+            if not silent:
+                await stack.enter_async_context(naming(lambda _: [PUBLIC]))
+            session = await stack.enter_async_context(guarded_session())
+            return await fetch(session, link, self.path, LIMITS)
+
+
+@pytest.fixture
+def fetching(lab: Lab, tmp_path: Path) -> Fetching:
+    """Ready to fetch."""
+    return Fetching(lab, tmp_path)
+
+
+def status(code: int) -> Answer:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=code)
+
+    return answer
+
+
+def sent(content: bytes, **headers: str) -> Answer:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return web.Response(body=content, headers=named)
+
+    return answer
+
+
+def streamed(chunk: bytes, pause: float, **headers: str) -> Answer:
+    """The same bytes again and again, without an end."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={k.replace("_", "-"): v for k, v in headers.items()})
+        await response.prepare(request)
+        while True:
+            await response.write(chunk)
+            await asyncio.sleep(pause)
+
+    return answer
+
+
+def test_a_file_arrives(fetching: Fetching) -> None:
+    """What the server has is what lies there, whatever name the server gives it (U14)."""
+    answer = sent(CONTENT, Content_Disposition='attachment; filename="../../x"')
+    assert fetching.size(answer) == len(CONTENT)
+    assert fetching.path.read_bytes() == CONTENT
+    assert list(fetching.path.parent.iterdir()) == [fetching.path]
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        (401, LinkFault.FORBIDDEN),
+        (403, LinkFault.FORBIDDEN),
+        (451, LinkFault.FORBIDDEN),
+        (404, LinkFault.NOT_FOUND),
+        (410, LinkFault.NOT_FOUND),
+        (500, LinkFault.SERVER_FAILED),
+        (204, LinkFault.SERVER_FAILED),
+        (304, LinkFault.SERVER_FAILED),
+    ],
+)
+def test_a_status_says_why(fetching: Fetching, code: int, fault: LinkFault) -> None:
+    """A status that brings no file is one of our reasons (U11)."""
+    assert fetching.fault(status(code)) is fault
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        sent(b"video", Content_Type="text/html; charset=utf-8"),
+        sent(b"\n <!DOCTYPE html><html>"),
+        sent(b"<html><body>"),
+        sent(gzip.compress(bytes(1 << 20)), Content_Encoding="gzip"),
+        sent(b"x", Content_Encoding="br"),
+    ],
+)
+def test_a_page_is_no_file(fetching: Fetching, answer: Answer) -> None:
+    """Pages, and what would have to be unpacked, are not taken for videos (U10, U11)."""
+    assert fetching.fault(answer) is LinkFault.NOT_A_FILE
+
+
+def test_too_large(fetching: Fetching) -> None:
+    """A length that is told is believed at once, one that is not ends at the cap (U07, U08)."""
+    endless = streamed(bytes(1 << 16), 0)
+    assert fetching.fault(streamed(b"x", 9, Content_Length=str(10 << 30))) is LinkFault.TOO_BIG
+    assert fetching.fault(endless) is LinkFault.TOO_BIG
+
+
+def test_too_slow(fetching: Fetching) -> None:
+    """Silence, drips and less than the lowest rate end within the patience (U09)."""
+    began = time.monotonic()
+    assert fetching.fault(streamed(b"x", 0.05)) is LinkFault.TOO_SLOW
+    assert fetching.fault(streamed(bytes(1 << 10), 0.05)) is LinkFault.TOO_SLOW
+    assert fetching.fault(streamed(b"x", 9)) is LinkFault.TOO_SLOW
+
+    async def silent(_request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(9)
+        raise AssertionError
+
+    assert fetching.fault(silent) is LinkFault.TOO_SLOW
+    assert time.monotonic() - began < 8
+
+
+def test_a_name_server_that_never_answers(fetching: Fetching) -> None:
+    """A lookup without an answer ends after seconds, and looks like any other failure (U13)."""
+    began = time.monotonic()
+    assert fetching.fault(sent(b""), "http://lost.example/", silent=True) is LinkFault.UNREACHABLE
+    assert time.monotonic() - began < 6
+
+
+def broken(at: int, times: int, tag: str = '"1"') -> Answer:
+    """Closes the connection after *at* bytes, the first *times*."""
+    left = times
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal left
+        start = request.http_range.start or 0
+        partial = "Range" in request.headers
+        headers = {"Content-Length": str(len(CONTENT) - start), "ETag": tag}
+        if partial:
+            headers["Content-Range"] = f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"
+        response = web.StreamResponse(status=206 if partial else 200, headers=headers)
+        await response.prepare(request)
+        if left:
+            left -= 1
+            await response.write(CONTENT[start : start + at])
+            assert request.transport is not None
+            request.transport.close()
+            return response
+        await response.write(CONTENT[start:])
+        return response
+
+    return answer
+
+
+def test_a_broken_connection_is_resumed(fetching: Fetching) -> None:
+    """Twice it goes on where it broke off (U12)."""
+    assert fetching.size(broken(300_000, 2)) == len(CONTENT)
+    assert fetching.path.read_bytes() == CONTENT
+    assert len(fetching.asked) == 3
+    assert fetching.asked[0] == ""
+    assert all(asked.startswith("bytes=") for asked in fetching.asked[1:])
+
+
+def test_without_a_firm_tag_it_begins_anew(fetching: Fetching) -> None:
+    """Where nothing promises that the file is the same, all of it is fetched again."""
+    assert fetching.size(broken(300_000, 1, tag='W/"1"')) == len(CONTENT)
+    assert fetching.path.read_bytes() == CONTENT
+    assert fetching.asked == ["", ""]
+
+
+def test_a_connection_that_always_breaks(fetching: Fetching) -> None:
+    """After two resumptions it is given up (U12)."""
+    assert fetching.fault(broken(1000, 99)) is LinkFault.BROKEN_OFF
+    assert len(fetching.asked) == 3
+
+
+@pytest.fixture(scope="module")
+def untrusted(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A certificate that nobody signed but its owner."""
+    folder = tmp_path_factory.mktemp("tls")
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=good.example"
+    files = ["-keyout", str(folder / "key"), "-out", str(folder / "certificate")]
+    try:
+        subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("no openssl here to make a certificate with")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate", folder / "key")
+    return context
+
+
+def test_a_certificate_that_is_not_to_be_trusted(
+    fetching: Fetching, untrusted: ssl.SSLContext
+) -> None:
+    """A server that cannot prove who it is gives us nothing (U15)."""
+    assert fetching.fault(sent(b""), "https://good.example/", tls=untrusted) is LinkFault.TLS
+
+
+def test_closed_and_missing_places_look_alike(fetching: Fetching) -> None:
+    """A closed address says the same, and as soon, whether somebody listens there or not (U02)."""
+    took = []
+    for link in ("http://10.0.0.1/", "https://10.0.0.1/"):
+        began = time.monotonic()
+        assert fetching.fault(sent(b""), link) is LinkFault.UNREACHABLE
+        took.append(time.monotonic() - began)
+    assert fetching.asked == []
+    assert abs(took[0] - took[1]) < 0.5  # of which the lab's start is most

@@ -1,0 +1,146 @@
+"""Machines with too few threads, and with too many processors."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backends.errors import Why
+from backends.local.backend import LocalBackend
+from backends.local.process import Limits
+from backends.local.video_cli import COMMAND
+from settings import Local
+from tests.backends.support.backend_openers import MEMORY
+from tests.backends.support.event_recorder import Heard
+from tests.backends.support.programs import PROGRAMS, STAND_IN
+from tests.support.onnx_networks import save_tinted
+from video_editing.contract.plan import Plan, keep_plan
+
+STRANGER = 64_123  #: a user with no other processes, which would count as well
+BUDGET = 24  #: threads of the whole tree
+
+
+def short_of_threads(threads: int, *arguments: object) -> tuple[str, float]:
+    """What became of a local place whose user may have *threads* in all, and after how long."""
+    user = ("setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups")
+    # The interpreter may lie where only its owner can read.
+    reading = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+    limit = ("prlimit", f"--nproc={threads}")
+    script = (sys.executable, str(PROGRAMS / "run_local_backend.py"), *map(str, arguments))
+    began = time.monotonic()
+    said = subprocess.run(
+        [*user, *reading, *limit, *script],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return said.stdout.strip(), time.monotonic() - began
+
+
+@pytest.fixture
+def shared(tmp_path: Path, plan: Plan) -> Path:
+    """A folder with the plan, which the stranger may write to."""
+    if os.geteuid() or not shutil.which("setpriv") or not shutil.which("prlimit"):
+        pytest.skip("needs root, setpriv and prlimit to limit the threads of another user")
+    keep_plan(plan, tmp_path / "mattes")
+    for path in (tmp_path, tmp_path / "mattes", tmp_path / "mattes" / "plan.json"):
+        os.chown(path, STRANGER, STRANGER)
+    for path in tmp_path.parents:
+        if path.owner() == "root" and path.stat().st_mode & 0o777 == 0o700:
+            path.chmod(0o711)
+    return tmp_path / "mattes"
+
+
+@pytest.mark.parametrize(
+    ("threads", "outcomes"), [(2, {Why.BROKEN}), (3, {Why.BROKEN}), (24, {"done"})]
+)
+def test_too_few_threads_are_the_places_fault(
+    shared: Path, clip: Path, threads: int, outcomes: set[str]
+) -> None:
+    """The real command line, short of threads, ends soon, and the clip is not blamed."""
+    outcome, seconds = short_of_threads(threads, clip, shared, Local().patience)
+    assert outcome in outcomes
+    assert seconds < 30
+
+
+def test_a_child_that_hangs_for_threads_is_killed(
+    shared: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime, given some of its threads, hangs for ever; its patience ends within 30 s."""
+    save_tinted(tmp_path / "net.onnx")
+    monkeypatch.setenv("U2NET_HOME", str(tmp_path))
+    looks = (sys.executable, STAND_IN, "looks")
+    outcome, seconds = short_of_threads(4, clip, shared, 8, *looks)
+    assert outcome == Why.TOO_SLOW
+    assert 8 < seconds < 8 + (30 - Local().patience)
+
+
+@pytest.fixture(scope="module")
+def cores(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A library that, loaded first, shows 64 processors to whatever asks."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("needs a C compiler for the library that fakes 64 processors")
+    library = tmp_path_factory.mktemp("cores") / "cores.so"
+    options = ("-shared", "-fPIC", "-o", library, PROGRAMS / "many_processors.c", "-ldl")
+    subprocess.run([compiler, *options], check=True)
+    return f"LD_PRELOAD={library}"
+
+
+def test_the_faked_processors_are_believed(cores: str) -> None:
+    """Without our care, importing numpy alone starts a thread for each of them."""
+    code = "import numpy, os; print(len(os.listdir('/proc/self/task')))"
+    command = ("env", cores, sys.executable, "-c", code)
+    said = subprocess.run(command, check=True, capture_output=True)
+    assert int(said.stdout) >= 64
+
+
+@pytest.mark.parametrize("engine", ["mediapipe", pytest.param("rembg", marks=pytest.mark.slow)])
+async def test_many_processors_start_few_threads(
+    cores: str,
+    clip: Path,
+    plan: Plan,
+    tmp_path: Path,
+    heard: Heard,
+    engine: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On 64 processors the child and all below it stay within the budget of threads."""
+    save_tinted(tmp_path / "u2net_human_seg.onnx")
+    monkeypatch.setenv("U2NET_HOME", str(tmp_path))
+    program = ("env", cores, *COMMAND)
+    place = LocalBackend("local-cpu", "cpu", Limits(120, 60, MEMORY), program=program)
+    chosen = plan.model_copy(update={"engine": engine})
+    work = asyncio.create_task(place.make_mattes(clip, chosen, tmp_path / "mattes", heard))
+    most = 0
+    while not work.done():
+        most = max(most, sum(map(threads, below(os.getpid()))))
+        await asyncio.sleep(0.02)
+    await work
+    assert 2 <= most <= BUDGET
+
+
+def below(process: int) -> Iterator[int]:
+    """All processes below *process*."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:
+        return
+    for child in map(int, children):
+        yield child
+        yield from below(child)
+
+
+def threads(process: int) -> int:
+    """How many threads *process* has; 0 when it is gone."""
+    try:
+        return len(list(Path(f"/proc/{process}/task").iterdir()))
+    except OSError:
+        return 0

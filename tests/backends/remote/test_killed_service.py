@@ -1,0 +1,172 @@
+"""A service that is killed while it works."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from backends.base import Asked, Event, FellBack
+from backends.errors import AllBackendsFailed, Why
+from backends.factory import chain
+from backends.resilience.fallback import FallbackChain
+from settings import Backends, Remote, Settings, Storage
+from tests.backends.support.event_recorder import Heard
+from tests.backends.support.programs import PROGRAMS
+from tests.backends.support.running_service import TOKEN
+from tests.support.make_clips import make_clip
+from tests.support.paths import ROOT
+from tests.support.person_clips import somebody
+from video_editing.contract.plan import Plan, missing, planned
+from video_editing.contract.progress import Progress
+from video_editing.reading.probe import Limits, probe
+
+COOLDOWN = 3.0  #: seconds; enough for a hundred jobs to come and go
+
+
+@asynccontextmanager
+async def service(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """The real service in a process; gives it and its address."""
+    script = PROGRAMS / "run_service.py"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, script, folder),
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    address = (await process.stdout.readline()).decode().strip()
+    try:
+        yield process, address
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@asynccontextmanager
+async def listener(address: str) -> AsyncIterator[list[None]]:
+    """Somebody who hangs up on every caller at *address*; gives the list of calls."""
+    calls: list[None] = []
+
+    def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.append(None)
+        writer.close()
+
+    parts = urlsplit(address)
+    async with await asyncio.start_server(hang_up, parts.hostname, parts.port):
+        yield calls
+
+
+async def chained(address: str, folder: Path, **changes: float) -> FallbackChain:
+    """The chain as settings make it, with its state in *folder*."""
+    return await chain(
+        Settings(
+            backends=Backends(names=("modal", "local-cpu"), **changes),
+            remote=Remote(endpoint=address, token=TOKEN),
+            storage=Storage(folder=folder),
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def minute(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of 60 s, at 5 frames a second."""
+    return make_clip(tmp_path_factory.mktemp("minute") / "clip.mp4", somebody(300), rate=5)
+
+
+class Clock(Heard):
+    """A report that remembers when it heard what."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+
+    def __call__(self, event: Event) -> None:
+        """Remember *event* and the time."""
+        super().__call__(event)
+        self.times.append(time.monotonic())
+
+    def since(self, began: float, event: Event) -> float:
+        """Seconds from *began* to *event*."""
+        return self.times[self.events.index(event)] - began
+
+
+async def test_a_killed_service_costs_seconds_not_the_job(minute: Path, tmp_path: Path) -> None:
+    """The job ends on local-cpu; what was finished stays; the next job does not even call.
+
+    Lost is the time from the kill until more frames are done than before it.
+    """
+    plan, clock = planned(probe(minute, Limits())), Clock()
+    folder = tmp_path / "mattes"
+    async with service(tmp_path / "service") as (process, address):
+        places = await chained(address, tmp_path)
+        work = asyncio.create_task(places.make_mattes(minute, plan, folder, clock))
+        await arrived(plan, folder, 4, work)
+        process.send_signal(signal.SIGKILL)
+        killed, done = time.monotonic(), max(clock.done)
+        kept = prints(folder)
+        await work
+    assert not missing(plan, folder)
+    assert len(kept) >= 4
+    assert kept.items() <= prints(folder).items()
+    assert [event.backend for event in clock.of(Asked)] == ["modal", "local-cpu"]
+    assert recovered(clock, done) - killed < 10
+
+    async with listener(address) as calls:
+        began, clock = time.monotonic(), Clock()
+        again = asyncio.create_task(places.make_mattes(minute, plan, tmp_path / "b", clock))
+        await arrived(plan, tmp_path / "b", 1, again)
+        again.cancel()
+        await asyncio.wait([again])
+    assert clock.since(began, Asked("local-cpu")) < 0.1
+    assert calls == []
+
+
+async def test_of_a_hundred_waiting_jobs_one_calls(
+    clip: Path, plan: Plan, tmp_path: Path, unused_tcp_port: int
+) -> None:
+    """After the cool-down a single job tries the service that was down, all others pass by."""
+    address = f"http://127.0.0.1:{unused_tcp_port}"
+    places = await chained(address, tmp_path, cooldown=COOLDOWN, attempts=1)
+    places = FallbackChain(places.backends[:1], places.estimates, deadline=60)
+    await failed(places, clip, plan, tmp_path / "first")
+    await asyncio.sleep(COOLDOWN)
+    async with listener(address) as calls:
+        jobs = (failed(places, clip, plan, tmp_path / str(i)) for i in range(100))
+        why = await asyncio.gather(*jobs)
+    assert sorted(why) == [Why.RESTING] * 99 + [Why.UNREACHABLE]
+    assert 1 <= len(calls) <= 2  # of one job: aiohttp dials again when it is hung up on
+
+
+async def failed(places: FallbackChain, clip: Path, plan: Plan, folder: Path) -> Why:
+    """Why the only place of the chain failed."""
+    heard = Heard()
+    with pytest.raises(AllBackendsFailed):
+        await places.make_mattes(clip, plan, folder, heard)
+    (fell,) = heard.of(FellBack)
+    return fell.why
+
+
+async def arrived(plan: Plan, folder: Path, count: int, work: asyncio.Task[None]) -> None:
+    """Wait until *count* segments are in the folder."""
+    while len(plan.segments) - len(missing(plan, folder)) < count:
+        assert not work.done()
+        await asyncio.sleep(0.01)
+
+
+def recovered(clock: Clock, done: int) -> float:
+    """When the first frames were done beyond *done*."""
+    steps = zip(clock.events, clock.times, strict=True)
+    return next(at for event, at in steps if isinstance(event, Progress) and event.done > done)
+
+
+def prints(folder: Path) -> dict[str, tuple[int, int]]:
+    """What tells whether a segment was written again."""
+    files = folder.glob("[0-9]*.mp4")
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}

@@ -1,0 +1,400 @@
+"""The client and services that fail, lie or play dead: each is found out, and nothing stays."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from email.utils import formatdate
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aiohttp import web
+
+from backends.base import Spent, Warming
+from backends.errors import BackendUnavailable, Why
+from tests.backends.support.event_recorder import Heard
+from tests.backends.support.misbehaving_service import (
+    Answer,
+    Liar,
+    body,
+    cut,
+    drip,
+    flood,
+    hang,
+    lying,
+    status,
+)
+from tests.backends.support.running_service import QUICK, client
+from tests.backends.support.scripted_backend import grey
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.plan import PLAN, Plan, missing
+from video_editing.frames import Matte, Timed
+from video_editing.matting.segments import write_segment
+
+BRISK = replace(QUICK, answer=0.6, transfer=0.6, stall=1, start=2, farewell=0.5, warming=0.1)
+
+
+@pytest.fixture(scope="module")
+def honest(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of good mattes."""
+    folder = tmp_path_factory.mktemp("honest")
+    for segment in plan.segments:
+        write_segment(plan, segment, grey(segment), folder)
+    return folder
+
+
+@pytest.fixture
+def liar(honest: Path, plan: Plan) -> Liar:
+    """A service that does not lie yet."""
+    return Liar(honest, plan)
+
+
+async def why(
+    liar: Liar, clip: Path, folder: Path, heard: Heard | None = None
+) -> BackendUnavailable:
+    """How the client gives up; nothing that came from the service is in *folder*."""
+    async with lying(liar) as address:
+        began = time.monotonic()
+        with pytest.raises(BackendUnavailable) as caught:
+            await client(address, BRISK).make_mattes(clip, liar.plan, folder, heard or Heard())
+        assert time.monotonic() - began < 10
+    assert [path.name for path in folder.iterdir()] == [PLAN]
+    assert address not in str(caught.value)
+    return caught.value
+
+
+async def test_an_honest_service_is_believed(liar: Liar, clip: Path, tmp_path: Path) -> None:
+    """Where nothing is wrong everything arrives, is paid for, and the service is told to forget."""
+    heard = Heard()
+    async with lying(liar) as address:
+        await client(address).make_mattes(clip, liar.plan, tmp_path, heard)
+    assert missing(liar.plan, tmp_path) == []
+    assert heard.of(Spent) == [Spent("modal", 0.0, 0.0)]
+    assert liar.calls[:3] == ["find", "upload", "submit"]
+    assert liar.calls[-2:] == ["forget", "forget"]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (401, Why.REFUSED),
+        (403, Why.REFUSED),
+        (404, Why.REFUSED),
+        (413, Why.REFUSED),
+        (429, Why.BUSY),
+        (500, Why.BROKEN),
+        (502, Why.BROKEN),
+        (503, Why.BUSY),
+        (507, Why.BROKEN),
+        (302, Why.GARBAGE),
+        (418, Why.GARBAGE),
+    ],
+)
+async def test_a_status_says_why(
+    liar: Liar, clip: Path, tmp_path: Path, code: int, expected: Why
+) -> None:
+    """Each status that is no success is one of our reasons (B01, B03, B04)."""
+    liar.lies["submit"] = status(code)
+    assert (await why(liar, clip, tmp_path)).why is expected
+    assert liar.calls.count("submit") == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7), ("a date", 100), ("soon", None), ("nan", None)],
+)
+async def test_retry_after_is_handed_on(
+    liar: Liar, clip: Path, tmp_path: Path, header: str, seconds: float | None
+) -> None:
+    """Seconds or a date, whichever the service names, reach whoever retries (B04)."""
+    if header == "a date":
+        header = formatdate(time.time() + 100, usegmt=True)
+    liar.lies["submit"] = status(429, Retry_After=header)
+    given = (await why(liar, clip, tmp_path)).retry_after
+    assert given == (seconds if seconds is None else pytest.approx(seconds, abs=60))
+
+
+async def test_nobody_listens(clip: Path, plan: Plan, tmp_path: Path) -> None:
+    """A closed port is told within a second (B02)."""
+    began = time.monotonic()
+    with pytest.raises(BackendUnavailable) as caught:
+        await client("http://127.0.0.1:9").make_mattes(clip, plan, tmp_path, Heard())
+    assert caught.value.why is Why.UNREACHABLE
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("lie", "expected"),
+    [(hang, Why.TOO_SLOW), (drip, Why.TOO_SLOW), (cut, Why.UNREACHABLE), (flood, Why.GARBAGE)],
+)
+@pytest.mark.parametrize("call", ["find", "submit", "follow", "segment"])
+async def test_no_call_hangs(
+    liar: Liar, clip: Path, tmp_path: Path, call: str, lie: Answer, expected: Why
+) -> None:
+    """Silence, drips, broken and endless bodies end every call, and the job there (B06, B07)."""
+    liar.lies[call] = lie
+    assert (await why(liar, clip, tmp_path)).why is expected
+    assert liar.calls[-1] == "cancel"
+
+
+async def test_an_upload_that_nobody_takes(liar: Liar, clip: Path, tmp_path: Path) -> None:
+    """An upload that is not answered is given up (B06)."""
+    liar.lies["upload"] = hang
+    assert (await why(liar, clip, tmp_path)).why is Why.TOO_SLOW
+
+
+@pytest.mark.parametrize("call", ["find", "submit", "follow"])
+@pytest.mark.parametrize(
+    "lie",
+    [
+        body(b"<html>Hello</html>", "text/html"),
+        body(b"null"),
+        body(b"{}"),
+        body(b"[]"),
+        body(b'{"job_id": '),
+        body(b"\xff\xfe\x00"),
+        body(b""),
+        body(b"[" * 100_000),
+    ],
+)
+async def test_garbage_is_no_answer(
+    liar: Liar, clip: Path, tmp_path: Path, call: str, lie: Answer
+) -> None:
+    """HTML, null, missing fields and half JSON are not what was asked for (B08)."""
+    liar.lies[call] = lie
+    assert (await why(liar, clip, tmp_path)).why is Why.GARBAGE
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"job_id": "ab" * 32},
+        {"input": "0" * 64},
+        {"fps": float("nan")},
+        {"done": -1},
+        {"state": "resting"},
+        {"device_seconds": float("inf")},
+        {"ready": ["first"]},
+        {"ready": None},
+    ],
+)
+async def test_an_answer_that_cannot_be_true(
+    liar: Liar, clip: Path, tmp_path: Path, lie: dict[str, object]
+) -> None:
+    """Another job's answer, and numbers that are none, are found out (B08, B10)."""
+
+    async def follow(request: web.Request) -> web.StreamResponse:
+        return web.json_response(liar.told(request, **lie))
+
+    liar.lies["follow"] = follow
+    assert (await why(liar, clip, tmp_path)).why is Why.GARBAGE
+
+
+def mattes(
+    plan: Plan, value: int, shape: tuple[int, int] = (48, 80), folder: Path = Path()
+) -> None:
+    """Write every segment with mattes of one value."""
+
+    def filled(index: int) -> Iterator[Timed[Matte]]:
+        for matte in grey(plan.segments[index]):
+            yield Timed(matte.time, np.full(shape, value, np.uint8))
+
+    for segment in plan.segments:
+        write_segment(plan, segment, filled(segment.index), folder)
+
+
+def segments(liar: Liar, content: bytes, job: str | None = None) -> None:
+    """Have the service send *content* for every segment."""
+
+    async def segment(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=content, headers={"Job-Id": job or request.path.split("/")[2]})
+
+    liar.lies["segment"] = segment
+
+
+async def test_truncated_segments(liar: Liar, clip: Path, tmp_path: Path) -> None:
+    """A segment that ends early is not taken, though its length was told right (B10)."""
+    good = (liar.mattes / liar.plan.segments[0].name).read_bytes()
+    for content in (good[: len(good) // 2], good[:100], b"", b"ffconcat version 1.0\nfile x\n"):
+        segments(liar, content)
+        assert (await why(liar, clip, tmp_path)).why is Why.GARBAGE
+
+
+async def test_another_segment_of_the_same_job(liar: Liar, clip: Path, tmp_path: Path) -> None:
+    """Mattes for another number of frames are not taken (B10)."""
+    short = liar.plan.segments[0].model_copy(update={"frames": liar.plan.segments[0].frames - 1})
+    write_segment(liar.plan, short, grey(short), tmp_path)
+    content = (tmp_path / short.name).read_bytes()
+    (tmp_path / short.name).unlink()
+    segments(liar, content)
+    assert (await why(liar, clip, tmp_path)).why is Why.GARBAGE
+
+
+async def test_another_jobs_segment(liar: Liar, clip: Path, tmp_path: Path) -> None:
+    """A segment under another job's name is not taken, be it ever so good (B10)."""
+    good = (liar.mattes / liar.plan.segments[0].name).read_bytes()
+    segments(liar, good, "cd" * 32)
+    assert (await why(liar, clip, tmp_path)).why is Why.GARBAGE
+
+
+@pytest.mark.parametrize(
+    ("value", "shape"), [(0, (48, 80)), (255, (48, 80)), (200, (48, 64)), (200, (192, 320))]
+)
+async def test_mattes_that_cannot_be(
+    liar: Liar, clip: Path, tmp_path: Path, value: int, shape: tuple[int, int]
+) -> None:
+    """Nobody anywhere, nothing but person, and pictures of another size are not taken (B10)."""
+    liar.mattes = tmp_path / "lies"
+    liar.mattes.mkdir()
+    mattes(liar.plan, value, shape, liar.mattes)
+    (tmp_path / "mattes").mkdir()
+    assert (await why(liar, clip, tmp_path / "mattes")).why is Why.GARBAGE
+
+
+async def test_somebody_may_be_away_for_a_while(liar: Liar, clip: Path, tmp_path: Path) -> None:
+    """One segment without anybody is believed, because another one shows that the place works."""
+    liar.mattes = tmp_path / "some"
+    liar.mattes.mkdir()
+    mattes(liar.plan, 0, folder=liar.mattes)
+    last = liar.plan.segments[-1]
+    write_segment(liar.plan, last, grey(last), liar.mattes)
+    async with lying(liar) as address:
+        await client(address).make_mattes(clip, liar.plan, tmp_path / "mattes", Heard())
+    assert missing(liar.plan, tmp_path / "mattes") == []
+
+
+async def test_done_without_all_segments(liar: Liar, clip: Path, tmp_path: Path) -> None:
+    """A job that says it is done, but has not made everything, has failed."""
+
+    async def follow(request: web.Request) -> web.StreamResponse:
+        return web.json_response(liar.told(request, state="done"))
+
+    liar.lies["follow"] = follow
+    assert (await why(liar, clip, tmp_path)).why is Why.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"), [("running", Why.TOO_SLOW), ("queued", Why.TOO_SLOW)]
+)
+async def test_a_job_that_stands_still(
+    liar: Liar, clip: Path, tmp_path: Path, state: str, expected: Why
+) -> None:
+    """A job that never gets further is given up and cancelled, before its start or after."""
+
+    async def follow(request: web.Request) -> web.StreamResponse:
+        return web.json_response(liar.told(request, state=state))
+
+    liar.lies["follow"] = follow
+    heard = Heard()
+    assert (await why(liar, clip, tmp_path, heard)).why is expected
+    assert liar.calls[-1] == "cancel"
+    assert state == "running" or heard.of(Warming) == [Warming("modal")]
+
+
+async def test_the_services_own_reasons_arrive(liar: Liar, clip: Path, tmp_path: Path) -> None:
+    """What the service says about the clip, or about itself, reaches us with its fields."""
+
+    def failed(**failure: object) -> None:
+        async def follow(request: web.Request) -> web.StreamResponse:
+            return web.json_response(liar.told(request, state="failed", failure=failure))
+
+        liar.lies["follow"] = follow
+
+    failed(rejected=False, reason="no_model", retry_after=9)
+    failure = await why(liar, clip, tmp_path)
+    assert (failure.why, failure.retry_after) == (Why.NO_MODEL, 9)
+    failed(rejected=False, reason="a reason of next year")
+    assert (await why(liar, clip, tmp_path)).why is Why.BROKEN
+    failed(rejected=True, reason="too_long", details={"seconds": 7200.0, "limit": 3600.0})
+    async with lying(liar) as address:
+        with pytest.raises(InputRejected) as caught:
+            await client(address).make_mattes(clip, liar.plan, tmp_path, Heard())
+    assert caught.value.reason is Reason.TOO_LONG
+    assert caught.value.details == {"seconds": 7200.0, "limit": 3600.0}
+
+
+async def test_modals_slices_are_followed(liar: Liar, clip: Path, tmp_path: Path) -> None:
+    """Three times 303 on the way to an answer is a cold start, not a failure (B05, B09)."""
+    left = 3
+
+    async def follow(request: web.Request) -> web.StreamResponse:
+        nonlocal left
+        await asyncio.sleep(0.2)
+        if left:
+            left -= 1
+            return web.Response(status=303, headers={"Location": f"{request.path}?slice={left}"})
+        return await Liar.follow(liar, request)
+
+    liar.lies["follow"] = follow
+    heard = Heard()
+    async with lying(liar) as address:
+        patience = replace(BRISK, transfer=5, answer=5)
+        await client(address, patience).make_mattes(clip, liar.plan, tmp_path, heard)
+    assert missing(liar.plan, tmp_path) == []
+    assert heard.of(Warming) == [Warming("modal")]
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["http://169.254.169.254/latest", "http://localhost:{port}/x"]
+)
+async def test_the_key_goes_nowhere_else(
+    liar: Liar, clip: Path, tmp_path: Path, elsewhere: str
+) -> None:
+    """A 303 to another host is not followed, so nobody there sees our key (B05)."""
+    seen: list[str] = []
+
+    async def other(request: web.Request) -> web.StreamResponse:
+        seen.append(request.path)
+        return web.Response()
+
+    liar.lies["follow"] = other
+    async with lying(Liar(liar.mattes, liar.plan, {"strangers": other})) as trap:
+        location = elsewhere.format(port=trap.rpartition(":")[2])
+        liar.lies["follow"] = status(303, Location=location)
+        assert (await why(liar, clip, tmp_path)).why is Why.GARBAGE
+    assert seen == []
+
+
+@pytest.mark.parametrize("code", [200, 404, 422])
+async def test_an_open_service_is_refused(
+    liar: Liar, clip: Path, tmp_path: Path, code: int
+) -> None:
+    """Where a call without a key is not turned away, no clip goes (Z10)."""
+    liar.lies["strangers"] = status(code)
+    assert (await why(liar, clip, tmp_path)).why is Why.UNSAFE
+    assert liar.calls == []
+
+
+@pytest.fixture
+def slow(liar: Liar) -> Liar:
+    """A service that works without an end."""
+
+    async def follow(request: web.Request) -> web.StreamResponse:
+        return web.json_response(liar.told(request, done=len(liar.calls) % 100))
+
+    liar.lies["follow"] = follow
+    return liar
+
+
+async def test_cancelling_cancels_there(slow: Liar, clip: Path, tmp_path: Path) -> None:
+    """Whoever stops the work here stops it there as well, and what was uploaded goes."""
+    async with lying(slow) as address:
+        place = client(address, BRISK)
+        work = asyncio.create_task(place.make_mattes(clip, slow.plan, tmp_path, Heard()))
+        while "follow" not in slow.calls:
+            await asyncio.sleep(0.02)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+    assert slow.calls[-2:] == ["forget", "forget"]
+
+
+async def test_a_deadline_stops_it_there(slow: Liar, clip: Path, tmp_path: Path) -> None:
+    """At the deadline the work is stopped here and there (B06, B12)."""
+    async with lying(slow) as address:
+        place = client(address, replace(BRISK, total=1))
+        with pytest.raises(BackendUnavailable) as caught:
+            await place.make_mattes(clip, slow.plan, tmp_path, Heard())
+    assert caught.value.why is Why.TOO_SLOW
+    assert slow.calls[-2:] == ["forget", "forget"]

@@ -1,0 +1,114 @@
+"""What every renderer keeps, whoever it is."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from backends.rendering.base import LocalRenderer, Renderer, Scene
+from tests.backends.support.event_recorder import Heard
+from tests.backends.support.fake_shotstack import FakeShotstack
+from tests.backends.support.shotstack_renderer import KEPT, LIMITS, shotstack
+from tests.support.paths import ROOT
+from tests.support.person_clips import film_of_eileen
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.progress import Progress
+from video_editing.reading.probe import Limits, probe
+
+
+@asynccontextmanager
+async def local(_folder: Path) -> AsyncIterator[Renderer]:
+    """The real command line in a real child."""
+    yield LocalRenderer(LIMITS)
+
+
+@asynccontextmanager
+async def sandbox(folder: Path) -> AsyncIterator[Renderer]:
+    """The real client, with the fake at the other end of HTTP."""
+    async with FakeShotstack() as fake:
+        yield shotstack(fake.url, folder)
+
+
+@asynccontextmanager
+async def sandbox_by_mov(folder: Path) -> AsyncIterator[Renderer]:
+    """The same, with alpha in the overlay."""
+    async with FakeShotstack() as fake:
+        yield shotstack(fake.url, folder, alpha="mov")
+
+
+#: over which the contract runs; whoever adds a renderer adds a line
+RENDERERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Renderer]]] = {
+    "local": local,
+    "shotstack": sandbox,
+    "shotstack by mov": sandbox_by_mov,
+}
+
+
+@pytest.fixture(params=RENDERERS)
+async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Renderer]:
+    """A renderer of each kind."""
+    async with RENDERERS[request.param](tmp_path / "data") as renderer:
+        yield renderer
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a second of Eileen at 24 frames a second, with a voice."""
+    return film_of_eileen(
+        tmp_path_factory.mktemp("film") / "film.mp4", 12, side=160, rate=24, tone=440
+    )
+
+
+@pytest.mark.parametrize("background", ["teal", "blur", "film", "picture"])
+async def test_the_result_is_as_the_clip(
+    opened: Renderer, film: Path, tmp_path: Path, heard: Heard, background: str
+) -> None:
+    """Its size, length, rate and voice; and what is told of it is so."""
+    background = {
+        "film": str(film),
+        "picture": str(ROOT / "docs" / "demo.jpg"),
+    }.get(background, background)
+    result = tmp_path / "result.mp4"
+    told = await opened.render(Scene(film, None, background, KEPT), result, heard)
+    seen, clip = probe(result, Limits()), probe(film, Limits())
+    assert told.renderer == opened.name
+    assert (told.width, told.height) == seen.size
+    assert told.seconds == pytest.approx(float(seen.duration), abs=1 / 24)
+    if not background.endswith(".jpg"):
+        assert seen.size == clip.size
+    assert seen.duration == pytest.approx(clip.duration, abs=1 / 24)
+    assert seen.rate == pytest.approx(clip.rate, rel=0.01)
+    assert seen.sound is not None
+    assert heard.of(Progress)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "data") == ["result.mp4"]
+
+
+async def test_a_clip_that_is_none_is_rejected(
+    opened: Renderer, tmp_path: Path, heard: Heard
+) -> None:
+    """It is the clip's fault wherever it is tried."""
+    clip = tmp_path / "clip.mp4"
+    clip.write_text("once upon a time")
+    with pytest.raises(InputRejected) as caught:
+        await opened.render(Scene(clip, None, "teal", KEPT), tmp_path / "result.mp4", heard)
+    assert caught.value.reason is Reason.NOT_A_VIDEO
+    assert not (tmp_path / "result.mp4").exists()
+
+
+async def test_a_background_that_is_none_is_rejected(
+    opened: Renderer, film: Path, tmp_path: Path, heard: Heard
+) -> None:
+    """As above."""
+    with pytest.raises(InputRejected) as caught:
+        await opened.render(Scene(film, None, "no colour", KEPT), tmp_path / "result.mp4", heard)
+    assert caught.value.reason is Reason.BAD_OPTION
+
+
+async def test_a_thumbnail_comes_beside(
+    opened: Renderer, film: Path, tmp_path: Path, heard: Heard
+) -> None:
+    """The small picture lies where it was asked for."""
+    scene = Scene(film, None, "teal", KEPT, thumbnail=tmp_path / "small.jpg")
+    await opened.render(scene, tmp_path / "result.mp4", heard)
+    assert (tmp_path / "small.jpg").read_bytes().startswith(b"\xff\xd8")

@@ -1,0 +1,186 @@
+"""How a place that fails is left alone, and found again."""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from backends.base import OverlayBackend
+from backends.errors import BackendUnavailable, Why
+from backends.resilience.circuit_breaker import Breaker, Rest
+from backends.state_file import Shelf
+from tests.backends.support.event_recorder import Heard
+from tests.backends.support.programs import PROGRAMS
+from tests.backends.support.scripted_backend import Scripted
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.plan import Plan
+
+COOLDOWN = 0.5
+
+
+def down(why: Why = Why.UNREACHABLE) -> BackendUnavailable:
+    return BackendUnavailable("place", why)
+
+
+def guarded(inner: OverlayBackend, folder: Path, cooldown: float = COOLDOWN) -> Breaker:
+    """As after a restart: all that it knows is in the folder."""
+    return Breaker(inner, Shelf(folder / "rests.json", Rest), failures=2, cooldown=cooldown)
+
+
+async def outcome(backend: OverlayBackend, clip: Path, plan: Plan, folder: Path) -> Why | None:
+    """Why a job failed, or None where it did not."""
+    try:
+        await backend.make_mattes(clip, plan, folder, Heard())
+    except BackendUnavailable as failure:
+        return failure.why
+    return None
+
+
+async def test_it_opens_after_failures_in_a_row(clip: Path, plan: Plan, tmp_path: Path) -> None:
+    """After two failures no call is made during the cool-down, and no time is lost."""
+    place = Scripted("place", [down()] * 9)
+    seen = [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
+    began = time.monotonic()
+    seen += [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(5)]
+    assert time.monotonic() - began < 0.5
+    assert seen == [Why.UNREACHABLE] * 2 + [Why.RESTING] * 5
+    assert len(place.asked) == 2
+
+
+async def test_a_success_between_failures_keeps_it_closed(
+    clip: Path, plan: Plan, tmp_path: Path
+) -> None:
+    """Only failures in a row count."""
+    for i, script in enumerate([[down()], [], [down()], []]):
+        place = Scripted("place", script)
+        await outcome(guarded(place, tmp_path), clip, plan, tmp_path / str(i))
+    assert Shelf(tmp_path / "rests.json", Rest).read() == {}
+
+
+@pytest.mark.parametrize("why", [Why.REFUSED, Why.UNSAFE, Why.NO_MODEL])
+async def test_a_lasting_fault_opens_it_at_once(
+    clip: Path, plan: Plan, tmp_path: Path, why: Why
+) -> None:
+    """A place that refuses us is not asked twice."""
+    place = Scripted("place", [down(why)] * 2)
+    seen = [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
+    assert seen == [why, Why.RESTING]
+
+
+async def test_a_bad_clip_is_no_failure_of_the_place(
+    clip: Path, plan: Plan, tmp_path: Path
+) -> None:
+    """A place that finds the clip's fault works."""
+    place = Scripted("place", [down(), InputRejected(Reason.CORRUPT), down(), down()])
+    breaker = guarded(place, tmp_path)
+    assert await outcome(breaker, clip, plan, tmp_path / "a") is Why.UNREACHABLE
+    with pytest.raises(InputRejected):
+        await outcome(breaker, clip, plan, tmp_path / "a")
+    assert await outcome(breaker, clip, plan, tmp_path / "a") is Why.UNREACHABLE
+    assert await outcome(breaker, clip, plan, tmp_path / "a") is Why.UNREACHABLE
+
+
+async def test_of_a_hundred_waiting_jobs_one_probes(clip: Path, plan: Plan, tmp_path: Path) -> None:
+    """At half-open one call is made; when it works, all may come."""
+    place = Scripted("place", [down(), down()], pause=0.02)
+    breakers = [guarded(place, tmp_path) for _ in range(100)]
+    for _ in range(2):
+        await outcome(breakers[0], clip, plan, tmp_path / "a")
+    await asyncio.sleep(COOLDOWN)
+    seen = await asyncio.gather(
+        *(outcome(b, clip, plan, tmp_path / str(i)) for i, b in enumerate(breakers))
+    )
+    assert sorted(map(str, seen)) == ["None"] + ["resting"] * 99
+    assert len(place.asked) == 3
+    assert await outcome(breakers[7], clip, plan, tmp_path / "b") is None
+
+
+async def test_of_many_processes_one_probes(tmp_path: Path) -> None:
+    """The breaker is shared by all processes of the machine."""
+    rests = {"place": Rest(failures=2, until=0)}
+    with Shelf(tmp_path / "rests.json", Rest).changing() as known:
+        known.update(rests)
+    script = PROGRAMS / "probe_breaker.py"
+    probers = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, script, tmp_path, stdout=asyncio.subprocess.PIPE
+        )
+        for _ in range(6)
+    ]
+    said = [(await prober.communicate())[0].decode().strip() for prober in probers]
+    assert sorted(said) == ["resting"] * 5 + ["unreachable"]
+
+
+async def test_a_probe_that_fails_begins_the_rest_anew(
+    clip: Path, plan: Plan, tmp_path: Path
+) -> None:
+    """One failure at half-open is enough."""
+    place = Scripted("place", [down()] * 9)
+    breaker = guarded(place, tmp_path)
+    seen = [await outcome(breaker, clip, plan, tmp_path / "a") for _ in range(2)]
+    await asyncio.sleep(COOLDOWN)
+    seen += [await outcome(breaker, clip, plan, tmp_path / "a") for _ in range(2)]
+    assert seen == [Why.UNREACHABLE] * 3 + [Why.RESTING]
+
+
+async def test_a_probe_that_dies_blocks_nobody_for_long(
+    clip: Path, plan: Plan, tmp_path: Path
+) -> None:
+    """When the probing job is cancelled, another one may probe after a cool-down."""
+    place = Scripted("place", [down(), down()], pause=5)
+    breaker = guarded(place, tmp_path)
+    for _ in range(2):
+        await outcome(breaker, clip, plan, tmp_path / "a")
+    await asyncio.sleep(COOLDOWN)
+    probe = asyncio.create_task(outcome(breaker, clip, plan, tmp_path / "a"))
+    await asyncio.sleep(0.05)
+    probe.cancel()
+    assert await outcome(breaker, clip, plan, tmp_path / "b") is Why.RESTING
+    await asyncio.sleep(COOLDOWN)
+    assert await outcome(guarded(Scripted("place"), tmp_path), clip, plan, tmp_path / "b") is None
+
+
+async def test_a_probe_that_takes_long_stays_the_only_one(
+    clip: Path, plan: Plan, tmp_path: Path
+) -> None:
+    """As long as the probe gets on, no second one is let in."""
+    place = Scripted("place", [down(), down()], pause=0.1)
+    breaker = guarded(place, tmp_path)
+    for _ in range(2):
+        await outcome(breaker, clip, plan, tmp_path / "a")
+    await asyncio.sleep(COOLDOWN)
+    probe = asyncio.create_task(outcome(breaker, clip, plan, tmp_path / "a"))
+    await asyncio.sleep(2 * COOLDOWN)
+    assert await outcome(breaker, clip, plan, tmp_path / "b") is Why.RESTING
+    assert await probe is None
+    assert await outcome(breaker, clip, plan, tmp_path / "b") is None
+
+
+async def test_a_restarted_machine_probes_at_once(clip: Path, plan: Plan, tmp_path: Path) -> None:
+    """An end of rest by a clock that began anew since then is past, not years ahead."""
+    rest = {"place": {"failures": 7, "until": time.monotonic() + 1e6}}
+    (tmp_path / "rests.json").write_text(json.dumps(rest))
+    assert await outcome(guarded(Scripted("place"), tmp_path), clip, plan, tmp_path / "a") is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x00\xff", b"[]", b'{"place": 7}', b'{"place": {"fail'])
+async def test_a_damaged_file_knows_nothing(
+    clip: Path, plan: Plan, tmp_path: Path, damage: bytes
+) -> None:
+    """A state that cannot be read is that of a place that never failed."""
+    (tmp_path / "rests.json").write_bytes(damage)
+    assert await outcome(guarded(Scripted("place"), tmp_path), clip, plan, tmp_path / "a") is None
+
+
+async def test_a_folder_that_cannot_be_written_costs_no_job(
+    clip: Path, plan: Plan, tmp_path: Path
+) -> None:
+    """Where nothing can be kept, the place's own answer still arrives."""
+    (tmp_path / "file").touch()
+    place = Scripted("place", [down(Why.BROKEN)])
+    breaker = guarded(place, tmp_path / "file")
+    assert await outcome(breaker, clip, plan, tmp_path / "a") is Why.BROKEN
+    assert await outcome(breaker, clip, plan, tmp_path / "a") is None

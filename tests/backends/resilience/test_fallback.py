@@ -1,0 +1,149 @@
+"""How the work goes from place to place."""
+
+from pathlib import Path
+
+import pytest
+
+from backends.base import Asked, Event, FellBack, Hurried, Spent
+from backends.errors import AllBackendsFailed, BackendUnavailable, Why
+from backends.resilience.fallback import FallbackChain
+from backends.resilience.throughput import Estimates, Speeds
+from backends.state_file import Shelf
+from tests.backends.support.event_recorder import Heard
+from tests.backends.support.scripted_backend import Scripted
+from video_editing.contract.errors import InputRejected, OutputFailed, Reason
+from video_editing.contract.plan import Plan, missing, read_plan
+
+
+@pytest.fixture
+def estimates(tmp_path: Path) -> Estimates:
+    """Nothing is known yet."""
+    return Estimates(Shelf(tmp_path / "speeds.json", Speeds))
+
+
+def down(name: str, why: Why = Why.UNREACHABLE) -> BackendUnavailable:
+    return BackendUnavailable(name, why)
+
+
+async def test_the_next_goes_on_where_the_last_stopped(
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+) -> None:
+    """Every segment is made once, by whoever had the work then; progress never falls back."""
+    first = Scripted("first", [down("first")], segments=5)
+    second = Scripted("second")
+    chain = FallbackChain([first, second], estimates, deadline=60)
+    await chain.make_mattes(clip, plan, tmp_path / "mattes", heard)
+    assert first.made == [0, 1, 2, 3, 4]
+    assert second.made == [5, 6, 7, 8, 9, 10, 11]
+    assert heard.done == sorted(set(heard.done))
+    assert heard.done[-1] == plan.frames
+
+
+async def test_it_tells_who_has_the_work_and_why_another_lost_it(
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+) -> None:
+    """The user learns each change of place with its reason; each place tells what it took."""
+    chain = FallbackChain(
+        [Scripted("first", [down("first", Why.BROKEN)]), Scripted("second")],
+        estimates,
+        deadline=60,
+    )
+    await chain.make_mattes(clip, plan, tmp_path / "mattes", heard)
+    told: list[Event] = [e for e in heard.events if isinstance(e, Asked | FellBack | Spent)]
+    assert told == [
+        Asked("first"),
+        Spent("first", 1.0, 0.0),
+        FellBack("first", Why.BROKEN),
+        Asked("second"),
+        Spent("second", 1.0, 0.0),
+    ]
+
+
+@pytest.mark.parametrize("fault", [InputRejected(Reason.NO_PERSON), OutputFailed("full")])
+async def test_what_no_place_can_mend_asks_no_other(
+    clip: Path,
+    plan: Plan,
+    tmp_path: Path,
+    heard: Heard,
+    estimates: Estimates,
+    fault: Exception,
+) -> None:
+    """The clip's fault, or the disk's, comes straight through."""
+    second = Scripted("second")
+    chain = FallbackChain([Scripted("first", [fault]), second], estimates, deadline=60)
+    with pytest.raises(type(fault)):
+        await chain.make_mattes(clip, plan, tmp_path / "mattes", heard)
+    assert second.asked == []
+
+
+async def test_a_bug_surfaces(
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+) -> None:
+    """An error that is none of ours is not taken for a place that is down."""
+    chain = FallbackChain(
+        [Scripted("first", [KeyError("a bug")]), Scripted("second")], estimates, deadline=60
+    )
+    with pytest.raises(KeyError):
+        await chain.make_mattes(clip, plan, tmp_path / "mattes", heard)
+
+
+async def test_all_reasons_are_kept_when_nobody_is_left(
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+) -> None:
+    """The group holds each place's failure, and is itself a place's failure, so chains nest."""
+    failures = [down("first", Why.BUSY), down("second", Why.NO_MEMORY)]
+    chain = FallbackChain(
+        [Scripted("first", failures[:1]), Scripted("second", failures[1:])], estimates, deadline=60
+    )
+    last = Scripted("last")
+    with pytest.raises(AllBackendsFailed) as caught:
+        await chain.make_mattes(clip, plan, tmp_path / "mattes", heard)
+    assert caught.value.exceptions == tuple(failures)
+    assert caught.value.why is Why.NOBODY
+    nested = FallbackChain([Scripted("first", [caught.value]), last], estimates, deadline=60)
+    await nested.make_mattes(clip, plan, tmp_path / "mattes", heard)
+    assert last.asked == [plan]
+
+
+async def test_a_slow_place_is_hurried(
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+) -> None:
+    """Where the rembg engine would come too late, the mediapipe engine goes on, and says so."""
+    estimates.learn("second", "rembg", 1.0)
+    fine = plan.model_copy(update={"engine": "rembg"})
+    first = Scripted("first", [down("first")], segments=6)
+    second = Scripted("second")
+    chain = FallbackChain([first, second], estimates, deadline=plan.frames / 4)
+    await chain.make_mattes(clip, fine, tmp_path / "mattes", heard)
+    assert [asked.engine for asked in first.asked + second.asked] == ["rembg", "mediapipe"]
+    assert heard.of(Hurried) == [Hurried("second", "mediapipe")]
+    assert read_plan(tmp_path / "mattes").engine == "mediapipe"
+    assert not missing(plan, tmp_path / "mattes")
+
+
+async def test_only_what_is_missing_counts_as_late(
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+) -> None:
+    """A slow place may finish the last segments with the engine that was asked for."""
+    estimates.learn("second", "rembg", 1.0)
+    fine = plan.model_copy(update={"engine": "rembg"})
+    second = Scripted("second")
+    chain = FallbackChain(
+        [Scripted("first", [down("first")], segments=10), second],
+        estimates,
+        deadline=plan.frames / 4,
+    )
+    await chain.make_mattes(clip, fine, tmp_path / "mattes", heard)
+    assert [asked.engine for asked in second.asked] == ["rembg"]
+    assert not heard.of(Hurried)
+
+
+async def test_a_place_that_nobody_knows_is_not_hurried(
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+) -> None:
+    """Without an estimate the engine stays as asked for."""
+    fine = plan.model_copy(update={"engine": "rembg"})
+    place = Scripted("unknown")
+    chain = FallbackChain([place], estimates, deadline=0.001)
+    await chain.make_mattes(clip, fine, tmp_path / "mattes", heard)
+    assert [asked.engine for asked in place.asked] == ["rembg"]

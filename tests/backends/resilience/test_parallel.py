@@ -1,0 +1,85 @@
+"""Workers side by side make the same mattes, sooner."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from backends.errors import BackendUnavailable, Why
+from backends.local.backend import LocalBackend
+from backends.resilience.parallel import SideBySide, dealt
+from tests.backends.support.event_recorder import Heard
+from tests.backends.support.programs import PROGRAMS
+from tests.backends.support.running_service import LIMITS, application, client, served
+from tests.backends.support.scripted_backend import Scripted
+from tests.support.make_clips import drawn, make_clip
+from video_editing.contract.plan import Plan, missing, planned
+from video_editing.reading.probe import Limits as ClipLimits
+from video_editing.reading.probe import probe
+
+TIMED = PROGRAMS / "slow_video_cli.py"
+WORKERS = 10
+PAUSE = 0.1  #: seconds a frame; U²-Net takes 0.3 on two cores
+
+
+def test_segments_are_dealt_out_once(plan: Plan) -> None:
+    """However many hands there are, each segment goes to one of them, neighbours together."""
+    for hands in (1, 2, 5, 12, 50):
+        parts = dealt(plan, plan.segments, hands)
+        assert len(parts) <= hands
+        assert [s for part in parts for s in part.segments] == list(plan.segments)
+
+
+async def test_workers_share_a_clip(clip: Path, plan: Plan, tmp_path: Path, heard: Heard) -> None:
+    """Each segment is made by one worker, and progress rises to the end."""
+    workers = [Scripted(pause=0.02) for _ in range(3)]
+    await SideBySide(workers).make_mattes(clip, plan, tmp_path / "mattes", heard)
+    assert sorted(index for w in workers for index in w.made) == list(range(len(plan.segments)))
+    assert all(worker.made for worker in workers)
+    assert heard.done == sorted(set(heard.done))
+    assert heard.done[-1] == plan.frames
+    assert len(list((tmp_path / "mattes").iterdir())) == len(plan.segments) + 1
+
+
+async def test_one_that_fails_ends_the_others(
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+) -> None:
+    """What one worker cannot do is told as its failure; what was made by then is there."""
+    failing = Scripted(script=[BackendUnavailable("x", Why.NO_MEMORY)], segments=1)
+    backend = SideBySide([Scripted(pause=0.05), failing])
+    with pytest.raises(BackendUnavailable) as caught:
+        await backend.make_mattes(clip, plan, tmp_path / "mattes", heard)
+    assert caught.value.why is Why.NO_MEMORY
+    assert len(missing(plan, tmp_path / "mattes")) < len(plan.segments)
+    assert not list((tmp_path / "mattes").glob(".stretch-*"))
+
+
+def timed(pause: float) -> LocalBackend:
+    """A worker whose child takes *pause* seconds for a frame, and no processor."""
+    return LocalBackend(
+        "local-gpu", "cpu", LIMITS, program=(sys.executable, str(TIMED), str(pause))
+    )
+
+
+@pytest.mark.slow
+async def test_ten_workers_are_ten_times_as_fast(tmp_path: Path, heard: Heard) -> None:
+    """Ten workers of the real service do a ten-minute clip at ≥ 0.8 of ten times one's speed.
+
+    One worker's time is that of the timed stand-in without any overhead: frames × its pause. The
+    mattes that come through HTTP are bit by bit those of one worker in one piece.
+    """
+    clip = make_clip(tmp_path / "clip.mp4", drawn(6000), rate=10)
+    plan = planned(probe(clip, ClipLimits()))
+    alone = plan.frames * PAUSE
+    backend = SideBySide([timed(PAUSE) for _ in range(WORKERS)])
+    async with served(application(tmp_path / "service", backend)) as address:
+        began = time.monotonic()
+        await client(address).make_mattes(clip, plan, tmp_path / "mattes", heard)
+        took = time.monotonic() - began
+    print(f"{alone:.0f} s alone, {took:.1f} s by ten: {alone / took / WORKERS:.2f} of linear")  # noqa: T201
+    assert alone / took >= 0.8 * WORKERS
+    await timed(0).make_mattes(clip, plan, tmp_path / "alone", Heard())
+    for segment in plan.segments:
+        one, ten = tmp_path / "alone" / segment.name, tmp_path / "mattes" / segment.name
+        assert one.read_bytes() == ten.read_bytes()

@@ -1,0 +1,121 @@
+"""When a place is asked again."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from backends.base import Waiting
+from backends.errors import BackendUnavailable, Why
+from backends.remote.http_client import seconds_until
+from backends.resilience.retry import PASSING, Retrying
+from tests.backends.support.event_recorder import Heard
+from tests.backends.support.scripted_backend import Scripted
+from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.plan import Plan
+
+
+def down(why: Why, retry_after: float | None = None) -> BackendUnavailable:
+    return BackendUnavailable("place", why, retry_after=retry_after)
+
+
+@pytest.mark.parametrize("why", PASSING)
+async def test_a_passing_fault_is_tried_again(
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, why: Why
+) -> None:
+    """The second attempt goes on where the first stopped, within two seconds."""
+    place = Scripted("place", [down(why)], segments=4)
+    began = time.monotonic()
+    await Retrying(place, attempts=2, seconds=30).make_mattes(
+        clip, plan, tmp_path / "mattes", heard
+    )
+    assert place.made == list(range(12))
+    assert time.monotonic() - began < 2
+    assert [waiting.why for waiting in heard.of(Waiting)] == [why]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [*(down(why) for why in Why if why not in PASSING), InputRejected(Reason.CORRUPT), KeyError()],
+    ids=repr,
+)
+async def test_other_faults_are_not(
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, fault: Exception
+) -> None:
+    """What does not pass by itself, or is not the place's fault, is not tried again."""
+    place = Scripted("place", [fault])
+    with pytest.raises(type(fault)):
+        await Retrying(place, attempts=5, seconds=30).make_mattes(
+            clip, plan, tmp_path / "mattes", heard
+        )
+    assert len(place.asked) == 1
+    assert not heard.of(Waiting)
+
+
+async def test_attempts_are_counted(clip: Path, plan: Plan, tmp_path: Path, heard: Heard) -> None:
+    """The last failure comes through, and nobody is told of a wait that does not follow."""
+    place = Scripted("place", [down(Why.BROKEN), down(Why.BROKEN), down(Why.BUSY)])
+    with pytest.raises(BackendUnavailable) as caught:
+        await Retrying(place, attempts=3, seconds=30).make_mattes(
+            clip, plan, tmp_path / "mattes", heard
+        )
+    assert caught.value.why is Why.BUSY
+    assert len(place.asked) == 3
+    assert len(heard.of(Waiting)) == 2
+
+
+async def test_it_waits_as_asked(clip: Path, plan: Plan, tmp_path: Path, heard: Heard) -> None:
+    """A place that says when to come back is asked then, not before."""
+    place = Scripted("place", [down(Why.BUSY, retry_after=1.5)])
+    began = time.monotonic()
+    await Retrying(place, attempts=2, seconds=30).make_mattes(
+        clip, plan, tmp_path / "mattes", heard
+    )
+    assert 1.5 <= time.monotonic() - began < 4
+    assert heard.of(Waiting) == [Waiting("place", Why.BUSY, 1.5)]
+
+
+async def test_it_does_not_wait_in_vain(
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+) -> None:
+    """Where the wait would outlast the time for all attempts, the next place is asked at once."""
+    place = Scripted("place", [down(Why.BUSY, retry_after=31)])
+    began = time.monotonic()
+    with pytest.raises(BackendUnavailable):
+        await Retrying(place, attempts=2, seconds=30).make_mattes(
+            clip, plan, tmp_path / "mattes", heard
+        )
+    assert time.monotonic() - began < 1
+    assert not heard.of(Waiting)
+
+
+async def test_a_place_that_worked_for_long_is_not_asked_again(
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+) -> None:
+    """The time for all attempts runs while the place works."""
+    place = Scripted("place", [down(Why.BROKEN)], segments=11, pause=0.05)
+    with pytest.raises(BackendUnavailable):
+        await Retrying(place, attempts=2, seconds=0.5).make_mattes(
+            clip, plan, tmp_path / "mattes", heard
+        )
+    assert len(place.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("3", 3.0), (" 120 ", 120.0), ("0", 0.0), ("soon", None), ("", None), ("inf", None)],
+)
+def test_retry_after_in_seconds(header: str, seconds: float | None) -> None:
+    """A number of seconds is understood; anything else asks for nothing."""
+    assert seconds_until(header) == seconds
+
+
+@pytest.mark.parametrize(("ahead", "least", "most"), [(60, 55, 60), (-60, 0, 0)])
+def test_retry_after_as_a_date(ahead: int, least: int, most: int) -> None:
+    """A date is understood; one that is past means now."""
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead), usegmt=True)
+    seconds = seconds_until(date)
+    assert seconds is not None
+    assert least <= seconds <= most

@@ -1,0 +1,83 @@
+"""Overlays of the service that lie at Shotstack, and are taken away again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, web
+
+from backends.shotstack.hosting import Hosting
+from settings import Rendering
+from tests.backends.support.fake_shotstack import FakeShotstack
+from tests.backends.support.running_service import KEY as BEARER
+from tests.backends.support.running_service import application, copied_from, served
+from tests.backends.support.shotstack_renderer import KEY, QUICK
+from tests.support.person_clips import film_of_eileen
+
+ASKED = {"video_url": "https://example.com/a.mp4", "container": "webm"}
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeShotstack]:
+    """A Shotstack that does as it should."""
+    async with FakeShotstack(keys={"stage": KEY}) as fake:
+        yield fake
+
+
+@pytest.fixture
+def hosting(fake: FakeShotstack, tmp_path: Path) -> Hosting:
+    """Files there."""
+    settings = Rendering(_env_file=None, key=KEY, address=fake.url)
+    return Hosting(settings, tmp_path / "hosting", QUICK)
+
+
+async def made(folder: Path, hosting: Hosting) -> tuple[dict[str, object], int]:
+    """What the service answers, and the bytes that lie behind its address."""
+    clip = film_of_eileen(folder / "clip.mp4", 8, side=96)
+    app = application(folder / "service", fetched=copied_from(clip), hosting=hosting)
+    async with served(app) as address, ClientSession(address, headers=BEARER) as session:
+        async with session.post("/process_overlay_sync", json=ASKED) as answer:
+            told = await answer.json()
+        async with ClientSession() as stranger, stranger.get(str(told["overlay_url"])) as file:
+            assert file.status == 200
+            return told, len(await file.read())
+
+
+async def test_an_overlay_lies_at_shotstack(
+    fake: FakeShotstack, hosting: Hosting, tmp_path: Path
+) -> None:
+    """Its address there is what the service answers."""
+    told, size = await made(tmp_path, hosting)
+    assert str(told["overlay_url"]).startswith(f"{fake.url}/files/")
+    (stored,) = fake.stored.values()
+    assert stored.content is not None
+    assert len(stored.content) == size
+
+
+async def test_where_shotstack_fails_it_is_fetched_here(
+    fake: FakeShotstack, hosting: Hosting, tmp_path: Path
+) -> None:
+    """By a link of the service's own, as without a key."""
+
+    async def refused(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"message": "Forbidden"}, status=403)
+
+    fake.lie("upload", refused)
+    told, size = await made(tmp_path, hosting)
+    assert "/overlays/" in str(told["overlay_url"])
+    assert size > 0
+
+
+async def test_what_is_old_is_taken_away(
+    fake: FakeShotstack, hosting: Hosting, tmp_path: Path
+) -> None:
+    """Also by a later process; what is not old yet stays."""
+    path = film_of_eileen(tmp_path / "file.mp4", 3, side=96)
+    assert await hosting.put("a", path)
+    await hosting.remove(older=60)
+    assert len(fake.stored) == 1
+    await asyncio.sleep(0.1)
+    settings = Rendering(_env_file=None, key=KEY, address=fake.url)
+    await Hosting(settings, tmp_path / "hosting", QUICK).remove(older=0.05)
+    assert fake.stored == {}

@@ -1,0 +1,179 @@
+"""From a clip to a finished video at Shotstack: the service makes the mattes, the fake renders."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+import pytest
+
+from backends.errors import BackendUnavailable
+from backends.shotstack.pipeline import Pipeline, autopipeline
+from tests.backends.support.fake_shotstack import FakeShotstack, Fate
+from tests.backends.support.running_service import TOKEN, application, client, served
+from tests.backends.support.shotstack_renderer import KEY, shotstack
+from tests.support.paths import ROOT
+from tests.support.person_clips import film_of_eileen
+from video_editing.contract.style import Shape
+from video_editing.reading.probe import Limits, probe
+
+OVERLAY = (sys.executable, "-c", "from backends.cli import main; raise SystemExit(main())")
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a second of Eileen at 24 frames a second, with a voice."""
+    return film_of_eileen(
+        tmp_path_factory.mktemp("film") / "film.mp4", 12, side=160, rate=24, tone=440
+    )
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeShotstack]:
+    """A Shotstack that does as it should."""
+    async with FakeShotstack(keys={"stage": KEY}) as fake:
+        yield fake
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[str]:
+    """The real service, with this machine's processor."""
+    async with served(application(tmp_path / "service")) as address:
+        yield address
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Where it is kept what outlives a process."""
+    return tmp_path / "data"
+
+
+class Ran:
+    """How a run of the installed command ended."""
+
+    def __init__(self, code: int | None, out: bytes, err: bytes) -> None:
+        self.code, self.out, self.err = code, out.decode(), err.decode()
+
+
+async def ran(folder: Path, words: Iterable[object], **environment: str) -> Ran:
+    """Run ``overlay autopipeline``, as people do."""
+    process = await asyncio.create_subprocess_exec(
+        *OVERLAY,
+        "autopipeline",
+        *map(str, words),
+        "--progress=json",
+        cwd=folder,
+        env=os.environ | {"DATA_DIR": str(folder / "data"), "PYTHONPATH": str(ROOT)} | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return Ran(process.returncode, out, err)
+
+
+async def test_from_a_clip_to_a_finished_video(
+    fake: FakeShotstack, service: str, film: Path, tmp_path: Path
+) -> None:
+    """Overlays by shape at Shotstack, one render in which they take turns, the video fetched."""
+    result = tmp_path / "result.mp4"
+    it = await ran(
+        tmp_path,
+        [film, "--shapes", "circle,rect", "--background", "teal", "-o", result],
+        OVERLAY_BACKENDS="modal",
+        MODAL_OVERLAY_ENDPOINT=service,
+        OVERLAY_TOKEN=TOKEN,
+        SHOTSTACK_API_KEY=KEY,
+        SHOTSTACK_ADDRESS=fake.url,
+    )
+    assert it.code == 0, it.err
+    told = json.loads(it.out.splitlines()[-1])
+    assert '"asked", "backend": "modal"' in it.out
+    assert set(told["overlays"]) == {"circle", "rect"}
+    assert {url.split("/")[-2] for url in told["overlays"].values()} == set(fake.stored)
+    (render,) = fake.renders.values()
+    clips = [clip for track in render.asked["timeline"]["tracks"] for clip in track["clips"]]
+    assert [clip["asset"]["src"] for clip in clips] == [*told["overlays"].values()]
+    assert [clip["length"] for clip in clips] == [0.25, 0.25]
+    assert told["video"].startswith(fake.url)
+    seen = probe(result, Limits())
+    assert (seen.size, float(seen.duration)) == ((160, 160), pytest.approx(0.5, abs=0.05))
+
+
+@pytest.mark.parametrize("link", ["http://127.0.0.1/clip.mp4", "http://10.0.0.1/clip.mp4"])
+async def test_a_link_into_our_network_is_not_followed(
+    fake: FakeShotstack, tmp_path: Path, link: str
+) -> None:
+    """Exit code 3, and Shotstack hears nothing of it."""
+    it = await ran(tmp_path, [link], SHOTSTACK_API_KEY=KEY, SHOTSTACK_ADDRESS=fake.url)
+    assert it.code == 3
+    assert json.loads(it.err.splitlines()[-1])["error"] == "NotFetched"
+    assert not fake.ledger
+
+
+async def test_without_a_key_it_is_told(film: Path, tmp_path: Path) -> None:
+    """A setting's name, not a traceback."""
+    it = await ran(tmp_path, [film], SHOTSTACK_API_KEY="")
+    assert it.code == 4
+    assert "SHOTSTACK_API_KEY" in it.err
+    assert "Traceback" not in it.err
+
+
+async def test_overlays_may_come_with_their_mattes(
+    fake: FakeShotstack, service: str, film: Path, data: Path
+) -> None:
+    """Then both addresses are told, and nothing is fetched that was not asked for."""
+    wanted = Pipeline(film, (Shape.CIRCLE, Shape.NONE), "luma")
+    piped = await autopipeline(
+        wanted, client(service), shotstack(fake.url, data), data / "w", lambda _: None
+    )
+    assert piped.lumas.keys() == piped.overlays.keys() == {"circle", "none"}
+    assert len(fake.stored) == 4
+    assert not fake.calls("result")
+
+
+async def test_a_template_can_be_the_timeline(
+    fake: FakeShotstack, service: str, film: Path, data: Path
+) -> None:
+    """Its fields become what is said, addresses of overlays among it."""
+    clip = {"asset": {"type": "video", "src": "{{HEAD}}"}, "start": 0, "length": 0.5}
+    fake.templates["a-template"] = {
+        "timeline": {"tracks": [{"clips": [clip]}]},
+        "output": {"format": "mp4", "size": {"width": 640, "height": 360}, "fps": 25},
+    }
+    wanted = Pipeline(film, template="a-template", merge={"HEAD": "{circle}"})
+    piped = await autopipeline(
+        wanted,
+        client(service),
+        shotstack(fake.url, data),
+        data / "w",
+        lambda _: None,
+        data / "result.mp4",
+    )
+    (render,) = fake.renders.values()
+    assert render.asked["merge"] == [{"find": "HEAD", "replace": piped.overlays["circle"]}]
+    assert probe(data / "result.mp4", Limits()).size == (640, 360)
+
+
+@pytest.mark.parametrize(
+    "fate",
+    [Fate(end="failed", error="An asset could not be downloaded"), Fate(result="truncated")],
+    ids=["failed", "truncated"],
+)
+async def test_a_failure_leaves_nothing(
+    fake: FakeShotstack, service: str, film: Path, data: Path, fate: Fate
+) -> None:
+    """No file under the name that was asked for, and no source at Shotstack."""
+    fake.fates.append(fate)
+    with pytest.raises(BackendUnavailable):
+        await autopipeline(
+            Pipeline(film),
+            client(service),
+            shotstack(fake.url, data),
+            data / "w",
+            lambda _: None,
+            data / "result.mp4",
+        )
+    assert fake.stored == {}
+    assert not list(data.glob("*.mp4"))

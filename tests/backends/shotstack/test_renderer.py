@@ -1,0 +1,435 @@
+"""Shotstack as the first of two renderers: whatever it does, a video comes out, and one bill."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from io import BytesIO
+from pathlib import Path
+
+import av
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from backends.base import Asked, FellBack
+from backends.errors import BackendUnavailable, Why
+from backends.renderer_factory import RendererChain
+from backends.rendering.base import LocalRenderer, Rendered, Scene
+from backends.rendering.budget import Money
+from backends.shotstack.render_log import Callbacks
+from backends.shotstack.renderer import ShotstackRenderer
+from tests.backends.support.event_recorder import Heard
+from tests.backends.support.fake_shotstack import FakeShotstack, Fate
+from tests.backends.support.programs import PROGRAMS
+from tests.backends.support.shotstack_renderer import KEPT, KEY, LIMITS, QUICK, drawn, shotstack
+from tests.support.paths import ROOT
+from tests.support.person_clips import film_of_eileen
+from video_editing.compositing.face_position import look, middle
+from video_editing.compositing.layout import laid_out, placed
+from video_editing.contract.errors import OutputFailed
+from video_editing.contract.formats import Form
+from video_editing.contract.style import Anchor, Shape, Style
+from video_editing.reading.probe import Limits, probe
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a second of Eileen at 24 frames a second, with a voice."""
+    return film_of_eileen(
+        tmp_path_factory.mktemp("film") / "film.mp4", 12, side=160, rate=24, tone=440
+    )
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeShotstack]:
+    """A Shotstack that does as it should."""
+    async with FakeShotstack(keys={"stage": KEY, "v1": KEY}) as fake:
+        yield fake
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Where it is kept what outlives a process."""
+    return tmp_path / "data"
+
+
+class Desk:
+    """A chain of both renderers, with what it says."""
+
+    def __init__(self, first: ShotstackRenderer, film: Path, folder: Path) -> None:
+        self.heard, self.failures = Heard(), list[BackendUnavailable]()
+        self.result = folder / "result.mp4"
+        self._chain = RendererChain([first, LocalRenderer(LIMITS)], self.failures.append)
+        self._film = film
+
+    async def render(self, **scene: object) -> Rendered:
+        """Render the film over teal."""
+        given = {"clip": self._film, "mattes": None, "background": "teal", "style": KEPT} | scene
+        return await self._chain.render(Scene(**given), self.result, self.heard)
+
+
+def status(code: int, body: str = "{}") -> Callable[[web.Request], object]:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=code, text=body, content_type="application/json")
+
+    return answer
+
+
+async def test_shotstack_is_asked_first(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
+) -> None:
+    """One render, a checked result, and nothing of ours that stays there."""
+    desk = Desk(shotstack(fake.url, data), film, tmp_path)
+    made = await desk.render()
+    assert made.renderer == "shotstack"
+    assert len(fake.bills) == 1
+    assert fake.stored == {}
+    assert desk.heard.of(Asked) == [Asked("shotstack")]
+    assert probe(desk.result, Limits()).duration == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        Style(keep_background=True),
+        Style(keep_background=True, shape=Shape.RECT, crop=(0.5, 0.75), position=Anchor.TOP),
+        Style(keep_background=True, position=Anchor.TOP_LEFT, size=0.35, shadow=0.5, ring=0.05),
+        Style(keep_background=True, shape=Shape.NONE, position=Anchor.CENTER, offset=(0.3, -0.2)),
+        Style(keep_background=True, size=2, position=Anchor.BOTTOM_RIGHT),
+    ],
+    ids=range(5),
+)
+@pytest.mark.parametrize("alpha", ["luma", "mov"])
+async def test_the_overlay_lies_where_ours_does(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, style: Style, alpha: str
+) -> None:
+    """Where Shotstack would draw the file that it was given is where our compositor draws it."""
+    fake.lie("delete", status(500))  # so that the files can be looked at
+    desk = Desk(shotstack(fake.url, data, alpha=alpha), film, tmp_path)
+    background = str(ROOT / "docs" / "demo.jpg")
+    await desk.render(style=style, background=background)
+    (render,) = fake.renders.values()
+    canvas = (render.asked["output"]["size"]["width"], render.asked["output"]["size"]["height"])
+    clip = probe(film, Limits())
+    layout = laid_out(clip.size, style, middle(look(clip), style), canvas)
+    left, top = placed(layout, style, canvas)
+    right, bottom = left + layout.size[0], top + layout.size[1]
+    seen = max(left, 0), max(top, 0), min(right, canvas[0]), min(bottom, canvas[1])
+    for shown in render.asked["timeline"]["tracks"][0]["clips"]:
+        content = fake.stored[shown["asset"]["src"].split("/")[-2]].content or b""
+        with av.open(BytesIO(content)) as file:
+            size = file.streams.video[0].width, file.streams.video[0].height
+        x, y, width, height = drawn(shown, size, canvas)
+        assert (x, y, x + width, y + height) == pytest.approx(seen, abs=1)
+
+
+@pytest.mark.parametrize("form", [form for form in Form if form is not Form.VIDEO])
+async def test_other_forms_are_made_here(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, form: Form
+) -> None:
+    """Without a word to Shotstack, and without one about falling back."""
+    desk = Desk(shotstack(fake.url, data), film, tmp_path)
+    assert (await desk.render(form=form)).renderer == "local"
+    assert not fake.ledger
+    assert not desk.heard.of(FellBack)
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [(401, Why.REFUSED), (402, Why.REFUSED), (403, Why.REFUSED), (500, Why.UNREACHABLE)],
+)
+async def test_who_is_not_let_in_renders_here(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, code: int, why: Why
+) -> None:
+    """A wrong key, no credits, a server that fails: the video comes all the same."""
+    fake.lie("upload", status(code))
+    desk = Desk(shotstack(fake.url, data), film, tmp_path)
+    assert (await desk.render()).renderer == "local"
+    assert [failure.why for failure in desk.failures] == [why]
+    assert not fake.renders
+
+
+async def test_a_refused_key_is_not_tried_for_a_while(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
+) -> None:
+    """The next job does not even make parts."""
+    desk = Desk(shotstack(fake.url, data, key="another"), film, tmp_path)
+    await desk.render()
+    asked = len(fake.ledger)
+    await desk.render()
+    assert len(fake.ledger) == asked
+    assert [failure.why for failure in desk.failures] == [Why.REFUSED, Why.RESTING]
+
+
+async def test_no_credits_render_here(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
+) -> None:
+    """The render is refused, the admins' concern."""
+    fake.credits = 0
+    desk = Desk(shotstack(fake.url, data), film, tmp_path)
+    assert (await desk.render()).renderer == "local"
+    assert desk.failures[0].why is Why.REFUSED
+    assert fake.stored == {}
+
+
+@pytest.mark.parametrize(
+    "fate",
+    [
+        Fate(end="failed", error="An asset could not be downloaded"),
+        Fate(result="forbidden"),
+        Fate(result="missing"),
+        Fate(result="truncated"),
+        Fate(result="page"),
+        Fate(answer="dropped"),
+        Fate(answer="garbage"),
+        Fate(answer="broken"),
+    ],
+    ids=str,
+)
+async def test_whatever_becomes_of_a_render_a_video_comes(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, fate: Fate
+) -> None:
+    """Failed, lost or unusable: it is made here, nothing is asked for twice, nothing stays."""
+    fake.fates.append(fate)
+    desk = Desk(shotstack(fake.url, data, stage="v1", price=6), film, tmp_path)
+    made = await desk.render()
+    assert made.renderer == "local"
+    assert len(fake.renders) == 1
+    assert fake.stored == {}
+    assert made.dollars == pytest.approx(0 if fate.error else 0.05)
+    if fate.result != "film":
+        assert len(fake.calls("result")) == 3
+
+
+async def test_a_result_may_be_there_at_the_third_look(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
+) -> None:
+    """A link that is dead for a moment is asked again."""
+    fake.lie("result", status(403), times=2)
+    desk = Desk(shotstack(fake.url, data), film, tmp_path)
+    assert (await desk.render()).renderer == "shotstack"
+
+
+@pytest.mark.parametrize("end", ["rendering", "dreaming"])
+async def test_a_render_that_never_ends_is_left(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, end: str
+) -> None:
+    """At its deadline, also where nobody knows what its status means."""
+    fake.fates.append(Fate(end=end))
+    pace = QUICK.__class__(**{**QUICK.__dict__, "deadline": 1.0})
+    desk = Desk(shotstack(fake.url, data, pace=pace), film, tmp_path)
+    assert (await desk.render()).renderer == "local"
+    assert fake.stored == {}
+
+
+async def test_looks_that_fail_are_repeated(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
+) -> None:
+    """Server errors while it renders cost time, not the render."""
+    fake.lie("status", status(503), times=3)
+    desk = Desk(shotstack(fake.url, data), film, tmp_path)
+    assert (await desk.render()).renderer == "shotstack"
+
+
+async def test_a_callback_finds_a_render_whose_id_was_lost(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
+) -> None:
+    """The answer to the request never came; the render is adopted, and billed once."""
+    fake.fates.append(Fate(answer="dropped"))
+    renderer = shotstack(fake.url, data, pace=QUICK.__class__(**{**QUICK.__dict__, "adoption": 9}))
+    callbacks = Callbacks(renderer.settings.key, renderer.intents)
+
+    async def hear(request: web.Request) -> web.Response:
+        match = request.match_info
+        code = callbacks.heard(match["secret"], match["intent"], await request.read())
+        return web.Response(status=code)
+
+    app = web.Application()
+    app.router.add_post("/shotstack/{secret}/{intent}", hear)
+    async with TestServer(app) as server:
+        renderer.callback = str(server.make_url(f"/shotstack/{callbacks.secret}"))
+        made = await Desk(renderer, film, tmp_path).render()
+    assert made.renderer == "shotstack"
+    assert len(fake.renders) == 1
+
+
+async def test_a_result_elsewhere_in_our_network_is_not_fetched(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
+) -> None:
+    """A link to this machine, but not to the API, does not pass the guard."""
+    visits = []
+
+    async def visited(request: web.Request) -> web.Response:
+        visits.append(request.path)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/{path}", visited)
+    async with TestServer(app) as server:
+        link = str(server.make_url("/secret.mp4"))
+
+        async def done(request: web.Request) -> web.Response:
+            told = {"id": request.match_info["id"], "status": "done", "url": link}
+            return web.json_response({"response": told})
+
+        fake.lie("status", done)
+        desk = Desk(shotstack(fake.url, data), film, tmp_path)
+        assert (await desk.render()).renderer == "local"
+    assert not visits
+
+
+async def test_a_result_that_is_too_large_is_made_to_fit_here(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
+) -> None:
+    """Shotstack cannot keep to a number of bytes; it is not asked three times for them."""
+    desk = Desk(shotstack(fake.url, data), film, tmp_path)
+    size = 10_000
+    assert (await desk.render(max_bytes=size)).renderer == "local"
+    assert desk.result.stat().st_size <= size
+    assert len(fake.calls("result")) == 1
+
+
+async def test_a_month_costs_no_more_than_its_budget(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
+) -> None:
+    """What does not fit into it is made here, for nothing, and that is told once."""
+    alarms = []
+    money = Money(data / "money.json", 0.06, lambda *told: alarms.append(told))
+    for index, (renderer, dollars) in enumerate([("shotstack", 0.05), ("local", 0), ("local", 0)]):
+        first = shotstack(fake.url, data, money=money, stage="v1", price=6)
+        (tmp_path / f"{index}").mkdir()
+        made = await Desk(first, film, tmp_path / f"{index}").render()
+        assert (made.renderer, made.dollars) == (renderer, pytest.approx(dollars))
+    assert alarms == [(pytest.approx(0.05), 0.06)]
+    assert len(fake.bills) == 1
+
+
+async def test_the_sandbox_costs_nothing(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
+) -> None:
+    """Whatever the price is."""
+    made = await Desk(shotstack(fake.url, data, price=6), film, tmp_path).render()
+    assert (made.renderer, made.dollars) == ("shotstack", 0)
+
+
+@pytest.mark.slow
+async def test_the_sandbox_takes_ten_minutes(
+    fake: FakeShotstack, tmp_path: Path, data: Path
+) -> None:
+    """A longer clip is made here, and nothing is uploaded."""
+    film = film_of_eileen(tmp_path / "long.mp4", 602, side=32, rate=1)
+    desk = Desk(shotstack(fake.url, data), film, tmp_path)
+    assert (await desk.render()).renderer == "local"
+    assert not fake.ledger
+
+
+async def test_cancelling_stops_it_soon_and_takes_back_what_was_sent(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
+) -> None:
+    """Within two seconds; neither sources nor files stay, and no other renderer is asked."""
+    fake.took = 60
+    desk = Desk(shotstack(fake.url, data), film, tmp_path)
+    work = asyncio.create_task(desk.render())
+    while not fake.renders:
+        assert not work.done()
+        await asyncio.sleep(0.02)
+    work.cancel()
+    began = time.monotonic()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert time.monotonic() - began < 2
+    assert fake.stored == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+async def test_a_folder_that_cannot_be_written_to_is_nobodys_fault(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
+) -> None:
+    """No other renderer is asked."""
+    desk = Desk(shotstack(fake.url, data), film, tmp_path)
+    desk.result = tmp_path / "none" / "result.mp4"
+    (tmp_path / "none").write_bytes(b"")
+    with pytest.raises(OutputFailed):
+        await desk.render()
+    assert len(desk.heard.of(Asked)) == 1
+
+
+async def test_sources_that_could_not_be_deleted_go_later(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
+) -> None:
+    """They are remembered, and after some hours the next render takes them away."""
+    fake.lie("delete", status(500))
+    await Desk(shotstack(fake.url, data), film, tmp_path).render()
+    left = set(fake.stored)
+    assert left
+    fake.lie("delete", status(500), times=1)
+    facts = json.loads((data / "renders.json").read_text())
+    for fact in facts.values():
+        fact["touched"] -= 4 * 3600
+    (data / "renders.json").write_text(json.dumps(facts))
+    (tmp_path / "b").mkdir()
+    await Desk(shotstack(fake.url, data), film, tmp_path / "b").render()
+    assert fake.stored == {}
+
+
+@pytest.mark.parametrize("call", ["put", "render"])
+async def test_a_killed_process_is_gone_on_with(
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, call: str
+) -> None:
+    """Killed while it uploads, or waits: one bill, one video, no source left behind."""
+    fake.took = 1.5
+    command = (sys.executable, str(PROGRAMS / "render_scene.py"), fake.url)
+    files = (str(data), str(film), str(tmp_path / "result.mp4"))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+
+    async def started() -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *command, *files, env=environment, stdout=asyncio.subprocess.PIPE
+        )
+
+    first = await started()
+    while not fake.calls(call):
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.2)
+    first.send_signal(signal.SIGKILL)
+    await first.communicate()
+    out, _ = await (await started()).communicate()
+    assert out == b"shotstack\n"
+    assert len(fake.renders) == 1
+    assert fake.stored == {}
+    if call == "render":  # all was there already
+        assert len(fake.calls("put")) == 2
+    assert probe(tmp_path / "result.mp4", Limits()).sound is not None
+    assert not list(tmp_path.glob(".*"))
+
+
+async def test_nothing_but_parts_leaves(
+    fake: FakeShotstack,
+    film: Path,
+    tmp_path: Path,
+    data: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No key but in its header, no path, no token; and no log line has any either."""
+    token = "123456:AAabcdefghijklmnopqrstuvwxyz"  # noqa: S105
+    folder = tmp_path / token
+    folder.mkdir()
+    caplog.set_level(logging.DEBUG)
+    fake.fates.append(Fate(result="forbidden"))
+    await Desk(shotstack(fake.url, data), film, folder).render()
+    for entry in fake.ledger:
+        entry.headers.pop("x-api-key", None)
+    written = fake.written()
+    for secret in (KEY, token, str(tmp_path), "/file/bot"):
+        assert secret not in written
+    logged = "\n".join(
+        record.getMessage() for record in caplog.records if record.name.startswith("backends")
+    )
+    assert logged
+    for secret in (KEY, token, str(tmp_path), fake.url, "Signature"):
+        assert secret not in logged

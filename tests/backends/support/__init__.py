@@ -1,0 +1,1 @@
+"""Services, backends and renderers that the tests of `backends` run."""

@@ -1,0 +1,41 @@
+"""Each kind of backend, opened for a test."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from backends.base import OverlayBackend
+from backends.local.backend import LocalBackend
+from backends.local.process import Limits
+from backends.local.video_cli import COMMAND
+from tests.backends.support.running_service import QUICK, application, client, served
+from tests.backends.support.scripted_backend import Scripted
+
+MEMORY = 2_000_000_000
+
+#: opens a place that keeps its files in a folder and gives up on a job after some seconds
+Opener = Callable[[Path, float], AbstractAsyncContextManager[OverlayBackend]]
+
+
+@asynccontextmanager
+async def local_cpu(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
+    """The real command line in a real child."""
+    yield LocalBackend("local-cpu", "cpu", Limits(seconds, 30, MEMORY), program=COMMAND)
+
+
+@asynccontextmanager
+async def scripted(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
+    """The fake, as slow as a real one."""
+    yield Scripted(pause=0.1, seconds=seconds)
+
+
+@asynccontextmanager
+async def service(folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
+    """The real service, with this machine's processor, at the other end of HTTP."""
+    async with served(application(folder)) as address:
+        yield client(address, replace(QUICK, total=seconds))
+
+
+#: over which the contract runs; whoever adds a kind of place adds a line
+PLACES: dict[str, Opener] = {"local-cpu": local_cpu, "scripted": scripted, "service": service}

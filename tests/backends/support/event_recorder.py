@@ -1,0 +1,29 @@
+"""A report that keeps every event of a backend."""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from backends.base import Event
+from video_editing.contract.progress import Progress
+
+T = TypeVar("T")
+
+
+@dataclass
+class Heard:
+    """A report that remembers everything."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        """Remember *event*."""
+        self.events.append(event)
+
+    def of(self, kind: type[T]) -> list[T]:
+        """Those events that are of *kind*."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def done(self) -> list[int]:
+        """How many frames were done, report by report."""
+        return [event.done for event in self.of(Progress) if event.stage == "mattes"]

@@ -1,0 +1,597 @@
+"""Shotstack over real HTTP: it checks whatever comes, draws nothing, and can be told to misbehave.
+
+``python -m tests.backends.support.fake_shotstack KEY`` serves on a free port and prints its
+address.
+"""
+
+import asyncio
+import json
+import sys
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from hashlib import sha256
+from io import BytesIO
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import av
+import numpy as np
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
+from aiohttp.test_utils import TestServer
+from yarl import URL
+
+from tests.backends.support.shotstack_schema import Edit, Video, checked
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+KEY = "a-key-of-the-sandbox"  #: opens the fake, unless told otherwise
+STEPS = ("queued", "fetching", "rendering", "saving")
+CALLS = 10  #: of a callback that nobody takes
+ROUTES = {
+    "upload": ("POST", "/ingest/{stage}/upload"),
+    "put": ("PUT", "/signed/{id}"),
+    "sources": ("GET", "/ingest/{stage}/sources"),
+    "source": ("GET", "/ingest/{stage}/sources/{id}"),
+    "delete": ("DELETE", "/ingest/{stage}/sources/{id}"),
+    "render": ("POST", "/edit/{stage}/render"),
+    "status": ("GET", "/edit/{stage}/render/{id}"),
+    "template": ("GET", "/edit/{stage}/templates/{id}"),
+    "template_render": ("POST", "/edit/{stage}/templates/render"),
+    "file": ("GET", "/files/{id}/source"),
+    "result": ("GET", "/results/{id}.{format}"),
+}
+
+
+@dataclass
+class Entry:
+    """A request as it came.
+
+    Attributes:
+        time: of the monotonic clock.
+        call: its name, as for :meth:`FakeShotstack.lie`; "" where nothing answers to it.
+        body: all of it, or the hash of an uploaded file.
+    """
+
+    time: float
+    method: str
+    path: str
+    call: str
+    headers: dict[str, str]
+    body: bytes = b""
+    status: int = 0
+
+
+@dataclass
+class Fate:
+    """What becomes of a render.
+
+    Attributes:
+        end: its last status; one that is none of done and failed is never left.
+        error: of a failed one.
+        answer: to the request that asked for it: as it should be, the connection closed without a
+            word, no word for long, a word that is no JSON, or a 500.
+        result: what lies behind its link.
+        callback: whether it is announced.
+    """
+
+    end: str = "done"
+    error: str = ""
+    answer: Literal["created", "dropped", "hanging", "garbage", "broken"] = "created"
+    result: Literal["film", "forbidden", "missing", "truncated", "page"] = "film"
+    callback: bool = True
+
+
+@dataclass
+class Render:
+    """One that was accepted."""
+
+    id: str
+    edit: Edit
+    asked: dict[str, Any]
+    fate: Fate
+    began: float
+    status: str = "queued"
+    error: str = ""
+
+
+@dataclass
+class Stored:
+    """A file, or the place for one."""
+
+    id: str
+    signature: str
+    expires: float
+    content: bytes | None = None
+    seconds: float | None = None
+    sound: bool = False
+    looks: int = 0
+    status: str = "queued"
+    error: str = ""
+
+
+@dataclass
+class FakeShotstack:
+    """The service; an async context manager, with its address in ``url``.
+
+    Attributes:
+        keys: by environment.
+        window: seconds over which requests are counted.
+        allowed: requests in a window, by environment and API.
+        looks: at a source, until it is ready.
+        unseen: first looks at a source after it arrived that are answered by 404.
+        took: seconds that a render takes.
+        signed: seconds for which a place for a file is open.
+        resend: seconds, times the cube of the attempt, until a callback is sent again.
+        credits: minutes that are left, where they are counted.
+        fates: of the next renders; afterwards all goes well.
+        templates: edits by id.
+        ledger: all requests.
+        renders: all that were accepted, in order, by id.
+        stored: files by id; deleted ones are not there.
+        announced: callbacks that were sent: address and what it answered, 0 for nothing.
+        proxies: where a public host's callbacks really go, as behind a platform's router.
+    """
+
+    keys: dict[str, str] = field(default_factory=lambda: {"stage": KEY})
+    window: float = 60
+    allowed: dict[tuple[str, str], int] = field(
+        default_factory=lambda: {
+            ("stage", "edit"): 150,
+            ("stage", "ingest"): 120,
+            ("v1", "edit"): 300,
+            ("v1", "ingest"): 300,
+        }
+    )
+    looks: int = 2
+    unseen: int = 0
+    took: float = 0.3
+    signed: float = 3600
+    resend: float = 0.05
+    credits: float | None = None
+    fates: deque[Fate] = field(default_factory=deque)
+    templates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ledger: list[Entry] = field(default_factory=list)
+    renders: dict[str, Render] = field(default_factory=dict)
+    stored: dict[str, Stored] = field(default_factory=dict)
+    announced: list[tuple[str, int]] = field(default_factory=list)
+    proxies: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        """Nothing is told to misbehave yet."""
+        self._lies: dict[str, tuple[Answer, int]] = {}
+        self._counts: Counter[tuple[str, str, int]] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.began = time.monotonic()
+
+    async def __aenter__(self) -> Self:
+        """Begin to serve."""
+        app = web.Application(client_max_size=1 << 30, middlewares=[self._noted])
+        for call, (method, path) in ROUTES.items():
+            app.router.add_route(method, path, getattr(self, f"_{call}"), name=call)
+        self._session = ClientSession(timeout=ClientTimeout(total=10), trust_env=False)
+        self._server = TestServer(app)
+        await self._server.start_server()
+        self.url = str(self._server.make_url("")).rstrip("/")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None
+    ) -> None:
+        """Serve no longer."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._session.close()
+        await self._server.close()
+
+    def lie(self, call: str, answer: Answer, times: int = 1 << 30) -> None:
+        """Answer the next requests of that name otherwise.
+
+        Args:
+            call: the name of a route.
+            answer: what to do instead, once the request has passed all checks of who asks.
+            times: how often.
+        """
+        self._lies[call] = answer, times
+
+    def as_usual(self, call: str) -> Answer:
+        """What answers requests of that name, for lies that are half true."""
+        answer: Answer = getattr(self, f"_{call}")
+        return answer
+
+    @property
+    def bills(self) -> list[float]:
+        """Seconds of each render that is to be paid: accepted, and not failed."""
+        return [render.edit.seconds for render in self.renders.values() if render.error == ""]
+
+    def written(self) -> str:
+        """Everything that was sent to it, to be searched for what must not be there.
+
+        The key is left out where it belongs: in its header, to the two APIs.
+        """
+        return "\n".join(
+            f"{entry.method} {entry.path} {_shown(entry)} {entry.body.decode(errors='replace')}"
+            for entry in self.ledger
+        )
+
+    def most(self, api: str, seconds: float | None = None) -> int:
+        """The most requests to an API (edit, ingest) in any window."""
+        seconds = self.window if seconds is None else seconds
+        times = [entry.time for entry in self.ledger if entry.path.startswith(f"/{api}/")]
+        return max(
+            (sum(1 for other in times if time <= other < time + seconds) for time in times),
+            default=0,
+        )
+
+    def calls(self, call: str) -> list[Entry]:
+        """The requests of that name."""
+        return [entry for entry in self.ledger if entry.call == call]
+
+    # Who asks for what
+
+    @web.middleware
+    async def _noted(self, request: web.Request, handler: Answer) -> web.StreamResponse:
+        call = request.match_info.route.name or ""
+        entry = Entry(
+            time.monotonic(), request.method, request.raw_path, call, dict(request.headers)
+        )
+        self.ledger.append(entry)
+        content = await request.read()
+        entry.body = sha256(content).hexdigest().encode() if call == "put" else content
+        try:
+            response = await self._admitted(request, call, handler, entry)
+        except web.HTTPException:
+            response = web.json_response({"message": "Not Found"}, status=404)
+        entry.status = response.status
+        return response
+
+    async def _admitted(
+        self, request: web.Request, call: str, answer: Answer, entry: Entry
+    ) -> web.StreamResponse:
+        if request.path.startswith(("/edit/", "/ingest/")):
+            api, stage = request.path.split("/")[1:3]
+            if stage not in self.keys or request.headers.get("x-api-key") != self.keys[stage]:
+                return web.json_response({"message": "Forbidden"}, status=403)
+            if request.headers.get("Accept") != "application/json":
+                return _refused_edit(["Accept is not application/json"])
+            tick = int((entry.time - self.began) / self.window)
+            self._counts[stage, api, tick] += 1
+            if self._counts[stage, api, tick] > self.allowed[stage, api]:
+                fault = {"status": "429", "title": "rate_limit_error", "detail": "slow down"}
+                return web.json_response({"errors": [fault]}, status=429)
+        elif "x-api-key" in request.headers:
+            return web.Response(status=400, text="Only one auth mechanism allowed")
+        lie, times = self._lies.pop(call, (None, 0))
+        if lie:
+            if times > 1:
+                self._lies[call] = lie, times - 1
+            return await lie(request)
+        return await answer(request)
+
+    # Files
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        if await request.read():
+            return _refused_ingest("no body is taken")
+        signature = uuid.uuid4().hex
+        place = Stored(str(uuid.uuid4()), signature, time.monotonic() + self.signed)
+        self.stored[place.id] = place
+        link = f"{self.url}/signed/{place.id}?X-Amz-Expires=3600&X-Amz-Signature={signature}"
+        attributes = {"id": place.id, "url": link, "expires": "2030-01-01T00:00:00.000Z"}
+        return web.json_response(
+            {"data": {"type": "upload", "id": place.id, "attributes": attributes}}
+        )
+
+    async def _put(self, request: web.Request) -> web.StreamResponse:
+        place = self.stored.get(request.match_info["id"])
+        if not place or request.query.get("X-Amz-Signature") != place.signature:
+            return web.Response(
+                status=403, text="<Error><Code>SignatureDoesNotMatch</Code></Error>"
+            )
+        if time.monotonic() > place.expires:
+            return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
+        if request.content_length is None:
+            return web.Response(status=411, text="<Error><Code>MissingContentLength</Code></Error>")
+        content = await request.read()
+        place.content, place.status, place.looks = content, "importing", 0
+        return web.Response()
+
+    def _there(self, request: web.Request) -> Stored | None:
+        place = self.stored.get(request.match_info["id"])
+        return place if place and place.content is not None else None
+
+    async def _source(self, request: web.Request) -> web.StreamResponse:
+        place = self._there(request)
+        if place:
+            place.looks += 1
+        if not place or place.looks <= self.unseen:
+            fault = {"status": "404", "title": "Not Found", "detail": "Source not found"}
+            return web.json_response({"errors": [fault]}, status=404)
+        if place.status == "importing" and place.looks > self.unseen + self.looks:
+            await asyncio.to_thread(_looked_at, place)
+        return web.json_response({"data": self._told(place)})
+
+    async def _sources(self, _request: web.Request) -> web.StreamResponse:
+        there = [place for place in self.stored.values() if place.content is not None]
+        return web.json_response({"data": [self._told(place) for place in there]})
+
+    def _told(self, place: Stored) -> dict[str, Any]:
+        told = {
+            "status": place.status,
+            "created": "2030-01-01T00:00:00.000Z",
+            "height": "96",  # a text, as in the real one
+        }
+        if place.status == "ready":
+            told["source"] = f"{self.url}/files/{place.id}/source"
+        if place.error:
+            told["error"] = place.error
+        return {"type": "source", "id": place.id, "attributes": told}
+
+    async def _delete(self, request: web.Request) -> web.StreamResponse:
+        place = self._there(request)
+        if not place:
+            return web.json_response({"errors": [{"status": "404"}]}, status=404)
+        del self.stored[place.id]
+        return web.Response(status=204)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        place = self.stored.get(request.match_info["id"])
+        if not place or place.content is None:
+            return web.Response(status=404)
+        return web.Response(body=place.content)
+
+    def _behind(self, link: str) -> Stored | None:
+        """The file at an address that was given out."""
+        start, _, rest = link.partition("/files/")
+        place = self.stored.get(rest.split("/")[0])
+        return place if start == self.url and place and place.status == "ready" else None
+
+    # Renders
+
+    async def _render(self, request: web.Request) -> web.StreamResponse:
+        try:
+            asked = json.loads(await request.read())
+        except ValueError:
+            return _refused_edit(["no JSON"])
+        return await self._accepted(request, asked)
+
+    async def _template(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["id"]
+        if name not in self.templates:
+            return _refused_edit(["template not found"], status=404)
+        told = {"id": name, "name": "a template", "template": self.templates[name]}
+        return web.json_response({"success": True, "message": "OK", "response": told})
+
+    async def _template_render(self, request: web.Request) -> web.StreamResponse:
+        asked = await request.json()
+        if set(asked) - {"id", "merge"} or asked.get("id") not in self.templates:
+            return _refused_edit(["template not found"], status=404)
+        merge = [*self.templates[asked["id"]].get("merge", []), *asked.get("merge", [])]
+        return await self._accepted(request, {**self.templates[asked["id"]], "merge": merge})
+
+    async def _accepted(self, request: web.Request, asked: Any) -> web.StreamResponse:
+        stage = request.match_info["stage"]
+        edit, faults = checked(
+            _merged(asked),
+            ours=lambda link: link.startswith(f"{self.url}/files/"),
+            sandbox=stage == "stage",
+        )
+        if edit is None:
+            return _refused_edit(faults)
+        if self.credits is not None:
+            if self.credits < edit.seconds / 60:
+                return _refused_edit(["Insufficient credits to render this asset"], status=403)
+            self.credits -= edit.seconds / 60
+        fate = self.fates.popleft() if self.fates else Fate()
+        render = Render(str(uuid.uuid4()), edit, asked, fate, time.monotonic())
+        self.renders[render.id] = render
+        task = asyncio.create_task(self._run(render))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await _answered(request, render)
+
+    async def _run(self, render: Render) -> None:
+        for status in STEPS:
+            render.status = status
+            if status == render.fate.end:
+                return
+            await asyncio.sleep(self.took / len(STEPS))
+        error = render.fate.error or await self._unfit(render.edit)
+        if error:
+            render.status, render.error = "failed", error
+        elif render.fate.end != "done":
+            render.status = render.fate.end
+            return
+        else:
+            await asyncio.to_thread(film, *self._shape(render.edit))
+            render.status = "done"
+        if render.fate.callback and render.edit.callback:
+            await self._announce(render, render.edit.callback)
+
+    async def _unfit(self, edit: Edit) -> str:
+        """What is wrong with the files that an edit names."""
+        for clip in edit.clips():
+            src = getattr(clip.asset, "src", None)
+            if not src or not src.startswith(self.url):
+                continue
+            place = self._behind(src)
+            if not place:
+                return "An asset could not be downloaded"
+            if isinstance(clip.asset, Video) and isinstance(clip.length, float | int):
+                wanted = clip.asset.trim + clip.length * clip.asset.speed
+                if place.seconds is None or wanted > place.seconds + 0.05:
+                    return "A clip is longer than its source"
+        return ""
+
+    async def _announce(self, render: Render, link: str) -> None:
+        told = {
+            "type": "edit",
+            "action": "render",
+            "id": render.id,
+            "owner": "5ca6hu7s9k",
+            "status": render.status,
+            "url": self._link(render) if render.status == "done" else None,
+            "error": render.error or None,
+            "completed": "2030-01-01T00:00:00.000Z",
+        }
+        url = URL(link)
+        way = URL(self.proxies[url.host]) / url.path[1:] if url.host in self.proxies else url
+        for attempt in range(1, CALLS + 1):
+            status = 0
+            with suppress(ClientError, TimeoutError, OSError):
+                async with self._session.post(way, json=told, allow_redirects=False) as answer:
+                    status = answer.status
+            self.announced.append((link, status))
+            if 200 <= status < 400:
+                return
+            await asyncio.sleep(self.resend * attempt**3)
+
+    async def _status(self, request: web.Request) -> web.StreamResponse:
+        render = self.renders.get(request.match_info["id"])
+        if not render:
+            return _refused_edit(["Render not found"], status=404)
+        told: dict[str, Any] = {
+            "id": render.id,
+            "owner": "5ca6hu7s9k",
+            "plan": "sandbox",
+            "status": render.status,
+            "duration": render.edit.seconds,
+            "created": "2030-01-01T00:00:00.000Z",
+        }
+        if render.status == "done":
+            told |= {"url": self._link(render), "renderTime": 1234.5}
+        if render.error:
+            told |= {"error": render.error}
+        if request.query.get("data") != "false":
+            told |= {"data": render.asked}
+        return web.json_response({"success": True, "message": "OK", "response": told})
+
+    def _link(self, render: Render) -> str:
+        return f"{self.url}/results/{render.id}.{render.edit.output.format}"
+
+    def _shape(self, edit: Edit) -> tuple[int, int, float, float, bool]:
+        loud = not edit.output.mute and any(
+            getattr(clip.asset, "volume", 0) != 0 and self._heard(clip.asset.src or "")
+            for clip in edit.clips()
+        )
+        return *edit.output.shape, edit.seconds, loud
+
+    def _heard(self, link: str) -> bool:
+        place = self._behind(link)
+        return place is None or place.sound
+
+    async def _result(self, request: web.Request) -> web.StreamResponse:
+        render = self.renders.get(request.match_info["id"])
+        if not render or render.status != "done" or render.fate.result == "missing":
+            return web.Response(status=404)
+        if render.fate.result == "forbidden":
+            return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
+        if render.fate.result == "page":
+            return web.Response(text="<html>gone</html>", content_type="text/html")
+        content = await asyncio.to_thread(film, *self._shape(render.edit))
+        if render.fate.result == "truncated":
+            content = content[: len(content) // 2]
+        return web.Response(body=content, content_type="video/mp4")
+
+
+async def _answered(request: web.Request, render: Render) -> web.StreamResponse:
+    assert request.transport is not None
+    match render.fate.answer:
+        case "dropped":
+            request.transport.close()
+        case "hanging":
+            await asyncio.sleep(3600)
+        case "broken":
+            return web.json_response({"message": "Internal server error"}, status=500)
+        case "garbage":
+            return web.Response(status=201, text="<html>created</html>")
+    told = {"message": "Render Successfully Queued", "id": render.id}
+    return web.json_response({"success": True, "message": "Created", "response": told}, status=201)
+
+
+def _shown(entry: Entry) -> dict[str, str]:
+    api = entry.path.startswith(("/edit/", "/ingest/"))
+    return {k: v for k, v in entry.headers.items() if not (api and k.lower() == "x-api-key")}
+
+
+def _refused_edit(faults: list[str], status: int = 400) -> web.StreamResponse:
+    details = [{"message": fault, "path": "", "type": "any"} for fault in faults]
+    told = {"error": {"name": "ValidationError", "isJoi": True, "details": details}}
+    return web.json_response(
+        {"success": False, "message": "Bad Request", "response": told}, status=status
+    )
+
+
+def _refused_ingest(fault: str) -> web.StreamResponse:
+    told = {"status": "400", "title": "Validation Error", "detail": fault}
+    return web.json_response({"errors": [told]}, status=400)
+
+
+def _merged(asked: Any) -> Any:
+    """The edit with its merge fields filled in."""
+    if not isinstance(asked, dict) or not isinstance(asked.get("merge"), list):
+        return asked
+    text = json.dumps({name: value for name, value in asked.items() if name != "merge"})
+    for pair in asked["merge"]:
+        replaced = json.dumps(pair["replace"])
+        text = text.replace(f'"{{{{{pair["find"]}}}}}"', replaced)
+        text = text.replace(f"{{{{{pair['find']}}}}}", replaced.strip('"'))
+    return {**json.loads(text), "merge": asked["merge"]}
+
+
+def _looked_at(place: Stored) -> None:
+    """See whether a file is one, and how long it is."""
+    assert place.content is not None
+    try:
+        with av.open(BytesIO(place.content)) as container:
+            place.seconds = container.duration / 1_000_000 if container.duration else None
+            place.sound = bool(container.streams.audio)
+            next(container.decode(video=0))
+    except (av.FFmpegError, StopIteration, IndexError):
+        place.status, place.error = "failed", "The file is not a media file"
+    else:
+        place.status = "ready"
+
+
+@lru_cache(maxsize=8)
+def film(width: int, height: int, rate: float, seconds: float, loud: bool) -> bytes:  # noqa: FBT001
+    """An mp4 of that size, rate and length, all grey, with a hum if *loud*."""
+    file = BytesIO()
+    exact = (
+        Fraction(round(rate * 1001), 1001) if rate % 1 == 0 else Fraction(round(rate) * 1000, 1001)
+    )
+    with av.open(file, "w", format="mp4") as out:
+        stream = out.add_stream("libx264", rate=exact, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.thread_count = 1
+        sound = out.add_stream("aac", rate=48_000) if loud else None
+        grey = np.full((height * 3 // 2, width), 128, np.uint8)
+        for i in range(max(1, round(seconds * float(exact)))):
+            frame = av.VideoFrame.from_ndarray(grey, "yuv420p")
+            frame.pts, frame.time_base = i, 1 / exact
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+        if sound:
+            hum = (np.sin(np.arange(int(seconds * 48_000)) * 0.05) * 0.25).astype(np.float32)
+            for start in range(0, len(hum), 1024):
+                block = av.AudioFrame.from_ndarray(hum[None, start : start + 1024], "fltp", "mono")
+                block.sample_rate, block.pts = 48_000, start
+                out.mux(sound.encode(block))
+            out.mux(sound.encode(None))
+    return file.getvalue()
+
+
+async def _serve(key: str) -> None:
+    async with FakeShotstack(keys={"stage": key, "v1": key}) as fake:
+        print(fake.url, flush=True)  # noqa: T201
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(sys.argv[1]))

@@ -1,0 +1,27 @@
+"""A process that wants one render, and can be killed; run as a script.
+
+``run_render_job.py URL FOLDER INTENT [CALLBACK]`` prints the render's id when it is done.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from backends.shotstack.render_job import rendered
+from backends.shotstack.render_log import Intents
+from tests.backends.support.fake_shotstack import FakeShotstack
+from tests.backends.support.shotstack_client import client, edit
+
+
+async def main(url: str, folder: str, intent: str, callback: str | None = None) -> None:
+    """Have it rendered."""
+    fake = FakeShotstack()  # never entered: only its address matters
+    fake.url = url
+    intents = Intents(Path(folder) / "shotstack.json")
+    async with client(fake, Path(folder), answer=30, deadline=60, adoption=30) as at:
+        state = await rendered(at, intents, intent, edit(), callback=callback)
+    print(state.id, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

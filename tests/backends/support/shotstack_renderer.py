@@ -1,0 +1,57 @@
+"""What the tests of renderers share: Shotstack's, in front of the fake."""
+
+from pathlib import Path
+
+from backends.local.process import Limits
+from backends.rendering.budget import Money
+from backends.shotstack.rate_limiter import Pace
+from backends.shotstack.renderer import ShotstackRenderer
+from backends.shotstack.timeline import Json
+from settings import Rendering
+from video_editing.contract.style import Style
+
+LIMITS = Limits(120, 60, 2_000_000_000)
+KEPT = Style(keep_background=True)  #: needs no mattes and no engine
+KEY = "a-key-of-the-sandbox"  #: that opens the fake
+#: quick, for the fake is near
+QUICK = Pace(
+    answer=3,
+    gate=20,
+    budget=3,
+    pause=0.02,
+    transfer=5,
+    poll=0.1,
+    slowest=0.2,
+    grace=0.5,
+    ingest=10,
+    deadline=20,
+    adoption=0.5,
+)
+
+
+def shotstack(
+    address: str,
+    folder: Path,
+    *,
+    money: Money | None = None,
+    pace: Pace = QUICK,
+    **settings: object,
+) -> ShotstackRenderer:
+    """A renderer whose account is at *address*; *settings* are those of its group."""
+    given = {"renderer": "shotstack", "key": KEY, "address": address} | settings
+    money = money or Money(folder / "money.json", None, lambda *_: None)
+    return ShotstackRenderer(Rendering(_env_file=None, **given), folder, LIMITS, money, pace=pace)
+
+
+def drawn(clip: Json, size: tuple[int, int], canvas: tuple[int, int]) -> tuple[float, ...]:
+    """Where Shotstack draws an asset of *size*: left, top, width and height in pixels.
+
+    ``fit: none`` leaves it as large as it is, ``scale`` multiplies that, ``position: center`` puts
+    its middle on the frame's, and the offset moves it by fractions of the frame, upwards in y.
+    """
+    assert clip["fit"] == "none"
+    assert clip["position"] == "center"
+    width, height = (side * clip["scale"] for side in size)
+    middle_x = canvas[0] * (0.5 + clip["offset"]["x"])
+    middle_y = canvas[1] * (0.5 - clip["offset"]["y"])
+    return middle_x - width / 2, middle_y - height / 2, width, height

@@ -1,0 +1,122 @@
+"""Which places there are, by the settings."""
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backends.errors import BackendUnavailable, Why
+from backends.factory import NobodyThere, chain, chosen, guarded
+from backends.local.backend import LocalBackend
+from backends.resilience.circuit_breaker import Rest
+from backends.resilience.fallback import FallbackChain
+from backends.state_file import Shelf
+from settings import Backends, Remote, Settings, Storage
+from tests.backends.support.event_recorder import Heard
+from tests.backends.support.programs import PROGRAMS
+from video_editing.contract.plan import Plan
+
+NATIVE = ("ai_edge_litert", "av", "cv2", "mediapipe", "numpy", "onnxruntime", "rembg")
+OTHERS = ("aiohttp", "backends.remote.backend", "backends.server", "fastapi", "modal")
+
+
+def settings(folder: Path, *names: str, endpoint: str = "") -> Settings:
+    return Settings(
+        backends=Backends(names=names),
+        remote=Remote(endpoint=endpoint),
+        storage=Storage(folder=folder),
+    )
+
+
+def names(made: FallbackChain) -> list[str]:
+    return [backend.name for backend in made.backends]
+
+
+async def test_what_is_not_there_is_left_out_with_a_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Places that are not configured or have no device leave one line each, with the reason."""
+    with caplog.at_level(logging.WARNING, "backends.factory"):
+        made = await chain(settings(tmp_path, "modal", "local-cpu"))
+    assert names(made) == ["local-cpu"]
+    (line,) = caplog.messages
+    assert line == "left out: modal: not_configured (MODAL_OVERLAY_ENDPOINT is not set)"
+
+
+async def test_nobody_there_stops_the_start(tmp_path: Path) -> None:
+    """An empty chain is refused in one line that names the variable."""
+    with pytest.raises(NobodyThere, match=r"^OVERLAY_BACKENDS=modal: .*[^\n]$"):
+        await chain(settings(tmp_path, "modal"))
+
+
+async def test_one_place_can_be_had_by_its_name(tmp_path: Path) -> None:
+    """The command line asks for a single place, or for all of them."""
+    have = settings(tmp_path, "local-cpu")
+    assert (await chosen("local-cpu", have)).name == "local-cpu"
+    assert (await chosen("chain", have)).name == "chain"
+    with pytest.raises(BackendUnavailable) as caught:
+        await chosen("modal", have)
+    assert caught.value.why is Why.NOT_CONFIGURED
+
+
+async def test_a_service_that_is_down_at_the_start_is_kept(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    """It may be back for the first job; until then the breaker keeps it cheap."""
+    have = settings(tmp_path, "modal", "local-cpu", endpoint=f"http://127.0.0.1:{unused_tcp_port}")
+    assert names(await chain(have)) == ["modal", "local-cpu"]
+
+
+def test_nothing_native_comes_into_our_process(tmp_path: Path) -> None:
+    """Building the local place loads no decoder and no model, and nothing of other places."""
+    script = PROGRAMS / "build_chain.py"
+    said = subprocess.run(
+        [sys.executable, script, tmp_path], check=True, capture_output=True, text=True
+    )
+    loaded = set(said.stdout.split())
+    assert "backends.local.backend" in loaded
+    assert not loaded & {*NATIVE, *OTHERS}
+
+
+def cuda() -> bool:
+    """Whether a child can run a network on a GPU here."""
+    code = "import onnxruntime as o; print('CUDAExecutionProvider' in o.get_available_providers())"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return said.stdout.strip() == "True" and Path("/dev/nvidia0").exists()
+
+
+def test_without_cuda_there_is_no_local_gpu(tmp_path: Path) -> None:
+    """A place that would compute on the processor in silence is refused at the start."""
+    if cuda():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(BackendUnavailable) as caught:
+        asyncio.run(chosen("local-gpu", settings(tmp_path, "local-gpu")))
+    assert caught.value.why is Why.NO_MODEL
+    assert "CUDA" in caught.value.detail
+
+
+@pytest.mark.gpu
+def test_with_cuda_there_is_a_local_gpu(tmp_path: Path) -> None:
+    """A network runs on the GPU once before the place is offered."""
+    if not cuda():
+        pytest.skip("needs a GPU and onnxruntime-gpu: the trial runs a network on CUDA")
+    assert asyncio.run(chosen("local-gpu", settings(tmp_path, "local-gpu"))).name == "local-gpu"
+
+
+async def test_this_machine_is_never_left_alone(
+    clip: Path, plan: Plan, tmp_path: Path, stand_in: Callable[..., LocalBackend]
+) -> None:
+    """One user's clip that kills its child does not keep the next user from local-cpu."""
+    have = settings(tmp_path, "local-cpu")
+    rests = Shelf(tmp_path / "rests.json", Rest)
+    broken = guarded(stand_in("dies"), rests, have.backends)
+    for _ in range(2):
+        with pytest.raises(BackendUnavailable):
+            await broken.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    works = guarded(stand_in("works"), rests, have.backends)
+    await works.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    assert rests.read() == {}

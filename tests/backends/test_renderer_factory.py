@@ -1,0 +1,122 @@
+"""Which renderer is asked, and what follows when it cannot."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backends.base import Asked, FellBack, Report, Spent
+from backends.errors import AllBackendsFailed, BackendUnavailable, Why
+from backends.renderer_factory import RendererChain, renderer
+from backends.rendering.base import Rendered, Renderer, Scene
+from settings import Rendering, Settings, Storage
+from tests.backends.support.event_recorder import Heard
+from tests.backends.support.shotstack_renderer import KEPT
+from tests.support.paths import ROOT
+from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, Reason
+from video_editing.contract.formats import Form
+
+SCENE = Scene(Path("clip.mp4"), None, "teal", KEPT)
+RESULT = Path("result.mp4")
+
+
+class Scripted(Renderer):
+    """Does as it is told, and says that it cost a dollar."""
+
+    def __init__(
+        self, name: str, end: BaseException | None = None, forms: tuple[Form, ...] = ()
+    ) -> None:
+        self.name = name
+        self._end, self._forms = end, forms or tuple(Form)
+
+    def can(self, scene: Scene) -> bool:
+        """Only some forms."""
+        return scene.form in self._forms
+
+    async def render(self, scene: Scene, result: Path, report: Report) -> Rendered:  # noqa: ARG002
+        """End as told."""
+        report(Spent(self.name, 1, 1))
+        if self._end:
+            raise self._end
+        return Rendered(self.name, 2, 2, 1, 1)
+
+
+async def test_the_next_one_goes_on(heard: Heard) -> None:
+    """Who is asked and why another lost it is told; what was paid in vain is in the bill."""
+    failures: list[BackendUnavailable] = []
+    lost = Scripted("a", BackendUnavailable("a", Why.BUSY, "later"))
+    chain = RendererChain([lost, Scripted("b")], failures.append)
+    made = await chain.render(SCENE, RESULT, heard)
+    assert (made.renderer, made.dollars) == ("b", 2)
+    assert heard.events == [Asked("a"), FellBack("a", Why.BUSY, "later"), Asked("b")]
+    assert [failure.backend for failure in failures] == ["a"]
+
+
+async def test_who_cannot_is_not_asked(heard: Heard) -> None:
+    """That is no fall-back."""
+    chain = RendererChain([Scripted("a", forms=(Form.VIDEO,)), Scripted("b")])
+    scene = Scene(Path("clip.mp4"), None, "teal", KEPT, Form.NOTE)
+    assert (await chain.render(scene, RESULT, heard)).renderer == "b"
+    assert heard.events == [Asked("b")]
+
+
+async def test_what_a_cancelled_one_spent_is_told(heard: Heard) -> None:
+    """It is in no bill otherwise; what others spent before it is told as well."""
+    lost = Scripted("a", BackendUnavailable("a", Why.BUSY, "later"))
+    chain = RendererChain([lost, Scripted("b", asyncio.CancelledError())])
+    with pytest.raises(asyncio.CancelledError):
+        await chain.render(SCENE, RESULT, heard)
+    assert heard.of(Spent) == [Spent("a", 1, 1), Spent("b", 1, 1)]
+
+
+async def test_when_all_failed_each_reason_is_kept(heard: Heard) -> None:
+    """In the order of asking."""
+    ends = [BackendUnavailable(name, why) for name, why in (("a", Why.BUSY), ("b", Why.NO_MEMORY))]
+    chain = RendererChain([Scripted(end.backend, end) for end in ends])
+    with pytest.raises(AllBackendsFailed) as caught:
+        await chain.render(SCENE, RESULT, heard)
+    assert list(caught.value.exceptions) == ends
+
+
+@pytest.mark.parametrize(
+    "end", [InputRejected(Reason.CORRUPT), OutputFailed("full"), Cancelled(15), ValueError("a bug")]
+)
+async def test_what_is_not_the_renderers_fault_passes(heard: Heard, end: Exception) -> None:
+    """Nobody else is asked."""
+    with pytest.raises(type(end)):
+        await RendererChain([Scripted("a", end), Scripted("b")]).render(SCENE, RESULT, heard)
+    assert heard.events == [Asked("a")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "local"),
+        ({"key": "k"}, "local"),
+        ({"renderer": "shotstack"}, "local"),
+        ({"renderer": "shotstack", "key": "k"}, "chain"),
+    ],
+)
+def test_the_settings_name_the_renderer(tmp_path: Path, changes: dict[str, str], name: str) -> None:
+    """Local unless Shotstack is asked for and has a key; never without this machine behind it."""
+    settings = Settings(
+        rendering=Rendering(_env_file=None, **changes),
+        storage=Storage(_env_file=None, folder=tmp_path),
+    )
+    chosen = renderer(settings)
+    assert chosen.name == name
+    assert chosen.can(Scene(Path("clip.mp4"), None, "teal", KEPT, Form.STICKER))
+
+
+def test_nothing_native_comes_with_them() -> None:
+    """The process of the bot decodes nothing."""
+    code = (
+        "import sys, backends.renderer_factory, backends.shotstack.pipeline\n"
+        "print(sorted({'numpy', 'cv2', 'av', 'PIL', 'onnxruntime'} & sys.modules.keys()))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "[]"

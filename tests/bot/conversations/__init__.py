@@ -1,0 +1,1 @@
+"""Whole conversations between users and a bot process."""

@@ -1,0 +1,290 @@
+"""Talks in which Telegram fails, or people do what they should not."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from tests.bot.support.conversation import (
+    always_true,
+    card_of,
+    clip,
+    jobs_of,
+    ordered,
+    over,
+    result_for,
+    results,
+)
+from tests.bot.support.fake_telegram import Rates, Telegram
+from tests.bot.support.running_bot import ADMIN, House, Opener
+
+NAME = "overlay_test_bot"
+
+
+async def test_progress_is_dropped_while_a_chat_wants_quiet(talk: House) -> None:
+    """After a 429 on an edit nothing is said there before its time is over."""
+    user = talk.user()
+    fault = talk.telegram.fails(
+        "editMessageText", chat=user.chat, status=429, retry_after=2, when=over_card
+    )
+    card = await ordered(user, clip(matte={"seconds": 5}))
+    hit = await talk.telegram.until(
+        lambda: next((c for c in talk.telegram.calls.of(chat=user.chat) if c.status == 429), None),
+        20,
+        "a 429",
+    )
+    assert fault.hit == 1
+    await result_for(user, card)
+    soon = [
+        c
+        for c in talk.telegram.calls.of("editMessageText", "sendMessage", chat=user.chat)
+        if hit.ended < c.at < hit.ended + 1.9
+    ]
+    assert not soon, [c.method for c in soon]
+
+
+def over_card(call: Any) -> bool:
+    """Whether an edit is of a job's progress."""
+    return "%" in str(call.arguments.get("text"))
+
+
+@pytest.mark.slow
+async def test_a_result_waits_as_long_as_telegram_wants(
+    telegram: Telegram, open_bot: Opener
+) -> None:
+    """Longer than a process lives; then it comes once."""
+    bot = await open_bot().start().ready()
+    user = telegram.user(7)
+    fault = telegram.fails("sendVideo", status=429, retry_after=40, times=1)
+    card = await ordered(user, clip())
+    await telegram.until(lambda: fault.hit, 20, "the 429")
+    asked = time.monotonic()
+    await asyncio.sleep(1)
+    bot.kill()
+    await bot.start().ready()
+    await result_for(user, card, within=60)
+    assert len(results(telegram, user.chat)) == 1
+    sends = [c for c in telegram.calls.of("sendVideo") if c.at > asked]
+    assert sends[0].at > asked + 38
+    await always_true(telegram, bot)
+
+
+@pytest.mark.parametrize("how", [{"status": 500}, {"status": 502}, {"drop": "before"}])
+async def test_a_result_is_sent_again(talk: House, how: dict[str, Any]) -> None:
+    """When Telegram failed, it comes once."""
+    user = talk.user()
+    fault = talk.telegram.fails("sendVideo", chat=user.chat, **how)
+    await result_for(user, await ordered(user, clip()), within=40)
+    assert fault.hit == 1
+    assert len(results(talk.telegram, user.chat)) == 1
+
+
+async def test_a_doubtful_result_comes_twice_at_most(telegram: Telegram, open_bot: Opener) -> None:
+    """Telegram took it, and the connection broke before it said so."""
+    bot = await open_bot().start().ready()
+    user = telegram.user(7)
+    telegram.fails("sendVideo", chat=user.chat, drop="after")
+    await result_for(user, await ordered(user, clip()), within=40)
+    await telegram.until(lambda: over(bot, user) == ["done"], 30, "it is done")
+    assert 1 <= len(results(telegram, user.chat)) <= 2
+    await always_true(telegram, bot, twice=1)
+
+
+@pytest.mark.slow
+async def test_a_status_that_was_deleted_is_sent_anew(talk: House) -> None:
+    """And the job goes on."""
+    user = talk.user()
+    card = await ordered(user, clip(matte={"seconds": 9}))
+    status = await user.gets("text", after=card, button="^cancel")
+    status.deleted = True
+    again = await user.gets("text", after=status, button="^cancel", within=10)
+    assert again.id != status.id
+    await result_for(user, card)
+
+
+async def test_an_answer_that_comes_too_late_is_no_harm(talk: House) -> None:
+    """The press counts all the same."""
+    user = talk.user()
+    card = await card_of(user, await user.sends_video(clip()))
+    user.query_seconds = -1
+    await user.presses("^make", card)
+    await result_for(user, card)
+
+
+async def test_who_blocks_the_bot_is_left_alone(telegram: Telegram, open_bot: Opener) -> None:
+    """Her job is over, the work stops, and nobody tries for long."""
+    bot = await open_bot().start().ready()
+    user = telegram.user(7)
+    await ordered(user, clip(matte={"seconds": 30}))
+    await telegram.until(lambda: bot.runs("matte"), 20, "mattes")
+    await user.blocks()
+    await telegram.until(lambda: over(bot, user), 15, "it is over")
+    await telegram.until(lambda: not bot.children(), 5, "the work stops")
+    tried = [c for c in telegram.calls.of(chat=user.chat) if c.status == 403]
+    assert 1 <= len(tried) <= 3
+    await always_true(telegram, bot)
+
+
+async def test_a_group_that_moved_is_followed(talk: House) -> None:
+    """To where it is now."""
+    user = talk.user()
+    (inside,) = talk.telegram.group(-user.id, user)
+    sent = await inside.sends_video(clip(matte={"seconds": 2}), f"@{NAME}")
+    card = await card_of(inside, sent)
+    await inside.presses("^make", card)
+    await inside.gets("text", after=card, button="^cancel")
+    talk.telegram.group(-1_000_000 - user.id, user)
+    talk.telegram.chats[-user.id].moved = -1_000_000 - user.id
+    await talk.telegram.until(
+        lambda: results(talk.telegram, -1_000_000 - user.id), 20, "a result in the new group"
+    )
+    assert not inside.sees("video", after=card)
+
+
+async def test_an_update_that_comes_again_makes_one_job(
+    telegram: Telegram, open_bot: Opener
+) -> None:
+    """Five times at once, and once more after a restart."""
+    bot = await open_bot().start().ready()
+    user = telegram.user(7)
+    sent = await user.sends_video(clip())
+    for _ in range(4):
+        telegram.push(message=telegram.as_api(sent))
+    card = await card_of(user, sent)
+    for _ in range(5):
+        await user.presses("^make", card)
+    await result_for(user, card)
+    await bot.stop()
+    telegram.push(message=telegram.as_api(sent))
+    await bot.start().ready()
+    await telegram.quiet(1)
+    assert len(user.sees("photo", after=sent)) == 1
+    assert len(results(telegram, user.chat)) == 1
+    await always_true(telegram, bot)
+
+
+async def test_an_edited_message_is_no_second_clip(talk: House) -> None:
+    """Nor is a forwarded one anything but a clip."""
+    user = talk.user()
+    sent = await user.sends_video(clip(), "look")
+    await card_of(user, sent)
+    await user.edits(sent, "look at that")
+    await talk.telegram.quiet(0.6)
+    assert len(user.sees("photo", after=sent)) == 1
+
+
+async def test_two_that_poll_give_way_to_each_other(talk: House) -> None:
+    """It works on meanwhile, and hears of news again."""
+    user = talk.user()
+    card = await ordered(user, clip(matte={"seconds": 1}))
+    for _ in range(5):
+        talk.telegram.soon(talk.telegram.updates.disturb)
+        await asyncio.sleep(0.1)
+    await result_for(user, card)
+    await user.sends_text("/start")
+    await user.gets("text", within=30)
+    assert talk.bot.alive
+
+
+@pytest.mark.slow
+async def test_telegram_away_for_a_while(telegram: Telegram, open_bot: Opener) -> None:
+    """Work goes on, and what it made comes when Telegram is back."""
+    bot = await open_bot().start().ready()
+    user = telegram.user(7)
+    card = await ordered(user, clip(matte={"seconds": 1}))
+    await telegram.until(lambda: bot.runs("matte"), 20, "mattes")
+    telegram.down = True
+    await telegram.until(lambda: bot.runs("edit"), 20, "the work goes on")
+    await asyncio.sleep(1)
+    assert bot.alive
+    telegram.heals()
+    await result_for(user, card, within=60)
+    await always_true(telegram, bot)
+
+
+async def test_nonsense_among_the_updates_is_skipped(talk: House) -> None:
+    """Unknown kinds, and messages of no shape."""
+    talk.telegram.push(a_kind_of_next_year={"x": 1})
+    talk.telegram.push(message={"bogus": True})
+    talk.telegram.push(callback_query={"id": "1"})
+    user = talk.user()
+    await user.sends_text("/start")
+    await user.gets("text")
+
+
+async def test_names_with_tags_are_told_as_they_are(talk: House) -> None:
+    """They are escaped; a file's name is never a path."""
+    user = talk.user(name='<b>&"')
+    await user.sends_text("/start")
+    await user.gets("text")
+    sent = await user.sends_document(clip(), name='../../<b>&".mp4', mime="video/mp4")
+    card = await card_of(user, sent)
+    await user.presses("^make", card)
+    await result_for(user, card)
+
+
+async def test_a_chat_that_takes_one_message_a_second_gets_all(talk: House) -> None:
+    """Limits are kept by waiting."""
+    talk.telegram.rates = Rates(chat=(2, 2.0))
+    user = talk.user()
+    await result_for(user, await ordered(user, clip(matte={"seconds": 2}), within=30), within=40)
+
+
+async def test_a_button_of_somebody_else_does_nothing(talk: House) -> None:
+    """In a group, where everybody sees it."""
+    owner, other = talk.user(), talk.user()
+    inside, stranger = talk.telegram.group(-owner.id, owner, other)
+    card = await card_of(inside, await inside.sends_video(clip(matte={"seconds": 2}), f"@{NAME}"))
+    for data in card.datas:
+        press = await stranger.forges(data, card)
+        assert await press.answered()
+    await talk.telegram.quiet()
+    assert not jobs_of(talk.bot, other)
+    assert card.edits <= 1
+    await inside.presses("^make", card)
+    status = await inside.gets("text", after=card, button="^cancel")
+    press = await stranger.forges(status.button("^cancel").data, status)
+    assert await press.answered()
+    await result_for(inside, card)
+
+
+async def test_a_button_that_is_pressed_again_does_nothing(talk: House) -> None:
+    """A card makes one job, however often it is pressed."""
+    user = talk.user()
+    card = await card_of(user, await user.sends_video(clip()))
+    datas = list(card.datas)
+    await user.presses("^make", card)
+    await result_for(user, card)
+    for data in datas:
+        await (await user.forges(data, card)).answered()
+    await talk.telegram.quiet()
+    assert len(results(talk.telegram, user.chat)) == 1
+    assert not card.buttons
+
+
+@pytest.mark.parametrize(
+    "data", ["", "x", "make:", "make:nothing", "\x00" * 64, "ж" * 32, "adm:off:1", "9" * 64]
+)
+async def test_a_forged_button_is_answered(talk: House, data: str) -> None:
+    """Whatever it sends, and nothing is done."""
+    user = talk.user()
+    await user.sends_text("/start")
+    message = await user.gets("text")
+    press = await user.forges(data or "?", message)
+    await press.answered()
+    assert not jobs_of(talk.bot, user)
+
+
+async def test_a_stranger_is_no_admin(talk: House) -> None:
+    """By number alone, wherever she asks."""
+    user = talk.user()
+    (inside,) = talk.telegram.group(-user.id, user)
+    for who in (user, inside):
+        for command in ("/backend", "/backend local-cpu", "/stats", "/queue"):
+            sent = await who.sends_text(command)
+            told = await who.gets("text", after=sent)
+            assert "local-cpu" not in told.text
+    admin = talk.telegram.users[ADMIN]
+    sent = await admin.sends_text("/backend")
+    assert "local-cpu" in (await admin.gets("text", after=sent)).text

@@ -1,0 +1,411 @@
+"""What admins can do, and nobody else."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+from aiogram import Bot, Dispatcher
+from aiogram.client.default import DefaultBotProperties
+from aiogram.methods import AnswerCallbackQuery, EditMessageText, SendMessage
+from aiogram.types import InlineKeyboardMarkup, Update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backends.errors import Why
+from backends.factory import Known
+from backends.resilience.circuit_breaker import Rest
+from bot.database.engine import engine, prepare
+from bot.database.repository import Knobs
+from bot.database.statistics import Measures, Statistics
+from bot.database.users import People
+from bot.domain.job_request import Language
+from bot.handlers.admin import admin_router
+from bot.handlers.admin_backends import Do, Turn, mark
+from bot.handlers.admin_stats import table
+from bot.operations.backend_pool import Places
+from bot.telegram.limits import Limits
+from bot.telegram.messenger import Sending
+from bot.ui.texts import Texts
+from settings import Backends, Remote, Settings, Storage
+from tests.backends.support.programs import STAND_IN
+from tests.bot.support.job_rows import keep
+from tests.bot.support.recording_session import Recorded
+
+ADMIN, STRANGER = 7, 8
+ANONYMOUS, CHANNEL = 1087968824, -1005
+WORKS = (sys.executable, str(STAND_IN), "works")
+WHEN = int(datetime.now(UTC).timestamp())
+
+
+def person(number: int, **more: object) -> dict[str, Any]:
+    """A user, as Telegram tells of one."""
+    return {"id": number, "is_bot": False, "first_name": "A", "language_code": "en"} | more
+
+
+def chat(kind: str) -> dict[str, Any]:
+    """A chat of that kind."""
+    numbers = {"private": STRANGER, "group": -5, "supergroup": -1006, "channel": CHANNEL}
+    return {"id": numbers[kind], "type": kind, "title": "A chat"}
+
+
+@dataclass
+class Talk:
+    """A bot with its real dispatcher, and what it says."""
+
+    dispatcher: Dispatcher
+    bot: Bot
+    said: Recorded
+    places: Places
+    knobs: Knobs
+    numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    async def update(self, kind: str, what: Mapping[str, Any]) -> None:
+        """Feed an update."""
+        update = Update.model_validate(
+            {"update_id": next(self.numbers), kind: what}, context={"bot": self.bot}
+        )
+        await self.dispatcher.feed_update(self.bot, update)
+
+    async def message(
+        self,
+        text: str,
+        user: int | None = ADMIN,
+        kind: str = "message",
+        where: str = "private",
+        **more: object,
+    ) -> None:
+        """Say *text*."""
+        what = {"message_id": next(self.numbers), "date": WHEN, "chat": chat(where), "text": text}
+        if user is not None:
+            what["from"] = person(user)
+        await self.update(kind, what | more)
+
+    async def press(self, do: Do, place: str = "", user: int = ADMIN, *, old: bool = False) -> None:
+        """Press a button under a message of the bot."""
+        content = {"date": 0} if old else {"date": WHEN, "text": "x"}
+        under = {"message_id": 5, "chat": chat("private"), **content}
+        data = Turn(do=do, place=mark(place) if place else "").pack()
+        query = {"id": "1", "chat_instance": "1", "data": data, "message": under}
+        await self.update("callback_query", query | {"from": person(user)})
+
+    @property
+    def last(self) -> SendMessage:
+        """What the bot said last."""
+        return self.said.of(SendMessage)[-1]
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    """An empty database in the test's folder."""
+    made = engine(Storage(folder=tmp_path))
+    await prepare(made)
+    yield made
+    await made.dispose()
+
+
+@pytest.fixture
+async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> Talk:
+    """A bot whose chain is modal, which is down, and this machine."""
+    knobs, said = Knobs(database), Recorded()
+    settings = Settings(
+        backends=Backends(names=("modal", "local-cpu")),
+        remote=Remote(endpoint=f"http://127.0.0.1:{unused_tcp_port}"),
+        storage=Storage(folder=tmp_path),
+    )
+    bot = Bot("42:token", session=said, default=DefaultBotProperties(parse_mode="HTML"))
+    places = await Places.build(settings, knobs, WORKS)
+    dispatcher = Dispatcher(
+        admins=frozenset({ADMIN, ANONYMOUS}),
+        places=places,
+        statistics=Statistics(database, tmp_path),
+        sending=Sending(bot, Limits()),
+        texts=Texts(),
+        people=People(database),
+    )
+    dispatcher.include_router(admin_router())
+    return Talk(dispatcher, bot, said, places, knobs)
+
+
+STRANGERS: dict[str, dict[str, Any]] = {
+    "private": {},
+    "group": {"where": "group"},
+    "supergroup": {"where": "supergroup"},
+    "channel": {"user": None, "kind": "channel_post", "where": "channel"},
+    "channel, edited": {"user": None, "kind": "edited_channel_post", "where": "channel"},
+    "anonymous admin": {
+        "user": ANONYMOUS,
+        "where": "supergroup",
+        "sender_chat": chat("supergroup"),
+    },
+    "as a channel": {"user": 136817688, "where": "supergroup", "sender_chat": chat("channel")},
+    "bot of a known id": {"from": person(ANONYMOUS, is_bot=True), "where": "supergroup"},
+    "forwarded from an admin": {
+        "forward_origin": {"type": "user", "date": WHEN, "sender_user": person(ADMIN)}
+    },
+    "forwarded by an admin": {
+        "user": ADMIN,
+        "forward_origin": {"type": "user", "date": WHEN, "sender_user": person(STRANGER)},
+    },
+    "edited": {"kind": "edited_message", "edit_date": WHEN},
+    "in the name of an admin": {"from": person(STRANGER, username="admin", first_name="7")},
+    "replying to an admin": {
+        "reply_to_message": {
+            "message_id": 1,
+            "date": WHEN,
+            "chat": chat("private"),
+            "from": person(ADMIN),
+            "text": "/backend",
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("command", ["/backend local-cpu", "/backend@overlay_bot local-cpu"])
+@pytest.mark.parametrize("how", STRANGERS)
+async def test_nobody_else_changes_the_chain(
+    talk: Talk, how: str, command: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever asks, wherever and however, is refused; that is logged, and nothing changes."""
+    with caplog.at_level(logging.WARNING, "bot.handlers.admin"):
+        await talk.message(command, **{"user": STRANGER} | STRANGERS[how])
+    assert talk.said.texts == ["This is for the admins of this bot."]
+    assert talk.places.auto
+    assert await talk.knobs.get("places") is None
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("refused a command of admins to ")
+
+
+@pytest.mark.parametrize("command", ["/backend", "/stats", "/queue"])
+async def test_nobody_else_reads_anything(talk: Talk, command: str) -> None:
+    """Each command of admins is for them alone."""
+    await talk.message(command, STRANGER)
+    assert talk.said.texts == ["This is for the admins of this bot."]
+
+
+async def test_commands_to_other_bots_are_theirs(talk: Talk) -> None:
+    """In a group with several bots we are silent."""
+    await talk.message("/backend@other_bot local-cpu", ADMIN, where="group")
+    assert talk.said.asked == []
+    assert talk.places.auto
+
+
+@pytest.mark.parametrize("do", Do)
+async def test_nobody_else_presses_the_buttons(talk: Talk, do: Do) -> None:
+    """They hang in a group maybe, where all see them."""
+    await talk.press(do, "local-cpu", STRANGER)
+    (answer,) = talk.said.asked
+    assert isinstance(answer, AnswerCallbackQuery)
+    assert answer.show_alert
+    assert answer.text == "This is for the admins of this bot."
+    assert talk.places.auto
+
+
+async def test_a_refusal_is_in_the_language_of_who_asks(talk: Talk) -> None:
+    """As all that we say."""
+    await talk.message("/stats", **{"from": person(STRANGER, language_code="ru")})
+    assert talk.said.texts == ["Это только для админов бота."]
+
+
+async def test_an_admin_sees_the_chain(talk: Talk, database: AsyncEngine) -> None:
+    """Each place with its state, speed, cost and last use, in the order of asking."""
+    await Measures(database).note("a", "mattes", "local-cpu", 5, 0.25)
+    await talk.message("/backend")
+    assert talk.last.text.split("\n\n") == [
+        "<b>Where people are cut out</b>, first to last, as in OVERLAY_BACKENDS",
+        "1. 🟢 <b>modal</b>: is there",
+        (
+            "2. 🟢 <b>local-cpu</b>: is there\nfine: 13 frames a second\n"
+            "today $0.25, last used 0 s ago"
+        ),
+    ]
+    assert buttons(talk.last.reply_markup) == [
+        ["Switch modal off"],
+        ["⬆️ local-cpu", "Switch local-cpu off"],
+        ["Auto", "Refresh"],
+    ]
+
+
+def buttons(keyboard: object) -> list[list[str]]:
+    """What the buttons say, row by row."""
+    assert isinstance(keyboard, InlineKeyboardMarkup)
+    return [[button.text for button in row] for row in keyboard.inline_keyboard]
+
+
+@pytest.mark.parametrize("where", ["private", "group", "supergroup"])
+@pytest.mark.parametrize("kind", ["message", "edited_message"])
+async def test_an_admin_names_who_is_first(talk: Talk, where: str, kind: str) -> None:
+    """In any chat; the answer says who is asked next."""
+    await talk.message("/backend@overlay_bot  Local-CPU ", where=where, kind=kind)
+    assert talk.places.names == ("local-cpu", "modal")
+    assert talk.last.text.startswith(
+        "local-cpu is asked first from now on; where it fails, then: modal. "
+        "Running jobs stay where they are.\n\n"
+    )
+
+
+async def test_an_admin_goes_back_to_the_settings(talk: Talk) -> None:
+    """By the word auto."""
+    await talk.message("/backend local-cpu")
+    assert not talk.places.auto
+    await talk.message("/backend auto")
+    assert talk.places.auto
+
+
+async def test_a_place_that_is_not_there_is_not_taken(talk: Talk) -> None:
+    """The answer names those that are; nothing of the question comes back as markup."""
+    await talk.message("/backend <b>")
+    assert talk.last.text.startswith("There is no such place. There are: modal, local-cpu, auto")
+    assert talk.places.auto
+
+
+async def test_the_buttons_change_the_chain(talk: Talk) -> None:
+    """Each does what it says, and the message follows."""
+    await talk.press(Do.UP, "local-cpu")
+    assert talk.places.names == ("local-cpu", "modal")
+    await talk.press(Do.OFF, "local-cpu")
+    assert [health.on for health in talk.places.health()] == [False, True]
+    await talk.press(Do.OFF, "local-cpu")  # again, by somebody with an older message
+    assert [health.on for health in talk.places.health()] == [False, True]
+    edited = talk.said.of(EditMessageText)[-1]
+    assert "⏸ <b>local-cpu</b>: off" in (edited.text or "")
+    assert buttons(edited.reply_markup)[0] == ["Switch local-cpu on"]
+    await talk.press(Do.ON, "local-cpu")
+    assert all(health.on for health in talk.places.health())
+    await talk.press(Do.AUTO)
+    assert talk.places.auto
+    assert len(talk.said.of(AnswerCallbackQuery)) == 5
+
+
+async def test_the_last_place_cannot_be_switched_off(talk: Talk) -> None:
+    """The button says why."""
+    await talk.press(Do.OFF, "modal")
+    await talk.press(Do.OFF, "local-cpu")
+    answer = talk.said.of(AnswerCallbackQuery)[-1]
+    assert answer.text == "Without local-cpu nobody would be left to ask, so it stays on."
+    assert [health.on for health in talk.places.health()] == [False, True]
+
+
+async def test_buttons_of_other_settings_do_nothing(talk: Talk) -> None:
+    """A message from before a restart may show places that are no more."""
+    await talk.press(Do.UP, "local-gpu")
+    assert talk.said.of(AnswerCallbackQuery)[0].text == (
+        "There is no such place. There are: modal, local-cpu"
+    )
+
+
+async def test_a_button_under_a_message_that_is_too_old_works(talk: Talk) -> None:
+    """Telegram tells nothing of it but its id; the chain changes all the same."""
+    await talk.press(Do.UP, "local-cpu", old=True)
+    assert talk.places.names == ("local-cpu", "modal")
+    assert talk.said.of(EditMessageText) == []
+
+
+async def test_refresh_shows_the_chain_again(talk: Talk) -> None:
+    """After a look at who was left out."""
+    await talk.press(Do.LOOK)
+    assert talk.said.of(AnswerCallbackQuery)[0].text == "Looking who is there…"
+    assert len(talk.said.of(EditMessageText)) == 1
+
+
+@pytest.mark.parametrize("language", Language)
+async def test_each_state_of_a_place_has_its_words(
+    talk: Talk, language: Language, tmp_path: Path
+) -> None:
+    """A rest, a failure before it, a place that was left out, one that is off."""
+    known, said = Known(tmp_path), []
+    for rest in (Rest(failures=2, until=monotonic() + 40), Rest(failures=1, until=0)):
+        with known.rests.changing() as rests:
+            rests["modal"] = rest
+        await talk.message("/backend", **{"from": person(ADMIN, language_code=language.value)})
+        said.append(talk.last.text.split("\n\n")[1])
+    assert (
+        said
+        == {
+            Language.EN: [
+                "1. 🔴 <b>modal</b>: failed 2 times, is left alone for 40 s",
+                "1. 🟡 <b>modal</b>: failed once, the next job tries it",
+            ],
+            Language.RU: [
+                "1. 🔴 <b>modal</b>: не справился 2 раза, не трогаем ещё 40 сек.",
+                "1. 🟡 <b>modal</b>: не справился 1 раз, попробует следующая задача",
+            ],
+        }[language]
+    )
+    words = [Texts()(language, "admin-why", why=why.value) for why in (Why.UNSAFE, Why.REFUSED)]
+    assert len(set(words)) == 2
+
+
+async def test_two_admins_at_once_lose_nothing(talk: Talk) -> None:
+    """Each change is made to what the other left."""
+    await asyncio.gather(talk.press(Do.UP, "local-cpu"), talk.press(Do.OFF, "modal"))
+    assert talk.places.names == ("local-cpu", "modal")
+    assert [health.on for health in talk.places.health()] == [True, False]
+
+
+async def test_stats_say_how_jobs_went(talk: Talk, database: AsyncEngine) -> None:
+    """Jobs, times, costs and the queue, narrow enough for a phone."""
+    await keep(database, "a", state="done", created=WHEN - 100, ended=WHEN)
+    await Measures(database).note("a", "mattes", "a-rather-long-name.example.org", 5, 0.25)
+    await talk.message("/stats")
+    text = talk.last.text
+    assert "success     100%  100%  100%" in text
+    assert "mattes" in text
+    assert "a-rather-long…" in text
+    assert "today $0.25" in text
+    assert "<b>Queue</b>: 0 running, 0 waiting, 0 parked" in text
+    assert max(map(len, text.split("\n"))) <= 60
+    rows = [
+        line for part in text.split("<pre>")[1:] for line in part.split("</pre>")[0].split("\n")
+    ]
+    assert max(map(len, rows)) <= 36
+
+
+async def test_stats_of_an_empty_bot_can_be_read(talk: Talk) -> None:
+    """Nothing is divided by nothing."""
+    await talk.message("/stats")
+    assert "–" in talk.last.text
+
+
+async def test_the_queue_names_jobs_and_nothing_of_users(talk: Talk, database: AsyncEngine) -> None:
+    """Who, since when and at which stage; not what."""
+    await keep(database, "r", state="running", stage="mattes")
+    await keep(database, "p", state="parked", due=WHEN + 600.0)
+    await talk.message("/queue")
+    text = talk.last.text
+    assert "1 running, 0 waiting, 1 parked" in text
+    assert "user 123456789, mattes, " in text
+    assert "tried again in " in text
+    assert "GB are free" in text
+    assert "example.org" not in text
+
+
+async def test_a_long_queue_fits_one_message(talk: Talk, database: AsyncEngine) -> None:
+    """The rest is counted."""
+    for i in range(100):
+        await keep(database, f"{i}")
+    await talk.message("/queue")
+    assert "… and 70 more" in talk.last.text
+    assert len(talk.last.text) < 4096
+
+
+def test_a_table_is_aligned_and_harmless() -> None:
+    """Names to the left, numbers to the right; no markup in it."""
+    assert (
+        table([["", "n"], ["a<b", "10"], ["c", "9"]]) == "<pre>      n\na&lt;b  10\nc     9</pre>"
+    )
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("command", ["/backend", "/stats", "/queue", "/backend modal"])
+async def test_all_is_said_in_both_languages(talk: Talk, language: Language, command: str) -> None:
+    """No text lacks a word or a value."""
+    await talk.message(command, **{"from": person(ADMIN, language_code=language.value)})
+    assert "{" not in talk.last.text
+    assert "admin-" not in talk.last.text

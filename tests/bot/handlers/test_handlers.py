@@ -1,0 +1,933 @@
+"""The conversation: what is sent and pressed, and what comes of it in the database and the chat."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiogram import Bot, Dispatcher
+from aiogram.client.default import DefaultBotProperties
+from aiogram.fsm.storage.memory import SimpleEventIsolation
+from aiogram.methods import (
+    AnswerCallbackQuery,
+    EditMessageReplyMarkup,
+    EditMessageText,
+    SendMessage,
+    SetMyCommands,
+)
+from aiogram.types import Update
+
+from bot.database.drafts import Draft, Drafts
+from bot.database.engine import engine, prepare
+from bot.database.fsm_storage import Conversation
+from bot.database.jobs import Job, Ledger, State
+from bot.database.users import People
+from bot.domain.appearance import Backdrop, Look, PaletteColour
+from bot.domain.job_request import Language, Order
+from bot.domain.media_source import Kind, Source
+from bot.handlers import routers
+from bot.handlers.commands import commands
+from bot.telegram.limits import Limits
+from bot.telegram.messenger import Sending
+from bot.ui.callback_data import (
+    Cancel,
+    CardPage,
+    ChooseColour,
+    ChooseFile,
+    ChooseShape,
+    Keep,
+    Make,
+    OtherCorner,
+    OtherForm,
+    OtherShape,
+    Page,
+    Reset,
+    ResultPage,
+    Send,
+    Speak,
+)
+from bot.ui.keyboards import Keyboards
+from bot.ui.texts import Texts
+from settings import Storage
+from tests.bot.support.recording_session import ME, Recorded
+from video_editing.contract.formats import Form
+from video_editing.contract.style import Anchor, Shape
+
+ANN, BOB = 1, 2
+GROUP = -100
+WHEN = int(datetime.now(UTC).timestamp())
+CLIP = {"file_id": "clip", "file_unique_id": "c", "width": 9, "height": 9, "duration": 12}
+VIDEO = {"video": CLIP | {"file_size": 1000}}
+PHOTO = {
+    "photo": [
+        {"file_id": "small", "file_unique_id": "s", "width": 90, "height": 90},
+        {"file_id": "large", "file_unique_id": "l", "width": 900, "height": 900, "file_size": 5},
+    ]
+}
+FORWARDED = {"forward_origin": {"type": "hidden_user", "date": 1, "sender_user_name": "X"}}
+PICTURE = Source(kind=Kind.PHOTO, file_id="large", size=5)
+
+
+def document(name: str | None, mime: str | None, **more: Any) -> dict[str, Any]:
+    """A message with a file."""
+    told = {"file_id": "file", "file_unique_id": "f", "file_name": name, "mime_type": mime}
+    return {"document": told | more}
+
+
+def link(text: str, *entities: dict[str, Any]) -> dict[str, Any]:
+    """A text in which links are marked."""
+    return {"text": text, "entities": list(entities)}
+
+
+@dataclass
+class Easel:
+    """Stands where cards are drawn, and knows which were asked for."""
+
+    made: list[str] = field(default_factory=list)
+    renewed: list[str] = field(default_factory=list)
+
+    def make(self, draft_id: str) -> None:
+        """Draw one."""
+        self.made.append(draft_id)
+
+    def renew(self, draft_id: str) -> None:
+        """Draw one again."""
+        self.renewed.append(draft_id)
+
+
+@dataclass
+class Desk:
+    """Takes jobs into the ledger, and has nobody who does them."""
+
+    ledger: Ledger
+    waiting: int = 500
+
+    async def accept(self, order: Order, **more: Any) -> Job | None:
+        """Take one in."""
+        return await self.ledger.accept(order, **more, waiting_all=self.waiting)
+
+    async def cancel(self, job_id: str, user: int) -> bool:
+        """Stop one."""
+        return await self.ledger.cancel(job_id, user)
+
+
+@dataclass
+class Talk:
+    """Ann, Bob, and the bot with its real dispatcher and database."""
+
+    dispatcher: Dispatcher
+    bot: Bot
+    said: Recorded
+    people: People
+    drafts: Drafts
+    ledger: Ledger
+    cards: Easel
+    desk: Desk
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(10))
+
+    async def update(self, **what: Any) -> None:
+        """Feed an update."""
+        told = {"update_id": next(self.numbers)} | what
+        update = Update.model_validate(told, context={"bot": self.bot})
+        await self.dispatcher.feed_update(self.bot, update)
+
+    async def sends(
+        self,
+        what: dict[str, Any] | str,
+        user: int = ANN,
+        *,
+        group: bool = False,
+        kind: str = "message",
+        language: str = "en",
+        **more: Any,
+    ) -> int:
+        """Have a user send something; the message's id."""
+        number = next(self.numbers)
+        person = {"id": user, "is_bot": False, "first_name": "A", "language_code": language}
+        content = {"text": what} if isinstance(what, str) else what
+        if isinstance(what, str) and what.startswith("/"):
+            length = len(what.split()[0])
+            content["entities"] = [{"type": "bot_command", "offset": 0, "length": length}]
+        chat = {"id": GROUP, "type": "supergroup"} if group else {"id": user, "type": "private"}
+        message = {"message_id": number, "date": WHEN, "chat": chat, "from": person}
+        await self.update(**{kind: message | content | more})
+        return number
+
+    async def presses(
+        self,
+        data: str,
+        user: int = ANN,
+        *,
+        group: bool = False,
+        language: str = "en",
+        query_id: str = "",
+    ) -> None:
+        """Have a user press a button."""
+        person = {"id": user, "is_bot": False, "first_name": "A", "language_code": language}
+        chat = {"id": GROUP, "type": "supergroup"} if group else {"id": ANN, "type": "private"}
+        under = {"message_id": 7, "date": WHEN, "chat": chat}
+        query = {"id": query_id or str(next(self.numbers)), "chat_instance": "1", "data": data}
+        await self.update(callback_query=query | {"from": person, "message": under | {"text": "x"}})
+
+    async def draft(self, what: dict[str, Any] = VIDEO, **more: Any) -> Draft:
+        """The draft of a clip that Ann sends."""
+        await self.sends(what, **more)
+        made = await self.drafts.get(self.cards.made[-1])
+        assert made
+        return made
+
+    async def done(self, **order: Any) -> Job:
+        """A job of Ann's that is done."""
+        clip = Source(kind=Kind.VIDEO, file_id="clip", seconds=12)
+        job = await self.desk.accept(
+            Order(clip=clip, look=Look(), **order),
+            user=ANN,
+            chat=ANN,
+            topic=None,
+            reply_to=5,
+            language=Language.EN,
+            origin=f"draft:{next(self.numbers)}",
+        )
+        assert job
+        await self.ledger.finish(job.id, State.DONE)
+        return job
+
+    async def jobs(self) -> list[Job]:
+        """All that are open."""
+        return await self.ledger.unfinished()
+
+    @property
+    def answers(self) -> list[str]:
+        """What was said to presses."""
+        return [call.text or "" for call in self.said.of(AnswerCallbackQuery)]
+
+    @property
+    def alert(self) -> str:
+        """What was said last to a press, in a window of its own."""
+        call = self.said.of(AnswerCallbackQuery)[-1]
+        assert call.show_alert
+        return call.text or ""
+
+
+@pytest.fixture
+async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
+    """A talk that has not begun."""
+    database = engine(Storage(folder=tmp_path))
+    await prepare(database)
+    said, texts = Recorded(), Texts()
+    bot = Bot("42:token", session=said, default=DefaultBotProperties(parse_mode="HTML"))
+    people, drafts, ledger = People(database), Drafts(database), Ledger(database)
+    cards, desk = Easel(), Desk(ledger)
+    dispatcher = Dispatcher(
+        storage=Conversation(database),
+        events_isolation=SimpleEventIsolation(),
+        admins=frozenset[int](),
+        cards=cards,
+        drafts=drafts,
+        jobs=desk,
+        keyboards=Keyboards(texts),
+        ledger=ledger,
+        limits=Limits(),
+        people=people,
+        sending=Sending(bot, Limits()),
+        texts=texts,
+    )
+    dispatcher.include_routers(*routers())
+    yield Talk(dispatcher, bot, said, people, drafts, ledger, cards, desk)
+    await database.dispose()
+
+
+# clips
+
+
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [
+        (VIDEO, Kind.VIDEO),
+        ({"video_note": CLIP | {"length": 9}}, Kind.NOTE),
+        ({"animation": CLIP, **document("a.mp4", "video/mp4")}, Kind.ANIMATION),
+        (document("a.bin", "video/x-matroska"), Kind.DOCUMENT),
+        (document("../../A.MOV", "application/octet-stream"), Kind.DOCUMENT),
+        (document(None, "video/mp4"), Kind.DOCUMENT),
+        (document("a.gif", "image/gif"), Kind.DOCUMENT),
+        (VIDEO | FORWARDED, Kind.VIDEO),
+    ],
+)
+async def test_a_clip_in_any_form_becomes_a_draft(
+    talk: Talk, what: dict[str, Any], kind: Kind
+) -> None:
+    """Its card is asked for, and somebody is told at once."""
+    draft = await talk.draft(what)
+    assert draft.clip
+    assert draft.clip.kind is kind
+    assert talk.said.texts == ["👀 Looking at your video…"]
+    assert draft.note == len(talk.said.asked)
+    reply = talk.said.of(SendMessage)[0].reply_parameters
+    assert reply
+    assert reply.message_id == draft.message
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        (link("https://a.example/x.mp4"), "https://a.example/x.mp4"),
+        (link("see HTTPS://a.example/x and http://b.example"), "HTTPS://a.example/x"),
+        (
+            link("😀 here", {"type": "text_link", "offset": 3, "length": 4, "url": "http://c.d/"}),
+            "http://c.d/",
+        ),
+        (
+            link("😀 http://c.d/é.", {"type": "url", "offset": 3, "length": 12}),
+            "http://c.d/é",
+        ),
+    ],
+)
+async def test_the_first_link_of_a_text_is_a_clip(
+    talk: Talk, what: dict[str, Any], found: str
+) -> None:
+    """Whether it is marked, hidden behind words, or only there."""
+    draft = await talk.draft(what)
+    assert draft.clip == Source(kind=Kind.LINK, link=found)
+    assert talk.said.texts == ["👀 Fetching your video from the link…"]
+
+
+@pytest.mark.parametrize(
+    "text", ["ftp://a.b/c", "javascript:x", "example.org", "https://" + "a" * 3000]
+)
+async def test_other_links_are_words(talk: Talk, text: str) -> None:
+    """They are answered as such."""
+    await talk.sends(text)
+    assert not talk.cards.made
+    assert "Send me a video" in talk.said.texts[0]
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ({"video": CLIP | {"file_size": 20_000_001}}, "up to 20 MB"),
+        ({"video_note": CLIP | {"length": 9, "duration": 601}}, "the limit is 10 minutes"),
+        (document("a.mp4", "video/mp4", file_size=10**12), "too big"),
+    ],
+)
+async def test_what_is_too_much_is_refused_at_once(
+    talk: Talk, what: dict[str, Any], said: str
+) -> None:
+    """From what the message tells; nothing is fetched or kept."""
+    await talk.sends(what)
+    assert said in talk.said.texts[0]
+    assert not talk.cards.made
+    assert await talk.drafts.latest(ANN, ANN) is None
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        (PHOTO, "A picture alone is not enough"),
+        ({"voice": CLIP}, "I need to see you"),
+        ({"audio": CLIP}, "I need to see you"),
+        (document("a.pdf", "application/pdf"), "I cannot use this"),
+        (document(None, None), "I cannot use this"),
+        ({"contact": {"phone_number": "1", "first_name": "A"}}, "I cannot use this"),
+        ({"dice": {"emoji": "🎲", "value": 3}}, "I cannot use this"),
+        ({"location": {"latitude": 1, "longitude": 2}}, "I cannot use this"),
+        ({"text": "hello"}, "Send me a video"),
+        ({"text": "/unknown"}, "I do not know this command"),
+    ],
+)
+async def test_what_is_no_clip_is_told_so(talk: Talk, what: dict[str, Any], said: str) -> None:
+    """With what to send instead."""
+    await talk.sends(what)
+    assert len(talk.said.texts) == 1
+    assert said in talk.said.texts[0]
+    assert not talk.cards.made
+
+
+async def test_what_telegram_says_itself_is_not_answered(talk: Talk) -> None:
+    """Somebody pinned something, or came; and what was edited is old."""
+    await talk.sends({"delete_chat_photo": True})
+    await talk.sends({"group_chat_created": True})
+    await talk.sends(VIDEO, kind="edited_message", edit_date=WHEN)
+    await talk.sends("hello", kind="edited_message", edit_date=WHEN)
+    channel = {"id": -1005, "type": "channel", "title": "C"}
+    await talk.update(channel_post={"message_id": 1, "date": WHEN, "chat": channel} | VIDEO)
+    assert not talk.said.asked
+    assert not talk.cards.made
+
+
+async def test_a_clip_that_comes_again_is_known(talk: Talk) -> None:
+    """Telegram delivers twice now and then; one card, one answer."""
+    number = await talk.sends(VIDEO)
+    await asyncio.gather(*(talk.sends(VIDEO | {"message_id": number}) for _ in range(5)))
+    assert len(talk.cards.made) == len(talk.said.texts) == 1
+
+
+async def test_a_card_that_is_faster_than_our_words_leaves_none(talk: Talk) -> None:
+    """They are removed, since nobody else will."""
+    noted = talk.drafts.noted
+
+    async def noted_after_the_card(draft_id: str, note: int) -> None:
+        await talk.drafts.carded(draft_id, 99)
+        await noted(draft_id, note)
+
+    talk.drafts.noted = noted_after_the_card  # type: ignore[method-assign]
+    await talk.sends(VIDEO)
+    assert type(talk.said.asked[-1]).__name__ == "DeleteMessage"
+
+
+async def test_a_clip_in_a_topic_stays_there(talk: Talk) -> None:
+    """And so does what is said about it."""
+    draft = await talk.draft(VIDEO | {"message_thread_id": 3, "is_topic_message": True})
+    assert draft.topic == 3
+    assert talk.said.of(SendMessage)[0].message_thread_id == 3
+
+
+# albums
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
+async def test_an_album_is_a_clip_and_its_backgrounds(talk: Talk, order: tuple[int, ...]) -> None:
+    """Whatever comes first; one card, behind the clip the first of the others."""
+    parts = [VIDEO, PHOTO, document("b.png", "image/png")]
+    for number in order:
+        await talk.sends(parts[number], media_group_id="album")
+    (made,) = talk.cards.made
+    draft = await talk.drafts.get(made)
+    assert draft
+    assert draft.clip
+    assert draft.clip.file_id == "clip"
+    assert {source.file_id for source in draft.backgrounds} == {"large", "file"}
+    assert draft.look.backdrop.source == draft.backgrounds[0]
+    assert talk.cards.renewed == [made, made]
+    assert len(talk.said.texts) == 1
+
+
+async def test_the_second_video_of_an_album_is_behind_the_first(talk: Talk) -> None:
+    """As a film for the background."""
+    await talk.sends(VIDEO, media_group_id="album")
+    await talk.sends({"video": CLIP | {"file_id": "film"}}, media_group_id="album")
+    draft = await talk.drafts.get(talk.cards.made[0])
+    assert draft
+    assert [source.file_id for source in draft.backgrounds] == ["film"]
+
+
+# groups
+
+
+def mention(text: str) -> dict[str, Any]:
+    """A caption that mentions somebody."""
+    entity = {"type": "mention", "offset": 0, "length": len(text)}
+    return {"caption": text, "caption_entities": [entity]}
+
+
+ANSWER = {"message_id": 3, "date": WHEN, "chat": {"id": GROUP, "type": "supergroup"}, "text": "x"}
+
+
+@pytest.mark.parametrize(
+    ("more", "taken"),
+    [
+        ({}, False),
+        (mention("@Overlay_Bot"), True),
+        (mention("@another_bot"), False),
+        ({"caption": "@overlay_bot"}, False),
+        ({"reply_to_message": ANSWER | {"from": ME.model_dump(include={"id"})}}, True),
+        ({"reply_to_message": ANSWER | {"from": {"id": BOB}}}, False),
+        (mention("@overlay_bot") | {"sender_chat": {"id": GROUP, "type": "supergroup"}}, False),
+    ],
+)
+async def test_in_a_group_a_clip_is_ours_if_it_says_so(
+    talk: Talk,
+    more: dict[str, Any],
+    taken: bool,  # noqa: FBT001 - a case of the table
+) -> None:
+    """By a mention, or as an answer to us; all else is a talk among others."""
+    if who := more.get("reply_to_message"):
+        who["from"] = {"is_bot": who["from"]["id"] == ME.id, "first_name": "X"} | who["from"]
+    await talk.sends(VIDEO, group=True, **more)
+    assert bool(talk.cards.made) is taken
+    assert bool(talk.said.texts) is taken
+
+
+async def test_a_talk_among_others_is_not_ours(talk: Talk) -> None:
+    """Words, pictures and other bots' commands are left alone."""
+    for what in ("hello", "https://a.example/x.mp4", "/start@another_bot", PHOTO, {"voice": CLIP}):
+        await talk.sends(what, group=True)
+    assert not talk.said.asked
+
+
+async def test_an_album_in_a_group_is_mentioned_once(talk: Talk) -> None:
+    """Only its first part has a caption."""
+    await talk.sends(VIDEO, group=True, media_group_id="album", **mention("@overlay_bot"))
+    await talk.sends(PHOTO, group=True, media_group_id="album")
+    draft = await talk.drafts.get(talk.cards.made[0])
+    assert draft
+    assert draft.backgrounds == (PICTURE,)
+
+
+async def test_a_background_in_a_group_answers_the_question(talk: Talk) -> None:
+    """Otherwise Telegram may not show it to us; Bob's pictures are none of hers."""
+    draft = await talk.draft(VIDEO, group=True, **mention("@overlay_bot"))
+    await talk.presses(Send(draft=draft.id).pack(), group=True)
+    assert "Reply to this message" in talk.said.texts[-1]
+    await talk.sends(PHOTO, BOB, group=True)
+    await talk.sends("hello", group=True)
+    assert talk.cards.renewed == []
+    assert len(talk.said.texts) == 2
+    await talk.sends(PHOTO, group=True)
+    assert talk.cards.renewed == [draft.id]
+
+
+# the card
+
+
+async def test_a_press_changes_the_look_and_the_card(talk: Talk) -> None:
+    """It is remembered for the next clip, too."""
+    draft = await talk.draft()
+    await talk.presses(ChooseShape(draft=draft.id, shape=Shape.RECT).pack())
+    assert talk.cards.renewed == [draft.id]
+    assert talk.answers == [""]
+    assert (await talk.draft()).look == Look(shape=Shape.RECT)
+    assert await talk.jobs() == []
+
+
+async def test_what_is_chosen_already_is_not_drawn_again(talk: Talk) -> None:
+    """Its page is closed, that is all."""
+    draft = await talk.draft()
+    await talk.presses(ChooseColour(draft=draft.id, colour=PaletteColour.NAVY).pack())
+    assert talk.cards.renewed == []
+    assert len(talk.said.of(EditMessageReplyMarkup)) == 1
+
+
+async def test_pages_open_and_close(talk: Talk) -> None:
+    """Without a new picture."""
+    draft = await talk.draft()
+    for page in (Page.BACKGROUND, Page.RING, Page.FIRST):
+        await talk.presses(CardPage(draft=draft.id, page=page).pack())
+    shown = talk.said.of(EditMessageReplyMarkup)
+    keyboards = Keyboards(Texts())
+    pages = (Page.BACKGROUND, Page.RING, Page.FIRST)
+    assert [call.reply_markup for call in shown] == [keyboards.card(draft, p) for p in pages]
+    assert talk.cards.renewed == []
+
+
+async def test_make_it_makes_one_job(talk: Talk) -> None:
+    """With the look of the card, as an answer to the clip; the card loses its buttons."""
+    draft = await talk.draft()
+    await talk.presses(ChooseShape(draft=draft.id, shape=Shape.NONE).pack())
+    for _ in range(3):
+        await talk.presses(Make(draft=draft.id).pack())
+    (job,) = await talk.jobs()
+    assert job.order == Order(clip=draft.clip, look=Look(shape=Shape.NONE))  # type: ignore[arg-type]
+    assert (job.user, job.chat, job.reply_to) == (ANN, ANN, draft.message)
+    assert job.origin == f"draft:{draft.id}"
+    assert talk.said.of(EditMessageReplyMarkup)[-1].reply_markup is None
+    assert talk.answers[1:] == ["👍 On it!", "Already on it!", "Already on it!"]
+
+
+async def test_a_double_tap_makes_one_job(talk: Talk) -> None:
+    """Both at the same time."""
+    draft = await talk.draft()
+    await asyncio.gather(*(talk.presses(Make(draft=draft.id).pack()) for _ in range(5)))
+    assert len(await talk.jobs()) == 1
+
+
+async def test_who_died_between_can_press_again(talk: Talk) -> None:
+    """The job was accepted, the card was not marked: still one job, and a card that is over."""
+    draft = await talk.draft()
+    assert draft.clip
+    await talk.desk.accept(
+        Order(clip=draft.clip, look=draft.look),
+        user=ANN,
+        chat=ANN,
+        topic=None,
+        reply_to=draft.message,
+        language=Language.EN,
+        origin=f"draft:{draft.id}",
+    )
+    await talk.presses(Make(draft=draft.id).pack())
+    assert len(await talk.jobs()) == 1
+    assert talk.answers == ["👍 On it!"]
+
+
+async def test_the_fifth_is_told_to_wait(talk: Talk) -> None:
+    """Its card stays, to be pressed later."""
+    drafts = [await talk.draft() for _ in range(5)]
+    for draft in drafts:
+        await talk.presses(Make(draft=draft.id).pack())
+    assert len(await talk.jobs()) == 4
+    assert "Press again when one is ready" in talk.alert
+    job, *_ = await talk.jobs()
+    await talk.ledger.finish(job.id, State.DONE)
+    await talk.presses(Make(draft=drafts[4].id).pack())
+    assert len(await talk.jobs()) == 4
+
+
+async def test_a_full_house_is_told_of(talk: Talk) -> None:
+    """In a window, and nothing is lost."""
+    talk.desk.waiting = 0
+    draft = await talk.draft()
+    await talk.presses(Make(draft=draft.id).pack())
+    assert "Too many people" in talk.alert
+    talk.desk.waiting = 500
+    await talk.presses(Make(draft=draft.id).pack())
+    assert len(await talk.jobs()) == 1
+
+
+@pytest.mark.parametrize(
+    "button",
+    [
+        lambda it: ChooseShape(draft=it, shape=Shape.RECT),
+        lambda it: CardPage(draft=it, page=Page.RING),
+        lambda it: Send(draft=it),
+        lambda it: Keep(draft=it),
+        lambda it: Make(draft=it),
+    ],
+)
+async def test_buttons_of_a_card_obey_its_owner_while_it_lasts(talk: Talk, button: Any) -> None:
+    """Others are told so, and so is whoever is too late; nothing changes."""
+    draft = await talk.draft()
+    before = len(talk.said.asked)
+    await talk.presses(button(draft.id).pack(), BOB)
+    assert "belongs to somebody else" in talk.alert
+    await talk.presses(button("no-such-draft").pack())
+    assert "too old" in talk.alert
+    await talk.drafts.use(draft.id)
+    await talk.presses(button(draft.id).pack())
+    assert "Already on it" in talk.alert
+    assert len(talk.said.asked) == before + 3
+    after = await talk.drafts.get(draft.id)
+    assert after
+    assert after.look == draft.look
+    assert await talk.jobs() == []
+    assert talk.cards.renewed == []
+
+
+@pytest.mark.parametrize(
+    "data", ["", "x", "shape", "shape:a:b", "make:" + "я" * 29, ":" * 64, "adm:up", "\0" * 64]
+)
+async def test_junk_is_answered_and_does_nothing(talk: Talk, data: str) -> None:
+    """Whoever forged it."""
+    await talk.presses(data)
+    assert len(talk.said.asked) == 1
+    assert talk.alert
+
+
+async def test_a_press_on_a_message_that_is_gone_is_heard(talk: Talk) -> None:
+    """Telegram tells nothing of the message then; the job is made all the same."""
+    draft = await talk.draft()
+    person = {"id": ANN, "is_bot": False, "first_name": "A"}
+    query = {"id": "1", "chat_instance": "1", "from": person, "data": Make(draft=draft.id).pack()}
+    await talk.update(callback_query=query)
+    assert len(await talk.jobs()) == 1
+
+
+# a background of one's own
+
+
+async def test_a_background_that_was_asked_for_is_taken(talk: Talk) -> None:
+    """The next picture; the one after it is none."""
+    draft = await talk.draft()
+    await talk.presses(Send(draft=draft.id).pack())
+    assert "Send me a picture" in talk.said.texts[-1]
+    await talk.sends(PHOTO)
+    now = await talk.drafts.get(draft.id)
+    assert now
+    assert now.look.backdrop == Backdrop(kind="file", source=PICTURE)
+    assert talk.cards.renewed == [draft.id]
+    assert "Got it" in talk.said.texts[-1]
+    await talk.sends(PHOTO)
+    assert "alone is not enough" in talk.said.texts[-1]
+
+
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [
+        (VIDEO, Kind.VIDEO),
+        (link("https://a.b/c.jpg"), Kind.LINK),
+        (document("a.PNG", None), Kind.DOCUMENT),
+    ],
+)
+async def test_a_video_or_a_link_can_be_the_background(
+    talk: Talk, what: dict[str, Any], kind: Kind
+) -> None:
+    """When it was asked for; it is no new clip."""
+    draft = await talk.draft()
+    await talk.presses(Send(draft=draft.id).pack())
+    await talk.sends(what)
+    now = await talk.drafts.get(draft.id)
+    assert now
+    assert now.backgrounds[0].kind is kind
+    assert len(talk.cards.made) == 1
+
+
+async def test_all_pictures_of_an_album_are_backgrounds_then(talk: Talk) -> None:
+    """And it is said once that they came."""
+    draft = await talk.draft()
+    await talk.presses(Send(draft=draft.id).pack())
+    for _ in range(3):
+        await talk.sends(PHOTO, media_group_id="album")
+    now = await talk.drafts.get(draft.id)
+    assert now
+    assert len(now.backgrounds) == 3
+    assert sum("Got it" in text for text in talk.said.texts) == 1
+    assert len(talk.cards.made) == 1
+
+
+async def test_what_cannot_be_a_background_is_told_so(talk: Talk) -> None:
+    """And the question stays: too big, no picture, words."""
+    draft = await talk.draft()
+    await talk.presses(Send(draft=draft.id).pack())
+    await talk.sends({"photo": [PHOTO["photo"][1] | {"file_size": 30_000_000}]})
+    assert "too big" in talk.said.texts[-1]
+    for what in ("blue", {"voice": CLIP}, document("a.pdf", "application/pdf")):
+        await talk.sends(what)
+        assert "cannot be a background" in talk.said.texts[-1]
+    await talk.sends(PHOTO)
+    assert "Got it" in talk.said.texts[-1]
+
+
+@pytest.mark.parametrize("way", ["button", "/cancel", "/start", "make"])
+async def test_there_is_a_way_out_of_the_question(talk: Talk, way: str) -> None:
+    """After it a video is a clip again."""
+    draft = await talk.draft()
+    await talk.presses(Send(draft=draft.id).pack())
+    if way == "button":
+        await talk.presses(Keep(draft=draft.id).pack())
+        assert "stays as it is" in talk.said.of(EditMessageText)[-1].text
+    elif way == "make":
+        await talk.presses(Make(draft=draft.id).pack())
+    else:
+        await talk.sends(way)
+    await talk.sends(VIDEO)
+    assert len(talk.cards.made) == 2
+
+
+async def test_a_question_about_a_card_that_is_no_more_is_forgotten(talk: Talk) -> None:
+    """A video that comes then is a clip, and words are words."""
+    for what in (VIDEO, "hello"):
+        draft = await talk.draft()
+        await talk.presses(Send(draft=draft.id).pack())
+        await talk.drafts.drop(draft.id)
+        made = len(talk.cards.made)
+        await talk.sends(what)
+        assert len(talk.cards.made) == made + (what is VIDEO)
+    assert "Send me a video" in talk.said.texts[-1]
+
+
+async def test_commands_are_heard_while_we_wait(talk: Talk) -> None:
+    """A question is no trap."""
+    draft = await talk.draft()
+    await talk.presses(Send(draft=draft.id).pack())
+    for command, said in (("/help", "How it works"), ("/stats", "for the admins")):
+        await talk.sends(command)
+        assert said in talk.said.texts[-1]
+
+
+async def test_a_link_for_the_background_is_not_remembered(talk: Talk) -> None:
+    """It may be dead when the next clip comes; a file of Telegram's is not."""
+    draft = await talk.draft()
+    await talk.presses(Send(draft=draft.id).pack())
+    await talk.sends(link("https://a.b/c.jpg"))
+    await talk.presses(Make(draft=draft.id).pack())
+    assert (await talk.people.look(ANN)).backdrop == Backdrop()
+    draft = await talk.draft()
+    await talk.presses(Send(draft=draft.id).pack())
+    await talk.sends(PHOTO)
+    await talk.presses(ChooseFile(draft=draft.id, number=0).pack())
+    await talk.presses(Make(draft=draft.id).pack())
+    assert (await talk.people.look(ANN)).backdrop.source == PICTURE
+
+
+# results
+
+
+@pytest.mark.parametrize(
+    ("button", "changed"),
+    [
+        (lambda it: OtherForm(job=it, to=Form.STICKER), {"form": Form.STICKER}),
+        (lambda it: OtherShape(job=it, shape=Shape.NONE), {"look": Look(shape=Shape.NONE)}),
+        (
+            lambda it: OtherCorner(job=it, corner=Anchor.TOP_LEFT),
+            {"look": Look(corner=Anchor.TOP_LEFT)},
+        ),
+    ],
+)
+async def test_another_of_the_same_is_one_press(
+    talk: Talk, button: Any, changed: dict[str, Any]
+) -> None:
+    """With the mattes that are there; pressed again while it is made, it is made once."""
+    job = await talk.done()
+    for _ in range(3):
+        await talk.presses(button(job.id).pack())
+    (other,) = await talk.jobs()
+    assert other.order == job.order.model_copy(update={"mattes": job.id} | changed)
+    assert (other.reply_to, other.chat) == (job.reply_to, job.chat)
+    assert talk.answers == ["👍 On it!", "Already on it!", "Already on it!"]
+    await talk.ledger.finish(other.id, State.DONE)
+    await talk.presses(button(job.id).pack())
+    assert len(await talk.jobs()) == 1
+
+
+async def test_a_press_that_is_delivered_again_asks_nothing_new(talk: Talk) -> None:
+    """Even when its job is over."""
+    job = await talk.done()
+    for _ in range(2):
+        await talk.presses(OtherForm(job=job.id, to=Form.GIF).pack(), query_id="one")
+        for other in await talk.jobs():
+            await talk.ledger.finish(other.id, State.DONE)
+    assert await talk.jobs() == []
+
+
+@pytest.mark.parametrize(
+    "button",
+    [
+        lambda it: OtherForm(job=it, to=Form.STICKER),
+        lambda it: OtherShape(job=it, shape=Shape.NONE),
+        lambda it: OtherCorner(job=it, corner=Anchor.TOP_LEFT),
+        lambda it: ResultPage(job=it, page=Page.SHAPE),
+    ],
+)
+async def test_buttons_of_a_result_obey_its_owner(talk: Talk, button: Any) -> None:
+    """Nobody else, and not for a job that is not done, or was never there."""
+    job = await talk.done()
+    await talk.presses(button(job.id).pack(), BOB)
+    assert "belongs to somebody else" in talk.alert
+    await talk.presses(button("no-such-job").pack())
+    assert "too old" in talk.alert
+    await talk.ledger.finish(job.id, State.FAILED)
+    await talk.presses(button(job.id).pack())
+    assert "too old" in talk.alert
+    assert await talk.jobs() == []
+    assert len(talk.said.asked) == 3
+
+
+async def test_a_result_can_be_pressed_before_its_job_is_cleared_up(talk: Talk) -> None:
+    """It is there, so its buttons are; whatever became of us in between."""
+    job = await ordered(talk)
+    await talk.presses(OtherForm(job=job.id, to=Form.GIF).pack())
+    assert "too old" in talk.alert
+    await talk.ledger.delivered(job.id, 99, "file")
+    await talk.presses(OtherForm(job=job.id, to=Form.GIF).pack())
+    assert [other.order.form for other in await talk.jobs()] == [Form.VIDEO, Form.GIF]
+
+
+async def test_shapes_and_corners_are_a_press_away(talk: Talk) -> None:
+    """On pages of the result's buttons."""
+    job = await talk.done()
+    await talk.presses(ResultPage(job=job.id, page=Page.CORNER).pack())
+    shown = talk.said.of(EditMessageReplyMarkup)[-1].reply_markup
+    assert shown == Keyboards(Texts()).result(job, Page.CORNER)
+
+
+# cancelling
+
+
+async def ordered(talk: Talk) -> Job:
+    """A job of Ann's that waits."""
+    await talk.presses(Make(draft=(await talk.draft()).id).pack())
+    return (await talk.jobs())[-1]
+
+
+async def test_cancel_obeys_the_owner(talk: Talk) -> None:
+    """And nobody else; what is over is over."""
+    job = await ordered(talk)
+    await talk.presses(Cancel(job=job.id).pack(), BOB)
+    assert "belongs to somebody else" in talk.alert
+    await talk.presses(Cancel(job="no-such-job").pack())
+    assert "too old" in talk.alert
+    assert not (await talk.jobs())[0].cancelled
+    await talk.presses(Cancel(job=job.id).pack())
+    assert talk.answers[-1] == "Stopping…"
+    assert (await talk.jobs())[0].cancelled
+    await talk.ledger.finish(job.id, State.CANCELLED)
+    await talk.presses(Cancel(job=job.id).pack())
+    assert talk.answers[-1] == "It is over already."
+
+
+async def test_the_command_cancels_all_of_hers(talk: Talk) -> None:
+    """And none of Bob's."""
+    await talk.sends("/cancel")
+    assert "not making anything" in talk.said.texts[-1]
+    await ordered(talk)
+    await ordered(talk)
+    await talk.sends("/cancel", BOB)
+    assert "not making anything" in talk.said.texts[-1]
+    await talk.sends("/cancel")
+    assert talk.said.texts[-1] == "Stopping your 2 videos…"
+    assert all(job.cancelled for job in await talk.jobs())
+
+
+# who we are
+
+
+async def test_help_tells_the_limits(talk: Talk) -> None:
+    """Of this bot."""
+    await talk.sends("/help")
+    assert "up to 20 MB" in talk.said.texts[0]
+    assert "10 minutes" in talk.said.texts[0]
+
+
+async def test_the_language_is_that_of_telegram_until_another_is_chosen(talk: Talk) -> None:
+    """In messages, in answers to buttons, and on the card."""
+    await talk.sends("/start", language="ru-RU")
+    assert talk.said.texts[-1].startswith("<b>Привет")
+    await talk.sends("/language", language="ru")
+    asked = talk.said.of(SendMessage)[-1].reply_markup
+    assert asked == Keyboards(Texts()).languages()
+    await talk.presses(Speak(language=Language.EN).pack(), language="ru")
+    assert "I speak English" in talk.said.of(EditMessageText)[-1].text
+    await talk.sends("/start", language="ru")
+    assert talk.said.texts[-1].startswith("<b>Hi")
+    assert (await talk.draft(language="ru")).language is Language.EN
+    await talk.presses("junk", BOB, language="ru")
+    assert "устарела" in talk.alert
+
+
+async def test_the_style_is_shown_and_forgotten(talk: Talk) -> None:
+    """Each her own."""
+    await talk.people.remember(ANN, Look(shape=Shape.RECT))
+    await talk.sends("/style")
+    assert "<b>Card</b>, bottom right" in talk.said.texts[-1]
+    await talk.presses(Reset().pack(), BOB)
+    assert await talk.people.look(ANN) == Look(shape=Shape.RECT)
+    await talk.presses(Reset().pack())
+    assert await talk.people.look(ANN) == Look()
+    assert "usual look" in talk.said.of(EditMessageText)[-1].text
+
+
+async def test_the_menu_is_in_both_languages(talk: Talk) -> None:
+    """Without what is for admins."""
+    await commands(talk.bot, Texts())
+    english, russian = talk.said.of(SetMyCommands)
+    names = [command.command for command in english.commands]
+    assert names == ["start", "help", "style", "cancel", "language"]
+    assert russian.language_code == "ru"
+    assert russian.commands[0].description == "Что я умею"
+
+
+async def test_somebody_who_blocked_us_breaks_nothing(talk: Talk) -> None:
+    """Whatever she had sent or pressed."""
+    draft = await talk.draft()
+    talk.said.gone.add(ANN)
+    await talk.sends("/start")
+    await talk.sends(VIDEO)
+    await talk.presses(Send(draft=draft.id).pack())
+    await talk.presses(Make(draft=draft.id).pack())
+    assert len(await talk.jobs()) == 1
+
+
+async def test_nothing_is_fetched_and_no_child_is_started_here(talk: Talk) -> None:
+    """All that handlers ask of Telegram are words and buttons."""
+    draft = await talk.draft()
+    await talk.presses(Send(draft=draft.id).pack())
+    await talk.sends(PHOTO)
+    await talk.presses(Make(draft=draft.id).pack())
+    assert {type(call).__name__ for call in talk.said.asked} <= {
+        "SendMessage",
+        "EditMessageText",
+        "EditMessageReplyMarkup",
+        "AnswerCallbackQuery",
+    }

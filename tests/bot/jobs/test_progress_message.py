@@ -1,0 +1,175 @@
+"""The status: told at most so often, only when it changes, and never in the way."""
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from backends.base import Asked, FellBack, Hurried, Waiting, Warming
+from backends.errors import Why
+from bot.database.jobs import Job
+from bot.domain.outcomes import Gone, Later, Missing
+from bot.jobs.progress_message import Status, bar
+from tests.bot.support.job_runtime import JOB, Chat, Words
+from video_editing.contract.progress import Progress
+
+EVERY = 0.2
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Chat:
+    """Where it is told."""
+    return Chat(tmp_path / "sent.jsonl")
+
+
+def status_of(chat: Chat, job: Job = JOB) -> Status:
+    """A status that is told quickly."""
+    shown: list[int] = []
+
+    async def show(message: int) -> None:
+        shown.append(message)
+
+    return Status(job, chat, Words(), None, show, lambda: None, EVERY)
+
+
+async def test_it_goes_on_when_the_database_does_not(chat: Chat) -> None:
+    """The next news is told nevertheless."""
+
+    async def show(_message: int) -> None:
+        raise OperationalError("a statement", None, Exception("away"))
+
+    status = Status(JOB, chat, Words(), None, show, lambda: None, EVERY)
+    status.at("fetch")
+    await asyncio.sleep(0.05)
+    status.at("plan")
+    await asyncio.sleep(2 * EVERY)
+    await status.close()
+    assert [one["text"] for one in chat.all("edit")] == ["status-planning place="]
+
+
+async def test_it_is_told_at_most_so_often(chat: Chat) -> None:
+    """A thousand steps forward are a few edits, with the time between them."""
+    status = status_of(chat)
+    status.at("mattes")
+    for done in range(1000):
+        status.hear(Progress("mattes", done, 1000, 100))
+        await asyncio.sleep(0.001)
+    await status.close()
+    times = [one["at"] for one in (*chat.all("text"), *chat.all("edit"))]
+    assert 3 < len(times) < 12
+    assert all(later - earlier > 0.9 * EVERY for earlier, later in zip(times, times[1:]))  # noqa: B905, RUF007
+
+
+async def test_it_is_told_only_when_it_changes(chat: Chat) -> None:
+    """What is said already is not said again."""
+    status = status_of(chat)
+    for _ in range(20):
+        status.at("compose")
+        status.hear(Progress("edit", 50, 100, 25))
+        await asyncio.sleep(0.05)
+    await status.close()
+    assert len(chat.all("text")) + len(chat.all("edit")) <= 2
+
+
+async def test_it_tells_stage_bar_and_time_left(chat: Chat) -> None:
+    """And where the work is done."""
+    status = status_of(chat)
+    status.at("mattes")
+    status.hear(Asked("local-cpu"))
+    status.hear(Progress("mattes", 470, 1000, 10))
+    assert status.text() == "status-mattes place=local-cpu\n▰▰▰▰▱▱▱▱▱▱ 47 % · 0:53"
+    status.at("compose")
+    assert status.text() == "status-compose place="
+    await status.close()
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (FellBack("modal", Why.UNREACHABLE), "status-fell-back place=modal why=unreachable"),
+        (Warming("modal"), "status-warming place=modal"),
+        (Waiting("modal", Why.BUSY, 5), "status-waiting-for place=modal"),
+        (Hurried("modal", "mediapipe"), "status-hurried place=modal engine=mediapipe"),
+    ],
+)
+async def test_it_tells_what_happened(chat: Chat, event: object, text: str) -> None:
+    """Until the next stage."""
+    status = status_of(chat)
+    status.at("mattes")
+    status.hear(event)  # type: ignore[arg-type]
+    assert text in status.text()
+    status.at("compose")
+    assert text not in status.text()
+    await status.close()
+
+
+async def test_it_is_quiet_when_telegram_wants_quiet(chat: Chat) -> None:
+    """Nothing is said before the time has come; then the latest is."""
+    status = status_of(chat, replace(JOB, status=5))
+    chat.edits = [Later(seconds=1)]
+    began = time.time()
+    status.at("fetch")
+    await asyncio.sleep(0.1)
+    status.at("plan")
+    await asyncio.sleep(1.3)
+    await status.close()
+    (edit,) = chat.all("edit")
+    assert edit["at"] - began > 0.95
+    assert edit["text"].startswith("status-planning")
+
+
+async def test_a_message_that_was_deleted_is_replaced(chat: Chat) -> None:
+    """By a new one, which is edited from then on."""
+    status = status_of(chat, replace(JOB, status=5))
+    chat.edits = [Missing()]
+    status.at("fetch")
+    await asyncio.sleep(3 * EVERY)
+    status.at("plan")
+    await asyncio.sleep(2 * EVERY)
+    await status.close()
+    (text,), (edit,) = chat.all("text"), chat.all("edit")
+    assert text["text"].startswith("status-fetching")
+    assert edit["message"] == status.message != 5
+
+
+async def test_whoever_is_gone_is_told_nothing_more(chat: Chat) -> None:
+    """Not even attempts are made."""
+    status = status_of(chat, replace(JOB, status=5))
+    chat.edits = [Gone()]
+    status.at("fetch")
+    await asyncio.sleep(2 * EVERY)
+    status.at("plan")
+    await asyncio.sleep(2 * EVERY)
+    await status.close()
+    assert not chat.all("edit")
+
+
+async def test_the_loop_is_not_held_up(chat: Chat) -> None:
+    """A hundred statuses with all their progress cost no delay that anybody would feel."""
+    statuses = [status_of(chat) for _ in range(100)]
+    lags = []
+    for done in range(50):
+        for status in statuses:
+            status.at("mattes")
+            status.hear(Progress("mattes", done, 50, 10))
+        began = time.monotonic()
+        await asyncio.sleep(0.01)
+        lags.append(time.monotonic() - began)
+    await asyncio.gather(*(status.close() for status in statuses))
+    assert sorted(lags)[45] < 0.25
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        (Progress("edit", 0, 100, 0), "▱▱▱▱▱▱▱▱▱▱ 0 %"),
+        (Progress("edit", 100, 100, 30), "▰▰▰▰▰▰▰▰▰▰ 100 %"),
+        (Progress("edit", 10, 1810, 25), "▱▱▱▱▱▱▱▱▱▱ 0 % · 1:12"),
+        (Progress("edit", 0, 0, 0), "▱▱▱▱▱▱▱▱▱▱ 0 %"),
+    ],
+)
+def test_bars(progress: Progress, text: str) -> None:
+    assert bar(progress) == text

@@ -1,0 +1,637 @@
+"""Jobs: accepted once, made whatever happens, and ended by one message."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage import data
+
+from backends.base import OverlayBackend, Report
+from backends.errors import AllBackendsFailed, BackendUnavailable, Why
+from backends.local.video_cli import COMMAND
+from bot.database.engine import prepare
+from bot.database.jobs import Job, State
+from bot.domain.appearance import Backdrop, Look
+from bot.domain.job_request import Language, Order
+from bot.domain.media_source import Kind, Source
+from bot.domain.outcomes import Fault, Gone, Later
+from bot.jobs.retry_policy import Pace
+from bot.jobs.supervisor import QueueFull, TooMany
+from bot.telegram.errors import TelegramAway, Unfetched
+from tests.bot.support.job_runtime import CLIP, Chat, Workshop, stand_in, until
+from tests.support.make_clips import make_clip
+from tests.support.paths import ROOT
+from video_editing.contract.formats import Form
+from video_editing.contract.plan import Plan
+
+PHOTO = Source(kind=Kind.PHOTO, file_id="photo")
+SLOW = partial(pytest.param, marks=pytest.mark.slow)
+WORKSHOP = ROOT / "tests" / "bot" / "support" / "job_runtime.py"
+
+
+def somebody() -> Iterator[NDArray[np.uint8]]:
+    """Pictures of a woman who sways a little."""
+    photograph = cv2.resize(data.astronaut()[:307], (160, 96), interpolation=cv2.INTER_AREA)
+    for i in range(20):
+        yield np.roll(photograph, i % 6, axis=1)
+
+
+class Away(OverlayBackend):
+    """A chain in which everybody fails, so often as said, before *inner* does it."""
+
+    name = "chain"
+
+    def __init__(self, inner: OverlayBackend, times: int, *whys: Why) -> None:
+        self._inner, self.times, self._whys = inner, times, whys
+
+    async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
+        """See :class:`OverlayBackend`."""
+        if self.times:
+            self.times -= 1
+            self._fail()
+        await self._inner.make_mattes(clip, plan, folder, report)
+
+    def _fail(self) -> NoReturn:
+        raise AllBackendsFailed("nobody", [BackendUnavailable("x", why) for why in self._whys])
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """Where the stand-in program looks."""
+    return tmp_path / "programs"
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, programs: Path) -> Workshop:
+    """One with a quick program."""
+    return Workshop(tmp_path / "data", stand_in(programs))
+
+
+async def test_a_job_ends_in_a_result(workshop: Workshop) -> None:
+    """From the acceptance to the result; nothing else is left of it but the mattes."""
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept())
+        assert (job.state, job.file_id, job.status) == (State.DONE, "sent", None)
+        assert workshop.chat.ends() == ["result"]
+        assert not workshop.folders.job(job.id).exists()
+        assert len(list(workshop.folders.mattes(job.id).glob("*.mp4"))) == 3
+        assert len(workshop.chat.all("delete")) == len(workshop.chat.all("text"))
+        assert workshop.jobs.queue() == []
+
+
+@pytest.mark.slow
+async def test_the_real_program_makes_a_result(tmp_path: Path) -> None:
+    """Each stage asks the command line for what it has."""
+    workshop = Workshop(tmp_path / "data", COMMAND)
+    workshop.files.there["clip"] = make_clip(tmp_path / "clip.mp4", somebody()).read_bytes()
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept(), 60)
+        assert (job.state, workshop.chat.ends()) == (State.DONE, ["result"])
+
+
+async def test_an_origin_makes_one_job(workshop: Workshop) -> None:
+    """A press that is delivered five times at once ends in one result."""
+    async with workshop.open():
+        made = await asyncio.gather(*(workshop.accept() for _ in range(5)))
+        (job,) = (job for job in made if job)
+        await workshop.over(job)
+        assert await workshop.accept() is None
+        assert workshop.chat.ends() == ["result"]
+
+
+async def test_who_brings_many_is_refused(workshop: Workshop, programs: Path) -> None:
+    """One runs and three wait; a full queue and a full disk refuse everybody."""
+    stand_in(programs, matte={"seconds": 20})
+    async with workshop.open():
+        for number in range(4):
+            assert await workshop.accept(origin=f"draft:{number}")
+        with pytest.raises(TooMany):
+            await workshop.accept(origin="draft:more")
+        workshop.free = 1000
+        with pytest.raises(QueueFull):
+            await workshop.accept(user=8, origin="draft:other")
+
+
+async def test_the_form_after_the_result_needs_no_mattes(
+    workshop: Workshop, programs: Path
+) -> None:
+    """Another form is made with the mattes that are there; the clip is fetched again."""
+    async with workshop.open():
+        first = await workshop.over(await workshop.accept())
+        stand_in(programs, matte={"fault": "bug"})
+        second = await workshop.accept(
+            origin=f"form:{first.id}:gif:1", form=Form.GIF, mattes=first.id
+        )
+        assert (await workshop.over(second)).state is State.DONE
+        assert workshop.files.fetched == ["clip", "clip"]
+
+
+async def test_lost_mattes_are_made_again(workshop: Workshop) -> None:
+    """Another form is there even when the mattes are gone."""
+    async with workshop.open():
+        second = await workshop.accept(origin="form:gone:gif:1", form=Form.GIF, mattes="gone")
+        assert (await workshop.over(second)).state is State.DONE
+
+
+async def test_what_the_card_fetched_is_not_fetched_again(workshop: Workshop) -> None:
+    """The clip and the background of a draft are the job's; both folders go with it."""
+    look = Look(backdrop=Backdrop(kind="file", source=PHOTO))
+    workshop.files.there["photo"] = b"a photo"
+    folder = workshop.folders.draft("x")
+    folder.mkdir(parents=True)
+    (folder / "clip").write_bytes(b"a clip")
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept(look=look))
+        assert job.state is State.DONE
+        assert workshop.files.fetched == ["photo"]
+        assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("failure", "fault"),
+    [
+        (Unfetched(Fault.GONE_FILE), "gone_file"),
+        (Unfetched(Fault.TOO_BIG_FILE, size=30, limit=20), "too_big_file"),
+    ],
+)
+async def test_a_file_that_cannot_be_had(
+    workshop: Workshop, failure: Exception, fault: str
+) -> None:
+    """Its user is told why, once."""
+    workshop.files.there["clip"] = failure
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept())
+        assert (job.state, job.fault) == (State.FAILED, fault)
+        assert workshop.chat.ends() == [f"fault {fault}"]
+
+
+async def test_a_clip_at_fault(workshop: Workshop, programs: Path) -> None:
+    """What the command line finds wrong with it is told, once; nothing is left."""
+    stand_in(programs, matte={"fault": "rejects", "reason": "no_person"})
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept())
+        assert (job.state, job.fault) == (State.FAILED, "no_person")
+        assert workshop.chat.ends() == ["fault no_person"]
+        assert not workshop.folders.job(job.id).exists()
+
+
+async def test_a_long_link_is_refused(tmp_path: Path, programs: Path) -> None:
+    """How long a clip behind a link lasts is known when it is planned."""
+    workshop = Workshop(tmp_path / "data", stand_in(programs))
+    workshop.stages._limits = type(workshop.limits)(clip_seconds=1)  # noqa: SLF001
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept())
+        assert job.fault == "too_long_clip"
+
+
+async def test_a_result_that_is_too_big(workshop: Workshop, programs: Path) -> None:
+    """What cannot be made to fit is refused cleanly."""
+    stand_in(programs, cut={"size": 2_000_000})
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept(form=Form.MOV))
+        assert workshop.chat.ends() == ["fault result_too_big"]
+        assert job.fault == "result_too_big"
+
+
+async def test_telegram_may_be_away_for_long(workshop: Workshop) -> None:
+    """The result is delivered once it is back; the same for the clip."""
+    workshop.chat.answers = [Later(seconds=0.1) for _ in range(5)]
+    away: list[Exception | bytes] = [TelegramAway(0.1), TelegramAway(0.1), b"a clip"]
+    real = workshop.files.fetch
+
+    async def fetch(source: Source, path: Path) -> None:
+        workshop.files.there["clip"] = away.pop(0)
+        await real(source, path)
+
+    workshop.files.fetch = fetch  # type: ignore[method-assign]
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept())
+        assert (job.state, workshop.chat.ends()) == (State.DONE, ["result"])
+
+
+@pytest.mark.slow
+async def test_a_wait_for_telegram_outlives_us(tmp_path: Path, programs: Path) -> None:
+    """What Telegram asks to be sent later is not made again, and sent when it is due."""
+    program = stand_in(programs)
+    first = Workshop(tmp_path / "data", program)
+    first.chat.answers = [Later(seconds=2.5)]
+    async with first.open():
+        job = await first.accept()
+        assert job is not None
+
+        async def delayed() -> bool:
+            now = await first.ledger.get(job.id)
+            return now is not None and now.due > time.time()
+
+        await until(delayed)
+    second = Workshop(tmp_path / "data", program)
+    async with second.open():
+        await asyncio.sleep(0.8)
+        assert second.chat.ends() == []
+        assert (await second.over(job)).state is State.DONE
+    made = (programs / "runs.jsonl").read_text().count('"command": "edit"')
+    assert (made, second.chat.ends()) == (1, ["result"])
+
+
+@pytest.mark.parametrize("fails", ["result", "text"])
+async def test_whoever_blocks_us_is_left_alone(
+    workshop: Workshop, programs: Path, fails: str
+) -> None:
+    """The job ends silently, and its files go."""
+    if fails == "text":
+        stand_in(programs, edit={"fault": "rejects"})
+    workshop.chat.answers = [Gone()]
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept())
+        assert (job.state, job.fault) == (State.CANCELLED, "gone")
+        assert workshop.chat.ends() == []
+        assert not workshop.folders.job(job.id).exists()
+
+
+async def test_a_job_that_nobody_can_do_waits(tmp_path: Path, programs: Path) -> None:
+    """It is parked, told so, gives its turn to others, and goes on when somebody is there."""
+    workshop = Workshop(tmp_path / "data", stand_in(programs), pace=Pace(park=0.4))
+    workshop.place = Away(workshop.place, 2, Why.UNREACHABLE, Why.RESTING)
+    async with workshop.open():
+        job = await workshop.accept()
+        assert job is not None
+
+        async def parked() -> bool:
+            now = await workshop.ledger.get(job.id)
+            parked = now is not None and now.state is State.PARKED
+            return parked and not workshop.jobs.running()
+
+        await until(parked)
+        assert (await workshop.over(job)).state is State.DONE
+        told = workshop.chat.all("edit") + workshop.chat.all("text")
+        assert any("status-parked" in one["text"] for one in told)
+
+
+async def test_after_a_day_nobody_is_told(workshop: Workshop) -> None:
+    """The day is half a second here."""
+    workshop.place = Away(workshop.place, 1000, Why.UNREACHABLE)
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept())
+        assert (job.state, job.fault) == (State.FAILED, "nobody")
+        assert workshop.chat.ends() == ["fault nobody"]
+
+
+@pytest.mark.parametrize("command", [SLOW("plan"), SLOW("matte"), "edit"])
+async def test_a_job_that_breaks_children_is_poison(
+    workshop: Workshop, programs: Path, command: str
+) -> None:
+    """After three that died of it, and one message; others go on."""
+    stand_in(programs, **{command: {"fault": "dies"}})
+    workshop.place = Chained(workshop.place)
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept())
+        assert (job.state, job.fault) == (State.FAILED, "poison")
+        assert workshop.chat.ends() == ["fault poison"]
+        runs = (programs / "runs.jsonl").read_text().count(f'"command": "{command}"')
+        assert runs == 3
+
+
+async def test_a_child_that_dies_twice_is_forgiven(workshop: Workshop, programs: Path) -> None:
+    """The third attempt is one."""
+    stand_in(programs, edit={"fault": "dies", "times": 2})
+    async with workshop.open():
+        assert (await workshop.over(await workshop.accept())).state is State.DONE
+
+
+async def test_a_bug_of_ours_ends_in_a_message(workshop: Workshop) -> None:
+    """Whatever is raised, and as often."""
+    workshop.files.there["clip"] = ZeroDivisionError("a bug")
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept())
+        assert (job.fault, workshop.chat.ends()) == ("poison", ["fault poison"])
+
+
+class Chained(OverlayBackend):
+    """A chain of one place."""
+
+    name = "chain"
+
+    def __init__(self, inner: OverlayBackend) -> None:
+        self._inner = inner
+
+    async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
+        """See :class:`OverlayBackend`."""
+        try:
+            await self._inner.make_mattes(clip, plan, folder, report)
+        except BackendUnavailable as failure:
+            raise AllBackendsFailed("nobody", [failure]) from failure
+
+
+@pytest.mark.parametrize("stage", ["fetch", SLOW("plan"), SLOW("mattes"), "compose"])
+async def test_cancelled_at_every_stage(workshop: Workshop, programs: Path, stage: str) -> None:
+    """Within two seconds, by its owner alone, with one message and nothing left."""
+    slow = {"fault": "hangs"}
+    stand_in(programs, **{"plan": slow} if stage == "plan" else {}, matte={"seconds": 0})
+    match stage:
+        case "fetch":
+            workshop.files.seconds = 60
+        case "mattes":
+            stand_in(programs, matte=slow)
+        case "compose":
+            stand_in(programs, edit=slow)
+    async with workshop.open():
+        job = await workshop.accept()
+        assert job is not None
+        await workshop.at(stage)
+        await asyncio.sleep(0.3)
+        assert not await workshop.jobs.cancel(job.id, user=70)
+        began = time.monotonic()
+        assert await workshop.jobs.cancel(job.id, user=7)
+        over = await workshop.over(job, 5)
+        assert time.monotonic() - began < 2
+        assert over.state is State.CANCELLED
+        assert workshop.chat.ends() == ["job-cancelled"]
+        assert not workshop.folders.job(job.id).exists()
+        assert not await workshop.jobs.cancel(job.id, user=7)
+
+
+async def test_cancelled_while_it_is_sent(workshop: Workshop) -> None:
+    """Too late: the result comes, and nothing else is said."""
+    workshop.chat.seconds = 0.5
+    async with workshop.open():
+        job = await workshop.accept()
+        assert job is not None
+        await workshop.at("deliver")
+        await asyncio.sleep(0.2)
+        assert await workshop.jobs.cancel(job.id, user=7)
+        assert (await workshop.over(job)).state is State.DONE
+        assert workshop.chat.ends() == ["result"]
+
+
+async def test_cancelled_between_two_attempts_to_send(workshop: Workshop) -> None:
+    """In good time: nothing is sent any more."""
+    workshop.chat.answers = [Later(seconds=20)]
+    async with workshop.open():
+        job = await workshop.accept()
+        assert job is not None
+
+        async def delayed() -> bool:
+            now = await workshop.ledger.get(job.id)
+            return now is not None and now.due > time.time()
+
+        await until(delayed)
+        assert await workshop.jobs.cancel(job.id, user=7)
+        assert (await workshop.over(job, 3)).state is State.CANCELLED
+        assert workshop.chat.ends() == ["job-cancelled"]
+
+
+async def test_who_is_gone_needs_no_work(workshop: Workshop, programs: Path) -> None:
+    """As soon as Telegram says so of a status, the work ends, and nothing more is said."""
+    stand_in(programs, matte={"seconds": 60})
+    workshop.chat.edits = [Gone()]
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept(), 5)
+        assert (job.state, job.fault) == (State.CANCELLED, "gone")
+        assert workshop.chat.ends() == workshop.chat.all("delete") == []
+
+
+async def test_a_workflow_that_breaks_is_followed_by_another(workshop: Workshop) -> None:
+    """Within seconds, while we live; what was sent is not sent again."""
+    workshop.chat.breaks = 1
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept(), 8)
+        assert (job.state, workshop.chat.ends()) == (State.DONE, ["result"])
+
+
+async def test_a_child_that_somebody_ends_is_not_to_blame(tmp_path: Path, programs: Path) -> None:
+    """However often; the job waits, and is done."""
+    program = stand_in(programs, edit={"fault": "ended", "times": 4})
+    workshop = Workshop(tmp_path / "data", program, pace=Pace(broke=0.05))
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept())
+        assert (job.state, job.attempts) == (State.DONE, 0)
+
+
+async def test_a_suspect_is_looked_at_alone(tmp_path: Path, programs: Path) -> None:
+    """Some time after our start; three deaths have not ended it, but it would be the fourth."""
+    program = stand_in(programs, matte={"seconds": 0.8})
+    workshop = Workshop(tmp_path / "data", program, at_once=3, pace=Pace(quiet=0.5))
+    await prepare(workshop.engine)
+    suspect, other = [await kept(workshop, user) for user in (1, 2)]
+    for _ in range(3):
+        await workshop.ledger.start(suspect.id, "mattes")
+        await workshop.ledger.died()
+    together = []
+    async with workshop.open():
+        began = time.monotonic()
+        while await workshop.ledger.unfinished():
+            together.append(workshop.jobs.running())
+            if suspect.id in together[-1]:
+                assert time.monotonic() - began > 0.4
+            await asyncio.sleep(0.02)
+        assert [suspect.id] in together
+        assert [other.id] in together
+        assert max(map(len, together)) == 1
+        for job in (suspect, other):
+            assert (await workshop.over(job)).state is State.DONE
+
+
+async def test_a_cancel_that_nobody_heard_is_seen(workshop: Workshop) -> None:
+    """At the next stage: it may be written down as we begin to look after the job."""
+    workshop.files.seconds = 0.3
+    async with workshop.open():
+        job = await workshop.accept()
+        assert job is not None
+        await workshop.at("fetch")
+        assert await workshop.ledger.cancel(job.id, 7)
+        assert (await workshop.over(job, 5)).state is State.CANCELLED
+
+
+async def test_cancelled_while_it_waits(workshop: Workshop, programs: Path) -> None:
+    """For its turn, or parked."""
+    stand_in(programs, matte={"seconds": 20})
+    async with workshop.open():
+        await workshop.accept()
+        waiting = await workshop.accept(origin="draft:second")
+        assert waiting is not None
+        await workshop.at("mattes")
+        assert [one.ahead for one in workshop.jobs.queue()] == [None, 0]
+        assert await workshop.jobs.cancel(waiting.id, user=7)
+        assert (await workshop.over(waiting, 2)).state is State.CANCELLED
+        assert len(workshop.jobs.queue()) == 1
+
+
+async def test_cancelled_while_parked(tmp_path: Path, programs: Path) -> None:
+    """However long the pause would be."""
+    workshop = Workshop(tmp_path / "data", stand_in(programs), pace=Pace())
+    workshop.place = Away(workshop.place, 1000, Why.UNREACHABLE)
+    async with workshop.open():
+        job = await workshop.accept()
+        assert job is not None
+
+        async def parked() -> bool:
+            now = await workshop.ledger.get(job.id)
+            return now is not None and now.state is State.PARKED
+
+        await until(parked)
+        assert await workshop.jobs.cancel(job.id, user=7)
+        assert (await workshop.over(job, 2)).state is State.CANCELLED
+
+
+async def test_the_place_in_the_queue_is_told(workshop: Workshop, programs: Path) -> None:
+    """And is true."""
+    stand_in(programs, matte={"seconds": 0.4})
+    async with workshop.open():
+        jobs = [await workshop.accept(user=user, origin=f"draft:{user}") for user in range(5)]
+        for job in jobs:
+            await workshop.over(job)
+        told = workshop.chat.all("text") + workshop.chat.all("edit")
+        assert {one["text"] for one in told if "ahead" in one["text"]} == {
+            f"status-waiting ahead={ahead}" for ahead in range(3)
+        }
+        assert workshop.chat.ends() == ["result"] * 5
+
+
+async def test_what_stages_took_is_noted(workshop: Workshop, programs: Path) -> None:
+    """By stage and place."""
+    stand_in(programs, matte={"seconds": 0.3})
+    async with workshop.open():
+        job = await workshop.over(await workshop.accept())
+        async with workshop.engine.connect() as connection:
+            rows = await connection.exec_driver_sql(
+                f"SELECT stage, place, seconds FROM measures WHERE job = '{job.id}'"  # noqa: S608
+            )
+            noted = {(stage, place): seconds for stage, place, seconds in rows}
+        assert {("plan", "local"), ("mattes", "local-cpu"), ("compose", "local")} <= set(noted)
+        assert 0.3 < noted["mattes", "local-cpu"] < 5
+
+
+async def kept(workshop: Workshop, user: int) -> Job:
+    """A job that is in the ledger only."""
+    job = await workshop.ledger.accept(
+        Order(clip=CLIP, look=Look()),
+        user=user,
+        chat=user,
+        topic=None,
+        reply_to=None,
+        language=Language.EN,
+        origin=f"draft:{user}",
+    )
+    assert job is not None
+    return job
+
+
+def lived(folder: Path, programs: Path, where: str = "nowhere") -> int:
+    """How a bot in a process of its own ended, that dies where it is told to."""
+    command = [sys.executable, str(WORKSHOP), str(folder), str(programs), where]
+    return subprocess.run(command, timeout=90, check=False).returncode
+
+
+DEATHS = [
+    *("files.fetch", "files.fetch:after", "chat.result", "chat.delete", "chat.delete:after"),
+    *("ledger.start:after", "measures.note", "measures.note:after", "ledger.finish"),
+    *("ledger.finish:after", "stages.plan:after", "stages.mattes", "stages.mattes:after"),
+    *("stages.compose", "stages.compose:after", "stages.keep:after", "stages.clear:after"),
+    *("ledger.delivered:after", "ledger.accept:after"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", DEATHS)
+def test_a_job_survives_death(tmp_path: Path, programs: Path, where: str) -> None:
+    """Wherever it came, the next bot delivers once and clears up."""
+    stand_in(programs, matte={"seconds": 0.1})
+    assert lived(tmp_path / "data", programs, where) == 9
+    assert lived(tmp_path / "data", programs) == 0
+
+    assert Chat(tmp_path / "data" / "sent.jsonl").ends() == ["result"]
+    assert not list((tmp_path / "data" / "jobs").iterdir())
+
+
+@pytest.mark.slow
+def test_death_inside_the_send_is_the_only_double(tmp_path: Path, programs: Path) -> None:
+    """Telegram has it, and nobody told us: it is sent again, once."""
+    stand_in(programs)
+    assert lived(tmp_path / "data", programs, "chat.result:after") == 9
+    assert lived(tmp_path / "data", programs) == 0
+
+    assert Chat(tmp_path / "data" / "sent.jsonl").ends() == ["result", "result"]
+
+
+@pytest.mark.slow
+def test_a_job_that_kills_us_is_poison(tmp_path: Path, programs: Path) -> None:
+    """The container dies four times; the fifth bot tells, and lives."""
+    stand_in(programs, edit={"fault": "kills-parent"})
+    codes = [lived(tmp_path / "data", programs) for _ in range(5)]
+    assert codes == [-9, -9, -9, -9, 0]
+
+    assert Chat(tmp_path / "data" / "sent.jsonl").ends() == ["fault poison"]
+
+
+async def test_a_lost_disk_is_survived(tmp_path: Path, programs: Path) -> None:
+    """What earlier steps made is made again, though they are recorded as done."""
+    program = stand_in(programs, matte={"seconds": 30})
+    first = Workshop(tmp_path / "data", program)
+    async with first.open():
+        job = await first.accept()
+        assert job is not None
+        await first.at("mattes")
+    stand_in(programs)
+    for path in first.folders.job(job.id).rglob("*"):
+        if path.is_file():
+            path.unlink()
+    second = Workshop(tmp_path / "data", program)
+    async with second.open():
+        assert (await second.over(job)).state is State.DONE
+        assert second.chat.ends() == ["result"]
+
+
+async def test_cancel_after_a_restart(tmp_path: Path, programs: Path) -> None:
+    """A job that was cancelled while nobody worked at it stops as it is taken up."""
+    program = stand_in(programs, matte={"seconds": 30})
+    first = Workshop(tmp_path / "data", program)
+    async with first.open():
+        job = await first.accept()
+        assert job is not None
+        await first.at("mattes")
+        await first.jobs.stop()
+        assert await first.ledger.cancel(job.id, 7)
+    second = Workshop(tmp_path / "data", program)
+    async with second.open():
+        assert (await second.over(job, 10)).state is State.CANCELLED
+        assert second.chat.ends() == ["job-cancelled"]
+
+
+async def test_restarting_is_told_and_nobodys_fault(tmp_path: Path, programs: Path) -> None:
+    """Once in a boot loop, however often we are stopped; the job is not to blame."""
+    program = stand_in(programs, matte={"seconds": 30})
+    for _ in range(2):
+        workshop = Workshop(tmp_path / "data", program)
+        async with workshop.open():
+            job = await workshop.accept() or (await workshop.ledger.unfinished())[0]
+            await workshop.at("mattes")
+            await asyncio.sleep(0.2)
+            began = time.monotonic()
+            await workshop.jobs.say_restarting()
+            assert time.monotonic() - began < 1
+    now = await workshop.ledger.get(job.id)
+    assert now is not None
+    assert now.deaths == 0
+    told = [one for one in workshop.chat.all("edit") if one["text"] == "status-restarting"]
+    assert len(told) == 1
+    await workshop.engine.dispose()
+
+
+async def test_a_row_without_a_workflow_is_started(tmp_path: Path, programs: Path) -> None:
+    """We died between the two."""
+    program = stand_in(programs)
+    first = Workshop(tmp_path / "data", program)
+    async with first.open():
+        job = await kept(first, 7)
+    second = Workshop(tmp_path / "data", program)
+    async with second.open():
+        assert (await second.over(job)).state is State.DONE

@@ -1,0 +1,1 @@
+"""The bot as a process: start, end, crashes, load, memory, deployment."""

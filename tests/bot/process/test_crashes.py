@@ -1,0 +1,113 @@
+"""Whatever kills the bot, and whenever: no job is lost, and none is delivered twice."""
+
+import asyncio
+import random
+
+import pytest
+
+from tests.bot.support.bot_process import BotProcess
+from tests.bot.support.conversation import (
+    always_true,
+    card_of,
+    clip,
+    ordered,
+    over,
+    result_for,
+    results,
+)
+from tests.bot.support.fake_telegram import Telegram, User
+from tests.bot.support.kill_points import (
+    KILLS,
+    commits_of_a_job,
+    die_at_each,
+)
+from tests.bot.support.running_bot import Opener
+
+
+async def test_a_kill_at_some_borders(
+    telegram: Telegram, open_bot: Opener, database: dict[str, str]
+) -> None:
+    """Before and after what a job writes down."""
+    bot = await open_bot(**database).start().ready()
+    count = await commits_of_a_job(bot, telegram.user(7))
+    kills = [(when, n) for when, n in KILLS if n <= count]
+    chosen = kills[:: len(kills) // 4] if not database else kills[3 :: len(kills) // 2]
+    await die_at_each(telegram, bot, chosen)
+
+
+@pytest.mark.slow
+async def test_a_kill_at_every_border(
+    telegram: Telegram, open_bot: Opener, database: dict[str, str]
+) -> None:
+    """As above, at all of them."""
+    bot = await open_bot(**database).start().ready()
+    count = await commits_of_a_job(bot, telegram.user(7))
+    await die_at_each(telegram, bot, [(when, n) for when, n in KILLS if n <= count])
+
+
+async def die_at_random(
+    telegram: Telegram, bot: BotProcess, jobs: int, kills: int, seed: int
+) -> None:
+    """Some jobs, and as many kills, whenever; every job's result comes."""
+    chance = random.Random(seed)  # noqa: S311 - it only has to be the same again
+    users = [telegram.user(500 + i) for i in range(jobs)]
+    await asyncio.gather(*(order_surely(bot, user) for user in users))
+    inside = 0
+    for _ in range(kills):
+        await asyncio.sleep(chance.uniform(0, 1))
+        bot.kill()
+        sending = [c for c in telegram.calls if c.method.startswith("send") and not c.ended]
+        inside += len(sending)
+        await bot.start().ready()
+    for user in users:
+        await telegram.until(lambda user=user: over(bot, user), 60, "the end")
+    assert [over(bot, user) for user in users] == [["done"]] * jobs
+    await telegram.quiet()
+    await always_true(telegram, bot, twice=kills)
+    doubled = sum(len(results(telegram, user.chat)) > 1 for user in users)
+    assert doubled <= max(1, kills // 10), f"{doubled} results came twice"
+
+
+async def order_surely(bot: BotProcess, user: User) -> object:
+    """Order a job of a second."""
+    content = clip(matte={"seconds": 0.3}, edit={"seconds": 0.2})
+    card = await card_of(user, await user.sends_video(content), within=60)
+    await user.presses("^make", card)
+    await user.telegram.until(lambda: not card.buttons, 20, "the card to lose its buttons")
+    assert bot.alive
+    return card
+
+
+@pytest.mark.slow
+async def test_some_kills_at_random(telegram: Telegram, open_bot: Opener) -> None:
+    """Ten over twenty jobs."""
+    bot = await open_bot().start().ready()
+    await die_at_random(telegram, bot, 20, 10, seed=1)
+
+
+@pytest.mark.slow
+async def test_many_kills_at_random(
+    telegram: Telegram, open_bot: Opener, database: dict[str, str]
+) -> None:
+    """Fifty over twenty jobs."""
+    bot = await open_bot(**database).start().ready()
+    await die_at_random(telegram, bot, 20, 50, seed=2)
+
+
+async def test_a_clip_that_kills_the_bot_is_given_up(telegram: Telegram, open_bot: Opener) -> None:
+    """After four times it is told of; what others ordered is done."""
+    bot = await open_bot().start().ready()
+    ann, bob = telegram.user(7), telegram.user(8)
+    card = await ordered(ann, clip(edit={"fault": "kills-parent"}))
+    other = await ordered(bob, clip(matte={"seconds": 1}))
+    deaths = 0
+    while not over(bot, ann):
+        if not bot.alive:
+            deaths += 1
+            assert deaths < 6
+            await bot.start().ready()
+        await asyncio.sleep(0.05)
+    assert (over(bot, ann), deaths) == (["failed"], 4)
+    await ann.gets("text", after=card, where=lambda m: not m.buttons)
+    await result_for(bob, other)
+    await always_true(telegram, bot)

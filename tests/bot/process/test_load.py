@@ -1,0 +1,114 @@
+"""Many people at once: each is answered soon, each gets her result, none waits for a greedy one."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Iterable, Sequence
+from statistics import mean
+
+import pytest
+
+from tests.bot.support.bot_process import BotProcess
+from tests.bot.support.conversation import always_true, card_of, clip, made_of, results
+from tests.bot.support.fake_telegram import Message, Telegram, User
+from tests.bot.support.running_bot import Opener
+
+ANSWERED = 1.0  #: seconds to the first word, for 95 of 100
+RAISED = 1.1  #: what others may wait at most, by what they wait without the greedy one
+
+
+async def crowd(telegram: Telegram, bot: BotProcess, count: int) -> None:
+    """So many people send a clip each in one moment, and press *Make it*."""
+    users = [telegram.user(100 + i, "en" if i % 2 else "ru") for i in range(count)]
+    began = time.monotonic()
+    sent = await asyncio.gather(*(user.sends_video(clip(matte={"seconds": 0.2})) for user in users))
+    firsts = await asyncio.gather(
+        *(user.gets(after=m, within=60) for user, m in zip(users, sent, strict=True))
+    )
+    assert late(m.at - began for m in firsts) < ANSWERED
+    cards = await asyncio.gather(
+        *(card_of(user, m, within=120) for user, m in zip(users, sent, strict=True))
+    )
+    began = time.monotonic()
+    for user, card in zip(users, cards, strict=True):
+        await user.presses("^make", card)
+    said = await asyncio.gather(
+        *(user.gets("text", after=card, within=60) for user, card in zip(users, cards, strict=True))
+    )
+    assert late(m.at - began for m in said) < ANSWERED
+    assert sum("place" in word(m) or any(map(str.isdigit, word(m))) for m in said) > count // 2
+    await telegram.until(lambda: len(results(telegram)) == count, 240, "all results")
+    for user, message in zip(users, sent, strict=True):
+        got = await user.gets("video", after=message)
+        assert made_of(got.content)["clip"] == digest(message), "somebody else's"
+    await always_true(telegram, bot)
+
+
+def word(message: Message) -> str:
+    """What *message* said first."""
+    return (message.versions[0][2] if message.versions else message.text).lower()
+
+
+def late(seconds: Iterable[float]) -> float:
+    """The 95th percentile."""
+    ordered_ = sorted(seconds)
+    return ordered_[int(len(ordered_) * 0.95)]
+
+
+def digest(message: Message) -> str:
+    """As the stand-in tells it."""
+    return hashlib.sha256(message.content).hexdigest()
+
+
+@pytest.mark.slow
+async def test_twenty_people_at_once(telegram: Telegram, open_bot: Opener) -> None:
+    """Each is answered within a second, told a place, and gets her own clip's result."""
+    await crowd(telegram, await open_bot().start().ready(), 20)
+
+
+@pytest.mark.slow
+async def test_a_hundred_people_at_once(telegram: Telegram, open_bot: Opener) -> None:
+    """As above; and memory does not grow with them."""
+    bot = await open_bot().start().ready()
+    await crowd(telegram, bot, 100)
+    assert bot.memory() < 150
+
+
+async def waits(telegram: Telegram, greedy: User, others: Sequence[User], clips: int) -> float:
+    """How long *others* wait on average beside somebody with so many clips."""
+    content = {"matte": {"seconds": 0.3}}
+    mine = [await greedy.sends_video(clip(**content)) for _ in range(clips)]
+    cards = await asyncio.gather(*(card_of(greedy, m, 120) for m in mine[:50]))
+    theirs = await asyncio.gather(*(user.sends_video(clip(**content)) for user in others))
+    hers = await asyncio.gather(
+        *(card_of(user, m, 120) for user, m in zip(others, theirs, strict=True))
+    )
+    for card in cards:
+        await greedy.presses("^make", card)
+    await telegram.quiet()
+    began = time.monotonic()
+    for user, card in zip(others, hers, strict=True):
+        await user.presses("^make", card)
+    done = await asyncio.gather(
+        *(
+            user.gets("video", after=card, within=120)
+            for user, card in zip(others, hers, strict=True)
+        )
+    )
+    return mean(m.at for m in done) - began
+
+
+@pytest.mark.slow
+async def test_a_greedy_user_takes_nothing_from_others(
+    telegram: Telegram, open_bot: Opener
+) -> None:
+    """Fifty clips of one raise the others' wait by less than a tenth; most are refused politely."""
+    waited = {}
+    for clips in (1, 50):
+        bot = await open_bot(f"bot{clips}").start().ready()
+        greedy, *others = [telegram.user(1000 * clips + i) for i in range(31)]
+        waited[clips] = await waits(telegram, greedy, others, clips)
+        await always_true(telegram, bot)
+        bot.kill()
+    assert waited[50] < waited[1] * RAISED, waited
+    assert len(results(telegram, 50_000)) == 4

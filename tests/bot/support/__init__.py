@@ -1,0 +1,1 @@
+"""Bots, a fake Telegram and users for the tests of `bot`."""

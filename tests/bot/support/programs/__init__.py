@@ -1,0 +1,6 @@
+"""Programs that tests run as processes of their own."""
+
+from pathlib import Path
+
+PROGRAMS = Path(__file__).parent
+STAND_IN = PROGRAMS / "fake_video_cli.py"  #: instead of the command line of video_editing

@@ -1,0 +1,185 @@
+"""Pictures of the conversation, drawn from what the bot really sent.
+
+Run as ``uv run python -m tests.bot.support.programs.draw_conversations FOLDER``; it needs
+Chromium. The bot, its models and its results are real, only Telegram is the tests' own.
+"""
+
+import bot  # noqa: F401 - first, for a modern SQLite
+
+# isort: split
+import asyncio
+import base64
+import copy
+import html
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from pathlib import Path
+
+import av
+from PIL import Image
+from skimage import data
+
+from tests.bot.support.bot_process import BotProcess
+from tests.bot.support.conversation import MAKE, card_of, living
+from tests.bot.support.fake_telegram import Message, Telegram, User
+from tests.support.person_clips import film_of_eileen
+
+Chats = list[list[Message]]
+
+ADMIN = 1
+WIDTH = 390  #: of a phone, in CSS pixels
+SIDE = 480  #: of the film
+FRAMES = 150
+STYLE = """
+*{box-sizing:border-box} body{margin:0;padding:24px;display:flex;gap:24px;width:fit-content;
+font:15px/1.35 Roboto,"Noto Color Emoji",sans-serif;background:#fff;align-items:flex-start}
+.phone{width:390px;background:#cfe0c3;border-radius:18px;padding:14px 10px;display:flex;
+flex-direction:column;gap:8px}
+.m{max-width:330px;border-radius:14px;background:#fff;padding:7px 10px;white-space:pre-wrap;
+overflow-wrap:anywhere}
+.mine{align-self:flex-end;background:#e3fec9}
+.m.media{padding:0;overflow:hidden} .m.media p{margin:7px 10px}
+.shot{position:relative;display:block} .shot img{display:block;width:100%}
+.play{position:absolute;inset:0;margin:auto;width:52px;height:52px;border-radius:50%;
+background:#0008;color:#fff;font:24px/52px sans-serif;text-align:center;padding-left:4px}
+.time{position:absolute;left:8px;top:8px;background:#0008;color:#fff;border-radius:9px;
+padding:1px 7px;font-size:12px}
+.row{display:flex;gap:4px;width:330px} .row i{flex:1;text-align:center;padding:7px 2px;
+border-radius:8px;background:#6b8f5e99;color:#fff;font-style:normal;font-weight:500;font-size:14px;
+white-space:nowrap;overflow:hidden}
+.row i.success{background:#3fa34d} .row i.danger{background:#d64545}
+.row i.primary{background:#3a7bd5}
+.buttons{display:flex;flex-direction:column;gap:4px;margin-top:-4px}
+pre{margin:0;font:12px/1.4 "DejaVu Sans Mono",monospace;white-space:pre-wrap}
+code{font:13px "DejaVu Sans Mono",monospace}
+"""
+
+
+def page(chats: Iterable[Sequence[Message]]) -> str:
+    """HTML of some chats, side by side."""
+    phones = "".join(f'<div class="phone">{"".join(map(_message, chat))}</div>' for chat in chats)
+    return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>{phones}"
+
+
+def _message(message: Message) -> str:
+    text = message.html or html.escape(message.text)
+    inner, kind = text, "m" if message.by_bot else "m mine"
+    if message.media:
+        inner = _shot(message) + (f"<p>{text}</p>" if text else "")
+        kind += " media"
+    rows = "".join(
+        '<div class="row">'
+        + "".join(f'<i class="{button.style}">{html.escape(button.text)}</i>' for button in row)
+        + "</div>"
+        for row in message.buttons
+    )
+    under = f'<div class="buttons">{rows}</div>' if rows else ""
+    return f'<div class="{kind}">{inner}</div>{under}'
+
+
+def _shot(message: Message) -> str:
+    assert message.media is not None
+    film = message.kind in {"video", "animation", "video_note"}
+    jpeg = _frame(message.content) if film else message.content
+    address = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+    seconds = message.media.seconds
+    over = f'<b class="play">▶</b><b class="time">0:{seconds:02}</b>' if film else ""
+    return f'<span class="shot"><img src="{address}">{over}</span>'
+
+
+def _frame(film: bytes) -> bytes:
+    """The middle of a film, as a JPEG."""
+    with av.open(BytesIO(film)) as container:
+        frames = list(container.decode(video=0))
+    picture = BytesIO()
+    frames[len(frames) // 2].to_image().save(picture, "JPEG", quality=88)
+    return picture.getvalue()
+
+
+def shoot(source: str, result: Path, chats: int) -> None:
+    """Have Chromium draw a page."""
+    with tempfile.TemporaryDirectory() as folder:
+        page, shot = Path(folder) / "page.html", Path(folder) / "shot.png"
+        page.write_text(source)
+        width = 48 + chats * WIDTH + (chats - 1) * 24
+        subprocess.run(
+            [
+                *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
+                *("--disable-background-networking", "--disable-component-update"),
+                *("--disable-sync", "--no-first-run", f"--user-data-dir={folder}/profile"),
+                *(f"--window-size={width},2400", f"--screenshot={shot}", f"file://{page}"),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        with Image.open(shot) as opened:
+            picture = opened.convert("RGB")
+        picture.crop((0, 0, width, _bottom(picture))).save(result, quality=85, optimize=True)
+
+
+def _bottom(picture: Image.Image) -> int:
+    """Where the white below the chats begins."""
+    box = Image.eval(picture, lambda level: 255 - level).getbbox()
+    assert box is not None
+    return min(picture.height, box[3] + 24)
+
+
+def now(user: User) -> list[Message]:
+    """What the chat shows at this moment."""
+    return copy.deepcopy(list(user.telegram.chats[user.chat].shown()))
+
+
+async def talks(telegram: Telegram, folder: Path) -> tuple[Chats, Chats]:
+    """An English talk at three moments, and the ends of a Russian one and an admin's."""
+    film = film_of_eileen(folder / "talk.mp4", FRAMES, side=SIDE, tone=220)
+    rocket = folder / "rocket.jpg"
+    Image.fromarray(data.rocket()).save(rocket)
+    size = {"width": SIDE, "height": SIDE, "seconds": FRAMES // 25}
+
+    ann = telegram.user(2, "en", "Ann")
+    album = await ann.sends_album([film, rocket], seconds=FRAMES // 25)
+    card = await card_of(ann, album[0], 60)
+    for button in ("Ring", "White"):
+        await (await ann.presses(button, card)).answered()
+        await asyncio.sleep(2)
+    moments = [now(ann)]
+    await ann.presses(MAKE, card)
+    await ann.gets("text", "▰", after=card, within=60)
+    moments.append(now(ann))
+    await ann.gets("video", after=card, within=120)
+    await asyncio.sleep(2)
+    moments.append(now(ann))
+
+    olga = telegram.user(3, "ru", "Ольга")
+    sent = await olga.sends_video(film, **size)
+    card = await card_of(olga, sent, 60)
+    await olga.presses(MAKE, card)
+    await olga.gets("video", after=card, within=120)
+    await asyncio.sleep(2)
+    admin = telegram.user(ADMIN, "en", "Admin")
+    await admin.sends_text("/backend")
+    await admin.sends_text("/stats")
+    await asyncio.sleep(3)
+    return moments, [now(olga), now(admin)]
+
+
+def main(result: Path) -> None:
+    """Talk, and draw."""
+    with tempfile.TemporaryDirectory() as name, Telegram() as telegram:
+        folder = Path(name)
+        with living(BotProcess(telegram, folder / "bot")) as process:
+
+            async def run() -> tuple[Chats, Chats]:
+                await process.start(LOG_LEVEL="INFO").ready()
+                return await talks(telegram, folder)
+
+            english, others = asyncio.run(run())
+    shoot(page(english), result / "talk.jpg", len(english))
+    shoot(page(others), result / "talk_ru.jpg", len(others))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,140 @@
+"""Bots by fork: what they import is imported once, so that a test may start one in no time.
+
+Each line of standard input orders one, as JSON: ``environment``, ``output`` (a file), ``tools``
+(the stand-in's folder). The answer is its process id; when it ends, its status is written to the
+file of that name in the folder that is our only argument.
+
+Each runs as ``python -m bot`` does, with a stand-in for the command line of video_editing, and a
+way to die: where TOOLS/armed says "before 7" or "after 7", it kills itself at the seventh commit
+of something written since it said so.
+"""
+
+# isort: split
+import bot  # noqa: F401 - first, for a modern SQLite
+
+# isort: split
+import json
+import os
+import random
+import signal
+import sys
+import traceback
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.engine.default import DefaultDialect
+
+from backends.renderer_factory import renderer
+from backends.shotstack.rate_limiter import Pace
+from bot import __main__ as entry
+from bot import app as running
+from bot.app import serve
+
+STAND_IN = Path(__file__).parent / "fake_video_cli.py"
+WRITES = ("INSERT", "UPDATE", "DELETE")
+
+
+def main() -> None:
+    """Start whoever is ordered."""
+    signal.signal(signal.SIGCHLD, lambda *_: reap(Path(sys.argv[1])))
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if not pid:
+            become_bot(order)
+        print(pid, flush=True)  # noqa: T201 - the answer
+
+
+def reap(folder: Path) -> None:
+    """Write down how those ended that did."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        part = folder / f"{pid}.part"
+        part.write_text(str(os.waitstatus_to_exitcode(status)))
+        part.rename(folder / str(pid))
+
+
+def become_bot(order: dict[str, Any]) -> NoReturn:
+    """Be one, to the end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    output = os.open(order["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    random.seed()
+    die_as_told(Path(order["tools"]))
+    hurry_as_told(Path(order["tools"]))
+    code: object = 1
+    try:
+        run((sys.executable, "-S", "-E", str(STAND_IN), order["tools"]))
+        code = 0
+    except SystemExit as end:
+        code = end.code
+        if isinstance(code, str):
+            os.write(2, code.encode() + b"\n")
+    except BaseException:  # noqa: BLE001 - as the interpreter does
+        traceback.print_exc()
+    os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def run(program: tuple[str, ...]) -> NoReturn:
+    """As `bot.__main__` does, with another program."""
+    entry.serve = partial(serve, program=program)
+    sys.exit(entry.main())
+
+
+def hurry_as_told(tools: Path) -> None:
+    """Wait for Shotstack as long as TOOLS/pace.json says, where there is one."""
+    path = tools / "pace.json"
+    if path.exists():
+        pace = Pace(**json.loads(path.read_text()))
+        running.renderer = partial(renderer, pace=pace)  # type: ignore[attr-defined]
+
+
+def die_as_told(tools: Path) -> None:
+    """Kill this process just before or after the commit that TOOLS/armed names."""
+    commit = DefaultDialect.do_commit
+    order, count = "", 0
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def written(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip().upper().startswith(WRITES):
+            connection.info["written"] = True
+
+    def counted() -> tuple[str, int]:
+        """When to die, and in how many commits."""
+        nonlocal order, count
+        armed = tools / "armed"
+        told = armed.read_text() if armed.exists() else ""
+        count = count + 1 if told == order else 1
+        order = told
+        if told:
+            with (tools / "commits").open("a") as file:
+                file.write(".")
+        when, _, number = told.partition(" ")
+        return when, int(number or 0) - count
+
+    def do_commit(self: DefaultDialect, connection: Any) -> None:
+        when, left = counted() if connection.info.pop("written", False) else ("", 1)
+        if (when, left) == ("before", 0):
+            os.kill(os.getpid(), signal.SIGKILL)
+        commit(self, connection)
+        if (when, left) == ("after", 0):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,469 @@
+"""Files from Telegram and from links: whole, in time and not too large, or a reason and nothing."""
+
+import os
+import resource
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiogram import Bot
+from aiohttp import ClientSession, TCPConnector, web
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from backends.links.download import LinkFault
+from backends.links.ssrf_guard import guarded_session
+from bot.domain.media_source import Kind, Source
+from bot.domain.outcomes import Fault
+from bot.telegram.downloads import Downloads, TelegramAway, Unfetched
+from bot.telegram.errors import Passing
+from bot.telegram.file_stream import Pace, receive
+from bot.telegram.limits import Limits
+from tests.bot.support.scripted_telegram import (
+    SECRET,
+    Answer,
+    Border,
+    bordering,
+    busy,
+    calling,
+    everything,
+    gives,
+    hangs_up,
+    late,
+    loud,
+    refuses,
+    says,
+    status,
+)
+from video_editing.contract.errors import OutputFailed
+
+__all__ = ["loud"]
+
+CONTENT = bytes(range(256)) * 400
+LIMITS = Limits(download=200_000, link_bytes=2_000_000, photo_bytes=50_000)
+PACE = Pace(patience=0.5, rate=64 << 10, attempts=3, pause=0.01)
+CLIP = Source(kind=Kind.VIDEO, file_id="abc", size=len(CONTENT))
+NAME = "videos/file_0.mp4"
+
+
+def named(name: str = NAME, size: int | None = len(CONTENT)) -> Answer:
+    """What getFile answers."""
+    return says({"file_id": "abc", "file_unique_id": "u", "file_path": name, "file_size": size})
+
+
+class Fetching:
+    """A folder where something is to come."""
+
+    def __init__(self, bot: Bot, links: ClientSession, folder: Path) -> None:
+        self.folder, self.path = folder, folder / "clip"
+        self._bot, self._links = bot, links
+
+    async def got(self, source: Source = CLIP, limits: Limits = LIMITS) -> bytes:
+        """What came."""
+        await self._fetch(source, limits)
+        assert list(self.folder.iterdir()) == [self.path]
+        return self.path.read_bytes()
+
+    async def failed(self, source: Source = CLIP, limits: Limits = LIMITS) -> Exception:
+        """Why nothing came; and nothing is left."""
+        with pytest.raises((Unfetched, TelegramAway, OutputFailed)) as caught:
+            await self._fetch(source, limits)
+        assert list(self.folder.iterdir()) == []
+        return caught.value
+
+    async def fault(self, source: Source = CLIP, limits: Limits = LIMITS) -> str:
+        failure = await self.failed(source, limits)
+        assert isinstance(failure, Unfetched)
+        return failure.fault
+
+    async def _fetch(self, source: Source, limits: Limits) -> None:
+        shared = self.folder.parent / "shared"
+        downloads = Downloads(self._bot, self._links, limits, shared=shared, pace=PACE)
+        await downloads.fetch(source, self.path)
+
+
+@pytest.fixture
+async def border() -> AsyncIterator[Border]:
+    async with bordering() as border:
+        border.answer("getFile", named())
+        yield border
+
+
+@asynccontextmanager
+async def fetching_from(url: str, folder: Path, *, local: bool = False) -> AsyncIterator[Fetching]:
+    (folder / "job").mkdir()
+    (folder / "shared" / SECRET / "videos").mkdir(parents=True)
+    async with calling(url, local=local) as bot, guarded_session() as links:
+        yield Fetching(bot, links, folder / "job")
+
+
+@pytest.fixture
+async def fetching(border: Border, tmp_path: Path) -> AsyncIterator[Fetching]:
+    """From Telegram."""
+    async with fetching_from(border.url, tmp_path) as fetching:
+        yield fetching
+
+
+@pytest.fixture
+async def locally(border: Border, tmp_path: Path) -> AsyncIterator[Fetching]:
+    """From a Bot API server of one's own."""
+    async with fetching_from(border.url, tmp_path, local=True) as fetching:
+        yield fetching
+
+
+async def test_a_file_comes_whole(fetching: Fetching, border: Border) -> None:
+    border.files[NAME].append(gives(CONTENT))
+    assert await fetching.got() == CONTENT
+    assert border.told == {"file_id": "abc"}
+
+
+async def test_a_name_that_expired_is_asked_for_again(fetching: Fetching, border: Border) -> None:
+    border.answers["getFile"].clear()
+    border.answer("getFile", named("old.mp4"), named())
+    border.files[NAME].append(gives(CONTENT))
+    assert await fetching.got() == CONTENT
+    assert border.paths == ["old.mp4", NAME]
+
+
+async def test_a_file_that_telegram_lost_is_gone(fetching: Fetching, border: Border) -> None:
+    assert await fetching.fault() == Fault.GONE_FILE
+    assert len(border.of("getFile")) == 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        gives(CONTENT[:-1], told=len(CONTENT)),
+        gives(b"", told=len(CONTENT)),
+        hangs_up,
+        status(500),
+        status(502),
+        late(0.8, gives(CONTENT)),
+        gives(CONTENT, pause=0.1),
+    ],
+    ids=["cut", "empty", "dropped", "500", "502", "late", "drip"],
+)
+async def test_what_goes_wrong_once_is_tried_again(
+    fetching: Fetching, border: Border, fault: Answer
+) -> None:
+    border.files[NAME].extend([fault, gives(CONTENT)])
+    assert await fetching.got() == CONTENT
+
+
+async def test_a_body_that_ends_early_without_a_told_length_is_noticed(
+    fetching: Fetching, border: Border
+) -> None:
+    async def cut(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(CONTENT[:1000])
+        return response
+
+    border.files[NAME].append(cut)
+    assert await fetching.fault() == LinkFault.BROKEN_OFF
+
+
+async def test_a_file_that_is_always_cut_is_a_fault(fetching: Fetching, border: Border) -> None:
+    border.files[NAME].append(gives(CONTENT[:-1], told=len(CONTENT)))
+    assert await fetching.fault() == LinkFault.BROKEN_OFF
+    assert len(border.paths) == 3
+
+
+async def test_a_file_that_always_drips_is_a_fault(fetching: Fetching, border: Border) -> None:
+    border.files[NAME].append(gives(CONTENT, pause=0.1))
+    assert await fetching.fault() == LinkFault.TOO_SLOW
+
+
+async def test_a_file_that_flows_may_take_longer_than_the_patience(
+    fetching: Fetching, border: Border
+) -> None:
+    border.files[NAME].append(gives(CONTENT, pause=0.01))
+    assert await fetching.got() == CONTENT
+
+
+async def test_a_told_size_over_the_limit_is_refused_unread(
+    fetching: Fetching, border: Border
+) -> None:
+    border.files[NAME].append(gives(bytes(300_000)))
+    assert await fetching.fault() == Fault.TOO_BIG_FILE
+
+
+async def test_bytes_over_the_limit_are_refused_where_no_size_was_told(
+    fetching: Fetching, border: Border
+) -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(bytes(50_000))
+
+    border.files[NAME].append(endless)
+    assert await fetching.fault() == Fault.TOO_BIG_FILE
+
+
+async def test_a_photo_has_a_limit_of_its_own(fetching: Fetching, border: Border) -> None:
+    border.files[NAME].append(gives(CONTENT))
+    assert await fetching.fault(Source(kind=Kind.PHOTO, file_id="abc")) == Fault.TOO_BIG_FILE
+
+
+async def test_telegram_says_that_a_file_is_too_big(fetching: Fetching, border: Border) -> None:
+    border.answers["getFile"].clear()
+    border.answer("getFile", refuses(400, "Bad Request: file is too big"))
+    failure = await fetching.failed(CLIP, Limits())
+    assert isinstance(failure, Unfetched)
+    assert failure.fault == Fault.TOO_BIG_FILE
+    assert failure.details == {"size": 20.1, "limit": 20}
+
+
+async def test_a_file_id_of_another_bot_is_gone(fetching: Fetching, border: Border) -> None:
+    border.answers["getFile"].clear()
+    border.answer("getFile", refuses(400, "Bad Request: invalid file_id"))
+    assert await fetching.fault() == Fault.GONE_FILE
+    assert len(border.asked) == 1
+
+
+async def test_a_file_that_is_unavailable_for_a_moment_is_asked_for_again(
+    fetching: Fetching, border: Border
+) -> None:
+    border.answers["getFile"].clear()
+    why = "Bad Request: wrong file_id or the file is temporarily unavailable"
+    border.answer("getFile", refuses(400, why), named())
+    border.files[NAME].append(gives(CONTENT))
+    assert await fetching.got() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [(busy(700), 700), (status(502), 15), (refuses(401, "Unauthorized"), 300)],
+    ids=["busy", "502", "401"],
+)
+async def test_telegram_may_be_away_when_asked_for_a_name(
+    fetching: Fetching, border: Border, answer: Answer, seconds: float
+) -> None:
+    border.answers["getFile"].clear()
+    border.answer("getFile", answer)
+    failure = await fetching.failed()
+    assert isinstance(failure, TelegramAway)
+    assert failure.seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [(status(429, **{"Retry-After": "77"}), 77), (status(503), 15), (status(401), 300)],
+    ids=["busy", "503", "401"],
+)
+async def test_telegram_may_be_away_when_asked_for_bytes(
+    fetching: Fetching, border: Border, answer: Answer, seconds: float
+) -> None:
+    border.files[NAME].append(answer)
+    failure = await fetching.failed()
+    assert isinstance(failure, TelegramAway)
+    assert failure.seconds == seconds
+
+
+@pytest.mark.parametrize(
+    "name", ["../../bot1/getMe", "/etc/passwd", "videos/../../x", "..\\x", "https://evil.test/x"]
+)
+async def test_a_name_does_not_lead_away(fetching: Fetching, border: Border, name: str) -> None:
+    border.answers["getFile"].clear()
+    border.answer("getFile", named(name))
+    assert await fetching.fault() == Fault.GONE_FILE
+    assert not any("getMe" in path or "etc" in path for path in border.paths)
+
+
+async def test_a_redirect_is_not_followed(fetching: Fetching, border: Border) -> None:
+    border.files[NAME].append(status(302, Location=f"{border.url}/file/bot1:x/other"))
+    border.files["other"].append(gives(CONTENT))
+    assert isinstance(await fetching.failed(), TelegramAway)
+    assert "other" not in border.paths
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        status(401, f"/file/bot4242:{SECRET}/{NAME}"),
+        status(404, f"/file/bot4242:{SECRET}/{NAME}"),
+        status(302, Location="http://[broken"),
+        hangs_up,
+        late(0.8, gives(CONTENT)),
+        gives(CONTENT[:-1], told=len(CONTENT)),
+        gives(CONTENT, pause=0.1),
+    ],
+)
+async def test_no_failure_tells_the_token(
+    fetching: Fetching, border: Border, loud: pytest.LogCaptureFixture, fault: Answer
+) -> None:
+    border.files[NAME].append(fault)
+    assert SECRET not in everything(await fetching.failed(), loud)
+
+
+async def test_nobody_there_tells_no_token(tmp_path: Path, loud: pytest.LogCaptureFixture) -> None:
+    async with fetching_from("http://127.0.0.1:1", tmp_path) as fetching:
+        failure = await fetching.failed()
+    assert isinstance(failure, TelegramAway)
+    assert SECRET not in everything(failure, loud)
+
+
+async def test_an_address_that_cannot_be_asked_tells_no_token(
+    tmp_path: Path, loud: pytest.LogCaptureFixture
+) -> None:
+    async with calling("http://[::bad") as bot:
+        with pytest.raises(Passing) as caught:
+            await receive(bot, NAME, tmp_path / "x", most=None, size=None, pace=PACE)
+    assert SECRET not in everything(caught.value, loud)
+
+
+@pytest.fixture
+def no_room() -> Iterator[None]:
+    """No file of this process may be larger than 50 kB: writing more fails as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("no_room")
+async def test_a_full_disk_is_told_as_such(fetching: Fetching, border: Border) -> None:
+    border.files[NAME].append(gives(CONTENT))
+    assert isinstance(await fetching.failed(), OutputFailed)
+
+
+def shelved(tmp_path: Path, content: bytes = CONTENT) -> Path:
+    """A file of the local server."""
+    file = tmp_path / "shared" / SECRET / "videos" / "file_0.mp4"
+    file.write_bytes(content)
+    return file
+
+
+async def test_a_local_file_is_linked_not_copied(
+    locally: Fetching, border: Border, tmp_path: Path
+) -> None:
+    file = shelved(tmp_path)
+    border.answers["getFile"].clear()
+    border.answer("getFile", named(str(file)))
+    assert await locally.got() == CONTENT
+    assert locally.path.samefile(file)
+
+
+async def test_a_local_file_on_another_disk_is_copied(
+    locally: Fetching, border: Border, tmp_path: Path
+) -> None:
+    other = Path("/dev/shm") / f"overlaybot-{os.getpid()}"  # noqa: S108
+    other.mkdir()
+    try:
+        (other / "file").write_bytes(CONTENT)
+        if other.stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("there is only one disk here")
+        (tmp_path / "shared" / SECRET / "videos").rmdir()
+        (tmp_path / "shared" / SECRET).rmdir()
+        (tmp_path / "shared").rmdir()
+        (tmp_path / "shared").symlink_to(other)
+        border.answers["getFile"].clear()
+        border.answer("getFile", named(str(tmp_path / "shared" / "file")))
+        assert await locally.got() == CONTENT
+        assert not locally.path.samefile(other / "file")
+    finally:
+        (other / "file").unlink()
+        other.rmdir()
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "/nowhere", "/etc", "/a\0b"])
+async def test_a_path_outside_the_shared_folder_is_not_opened(
+    locally: Fetching, border: Border, name: str
+) -> None:
+    border.answers["getFile"].clear()
+    border.answer("getFile", named(name))
+    assert await locally.fault() == Fault.GONE_FILE
+
+
+async def test_neither_dots_nor_links_lead_out_of_the_shared_folder(
+    locally: Fetching, border: Border, tmp_path: Path, loud: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "outside").write_bytes(CONTENT)
+    folder = tmp_path / "shared" / SECRET
+    (folder / "link").symlink_to(tmp_path / "outside")
+    (folder / "circle").symlink_to(folder / "circle")
+    for name in ("../../outside", "link", "circle", "videos"):
+        border.answers["getFile"].clear()
+        border.answer("getFile", named(f"{folder}/{name}"))
+        failure = await locally.failed()
+        assert isinstance(failure, Unfetched)
+        assert SECRET not in everything(failure, loud)
+
+
+async def test_a_server_that_is_not_local_after_all_is_asked_over_http(
+    locally: Fetching, border: Border
+) -> None:
+    border.files[NAME].append(gives(CONTENT))
+    assert await locally.got() == CONTENT
+
+
+LINK = Source(kind=Kind.LINK, link="http://example.org/clip.mp4?signature=secret-of-a-link")
+
+
+class _Home(AbstractResolver):
+    """Every name leads to one server here."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        del port, family
+        return [
+            ResolveResult(
+                hostname=host, host="127.0.0.1", port=self._port, family=2, proto=6, flags=0
+            )
+        ]
+
+    async def close(self) -> None:
+        """Nothing is kept."""
+
+
+@asynccontextmanager
+async def linked_to(answer: Answer, folder: Path) -> AsyncIterator[Fetching]:
+    """A world in which every link leads to *answer*; the guard has tests of its own."""
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    connector = TCPConnector(resolver=_Home(runner.addresses[0][1]), use_dns_cache=False)
+    (folder / "job").mkdir()
+    async with calling("http://127.0.0.1:1") as bot, ClientSession(connector=connector) as links:
+        yield Fetching(bot, links, folder / "job")
+    await runner.cleanup()
+
+
+async def test_a_link_is_followed(tmp_path: Path) -> None:
+    async with linked_to(gives(CONTENT), tmp_path) as fetching:
+        assert await fetching.got(LINK) == CONTENT
+
+
+async def test_a_link_to_nothing_keeps_its_fault(
+    tmp_path: Path, loud: pytest.LogCaptureFixture
+) -> None:
+    async with linked_to(status(404), tmp_path) as fetching:
+        failure = await fetching.failed(LINK)
+    assert isinstance(failure, Unfetched)
+    assert failure.fault == LinkFault.NOT_FOUND
+    assert "secret-of-a-link" not in everything(failure, loud)
+
+
+async def test_a_link_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    async with linked_to(gives(bytes(2_000_001)), tmp_path) as fetching:
+        failure = await fetching.failed(LINK)
+    assert isinstance(failure, Unfetched)
+    assert (failure.fault, failure.details) == (LinkFault.TOO_BIG, {"limit": 2})
+
+
+async def test_a_link_does_not_lead_into_our_network(fetching: Fetching) -> None:
+    link = Source(kind=Kind.LINK, link="http://127.0.0.1/clip.mp4")
+    assert await fetching.fault(link) == LinkFault.UNREACHABLE
+
+
+async def test_what_is_no_link_is_not_followed(fetching: Fetching) -> None:
+    link = Source(kind=Kind.LINK, link="file:///etc/passwd")
+    assert await fetching.fault(link) == LinkFault.BAD_URL

@@ -1,0 +1,397 @@
+"""What the bot says, and how it takes what Telegram answers."""
+
+import time
+import tracemalloc
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+
+from bot.domain.appearance import Look
+from bot.domain.job_request import Order
+from bot.domain.media_source import Kind, Source
+from bot.domain.outcomes import (
+    Delivered,
+    Edited,
+    Fault,
+    Gone,
+    Later,
+    Made,
+    Missing,
+    Refused,
+    Unchanged,
+)
+from bot.telegram.limits import MB, Limits
+from bot.telegram.messenger import Sending
+from bot.telegram.uploads import upload_seconds
+from tests.bot.support.scripted_telegram import (
+    CHAT,
+    Answer,
+    Border,
+    bordering,
+    busy,
+    calling,
+    calls_of,
+    hangs_up,
+    late,
+    message,
+    refuses,
+    says,
+    status,
+)
+from video_editing.contract.formats import Form
+
+MADE = Made(width=1280, height=720, seconds=12.4, renderer="local")
+BYTES = b"the result, as it is"
+GROUP, SUPERGROUP = -5, -1005
+KEYBOARD = InlineKeyboardMarkup(
+    inline_keyboard=[[InlineKeyboardButton(text="Round note", callback_data="form:x:note")]]
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """As much of one as its delivery needs."""
+
+    order: Order
+    chat: int = CHAT
+    topic: int | None = 3
+    reply_to: int | None = 11
+
+
+@dataclass
+class Voice:
+    """A bot that speaks, and who was told that a group moved."""
+
+    sending: Sending
+    folder: Path
+    moved: list[tuple[int, int]] = field(default_factory=list)
+
+    async def deliver(self, form: Form = Form.VIDEO, chat: int = CHAT) -> object:
+        """Send a result of that form."""
+        file, thumbnail = self.folder / f"r{form.suffix}", self.folder / "thumb.jpg"
+        file.write_bytes(BYTES)
+        thumbnail.write_bytes(b"small")
+        clip = Source(kind=Kind.VIDEO, file_id="x")
+        job = Job(Order(clip=clip, look=Look(), form=form), chat)
+        return await self.sending.result(job, MADE, KEYBOARD, file=file, thumbnail=thumbnail)
+
+
+@pytest.fixture
+async def border() -> AsyncIterator[Border]:
+    async with bordering() as border:
+        yield border
+
+
+@pytest.fixture
+async def bot(border: Border) -> AsyncIterator[Bot]:
+    async with calling(border.url) as bot:
+        yield bot
+
+
+@pytest.fixture
+def voice(bot: Bot, tmp_path: Path) -> Voice:
+    moved: list[tuple[int, int]] = []
+
+    async def move(old: int, new: int) -> None:
+        moved.append((old, new))
+
+    return Voice(Sending(bot, Limits(upload=1 * MB), move), tmp_path, moved)
+
+
+def media(kind: str) -> Answer:
+    """A message with a file of that kind."""
+    shape = {"file_id": f"its-{kind}", "file_unique_id": "u", "width": 1, "height": 1}
+    shape |= {"duration": 1, "length": 1, "type": "regular", "is_animated": False, "is_video": True}
+    return says(message(**{kind: shape}))
+
+
+async def test_a_video_is_sent_with_all_that_a_player_needs(voice: Voice, border: Border) -> None:
+    border.answer("sendVideo", media("video"))
+    assert await voice.deliver() == Delivered(message=12, file_id="its-video")
+    told = border.told
+    assert told.pop("reply_markup").startswith('{"inline_keyboard"')
+    reply = told.pop("reply_parameters")
+    assert '"message_id": 11' in reply
+    assert '"allow_sending_without_reply": true' in reply
+    files = {told.pop(told.pop(key).removeprefix("attach://")) for key in ("video", "thumbnail")}
+    assert files == {("result.mp4", BYTES), ("thumbnail.jpg", b"small")}
+    assert told == {
+        "chat_id": "7",
+        "message_thread_id": "3",
+        "width": "1280",
+        "height": "720",
+        "duration": "12",
+        "supports_streaming": "true",
+        "parse_mode": "HTML",
+    }
+
+
+@pytest.mark.parametrize(
+    ("form", "method", "kind", "name"),
+    [
+        (Form.VIDEO, "sendVideo", "video", "result.mp4"),
+        (Form.NOTE, "sendVideoNote", "video_note", "result.mp4"),
+        (Form.ANIMATION, "sendAnimation", "animation", "result.mp4"),
+        (Form.GIF, "sendAnimation", "animation", "result.gif"),
+        (Form.WEBM, "sendDocument", "document", "overlay.webm"),
+        (Form.MOV, "sendDocument", "document", "overlay.mov"),
+        (Form.STICKER, "sendSticker", "sticker", "overlay.webm"),
+    ],
+)
+async def test_every_form_is_sent_as_what_it_is(
+    voice: Voice, border: Border, form: Form, method: str, kind: str, name: str
+) -> None:
+    border.answer(method, media(kind))
+    assert await voice.deliver(form) == Delivered(message=12, file_id=f"its-{kind}")
+    assert (name, BYTES) in border.told.values()
+    assert len(border.asked) == 1
+
+
+async def test_a_note_is_round_wherever_it_is_seen(voice: Voice, border: Border) -> None:
+    border.answer("sendVideoNote", media("video_note"))
+    await voice.deliver(Form.NOTE)
+    assert border.told["length"] == "640"
+
+
+async def test_an_overlay_stays_as_it_was_made(voice: Voice, border: Border) -> None:
+    border.answer("sendDocument", media("document"))
+    await voice.deliver(Form.WEBM)
+    assert border.told["disable_content_type_detection"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("form", "method", "why"),
+    [
+        (Form.STICKER, "sendSticker", "Bad Request: wrong file type"),
+        (Form.NOTE, "sendVideoNote", "Bad Request: VOICE_MESSAGES_FORBIDDEN"),
+        (Form.VIDEO, "sendVideo", "Bad Request: IMAGE_PROCESS_FAILED"),
+    ],
+)
+async def test_what_is_not_taken_as_such_is_taken_as_a_file(
+    voice: Voice, border: Border, form: Form, method: str, why: str
+) -> None:
+    border.answer(method, refuses(400, why))
+    border.answer("sendDocument", media("document"))
+    assert await voice.deliver(form) == Delivered(message=12, file_id="its-document")
+    assert [call.method for call in border.asked] == [method, "sendDocument"]
+
+
+async def test_a_result_over_the_limit_is_refused_unsent(
+    bot: Bot, border: Border, tmp_path: Path
+) -> None:
+    refused = await Voice(Sending(bot, Limits(upload=10)), tmp_path).deliver()
+    assert isinstance(refused, Refused)
+    assert refused.fault == Fault.RESULT_TOO_BIG
+    assert border.asked == []
+
+
+@pytest.mark.parametrize(
+    "answer", [refuses(413, "Request Entity Too Large"), status(413)], ids=["telegram", "between"]
+)
+async def test_a_result_that_telegram_finds_too_big_is_refused(
+    voice: Voice, border: Border, answer: Answer
+) -> None:
+    border.answer("sendVideo", answer)
+    details = {"size": 0.1, "limit": 1}
+    assert await voice.deliver() == Refused(fault=Fault.RESULT_TOO_BIG, details=details)
+    assert len(border.asked) == 1
+
+
+async def test_a_result_that_is_not_there_is_no_fault_of_telegrams(voice: Voice) -> None:
+    job = Job(Order(clip=Source(kind=Kind.VIDEO, file_id="x"), look=Look()))
+    with pytest.raises(FileNotFoundError):
+        await voice.sending.result(job, MADE, file=voice.folder / "lost.mp4")
+
+
+async def test_a_missing_thumbnail_stops_nothing(voice: Voice, border: Border) -> None:
+    border.answer("sendVideo", media("video"))
+    file = voice.folder / "r.mp4"
+    file.write_bytes(BYTES)
+    job = Job(Order(clip=Source(kind=Kind.VIDEO, file_id="x"), look=Look()))
+    thumbnail = voice.folder / "lost.jpg"
+    assert isinstance(
+        await voice.sending.result(job, MADE, file=file, thumbnail=thumbnail), Delivered
+    )
+    assert "thumbnail" not in border.told
+
+
+async def test_a_result_is_never_held_in_memory(bot: Bot, border: Border, tmp_path: Path) -> None:
+    file = tmp_path / "r.mp4"
+    with file.open("wb") as large:
+        large.truncate(40 * MB)
+    border.answer("sendVideo", media("video"))
+    border.blind = True
+    job = Job(Order(clip=Source(kind=Kind.VIDEO, file_id="x"), look=Look()))
+    tracemalloc.start()
+    assert isinstance(await Sending(bot, Limits()).result(job, MADE, file=file), Delivered)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * MB
+
+
+def test_a_large_upload_has_more_time() -> None:
+    assert upload_seconds(50 * MB) == 310
+    assert upload_seconds(0) == 60
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refuses(403, "Forbidden: bot was blocked by the user"),
+        refuses(403, "Forbidden: user is deactivated"),
+        refuses(403, "Forbidden: bot was kicked from the supergroup chat"),
+        refuses(400, "Bad Request: chat not found"),
+        refuses(400, "Bad Request: PEER_ID_INVALID"),
+        refuses(400, "Bad Request: not enough rights to send text messages to the chat"),
+    ],
+)
+async def test_a_chat_may_be_gone(voice: Voice, border: Border, answer: Answer) -> None:
+    for method in ("sendVideo", "sendMessage", "editMessageText"):
+        border.answer(method, answer)
+    assert await voice.deliver() == Gone()
+    assert await voice.sending.text(CHAT, "hello") == Gone()
+    assert await voice.sending.edit_text(CHAT, 1, "hello") == Gone()
+    assert len(border.asked) == 3
+
+
+async def test_a_long_wait_is_told(voice: Voice, border: Border) -> None:
+    border.answer("sendVideo", busy(3600))
+    later = await voice.deliver()
+    assert isinstance(later, Later)
+    assert later.seconds == 3600
+
+
+@pytest.mark.parametrize(
+    "answer", [status(502), hangs_up, refuses(401, "Unauthorized")], ids=["502", "drop", "401"]
+)
+async def test_a_telegram_that_is_away_is_asked_later(
+    voice: Voice, border: Border, answer: Answer
+) -> None:
+    border.answer("sendVideo", answer)
+    assert isinstance(await voice.deliver(), Later)
+
+
+async def test_nobody_there_means_later(tmp_path: Path) -> None:
+    async with calling("http://127.0.0.1:1") as bot:
+        assert isinstance(await Voice(Sending(bot, Limits()), tmp_path).deliver(), Later)
+
+
+async def test_a_result_whose_answer_is_lost_comes_twice_at_most(
+    voice: Voice, bot: Bot, border: Border
+) -> None:
+    border.answer("sendVideo", hangs_up, media("video"))
+    assert isinstance(await voice.deliver(), Delivered)
+    assert len(border.asked) == 2
+    assert calls_of(bot).calls.doubtful == 1
+
+
+async def test_a_group_that_moved_is_followed_and_told(voice: Voice, border: Border) -> None:
+    why = "Bad Request: group chat was upgraded to a supergroup chat"
+    border.answer("sendVideo", refuses(400, why, migrate_to_chat_id=SUPERGROUP), media("video"))
+    assert isinstance(await voice.deliver(chat=GROUP), Delivered)
+    assert [call.fields["chat_id"] for call in border.asked] == [str(GROUP), str(SUPERGROUP)]
+    assert voice.moved == [(GROUP, SUPERGROUP)]
+
+
+async def test_a_topic_that_was_closed_does_not_keep_the_result(
+    voice: Voice, border: Border
+) -> None:
+    border.answer(
+        "sendVideo", refuses(400, "Bad Request: message thread not found"), media("video")
+    )
+    assert isinstance(await voice.deliver(), Delivered)
+    assert ["message_thread_id" in call.fields for call in border.asked] == [True, False]
+
+
+async def test_a_text_is_html_and_tells_its_id(voice: Voice, border: Border) -> None:
+    said = await voice.sending.text(CHAT, "<b>hello</b>", topic=3, reply_to=11, keyboard=KEYBOARD)
+    assert said == 12
+    told = border.told
+    assert (told["text"], told["parse_mode"]) == ("<b>hello</b>", "HTML")
+    assert (told["message_thread_id"], "reply_parameters" in told) == ("3", True)
+
+
+async def test_a_text_that_is_wrong_in_itself_is_a_bug(voice: Voice, border: Border) -> None:
+    border.answer("sendMessage", refuses(400, "Bad Request: can't parse entities: <b"))
+    with pytest.raises(TelegramBadRequest):
+        await voice.sending.text(CHAT, "<b")
+
+
+async def test_a_card_is_a_photo_with_buttons(voice: Voice, border: Border) -> None:
+    photo = voice.folder / "card.jpg"
+    photo.write_bytes(b"a picture")
+    assert await voice.sending.card(CHAT, photo, "as you like", keyboard=KEYBOARD) == 12
+    assert ("card.jpg", b"a picture") in border.told.values()
+    assert border.told["caption"] == "as you like"
+
+
+async def test_a_card_is_drawn_anew_in_its_place(voice: Voice, border: Border) -> None:
+    photo = voice.folder / "card.jpg"
+    photo.write_bytes(b"another")
+    border.answer("editMessageMedia", says(message()))
+    assert await voice.sending.redraw(CHAT, 5, photo, "so", keyboard=KEYBOARD) == Edited()
+    assert ("card.jpg", b"another") in border.told.values()
+    assert '"caption": "so"' in border.told["media"]
+    assert '"parse_mode": "HTML"' in border.told["media"]
+    assert border.told["message_id"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("why", "answer"),
+    [
+        (
+            "message is not modified: specified new message content and reply markup are the same",
+            Unchanged(),
+        ),
+        ("message to edit not found", Missing()),
+        ("message can't be edited", Missing()),
+        ("MESSAGE_ID_INVALID", Missing()),
+    ],
+)
+async def test_an_edit_may_change_nothing(
+    voice: Voice, border: Border, why: str, answer: object
+) -> None:
+    for method in ("editMessageText", "editMessageReplyMarkup"):
+        border.answer(method, refuses(400, f"Bad Request: {why}"))
+    assert await voice.sending.edit_text(CHAT, 5, "50 %") == answer
+    assert await voice.sending.edit_keyboard(CHAT, 5) == answer
+
+
+async def test_an_edit_that_is_done_says_so(voice: Voice) -> None:
+    assert await voice.sending.edit_text(CHAT, 5, "50 %") == Edited()
+
+
+@pytest.mark.parametrize("answer", [status(502), busy(1)], ids=["502", "busy"])
+async def test_progress_is_neither_repeated_nor_waited_for(
+    voice: Voice, border: Border, answer: Answer
+) -> None:
+    border.answer("editMessageText", answer)
+    before = time.monotonic()
+    assert isinstance(await voice.sending.edit_text(CHAT, 5, "50 %", patient=False), Later)
+    assert len(border.asked) == 1
+    assert time.monotonic() - before < 0.5
+
+
+async def test_what_is_to_be_deleted_may_be_gone_already(voice: Voice, border: Border) -> None:
+    why = "Bad Request: message to delete not found"
+    border.answer("deleteMessage", says(result=True), refuses(400, why))
+    assert await voice.sending.delete(CHAT, 5) == Edited()
+    assert await voice.sending.delete(CHAT, 5) == Missing()
+
+
+async def test_a_button_that_waited_too_long_is_no_matter(voice: Voice, border: Border) -> None:
+    why = "Bad Request: query is too old and response timeout expired or query ID is invalid"
+    border.answer("answerCallbackQuery", refuses(400, why))
+    await voice.sending.answer("99", "done")
+    assert border.told == {"callback_query_id": "99", "text": "done"}
+
+
+async def test_showing_that_something_is_done_may_fail(voice: Voice, border: Border) -> None:
+    border.answer("sendChatAction", late(0.01, status(502)))
+    await voice.sending.action(CHAT, "upload_video")
+    assert len(border.asked) == 1

@@ -1,0 +1,311 @@
+"""Cards: one for each draft, drawn again as it changes, or a reason why there is none."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from backends.local.video_cli import COMMAND
+from bot.database.drafts import Draft
+from bot.domain.appearance import Backdrop, Look, Size
+from bot.domain.job_request import Language
+from bot.domain.media_source import Kind, Source
+from bot.domain.outcomes import Fault, Gone, Later, Missing
+from bot.telegram.errors import TelegramAway, Unfetched
+from tests.bot.support.job_runtime import CLIP, Workshop, stand_in, until
+from tests.support.make_clips import drawn, make_clip
+from video_editing.contract.style import Shape
+
+PHOTO = Source(kind=Kind.PHOTO, file_id="photo")
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """Where the stand-in program looks."""
+    return tmp_path / "programs"
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, programs: Path) -> Workshop:
+    """One with a quick program."""
+    return Workshop(tmp_path / "data", stand_in(programs))
+
+
+async def opened(workshop: Workshop, message: int = 1, **more: object) -> Draft:
+    """A draft with our first words."""
+    given: dict[str, object] = {
+        "user": 7,
+        "chat": 7,
+        "message": message,
+        "topic": None,
+        "language": Language.EN,
+        "look": Look(),
+        "clip": CLIP,
+    }
+    draft = await workshop.drafts.open(**given | more)  # type: ignore[arg-type]
+    assert draft is not None
+    note = await workshop.chat.text(7, "looking")
+    assert isinstance(note, int)
+    await workshop.drafts.noted(draft.id, note)
+    return draft
+
+
+async def carded(workshop: Workshop, draft: Draft) -> Draft:
+    """The draft, once it has a card and our first words are gone."""
+
+    async def there() -> bool:
+        now = await workshop.drafts.get(draft.id)
+        return now is not None and now.card is not None and bool(workshop.chat.all("delete"))
+
+    await until(there)
+    now = await workshop.drafts.get(draft.id)
+    assert now is not None
+    return now
+
+
+async def dropped(workshop: Workshop, draft: Draft) -> None:
+    """Wait until the draft is no more."""
+
+    async def gone() -> bool:
+        return await workshop.drafts.get(draft.id) is None
+
+    await until(gone)
+
+
+async def test_a_card_takes_the_place_of_our_first_words(workshop: Workshop) -> None:
+    """Once, however often it is asked for."""
+    async with workshop.open():
+        draft = await opened(workshop)
+        for _ in range(3):
+            workshop.cards.make(draft.id)
+        await carded(workshop, draft)
+        assert len(workshop.chat.all("card")) == 1
+        assert len(workshop.chat.all("delete")) == 1
+        assert (workshop.folders.draft(draft.id) / "clip").exists()
+
+
+async def test_the_real_program_draws_it(tmp_path: Path) -> None:
+    """With everything that a look can ask for."""
+    workshop = Workshop(tmp_path / "data", COMMAND)
+    workshop.files.there["clip"] = make_clip(tmp_path / "clip.mp4", drawn(10)).read_bytes()
+    look = Look(shape=Shape.NONE, backdrop=Backdrop(kind="blur"), engine="rembg")
+    async with workshop.open():
+        draft = await opened(workshop, look=look)
+        workshop.cards.make(draft.id)
+
+        async def ended() -> bool:
+            return bool(workshop.chat.all("card")) or bool(workshop.chat.all("edit"))
+
+        await until(ended)
+        assert workshop.chat.all("card") or workshop.chat.all("edit")[0]["text"] == (
+            "fault no_person"
+        )
+
+
+async def test_the_card_shows_what_was_chosen(workshop: Workshop) -> None:
+    """The look is the program's arguments; the fine engine is not asked for a card."""
+    async with workshop.open():
+        draft = await opened(workshop, look=Look(shape=Shape.RECT, engine="rembg"))
+        workshop.cards.make(draft.id)
+        await carded(workshop, draft)
+        (card,) = workshop.chat.all("card")
+        assert {"--shape=rect", "--side=960", "--engine=mediapipe"} <= set(card["words"])
+
+
+async def test_presses_are_merged(workshop: Workshop, programs: Path) -> None:
+    """Of ten quick ones few are drawn, the last one in any case."""
+    stand_in(programs, preview={"seconds": 0.3})
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.cards.make(draft.id)
+        await carded(workshop, draft)
+        for number in range(10):
+            size = [Size.SMALL, Size.LARGE][number % 2]
+            await workshop.drafts.change(draft.id, Look(size=size))
+            workshop.cards.renew(draft.id)
+            await asyncio.sleep(0.05)
+
+        async def settled() -> bool:
+            redrawn = workshop.chat.all("redraw")
+            return bool(redrawn) and "--size=0.75" in redrawn[-1]["words"]
+
+        await until(settled)
+        await asyncio.sleep(0.6)
+        assert len(workshop.chat.all("redraw")) <= 3
+        assert "--size=0.75" in workshop.chat.all("redraw")[-1]["words"]
+
+
+async def test_an_album_is_waited_for(workshop: Workshop) -> None:
+    """What comes shortly after the first part is on the card."""
+    workshop.files.there["photo"] = b"a photo"
+    async with workshop.open():
+        draft = await opened(workshop, album="a")
+        workshop.cards.make(draft.id)
+        await asyncio.sleep(0.4)
+        await workshop.drafts.open(
+            user=7,
+            chat=7,
+            message=2,
+            topic=None,
+            language=Language.EN,
+            look=Look(),
+            clip=None,
+            backgrounds=[PHOTO],
+            album="a",
+        )
+        await carded(workshop, draft)
+        (card,) = workshop.chat.all("card")
+        (behind,) = (word for word in card["words"] if word.startswith("--background="))
+        assert Path(behind.removeprefix("--background=")).read_bytes() == b"a photo"
+
+
+@pytest.mark.parametrize(
+    ("failure", "fault"),
+    [
+        (Unfetched(Fault.GONE_FILE), "gone_file"),
+        (ZeroDivisionError("a bug"), "poison"),
+    ],
+)
+async def test_a_clip_that_cannot_be_had(
+    workshop: Workshop, failure: Exception, fault: str
+) -> None:
+    """Our first words become the reason, and the draft goes with all its files."""
+    workshop.files.there["clip"] = failure
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.cards.make(draft.id)
+        await dropped(workshop, draft)
+        assert [one["text"] for one in workshop.chat.all("edit")] == [f"fault {fault}"]
+        assert not workshop.folders.draft(draft.id).exists()
+
+
+async def test_a_clip_at_fault(workshop: Workshop, programs: Path) -> None:
+    """As the command line says; in a new message where our first words are gone."""
+    stand_in(programs, preview={"fault": "rejects", "reason": "not_a_video"})
+    workshop.chat.edits = [Missing()]
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.cards.make(draft.id)
+        await dropped(workshop, draft)
+        assert workshop.chat.ends() == ["looking", "fault not_a_video"]
+
+
+async def test_pictures_alone_are_no_draft(workshop: Workshop) -> None:
+    """An album without a clip is said to be the wrong kind."""
+    async with workshop.open():
+        draft = await opened(workshop, clip=None, backgrounds=[PHOTO], album="a")
+        workshop.cards.make(draft.id)
+        await dropped(workshop, draft)
+        assert workshop.chat.all("edit")[0]["text"] == "fault wrong_kind"
+
+
+async def test_a_background_at_fault_is_left_out(workshop: Workshop) -> None:
+    """Said once; the card goes on with a colour."""
+    workshop.files.there["photo"] = Unfetched(Fault.GONE_FILE)
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.cards.make(draft.id)
+        await carded(workshop, draft)
+        await workshop.drafts.add_background(draft.id, PHOTO)
+        workshop.cards.renew(draft.id)
+
+        async def redrawn() -> bool:
+            return bool(workshop.chat.all("redraw"))
+
+        await until(redrawn)
+        now = await workshop.drafts.get(draft.id)
+        assert now is not None
+        assert now.look.backdrop == Backdrop()
+        assert workshop.chat.ends() == ["looking", "fault gone_file"]
+
+
+async def test_a_background_of_an_earlier_clip_may_be_gone(workshop: Workshop) -> None:
+    """Said once; the card comes with a colour, and the clip is not refused."""
+    workshop.files.there["photo"] = Unfetched(Fault.GONE_FILE)
+    async with workshop.open():
+        look = Look(backdrop=Backdrop(kind="file", source=PHOTO))
+        draft = await opened(workshop, look=look)
+        workshop.cards.make(draft.id)
+        now = await carded(workshop, draft)
+        assert now.look.backdrop == Backdrop()
+        assert "fault bad_background" in workshop.chat.ends()
+
+
+async def test_telegram_may_be_away(workshop: Workshop) -> None:
+    """The clip is fetched and the card sent when it is back."""
+    away: list[bytes | Exception] = [TelegramAway(0.1), TelegramAway(0.1), b"a clip"]
+    real = workshop.files.fetch
+
+    async def fetch(source: Source, path: Path) -> None:
+        workshop.files.there["clip"] = away.pop(0)
+        await real(source, path)
+
+    workshop.files.fetch = fetch  # type: ignore[method-assign]
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.chat.answers = [Later(seconds=0.1), Later(seconds=0.1)]
+        workshop.cards.make(draft.id)
+        await carded(workshop, draft)
+        assert len(workshop.chat.all("card")) == 1
+
+
+async def test_whoever_blocks_us_gets_no_card(workshop: Workshop) -> None:
+    """Nothing of the draft is kept."""
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.chat.answers = [Gone()]
+        workshop.cards.make(draft.id)
+        await dropped(workshop, draft)
+        assert not workshop.folders.draft(draft.id).exists()
+
+
+async def test_a_card_that_was_deleted_is_sent_again(workshop: Workshop) -> None:
+    """A press on one that is not there any more, from another device, makes a new one."""
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.cards.make(draft.id)
+        first = await carded(workshop, draft)
+        workshop.chat.edits = [Missing()]
+        workshop.cards.renew(draft.id)
+
+        async def again() -> bool:
+            return len(workshop.chat.all("card")) == 2
+
+        await until(again)
+        await asyncio.sleep(0.1)
+        now = await workshop.drafts.get(draft.id)
+        assert now is not None
+        assert now.card != first.card
+
+
+async def test_a_card_survives_us(tmp_path: Path, programs: Path) -> None:
+    """What was being drawn when we died is drawn by the next."""
+    stand_in(programs, preview={"seconds": 20})
+    first = Workshop(tmp_path / "data", stand_in(programs, preview={"seconds": 20}))
+    async with first.open():
+        draft = await opened(first)
+        first.cards.make(draft.id)
+        await asyncio.sleep(0.5)
+    second = Workshop(tmp_path / "data", stand_in(programs))
+    async with second.open():
+        await carded(second, draft)
+        assert len(second.chat.all("card")) == 1
+
+
+async def test_only_so_many_are_drawn_at_once(workshop: Workshop, programs: Path) -> None:
+    """Others wait; all are drawn."""
+    stand_in(programs, preview={"seconds": 0.4})
+    async with workshop.open():
+        drafts = [await opened(workshop, message) for message in range(5)]
+        for draft in drafts:
+            workshop.cards.make(draft.id)
+
+        async def all_there() -> bool:
+            return len(workshop.chat.all("card")) == 5
+
+        await until(all_there)
+        began = sorted(
+            json.loads(line)["at"] for line in (programs / "runs.jsonl").read_text().splitlines()
+        )
+        assert all(began[i + 2] - began[i] > 0.35 for i in range(3))

@@ -1,0 +1,475 @@
+"""The command line as people and parents meet it: words, exit codes, signals, full disks."""
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.decode_media import times
+from tests.support.make_clips import drawn, make_clip
+from tests.support.overlay_command import command, overlay
+from tests.support.person_clips import film_of_eileen
+from video_editing.cli.main import main, parsers
+from video_editing.concurrency import cpus
+
+PROMPT = 1.0  #: seconds in which a signal ends the work, on a machine that is ours alone
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short clip of nobody, for what needs no engine."""
+    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", drawn(12), tone=300)
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """More work than any test waits for."""
+    path = tmp_path_factory.mktemp("clips") / "long.mp4"
+    frames = list(drawn(8, (640, 360))) * 200
+    return make_clip(path, frames, options={"preset": "ultrafast"})
+
+
+def edit(clip: Path, result: Path, *more: object) -> list[str]:
+    return command("edit", clip, "--keep-background", "-o", result, *more)
+
+
+def complaint(stderr: str) -> dict[str, object]:
+    """The last line, which parents read; the one before it is for people."""
+    sentence, line = stderr.splitlines()[-2:]
+    told: dict[str, object] = json.loads(line)
+    assert sentence == f"overlay: {told['message']}"
+    assert "Traceback" not in stderr
+    return told
+
+
+def parts(folder: Path) -> list[str]:
+    """All that lies in a folder and below."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("name", ["edit", "cut", "matte", "preview", "parts", "probe", "demo"])
+def test_help_explains_every_option(name: str) -> None:
+    """Each says its default, or that nothing is done without it, or it must be given."""
+    _, commands = parsers()
+    for option in commands.choices[name]._actions:  # noqa: SLF001 - argparse shows them nowhere else
+        assert option.help, option.dest
+        if option.option_strings and not option.required and option.dest != "help":
+            switch = option.nargs == 0
+            alternative = option.dest in {"output", "segments"} and name == "matte"
+            optional = option.dest == "matte"
+            assert switch or alternative or optional or "default" in option.help, option.dest
+    shown = overlay(name, "--help")
+    assert shown.returncode == 0
+    assert "default: None" not in shown.stdout
+    assert "%(" not in shown.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["juggle"],
+        ["edit"],
+        ["edit", "c.mp4"],
+        ["edit", "c.mp4", "-o", "r.mp4", "--crop", "1"],
+        ["edit", "c.mp4", "-o", "r.mp4", "--center", "left"],
+        ["edit", "c.mp4", "-o", "r.mp4", "--lines", "500"],
+        ["edit", "c.mp4", "-o", "r.mp4", "--every", "-1"],
+        ["matte", "c.mp4"],
+        ["matte", "c.mp4", "--segments", "s", "--only", "-2"],
+        ["matte", "c.mp4", "--segments", "s", "-o", "m.mkv"],
+        ["matte", "c.mp4", "--segments", "s", "--check", "--plan-only"],
+    ],
+)
+def test_a_wrong_command_line_is_told_with_its_use(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, as is custom."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: overlay")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--radius", "nan"),
+        ("--radius", "2"),
+        ("--size", "0"),
+        ("--size", "inf"),
+        ("--threshold", "1"),
+        ("--feather", "-1"),
+        ("--offset", "nan,0"),
+        ("--center", "1.5,0"),
+        ("--fade", "-1"),
+        ("--ring-color", "sand"),
+        ("--background", "nowhere.mp4"),
+        ("--max-mb", "0"),
+        ("--max-mb", "nan"),
+        ("--crop", "0,0"),
+    ],
+)
+def test_a_value_out_of_range_names_its_option(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    """Exit code 3, the reason bad_option, and nothing is written."""
+    code = main(["edit", str(clip), "-o", str(tmp_path / "r.mp4"), f"{option}={value}"])
+    assert code == 3
+    told = complaint(capsys.readouterr().err)
+    assert told["error"] == "InputRejected"
+    assert told["reason"] == "bad_option"
+    assert parts(tmp_path) == []
+
+
+def test_a_clip_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """Also under a name that no system allows."""
+    for name in ("none.mp4", "x" * 300 + ".mp4"):
+        ran = overlay("edit", tmp_path / name, "-o", tmp_path / "r.mp4")
+        assert ran.returncode == 3
+        assert complaint(ran.stderr)["reason"] == "no_file"
+    assert parts(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "with spaces.mp4",
+        "quo'te\"s.mp4",
+        "-o.mp4",
+        "two\nlines.mp4",
+        "%02d.mp4",
+        "видео 🎬.mp4",
+        "12:30.mp4",
+        "a;b|c&d$(e).mp4",
+        "..mp4",
+    ],
+)
+def test_names_are_only_names(
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    """Of the clip as of the result; after -- a dash begins a name too."""
+    (tmp_path / name).write_bytes(clip.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    options = ["--keep-background", "--progress", "json", f"--output=n{name}"]
+    assert main(["edit", *options, "--", name]) == 0
+    done = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert done["result"] == f"n{name}"
+    assert parts(tmp_path) == sorted([name, f"n{name}"])
+    assert len(times(tmp_path / f"n{name}")) == 12
+
+
+def test_progress_for_parents_rises_to_the_total(clip: Path, tmp_path: Path) -> None:
+    """One JSON object a line on standard output; the last says where and what the result is."""
+    ran = subprocess.run(
+        edit(clip, tmp_path / "r.mp4", "--progress", "json"),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    *steps, done = map(json.loads, ran.stdout.splitlines())
+    assert done == {
+        "stage": "done",
+        "result": str(tmp_path / "r.mp4"),
+        "width": 160,
+        "height": 96,
+        "seconds": 0.4,
+    }
+    assert {step["stage"] for step in steps} == {"edit"}
+    assert [step["done"] for step in steps] == sorted(step["done"] for step in steps)
+    assert (steps[-1]["done"], steps[-1]["total"]) == (12, 12)
+    assert ran.stderr == ""
+
+
+def test_a_cut_tells_where_it_belongs(clip: Path, tmp_path: Path) -> None:
+    """In its last line, for whoever lays it over something."""
+    style = ["--keep-background", "--center", "0.5,0.5", "--progress", "json"]
+    ran = overlay("cut", clip, *style, "-o", tmp_path / "o.mov")
+    assert json.loads(ran.stdout.splitlines()[-1]) == {
+        "stage": "done",
+        "result": str(tmp_path / "o.mov"),
+        "width": 68,
+        "height": 68,
+        "seconds": 0.4,
+        "box": [46, 14, 68, 68],
+        "frame": [160, 96],
+    }
+
+
+def test_the_input_is_never_overwritten(clip: Path, tmp_path: Path) -> None:
+    """Neither the clip nor the background, by whatever name they are called."""
+    before = clip.read_bytes()
+    link = tmp_path / "link.mp4"
+    link.symlink_to(clip)
+    for source, result, behind in ((clip, link, "red"), (link, clip, "red"), (clip, link, link)):
+        ran = overlay("edit", source, "--background", behind, "-o", result, "--keep-background")
+        assert ran.returncode == 3
+        assert complaint(ran.stderr)["reason"] == "bad_option"
+    assert clip.read_bytes() == before
+
+
+def test_a_failure_leaves_an_older_result_as_it_was(clip: Path, tmp_path: Path) -> None:
+    """The clip shows nobody, which is known only at its end."""
+    result = tmp_path / "r.mp4"
+    result.write_bytes(b"older")
+    ran = overlay("edit", clip, "-o", result)
+    assert ran.returncode == 3
+    assert complaint(ran.stderr)["reason"] == "no_person"
+    assert result.read_bytes() == b"older"
+    assert parts(tmp_path) == ["r.mp4"]
+
+
+@pytest.mark.parametrize("place", ["none/r.mp4", "file/r.mp4", "x" * 300 + ".mp4", "folder"])
+@pytest.mark.parametrize("name", ["edit", "cut", "preview"])
+def test_a_place_that_cannot_be_written_to_is_told(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, place: str
+) -> None:
+    """No folder, a file for a folder, too long a name, a folder for a file: exit code 5."""
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    assert main([name, str(clip), "--keep-background", "-o", str(tmp_path / place)]) == 5
+    assert complaint(capsys.readouterr().err)["error"] == "OutputFailed"
+    assert parts(tmp_path) == ["file", "folder"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_told(clip: Path, tmp_path: Path) -> None:
+    """As any other place that cannot be written to."""
+    tmp_path.chmod(0o555)
+    ran = overlay("edit", clip, "--keep-background", "-o", tmp_path / "r.mp4")
+    tmp_path.chmod(0o755)
+    assert ran.returncode == 5
+    assert complaint(ran.stderr)["error"] == "OutputFailed"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["edit", "-o", "r.mp4"],
+        ["edit", "--form", "gif", "-o", "r.gif"],
+        ["edit", "--form", "note", "-o", "r.mp4"],
+        ["cut", "-o", "r.mov"],
+        ["cut", "--container", "webm", "-o", "r.webm"],
+        ["preview", "-o", "r.jpg"],
+    ],
+)
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, arguments: list[str]) -> None:
+    """However far the file was: no file here may have more than so many bytes."""
+    random = np.random.default_rng(8)
+    noise = (random.integers(0, 256, (96, 160, 3), np.uint8) for _ in range(20))
+    clip = make_clip(tmp_path / "clip.mp4", noise, tone=300)
+    (tmp_path / "out").mkdir()
+    for size in (100, 2_000):
+
+        def full(size: int = size) -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+        style = ["--keep-background", "--shape", "rect"]
+        ran = overlay(
+            arguments[0], clip, *style, *arguments[1:], cwd=tmp_path / "out", preexec_fn=full
+        )
+        assert ran.returncode == 5, ran.stderr
+        told = complaint(ran.stderr)
+        assert told["error"] == "OutputFailed"
+        assert "too large" in str(told["message"])
+        assert parts(tmp_path / "out") == []
+
+
+def test_a_full_disk_leaves_whole_segments_only(tmp_path: Path) -> None:
+    """The plan, and those that were finished before."""
+    clip = film_of_eileen(tmp_path / "clip.mp4", 10)
+
+    def full() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))
+
+    ran = overlay("matte", clip, "--segments", tmp_path / "segments", preexec_fn=full)
+    assert ran.returncode == 5
+    assert complaint(ran.stderr)["error"] == "OutputFailed"
+    assert parts(tmp_path / "segments") == ["plan.json"]
+
+
+WORK = {
+    "edit": ["edit", "--keep-background", "-o", "r.mp4"],
+    "over the clip, blurred": ["edit", "--background", "blur", "-o", "r.mp4"],
+    "gif": ["edit", "--keep-background", "--form", "gif", "-o", "r.gif"],
+    "cut": ["cut", "--keep-background", "-o", "r.mov"],
+    "webm": ["cut", "--keep-background", "--container", "webm", "-o", "r.webm"],
+    "matte": ["matte", "-o", "m.mkv"],
+    "segments": ["matte", "--segments", "segments"],
+}
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "work",
+    [
+        work if work in {"edit", "segments"} else pytest.param(work, marks=pytest.mark.slow)
+        for work in WORK
+    ],
+)
+def test_a_signal_ends_the_work_at_once(
+    long_clip: Path, tmp_path: Path, work: str, sent: signal.Signals
+) -> None:
+    """Within a second, with the shell's exit code, and without a trace of the result."""
+    name, *rest = WORK[work]
+    process = started([name, long_clip, *rest, "--progress", "json"], tmp_path)
+    for child in process:
+        assert child.stdout is not None
+        child.stdout.readline()  # it is in the midst of it
+        took, stderr = stopped(child, sent)
+        assert child.returncode == 128 + sent
+        assert complaint(stderr)["error"] == "Cancelled"
+        assert took < PROMPT * crowd()
+    assert [part for part in parts(tmp_path) if not part.startswith("segments")] == []
+    assert [part for part in parts(tmp_path) if "part" in part] == []
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", [0.4, 0.8, 1.3])
+def test_a_signal_ends_the_work_at_any_moment(
+    long_clip: Path, tmp_path: Path, moment: float, sent: signal.Signals
+) -> None:
+    """While modules load there is nothing to clean up, and the system ends it by itself."""
+    (tmp_path / "r.mp4").write_bytes(b"older")
+    for child in started(["edit", long_clip, *WORK["edit"][1:]], tmp_path):
+        time.sleep(moment * crowd())
+        took, stderr = stopped(child, sent)
+        assert child.returncode in {128 + sent, -sent}
+        assert "Traceback" not in stderr
+        assert took < PROMPT * crowd()
+    assert parts(tmp_path) == ["r.mp4"]
+    assert (tmp_path / "r.mp4").read_bytes() == b"older"
+
+
+def test_a_second_signal_does_not_disturb_the_first(long_clip: Path, tmp_path: Path) -> None:
+    """Cleaning up goes on."""
+    for child in started(["edit", long_clip, *WORK["edit"][1:], "--progress", "json"], tmp_path):
+        assert child.stdout is not None
+        child.stdout.readline()
+        for sent in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+            child.send_signal(sent)
+        child.communicate(timeout=20)
+        assert child.returncode in {130, 143}
+    assert parts(tmp_path) == []
+
+
+def test_a_parent_that_stops_listening_leaves_nothing_behind(
+    long_clip: Path, tmp_path: Path
+) -> None:
+    """Its pipe is closed: the work ends instead of going on for nobody."""
+    for child in started(["edit", long_clip, *WORK["edit"][1:], "--progress", "json"], tmp_path):
+        assert child.stdout is not None
+        child.stdout.readline()
+        child.stdout.close()
+        assert child.stderr is not None
+        child.stderr.read()
+        assert child.wait(timeout=60) != 0
+    assert parts(tmp_path) == []
+
+
+def started(arguments: list[object], folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """One child, in a group of its own; when it is done with, nobody of the group is left."""
+
+    def fresh() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+
+    with subprocess.Popen(
+        command(*arguments),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=fresh,  # noqa: PLW1509 - tests have one thread
+    ) as child:
+        try:
+            yield child
+            child.wait(timeout=60)
+            with pytest.raises(ProcessLookupError):
+                os.killpg(child.pid, 0)
+        finally:
+            if child.poll() is None:
+                child.kill()
+
+
+def crowd() -> float:
+    """How many run for each processor, at least 1: on a busy machine all takes that much longer."""
+    return max(1.0, os.getloadavg()[0] / cpus())
+
+
+def stopped(child: "subprocess.Popen[str]", sent: signal.Signals) -> tuple[float, str]:
+    """Seconds until it ended, and what it said."""
+    began = time.monotonic()
+    child.send_signal(sent)
+    _, stderr = child.communicate(timeout=60)
+    return time.monotonic() - began, stderr
+
+
+def test_some_segments_are_made_and_checked(tmp_path: Path) -> None:
+    """A plan alone, then those asked for, then the rest; a broken one is found and told."""
+    clip = film_of_eileen(tmp_path / "clip.mp4", 24, rate=2)
+    folder = tmp_path / "segments"
+
+    def matte(*more: object) -> "subprocess.CompletedProcess[str]":
+        return overlay("matte", clip, "--segments", folder, "--progress", "json", *more)
+
+    assert matte("--plan-only").returncode == 0
+    assert parts(folder) == ["plan.json"]
+    assert matte("--only", "1").returncode == 0
+    assert parts(folder) == ["00001.mp4", "plan.json"]
+    assert matte("--only", "1", "--check").returncode == 0
+    lacking = matte("--check")
+    assert lacking.returncode == 3
+    assert complaint(lacking.stderr)["details"]["segment"] == 0  # type: ignore[index]
+    rest = [json.loads(line) for line in matte().stdout.splitlines()]
+    assert (rest[-1]["done"], rest[-1]["total"]) == (24, 24)
+    assert parts(folder) == ["00000.mp4", "00001.mp4", "plan.json"]
+    whole = (folder / "00001.mp4").read_bytes()
+    assert matte("--check").returncode == 0
+    (folder / "00001.mp4").unlink()
+    assert matte("--only", "1").returncode == 0
+    assert (folder / "00001.mp4").read_bytes() == whole
+    (folder / "00001.mp4").write_bytes(whole[:500])
+    damaged = matte("--check")
+    assert complaint(damaged.stderr)["reason"] == "bad_matte"
+    assert complaint(damaged.stderr)["details"]["segment"] == 1  # type: ignore[index]
+    assert complaint(matte("--only", "2").stderr)["reason"] == "bad_option"
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
+    """1080p in 700 MB, and four times the length takes a tenth more at most."""
+    peaks = []
+    for seconds in (5, 20):
+        clip = film_of_eileen(tmp_path / f"{seconds}.mp4", 30 * seconds, side=1080, rate=30, tone=9)
+        program = edit(clip, tmp_path / "r.mp4")
+        program.remove("--keep-background")
+        ran = subprocess.run(
+            ["/usr/bin/env", "python3", "-c", PEAK, *program],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        peaks.append(int(re.findall(r"\d+", ran.stdout)[-1]) / 1000)
+    assert peaks[1] < 700
+    assert peaks[1] <= 1.1 * peaks[0]
+
+
+#: Runs a program to its end and prints how many kilobytes it held at most; it starts no others.
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""

@@ -1,0 +1,223 @@
+"""What lies behind the person: colours, pictures, films, the clip itself."""
+
+import os
+import struct
+import zlib
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.make_clips import HD, drawn, make_clip
+from video_editing.compositing.background import (
+    Background,
+    Blurred,
+    Film,
+    Flat,
+    Still,
+    background,
+    covering,
+)
+from video_editing.contract.errors import InputRejected
+from video_editing.frames import Picture
+from video_editing.pixels import rgb
+from video_editing.reading.probe import Limits
+
+LIMITS = Limits()
+SIZE = (96, 64)
+
+
+def greys(count: int) -> list[np.ndarray]:
+    """Pictures of which each is lighter than the one before, by 10 levels."""
+    return [np.full((SIZE[1], SIZE[0], 3), 30 + 10 * i, np.uint8) for i in range(count)]
+
+
+def grey(picture: Picture) -> int:
+    """Which of the greys it is."""
+    return round((float(rgb(picture, SIZE).mean()) * 255 - 30) / 10)
+
+
+def asked(behind: Background, seconds: list[Fraction]) -> list[int]:
+    """Which of the greys is behind at each moment."""
+    empty = Picture(*(np.zeros((2, 2), np.uint8),) * 3)
+    with behind.behind(SIZE) as at:
+        return [grey(at(moment, empty)) for moment in seconds]
+
+
+@pytest.mark.parametrize(
+    ("text", "colour"),
+    [("red", (255, 0, 0)), ("#16697a", (22, 105, 122)), ("#fff", (255,) * 3), ("black", (0,) * 3)],
+)
+def test_a_colour_is_that_colour(text: str, colour: tuple[int, int, int]) -> None:
+    """In R'G'B' to two levels, which is what 8-bit video can."""
+    behind = background(text, LIMITS)
+    assert isinstance(behind, Flat)
+    assert behind.size is None
+    with behind.behind((64, 36)) as at:
+        shown = rgb(at(Fraction(0), None), (64, 36)) * 255  # type: ignore[arg-type]
+    assert np.abs(shown - colour).max() <= 2
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_a_picture_fills_the_canvas(tmp_path: Path, suffix: str) -> None:
+    """Its left half red, its right half blue; what is too high is cut off above and below."""
+    path = tmp_path / f"behind{suffix}"
+    drawn = Image.new("RGB", (200, 400), "red")
+    drawn.paste("blue", (100, 0, 200, 400))
+    drawn.paste("white", (0, 0, 200, 50))
+    drawn.save(path)
+    behind = background(str(path), LIMITS)
+    assert isinstance(behind, Still)
+    assert behind.size == (200, 400)
+    with behind.behind((200, 200)) as at:
+        shown = rgb(at(Fraction(0), None), (200, 200)) * 255  # type: ignore[arg-type]
+    assert np.abs(shown[10:190, 20:80] - (255, 0, 0)).max() <= 8
+    assert np.abs(shown[10:190, 120:180] - (0, 0, 255)).max() <= 8
+
+
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_a_photograph_stands_as_its_exif_says(tmp_path: Path, turn: int) -> None:
+    """As cameras turn it (Exif 2.3, tag 274): the red corner comes to the top left."""
+    upright = Image.new("RGB", (160, 96), "white")
+    upright.paste("red", (0, 0, 60, 40))
+    back = {
+        3: Image.Transpose.ROTATE_180,
+        6: Image.Transpose.ROTATE_90,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = upright.transpose(back[turn]) if turn > 1 else upright
+    exif = Image.Exif()
+    exif[274] = turn
+    stored.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    behind = background(str(tmp_path / "turned.jpg"), LIMITS)
+    assert behind.size == (160, 96)
+    with behind.behind((160, 96)) as at:
+        shown = rgb(at(Fraction(0), None), (160, 96)) * 255  # type: ignore[arg-type]
+    assert np.abs(shown[5:30, 5:50] - (255, 0, 0)).max() <= 12
+    assert shown[60:, 80:].min() > 240
+
+
+def test_a_film_shows_the_frame_that_is_on_screen(tmp_path: Path) -> None:
+    """At 5 frames a second behind a clip at 10, each is seen twice."""
+    path = make_clip(tmp_path / "film.mp4", greys(6), rate=5, colours=HD)
+    moments = [Fraction(i, 10) for i in range(12)]
+    assert asked(background(str(path), LIMITS), moments) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def test_a_short_film_starts_again(tmp_path: Path) -> None:
+    """After its last frame has had its time, and again after that."""
+    path = make_clip(tmp_path / "film.mp4", greys(3), rate=10, colours=HD)
+    moments = [Fraction(i, 10) + Fraction(1, 50) for i in range(8)]
+    assert asked(background(str(path), LIMITS), moments) == [0, 1, 2, 0, 1, 2, 0, 1]
+
+
+def test_a_film_of_uneven_frames_keeps_its_times(tmp_path: Path) -> None:
+    """Shown at 0, 0.1, 0.5 and 0.6 s; in the second turn too, which begins at 0.7 s."""
+    path = make_clip(tmp_path / "film.mkv", greys(4), rate=10, times=[0, 1, 5, 6], colours=HD)
+    film = background(str(path), LIMITS)
+    assert film.clip is not None
+    assert film.clip.duration == pytest.approx(0.7, abs=0.01)
+    moments = [Fraction(i, 100) for i in (5, 15, 45, 55, 65, 75, 85, 115, 125)]
+    assert asked(film, moments) == [0, 1, 1, 2, 3, 0, 1, 1, 2]
+
+
+def test_a_long_film_is_left_before_its_end(tmp_path: Path) -> None:
+    """Nobody waits for the frames that are not seen."""
+    path = make_clip(tmp_path / "film.mp4", greys(20), rate=10, colours=HD)
+    assert asked(background(str(path), LIMITS), [Fraction(0), Fraction(1, 10)]) == [0, 1]
+
+
+def test_a_blurred_clip_is_soft_and_darker() -> None:
+    """A chess board becomes an even grey; black stays black."""
+    board = np.kron(np.indices((12, 16)).sum(0) % 2, np.ones((20, 20)))
+    luma = np.where(board > 0, 235, 16).astype(np.uint8)
+    chroma = np.full((120, 160), 128, np.uint8)
+    with Blurred().behind((320, 240)) as at:
+        soft = at(Fraction(0), Picture(luma, chroma, chroma))
+        dark = at(Fraction(0), Picture(np.full_like(luma, 16), chroma, chroma))
+    assert soft.size == (320, 240)
+    assert soft.y[60:180, 60:260].std() < 5
+    assert 90 < soft.y.mean() < 120
+    assert (dark.y == 16).all()
+
+
+def test_covering_cuts_both_sides_alike() -> None:
+    """The middle of a wide picture is the middle of the square."""
+    wide = np.zeros((100, 400), np.uint8)
+    wide[:, 180:220] = 255
+    half = np.full((50, 200), 128, np.uint8)
+    square = covering(Picture(wide, half, half), (100, 100))
+    lit = np.flatnonzero(square.y[50] > 127)
+    assert abs(lit.mean() - 49.5) <= 1
+    assert len(lit) == 40
+
+
+def png(width: int, height: int) -> bytes:
+    """A grey PNG that says it is that large and holds almost nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(1000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("words.txt", b"a few words"),
+        ("empty.mp4", b""),
+        ("drawing.svg", b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
+        ("drawing.png", b"<?xml version='1.0'?><svg/>"),
+        ("large.png", png(16384, 16384)),
+        ("list.mp4", b"ffconcat version 1.0\nfile neighbour.mp4\n"),
+        ("cut.jpg", b"\xff\xd8\xff\xe0"),
+    ],
+)
+def test_a_bad_background_is_told_from_a_bad_clip(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    """Whatever is wrong with it, the reason is the background."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputRejected) as rejected:
+        background(str(tmp_path / name), LIMITS)
+    assert rejected.value.reason == "bad_background"
+
+
+def test_a_film_without_pictures_is_a_bad_background(media: Path) -> None:
+    """Sound alone cannot be seen."""
+    with pytest.raises(InputRejected) as rejected:
+        background(str(media / "awkward/ax_audio_only_15s.mp4"), LIMITS)
+    assert rejected.value.reason == "bad_background"
+
+
+def test_a_film_that_breaks_while_it_plays_is_a_bad_background(tmp_path: Path) -> None:
+    """Its index is whole, its pictures are not: the clip is not to blame."""
+    path = make_clip(tmp_path / "film.mp4", drawn(20), rate=10, muxing={"movflags": "faststart"})
+    film = background(str(path), LIMITS)
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(InputRejected) as rejected:
+        asked(film, [Fraction(i, 10) for i in range(40)])
+    assert rejected.value.reason == "bad_background"
+
+
+@pytest.mark.parametrize("text", ["", "no.mp4", "blurr", "#12345", "rgb(999,0,0)", "x" * 300, "-"])
+def test_what_is_neither_file_nor_colour_is_a_bad_option(text: str) -> None:
+    """It is told so, however odd or long it is."""
+    with pytest.raises(InputRejected) as rejected:
+        background(text, LIMITS)
+    assert rejected.value.reason == "bad_option"
+    assert rejected.value.details["option"] == "background"
+
+
+def test_a_film_has_the_sound_that_is_ducked(media: Path) -> None:
+    """The mixer is given its clip."""
+    film = background(str(media / "bg/ax_rooftops_360p_sound_noperson.mp4"), LIMITS)
+    assert isinstance(film, Film)
+    assert film.clip.sound is not None
+    assert film.size == (640, 360)

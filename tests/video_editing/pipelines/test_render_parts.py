@@ -1,0 +1,139 @@
+"""What a renderer elsewhere is given: put together, it is what our own compositor makes."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.support.make_clips import HD, drawn, make_clip
+from tests.support.overlay_command import overlay
+from tests.support.paths import ROOT
+from tests.support.person_clips import film_of_eileen
+from video_editing.compositing.background import background
+from video_editing.contract.style import Style
+from video_editing.frames import Timed
+from video_editing.pipelines.edit import edit
+from video_editing.pipelines.render_parts import Pace, Way, parts, seen
+from video_editing.reading.probe import Clip, Limits, probe
+
+CANVAS = (320, 240)
+STYLE = Style(keep_background=True, ring=0.05, shadow=0.5, centre=(0.5, 0.5))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    """Half a second of Eileen at 24 frames a second, with a voice."""
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    return probe(film_of_eileen(path, 12, side=240, rate=24, tone=330))
+
+
+def made(clip: Clip, folder: Path, source: str = "teal", **options: object) -> dict[str, object]:
+    behind = background(source, Limits())
+    rest = {"rate": Fraction(24), "style": STYLE} | options
+    return parts(clip, folder, behind, source, CANVAS, **rest)
+
+
+def rgb(path: object, pixels: str = "rgb24") -> list[NDArray[np.float32]]:
+    """All frames of a file, 0–1."""
+    with av.open(str(path)) as file:
+        frames = [frame.to_ndarray(format=pixels) for frame in file.decode(video=0)]
+    return [np.asarray(frame / 255, np.float32) for frame in frames]
+
+
+def test_laid_on_the_background_they_are_our_own_result(clip: Clip, tmp_path: Path) -> None:
+    """Ring, shadow, place and all, but for what two encoders make of it."""
+    told = made(clip, tmp_path)
+    left, top, width, height = told["box"]
+    edit(clip, tmp_path / "r.mp4", background("teal", Limits()), CANVAS, style=STYLE)
+    for colours, mask, ours in zip(
+        rgb(told["overlay"]), rgb(told["luma"]), rgb(tmp_path / "r.mp4"), strict=True
+    ):
+        canvas = np.empty((*CANVAS[::-1], 3), np.float32)
+        canvas[:] = (0, 128 / 255, 128 / 255)
+        part = canvas[top : top + height, left : left + width]
+        part[:] = mask * colours + (1 - mask) * part
+        assert np.abs(canvas - ours).mean() < 0.012
+
+
+@pytest.mark.parametrize("way", [Way.MOV, Way.WEBM])
+def test_alpha_in_the_file_is_the_same_as_beside_it(clip: Clip, tmp_path: Path, way: Way) -> None:
+    """All ways say the same of what is seen."""
+    beside, inside = made(clip, tmp_path), made(clip, tmp_path, way=way)
+    assert inside["luma"] is None
+    if way is Way.WEBM:
+        assert str(inside["overlay"]).endswith(".webm")
+        return
+    for mask, cutout in zip(rgb(beside["luma"]), rgb(inside["overlay"], "rgba"), strict=True):
+        assert np.abs(mask[..., 0] - cutout[: mask.shape[0], : mask.shape[1], 3]).mean() < 0.012
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [("#F80", "colour"), ("Teal", "colour"), ("blur", "film"), ("film", "film"), ("p", "picture")],
+)
+def test_the_background_is_told(clip: Clip, tmp_path: Path, source: str, kind: str) -> None:
+    """A colour as such, a film as it is, a picture and the blurred clip as files of our own."""
+    if source == "film":
+        source = str(make_clip(tmp_path / "film.mp4", drawn(6), colours=HD))
+    if source == "p":
+        source = str(ROOT / "docs" / "demo.jpg")
+    told = made(clip, tmp_path / "parts", source)["background"]
+    assert kind in told
+    if kind == "colour":
+        assert told == {"colour": "#ff8800" if source.startswith("#") else "#008080"}
+    elif source == "blur":
+        assert told == {"film": str(tmp_path / "parts/blur.mp4"), "seconds": 0.5, "sound": False}
+    elif kind == "film":
+        assert told == {"film": source, "seconds": pytest.approx(0.2), "sound": False}
+    else:
+        assert probe_size(told["picture"]) == CANVAS
+
+
+def probe_size(path: object) -> tuple[int, int]:
+    height, width, _ = rgb(path)[0].shape
+    return width, height
+
+
+@pytest.mark.parametrize(
+    ("corner", "size", "box"),
+    [
+        ((10, 20), (40, 50), (10, 20, 40, 50)),
+        ((-10, -20), (40, 50), (0, 0, 30, 30)),
+        ((300, 200), (40, 50), (300, 200, 20, 40)),
+        ((-100, 400), (400, 50), (0, 400, 300, 2)),
+        ((-60, 0), (40, 50), (-22, 0, 2, 50)),
+    ],
+)
+def test_what_lies_outside_is_not_sent(
+    corner: tuple[int, int], size: tuple[int, int], box: tuple[int, int, int, int]
+) -> None:
+    """An overlay larger than the canvas is cut to it; of one outside two lines remain."""
+    assert seen(corner, size, CANVAS) == box
+
+
+def test_an_even_clip_keeps_its_frames() -> None:
+    """At its own rate each frame comes once."""
+    items = [Timed(i * 512, i) for i in range(24)]
+    kept = Pace(Fraction(24), 24).kept(iter(items), Fraction(1, 12288))
+    assert [(it.time, it.what) for it in kept] == [(i, i) for i in range(24)]
+
+
+def test_an_uneven_clip_becomes_even() -> None:
+    """A frame that stays long is repeated, and of those that come in a burst the last is kept."""
+    items = [Timed(time, time) for time in (0, 10, 100, 101, 102, 150)]
+    kept = list(Pace(Fraction(25), 5).kept(iter(items), Fraction(1, 1000)))
+    assert [it.what for it in kept] == [10, 10, 100, 102, 150]
+    assert [it.time for it in kept] == [0, 1, 2, 3, 4]
+
+
+def test_a_video_is_told_of(clip: Clip, tmp_path: Path) -> None:
+    """What a parent wants to know of a file, and a small picture of it."""
+    ran = overlay("probe", clip.path, "--thumbnail", tmp_path / "t.jpg", "--progress", "json")
+    told = json.loads(ran.stdout)
+    assert (told["width"], told["height"], told["rate"], told["sound"]) == (240, 240, 24, True)
+    assert told["seconds"] == pytest.approx(0.5, abs=0.02)
+    assert probe_size(tmp_path / "t.jpg") == (240, 240)

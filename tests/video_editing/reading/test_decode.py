@@ -1,0 +1,578 @@
+"""Reading a clip: its pictures stand upright, in one colour space, at their own times."""
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.support.make_clips import HD, Colours, drawn, make_clip
+from video_editing.concurrency import cpus
+from video_editing.contract.errors import InputRejected
+from video_editing.frames import Picture, Timed
+from video_editing.reading.decode import image, pictures
+from video_editing.reading.probe import Clip, probe
+from video_editing.reading.tonemap import HLG, PQ, WHITE, mapped, pq, rolled_off
+
+#: Clips of shared/media: upright size with square pixels, and how many frames are shown.
+CLIPS = {
+    "awkward/ae_sar_2by3_testsrc.mp4": ((640, 540), 60),
+    "awkward/ax_12_5fps_720p.mp4": ((1280, 720), 13),
+    "awkward/ax_fragmented_bogus_duration.mp4": ((1080, 720), 30),
+    "awkward/ax_hdr10_av1_portrait_noperson.mp4": ((720, 1280), 127),
+    "awkward/ax_hevc10_editlist_rot_noperson.mp4": ((1080, 1920), 77),
+    "awkward/ax_iphone_dolbyvision_rot_datatracks_5frames.mov": ((720, 1280), 4),
+    "awkward/ax_man_bed_rot90_sound.mp4": ((720, 1280), 149),
+    "awkward/ax_selfie_audio_stream_first_bt601.mov": ((640, 428), 30),
+    "awkward/ax_selfie_rotate_and_mirror_matrix.mp4": ((720, 1080), 30),
+    "awkward/ax_sideways_man_no_rotation_tag_720x1080.mp4": ((720, 1080), 30),
+    "awkward/ax_two_hevc_tracks_rot_vfr_noperson.mp4": ((768, 1024), 58),
+    "awkward/der_grid_lbax4n_live_webm_no_duration.webm": ((360, 288), 75),
+    "awkward/der_grid_swiz3n_odd_359x287_vp9_opus.webm": ((359, 287), 75),
+    "awkward/tfjs_hand_only_yuv444p_620x1080.mp4": ((620, 1080), 325),
+    "gt/der_gt_pwij3p_phone_portrait_hevc_rot_vfr.mp4": ((480, 640), 60),
+    "gt/gt_talk_lbbc2a_rooftops.mp4": ((640, 480), 75),
+    "gt/gt_talk_pwij3p_rooftops_portrait.mp4": ((480, 640), 75),
+}
+
+#: Display matrices (ISO/IEC 14496-12, 6.2.2) and what numpy calls the same.
+UNIT = 1 << 16
+TURNS = {
+    "none": ((1, 0, 0, 1), lambda y: y),
+    "clockwise": ((0, 1, -1, 0), lambda y: np.rot90(y, -1)),
+    "half": ((-1, 0, 0, -1), lambda y: np.rot90(y, 2)),
+    "counter-clockwise": ((0, -1, 1, 0), lambda y: np.rot90(y, 1)),
+    "mirrored": ((-1, 0, 0, 1), np.fliplr),
+    "flipped": ((1, 0, 0, -1), np.flipud),
+    "transposed": ((0, 1, 1, 0), np.transpose),
+    "mirrored and clockwise": ((0, -1, -1, 0), lambda y: np.rot90(np.fliplr(y), -1)),
+}
+
+
+def read(clip: Clip, start: int = 0, end: int | None = None) -> list[Timed[Picture]]:
+    return list(pictures(clip, start, end))
+
+
+def are_same(one: Picture, other: Picture) -> bool:
+    return all(np.array_equal(getattr(one, p), getattr(other, p)) for p in "yuv")
+
+
+def raw_frames(path: Path, stream: int) -> Iterator[av.VideoFrame]:
+    """Frames as FFmpeg decodes them, without any of our code."""
+    with av.open(str(path)) as container:
+        container.streams[stream].codec_context.thread_type = "AUTO"
+        yield from container.decode(container.streams[stream])
+
+
+def flat(size: tuple[int, int], values: Sequence[int], pixels: str = "yuv420p") -> av.VideoFrame:
+    """A frame of one colour: the value of each plane, of 8 or 10 bits."""
+    frame = av.VideoFrame(*size, pixels)
+    kind = np.dtype("<u2" if "10" in pixels else "u1")
+    for plane, value in zip(frame.planes, values, strict=True):
+        plane.update(np.full(plane.buffer_size // kind.itemsize, value, kind).tobytes())
+    return frame
+
+
+def centre(picture: Picture) -> tuple[int, int, int]:
+    """Y', Cb and Cr in the middle."""
+    width, height = picture.size
+    return (
+        int(picture.y[height // 2, width // 2]),
+        int(picture.u[height // 4, width // 4]),
+        int(picture.v[height // 4, width // 4]),
+    )
+
+
+def matrix(red: float, blue: float) -> NDArray[np.float64]:
+    """R'G'B' to Y'CbCr for luma coefficients *red* and *blue* (ITU-T H.273, 8.3)."""
+    green = 1 - red - blue
+    luma = np.array([red, green, blue])
+    return np.stack(
+        [
+            luma,
+            (np.array([0, 0, 1]) - luma) / (2 * (1 - blue)),
+            (np.array([1, 0, 0]) - luma) / (2 * (1 - red)),
+        ]
+    )
+
+
+BT601, BT709, BT2020 = matrix(0.299, 0.114), matrix(0.2126, 0.0722), matrix(0.2627, 0.0593)
+LIMITED = (np.array([219, 224, 224]), np.array([16, 128, 128]))
+FULL = (np.array([255, 255, 255]), np.array([0, 128, 128]))
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_a_real_clip_has_its_size_and_every_frame_its_time(media: Path, name: str) -> None:
+    """Compared with what FFmpeg decodes, in seconds of the file's clock."""
+    clip = probe(media / name)
+    times = [frame.pts * frame.time_base for frame in raw_frames(clip.path, clip.stream)]
+    assert (clip.size, len(clip.times)) == CLIPS[name]
+    assert [clip.origin + time * clip.timebase for time in clip.times] == times
+    assert all(b > a >= 0 for a, b in pairwise(clip.times))
+    assert clip.duration > clip.times[-1] * clip.timebase
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_a_real_clip_gives_pictures_of_its_size(media: Path, name: str) -> None:
+    """Half of its frames, each at the time that was announced."""
+    clip = probe(media / name)
+    half = len(clip.times) // 2
+    width, height = clip.size
+    found = pictures(clip, end=clip.times[half])
+    for time, picture in zip(clip.times[:half], found, strict=True):
+        assert picture.time == time
+        assert picture.what.size == clip.size
+        assert picture.what.u.shape == picture.what.v.shape
+        assert picture.what.u.shape == ((height + 1) // 2, (width + 1) // 2)
+
+
+def test_sound_without_pictures_is_refused(media: Path) -> None:
+    """The one awkward clip that cannot be read."""
+    with pytest.raises(InputRejected, match="no_video_stream"):
+        probe(media / "awkward/ax_audio_only_15s.mp4")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "awkward/ax_selfie_rotate_and_mirror_matrix.mp4",
+        "awkward/ax_man_bed_rot90_sound.mp4",
+        "gt/der_gt_pwij3p_phone_portrait_hevc_rot_vfr.mp4",
+    ],
+)
+def test_a_real_clip_stands_as_its_matrix_says(media: Path, name: str) -> None:
+    """Every pixel is where multiplying its coordinates with the file's matrix puts it."""
+    clip = probe(media / name)
+    frame = next(raw_frames(clip.path, clip.stream))
+    a, b, _, c, d, *_ = np.frombuffer(frame.side_data["DISPLAYMATRIX"], np.int32) / UNIT
+    luma = np.frombuffer(frame.planes[0], np.uint8).reshape(frame.height, -1)[:, : frame.width]
+    y, x = np.mgrid[: frame.height, : frame.width]
+    across, down = np.rint(a * x + c * y).astype(int), np.rint(b * x + d * y).astype(int)
+    expected = np.zeros(clip.size[::-1], np.int16)
+    expected[down - down.min(), across - across.min()] = luma
+    found = next(pictures(clip)).what.y.astype(np.int16)
+    assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("size", [(160, 96), (66, 34)])
+def test_each_of_the_eight_turns(tmp_path: Path, turn: str, size: tuple[int, int]) -> None:
+    """Quarter turns, mirrored or not, bit for bit."""
+    (a, b, c, d), same = TURNS[turn]
+    path = make_clip(
+        tmp_path / "a.mp4",
+        drawn(3, size),
+        colours=HD,
+        turn=[n * UNIT for n in (a, b, 0, c, d, 0, 0, 0)] + [1 << 30],
+    )
+    stored = [frame.to_ndarray()[: size[1]] for frame in raw_frames(path, 0)]
+    found = read(probe(path))
+    assert all(np.array_equal(p.what.y, same(y)) for p, y in zip(found, stored, strict=True))
+    assert found[0].what.size == probe(path).size
+
+
+@pytest.mark.parametrize(("degrees", "quarter"), [(30, 0), (-60, -1), (100, 1), (-170, 2)])
+def test_other_angles_go_to_the_nearest_quarter(tmp_path: Path, degrees: int, quarter: int) -> None:
+    """Some phones write the angle at which they were held."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn = [int(n * UNIT) for n in (cos, -sin, 0, sin, cos, 0, 0, 0)] + [1 << 30]
+    path = make_clip(tmp_path / "a.mp4", drawn(1), colours=HD, turn=turn)
+    stored = next(raw_frames(path, 0)).to_ndarray()[:96]
+    assert np.array_equal(next(pictures(probe(path))).what.y, np.rot90(stored, quarter))
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size"), [(Fraction(3, 2), (240, 96)), (Fraction(2, 3), (160, 144))]
+)
+def test_pixels_become_square_and_none_is_lost(
+    tmp_path: Path, aspect: Fraction, size: tuple[int, int]
+) -> None:
+    """The side that is short of pixels grows."""
+    path = make_clip(tmp_path / "a.mp4", drawn(2), aspect=aspect, colours=HD)
+    clip = probe(path)
+    assert clip.size == size
+    found = next(pictures(clip)).what.y
+    stored = next(raw_frames(path, 0)).to_ndarray()[:96]
+    assert np.abs(found.astype(int) - cv2.resize(stored, size).astype(int)).mean() < 4
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (321, 241), (359, 287), (3, 500)])
+def test_any_parity_and_the_smallest_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
+    """VP9 stores odd sides as they are; chroma is rounded up."""
+    clip = probe(make_clip(tmp_path / "a.webm", drawn(2, size), codec="libvpx-vp9"))
+    found = read(clip)
+    assert clip.size == size
+    assert found[0].what.y.shape == size[::-1]
+    assert found[0].what.u.shape == ((size[1] + 1) // 2, (size[0] + 1) // 2)
+
+
+@pytest.mark.parametrize(
+    ("tags", "coefficients", "scale"),
+    [
+        (Colours(matrix=1, range=1), BT709, LIMITED),
+        (Colours(matrix=1, range=2), BT709, FULL),
+        (Colours(matrix=6, range=1), BT601, LIMITED),
+        (Colours(matrix=5, range=2), BT601, FULL),
+        (Colours(matrix=9, range=1), BT2020, LIMITED),
+        (Colours(matrix=2, range=0), BT601, LIMITED),
+    ],
+    ids=["709", "709 full", "601", "601 full", "2020", "untagged"],
+)
+def test_colours_are_those_of_the_tags(
+    tmp_path: Path,
+    tags: Colours,
+    coefficients: NDArray[np.float64],
+    scale: tuple[NDArray[np.int_], NDArray[np.int_]],
+) -> None:
+    """By our own arithmetic, to two levels; small untagged clips are BT.601."""
+    size, zero = scale
+    for stored in ((90, 100, 170), (160, 150, 110), (120, 128, 128)):
+        path = make_clip(tmp_path / "a.mkv", [flat((64, 64), stored)], codec="ffv1", colours=tags)
+        rgb = np.linalg.solve(coefficients, (np.array(stored) - zero) / size)
+        expected = BT709 @ rgb * LIMITED[0] + LIMITED[1]
+        found = centre(read(probe(path))[0].what)
+        assert np.abs(np.array(found) - expected).max() <= 2.6
+
+
+@pytest.mark.parametrize("size", [(1280, 544), (544, 1280), (960, 720)])
+@pytest.mark.parametrize("matrix_tag", [2, 5, 6])
+def test_large_clips_are_bt709_unless_tagged(
+    tmp_path: Path, size: tuple[int, int], matrix_tag: int
+) -> None:
+    """As players take them, wide and tall."""
+    stored = (90, 100, 170)
+    path = make_clip(
+        tmp_path / "a.mkv", [flat(size, stored)], codec="ffv1", colours=Colours(matrix=matrix_tag)
+    )
+    assert (centre(read(probe(path))[0].what) == stored) == (matrix_tag == 2)
+
+
+@pytest.mark.parametrize(
+    "pixels", ["yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "gbrp10le", "bgr0", "bgra"]
+)
+def test_other_pixel_formats(tmp_path: Path, pixels: str) -> None:
+    """What was drawn is there, whatever the encoder stored: depth, subsampling, RGB."""
+    path = make_clip(tmp_path / "a.mkv", drawn(1), codec="ffv1", pixels=pixels)
+    reference = make_clip(tmp_path / "b.mkv", drawn(1), codec="ffv1", pixels="yuv444p")
+    found, expected = (read(probe(p))[0].what for p in (path, reference))
+    assert np.abs(found.y.astype(int) - expected.y.astype(int)).mean() < 2.5
+    assert np.abs(found.u.astype(int) - expected.u.astype(int)).mean() < 2.5
+
+
+@pytest.mark.parametrize(("extent", "luma"), [(1, 120), (2, 16 + 120 * 219 / 255)])
+def test_grey_clips_have_grey_pictures(tmp_path: Path, extent: int, luma: float) -> None:
+    """Limited range as tagged, or full."""
+    frame = flat((64, 64), [120], "gray")
+    path = make_clip(
+        tmp_path / "a.mkv", [frame], codec="ffv1", pixels="gray", colours=Colours(range=extent)
+    )
+    assert centre(read(probe(path))[0].what) == (pytest.approx(luma, abs=1), 128, 128)
+
+
+def test_what_shines_through_is_black(tmp_path: Path) -> None:
+    """Alpha is composed over black."""
+    frame = av.VideoFrame.from_ndarray(np.full((64, 64, 4), (200, 200, 200, 64), np.uint8), "rgba")
+    path = make_clip(tmp_path / "a.mov", [frame], codec="qtrle", pixels="argb")
+    y, u, v = centre(read(probe(path))[0].what)
+    assert y == pytest.approx(16 + 219 * 50 / 255, abs=1)
+    assert (u, v) == (128, 128)
+
+
+def test_an_animated_gif_is_a_clip(tmp_path: Path) -> None:
+    """With a palette of its own."""
+    path = make_clip(tmp_path / "a.gif", drawn(5), codec="gif", pixels="rgb8", rate=10)
+    clip = probe(path)
+    assert clip.size == (160, 96)
+    assert len(read(clip)) == 5
+    assert float(clip.rate) == pytest.approx(10)
+
+
+def test_the_usual_clip_is_not_copied(tmp_path: Path) -> None:
+    """Planes of 8-bit BT.709 are the decoder's memory: nobody may write there."""
+    picture = next(pictures(probe(make_clip(tmp_path / "a.mp4", drawn(2), colours=HD)))).what
+    for plane in (picture.y, picture.u, picture.v):
+        assert not plane.flags.owndata
+        assert not plane.flags.writeable
+
+
+def test_pictures_outlive_the_decoder(tmp_path: Path) -> None:
+    """Whoever keeps one sees it unchanged when the decoder is far ahead, or gone."""
+    clip = probe(make_clip(tmp_path / "a.mp4", drawn(60), colours=HD))
+    copies, kept = [], []
+    for picture in pictures(clip):
+        kept.append(picture.what)
+        copies.append(picture.what.y.copy())
+    assert all(np.array_equal(p.y, copy) for p, copy in zip(kept, copies, strict=True))
+
+
+SEEKING = {
+    "closed groups": ("mp4", "libx264", {"g": "12"}),
+    "open groups": ("mp4", "libx264", {"x264-params": "keyint=12:open-gop=1:bframes=3"}),
+    "intra refresh": ("mp4", "libx264", {"x264-params": "keyint=12:intra-refresh=1"}),
+    "one group": ("mkv", "libx264", {"g": "300"}),
+    "hevc": ("mp4", "libx265", {"x265-params": "keyint=12:log-level=none"}),
+    "transport stream": ("ts", "libx264", {"g": "12"}),
+    "program stream": ("mpg", "mpeg2video", {"g": "12", "bf": "2"}),
+    "vp8 with hidden frames": (
+        "webm",
+        "libvpx",
+        {"g": "12", "auto-alt-ref": "1", "lag-in-frames": "8", "deadline": "good", "b": "400k"},
+    ),
+    "vp9": ("webm", "libvpx-vp9", {"g": "12", "lag-in-frames": "8"}),
+    "mpeg-4 with b-frames": ("avi", "mpeg4", {"g": "12", "bf": "2"}),
+    "flash": ("flv", "flv", {"g": "12"}),
+}
+
+
+@pytest.mark.parametrize("kind", SEEKING)
+def test_frames_are_the_same_wherever_reading_starts(tmp_path: Path, kind: str) -> None:
+    """Bit for bit, and exactly those with start <= time < end."""
+    suffix, codec, options = SEEKING[kind]
+    clip = probe(make_clip(tmp_path / f"a.{suffix}", drawn(50), codec=codec, options=options))
+    whole = read(clip)
+    assert tuple(picture.time for picture in whole) == clip.times
+    assert len(whole) == 50
+    for first, last in ((0, 5), (11, 14), (12, 13), (24, 50), (37, 38), (49, 50)):
+        end = clip.times[last] if last < 50 else None
+        part = read(clip, clip.times[first], end)
+        assert [p.time for p in part] == list(clip.times[first:last])
+        assert all(are_same(p.what, w.what) for p, w in zip(part, whole[first:last], strict=True))
+
+
+@pytest.mark.parametrize(
+    "name", ["clean/grid_bbaf2n.mpg", "bg/ax_rooftops_360p_sound_noperson.mp4"]
+)
+def test_real_clips_are_the_same_wherever_reading_starts(media: Path, name: str) -> None:
+    """Also with the files of others."""
+    clip = probe(media / name)
+    whole = {p.time: p.what for p in pictures(clip, end=clip.times[70])}
+    for first in (1, 33, 68):
+        part = read(clip, clip.times[first], clip.times[70])
+        assert len(part) == 70 - first
+        assert all(are_same(p.what, whole[p.time]) for p in part)
+
+
+def remuxed(source: Path, path: Path, change: Callable[[int, bytes], bytes | None]) -> Path:
+    """The picture packets of *source*, each changed, or left out where *change* says None."""
+    with av.open(str(source)) as container, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(container.streams.video[0])
+        for i, packet in enumerate(p for p in container.demux(video=0) if p.size):
+            content = change(i, bytes(packet))
+            if content is not None:
+                changed = av.Packet(content)
+                changed.pts, changed.dts = packet.pts, packet.dts
+                changed.time_base, changed.is_keyframe = packet.time_base, packet.is_keyframe
+                changed.stream = stream
+                out.mux(changed)
+    return path
+
+
+def test_frames_that_are_only_referred_to_are_not_shown(tmp_path: Path) -> None:
+    """VP8 stores them as packets of their own, without show_frame (RFC 6386, 9.1)."""
+    source = make_clip(tmp_path / "a.webm", drawn(20), codec="libvpx")
+    hidden = remuxed(
+        source,
+        tmp_path / "b.webm",
+        lambda i, data: bytes([data[0] & ~0x10]) + data[1:] if i == 7 else data,
+    )
+    whole, clip = probe(source), probe(hidden)
+    assert clip.times == whole.times[:7] + whole.times[8:]
+    assert tuple(picture.time for picture in pictures(clip)) == clip.times
+
+
+def test_a_recording_that_begins_in_the_middle_of_a_group(tmp_path: Path) -> None:
+    """What comes before the first key frame cannot be decoded, and is not counted."""
+    options = {"g": "12", "bf": "0", "sc_threshold": "0"}
+    source = make_clip(tmp_path / "a.ts", drawn(50), options=options)
+    cut = remuxed(source, tmp_path / "b.ts", lambda i, data: None if i < 5 else data)
+    clip = probe(cut)
+    assert len(clip.times) == 38
+    assert clip.times[0] == clip.keyframes[0] == 0
+    assert tuple(picture.time for picture in pictures(clip)) == clip.times
+
+
+def test_a_start_between_frames_gives_the_next(tmp_path: Path) -> None:
+    """Ranges are of times, not of frames; an empty one gives nothing."""
+    clip = probe(make_clip(tmp_path / "a.mp4", drawn(20)))
+    assert read(clip, clip.times[5] + 1)[0].time == clip.times[6]
+    assert read(clip, clip.times[5] + 1, clip.times[6]) == []
+    assert read(clip, clip.times[-1] + 1) == []
+
+
+def test_key_frames_are_a_quick_look(tmp_path: Path) -> None:
+    """The same pictures that reading everything gives at these times."""
+    clip = probe(make_clip(tmp_path / "a.mp4", drawn(50), options={"g": "10", "sc_threshold": "0"}))
+    keys = list(pictures(clip, keyframes_only=True))
+    assert [p.time for p in keys] == list(clip.keyframes) == list(clip.times[::10])
+    whole = {p.time: p.what for p in read(clip)}
+    assert all(are_same(p.what, whole[p.time]) for p in keys)
+
+
+def test_a_variable_rate_is_kept(tmp_path: Path) -> None:
+    """Times come from the file, not from a mean rate."""
+    times = [0, 1, 5, 6, 30, 31, 77]
+    clip = probe(make_clip(tmp_path / "a.mp4", drawn(7), rate=100, times=times))
+    assert [p.time * clip.timebase for p in pictures(clip)] == [Fraction(t, 100) for t in times]
+    assert clip.rate == Fraction(600, 77)
+
+
+def test_a_thousand_frames_a_second(tmp_path: Path) -> None:
+    """Slow motion is a clip like others."""
+    clip = probe(make_clip(tmp_path / "a.mp4", drawn(30), rate=1000))
+    assert clip.rate == 1000
+    assert len(read(clip)) == 30
+
+
+def test_the_last_frame_lasts_as_long_as_the_others(tmp_path: Path) -> None:
+    """Flash video does not say how long its frames are shown."""
+    clip = probe(make_clip(tmp_path / "a.flv", drawn(50), codec="flv"))
+    assert float(clip.duration) == pytest.approx(50 / 30, abs=0.002)
+
+
+def test_time_zero_is_the_first_picture_where_there_is_no_voice(tmp_path: Path) -> None:
+    """A start offset is not lead-in."""
+    clip = probe(make_clip(tmp_path / "a.mkv", drawn(3), rate=10, times=[20, 21, 22]))
+    assert clip.origin == 2
+    assert clip.times[0] == 0
+    assert float(clip.duration) == pytest.approx(0.3)
+
+
+def test_time_zero_is_the_voice_where_it_comes_first(tmp_path: Path) -> None:
+    """The picture then starts later, by just that much."""
+    times = [5, 6, 7, 8]
+    path = make_clip(tmp_path / "a.mp4", drawn(4), rate=10, times=times, tone=440)
+    clip = probe(path)
+    assert clip.sound is not None
+    assert clip.origin == 0
+    assert clip.times[0] * clip.timebase == Fraction(1, 2)
+    assert float(clip.duration) == pytest.approx(0.9)
+
+
+def test_the_stream_with_most_frames_is_the_picture(media: Path) -> None:
+    """A motion photo holds a large still beside the film."""
+    clip = probe(media / "awkward/ax_two_hevc_tracks_rot_vfr_noperson.mp4")
+    assert clip.stream == 0
+    assert len(clip.times) == 58
+
+
+@pytest.mark.parametrize(("nits", "low", "high"), [(0, 0, 0), (26, 0.4, 0.46), (203, 0.88, 0.95)])
+def test_grey_keeps_its_place_in_sdr(nits: float, low: float, high: float) -> None:
+    """Black stays, 18 % grey (26 nits) is a middle grey, paper (203 nits) is near white.
+
+    ITU-R BT.2408-7, table 1, names these levels.
+    """
+    grey = mapped(np.full((1, 3), pq(np.array(nits, float))), PQ)[0]
+    assert np.ptp(grey) < 1e-3
+    assert low <= grey.mean() <= high
+
+
+def test_hlg_and_pq_agree_on_reference_levels() -> None:
+    """HLG 75 % and PQ 58 % are both 203 nits (ITU-R BT.2408-7, table 1)."""
+    hlg = mapped(np.full((1, 3), 0.75), HLG)
+    assert np.allclose(hlg, mapped(np.full((1, 3), 0.5806), PQ), atol=0.01)
+
+
+def test_the_curve_rises_and_never_leaves_its_range() -> None:
+    """Also beyond what the source may hold."""
+    nits = np.geomspace(0.001, 10_000, 500)
+    sdr = rolled_off(nits)
+    assert (np.diff(sdr) > -1e-6).all()
+    assert sdr.max() == pytest.approx(WHITE, rel=1e-3)
+    assert np.allclose(sdr[nits < 50], nits[nits < 50], rtol=1e-3)
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_hdr_frames_are_mapped_as_the_formula_says(tmp_path: Path, transfer: int) -> None:
+    """What comes out of FFmpeg's table, to three levels of the exact map."""
+    tags = Colours(matrix=9, range=1, transfer=transfer, primaries=9)
+    for rgb in ((0.1, 0.1, 0.1), (0.4, 0.4, 0.4), (0.58, 0.58, 0.58), (0.5, 0.35, 0.3)):
+        stored = BT2020 @ np.array(rgb) * LIMITED[0] * 4 + LIMITED[1] * 4
+        frame = flat((64, 64), [round(n) for n in stored], "yuv420p10le")
+        path = make_clip(
+            tmp_path / "a.mkv", [frame], codec="ffv1", pixels="yuv420p10le", colours=tags
+        )
+        expected = BT709 @ mapped(np.array([rgb]), transfer)[0] * LIMITED[0] + LIMITED[1]
+        found = centre(read(probe(path))[0].what)
+        assert np.abs(np.array(found) - expected).max() <= 3
+
+
+def test_colours_outside_bt709_keep_their_hue_and_brightness_order() -> None:
+    """The most saturated colours of BT.2020 stay inside 0–1 and what they were."""
+    red, green, blue = mapped(np.eye(3) * 0.58, PQ)
+    assert red.argmax() == 0
+    assert green.argmax() == 1
+    assert blue.argmax() == 2
+    corners = mapped(np.stack(np.meshgrid(*[[0.0, 0.5, 1.0]] * 3), -1), PQ)
+    assert corners.min() >= 0
+    assert corners.max() <= 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_an_image_is_a_picture(tmp_path: Path, suffix: str) -> None:
+    """Red above, green below, as BT.709."""
+    drawing = np.zeros((90, 121, 3), np.uint8)
+    drawing[:45, :, 2], drawing[45:, :, 1] = 255, 255
+    path = tmp_path / f"%02d.{suffix}"
+    cv2.imwrite(str(path), drawing)
+    picture = image(path)
+    assert picture.size == (121, 90)
+    for row, rgb in ((10, (1, 0, 0)), (80, (0, 1, 0))):
+        expected = BT709 @ np.array(rgb) * LIMITED[0] + LIMITED[1]
+        found = (picture.y[row, 60], picture.u[row // 2, 30], picture.v[row // 2, 30])
+        assert np.abs(np.array(found) - expected).max() < 5
+
+
+def test_an_image_with_alpha_lies_on_black(tmp_path: Path) -> None:
+    """Half of white is grey."""
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((40, 40, 4), (255, 255, 255, 128), np.uint8))
+    assert centre(image(tmp_path / "a.png"))[0] == pytest.approx(16 + 219 * 128 / 255, abs=1)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_an_image_is_turned_as_the_camera_says(tmp_path: Path, orientation: int) -> None:
+    """EXIF, compared with how OpenCV reads the same file."""
+    plain = cv2.imencode(".jpg", next(drawn(1)))[1].tobytes()
+    tiff = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x112, 3, 1, orientation, 0, 0)
+    exif = b"Exif\0\0" + tiff
+    path = tmp_path / "a.jpg"
+    path.write_bytes(plain[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + plain[2:])
+    expected = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(float) * 219 / 255 + 16
+    found = image(path).y
+    assert found.shape == expected.shape
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
+
+
+def test_a_huge_image_is_brought_down_to_4k(tmp_path: Path) -> None:
+    """A result as large as a photo would play nowhere."""
+    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((4000, 6000, 3), np.uint8))
+    width, height = image(tmp_path / "a.jpg").size
+    assert width * height <= 4096 * 2304
+    assert width / height == pytest.approx(1.5, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"cpu.max": "100000 100000\n"}, 1),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({"cpu.max": "6400000 100000\n"}, None),
+        ({}, None),
+    ],
+)
+def test_the_quota_of_a_container_counts(
+    tmp_path: Path, files: dict[str, str], expected: int | None
+) -> None:
+    """A quota below the affinity is what we may use; none, or a larger one, changes nothing."""
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert cpus(tmp_path) == (expected or cpus(tmp_path / "nothing"))

@@ -1,0 +1,657 @@
+"""Files that are written, decoded again with PyAV and judged by their own numbers."""
+
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.support.paths import ROOT
+from video_editing.contract.atomic_file import whole
+from video_editing.contract.errors import InputRejected, OutputFailed, Reason
+from video_editing.frames import CutOut, Matte, Picture, Timed
+from video_editing.reading.audio import RATE as SAMPLE_RATE
+from video_editing.reading.audio import Samples
+from video_editing.writing.alpha_video import STICKER_BYTES, mov_file, sticker_file, webm_file
+from video_editing.writing.encoder import Writer
+from video_editing.writing.gif import gif_file
+from video_editing.writing.matte_video import matte_file
+from video_editing.writing.mp4 import note_file, result_file
+from video_editing.writing.size_budget import TooBig, fitting_size, within
+
+SIZE = (160, 96)
+RATE = Fraction(25)
+MILLISECOND = Fraction(1, 1000)
+
+#: A timebase, ticks of a clip in it, and the tick at which the clip ends.
+Clock = tuple[Fraction, list[int], int]
+CLOCKS: dict[str, Clock] = {
+    "milliseconds, uneven": (MILLISECOND, [33 * i + 5 * (i % 3) for i in range(40)], 1500),
+    "NTSC": (Fraction(1001, 30000), list(range(30)), 30),
+    "starts late": (
+        Fraction(1, 90000),
+        [5000 + 3003 * i + 300 * (i % 5) for i in range(30)],
+        99999,
+    ),
+    "nanoseconds": (Fraction(1, 10**9), [7 + 33_333_333 * i for i in range(30)], 10**9),
+    "five a second": (Fraction(1, 5), list(range(7)), 7),
+    "phone": (Fraction(1, 600), [0, 20, 41, 60, 140, 160, 161, 200], 230),
+    "pause": (Fraction(1, 90000), [0, 90000, 90100, 99000], 99900),
+    "two": (Fraction(1, 24000), [0, 7000], 9000),
+    "one": (Fraction(1, 30), [0], 1),
+}
+
+
+def picture(shade: int, size: tuple[int, int] = SIZE) -> Picture:
+    """A flat picture with one coloured corner."""
+    width, height = size
+    half = (height + 1) // 2, (width + 1) // 2
+    y, u, v = (
+        np.full((height, width), shade, np.uint8),
+        np.full(half, 110, np.uint8),
+        np.full(half, 140, np.uint8),
+    )
+    y[: height // 4, : width // 4] = 120
+    return Picture(y, u, v)
+
+
+def noise(size: tuple[int, int], seed: int) -> Picture:
+    """What no codec can make small."""
+    random = np.random.default_rng(seed)
+    width, height = size
+    shapes = [(height, width), *[((height + 1) // 2, (width + 1) // 2)] * 2]
+    return Picture(*(random.integers(16, 236, shape, np.uint8) for shape in shapes))
+
+
+def soft_disc(size: tuple[int, int], step: int = 0) -> Matte:
+    """A disc with an edge 16 pixels wide that walks to the right."""
+    width, height = size
+    y, x = np.mgrid[:height, :width]
+    inside = min(size) / 3 - np.hypot(y - height / 2, x - width / 2 - step)
+    return np.clip(127 + inside * 16, 0, 255).astype(np.uint8)
+
+
+def decoded(path: Path, decoder: str | None = None) -> Iterator[av.VideoFrame]:
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        if decoder is None:
+            yield from file.decode(stream)
+            return
+        codec = av.CodecContext.create(decoder, "r")
+        for packet in file.demux(stream):
+            for frame in codec.decode(packet if packet.size else None):
+                assert isinstance(frame, av.VideoFrame)
+                yield frame
+
+
+def plane(frame: av.VideoFrame, index: int, dtype: type = np.uint8) -> NDArray[Any]:
+    source = frame.planes[index]
+    return np.frombuffer(memoryview(source), dtype).reshape(source.height, -1)[:, : source.width]
+
+
+def times(path: Path) -> list[Fraction]:
+    return [frame.pts * frame.time_base for frame in decoded(path)]  # type: ignore[operator]
+
+
+def heard(path: Path) -> tuple[Fraction, Samples]:
+    """When the first sample of a file is heard, and one channel of all of them."""
+    with av.open(str(path)) as file:
+        frames = list(file.decode(audio=0))
+    resampler = av.AudioResampler("fltp", "stereo", SAMPLE_RATE)
+    blocks = [block.to_ndarray()[0] for frame in frames for block in resampler.resample(frame)]
+    return frames[0].pts * frames[0].time_base, np.concatenate(blocks)  # type: ignore[operator]
+
+
+def duration(path: Path) -> Fraction:
+    """Seconds at which the last picture ends, as the file says."""
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        assert stream.duration is not None
+        assert stream.time_base is not None
+        return ((stream.start_time or 0) + stream.duration) * stream.time_base
+
+
+def write_result(path: Path, clock: Clock, size: tuple[int, int] = SIZE) -> None:
+    timebase, ticks, end = clock
+    with result_file(
+        path, size, timebase, rate=RATE, seconds=end * timebase, sound=False, threads=2
+    ) as writer:
+        for i, tick in enumerate(ticks):
+            writer.picture(Timed(tick, picture(40 + 5 * i % 150, size)))
+
+
+@pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
+def test_times(tmp_path: Path, clock: Clock) -> None:
+    """An mp4 has each picture at its own time and ends when the last one does."""
+    timebase, ticks, end = clock
+    write_result(tmp_path / "result.mp4", clock)
+    got = times(tmp_path / "result.mp4")
+    assert len(got) == len(ticks)
+    assert (
+        max(abs(time - tick * timebase) for time, tick in zip(got, ticks, strict=True))
+        < MILLISECOND / 20
+    )
+    assert abs(duration(tmp_path / "result.mp4") - end * timebase) < MILLISECOND
+
+
+@pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
+@pytest.mark.parametrize("form", ["mov", "webm", "mkv"])
+def test_times_of_others(tmp_path: Path, form: str, clock: Clock) -> None:
+    """So have overlays and mattes."""
+    timebase, ticks, end = clock
+    path = tmp_path / f"file.{form}"
+    given: dict[str, Any] = {"rate": RATE, "seconds": end * timebase, "threads": 2}
+    file: AbstractContextManager[Writer[Any]]
+    if form == "mkv":
+        file, what = matte_file(path, SIZE, timebase, **given), soft_disc(SIZE)
+    else:
+        open_file = mov_file if form == "mov" else webm_file
+        file = open_file(path, SIZE, timebase, **given, sound=False, note={})
+        what = CutOut(picture(90), soft_disc(SIZE))
+    with file as writer:
+        for tick in ticks:
+            writer.picture(Timed(tick, what))
+    got = times(path)
+    assert len(got) == len(ticks)
+    assert (
+        max(abs(time - tick * timebase) for time, tick in zip(got, ticks, strict=True))
+        < MILLISECOND
+    )
+
+
+def test_result_plays_everywhere(tmp_path: Path) -> None:
+    """H.264 High in yuv420p, tagged BT.709 limited, the index before the pictures."""
+    path = tmp_path / "result.mp4"
+    write_result(path, CLOCKS["NTSC"])
+    with av.open(str(path)) as file:
+        codec = file.streams.video[0].codec_context
+        assert (codec.name, codec.profile, codec.pix_fmt) == ("h264", "High", "yuv420p")
+        assert (codec.colorspace, codec.color_primaries, codec.color_trc, codec.color_range) == (
+            1,
+        ) * 4
+    data = path.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+@pytest.mark.parametrize("size", [(160, 96), (98, 54), (1000, 18)])
+def test_planes_arrive(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Y, U and V come back as they were, whatever the width is divisible by."""
+    write_result(tmp_path / "result.mp4", CLOCKS["five a second"], size)
+    width, height = size
+    for i, frame in enumerate(decoded(tmp_path / "result.mp4")):
+        assert (frame.width, frame.height) == size
+        assert np.abs(plane(frame, 0)[height // 2 :].astype(int) - (40 + 5 * i % 150)).max() < 4
+        assert (
+            np.abs(plane(frame, 0)[: height // 4 - 2, : width // 4 - 2].astype(int) - 120).mean()
+            < 4
+        )
+        assert np.abs(plane(frame, 1).astype(int) - 110).max() < 4
+        assert np.abs(plane(frame, 2).astype(int) - 140).max() < 4
+
+
+def test_a_picture_may_be_reused(tmp_path: Path) -> None:
+    """What is written was copied: the caller may draw the next picture into the same memory."""
+    drawn = picture(40)
+    with result_file(
+        tmp_path / "r.mp4", SIZE, 1 / RATE, rate=RATE, seconds=10 / RATE, sound=False, threads=2
+    ) as writer:
+        for i in range(10):
+            drawn.y[:] = 40 + 15 * i
+            writer.picture(Timed(i, drawn))
+    shades = [plane(frame, 0).mean() for frame in decoded(tmp_path / "r.mp4")]
+    assert np.abs(np.array(shades) - 40 - 15 * np.arange(10)).max() < 2
+
+
+def flash_and_click(writer: Writer[Any], white: Any, black: Any, at: int) -> None:
+    """Three seconds of darkness with one bright picture and one click at the same moment."""
+    step = SAMPLE_RATE // int(RATE)
+    for i in range(3 * int(RATE)):
+        block = np.zeros((step, 2), np.float32)
+        if i == at:
+            block[:48] = 0.9
+        writer.sound(block)
+        writer.picture(Timed(i, white if i == at else black))
+
+
+@pytest.mark.parametrize("form", ["mp4", "note", "mov", "webm"])
+def test_sync(tmp_path: Path, form: str) -> None:
+    """A click is heard within 20 ms of its flash: what encoders put before the sound is cut."""
+    size = (384, 384)
+    path = tmp_path / f"file.{'mp4' if form == 'note' else form}"
+    given: dict[str, Any] = {
+        "rate": RATE,
+        "seconds": Fraction(3),
+        "sound": True,
+        "threads": 2,
+    }
+    white: Any = picture(220, size)
+    black: Any = picture(20, size)
+    file: AbstractContextManager[Writer[Any]]
+    if form == "mp4":
+        file = result_file(path, size, 1 / RATE, **given)
+    elif form == "note":
+        file = note_file(path, 384, 1 / RATE, **given)
+    else:
+        open_file = mov_file if form == "mov" else webm_file
+        file = open_file(path, size, 1 / RATE, **given, note={})
+        solid = np.full(size[::-1], 255, np.uint8)
+        white, black = CutOut(white, solid), CutOut(black, solid)
+    with file as writer:
+        flash_and_click(writer, white, black, at=30)
+    ten_bits = form == "mov"
+    brightness = [plane(f, 0, np.uint16 if ten_bits else np.uint8).mean() for f in decoded(path)]
+    flash = times(path)[int(np.argmax(brightness))]
+    start, sound = heard(path)
+    click = float(start) + int(np.argmax(np.abs(sound) > 0.3)) / SAMPLE_RATE
+    assert float(flash) == pytest.approx(30 / RATE, abs=1e-3)
+    assert click == pytest.approx(float(flash), abs=0.005)
+
+
+@pytest.mark.parametrize("size", [(160, 96), (161, 97)])
+def test_alpha_in_prores(tmp_path: Path, size: tuple[int, int]) -> None:
+    """ProRes keeps alpha within half a level, what is solid is wholly solid."""
+    path = tmp_path / "overlay.mov"
+    alphas = write_overlay(mov_file, path, size)
+    for frame, alpha in zip(decoded(path), alphas, strict=True):
+        levels = plane(frame, 3, np.uint16) / 4095 * 255
+        assert not levels[:, size[0] :].any()
+        levels = levels[:, : size[0]]
+        assert np.abs(levels - alpha).max() < 0.5
+        assert levels[alpha == 255].min() > 254.7
+        assert levels[alpha == 0].max() == 0
+
+
+@pytest.mark.parametrize("size", [(160, 96), (161, 97)])
+def test_alpha_in_webm(tmp_path: Path, size: tuple[int, int]) -> None:
+    """VP9's alpha is the matte, bit by bit."""
+    path = tmp_path / "overlay.webm"
+    alphas = write_overlay(webm_file, path, size)
+    for frame, alpha in zip(decoded(path, "libvpx-vp9"), alphas, strict=True):
+        assert frame.format.name == "yuva420p"
+        assert np.array_equal(plane(frame, 3), alpha)
+
+
+@pytest.mark.parametrize("open_file", [mov_file, webm_file])
+def test_overlay_colours_are_straight(tmp_path: Path, open_file: Any) -> None:
+    """Colours are not multiplied by alpha, and say that they are BT.709."""
+    path = tmp_path / ("o.mov" if open_file is mov_file else "o.webm")
+    write_overlay(open_file, path, SIZE)
+    for frame in decoded(path):
+        bits, dtype = (4, np.uint16) if open_file is mov_file else (0, np.uint8)
+        assert np.abs((plane(frame, 0, dtype)[50:] >> bits).astype(int) - 90).max() < 4
+        assert np.abs((plane(frame, 1, dtype) >> bits).astype(int) - 110).max() < 4
+        assert frame.colorspace == 1
+
+
+def test_chroma_stays_in_place(tmp_path: Path) -> None:
+    """Chroma at full size is what it was on its own columns, and lies between its own rows."""
+    path = tmp_path / "o.mov"
+    ramp = np.tile(np.arange(40, 200, 2, dtype=np.uint8), (48, 1))
+    cutout = CutOut(Picture(np.full((96, 160), 90, np.uint8), ramp, ramp.copy()), soft_disc(SIZE))
+    with mov_file(
+        path, SIZE, 1 / RATE, rate=RATE, seconds=1 / RATE, sound=False, threads=1, note={}
+    ) as writer:
+        writer.picture(Timed(0, cutout))
+    (frame,) = decoded(path)
+    columns = plane(frame, 1, np.uint16).mean(axis=0) / 16
+    assert np.abs(columns[2:-2] - np.arange(42, 198)).max() < 0.4
+
+
+def write_overlay(open_file: Any, path: Path, size: tuple[int, int]) -> list[Matte]:
+    """Write ten cut-outs of a walking disc and give their alphas."""
+    alphas = [soft_disc(size, step) for step in range(10)]
+    note = {"box": [2, 4, *size], "frame": [1920, 1080]}
+    with open_file(
+        path, size, 1 / RATE, rate=RATE, seconds=10 / RATE, sound=False, threads=2, note=note
+    ) as writer:
+        for i, alpha in enumerate(alphas):
+            writer.picture(Timed(i, CutOut(picture(90, size), alpha)))
+    with av.open(str(path)) as file:
+        tags = {name.lower(): value for name, value in file.metadata.items()}
+    assert json.loads(tags["comment"]) == note
+    return alphas
+
+
+@pytest.mark.parametrize("size", [(160, 96), (161, 97), (2, 3)])
+def test_mattes_are_exact(tmp_path: Path, size: tuple[int, int]) -> None:
+    """A matte comes back bit by bit, whatever its size."""
+    path = tmp_path / "matte.mkv"
+    mattes = [noise(size, seed).y for seed in range(5)]
+    with matte_file(path, size, 1 / RATE, rate=RATE, seconds=5 / RATE, threads=2) as writer:
+        for i, matte in enumerate(mattes):
+            writer.picture(Timed(i, matte))
+    for frame, matte in zip(decoded(path), mattes, strict=True):
+        assert frame.format.name == "gray"
+        assert np.array_equal(plane(frame, 0), matte)
+
+
+@pytest.mark.parametrize("max_bytes", [60_000, 250_000, 1_000_000])
+def test_a_budget_is_kept(tmp_path: Path, max_bytes: int) -> None:
+    """Three seconds of noise with sound weigh no more than they may, and use most of it."""
+    path = tmp_path / "result.mp4"
+    random = np.random.default_rng(0)
+    with result_file(
+        path,
+        SIZE,
+        1 / RATE,
+        rate=RATE,
+        seconds=Fraction(3),
+        sound=True,
+        threads=2,
+        max_bytes=max_bytes,
+    ) as writer:
+        for i in range(75):
+            writer.sound(random.uniform(-0.5, 0.5, (1920, 2)).astype(np.float32))
+            writer.picture(Timed(i, noise(SIZE, i)))
+    assert max_bytes / 2 < path.stat().st_size <= max_bytes
+
+
+def test_a_generous_budget_changes_nothing(tmp_path: Path) -> None:
+    """A clip that is small anyway is as good as without a limit."""
+    sizes = []
+    for max_bytes in (None, 10**8):
+        with result_file(
+            tmp_path / "r.mp4",
+            SIZE,
+            1 / RATE,
+            rate=RATE,
+            seconds=Fraction(1),
+            sound=False,
+            threads=2,
+            max_bytes=max_bytes,
+        ) as writer:
+            for i in range(25):
+                writer.picture(Timed(i, picture(40 + i)))
+        sizes.append((tmp_path / "r.mp4").stat().st_size)
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.05)
+
+
+def test_too_big_leaves_nothing(tmp_path: Path) -> None:
+    """Noise that VP9 cannot hold raises TooBig; who called may try again."""
+    with pytest.raises(TooBig) as caught:
+        write_sticker(tmp_path / "s.webm", [noise((512, 384), 0)], 50_000)
+    assert caught.value.size > caught.value.max_bytes == 50_000
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_hopeless_budget(tmp_path: Path) -> None:
+    """Where the index alone is too large nothing is begun."""
+    with (
+        pytest.raises(InputRejected) as caught,
+        result_file(
+            tmp_path / "r.mp4",
+            SIZE,
+            1 / RATE,
+            rate=RATE,
+            seconds=Fraction(60),
+            sound=True,
+            threads=2,
+            max_bytes=10_000,
+        ),
+    ):
+        pass
+    assert caught.value.reason is Reason.DOES_NOT_FIT
+    assert not list(tmp_path.iterdir())
+
+
+def test_within_tries_with_less() -> None:
+    """Who is told TooBig is asked for less; in the end it does not fit."""
+    asked = []
+
+    def write(max_bytes: int) -> None:
+        asked.append(max_bytes)
+        if max_bytes > 700:
+            raise TooBig(2000, max_bytes)
+
+    within(1000, write)
+    assert asked == [1000, 800, 600]
+    with pytest.raises(InputRejected) as caught:
+        within(10_000, write)
+    assert caught.value.reason is Reason.DOES_NOT_FIT
+
+
+def test_fitting_size() -> None:
+    """Fewer bytes or a longer clip give a smaller even picture of the same form, then none."""
+    full, minute = (1920, 1080), Fraction(60)
+    assert fitting_size(full, Fraction(30), minute, 50_000_000, sound=True) == full
+    budgets = [8_000_000, 5_000_000, 3_000_000, 2_000_000]
+    sizes = [fitting_size(full, Fraction(30), minute, budget, sound=True) for budget in budgets]
+    assert all(a[0] > b[0] for a, b in itertools.pairwise(sizes))
+    for width, height in sizes:
+        assert (width % 2, height % 2) == (0, 0)
+        assert width / height == pytest.approx(16 / 9, rel=0.01)
+    assert fitting_size(full, Fraction(30), 10 * minute, 50_000_000, sound=True) < full
+    with pytest.raises(InputRejected) as caught:
+        fitting_size(full, Fraction(30), 60 * minute, 10_000_000, sound=True)
+    assert caught.value.reason is Reason.DOES_NOT_FIT
+    assert fitting_size((100, 100), RATE, minute, 50_000_000, sound=False) == (100, 100)
+
+
+def write_sticker(path: Path, pictures: list[Picture], max_bytes: int) -> None:
+    """Write a second of *pictures* in turn."""
+    rate = Fraction(30)
+    size = pictures[0].size
+    with sticker_file(
+        path, size, 1 / rate, rate=rate, seconds=Fraction(1), threads=2, max_bytes=max_bytes
+    ) as writer:
+        for i in range(30):
+            writer.picture(Timed(i, CutOut(pictures[i % len(pictures)], soft_disc(size, i))))
+
+
+def test_a_sticker_is_as_telegram_wants_it(tmp_path: Path) -> None:
+    """VP9 with alpha, 512 pixels, no sound, at most 256 KB: also when no two pictures agree."""
+    path = tmp_path / "sticker.webm"
+    pictures = [softened(noise((512, 384), seed)) for seed in range(3)]
+    within(STICKER_BYTES, lambda max_bytes: write_sticker(path, pictures, max_bytes))
+    assert path.stat().st_size <= 256 * 1024
+    with av.open(str(path)) as file:
+        assert [stream.type for stream in file.streams] == ["video"]
+        assert (file.streams.video[0].width, file.streams.video[0].height) == (512, 384)
+    frames = list(decoded(path, "libvpx-vp9"))
+    assert len(frames) == 30
+    assert np.abs(plane(frames[-1], 3).astype(int) - soft_disc((512, 384), 29)).mean() < 6
+
+
+def softened(rough: Picture) -> Picture:
+    return Picture(*(cv2.GaussianBlur(p, (0, 0), 2) for p in (rough.y, rough.u, rough.v)))
+
+
+@pytest.mark.parametrize(
+    ("open_file", "size", "seconds"),
+    [
+        (sticker_file, (512, 512), Fraction(31, 10)),
+        (note_file, 480, Fraction(61)),
+    ],
+)
+def test_telegram_limits(tmp_path: Path, open_file: Any, size: Any, seconds: Fraction) -> None:
+    """Nothing is written that Telegram would refuse for its length."""
+    given = {"sound": True} if open_file is note_file else {}
+    path = tmp_path / "file"
+    with (
+        pytest.raises(InputRejected) as caught,
+        open_file(path, size, 1 / RATE, rate=RATE, seconds=seconds, threads=2, **given),
+    ):
+        pass
+    assert caught.value.reason is Reason.TOO_LONG
+
+
+def test_a_note_is_about_a_megabit(tmp_path: Path) -> None:
+    """A video note of noise weighs what Telegram's own weigh, and the oldest phones play it."""
+    path = tmp_path / "note.mp4"
+    with note_file(
+        path, 384, 1 / RATE, rate=RATE, seconds=Fraction(4), sound=False, threads=2
+    ) as writer:
+        for i in range(100):
+            writer.picture(Timed(i, noise((384, 384), i % 7)))
+    assert path.stat().st_size * 8 / 4 < 1_000_000 * 1.35
+    with av.open(str(path)) as file:
+        assert "Baseline" in str(file.streams.video[0].codec_context.profile)
+
+
+@pytest.mark.parametrize("rate", [10, 30, 60])
+def test_gif(tmp_path: Path, rate: int) -> None:
+    """A GIF keeps times to a hundredth, at most 33 pictures a second, and the colours."""
+    path = tmp_path / "a.gif"
+    with gif_file(
+        path, SIZE, Fraction(1, rate), rate=Fraction(rate), seconds=Fraction(1)
+    ) as writer:
+        for i in range(rate):
+            chroma = (np.full((48, 80), level, np.uint8) for level in (90, 180))
+            writer.picture(Timed(i, Picture(np.full((96, 160), 130 + i, np.uint8), *chroma)))
+    frames = list(decoded(path))
+    assert len(frames) == min(rate, 30)
+    kept = range(0, rate, 2 if rate == 60 else 1)
+    for i, frame, time in zip(kept, frames, times(path), strict=True):
+        assert abs(time - Fraction(i, rate)) <= Fraction(1, 100)
+        red, green, blue = frame.to_ndarray(format="rgb24")[60, 80].astype(int)
+        light = (130 + i - 16) * 255 / 219  # BT.709, limited range
+        assert red == pytest.approx(min(255, light + 1.793 * 52), abs=5)
+        assert green == pytest.approx(light - 0.213 * -38 - 0.533 * 52, abs=5)
+        assert blue == pytest.approx(max(0, light + 2.112 * -38), abs=5)
+    with av.open(str(path)) as file:
+        assert file.duration == pytest.approx(1e6, abs=20_000)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("form", ["mp4", "mov", "webm", "mkv", "gif"])
+def test_interrupted(tmp_path: Path, form: str, error: type[BaseException]) -> None:
+    """Whatever ends the work leaves nothing, not even when a file of that name was there."""
+    path = tmp_path / f"file.{form}"
+    path.write_text("older")
+    with pytest.raises(error):
+        write_some(form, path, error)
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert path.read_text() == "older"
+
+
+@contextmanager
+def opened(form: str, path: Path) -> Iterator[tuple[Writer[Any], Any]]:
+    """A writer of each kind of file, and something to write to it that does not compress."""
+    size = (640, 360)
+    given: dict[str, Any] = {"rate": RATE, "seconds": Fraction(4)}
+    rough = noise(size, 0)
+    file: AbstractContextManager[Writer[Any]]
+    what: Any = rough
+    match form:
+        case "mp4":
+            file = result_file(path, size, 1 / RATE, **given, sound=False, threads=2)
+        case "gif":
+            file = gif_file(path, size, 1 / RATE, **given)
+        case "mkv":
+            file, what = matte_file(path, size, 1 / RATE, **given, threads=2), rough.y
+        case _:
+            open_file = mov_file if form == "mov" else webm_file
+            file = open_file(path, size, 1 / RATE, **given, sound=False, threads=2, note={})
+            what = CutOut(rough, rough.y)
+    with file as writer:
+        yield writer, what
+
+
+def write_some(form: str, path: Path, error: type[BaseException] | None = None) -> None:
+    """Write three pictures; then raise *error*, if any."""
+    with opened(form, path) as (writer, what):
+        for i in range(3):
+            writer.picture(Timed(i, what))
+        if error is not None:
+            raise error
+
+
+def fill_up(form: str, path: Path) -> None:
+    """Write a hundred pictures; say on stdout that it failed as it should."""
+    try:
+        with opened(form, path) as (writer, what):
+            for i in range(100):
+                writer.picture(Timed(i, what))
+    except OutputFailed as failure:
+        print(failure)  # noqa: T201 - the parent reads it
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+from tests.video_editing.writing.test_output_files import fill_up
+fill_up(sys.argv[1], Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("form", ["mp4", "mov", "webm", "mkv", "gif"])
+def test_a_file_that_may_not_grow(tmp_path: Path, form: str) -> None:
+    """Where the system refuses to write on, the error says so and nothing is left."""
+    said = run(LIMITED, form, tmp_path / f"file.{form}")
+    assert "File too large" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 200 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
+    try:
+        refused = subprocess.run(mount, capture_output=True, check=False).returncode
+    except FileNotFoundError:
+        refused = 1
+    if refused:
+        pytest.skip("this machine does not let us mount a small disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)  # noqa: S607
+
+
+FULL = """
+import sys
+from pathlib import Path
+from tests.video_editing.writing.test_output_files import fill_up
+fill_up(sys.argv[1], Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("form", ["mp4", "mov", "webm", "mkv", "gif"])
+def test_a_disk_that_fills(small_disk: Path, form: str) -> None:
+    """A full disk gives an error that says so, and is as empty as before."""
+    assert "No space left" in run(FULL, form, small_disk / f"file.{form}")
+    assert not list(small_disk.iterdir())
+
+
+def run(script: str, form: str, path: Path) -> str:
+    """Run *script* where it can break nothing of ours, and give what it says."""
+    command = [sys.executable, "-c", script, form, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return done.stdout
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    """Writing into nowhere is an output that failed, not a bug."""
+    with pytest.raises(OutputFailed):
+        write_some("mp4", tmp_path / "no" / "file.mp4")
+
+
+def test_errors_of_the_caller_pass(tmp_path: Path) -> None:
+    """An OSError of whoever reads the clip is not taken for one of ours."""
+    with pytest.raises(FileNotFoundError), opened("mp4", tmp_path / "file.mp4"):
+        (tmp_path / "clip.mp4").read_bytes()
+
+
+def test_whole_replaces(tmp_path: Path) -> None:
+    """A file that ended well takes the place of the older one, and of its name only."""
+    path = tmp_path / "file.txt"
+    path.write_text("older")
+    with whole(path) as part:
+        assert part.suffix == ".txt"
+        assert part.parent == tmp_path
+        part.write_text("newer")
+        assert path.read_text() == "older"
+    assert path.read_text() == "newer"
+    assert list(tmp_path.iterdir()) == [path]
