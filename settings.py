@@ -12,23 +12,23 @@ from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator,
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 #: places by name; an https address is a GPU server of one's own
-PLACE = r"modal|local-gpu|local-cpu|https://[^\s,]+"
+BACKEND_PATTERN = r"modal|local-gpu|local-cpu|https://[^\s,]+"
 
 #: what Telegram shows in a header
-SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
+WEBHOOK_SECRET_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 #: what @BotFather gives: the bot's number and a secret
-TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
+BOT_TOKEN_PATTERN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 #: the ways in which platforms name a Postgres
-POSTGRES = re.compile(r"postgres(ql(\+psycopg)?)?://")
+POSTGRES_SCHEME = re.compile(r"postgres(ql(\+psycopg)?)?://")
 
 
-def _by_commas(value: object) -> object:
+def _split_commas(value: object) -> object:
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-class Group(BaseSettings):
+class SettingsGroup(BaseSettings):
     """Settings that belong together, by the names that they have in the environment."""
 
     model_config = SettingsConfigDict(
@@ -42,12 +42,12 @@ class Group(BaseSettings):
     )
 
 
-class Backends(Group):
+class BackendSettings(SettingsGroup):
     """Where mattes are made, and how long the next place waits for the one before."""
 
-    names: Annotated[tuple[Annotated[str, Field(pattern=f"^({PLACE})$")], ...], NoDecode] = Field(
-        default=("modal", "local-gpu", "local-cpu"), validation_alias="OVERLAY_BACKENDS"
-    )
+    names: Annotated[
+        tuple[Annotated[str, Field(pattern=f"^({BACKEND_PATTERN})$")], ...], NoDecode
+    ] = Field(default=("modal", "local-gpu", "local-cpu"), validation_alias="OVERLAY_BACKENDS")
     """The places, best first, by commas; what is not configured or not there is left out."""
 
     deadline: float = Field(default=600, gt=0, validation_alias="OVERLAY_DEADLINE")
@@ -59,25 +59,25 @@ class Backends(Group):
     retry_seconds: float = Field(default=60, ge=0, validation_alias="OVERLAY_RETRY_SECONDS")
     """Seconds from the first asking after which a place is not asked again; waits included."""
 
-    failures: int = Field(default=1, ge=1, validation_alias="OVERLAY_FAILURES")
+    failure_threshold: int = Field(default=1, ge=1, validation_alias="OVERLAY_FAILURES")
     """After so many jobs in a row that failed there a place is left alone."""
 
     cooldown: float = Field(default=60, gt=0, validation_alias="OVERLAY_COOLDOWN")
     """Seconds for which it is left alone, before one job tries it again."""
 
-    _by_commas = field_validator("names", mode="before")(_by_commas)
+    _split_names = field_validator("names", mode="before")(_split_commas)
 
 
-class Local(Group):
+class LocalSettings(SettingsGroup):
     """What a child process on this machine may take."""
 
-    seconds: float = Field(default=1800, gt=0, validation_alias="LOCAL_SECONDS")
+    max_seconds: float = Field(default=1800, gt=0, validation_alias="LOCAL_SECONDS")
     """Seconds for the mattes of one clip, before the child is killed."""
 
-    patience: float = Field(default=25, gt=0, validation_alias="LOCAL_PATIENCE")
+    stall_seconds: float = Field(default=25, gt=0, validation_alias="LOCAL_PATIENCE")
     """Seconds without a frame and without work, after which a child hangs and is killed."""
 
-    model: str = Field(default="u2net_human_seg", validation_alias="OVERLAY_MODEL")
+    rembg_model: str = Field(default="u2net_human_seg", validation_alias="OVERLAY_MODEL")
     """The rembg network with which a GPU is tried at the start."""
 
     memory_mb: int = Field(default=4000, gt=0, validation_alias="LOCAL_MEMORY_MB")
@@ -90,7 +90,7 @@ class Local(Group):
     """Dollars a second of local-gpu."""
 
 
-class Remote(Group):
+class RemoteSettings(SettingsGroup):
     """The service that makes mattes at Modal, or on a GPU machine of one's own."""
 
     endpoint: str = Field(default="", validation_alias="MODAL_OVERLAY_ENDPOINT")
@@ -109,7 +109,7 @@ class Remote(Group):
     """Dollars a second of its device; an A10 at Modal."""
 
 
-class Service(Group):
+class ServiceSettings(SettingsGroup):
     """The HTTP service that makes mattes, on a machine with a GPU or at Modal."""
 
     token: SecretStr = Field(default=SecretStr(""), validation_alias="OVERLAY_TOKEN")
@@ -124,7 +124,7 @@ class Service(Group):
     folder: Path = Field(default=Path("data/service"), validation_alias="SERVICE_DIR")
     """Clips, mattes and overlays, for a while."""
 
-    place: Literal["local-gpu", "local-cpu"] = Field(
+    backend: Literal["local-gpu", "local-cpu"] = Field(
         default="local-gpu", validation_alias="SERVICE_PLACE"
     )
     """Where on its machine the work is done."""
@@ -132,19 +132,19 @@ class Service(Group):
     workers: int = Field(default=1, ge=1, validation_alias="SERVICE_WORKERS")
     """Children that share the segments of one job."""
 
-    at_once: int = Field(default=1, ge=1, validation_alias="SERVICE_AT_ONCE")
+    parallel_jobs: int = Field(default=1, ge=1, validation_alias="SERVICE_AT_ONCE")
     """Jobs that run side by side."""
 
-    waiting: int = Field(default=100, ge=1, validation_alias="SERVICE_WAITING")
+    max_jobs: int = Field(default=100, ge=1, validation_alias="SERVICE_WAITING")
     """Jobs that run or wait; more are told to come back."""
 
-    clip_mb: int = Field(default=2000, ge=1, validation_alias="SERVICE_CLIP_MB")
+    max_clip_mb: int = Field(default=2000, ge=1, validation_alias="SERVICE_CLIP_MB")
     """Megabytes (10^6 bytes) of the largest clip."""
 
-    job_seconds: float = Field(default=3600, gt=0, validation_alias="SERVICE_JOB_SECONDS")
+    max_job_seconds: float = Field(default=3600, gt=0, validation_alias="SERVICE_JOB_SECONDS")
     """Seconds that one job may run."""
 
-    keep_seconds: float = Field(default=3600, gt=0, validation_alias="SERVICE_KEEP_SECONDS")
+    retention_seconds: float = Field(default=3600, gt=0, validation_alias="SERVICE_KEEP_SECONDS")
     """Seconds after which what nobody asks about is deleted."""
 
     link_seconds: float = Field(default=3600, gt=0, validation_alias="SERVICE_LINK_SECONDS")
@@ -154,7 +154,7 @@ class Service(Group):
     """Seconds that process_overlay_sync waits; Modal ends every request after 150."""
 
 
-class Modal(Group):
+class ModalSettings(SettingsGroup):
     """How the service runs at Modal."""
 
     gpus: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -173,31 +173,31 @@ class Modal(Group):
     )
     """Seconds that an idle GPU waits for more work."""
 
-    _by_commas = field_validator("gpus", mode="before")(_by_commas)
+    _split_gpus = field_validator("gpus", mode="before")(_split_commas)
 
 
-class Rendering(Group):
+class RenderingSettings(SettingsGroup):
     """Who makes the finished video, and what it may cost."""
 
     renderer: Literal["local", "shotstack"] = Field(default="local", validation_alias="RENDERER")
     """This machine, or Shotstack with this machine behind it."""
 
-    key: SecretStr = Field(default=SecretStr(""), validation_alias="SHOTSTACK_API_KEY")
+    api_key: SecretStr = Field(default=SecretStr(""), validation_alias="SHOTSTACK_API_KEY")
     """Of Shotstack's environment; without one, this machine does it all."""
 
     stage: Literal["stage", "v1"] = Field(default="stage", validation_alias="SHOTSTACK_STAGE")
     """Shotstack's environment: the sandbox, free and with a watermark, or production."""
 
-    alpha: Literal["luma", "mov"] = Field(default="luma", validation_alias="SHOTSTACK_ALPHA")
+    alpha_format: Literal["luma", "mov"] = Field(default="luma", validation_alias="SHOTSTACK_ALPHA")
     """How Shotstack gets an overlay: as mp4 with a luma matte, small, or as ProRes with alpha."""
 
     price: float = Field(default=0.3, ge=0, validation_alias="SHOTSTACK_PRICE")
     """Dollars for a minute of its results; the sandbox costs nothing."""
 
-    budget: float | None = Field(default=None, ge=0, validation_alias="BUDGET_USD")
+    monthly_budget: float | None = Field(default=None, ge=0, validation_alias="BUDGET_USD")
     """Dollars for its results in a month (UTC), after which this machine makes them; or no end."""
 
-    address: str = Field(
+    api_url: str = Field(
         default="https://api.shotstack.io",
         pattern=r"^https?://[^\s,]+$",
         validation_alias="SHOTSTACK_ADDRESS",
@@ -205,54 +205,54 @@ class Rendering(Group):
     """Where its API is; without TLS only for a stand-in on one's own machine."""
 
 
-class Bot(Group):
+class BotSettings(SettingsGroup):
     """How the bot talks to Telegram, and how much it takes on."""
 
     token: SecretStr = Field(default=SecretStr(""), validation_alias="BOT_TOKEN")
     """Of the bot, from @BotFather."""
 
-    admins: Annotated[frozenset[int], NoDecode] = Field(
+    admin_ids: Annotated[frozenset[int], NoDecode] = Field(
         default=frozenset(), validation_alias="ADMIN_IDS"
     )
     """Telegram's numbers of those who may see and switch the places, by commas."""
 
-    server: str = Field(
+    api_server: str = Field(
         default="", pattern=r"^(https?://[^\s,]+)?$", validation_alias="TELEGRAM_API_SERVER"
     )
     """A Bot API server of your own."""
 
-    local: bool = Field(default=False, validation_alias="TELEGRAM_API_LOCAL")
+    is_local_server: bool = Field(default=False, validation_alias="TELEGRAM_API_LOCAL")
     """It runs with --local, on a disk that we see too: files of any size, results of 2 GB."""
 
-    shared: Path = Field(
+    shared_folder: Path = Field(
         default=Path("/var/lib/telegram-bot-api"), validation_alias="TELEGRAM_API_DIR"
     )
     """The folder in which it then keeps its files; nothing else of the disk is read."""
 
-    webhook: str = Field(
+    webhook_url: str = Field(
         default="", pattern=r"^(https://[^\s,]+)?$", validation_alias="WEBHOOK_URL"
     )
     """Our address as Telegram sees it; without one, we ask Telegram for updates."""
 
-    secret: SecretStr = Field(default=SecretStr(""), validation_alias="WEBHOOK_SECRET")
+    webhook_secret: SecretStr = Field(default=SecretStr(""), validation_alias="WEBHOOK_SECRET")
     """What Telegram shows with every update: 16 to 256 letters, digits, _ and -."""
 
     port: int = Field(default=8080, ge=1, le=65535, validation_alias="PORT")
     """Where /healthz, /readyz, /metrics and the webhook are."""
 
-    jobs_at_once: int = Field(default=2, ge=1, validation_alias="JOBS_AT_ONCE")
+    parallel_jobs: int = Field(default=2, ge=1, validation_alias="JOBS_AT_ONCE")
     """Jobs that run side by side."""
 
-    jobs_waiting: int = Field(default=500, ge=1, validation_alias="JOBS_WAITING")
+    max_waiting_jobs: int = Field(default=500, ge=1, validation_alias="JOBS_WAITING")
     """Jobs that may wait; more are told to come back."""
 
-    cards_at_once: int = Field(default=2, ge=1, validation_alias="CARDS_AT_ONCE")
+    parallel_cards: int = Field(default=2, ge=1, validation_alias="CARDS_AT_ONCE")
     """Cards that are drawn side by side."""
 
-    clip_seconds: float = Field(default=600, gt=0, validation_alias="CLIP_SECONDS")
+    max_clip_seconds: float = Field(default=600, gt=0, validation_alias="CLIP_SECONDS")
     """The longest clip."""
 
-    clip_mb: int = Field(default=500, ge=1, validation_alias="CLIP_MB")
+    max_clip_mb: int = Field(default=500, ge=1, validation_alias="CLIP_MB")
     """Megabytes (10^6 bytes) of the largest clip behind a link."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
@@ -260,33 +260,35 @@ class Bot(Group):
     )
     """What is logged, and all that is worse."""
 
-    @field_validator("admins", mode="before")
+    @field_validator("admin_ids", mode="before")
     @classmethod
-    def _numbers(cls, value: object) -> object:
-        return _by_commas(value)
+    def _split_admin_ids(cls, value: object) -> object:
+        return _split_commas(value)
 
     @field_validator("token")
     @classmethod
-    def _is_a_token(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() and not TOKEN.fullmatch(value.get_secret_value()):
+    def _validate_token(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not BOT_TOKEN_PATTERN.fullmatch(value.get_secret_value()):
             raise ValueError("is no token of @BotFather, which is like 123456:ABC-DEF")
         return value
 
-    @field_validator("secret")
+    @field_validator("webhook_secret")
     @classmethod
-    def _can_be_shown(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() and not SECRET.fullmatch(value.get_secret_value()):
+    def _validate_webhook_secret(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not WEBHOOK_SECRET_PATTERN.fullmatch(
+            value.get_secret_value()
+        ):
             raise ValueError("must be 16 to 256 of A-Z, a-z, 0-9, _ and -")
         return value
 
     @model_validator(mode="after")
-    def _webhook_is_safe(self) -> Self:
-        if self.webhook and not self.secret.get_secret_value():
+    def _require_webhook_secret(self) -> Self:
+        if self.webhook_url and not self.webhook_secret.get_secret_value():
             raise ValueError("WEBHOOK_SECRET must be set with WEBHOOK_URL, or anybody could write")
         return self
 
 
-class Storage(Group):
+class StorageSettings(SettingsGroup):
     """Where things are kept."""
 
     folder: Path = Field(
@@ -306,30 +308,30 @@ class Storage(Group):
 
     @field_validator("database_url")
     @classmethod
-    def _in_one_way(cls, value: SecretStr) -> SecretStr:
+    def _normalize_database_url(cls, value: SecretStr) -> SecretStr:
         address = value.get_secret_value()
-        if address and not POSTGRES.match(address):
+        if address and not POSTGRES_SCHEME.match(address):
             raise ValueError("must begin with postgresql://")
         try:
             urlsplit(address).port  # noqa: B018 - it raises, as the rest does
         except ValueError:
             raise ValueError("is no address of a database") from None
-        return SecretStr(POSTGRES.sub("postgresql+psycopg://", address, count=1))
+        return SecretStr(POSTGRES_SCHEME.sub("postgresql+psycopg://", address, count=1))
 
 
 class Settings(BaseModel):
     """All groups."""
 
-    backends: Backends = Field(default_factory=Backends)
-    local: Local = Field(default_factory=Local)
-    remote: Remote = Field(default_factory=Remote)
-    service: Service = Field(default_factory=Service)
-    modal: Modal = Field(default_factory=Modal)
-    rendering: Rendering = Field(default_factory=Rendering)
-    bot: Bot = Field(default_factory=Bot)
-    storage: Storage = Field(default_factory=Storage)
+    backends: BackendSettings = Field(default_factory=BackendSettings)
+    local: LocalSettings = Field(default_factory=LocalSettings)
+    remote: RemoteSettings = Field(default_factory=RemoteSettings)
+    service: ServiceSettings = Field(default_factory=ServiceSettings)
+    modal: ModalSettings = Field(default_factory=ModalSettings)
+    rendering: RenderingSettings = Field(default_factory=RenderingSettings)
+    bot: BotSettings = Field(default_factory=BotSettings)
+    storage: StorageSettings = Field(default_factory=StorageSettings)
 
-    def secrets(self) -> list[str]:
+    def collect_secrets(self) -> list[str]:
         """All that must never be shown, also as parts of what is."""
         groups = (getattr(self, name) for name in type(self).model_fields)
         values = (getattr(group, name) for group in groups for name in type(group).model_fields)

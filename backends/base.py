@@ -5,31 +5,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backends.errors import Why
+from backends.errors import FailureKind
 from video_editing.contract.plan import Plan
 from video_editing.contract.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BackendStarted:
     """A place has the work from now on."""
 
     backend: str
 
 
 @dataclass(frozen=True, slots=True)
-class Warming:
+class ColdStart:
     """The place has the work and gets ready: a cold start, which may take a minute or two."""
 
     backend: str
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class RetryScheduled:
     """The place failed, and is asked again in some seconds."""
 
     backend: str
-    why: Why
+    why: FailureKind
     seconds: float
 
 
@@ -38,12 +38,12 @@ class FellBack:
     """The place gave up; the next one is asked, or there is none."""
 
     backend: str
-    why: Why
+    why: FailureKind
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Hurried:
+class EngineDowngraded:
     """From now on another, faster engine does the work: with the first it would come too late."""
 
     backend: str
@@ -51,7 +51,7 @@ class Hurried:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class CostIncurred:
     """What a place took for its part of the work, done or not.
 
     Attributes:
@@ -64,18 +64,26 @@ class Spent:
     dollars: float
 
 
-Event = Progress | Asked | Warming | Waiting | FellBack | Hurried | Spent
+Event = (
+    Progress
+    | BackendStarted
+    | ColdStart
+    | RetryScheduled
+    | FellBack
+    | EngineDowngraded
+    | CostIncurred
+)
 Report = Callable[[Event], None]
 
 
-def forwards(report: Report, total: int) -> Report:
+def make_monotonic(report: Report, total: int) -> Report:
     """Pass events on; matte progress of *total* frames only if it is further than before.
 
     A place that takes over starts at the last whole segment, a little behind.
     """
     furthest = -1
 
-    def passed_on(event: Event) -> None:
+    def forward(event: Event) -> None:
         nonlocal furthest
         if isinstance(event, Progress) and event.stage == "mattes":
             if min(event.done, total) <= furthest:
@@ -84,7 +92,7 @@ def forwards(report: Report, total: int) -> Report:
             event = replace(event, done=furthest, total=total)
         report(event)
 
-    return passed_on
+    return forward
 
 
 class OverlayBackend(ABC):

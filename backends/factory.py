@@ -6,35 +6,37 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from backends.base import OverlayBackend
-from backends.errors import BackendUnavailable, Why
-from backends.local.process import Limits
-from backends.local.video_cli import COMMAND
-from backends.resilience.circuit_breaker import Breaker, Rest
+from backends.errors import BackendUnavailable, FailureKind
+from backends.local.process import ProcessLimits
+from backends.local.video_cli import DEFAULT_PROGRAM
+from backends.resilience.circuit_breaker import BreakerState, CircuitBreaker
 from backends.resilience.fallback import FallbackChain
-from backends.resilience.retry import PASSING, Retrying
-from backends.resilience.throughput import Estimates, Measured, Speeds
-from backends.state_file import Shelf
-from settings import Backends, Local, Remote, Settings
+from backends.resilience.retry import TRANSIENT_FAILURES, RetryingBackend
+from backends.resilience.throughput import EngineSpeeds, MeasuredBackend, ThroughputEstimates
+from backends.state_file import JsonStateFile
+from settings import BackendSettings, LocalSettings, RemoteSettings, Settings
 
 log = logging.getLogger(__name__)
 
 #: faults of a service that may be back before the first job, which looks again
-AWAY = (*PASSING, Why.TOO_SLOW)
+TOLERATED_AT_STARTUP = (*TRANSIENT_FAILURES, FailureKind.TOO_SLOW)
 
 
-class NobodyThere(Exception):  # noqa: N818
+class NoBackendAvailable(Exception):  # noqa: N818
     """No place that OVERLAY_BACKENDS names is configured and there, so nothing can be done."""
 
 
-class Known:
+class BackendState:
     """How fast all places are and how each fared, as kept in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.estimates = Estimates(Shelf(folder / "speeds.json", Speeds))
-        self.rests = Shelf(folder / "rests.json", Rest)
+        self.estimates = ThroughputEstimates(JsonStateFile(folder / "speeds.json", EngineSpeeds))
+        self.breaker_states = JsonStateFile(folder / "rests.json", BreakerState)
 
 
-async def chosen(name: str, settings: Settings, program: Sequence[str] = COMMAND) -> OverlayBackend:
+async def create_backend(
+    name: str, settings: Settings, program: Sequence[str] = DEFAULT_PROGRAM
+) -> OverlayBackend:
     """The place called *name*, or the whole chain.
 
     Args:
@@ -48,89 +50,114 @@ async def chosen(name: str, settings: Settings, program: Sequence[str] = COMMAND
     """
     match name:
         case "chain":
-            return await chain(settings, program)
+            return await create_chain(settings, program)
         case "local-cpu":
-            return await _local(name, "cpu", settings.local, settings.local.cpu_price, program)
+            return await _create_local_backend(
+                name, "cpu", settings.local, settings.local.cpu_price, program
+            )
         case "local-gpu":
-            return await _local(name, "cuda", settings.local, settings.local.gpu_price, program)
+            return await _create_local_backend(
+                name, "cuda", settings.local, settings.local.gpu_price, program
+            )
         case "modal":
-            return await _remote(name, settings.remote, program)
+            return await _create_remote_backend(name, settings.remote, program)
         case address:
             own = {"endpoint": address, "price": 0.0}
-            return await _remote(called(name), settings.remote.model_copy(update=own), program)
+            return await _create_remote_backend(
+                get_display_name(name), settings.remote.model_copy(update=own), program
+            )
 
 
-def called(name: str) -> str:
+def get_display_name(name: str) -> str:
     """How the place that settings call *name* is called everywhere else; a service by its host."""
     return urlsplit(name).netloc.rpartition("@")[2] or name
 
 
-async def chain(settings: Settings, program: Sequence[str] = COMMAND) -> FallbackChain:
+async def create_chain(
+    settings: Settings, program: Sequence[str] = DEFAULT_PROGRAM
+) -> FallbackChain:
     """The chain that OVERLAY_BACKENDS describes; who is not there is left out.
 
     Raises:
         NobodyThere: it would be empty.
     """
-    known = Known(settings.storage.folder)
-    places: list[OverlayBackend] = []
+    state = BackendState(settings.storage.folder)
+    backends: list[OverlayBackend] = []
     for name in settings.backends.names:
         try:
-            places.append(await found(name, settings, known, program))
+            backends.append(await create_resilient_backend(name, settings, state, program))
         except BackendUnavailable as failure:
             log.warning("left out: %s", failure)
-    if not places:
-        raise nobody(settings.backends)
-    return FallbackChain(places, known.estimates, deadline=settings.backends.deadline)
+    if not backends:
+        raise create_no_backend_error(settings.backends)
+    return FallbackChain(backends, state.estimates, deadline=settings.backends.deadline)
 
 
-async def found(
-    name: str, settings: Settings, known: Known, program: Sequence[str] = COMMAND
+async def create_resilient_backend(
+    name: str, settings: Settings, state: BackendState, program: Sequence[str] = DEFAULT_PROGRAM
 ) -> OverlayBackend:
     """The place called *name*, measured and guarded, as it stands in a chain.
 
     Raises:
         BackendUnavailable: it is not configured, not there or not safe.
     """
-    place = await chosen(name, settings, program)
-    return guarded(Measured(place, known.estimates), known.rests, settings.backends)
+    backend = await create_backend(name, settings, program)
+    return add_resilience(
+        MeasuredBackend(backend, state.estimates), state.breaker_states, settings.backends
+    )
 
 
-def nobody(settings: Backends) -> NobodyThere:
+def create_no_backend_error(settings: BackendSettings) -> NoBackendAvailable:
     """What to say where a chain would be empty."""
     names = ",".join(settings.names)
-    return NobodyThere(f"OVERLAY_BACKENDS={names}: none of them is configured and there")
+    return NoBackendAvailable(f"OVERLAY_BACKENDS={names}: none of them is configured and there")
 
 
-def guarded(place: OverlayBackend, rests: Shelf[Rest], settings: Backends) -> OverlayBackend:
-    """*place*, asked again where it fails in passing, and left alone where it fails for good."""
-    retrying = Retrying(place, attempts=settings.attempts, seconds=settings.retry_seconds)
-    if place.name == "local-cpu":  # what one child died of says nothing about the next job's
+def add_resilience(
+    backend: OverlayBackend, breaker_states: JsonStateFile[BreakerState], settings: BackendSettings
+) -> OverlayBackend:
+    """*backend*, asked again where it fails in passing, and left alone where it fails for good."""
+    retrying = RetryingBackend(
+        backend, attempts=settings.attempts, max_seconds=settings.retry_seconds
+    )
+    if backend.name == "local-cpu":  # what one child died of says nothing about the next job's
         return retrying
-    return Breaker(retrying, rests, failures=settings.failures, cooldown=settings.cooldown)
+    return CircuitBreaker(
+        retrying,
+        breaker_states,
+        failure_threshold=settings.failure_threshold,
+        cooldown=settings.cooldown,
+    )
 
 
-async def _local(
-    name: str, device: str, settings: Local, price: float, program: Sequence[str]
+async def _create_local_backend(
+    name: str, device: str, settings: LocalSettings, price: float, program: Sequence[str]
 ) -> OverlayBackend:
     from backends.local.backend import LocalBackend  # noqa: PLC0415 - only what the settings name
 
-    limits = Limits(settings.seconds, settings.patience, settings.memory_mb * 1_000_000)
-    place = LocalBackend(name, device, limits, price=price, program=program)
+    limits = ProcessLimits(
+        settings.max_seconds, settings.stall_seconds, settings.memory_mb * 1_000_000
+    )
+    backend = LocalBackend(name, device, limits, price=price, program=program)
     if device == "cuda":
-        await place.check(settings.model)
-    return place
+        await backend.check(settings.rembg_model)
+    return backend
 
 
-async def _remote(name: str, settings: Remote, program: Sequence[str]) -> OverlayBackend:
+async def _create_remote_backend(
+    name: str, settings: RemoteSettings, program: Sequence[str]
+) -> OverlayBackend:
     if not settings.endpoint:
-        raise BackendUnavailable(name, Why.NOT_CONFIGURED, "MODAL_OVERLAY_ENDPOINT is not set")
+        raise BackendUnavailable(
+            name, FailureKind.NOT_CONFIGURED, "MODAL_OVERLAY_ENDPOINT is not set"
+        )
     from backends.remote.backend import RemoteBackend  # noqa: PLC0415 - only what the settings name
 
-    place = RemoteBackend(name, settings, program=program)
+    backend = RemoteBackend(name, settings, program=program)
     try:
-        await place.check()
+        await backend.check()
     except BackendUnavailable as failure:
-        if failure.why not in AWAY:
+        if failure.kind not in TOLERATED_AT_STARTUP:
             raise
         log.warning("kept, though it does not answer now: %s", failure)
-    return place
+    return backend

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from video_editing.contract.atomic_file import whole
+from video_editing.contract.atomic_file import atomic_write
 from video_editing.contract.errors import OutputFailed
 
 log = logging.getLogger(__name__)
@@ -17,38 +17,38 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Shelf(Generic[T]):
+class JsonStateFile(Generic[T]):
     """A JSON object in a file: what is known of each backend, by its name.
 
     A file that is missing or damaged knows nothing. A disk that is full or read-only costs what
     was to be remembered, not the job.
     """
 
-    def __init__(self, path: Path, kind: type[T]) -> None:
+    def __init__(self, path: Path, entry_type: type[T]) -> None:
         self._path = path
-        self._facts = TypeAdapter(dict[str, kind])  # type: ignore[valid-type]
+        self._adapter = TypeAdapter(dict[str, entry_type])  # type: ignore[valid-type]
 
     def read(self) -> dict[str, T]:
         """What is known."""
         try:
-            return self._facts.validate_json(self._path.read_bytes())
+            return self._adapter.validate_json(self._path.read_bytes())
         except (OSError, ValidationError):
             return {}
 
     @contextmanager
-    def changing(self) -> Iterator[dict[str, T]]:
+    def update(self) -> Iterator[dict[str, T]]:
         """Yield what is known, and put down what the block makes of it; one block at a time."""
-        with self._alone():
-            facts = self.read()
-            yield facts
+        with self._lock():
+            entries = self.read()
+            yield entries
             try:
-                with whole(self._path) as path:
-                    path.write_bytes(self._facts.dump_json(facts))
+                with atomic_write(self._path) as path:
+                    path.write_bytes(self._adapter.dump_json(entries))
             except (OSError, OutputFailed) as err:
                 log.warning("%s is not kept: %s", self._path.name, err)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _lock(self) -> Iterator[None]:
         with ExitStack() as stack:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)

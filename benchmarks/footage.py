@@ -5,15 +5,21 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from video_editing.compositing.audio_mix import mixed
-from video_editing.compositing.background import Film, filled
+from video_editing.compositing.audio_mix import mix_audio
+from video_editing.compositing.background import VideoBackground, make_solid_picture
 from video_editing.compositing.layout import Size
 from video_editing.compositing.overlay import BLACK
-from video_editing.concurrency import cpus
+from video_editing.concurrency import count_cpus
 from video_editing.frames import Picture, Timed
 from video_editing.reading.probe import Clip, probe
-from video_editing.writing.encoder import Writer, audio_stream, video_stream, written, yuv_frame
-from video_editing.writing.tracks import PictureTrack, SoundTrack
+from video_editing.writing.encoder import (
+    FileWriter,
+    add_audio_stream,
+    add_video_stream,
+    make_yuv_frame,
+    open_output,
+)
+from video_editing.writing.tracks import AudioTrack, VideoTrack
 
 SIZE = 1920, 1080
 RATE = 30
@@ -33,22 +39,22 @@ def film(source: Path, path: Path, seconds: int, size: Size = SIZE) -> None:
     """Write *seconds* of *source*, played again and again and cut to fill *size*, to *path*."""
     clip = probe(source)
     end = Fraction(seconds)
-    with written(path, "mp4", {}) as container:
-        video = video_stream(
-            container, "libx264", "yuv420p", size, Fraction(RATE), CAMERA, min(4, cpus())
+    with open_output(path, "mp4", {}) as container:
+        video = add_video_stream(
+            container, "libx264", "yuv420p", size, Fraction(RATE), CAMERA, min(4, count_cpus())
         )
-        pictures = PictureTrack(container, video, Fraction(1, RATE), end, yuv_frame)
-        sound = SoundTrack(container, audio_stream(container, "aac", SOUND_BITS))
-        writer = Writer(pictures, sound)
+        pictures = VideoTrack(container, video, Fraction(1, RATE), end, make_yuv_frame)
+        sound = AudioTrack(container, add_audio_stream(container, "aac", SOUND_BITS))
+        writer = FileWriter(pictures, sound)
         # A background's sound is repeated, a voice is not.
-        loop = mixed(replace(clip, sound=None), clip, seconds=end)
-        writer.feed(_looped(clip, seconds * RATE, size), loop, Fraction(1, RATE))
+        loop = mix_audio(replace(clip, audio_stream=None), clip, seconds=end)
+        writer.write_all(_looped(clip, seconds * RATE, size), loop, Fraction(1, RATE))
         writer.finish()
 
 
 def _looped(clip: Clip, count: int, size: Size) -> Iterator[Timed[Picture]]:
     """*count* pictures of *clip*, RATE of them a second."""
-    unused = filled(BLACK, size)
-    with Film(clip).behind(size) as shown:
+    unused = make_solid_picture(BLACK, size)
+    with VideoBackground(clip).open_sampler(size) as shown:
         for tick in range(count):
             yield Timed(tick, shown(Fraction(tick, RATE), unused))

@@ -4,7 +4,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from video_editing.concurrency import cpus
+from video_editing.concurrency import count_cpus
 
 PACKAGES = (
     "av",
@@ -21,7 +21,7 @@ def machine() -> str:
     """One line: the processor, how many of its cores may be used, the versions that matter."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     python = platform.python_version()
-    return f"{_processor()}, {cpus()} cores used; Python {python}, {packages}"
+    return f"{_processor()}, {count_cpus()} cores used; Python {python}, {packages}"
 
 
 def _processor() -> str:

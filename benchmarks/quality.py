@@ -21,21 +21,21 @@ from rich.console import Console
 from rich.table import Table
 
 from video_editing.frames import Box, Matte, Picture, Timed
-from video_editing.matting.alpha_refinement import guided, refined
-from video_editing.matting.color_prior import swayed
+from video_editing.matting.alpha_refinement import apply_guided_filter, refine_alpha
+from video_editing.matting.color_prior import apply_colour_prior
 from video_editing.matting.mediapipe_engine import (
-    GUIDE,
-    REACH,
-    SQUARE,
-    WIDE,
-    Model,
-    Selfie,
-    pyramid,
+    GUIDE_RADIUS,
+    LANDSCAPE_MODEL,
+    REGION_WINDOW,
+    SQUARE_MODEL,
+    MediapipeEngine,
+    SelfieModel,
+    build_pyramid,
 )
-from video_editing.matting.person_regions import joined, occupied, squared
-from video_editing.matting.temporal_filter import windows
-from video_editing.reading.container import opened
-from video_editing.reading.decode import pictures
+from video_editing.matting.person_regions import expand_to_square, find_people_box, merge_boxes
+from video_editing.matting.temporal_filter import slide_window
+from video_editing.reading.container import open_container
+from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip, probe
 
 Frames = Iterable[Timed[Picture]]
@@ -44,11 +44,11 @@ Recipe = Callable[[Clip, Frames], Iterator[Matte]]
 
 def predecessor(name: str) -> Recipe:
     """The whole frame, one model, a threshold of 0.6, a Gaussian of 7 pixels."""
-    model = Model(name)
+    model = SelfieModel(name)
 
     def mattes(_: Clip, frames: Frames) -> Iterator[Matte]:
         for frame in frames:
-            seen = cv2.resize(whole(model, frame.what), frame.what.size)
+            seen = cv2.resize(whole(model, frame.value), frame.value.size)
             hard = (seen > 0.6).astype(np.uint8) * 255
             yield np.asarray(cv2.GaussianBlur(hard, (7, 7), 0), np.uint8)
 
@@ -57,36 +57,42 @@ def predecessor(name: str) -> Recipe:
 
 def both() -> Recipe:
     """The whole frame, the mean of both models."""
-    wide, square = Model(WIDE), Model(SQUARE)
+    wide, square = SelfieModel(LANDSCAPE_MODEL), SelfieModel(SQUARE_MODEL)
 
     def mattes(_: Clip, frames: Frames) -> Iterator[Matte]:
         for frame in frames:
-            yield grey((whole(wide, frame.what) + whole(square, frame.what)) / 2)
+            yield grey((whole(wide, frame.value) + whole(square, frame.value)) / 2)
 
     return mattes
 
 
 def boxed(*, edges: bool = False) -> Recipe:
     """Both models in a box around the person, mirrored too; with *edges*, those of the picture."""
-    wide, square = Model(WIDE), Model(SQUARE)
+    wide, square = SelfieModel(LANDSCAPE_MODEL), SelfieModel(SQUARE_MODEL)
 
     def mattes(_: Clip, frames: Frames) -> Iterator[Matte]:
-        sights = ((f.what, occupied(grey(whole(square, f.what)))) for f in frames)
-        for (picture, _), around in windows(sights, REACH):
-            levels = pyramid(picture)
+        sights = ((f.value, find_people_box(grey(whole(square, f.value)))) for f in frames)
+        for (picture, _), around in slide_window(sights, REGION_WINDOW):
+            levels = build_pyramid(picture)
             size = levels[-1].size
             boxes = [box for _, box in around if box is not None]
-            box = joined(boxes, size) if boxes else Box(0, 0, *size)
+            box = merge_boxes(boxes, size) if boxes else Box(0, 0, *size)
             field = np.zeros(size[::-1], np.float32)
             for model, place, mirrored in (
-                (square, squared(box, size), False),
+                (square, expand_to_square(box, size), False),
                 (square, box, True),
                 (wide, box, True),
             ):
                 part = field[place.top :, place.left :][: place.height, : place.width]
-                part += model.seen(levels, place, mirrored=mirrored) / 3
+                part += model.predict(levels, place, is_mirrored=mirrored) / 3
             matte = grey(field)
-            yield guided(swayed(matte, levels[-1]), levels[-1].y, GUIDE) if edges else matte
+            yield (
+                apply_guided_filter(
+                    apply_colour_prior(matte, levels[-1]), levels[-1].y, GUIDE_RADIUS
+                )
+                if edges
+                else matte
+            )
 
     return mattes
 
@@ -96,17 +102,17 @@ def ours(*, edges: bool) -> Recipe:
 
     def mattes(clip: Clip, frames: Frames) -> Iterator[Matte]:
         frame_box = Box(0, 0, *clip.size)
-        for frame, matte in Selfie(clip).mattes(frames):
-            luma = frame.what.y
-            yield refined(matte, luma, frame_box, luma) if edges else matte
+        for frame, matte in MediapipeEngine(clip).compute_mattes(frames):
+            luma = frame.value.y
+            yield refine_alpha(matte, luma, frame_box, luma) if edges else matte
 
     return mattes
 
 
-def whole(model: Model, picture: Picture) -> NDArray[np.float32]:
+def whole(model: SelfieModel, picture: Picture) -> NDArray[np.float32]:
     """What *model* says of the whole picture."""
-    levels = pyramid(picture)
-    return model.seen(levels, Box(0, 0, *levels[-1].size))
+    levels = build_pyramid(picture)
+    return model.predict(levels, Box(0, 0, *levels[-1].size))
 
 
 def grey(field: NDArray[np.float32]) -> Matte:
@@ -133,7 +139,7 @@ def scores(mattes: Iterable[Matte], truth: Path) -> tuple[float, float, float]:
 
 def alphas(truth: Path) -> Iterator[NDArray[np.float32]]:
     """Exact alpha of each frame, 0–1."""
-    with opened(truth) as file:
+    with open_container(truth) as file:
         for frame in file.decode(video=0):
             yield frame.to_ndarray(format="gray").astype(np.float32) / 255
 
@@ -157,8 +163,8 @@ class Stopwatch:
 
 
 RECIPES = {
-    "predecessor, 256x144": predecessor(WIDE),
-    "predecessor, 256x256": predecessor(SQUARE),
+    "predecessor, 256x144": predecessor(LANDSCAPE_MODEL),
+    "predecessor, 256x256": predecessor(SQUARE_MODEL),
     "mean of both on the whole frame": both(),
     "both in a box around the person": boxed(),
     "+ edges by colour and luma": boxed(edges=True),
@@ -179,7 +185,7 @@ def main() -> None:
         rows = []
         for truth in sorted(folder.glob("*.alpha.mkv")):
             clip = probe(truth.with_name(truth.name.replace(".alpha.mkv", ".mp4")))
-            frames = list(pictures(clip))  # read before the clock runs; pairs are short
+            frames = list(read_frames(clip))  # read before the clock runs; pairs are short
             rows.append(scores(watch.over(recipe(clip, frames)), truth))
         iou, mad, dtssd = np.mean(rows, axis=0)
         cost = 1000 * watch.seconds / watch.items

@@ -18,21 +18,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.quality import predecessor
-from video_editing.compositing.background import filled
-from video_editing.compositing.blend import pasted
-from video_editing.compositing.despill import decontaminated
-from video_editing.compositing.layout import even
-from video_editing.contract.style import parsed
-from video_editing.frames import Box, CutOut, Matte, Picture, Timed
-from video_editing.matting.alpha_refinement import refined
-from video_editing.matting.mediapipe_engine import SQUARE, Selfie
-from video_editing.matting.rembg_engine import carried
-from video_editing.matting.tflite_models import bundled
-from video_editing.pixels import rgb
-from video_editing.reading.decode import pictures
+from video_editing.compositing.background import make_solid_picture
+from video_editing.compositing.blend import paste
+from video_editing.compositing.despill import despill
+from video_editing.compositing.layout import round_to_even
+from video_editing.contract.style import parse_colour
+from video_editing.frames import Box, Layer, Matte, Picture, Timed
+from video_editing.matting.alpha_refinement import refine_alpha
+from video_editing.matting.mediapipe_engine import SQUARE_MODEL, MediapipeEngine
+from video_editing.matting.rembg_engine import propagate
+from video_editing.matting.tflite_models import load_tflite
+from video_editing.pixels import convert_to_rgb
+from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip, probe
 
-BEHIND = parsed("#2ec4b6")
+BEHIND = parse_colour("#2ec4b6")
 CELL = 400, 260  #: pixels of one picture
 HEAD = 28  #: pixels of the line of titles
 EVERY = 6  #: frames from one look of the carried engine to the next
@@ -45,7 +45,7 @@ class StandIn:
     side = 256
 
     def __init__(self) -> None:
-        self._model = bundled(SQUARE)
+        self._model = load_tflite(SQUARE_MODEL)
 
     def __call__(self, shown: NDArray[np.float32]) -> list[Matte]:
         """What the model sees in each of the pictures *shown*."""
@@ -76,14 +76,14 @@ def row(clip: Clip, *, is_carried: bool) -> NDArray[np.uint8]:
     """The middle frame of *clip*, and its person by both recipes."""
     middle = len(clip.times) // 2
     start, end = max(0, middle - AROUND), min(len(clip.times) - 1, middle + AROUND)
-    frames = pictures(clip, clip.times[start], clip.times[end])
-    found: Iterable[tuple[Timed[Picture], Matte]] = Selfie(clip).mattes(frames)
+    frames = read_frames(clip, clip.times[start], clip.times[end])
+    found: Iterable[tuple[Timed[Picture], Matte]] = MediapipeEngine(clip).compute_mattes(frames)
     if is_carried:
-        found = carried(found, StandIn(), clip.times, EVERY)
+        found = propagate(found, StandIn(), clip.times, EVERY)
     frame, small = next(pair for pair in found if pair[0].time >= clip.times[middle])
-    picture = frame.what
-    old = next(predecessor(SQUARE)(clip, [frame]))
-    new = refined(small, picture.y, Box(0, 0, *picture.size), picture.y)
+    picture = frame.value
+    old = next(predecessor(SQUARE_MODEL)(clip, [frame]))
+    new = refine_alpha(small, picture.y, Box(0, 0, *picture.size), picture.y)
     shots = picture, over(picture, old, clean=False), over(picture, new, clean=True)
     return np.hstack([cell(shot) for shot in shots])
 
@@ -91,9 +91,9 @@ def row(clip: Clip, *, is_carried: bool) -> NDArray[np.uint8]:
 def over(picture: Picture, alpha: Matte, *, clean: bool) -> Picture:
     """The person over a flat colour; *clean* of what was behind her, as our compositor does."""
     width, height = picture.size
-    flat = filled(BEHIND, (even(width), even(height)))
-    person = decontaminated(picture, alpha) if clean else picture
-    return pasted(CutOut(person, alpha), 0, 0, flat)
+    flat = make_solid_picture(BEHIND, (round_to_even(width), round_to_even(height)))
+    person = despill(picture, alpha) if clean else picture
+    return paste(Layer(person, alpha), 0, 0, flat)
 
 
 def cell(picture: Picture) -> NDArray[np.uint8]:
@@ -103,7 +103,7 @@ def cell(picture: Picture) -> NDArray[np.uint8]:
     size = round(width * scale), round(height * scale)
     page = np.full((CELL[1], CELL[0], 3), 32, np.uint8)
     left, top = (CELL[0] - size[0]) // 2, (CELL[1] - size[1]) // 2
-    page[top : top + size[1], left : left + size[0]] = np.rint(255 * rgb(picture, size))
+    page[top : top + size[1], left : left + size[0]] = np.rint(255 * convert_to_rgb(picture, size))
     return page
 
 

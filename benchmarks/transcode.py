@@ -7,35 +7,35 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from video_editing.concurrency import cpus, one_thread_each
+from video_editing.concurrency import count_cpus, limit_library_threads
 
-one_thread_each()  # as the command line of video_editing does
+limit_library_threads()  # as the command line of video_editing does
 
-from video_editing.compositing.audio_mix import mixed  # noqa: E402
-from video_editing.concurrency import ahead  # noqa: E402
-from video_editing.matting.matte_stream import AHEAD  # noqa: E402
-from video_editing.reading.decode import pictures  # noqa: E402
+from video_editing.compositing.audio_mix import mix_audio  # noqa: E402
+from video_editing.concurrency import prefetch  # noqa: E402
+from video_editing.matting.matte_stream import PREFETCH_DEPTH  # noqa: E402
+from video_editing.reading.decode import read_frames  # noqa: E402
 from video_editing.reading.probe import probe  # noqa: E402
-from video_editing.writing.mp4 import result_file  # noqa: E402
+from video_editing.writing.mp4 import open_mp4  # noqa: E402
 
 
 def transcode(source: Path, result: Path) -> None:
     """Write *source* to *result* as `edit` would, without looking at a single picture."""
     clip = probe(source)
-    sound = None if clip.sound is None else mixed(clip, seconds=clip.duration)
+    sound = None if clip.audio_stream is None else mix_audio(clip, seconds=clip.duration)
     with (
-        result_file(
+        open_mp4(
             result,
             clip.size,
             clip.timebase,
             rate=clip.rate,
             seconds=clip.duration,
-            sound=sound is not None,
-            threads=min(4, cpus()),
+            has_sound=sound is not None,
+            threads=min(4, count_cpus()),
         ) as writer,
-        closing(ahead(pictures(clip), AHEAD)) as frames,
+        closing(prefetch(read_frames(clip), PREFETCH_DEPTH)) as frames,
     ):
-        writer.feed(frames, sound, clip.timebase)
+        writer.write_all(frames, sound, clip.timebase)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ another build takes its place, before anything else imports it.
 import sqlite3
 import sys
 
-NEEDED = (3, 42)
+MIN_SQLITE_VERSION = (3, 42)
 
-if sqlite3.sqlite_version_info < NEEDED:
+if sqlite3.sqlite_version_info < MIN_SQLITE_VERSION:
     import pysqlite3
 
     sys.modules["sqlite3"] = pysqlite3

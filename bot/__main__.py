@@ -7,14 +7,14 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from backends.factory import NobodyThere
-from bot.app import TokenRefused, Unusable, leave, serve
-from bot.database.schema import DatabaseBroken
+from backends.factory import NoBackendAvailable
+from bot.app import TokenRejected, UnusableSetting, exit_now, serve
+from bot.database.schema import DatabaseUnusable
 from settings import Settings
 
 log = logging.getLogger(__name__)
 
-WRONG = 2  #: the exit status when something must be set otherwise
+EXIT_WRONG_SETTINGS = 2  #: the exit status when something must be set otherwise
 
 
 def main() -> int:
@@ -22,9 +22,9 @@ def main() -> int:
     try:
         settings = Settings()
     except ValidationError as err:
-        return _complain(_first(err))
+        return _print_error(_describe_first_error(err))
     if not settings.bot.token.get_secret_value():
-        return _complain("BOT_TOKEN is not set")
+        return _print_error("BOT_TOKEN is not set")
     return asyncio.run(_run(settings))
 
 
@@ -32,23 +32,23 @@ async def _run(settings: Settings) -> NoReturn:
     """Serve until the end, which is at once: nobody waits for what still goes on."""
     try:
         await serve(settings)
-    except (DatabaseBroken, NobodyThere, TokenRefused, Unusable) as err:
-        leave(_complain(str(err)))
+    except (DatabaseUnusable, NoBackendAvailable, TokenRejected, UnusableSetting) as err:
+        exit_now(_print_error(str(err)))
     except BaseException:
         log.exception("it did not begin")
-    leave(1)
+    exit_now(1)
 
 
-def _first(err: ValidationError) -> str:
+def _describe_first_error(err: ValidationError) -> str:
     """What is wrong with the first of the variables that are."""
     first = err.errors(include_url=False, include_input=False, include_context=False)[0]
     why = first["msg"].removeprefix("Value error, ")
     return f"{first['loc'][0]}: {why}" if first["loc"] else why
 
 
-def _complain(line: str) -> int:
+def _print_error(line: str) -> int:
     print(f"overlaybot: {line}", file=sys.stderr, flush=True)  # noqa: T201 - there are no logs yet
-    return WRONG
+    return EXIT_WRONG_SETTINGS
 
 
 if __name__ == "__main__":

@@ -29,78 +29,77 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from yarl import URL
 
-from backends.links.ssrf_guard import guarded_session
-from backends.local.process import Limits as ChildLimits
-from backends.local.video_cli import COMMAND, Command
-from backends.renderer_factory import intents_of, limits_of, renderer
-from backends.shotstack.render_log import Callbacks, Intents
+from backends.links.ssrf_guard import create_guarded_session
+from backends.local.process import ProcessLimits as ChildLimits
+from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from backends.renderer_factory import create_process_limits, create_render_log, create_renderer
+from backends.shotstack.render_log import CallbackReceiver, RenderLog
 from bot.database import engine as databases
-from bot.database.drafts import Drafts
-from bot.database.fsm_storage import Conversation
-from bot.database.jobs import Ledger
-from bot.database.repository import Knobs
-from bot.database.schema import DatabaseBroken
-from bot.database.statistics import Measures, Statistics
-from bot.database.users import People
-from bot.handlers import routers
-from bot.handlers.commands import commands
+from bot.database.drafts import DraftRepository
+from bot.database.fsm_storage import SqlStorage
+from bot.database.jobs import JobRepository
+from bot.database.repository import KeyValueStore
+from bot.database.schema import DatabaseUnusable
+from bot.database.statistics import MeasurementRepository, Statistics
+from bot.database.users import UserRepository
+from bot.handlers import create_routers
+from bot.handlers.commands import set_commands
 from bot.jobs import dbos_runtime as durable
-from bot.jobs.fair_queue import Turns
-from bot.jobs.stages import Stages
-from bot.jobs.supervisor import Jobs
-from bot.jobs.workspace import Folders, Janitor
+from bot.jobs.fair_queue import FairQueue
+from bot.jobs.stages import JobStages
+from bot.jobs.supervisor import JobSupervisor
+from bot.jobs.workspace import Cleanup, Workspace
 from bot.operations import logs
-from bot.operations.alerts import Alarm, Alarms
-from bot.operations.backend_pool import Places
+from bot.operations.alerts import AdminAlerts, AlertKind
+from bot.operations.backend_pool import BackendPool
 from bot.operations.http import (
-    CALLBACKS,
-    Lately,
+    CALLBACK_PATH,
     Readiness,
-    application,
-    callbacks,
-    webhook,
-    webhook_address,
+    RecentEvent,
+    build_webhook_url,
+    create_callback_route,
+    create_web_app,
+    create_webhook_route,
 )
-from bot.operations.leader_lock import lease
+from bot.operations.leader_lock import hold_leader_lock
 from bot.operations.metrics import LoopLag, Metrics
-from bot.preview_cards import Cards
-from bot.telegram.client import Session, session
-from bot.telegram.downloads import Downloads
-from bot.telegram.limits import Limits
-from bot.telegram.limits import limits_of as telegram_limits
-from bot.telegram.messenger import Sending
-from bot.telegram.updates import Intake, poll
+from bot.preview_cards import PreviewCards
+from bot.telegram.client import BotApiSession, create_bot_api_session
+from bot.telegram.downloads import Downloader
+from bot.telegram.limits import TelegramLimits, create_telegram_limits
+from bot.telegram.messenger import Messenger
+from bot.telegram.updates import UpdateDispatcher, poll
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
 from settings import Settings
 
-END_SECONDS = 1.7  #: from a signal to the end at most
+SHUTDOWN_SECONDS = 1.7  #: from a signal to the end at most
 
 
-class Ending:
+class ShutdownSignal:
     """Hears when we are to end, and sees to it from a thread of its own.
 
     Attributes:
-        asked: is set then.
+        requested: is set then.
     """
 
     def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self._heard = threading.Event()
-        threading.Thread(target=self._outwait, name="ending", daemon=True).start()
+        self.requested = asyncio.Event()
+        self._received = threading.Event()
+        threading.Thread(target=self._exit_after_grace, name="ending", daemon=True).start()
         loop = asyncio.get_running_loop()
         for kind in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(kind, self.asked.set)
+            loop.add_signal_handler(kind, self.requested.set)
             # The loop is woken by the signal itself; this runs even while it is busy.
-            signal.signal(kind, lambda *_: self._heard.set())
+            signal.signal(kind, lambda *_: self._received.set())
 
-    def _outwait(self) -> None:
-        self._heard.wait()
-        time.sleep(END_SECONDS)
+    def _exit_after_grace(self) -> None:
+        self._received.wait()
+        time.sleep(SHUTDOWN_SECONDS)
         os._exit(0)
 
 
-def leave(code: int) -> NoReturn:
+def exit_now(code: int) -> NoReturn:
     """End now. Nothing is unwound: a job that is would be written down as failed."""
     logging.shutdown()
     os._exit(code)
@@ -108,47 +107,52 @@ def leave(code: int) -> NoReturn:
 
 log = logging.getLogger(__name__)
 
-CARD = ChildLimits(seconds=60, patience=25, memory=1_500_000_000, nice=5)
-SEEN_SECONDS = 120  #: since Telegram answered, after which we are not ready
-HELLO_SECONDS = 3.0  #: for Telegram to refuse us, before we begin nevertheless
-ALARM_SECONDS = 10.0  #: for admins to be told why we do not begin
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  #: seconds between attempts at what Telegram must be told
-BROKEN_SECONDS = 5.0  #: until what broke beside the jobs is begun again
+CARD_PROCESS_LIMITS = ChildLimits(
+    max_seconds=60, stall_seconds=25, max_memory=1_500_000_000, nice=5
+)
+TELEGRAM_FRESH_SECONDS = 120  #: since Telegram answered, after which we are not ready
+GREETING_SECONDS = 3.0  #: for Telegram to refuse us, before we begin nevertheless
+ALERT_SECONDS = 10.0  #: for admins to be told why we do not begin
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = (
+    1.0,
+    30.0,
+)  #: seconds between attempts at what Telegram must be told
+RESTART_PAUSE_SECONDS = 5.0  #: until what broke beside the jobs is begun again
 
 
-class TokenRefused(Exception):  # noqa: N818 - it says what happened
+class TokenRejected(Exception):  # noqa: N818 - it says what happened
     """Telegram does not know us."""
 
 
-class Unusable(Exception):  # noqa: N818 - as above
+class UnusableSetting(Exception):  # noqa: N818 - as above
     """Something that a setting names cannot be used; the message is one line for people."""
 
 
 @dataclass(frozen=True, slots=True)
-class Telegram:
+class TelegramConnection:
     """The way to Telegram, and what is said there."""
 
     bot: Bot
-    calls: Session
-    seen: Lately
-    limits: Limits
+    session: BotApiSession
+    recent_answer: RecentEvent
+    limits: TelegramLimits
     texts: Texts
-    sending: Sending
+    messenger: Messenger
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Application:
     """Everything that works once it is our turn to."""
 
-    jobs: Jobs
-    cards: Cards
-    intake: Intake
-    kinds: list[str]  #: of updates that the handlers want
+    jobs: JobSupervisor
+    preview_cards: PreviewCards
+    updates: UpdateDispatcher
+    update_kinds: list[str]  #: of updates that the handlers want
     metrics: Metrics
-    forever: list[Callable[[], Coroutine[Any, Any, None]]]  #: what goes on beside
+    background_tasks: list[Callable[[], Coroutine[Any, Any, None]]]  #: what goes on beside
 
 
-async def serve(settings: Settings, program: Sequence[str] = COMMAND) -> None:
+async def serve(settings: Settings, program: Sequence[str] = DEFAULT_PROGRAM) -> None:
     """Be the bot until we are told to end; then the process ends, and with it our children.
 
     Args:
@@ -161,82 +165,89 @@ async def serve(settings: Settings, program: Sequence[str] = COMMAND) -> None:
         TokenRefused: by Telegram.
         Unusable: the port or the folder is.
     """
-    logs.set_up(settings.bot.log_level, settings.secrets())
-    ending = Ending()
-    present: list[House] = []
-    working = asyncio.create_task(_work(settings, program, present))
-    asked = asyncio.create_task(ending.asked.wait())
+    logs.set_up_logging(settings.bot.log_level, settings.collect_secrets())
+    ending = ShutdownSignal()
+    present: list[Application] = []
+    working = asyncio.create_task(_start_and_run(settings, program, present))
+    asked = asyncio.create_task(ending.requested.wait())
     await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
     if working.done():
         working.result()
     log.info("ending")
     for house in present:
-        house.intake.close()
+        house.updates.close()
         with suppress(Exception):  # it ends all the same
-            await house.jobs.say_restarting()
-    leave(0)
+            await house.jobs.announce_restart()
+    exit_now(0)
 
 
-async def _work(settings: Settings, program: Sequence[str], present: list[House]) -> None:
+async def _start_and_run(
+    settings: Settings, program: Sequence[str], applications: list[Application]
+) -> None:
     """Answer to the platform, wait for our turn, then work without an end."""
-    await asyncio.to_thread(_try, settings.storage.folder)
-    telegram = _telegram(settings)
-    engine, folder = databases.engine(settings.storage), settings.storage.folder
-    intents, readiness = intents_of(settings), Readiness()
-    pages = application(readiness, _routes(settings, intents, present))
+    await asyncio.to_thread(_check_folder_is_writable, settings.storage.folder)
+    telegram = _connect_telegram(settings)
+    engine, folder = databases.create_engine(settings.storage), settings.storage.folder
+    intents, readiness = create_render_log(settings), Readiness()
+    pages = create_web_app(readiness, _create_routes(settings, intents, applications))
     async with (
-        _served(pages, settings.bot.port),
-        _greeted(telegram) as hello,
-        lease(engine, folder, lost=lambda: leave(1)),
+        _serve_pages(pages, settings.bot.port),
+        _greet_telegram(telegram) as hello,
+        hold_leader_lock(engine, folder, on_lost=lambda: exit_now(1)),
     ):
-        await _prepared(settings, telegram, engine)
-        house = await _built(settings, program, telegram, engine, intents)
+        await _prepare_database(settings, telegram, engine)
+        house = await _build_application(settings, program, telegram, engine, intents)
         await hello()
         try:
-            await _begun(settings, house)
-            present.append(house)
-            readiness.checks |= {"telegram": telegram.seen, "database": lambda: _answers(engine)}
+            await _resume_work(settings, house)
+            applications.append(house)
+            readiness.checks |= {
+                "telegram": telegram.recent_answer,
+                "database": lambda: _is_database_available(engine),
+            }
             readiness.metrics = house.metrics
             log.info("working")
             await asyncio.gather(
-                _listened(settings, telegram, house),
-                _persistently(telegram, lambda: commands(telegram.bot, telegram.texts)),
-                *map(_forever, house.forever),
+                _receive_updates(settings, telegram, house),
+                _retry_until_success(telegram, lambda: set_commands(telegram.bot, telegram.texts)),
+                *map(_run_forever, house.background_tasks),
             )
         except BaseException:
             log.exception("the work broke")
-            leave(1)
+            exit_now(1)
 
 
-def _try(folder: Path) -> None:
+def _check_folder_is_writable(folder: Path) -> None:
     """See that files can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as err:
-        raise Unusable(f"DATA_DIR cannot be used: {err.strerror}") from err
+        raise UnusableSetting(f"DATA_DIR cannot be used: {err.strerror}") from err
 
 
-async def _begun(settings: Settings, house: House) -> None:
+async def _resume_work(settings: Settings, application: Application) -> None:
     """Take up what was not over."""
-    durable.launch(databases.system_url(settings.storage))
-    await house.jobs.resume()
-    await house.cards.resume()
+    durable.launch(databases.build_system_url(settings.storage))
+    await application.jobs.resume()
+    await application.preview_cards.resume()
 
 
-async def _forever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def _run_forever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Do what goes on without an end, also when it breaks."""
     while True:
         try:
             await work()
         except Exception:
             log.exception("begun again, because it broke: %s", work)
-        await asyncio.sleep(BROKEN_SECONDS)
+        await asyncio.sleep(RESTART_PAUSE_SECONDS)
 
 
 @asynccontextmanager
-async def _greeted(telegram: Telegram) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+async def _greet_telegram(
+    telegram: TelegramConnection,
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Ask Telegram meanwhile who we are; what is given waits a moment for the answer.
 
     It raises TokenRefused; where Telegram is away, there is no answer and we begin without.
@@ -246,139 +257,153 @@ async def _greeted(telegram: Telegram) -> AsyncIterator[Callable[[], Awaitable[N
         try:
             await telegram.bot(GetMe())
         except (TelegramUnauthorizedError, TelegramNotFound) as err:
-            raise TokenRefused("BOT_TOKEN is refused by Telegram") from err
+            raise TokenRejected("BOT_TOKEN is refused by Telegram") from err
 
-    greeting = asyncio.create_task(_persistently(telegram, greet))
+    greeting = asyncio.create_task(_retry_until_success(telegram, greet))
 
-    async def answer() -> None:
-        await asyncio.wait({greeting}, timeout=HELLO_SECONDS)
+    async def wait_for_greeting() -> None:
+        await asyncio.wait({greeting}, timeout=GREETING_SECONDS)
         if greeting.done():
             greeting.result()
 
     try:
-        yield answer
+        yield wait_for_greeting
     finally:
         greeting.cancel()
 
 
-async def _prepared(settings: Settings, telegram: Telegram, engine: AsyncEngine) -> None:
+async def _prepare_database(
+    settings: Settings, telegram: TelegramConnection, engine: AsyncEngine
+) -> None:
     """Have the tables there; admins are told where that cannot be."""
     try:
-        await databases.prepare(engine)
-    except DatabaseBroken as broken:
-        alarms = Alarms(
-            telegram.sending, telegram.texts, settings.bot.admins, settings.storage.folder
+        await databases.prepare_database(engine)
+    except DatabaseUnusable as broken:
+        alarms = AdminAlerts(
+            telegram.messenger, telegram.texts, settings.bot.admin_ids, settings.storage.folder
         )
-        alarms.sound(Alarm.DATABASE, reason=str(broken))
+        alarms.raise_alert(AlertKind.DATABASE, reason=str(broken))
         with suppress(TimeoutError):
-            async with asyncio.timeout(ALARM_SECONDS):
-                await alarms.tell()
+            async with asyncio.timeout(ALERT_SECONDS):
+                await alarms.send_pending()
         raise
 
 
-def _telegram(settings: Settings) -> Telegram:
-    calls = session(settings.bot.server, local=settings.bot.local)
+def _connect_telegram(settings: Settings) -> TelegramConnection:
+    calls = create_bot_api_session(settings.bot.api_server, is_local=settings.bot.is_local_server)
     bot = Bot(
         settings.bot.token.get_secret_value(),
         session=calls,
         default=DefaultBotProperties(parse_mode=ParseMode.HTML, link_preview_is_disabled=True),
     )
-    limits = telegram_limits(
-        local=settings.bot.local,
-        clip_seconds=settings.bot.clip_seconds,
-        link_mb=settings.bot.clip_mb,
+    limits = create_telegram_limits(
+        is_local=settings.bot.is_local_server,
+        clip_seconds=settings.bot.max_clip_seconds,
+        link_mb=settings.bot.max_clip_mb,
     )
-    return Telegram(bot, calls, Lately(SEEN_SECONDS), limits, Texts(), Sending(bot, limits))
+    return TelegramConnection(
+        bot, calls, RecentEvent(TELEGRAM_FRESH_SECONDS), limits, Texts(), Messenger(bot, limits)
+    )
 
 
-def _routes(settings: Settings, intents: Intents, present: Sequence[House]) -> list[web.RouteDef]:
+def _create_routes(
+    settings: Settings, intents: RenderLog, applications: Sequence[Application]
+) -> list[web.RouteDef]:
     """What comes from elsewhere: updates, where there is a webhook, and what Shotstack tells."""
 
-    async def take(update: Mapping[str, Any]) -> None:
-        if not present:  # it is brought again
+    async def dispatch(update: Mapping[str, Any]) -> None:
+        if not applications:  # it is brought again
             raise web.HTTPServiceUnavailable
-        await present[0].intake.take(update)
+        await applications[0].updates.dispatch(update)
 
-    routes = [callbacks(Callbacks(settings.rendering.key, intents))]
-    if settings.bot.webhook:
-        secret = settings.bot.secret.get_secret_value()
-        routes.append(webhook(webhook_address(settings.bot.webhook, secret), secret, take))
+    routes = [create_callback_route(CallbackReceiver(settings.rendering.api_key, intents))]
+    if settings.bot.webhook_url:
+        secret = settings.bot.webhook_secret.get_secret_value()
+        routes.append(
+            create_webhook_route(
+                build_webhook_url(settings.bot.webhook_url, secret), secret, dispatch
+            )
+        )
     return routes
 
 
 @asynccontextmanager
-async def _served(pages: web.Application, port: int) -> AsyncIterator[None]:
+async def _serve_pages(pages: web.Application, port: int) -> AsyncIterator[None]:
     runner = web.AppRunner(pages, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
         try:
             await web.TCPSite(runner, port=port).start()
         except OSError as err:
-            raise Unusable(f"PORT {port} cannot be used: {os.strerror(err.errno or 0)}") from err
+            raise UnusableSetting(
+                f"PORT {port} cannot be used: {os.strerror(err.errno or 0)}"
+            ) from err
         yield
     finally:
         await runner.cleanup()
 
 
-async def _built(
+async def _build_application(
     settings: Settings,
     program: Sequence[str],
-    telegram: Telegram,
+    telegram: TelegramConnection,
     engine: AsyncEngine,
-    intents: Intents,
-) -> House:
+    intents: RenderLog,
+) -> Application:
     """Everything, each part given what it needs."""
-    storage, texts, sending = settings.storage, telegram.texts, telegram.sending
-    people, drafts, ledger = People(engine), Drafts(engine), Ledger(engine)
-    admins = settings.bot.admins
-    alarms = Alarms(sending, texts, admins, storage.folder, people)
+    storage, texts, sending = settings.storage, telegram.texts, telegram.messenger
+    people, drafts, ledger = UserRepository(engine), DraftRepository(engine), JobRepository(engine)
+    admins = settings.bot.admin_ids
+    alarms = AdminAlerts(sending, texts, admins, storage.folder, people)
     knobs, measures, statistics = (
-        Knobs(engine),
-        Measures(engine),
+        KeyValueStore(engine),
+        MeasurementRepository(engine),
         Statistics(engine, storage.folder),
     )
-    places = await Places.build(settings, knobs, program, alarms)
-    folders, keyboards, lag = Folders(storage.folder), Keyboards(texts), LoopLag()
-    links = guarded_session()
-    downloads = Downloads(telegram.bot, links, telegram.limits, shared=settings.bot.shared)
-    stages = Stages(
+    places = await BackendPool.create(settings, knobs, program, alarms)
+    folders, keyboards, lag = Workspace(storage.folder), Keyboards(texts), LoopLag()
+    links = create_guarded_session()
+    downloads = Downloader(
+        telegram.bot, links, telegram.limits, server_folder=settings.bot.shared_folder
+    )
+    stages = JobStages(
         folders,
         downloads,
-        places.chain,
-        renderer(
+        places.create_chain,
+        create_renderer(
             settings,
             program=program,
-            intents=intents,
-            callback=_callback(settings, intents),
-            heard=alarms.heard,
-            alarm=alarms.budget_reached,
+            render_log=intents,
+            callback_url=_build_callback_url(settings, intents),
+            on_failure=alarms.handle_failure,
+            on_budget_exceeded=alarms.report_spent_budget,
         ),
-        Command("local", limits_of(settings), program),
+        VideoCli("local", create_process_limits(settings), program),
         telegram.limits,
     )
-    jobs = Jobs(
+    jobs = JobSupervisor(
         ledger,
         measures,
         stages,
-        Turns(settings.bot.jobs_at_once),
+        FairQueue(settings.bot.parallel_jobs),
         sending,
         texts,
         keyboards,
-        free=folders.free,
-        waiting=settings.bot.jobs_waiting,
+        get_free_bytes=folders.get_free_bytes,
+        max_waiting=settings.bot.max_waiting_jobs,
     )
-    cards = Cards(
+    cards = PreviewCards(
         drafts,
         downloads,
-        Command("local", CARD, program),
+        VideoCli("local", CARD_PROCESS_LIMITS, program),
         folders,
         sending,
         texts,
         keyboards,
-        at_once=settings.bot.cards_at_once,
+        max_drawing=settings.bot.parallel_cards,
     )
     dispatcher = Dispatcher(
-        storage=Conversation(engine),
+        storage=SqlStorage(engine),
         events_isolation=SimpleEventIsolation(),
         admins=admins,
         cards=cards,
@@ -393,49 +418,60 @@ async def _built(
         statistics=statistics,
         texts=texts,
     )
-    dispatcher.include_routers(*routers())
-    janitor = Janitor(
+    dispatcher.include_routers(*create_routers())
+    janitor = Cleanup(
         storage.folder,
         ledger,
         drafts,
         mattes_seconds=storage.mattes_hours * 3600,
-        mattes_size=storage.mattes_mb * 1_000_000,
+        mattes_bytes=storage.mattes_mb * 1_000_000,
     )
-    return House(
+    return Application(
         jobs,
         cards,
-        Intake(telegram.bot, dispatcher),
+        UpdateDispatcher(telegram.bot, dispatcher),
         dispatcher.resolve_used_update_types(),
-        Metrics(statistics, places, telegram.calls.calls, lag),
+        Metrics(statistics, places, telegram.session.retry_middleware, lag),
         [lag.run, alarms.run, places.watch, janitor.run],
     )
 
 
-def _callback(settings: Settings, intents: Intents) -> str | None:
+def _build_callback_url(settings: Settings, intents: RenderLog) -> str | None:
     """Where Shotstack reaches us, if anybody does."""
-    if not settings.bot.webhook:
+    if not settings.bot.webhook_url:
         return None
-    secret = Callbacks(settings.rendering.key, intents).secret
-    return str(URL(settings.bot.webhook).origin() / CALLBACKS.strip("/") / secret)
+    secret = CallbackReceiver(settings.rendering.api_key, intents).secret
+    return str(URL(settings.bot.webhook_url).origin() / CALLBACK_PATH.strip("/") / secret)
 
 
-async def _listened(settings: Settings, telegram: Telegram, house: House) -> None:
+async def _receive_updates(
+    settings: Settings, telegram: TelegramConnection, application: Application
+) -> None:
     """Be known to Telegram, and take its updates."""
-    secret = settings.bot.secret.get_secret_value()
-    if settings.bot.webhook:
-        address = webhook_address(settings.bot.webhook, secret)
-        hook = SetWebhook(url=str(address), secret_token=secret, allowed_updates=house.kinds)
-        await _persistently(telegram, lambda: telegram.bot(hook))
+    secret = settings.bot.webhook_secret.get_secret_value()
+    if settings.bot.webhook_url:
+        address = build_webhook_url(settings.bot.webhook_url, secret)
+        hook = SetWebhook(
+            url=str(address), secret_token=secret, allowed_updates=application.update_kinds
+        )
+        await _retry_until_success(telegram, lambda: telegram.bot(hook))
         while True:
-            await _persistently(telegram, telegram.bot.get_me)
-            await asyncio.sleep(SEEN_SECONDS / 3)
-    await _persistently(telegram, lambda: telegram.bot(DeleteWebhook()))
-    await poll(telegram.bot, house.intake.take, house.kinds, telegram.seen.now)
+            await _retry_until_success(telegram, telegram.bot.get_me)
+            await asyncio.sleep(TELEGRAM_FRESH_SECONDS / 3)
+    await _retry_until_success(telegram, lambda: telegram.bot(DeleteWebhook()))
+    await poll(
+        telegram.bot,
+        application.updates.dispatch,
+        application.update_kinds,
+        telegram.recent_answer.record,
+    )
 
 
-async def _persistently(telegram: Telegram, call: Callable[[], Awaitable[object]]) -> None:
+async def _retry_until_success(
+    telegram: TelegramConnection, call: Callable[[], Awaitable[object]]
+) -> None:
     """Make a call until Telegram hears it."""
-    pause = FIRST_PAUSE
+    pause = FIRST_PAUSE_SECONDS
     while True:
         try:
             await call()
@@ -443,12 +479,12 @@ async def _persistently(telegram: Telegram, call: Callable[[], Awaitable[object]
             why = err.message if isinstance(err, TelegramBadRequest) else ""
             log.warning("Telegram does not hear us: %s %s", type(err).__name__, why)
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
         else:
-            telegram.seen.now()
+            telegram.recent_answer.record()
             return
 
 
-async def _answers(engine: AsyncEngine) -> bool:
+async def _is_database_available(engine: AsyncEngine) -> bool:
     async with engine.connect() as connection:
         return bool(await connection.scalar(text("SELECT 1")))

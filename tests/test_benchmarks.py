@@ -12,7 +12,7 @@ from benchmarks.footage import film
 from benchmarks.meter import Cost, measured
 from benchmarks.speed import OLD, OVER_COLOUR, REMBG, TRANSCODE, Figure, Job, done, report
 from tests.support.make_clips import drawn, make_clip
-from video_editing.pipelines.demo import demo
+from video_editing.pipelines.demo import make_demo
 from video_editing.reading.probe import probe
 
 
@@ -30,7 +30,7 @@ def test_footage(clip: Path, tmp_path: Path) -> None:
     steps = {(after - before) * made.timebase for before, after in pairwise(made.times)}
     assert (made.size, len(made.times), steps) == ((320, 180), 90, {Fraction(1, 30)})
     assert len(made.keyframes) == 3
-    assert made.sound is not None
+    assert made.audio_stream is not None
 
 
 def test_transcode(clip: Path, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_ratios() -> None:
 @pytest.mark.slow
 def test_command(tmp_path: Path) -> None:
     """One command prints the whole table."""
-    demo(tmp_path / "demo.mp4")
+    make_demo(tmp_path / "demo.mp4")
     command = sys.executable, "-m", "benchmarks.speed", tmp_path / "demo.mp4"
     printed = subprocess.run(
         [*command, "--seconds", "1", "--runs", "1", "--long"],

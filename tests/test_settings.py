@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import AliasChoices, BaseModel, SecretStr, ValidationError
 
-from settings import Group, Settings
+from settings import Settings, SettingsGroup
 from tests.support.paths import ROOT
 
 EXAMPLE = ROOT / ".env.example"
@@ -113,7 +113,7 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_setting_is_explained() -> None:
     """Beside each field stands what it means."""
     for group in groups().values():
-        assert issubclass(group, Group)
+        assert issubclass(group, SettingsGroup)
         for name, field in group.model_fields.items():
             assert field.description, f"{group.__name__}.{name}"
 
@@ -127,7 +127,7 @@ def test_a_webhook_without_a_secret_is_refused(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ValidationError, match="WEBHOOK_SECRET"):
         Settings()
     monkeypatch.setenv("WEBHOOK_SECRET", "long-enough_to_be-1")
-    assert Settings().bot.webhook
+    assert Settings().bot.webhook_url
 
 
 def test_a_volume_of_railway_holds_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +141,7 @@ def test_a_volume_of_railway_holds_the_data(monkeypatch: pytest.MonkeyPatch) -> 
 def test_admins_are_listed_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     """By number; a name is refused."""
     monkeypatch.setenv("ADMIN_IDS", "12, 345,")
-    assert Settings().bot.admins == {12, 345}
+    assert Settings().bot.admin_ids == {12, 345}
     monkeypatch.setenv("ADMIN_IDS", "@ann")
     with pytest.raises(ValidationError, match="ADMIN_IDS"):
         Settings()
@@ -181,4 +181,4 @@ def test_all_secrets_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://bot:p%40ss@host/db")
     monkeypatch.setenv("SHOTSTACK_API_KEY", "key")
     known = {"4242:canary", "canary", "postgresql+psycopg://bot:p%40ss@host/db", "p@ss", "p%40ss"}
-    assert set(Settings().secrets()) == known | {"key"}
+    assert set(Settings().collect_secrets()) == known | {"key"}

@@ -3,9 +3,9 @@
 import signal
 import sys
 
-from video_editing.concurrency import one_thread_each
+from video_editing.concurrency import limit_library_threads
 
-one_thread_each()  # before numpy is imported, which starts as many threads as there are CPUs
+limit_library_threads()  # before numpy is imported, which starts as many threads as there are CPUs
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # imports leave nothing to clean up, or to trace
 
 from video_editing.cli.main import main  # noqa: E402

@@ -17,7 +17,7 @@ class _Failure:
         self.error = error
 
 
-def ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
+def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     """Pass on *items*, made in a thread of their own, up to *depth* of them ahead of time.
 
     What *items* raises is raised here. When this generator is closed, the thread ends before
@@ -49,11 +49,11 @@ def ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     finally:
         stopped.set()
         while thread.is_alive():
-            _emptied(queue)
+            _drain(queue)
             thread.join(0.01)
 
 
-def _emptied(queue: Queue[object]) -> None:
+def _drain(queue: Queue[object]) -> None:
     """Make room for a producer that waits to put."""
     while True:
         try:
@@ -65,7 +65,7 @@ def _emptied(queue: Queue[object]) -> None:
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def cpus(cgroups: Path = CGROUPS) -> int:
+def count_cpus(cgroups: Path = CGROUPS) -> int:
     """Processors that affinity and the control group's quota leave us; at least 1.
 
     Containers are given a share of a large machine by quota, which affinity does not show: who
@@ -74,26 +74,28 @@ def cpus(cgroups: Path = CGROUPS) -> int:
     Args:
         cgroups: where control groups of version 1 or 2 are mounted; a container sees its own there.
     """
-    return max(1, min([_allowed(), *_quotas(cgroups)]))
+    return max(1, min([_count_allowed_cpus(), *_read_quotas(cgroups)]))
 
 
-def _allowed() -> int:
+def _count_allowed_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1  # macOS and Windows have no affinity mask to ask for
 
 
-def _quotas(cgroups: Path) -> Iterator[int]:
+def _read_quotas(cgroups: Path) -> Iterator[int]:
     """Whole processors of each quota that is set, rounded up."""
     for quota, period in (
-        _numbers(cgroups / "cpu.max"),
-        _numbers(cgroups / "cpu" / "cpu.cfs_quota_us", cgroups / "cpu" / "cpu.cfs_period_us"),
+        _read_two_numbers(cgroups / "cpu.max"),
+        _read_two_numbers(
+            cgroups / "cpu" / "cpu.cfs_quota_us", cgroups / "cpu" / "cpu.cfs_period_us"
+        ),
     ):
         if quota > 0 and period > 0:
             yield -(-quota // period)
 
 
-def _numbers(*files: Path) -> tuple[int, int]:
+def _read_two_numbers(*files: Path) -> tuple[int, int]:
     """The two numbers in *files*, or (0, 0) where there are none: no such file, or "max"."""
     try:
         quota, period = " ".join(file.read_text() for file in files).split()
@@ -102,7 +104,7 @@ def _numbers(*files: Path) -> tuple[int, int]:
         return 0, 0
 
 
-def one_thread_each() -> None:
+def limit_library_threads() -> None:
     """Keep numerical libraries that are not loaded yet from starting a thread a processor.
 
     Threads are ours to hand out: to the decoder, the encoder and the network.

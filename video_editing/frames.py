@@ -33,7 +33,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class CutOut:
+class Layer:
     """A picture with a say in how much of it is there; straight, not premultiplied.
 
     Attributes:
@@ -55,7 +55,7 @@ class Timed(Generic[T]):
     """
 
     time: int
-    what: T
+    value: T
 
 
 class Box(NamedTuple):

@@ -8,7 +8,7 @@ from video_editing.contract.style import KB, KG, KR
 from video_editing.frames import Picture, Plane
 
 
-def resized(plane: Plane, size: tuple[int, int]) -> Plane:
+def resize(plane: Plane, size: tuple[int, int]) -> Plane:
     """*plane* at *size* (width, height): halved as often as that can be, then between neighbours.
 
     As smooth as the mean of what falls into each pixel, and eight times as fast.
@@ -22,12 +22,12 @@ def resized(plane: Plane, size: tuple[int, int]) -> Plane:
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def halved(size: tuple[int, int]) -> tuple[int, int]:
+def compute_chroma_size(size: tuple[int, int]) -> tuple[int, int]:
     """The size of the chroma planes that go with luma of *size*."""
     return (size[0] + 1) // 2, (size[1] + 1) // 2
 
 
-def scaled(plane: Plane, factor: float, offset: float = 0) -> Plane:
+def scale_values(plane: Plane, factor: float, offset: float = 0) -> Plane:
     """*plane* times *factor* plus *offset*, rounded, kept within 0–255."""
     return np.asarray(cv2.convertScaleAbs(plane, alpha=factor, beta=offset), np.uint8)
 
@@ -42,14 +42,14 @@ _RGB_FROM_YUV: NDArray[np.float32] = np.array(
     np.float32,
 )
 #: the same from 16–235 and 16–240, as one affine map for cv2.transform
-_SCALED = np.asarray(_RGB_FROM_YUV / np.array([219, 224, 224]), np.float32)
-_FROM_VIDEO: NDArray[np.float32] = np.hstack(
-    [_SCALED, -_SCALED @ np.array([[16], [128], [128]], np.float32)]
+_LIMITED_RANGE_MATRIX = np.asarray(_RGB_FROM_YUV / np.array([219, 224, 224]), np.float32)
+_LIMITED_RANGE_TRANSFORM: NDArray[np.float32] = np.hstack(
+    [_LIMITED_RANGE_MATRIX, -_LIMITED_RANGE_MATRIX @ np.array([[16], [128], [128]], np.float32)]
 )
 
 
-def rgb(picture: Picture, size: tuple[int, int]) -> NDArray[np.float32]:
+def convert_to_rgb(picture: Picture, size: tuple[int, int]) -> NDArray[np.float32]:
     """*picture* scaled to *size* (width, height) as R'G'B', (height, width, 3), 0–1."""
-    planes = [resized(plane, size) for plane in (picture.y, picture.u, picture.v)]
-    mixed = cv2.transform(cv2.merge(planes).astype(np.float32), _FROM_VIDEO)
+    planes = [resize(plane, size) for plane in (picture.y, picture.u, picture.v)]
+    mixed = cv2.transform(cv2.merge(planes).astype(np.float32), _LIMITED_RANGE_TRANSFORM)
     return np.clip(np.asarray(mixed, np.float32), 0, 1)

@@ -10,45 +10,53 @@ from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 
-from backends.base import Asked, Event, FellBack, Hurried, Spent, Waiting, Warming
+from backends.base import (
+    BackendStarted,
+    ColdStart,
+    CostIncurred,
+    EngineDowngraded,
+    Event,
+    FellBack,
+    RetryScheduled,
+)
 from backends.base import Report as BackendReport
 from backends.errors import BackendUnavailable
-from backends.factory import NobodyThere, chosen
+from backends.factory import NoBackendAvailable, create_backend
 from backends.links.download import FetchFailed, FetchLimits, fetch
-from backends.links.ssrf_guard import guarded_session
-from backends.renderer_factory import shotstack
-from backends.shotstack.pipeline import Piped, Pipeline, autopipeline
+from backends.links.ssrf_guard import create_guarded_session
+from backends.renderer_factory import create_shotstack_renderer
+from backends.shotstack.pipeline import PipelineRequest, PipelineResult, run_pipeline
 from settings import Settings
 from video_editing.cli import main as cli
-from video_editing.contract.plan import planned
+from video_editing.contract.plan import make_plan
 from video_editing.contract.progress import Progress, Report
 from video_editing.contract.style import Shape
-from video_editing.matting.rembg_models import MODEL
+from video_editing.matting.rembg_models import DEFAULT_MODEL
 
 
-class BadSettings(Exception):  # noqa: N818 - it says what is wrong
+class InvalidSettings(Exception):  # noqa: N818 - it says what is wrong
     """A variable of the environment has a value that is not possible."""
 
 
-class NotFetched(Exception):  # noqa: N818 - as above
+class ClipNotFetched(Exception):  # noqa: N818 - as above
     """Nothing came from the link."""
 
 
-EXIT = {BackendUnavailable: 4, NobodyThere: 4, BadSettings: 2, NotFetched: 3}
+EXIT_CODES = {BackendUnavailable: 4, NoBackendAvailable: 4, InvalidSettings: 2, ClipNotFetched: 3}
 
 
 def run(arguments: Sequence[str] | None) -> int:
     """Run one command; returns its exit status."""
-    parser, commands = cli.parsers()
+    parser, commands = cli.build_parsers()
     for name in ("edit", "cut"):
-        _add_backend(commands.choices[name])
-    _add_autopipeline(commands)
-    _add_serve(commands)
-    return cli.run(parser.parse_args(arguments), EXIT)
+        _add_backend_option(commands.choices[name])
+    _add_autopipeline_command(commands)
+    _add_serve_command(commands)
+    return cli.run_command(parser.parse_args(arguments), EXIT_CODES)
 
 
-def _add_backend(command: cli.Command) -> None:
-    alone = command.get_default("run")
+def _add_backend_option(command: cli.CommandParser) -> None:
+    run_in_process = command.get_default("run")
     command.add_argument(
         "--backend",
         metavar="PLACE",
@@ -57,62 +65,64 @@ def _add_backend(command: cli.Command) -> None:
         "(default: in this process)",
     )
 
-    def with_place(options: cli.Options, report: Report) -> None:
+    def run_with_backend(options: cli.Arguments, report: Report) -> None:
         if options.backend is None or options.matte is not None:
-            alone(options, report)
+            run_in_process(options, report)
             return
         with TemporaryDirectory(prefix="overlay-") as folder:
             options.matte = Path(folder)
             asyncio.run(_make_mattes(options, report))
-            alone(options, report)
+            run_in_process(options, report)
 
-    command.set_defaults(run=with_place)
+    command.set_defaults(run=run_with_backend)
 
 
-async def _make_mattes(options: cli.Options, report: Report) -> None:
+async def _make_mattes(options: cli.Arguments, report: Report) -> None:
     """Fill the folder *options.matte* with the clip's mattes."""
-    clip = cli.opened_clip(options)
-    plan = planned(clip, options.engine, model=options.model, every=options.every)
-    place = await chosen(options.backend, settings())
-    await place.make_mattes(clip.path, plan, options.matte, _teller(options, report))
+    clip = cli.open_clip(options)
+    plan = make_plan(clip, options.engine, model=options.model, every=options.every)
+    backend = await create_backend(options.backend, load_settings())
+    await backend.make_mattes(
+        clip.path, plan, options.matte, _create_event_reporter(options, report)
+    )
 
 
-def _teller(options: cli.Options, report: Report) -> BackendReport:
+def _create_event_reporter(options: cli.Arguments, report: Report) -> BackendReport:
     """A report that tells people or parents more than progress."""
 
-    def tell(event: Event) -> None:
+    def report_event(event: Event) -> None:
         if isinstance(event, Progress):
             report(event)
         elif options.progress == "json":
             line = {"stage": type(event).__name__.lower(), **asdict(event)}
             print(json.dumps(line), flush=True)
         else:
-            print(sentence(event), file=sys.stderr)
+            print(describe_event(event), file=sys.stderr)
 
-    return tell
+    return report_event
 
 
-def sentence(event: Event) -> str:
+def describe_event(event: Event) -> str:
     """What *event* tells people."""
     match event:
-        case Asked(backend=backend):
+        case BackendStarted(backend=backend):
             text = f"{backend} has the work."
-        case Warming(backend=backend):
+        case ColdStart(backend=backend):
             text = f"{backend} is getting ready; this may take a minute or two."
-        case Waiting(backend=backend, why=why, seconds=seconds):
+        case RetryScheduled(backend=backend, why=why, seconds=seconds):
             text = f"{backend} failed ({why}); asking again in {seconds:.0f} s."
         case FellBack(backend=backend, why=why):
             text = f"{backend} failed ({why}); what it made is kept."
-        case Hurried(engine=engine):
+        case EngineDowngraded(engine=engine):
             text = f"To be in time, {engine} does the rest."
-        case Spent(backend=backend, seconds=seconds, dollars=dollars):
+        case CostIncurred(backend=backend, seconds=seconds, dollars=dollars):
             text = f"{backend} worked for {seconds:.1f} s, {dollars:.4f} dollars."
         case Progress(done=done, total=total):
             text = f"{done} of {total} frames."
     return text
 
 
-def _add_autopipeline(commands: cli.Commands) -> None:
+def _add_autopipeline_command(commands: cli.Subparsers) -> None:
     summary = "have Shotstack render a finished video from overlays made by the places"
     command = commands.add_parser(
         "autopipeline", help=summary, description=f"{summary[0].upper()}{summary[1:]}."
@@ -127,7 +137,7 @@ def _add_autopipeline(commands: cli.Commands) -> None:
     )
     command.add_argument(
         "--shapes",
-        type=_shapes,
+        type=_parse_shapes,
         default=(Shape.CIRCLE,),
         metavar="SHAPE,…",
         help="what the person is cut to, by commas: circle, rect, rounded, none; several take "
@@ -146,8 +156,8 @@ def _add_autopipeline(commands: cli.Commands) -> None:
         metavar="FILE|COLOUR|blur",
         help="a video, a picture, a colour, or blur, the clip out of focus (default: %(default)s)",
     )
-    cli.add_place(command)
-    cli.add_edge(command)
+    cli.add_position_options(command)
+    cli.add_edge_options(command)
     command.add_argument(
         "--engine",
         choices=("mediapipe", "rembg"),
@@ -156,7 +166,7 @@ def _add_autopipeline(commands: cli.Commands) -> None:
         "(default: %(default)s)",
     )
     command.add_argument(
-        "--model", default=MODEL, help="rembg's network, by its name (default: %(default)s)"
+        "--model", default=DEFAULT_MODEL, help="rembg's network, by its name (default: %(default)s)"
     )
     command.add_argument(
         "--backend",
@@ -172,87 +182,91 @@ def _add_autopipeline(commands: cli.Commands) -> None:
     command.add_argument(
         "--merge",
         action="append",
-        type=_field,
+        type=_parse_merge_field,
         default=[],
         metavar="FIELD=VALUE",
         help="what a field of the template becomes; in VALUE {circle}, {circle-luma} and so on "
         "stand for the addresses of overlays, {background} for what is behind, {length} for the "
         "seconds; may be repeated (default: none)",
     )
-    cli.add_progress(command)
-    command.set_defaults(run=_autopipeline)
+    cli.add_progress_option(command)
+    command.set_defaults(run=_run_autopipeline)
 
 
-def _autopipeline(options: cli.Options, report: Report) -> None:
+def _run_autopipeline(options: cli.Arguments, report: Report) -> None:
     with TemporaryDirectory(prefix="overlay-") as folder:
-        piped = asyncio.run(_piped(options, Path(folder), _teller(options, report)))
-    cli.announce(options, **asdict(piped))
+        result = asyncio.run(
+            _render_pipeline(options, Path(folder), _create_event_reporter(options, report))
+        )
+    cli.print_result(options, **asdict(result))
 
 
-async def _piped(options: cli.Options, folder: Path, report: BackendReport) -> Piped:
-    everything = settings()
-    renderer = shotstack(everything)
-    wanted = Pipeline(
-        await _fetched(options.clip, folder),
+async def _render_pipeline(
+    options: cli.Arguments, folder: Path, report: BackendReport
+) -> PipelineResult:
+    settings = load_settings()
+    renderer = create_shotstack_renderer(settings)
+    request = PipelineRequest(
+        await _fetch_clip(options.clip, folder),
         options.shapes,
         options.container,
         options.background,
-        cli.style_of(options),
+        cli.build_style(options),
         options.engine,
         options.model,
         options.template,
         dict(options.merge),
     )
-    place = await chosen(options.backend, everything)
-    return await autopipeline(wanted, place, renderer, folder, report, options.output)
+    backend = await create_backend(options.backend, settings)
+    return await run_pipeline(request, backend, renderer, folder, report, options.output)
 
 
-async def _fetched(clip: str, folder: Path) -> Path:
+async def _fetch_clip(clip: str, folder: Path) -> Path:
     """The clip, fetched where *clip* is a link."""
     if not clip.startswith(("http://", "https://")):
         return Path(clip)
     path = folder / "clip"
     try:
-        async with guarded_session() as session:
+        async with create_guarded_session() as session:
             await fetch(session, clip, path, FetchLimits())
     except FetchFailed as err:
-        raise NotFetched(f"{err.fault}: nothing usable came from the link") from err
+        raise ClipNotFetched(f"{err.reason}: nothing usable came from the link") from err
     return path
 
 
-def _shapes(text: str) -> tuple[Shape, ...]:
+def _parse_shapes(text: str) -> tuple[Shape, ...]:
     shapes = tuple(Shape(name) for name in text.split(","))
     return tuple(dict.fromkeys(shapes))
 
 
-def _field(text: str) -> tuple[str, str]:
+def _parse_merge_field(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise ValueError(text)
     return name, value
 
 
-def _add_serve(commands: cli.Commands) -> None:
+def _add_serve_command(commands: cli.Subparsers) -> None:
     summary = "serve mattes and overlays over HTTP, from a machine with a GPU"
     command = commands.add_parser("serve", help=summary, description=f"{summary.capitalize()}.")
     command.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
     )
     command.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
-    command.set_defaults(run=_serve, progress="none")
+    command.set_defaults(run=_run_server, progress="none")
 
 
-def _serve(options: cli.Options, _report: Report) -> None:
+def _run_server(options: cli.Arguments, _report: Report) -> None:
     from backends.server.app import serve  # noqa: PLC0415 - as above
-    from backends.server.auth import NoKey  # noqa: PLC0415 - a web server, for this alone
+    from backends.server.auth import MissingServiceKey  # noqa: PLC0415 - a web server, for this alone
 
     try:
-        serve(settings(), options.host, options.port)
-    except NoKey as err:
-        raise BadSettings(f"OVERLAY_TOKEN: {err}") from err
+        serve(load_settings(), options.host, options.port)
+    except MissingServiceKey as err:
+        raise InvalidSettings(f"OVERLAY_TOKEN: {err}") from err
 
 
-def settings() -> Settings:
+def load_settings() -> Settings:
     """What the environment says.
 
     Raises:
@@ -262,4 +276,4 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as err:
         first = err.errors(include_url=False, include_input=False)[0]
-        raise BadSettings(f"{first['loc'][0]}: {first['msg']}") from err
+        raise InvalidSettings(f"{first['loc'][0]}: {first['msg']}") from err

@@ -20,7 +20,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 #: what is not public unicast in IPv4 (IANA's special-purpose registry, and one cloud's host)
-CLOSED_4 = tuple(
+BLOCKED_IPV4 = tuple(
     IPv4Network(network)
     for network in (
         "0.0.0.0/8",  # this network
@@ -42,8 +42,8 @@ CLOSED_4 = tuple(
     )
 )
 #: all that is public unicast in IPv6; NAT64, fec0::, ::ffff:0:0 and the like lie outside
-OPEN_6 = IPv6Network("2000::/3")
-CLOSED_6 = tuple(
+ALLOWED_IPV6 = IPv6Network("2000::/3")
+BLOCKED_IPV6 = tuple(
     IPv6Network(network)
     for network in (
         "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarks
@@ -52,7 +52,7 @@ CLOSED_6 = tuple(
         "3fff::/20",  # documentation
     )
 )
-ISATAP = (0x5EFE, 0x0200_5EFE)  #: bits 64 to 95 of an address that ends in an IPv4 address
+ISATAP_MARKERS = (0x5EFE, 0x0200_5EFE)  #: bits 64 to 95 of an address that ends in an IPv4 address
 
 
 def is_public(address: str) -> bool:
@@ -62,29 +62,35 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(ip, IPv4Address):
-        return not any(ip in network for network in CLOSED_4)
-    return ip in OPEN_6 and not any(ip in network for network in CLOSED_6) and not _is_isatap(ip)
+        return not any(ip in network for network in BLOCKED_IPV4)
+    return (
+        ip in ALLOWED_IPV6
+        and not any(ip in network for network in BLOCKED_IPV6)
+        and not _is_isatap(ip)
+    )
 
 
 def _is_isatap(ip: IPv6Address) -> bool:
-    return (int(ip) >> 32) & 0xFFFF_FFFF in ISATAP
+    return (int(ip) >> 32) & 0xFFFF_FFFF in ISATAP_MARKERS
 
 
-LONGEST = 2048  #: characters of a link
-PORTS = {"http": 80, "https": 443}  #: and no other, so that nobody scans ports with us
+MAX_LINK_LENGTH = 2048  #: characters of a link
+ALLOWED_PORTS = {"http": 80, "https": 443}  #: and no other, so that nobody scans ports with us
 LOOKUP_SECONDS = 5  #: for a name server to answer
-LOOKUPS = 8  #: names looked up at once; each holds a thread until its name server answers
+MAX_PARALLEL_LOOKUPS = (
+    8  #: names looked up at once; each holds a thread until its name server answers
+)
 CONNECT_SECONDS = 10
 
 #: two labels or more, the last of them no number in any base; or an address
-NAME = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,62}\.?"
-ADDRESS = r"(?:\d{1,3}\.){3}\d{1,3}|\[[0-9a-f:.]+\]"
-PLAIN = re.compile(
-    rf"https?://(?:{ADDRESS}|(?=[^:/?#]{{4,253}}(?:[:/?#]|\Z)){NAME})(?::\d+)?(?:[/?#][^\s\\]*)?",
+HOST_NAME_PATTERN = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,62}\.?"
+IP_ADDRESS_PATTERN = r"(?:\d{1,3}\.){3}\d{1,3}|\[[0-9a-f:.]+\]"
+LINK_PATTERN = re.compile(
+    rf"https?://(?:{IP_ADDRESS_PATTERN}|(?=[^:/?#]{{4,253}}(?:[:/?#]|\Z)){HOST_NAME_PATTERN})(?::\d+)?(?:[/?#][^\s\\]*)?",
     re.ASCII | re.IGNORECASE,  # not other scripts' digits, nor letters like an s
 )
 
-LookedUp = list[Any]  #: as socket.getaddrinfo answers
+AddressInfos = list[Any]  #: as socket.getaddrinfo answers
 
 
 class UrlRejected(Exception):  # noqa: N818 - it says what happened, not that something broke
@@ -95,7 +101,7 @@ class ForbiddenAddress(OSError):  # noqa: N818
     """The way leads to an address that is not public."""
 
 
-def checked(link: str) -> URL:
+def parse_link(link: str) -> URL:
     """The parsed *link*, if it is a plain one.
 
     Plain: ``http`` or ``https`` on the scheme's own port, an ASCII host name of two labels or more
@@ -104,19 +110,19 @@ def checked(link: str) -> URL:
     Raises:
         UrlRejected: it is not.
     """
-    if len(link) > LONGEST or not link.isprintable() or not PLAIN.fullmatch(link):
+    if len(link) > MAX_LINK_LENGTH or not link.isprintable() or not LINK_PATTERN.fullmatch(link):
         raise UrlRejected
     try:
         url = URL(link)
-        usual = url.port == PORTS[url.scheme]
+        is_default_port = url.port == ALLOWED_PORTS[url.scheme]
     except ValueError as err:
         raise UrlRejected from err
-    if not usual:
+    if not is_default_port:
         raise UrlRejected
     return url
 
 
-def guarded_session() -> ClientSession:
+def create_guarded_session() -> ClientSession:
     """A session that can reach public addresses only, by itself, remembering nothing.
 
     Raises:
@@ -125,7 +131,7 @@ def guarded_session() -> ClientSession:
     """
     connector = TCPConnector(
         resolver=PublicResolver(),
-        socket_factory=_public_socket,
+        socket_factory=_open_public_socket,
         use_dns_cache=False,
         force_close=True,
     )
@@ -138,8 +144,8 @@ def guarded_session() -> ClientSession:
     )
 
 
-def _public_socket(to: AddrInfoType) -> socket.socket:
-    family, kind, protocol, _, address = to
+def _open_public_socket(address_info: AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, address = address_info
     if not is_public(str(address[0])):
         raise ForbiddenAddress
     return socket.socket(family, kind, protocol)
@@ -153,7 +159,7 @@ class PublicResolver(AbstractResolver):
     """
 
     def __init__(self) -> None:
-        self._free = asyncio.Semaphore(LOOKUPS)
+        self._slots = asyncio.Semaphore(MAX_PARALLEL_LOOKUPS)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -166,41 +172,41 @@ class PublicResolver(AbstractResolver):
         """
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
-                await self._free.acquire()
-                found = await self._looked_up(host, port, family)
+                await self._slots.acquire()
+                found = await self._start_lookup(host, port, family)
         except TimeoutError as err:
             raise OSError("no answer from the name server") from err
-        return list(_public(host, port, found))
+        return list(_require_public(host, port, found))
 
     async def close(self) -> None:
         """Nothing is kept."""
 
-    def _looked_up(self, host: str, port: int, family: int) -> asyncio.Future[LookedUp]:
+    def _start_lookup(self, host: str, port: int, family: int) -> asyncio.Future[AddressInfos]:
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[LookedUp] = loop.create_future()
+        future: asyncio.Future[AddressInfos] = loop.create_future()
 
-        def settle(found: LookedUp | OSError) -> None:
-            self._free.release()
-            if answer.done():
+        def settle(found: AddressInfos | OSError) -> None:
+            self._slots.release()
+            if future.done():
                 return
             if isinstance(found, OSError):
-                answer.set_exception(found)
+                future.set_exception(found)
             else:
-                answer.set_result(found)
+                future.set_result(found)
 
-        def look_up() -> None:
-            found = _looked_up(host, port, family)
+        def run_lookup() -> None:
+            found = _look_up(host, port, family)
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(settle, found)
 
         try:
-            threading.Thread(target=look_up, name="lookup", daemon=True).start()
+            threading.Thread(target=run_lookup, name="lookup", daemon=True).start()
         except RuntimeError as err:
             settle(OSError(str(err)))  # the machine has no thread left
-        return answer
+        return future
 
 
-def _looked_up(host: str, port: int, family: int) -> LookedUp | OSError:
+def _look_up(host: str, port: int, family: int) -> AddressInfos | OSError:
     flags = socket.AI_ADDRCONFIG
     try:
         return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=flags)
@@ -208,7 +214,7 @@ def _looked_up(host: str, port: int, family: int) -> LookedUp | OSError:
         return OSError(str(err))
 
 
-def _public(host: str, port: int, found: LookedUp) -> Iterable[ResolveResult]:
+def _require_public(host: str, port: int, found: AddressInfos) -> Iterable[ResolveResult]:
     for family, _, protocol, _, address in found:
         if not is_public(address[0]):
             raise ForbiddenAddress

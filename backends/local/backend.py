@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from backends.base import OverlayBackend, Report, Spent, forwards
-from backends.errors import BackendUnavailable, Why
-from backends.local.process import Limits
-from backends.local.video_cli import COMMAND, Command
-from video_editing.contract.plan import Plan, keep_plan, missing
+from backends.base import CostIncurred, OverlayBackend, Report, make_monotonic
+from backends.errors import BackendUnavailable, FailureKind
+from backends.local.process import ProcessLimits
+from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from video_editing.contract.plan import Plan, find_missing_segments, write_plan
 from video_editing.contract.progress import Progress
 
-TRIAL = (sys.executable, "-m", "backends.local.device_check")
-TRIAL_SECONDS = 300  #: in which weights may be fetched, and rembg compiled, once
+DEVICE_CHECK = (sys.executable, "-m", "backends.local.device_check")
+DEVICE_CHECK_SECONDS = 300  #: in which weights may be fetched, and rembg compiled, once
 
 
 class LocalBackend(OverlayBackend):
@@ -24,10 +24,10 @@ class LocalBackend(OverlayBackend):
         self,
         name: str,
         device: str,
-        limits: Limits,
+        limits: ProcessLimits,
         *,
         price: float = 0,
-        program: Sequence[str] = COMMAND,
+        program: Sequence[str] = DEFAULT_PROGRAM,
     ) -> None:
         """Remember how to start it.
 
@@ -41,28 +41,32 @@ class LocalBackend(OverlayBackend):
         self.name = name
         self._device = device
         self._price = price
-        self._command = Command(name, limits, program)
-        self._trial = Command(name, replace(limits, patience=TRIAL_SECONDS), TRIAL)
+        self._video_cli = VideoCli(name, limits, program)
+        self._device_check = VideoCli(
+            name, replace(limits, stall_seconds=DEVICE_CHECK_SECONDS), DEVICE_CHECK
+        )
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
-        forward = forwards(report, plan.frames)
-        if missing(plan, folder):
-            keep_plan(plan, folder)
-            await self._run(_arguments(clip, folder), forward)
-        if missing(plan, folder):
-            raise BackendUnavailable(self.name, Why.GARBAGE, "segments are missing")
+        forward = make_monotonic(report, plan.frames)
+        if find_missing_segments(plan, folder):
+            write_plan(plan, folder)
+            await self._run_video_cli(_build_arguments(clip, folder), forward)
+        if find_missing_segments(plan, folder):
+            raise BackendUnavailable(
+                self.name, FailureKind.INVALID_RESPONSE, "segments are missing"
+            )
         forward(Progress("mattes", plan.frames, plan.frames, 0))
 
-    async def _run(self, arguments: Sequence[str], report: Report) -> None:
+    async def _run_video_cli(self, arguments: Sequence[str], report: Report) -> None:
         began = time.monotonic()
         try:
-            await self._command.run(
+            await self._video_cli.run(
                 *arguments, "--device", self._device, "--progress", "json", report=report
             )
         finally:
             seconds = time.monotonic() - began
-            report(Spent(self.name, seconds, seconds * self._price))
+            report(CostIncurred(self.name, seconds, seconds * self._price))
 
     async def check(self, model: str) -> None:
         """Let a child look at an empty picture, on the device and with *model*.
@@ -70,12 +74,12 @@ class LocalBackend(OverlayBackend):
         Raises:
             BackendUnavailable: it could not, so no job can.
         """
-        await self._trial.run(model, self._device, report=_unheard)
+        await self._device_check.run(model, self._device, report=_ignore_progress)
 
 
-def _arguments(clip: Path, folder: Path) -> tuple[str, ...]:
+def _build_arguments(clip: Path, folder: Path) -> tuple[str, ...]:
     return "matte", str(clip.absolute()), "--segments", str(folder.absolute())
 
 
-def _unheard(_: Progress) -> None:
+def _ignore_progress(_: Progress) -> None:
     """A trial has no progress."""

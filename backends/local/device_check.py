@@ -10,22 +10,22 @@ import sys
 import numpy as np
 
 from video_editing.contract.errors import ModelUnavailable
-from video_editing.matting.rembg_models import Saliency
+from video_editing.matting.rembg_models import OnnxSegmenter
 
 
-def look(model: str, device: str) -> None:
+def check_device(model: str, device: str) -> None:
     """Load *model* onto *device* and run it once.
 
     Raises:
         ModelUnavailable: the one or the other cannot be had here.
     """
-    network = Saliency(model, device)
+    network = OnnxSegmenter(model, device)
     network(np.zeros((1, network.side, network.side, 3), np.float32))
 
 
 if __name__ == "__main__":
     try:
-        look(*sys.argv[1:])
+        check_device(*sys.argv[1:])
     except ModelUnavailable as failure:
         line = {"error": "ModelUnavailable", "message": str(failure)}
         print(json.dumps(line), file=sys.stderr)  # noqa: T201 - as the command line does

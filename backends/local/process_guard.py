@@ -14,7 +14,7 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1  #: linux/prctl.h
 
 
-def put_on(parent: int) -> None:
+def tie_to_parent(parent: int) -> None:
     """Die with *parent*, be the first that goes when memory runs out, leave no core behind."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
@@ -25,6 +25,6 @@ def put_on(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    put_on(int(sys.argv[1]))
+    tie_to_parent(int(sys.argv[1]))
     os.nice(int(sys.argv[2]))
     os.execvp(sys.argv[3], sys.argv[3:])  # noqa: S606 - no shell is wanted

@@ -9,20 +9,20 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from backends.errors import BackendUnavailable, Why
-from backends.local.process import Ended, Limits, run
-from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, Reason
+from backends.errors import BackendUnavailable, FailureKind
+from backends.local.process import ProcessLimits, ProcessResult, run_supervised
+from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, RejectReason
 from video_editing.contract.progress import Progress
 
 log = logging.getLogger(__name__)
 
-COMMAND = (sys.executable, "-m", "video_editing")
-RESERVED = ("self", "reason")  #: names that no detail can have
-_PROGRESS = TypeAdapter(Progress)
-_TOLD = TypeAdapter(dict[str, Any])
+DEFAULT_PROGRAM = (sys.executable, "-m", "video_editing")
+RESERVED_DETAILS = ("self", "reason")  #: names that no detail can have
+_PROGRESS_ADAPTER = TypeAdapter(Progress)
+_RESULT_ADAPTER = TypeAdapter(dict[str, Any])
 
 
-class Told(BaseModel):
+class ErrorReport(BaseModel):
     """The last line that the command writes to standard error.
 
     Attributes:
@@ -38,18 +38,20 @@ class Told(BaseModel):
     message: str = ""
 
 
-class Command:
+class VideoCli:
     """The command line of video_editing, as run in one place."""
 
-    def __init__(self, place: str, limits: Limits, program: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self, backend: str, limits: ProcessLimits, program: Sequence[str] = DEFAULT_PROGRAM
+    ) -> None:
         """Remember how to run it.
 
         Args:
-            place: named in errors.
+            backend: named in errors.
             limits: what each run may take.
             program: what to run in its stead, and with which first arguments.
         """
-        self._place = place
+        self._backend = backend
         self._limits = limits
         self._program = tuple(program)
 
@@ -67,71 +69,79 @@ class Command:
         """
         result: dict[str, Any] = {}
 
-        def heard(line: bytes) -> bool:
-            result.update(result_in(line))
-            progress = progress_in(line)
+        def handle_line(line: bytes) -> bool:
+            result.update(parse_result(line))
+            progress = parse_progress(line)
             if progress is not None:
                 report(progress)
             return progress is not None
 
         try:
-            ended = await run([*self._program, *arguments], self._limits, heard)
+            process = await run_supervised([*self._program, *arguments], self._limits, handle_line)
         except OSError as err:
-            raise BackendUnavailable(self._place, Why.BROKEN, f"no child: {err.strerror}") from err
-        if ended.why is not None:
-            raise BackendUnavailable(self._place, ended.why)
-        if ended.code:
-            self._fail(ended)
+            raise BackendUnavailable(
+                self._backend, FailureKind.BROKEN, f"no child: {err.strerror}"
+            ) from err
+        if process.broken_limit is not None:
+            raise BackendUnavailable(self._backend, process.broken_limit)
+        if process.exit_code:
+            self._raise_failure(process)
         return result
 
-    def _fail(self, ended: Ended) -> NoReturn:
-        told = last_words(ended.stderr)
-        match ended.code:
+    def _raise_failure(self, process: ProcessResult) -> NoReturn:
+        error = parse_error(process.stderr)
+        match process.exit_code:
             case 3:
-                raise rejected(told.reason, told.details)
+                raise create_rejection(error.reason, error.details)
             case 4:
-                raise BackendUnavailable(self._place, Why.NO_MODEL, told.message)
+                raise BackendUnavailable(self._backend, FailureKind.NO_MODEL, error.message)
             case 5:
-                raise OutputFailed(told.message)
+                raise OutputFailed(error.message)
             case 130 | 143:
-                raise Cancelled(ended.code - 128)
+                raise Cancelled(process.exit_code - 128)
             case -9:  # not by us, so by a kernel that ran out of memory
-                raise BackendUnavailable(self._place, Why.NO_MEMORY, "killed")
+                raise BackendUnavailable(self._backend, FailureKind.NO_MEMORY, "killed")
             case code if code < 0:
-                raise BackendUnavailable(self._place, Why.BROKEN, signal.strsignal(-code) or "")
+                raise BackendUnavailable(
+                    self._backend, FailureKind.BROKEN, signal.strsignal(-code) or ""
+                )
             case code:
-                log.error("a child ended with %s: %s", code, ended.stderr.decode(errors="replace"))
-                raise BackendUnavailable(self._place, Why.BROKEN, f"exit code {code}")
+                log.error(
+                    "a child ended with %s: %s", code, process.stderr.decode(errors="replace")
+                )
+                raise BackendUnavailable(self._backend, FailureKind.BROKEN, f"exit code {code}")
 
 
-def progress_in(line: bytes) -> Progress | None:
+def parse_progress(line: bytes) -> Progress | None:
     """The progress that *line* tells, if it tells one that can be."""
     try:
-        progress = _PROGRESS.validate_json(line)
+        progress = _PROGRESS_ADAPTER.validate_json(line)
     except ValidationError:
         return None
     possible = 0 <= progress.done <= progress.total and math.isfinite(progress.fps)
     return progress if possible else None
 
 
-def result_in(line: bytes) -> dict[str, Any]:
+def parse_result(line: bytes) -> dict[str, Any]:
     """What *line* tells of a result, if it is the one that does."""
     try:
-        told = _TOLD.validate_json(line)
+        fields = _RESULT_ADAPTER.validate_json(line)
     except ValidationError:
         return {}
-    return told if told.get("stage") == "done" else {}
+    return fields if fields.get("stage") == "done" else {}
 
 
-def last_words(stderr: bytes) -> Told:
+def parse_error(stderr: bytes) -> ErrorReport:
     """What the last line of *stderr* tells; nothing where it is not the command's."""
     try:
-        return Told.model_validate_json(stderr.rstrip().rpartition(b"\n")[2])
+        return ErrorReport.model_validate_json(stderr.rstrip().rpartition(b"\n")[2])
     except ValidationError:
-        return Told()
+        return ErrorReport()
 
 
-def rejected(reason: str | None, details: Mapping[str, Any]) -> InputRejected:
+def create_rejection(reason: str | None, details: Mapping[str, Any]) -> InputRejected:
     """The clip's fault as another process or machine told it; an unknown one is CORRUPT."""
-    known = Reason(reason) if reason in list(Reason) else Reason.CORRUPT
-    return InputRejected(known, **{k: v for k, v in details.items() if k not in RESERVED})
+    reject_reason = RejectReason(reason) if reason in list(RejectReason) else RejectReason.CORRUPT
+    return InputRejected(
+        reject_reason, **{k: v for k, v in details.items() if k not in RESERVED_DETAILS}
+    )

@@ -14,37 +14,37 @@ from aiohttp import ClientError, ClientResponse, ClientSession, hdrs
 from pydantic import BaseModel, ValidationError
 from yarl import URL
 
-from backends.errors import BackendUnavailable, Why
+from backends.errors import BackendUnavailable, FailureKind
 
-LONGEST_WAIT = 3600  #: seconds; a service that asks for more is not believed
+MAX_RETRY_AFTER = 3600  #: seconds; a service that asks for more is not believed
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """How long the client waits.
 
     Attributes:
-        answer: seconds for one request to be answered; Modal holds one for 150, then says 303.
+        response: seconds for one request to be answered; Modal holds one for 150, then says 303.
         transfer: seconds for an answer's body, or for an upload's next bytes to move.
-        warming: seconds without an answer after which the place is thought to be starting.
+        cold_start: seconds without an answer after which the place is thought to be starting.
         start: seconds for a job to begin; a cold GPU takes a minute or two.
         stall: seconds in which a job at work must get further.
         poll: seconds between two questions.
-        farewell: seconds for a last word, when the work is over or stopped.
+        cleanup: seconds for a last word, when the work is over or stopped.
         total: seconds for everything.
     """
 
-    answer: float = 160
+    response: float = 160
     transfer: float = 30
-    warming: float = 3
+    cold_start: float = 3
     start: float = 300
     stall: float = 90
     poll: float = 0.5
-    farewell: float = 1.5
+    cleanup: float = 1.5
     total: float = 3600
 
 
-class Refused(BackendUnavailable):
+class ServiceHttpError(BackendUnavailable):
     """The service answered with a status that is no success.
 
     Attributes:
@@ -52,24 +52,26 @@ class Refused(BackendUnavailable):
     """
 
     def __init__(self, backend: str, status: int, headers: Mapping[str, str]) -> None:
-        retry_after = seconds_until(headers.get("Retry-After", ""))
-        super().__init__(backend, _why(status), f"status {status}", retry_after=retry_after)
+        retry_after = parse_retry_after(headers.get("Retry-After", ""))
+        super().__init__(
+            backend, _classify_status(status), f"status {status}", retry_after=retry_after
+        )
         self.status = status
 
 
-def _why(status: int) -> Why:
+def _classify_status(status: int) -> FailureKind:
     match status:
         case 401 | 403 | 404 | 407 | 413:
-            return Why.REFUSED
+            return FailureKind.REFUSED
         case 429 | 503:
-            return Why.BUSY
+            return FailureKind.BUSY
         case _ if status >= 500:
-            return Why.BROKEN
+            return FailureKind.BROKEN
         case _:
-            return Why.GARBAGE
+            return FailureKind.INVALID_RESPONSE
 
 
-def seconds_until(retry_after: str) -> float | None:
+def parse_retry_after(retry_after: str) -> float | None:
     """What a Retry-After header asks for, given in seconds or as a date (RFC 9110, 10.2.3)."""
     try:
         seconds = float(retry_after)
@@ -78,72 +80,79 @@ def seconds_until(retry_after: str) -> float | None:
             seconds = parsedate_to_datetime(retry_after).timestamp() - time.time()
         except ValueError:
             return None
-    return min(max(seconds, 0), LONGEST_WAIT) if math.isfinite(seconds) else None
+    return min(max(seconds, 0), MAX_RETRY_AFTER) if math.isfinite(seconds) else None
 
 
-JSON_BYTES = 1 << 20
-CHUNK = 1 << 18
-SLICES = 40  #: of 150 seconds each, into which Modal cuts a request that takes long
+MAX_JSON_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 18
+MAX_REDIRECTS = 40  #: of 150 seconds each, into which Modal cuts a request that takes long
 
-Answer = TypeVar("Answer", bound=BaseModel)
-Body = str | Callable[[asyncio.Timeout], AsyncIterator[bytes]] | None
+ResponseModel = TypeVar("ResponseModel", bound=BaseModel)
+RequestBody = str | Callable[[asyncio.Timeout], AsyncIterator[bytes]] | None
 
 
-class Calls:
+class ServiceClient:
     """Requests to one service, with one key.
 
     Attributes:
-        warming: says that the service is getting ready, once however often it is called.
+        on_cold_start: says that the service is getting ready, once however often it is called.
     """
 
     def __init__(
         self,
-        name: str,
+        backend: str,
         session: ClientSession,
         base: URL,
-        keys: Mapping[str, str],
-        patience: Patience,
-        warming: Callable[[], None],
+        auth_headers: Mapping[str, str],
+        timeouts: Timeouts,
+        on_cold_start: Callable[[], None],
     ) -> None:
         """Remember whom to ask, and how.
 
         Args:
-            name: of the backend, for errors.
+            backend: of the backend, for errors.
             session: that goes straight to the service.
             base: the service's address.
-            keys: headers that let us in.
-            patience: how long to wait.
-            warming: called when an answer is long in coming, maybe often.
+            auth_headers: headers that let us in.
+            timeouts: how long to wait.
+            on_cold_start: called when an answer is long in coming, maybe often.
         """
-        self._name, self._session, self._base, self._keys = name, session, base, keys
-        self._patience = patience
-        self.warming = warming
+        self._backend, self._session, self._base, self._auth_headers = (
+            backend,
+            session,
+            base,
+            auth_headers,
+        )
+        self._timeouts = timeouts
+        self.on_cold_start = on_cold_start
 
-    async def json(
-        self, method: str, path: str, shape: type[Answer], body: BaseModel | None = None
-    ) -> Answer:
-        """Ask, and read an answer of that *shape*.
+    async def request_json(
+        self, method: str, path: str, model: type[ResponseModel], body: BaseModel | None = None
+    ) -> ResponseModel:
+        """Ask, and read an answer of that *model*.
 
         Raises:
             BackendUnavailable: there is none.
         """
         data = body.model_dump_json() if body else None
-        async with self._answered(method, path, data) as answer:
+        async with self._open_response(method, path, data) as answer:
             if answer.content_type != "application/json":
-                raise self._failed(Why.GARBAGE, "no JSON")
-            text = b"".join([chunk async for chunk in self._chunks(answer, JSON_BYTES)])
+                raise self._create_error(FailureKind.INVALID_RESPONSE, "no JSON")
+            text = b"".join([chunk async for chunk in self._read_body(answer, MAX_JSON_BYTES)])
         try:
-            return shape.model_validate_json(text)
+            return model.model_validate_json(text)
         except ValidationError as err:
-            raise self._failed(Why.GARBAGE, "not the answer that was asked for") from err
+            raise self._create_error(
+                FailureKind.INVALID_RESPONSE, "not the answer that was asked for"
+            ) from err
 
-    async def tell(self, method: str, path: str) -> None:
+    async def request(self, method: str, path: str) -> None:
         """Ask for something, and expect no answer.
 
         Raises:
             BackendUnavailable: it was not done.
         """
-        async with self._answered(method, path):
+        async with self._open_response(method, path):
             pass
 
     async def upload(self, path: str, file: Path) -> None:
@@ -156,111 +165,111 @@ class Calls:
 
         async def chunks(limit: asyncio.Timeout) -> AsyncIterator[bytes]:
             with file.open("rb") as source:
-                while chunk := source.read(CHUNK):
-                    limit.reschedule(loop.time() + self._patience.transfer)
+                while chunk := source.read(CHUNK_BYTES):
+                    limit.reschedule(loop.time() + self._timeouts.transfer)
                     yield chunk
-            limit.reschedule(loop.time() + self._patience.answer)
+            limit.reschedule(loop.time() + self._timeouts.response)
 
-        async with self._answered("PUT", path, chunks):
+        async with self._open_response("PUT", path, chunks):
             pass
 
-    async def download(self, path: str, file: Path, most: int, owner: str) -> None:
-        """Fetch a file of at most *most* bytes that belongs to the job *owner*.
+    async def download(self, path: str, file: Path, max_bytes: int, job_id: str) -> None:
+        """Fetch a file of at most *max_bytes* bytes that belongs to the job *job_id*.
 
         Raises:
             BackendUnavailable: it did not come.
         """
-        async with self._answered("GET", path) as answer:
-            if answer.headers.get("Job-Id") != owner:
-                raise self._failed(Why.GARBAGE, "another job's file")
+        async with self._open_response("GET", path) as answer:
+            if answer.headers.get("Job-Id") != job_id:
+                raise self._create_error(FailureKind.INVALID_RESPONSE, "another job's file")
             with file.open("wb") as target:
-                async for chunk in self._chunks(answer, most):
+                async for chunk in self._read_body(answer, max_bytes):
                     target.write(chunk)
 
-    async def refuses_strangers(self, path: str) -> bool:
+    async def requires_authentication(self, path: str) -> bool:
         """Whether a request without a key is turned away.
 
         Raises:
             BackendUnavailable: nobody can tell.
         """
-        answer = await self._request("GET", self._base / path, None, {})
+        answer = await self._send("GET", self._base / path, None, {})
         answer.close()
         if answer.status == 429 or answer.status >= 500:
-            raise Refused(self._name, answer.status, answer.headers)
+            raise ServiceHttpError(self._backend, answer.status, answer.headers)
         return answer.status in {401, 403}
 
     @asynccontextmanager
-    async def _answered(
-        self, method: str, path: str, body: Body = None
+    async def _open_response(
+        self, method: str, path: str, body: RequestBody = None
     ) -> AsyncIterator[ClientResponse]:
         """A successful answer, which Modal may have us fetch elsewhere on the same host."""
         url = self._base / path
-        for _ in range(1 + SLICES):
-            answer = await self._request(method, url, body, self._keys)
+        for _ in range(1 + MAX_REDIRECTS):
+            answer = await self._send(method, url, body, self._auth_headers)
             try:
                 if answer.status != 303:
-                    self._look_at(answer)
+                    self._raise_for_status(answer)
                     yield answer
                     return
-                url = self._onward(answer)
+                url = self._resolve_redirect(answer)
             finally:
                 answer.close()
             method, body = "GET", None
-            self.warming()
-        raise self._failed(Why.TOO_SLOW, "redirected for ever")
+            self.on_cold_start()
+        raise self._create_error(FailureKind.TOO_SLOW, "redirected for ever")
 
-    async def _request(
-        self, method: str, url: URL, body: Body, keys: Mapping[str, str]
+    async def _send(
+        self, method: str, url: URL, body: RequestBody, auth_headers: Mapping[str, str]
     ) -> ClientResponse:
         loop = asyncio.get_running_loop()
-        late = loop.call_later(self._patience.warming, self.warming)
+        cold_start_timer = loop.call_later(self._timeouts.cold_start, self.on_cold_start)
         kind = "application/json" if isinstance(body, str) else "application/octet-stream"
-        headers = {**keys, hdrs.CONTENT_TYPE: kind} if body else keys
+        headers = {**auth_headers, hdrs.CONTENT_TYPE: kind} if body else auth_headers
         try:
-            async with asyncio.timeout(self._patience.answer) as limit:
+            async with asyncio.timeout(self._timeouts.response) as limit:
                 data = body(limit) if callable(body) else body
                 return await self._session.request(
                     method, url, data=data, headers=headers, allow_redirects=False
                 )
         except TimeoutError as err:
-            raise self._failed(Why.TOO_SLOW, "no answer") from err
+            raise self._create_error(FailureKind.TOO_SLOW, "no answer") from err
         except (ClientError, OSError, ValueError) as err:
-            raise self._failed(Why.UNREACHABLE, type(err).__name__) from err
+            raise self._create_error(FailureKind.UNREACHABLE, type(err).__name__) from err
         finally:
-            late.cancel()
+            cold_start_timer.cancel()
 
-    def _look_at(self, answer: ClientResponse) -> None:
+    def _raise_for_status(self, answer: ClientResponse) -> None:
         if not 200 <= answer.status < 300:
-            raise Refused(self._name, answer.status, answer.headers)
+            raise ServiceHttpError(self._backend, answer.status, answer.headers)
 
-    def _onward(self, answer: ClientResponse) -> URL:
+    def _resolve_redirect(self, answer: ClientResponse) -> URL:
         """Where a 303 leads; our key goes nowhere but to the service's own host."""
         try:
             url = answer.url.join(URL(answer.headers[hdrs.LOCATION]))
         except (KeyError, ValueError) as err:
-            raise self._failed(Why.GARBAGE, "redirected to nowhere") from err
+            raise self._create_error(FailureKind.INVALID_RESPONSE, "redirected to nowhere") from err
         if url.origin() != self._base.origin():
-            raise self._failed(Why.GARBAGE, "redirected to another host")
+            raise self._create_error(FailureKind.INVALID_RESPONSE, "redirected to another host")
         return url
 
-    async def _chunks(self, answer: ClientResponse, most: int) -> AsyncIterator[bytes]:
-        """The body, if it comes in time and is not larger than *most* bytes."""
-        deadline = asyncio.get_running_loop().time() + self._patience.transfer
+    async def _read_body(self, answer: ClientResponse, max_bytes: int) -> AsyncIterator[bytes]:
+        """The body, if it comes in time and is not larger than *max_bytes* bytes."""
+        deadline = asyncio.get_running_loop().time() + self._timeouts.transfer
         size = 0
-        while chunk := await self._chunk(answer, deadline):
+        while chunk := await self._read_chunk(answer, deadline):
             size += len(chunk)
-            if size > most:
-                raise self._failed(Why.GARBAGE, "a body too large")
+            if size > max_bytes:
+                raise self._create_error(FailureKind.INVALID_RESPONSE, "a body too large")
             yield chunk
 
-    async def _chunk(self, answer: ClientResponse, deadline: float) -> bytes:
+    async def _read_chunk(self, answer: ClientResponse, deadline: float) -> bytes:
         try:
             async with asyncio.timeout_at(deadline):
-                return await answer.content.read(CHUNK)
+                return await answer.content.read(CHUNK_BYTES)
         except TimeoutError as err:
-            raise self._failed(Why.TOO_SLOW, "the body drips") from err
+            raise self._create_error(FailureKind.TOO_SLOW, "the body drips") from err
         except (ClientError, OSError) as err:
-            raise self._failed(Why.UNREACHABLE, "the body broke off") from err
+            raise self._create_error(FailureKind.UNREACHABLE, "the body broke off") from err
 
-    def _failed(self, why: Why, detail: str) -> BackendUnavailable:
-        return BackendUnavailable(self._name, why, detail)
+    def _create_error(self, kind: FailureKind, detail: str) -> BackendUnavailable:
+        return BackendUnavailable(self._backend, kind, detail)

@@ -7,48 +7,59 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
 
-from backends.base import Report, Spent
-from backends.errors import BackendUnavailable, Why
-from backends.local.video_cli import rejected
-from backends.remote.http_client import Calls, Patience, Refused
-from backends.remote.schemas import ClipAnswer, Failure, JobAnswer, JobRequest, State
-from backends.remote.staging import Arrivals
+from backends.base import CostIncurred, Report
+from backends.errors import BackendUnavailable, FailureKind
+from backends.local.video_cli import create_rejection
+from backends.remote.http_client import ServiceClient, ServiceHttpError, Timeouts
+from backends.remote.schemas import (
+    ClipResponse,
+    MatteJobFailure,
+    MatteJobRequest,
+    MatteJobResponse,
+    MatteJobState,
+)
+from backends.remote.staging import SegmentStaging
 from video_editing.contract.plan import Plan
 from video_editing.contract.progress import Progress
 
-HASHED = 1 << 20  #: bytes of the clip at a time, so that the event loop goes on
-FRAME_BYTES = 1 << 19  #: of the largest segment, for each of its frames
-ENDS = {State.DONE, State.FAILED, State.CANCELLED}
+HASH_CHUNK_BYTES = 1 << 20  #: bytes of the clip at a time, so that the event loop goes on
+MAX_FRAME_BYTES = 1 << 19  #: of the largest segment, for each of its frames
+FINAL_STATES = {MatteJobState.DONE, MatteJobState.FAILED, MatteJobState.CANCELLED}
 
 
 class RemoteJob:
     """Some segments of one clip, asked of one service."""
 
     def __init__(
-        self, name: str, calls: Calls, patience: Patience, job_id: str, request: JobRequest
+        self,
+        backend: str,
+        client: ServiceClient,
+        timeouts: Timeouts,
+        job_id: str,
+        request: MatteJobRequest,
     ) -> None:
         """Remember what to ask for.
 
         Args:
-            name: of the backend, for errors.
-            calls: to the service.
-            patience: how long to wait.
+            backend: of the backend, for errors.
+            client: to the service.
+            timeouts: how long to wait.
             job_id: a name that nobody guesses, and that is the same when we ask again.
             request: the clip's hash, and the plan with the segments that are wanted.
         """
-        self._name, self._calls, self._patience = name, calls, patience
+        self._backend, self._client, self._timeouts = backend, client, timeouts
         self._id, self._request = job_id, request
         self._segments = {segment.index: segment for segment in request.plan.segments}
-        self._moved = 0.0  # when the job last got further
-        self._reached: tuple[State, int, list[int]] | None = None
+        self._progressed_at = 0.0  # when the job last got further
+        self._last_progress: tuple[MatteJobState, int, list[int]] | None = None
         self._fetched: set[int] = set()
 
-    async def run(self, clip: Path, arrivals: Arrivals, report: Report, price: float) -> None:
+    async def run(self, clip: Path, staging: SegmentStaging, report: Report, price: float) -> None:
         """Have it done.
 
         Args:
             clip: is uploaded, unless the service has it.
-            arrivals: takes what comes.
+            staging: takes what comes.
             report: is told how far the work is, in frames of the segments that are wanted.
             price: dollars for a second of the service's device.
 
@@ -57,117 +68,135 @@ class RemoteJob:
             BackendUnavailable: the service is.
         """
         try:
-            await self._upload_once(clip)
-            await self._follow(arrivals, report, price)
+            await self._upload_if_missing(clip)
+            await self._follow(staging, report, price)
         except BackendUnavailable:
-            await self._farewell(("POST", f"jobs/{self._id}/cancel"))  # asked again, it goes on
+            await self._clean_up_remote(
+                ("POST", f"jobs/{self._id}/cancel")
+            )  # asked again, it goes on
             raise
         except BaseException:
-            await self._forget()
+            await self._delete_remote()
             raise
-        await self._forget()
+        await self._delete_remote()
 
-    async def _upload_once(self, clip: Path) -> None:
+    async def _upload_if_missing(self, clip: Path) -> None:
         path = f"clips/{self._request.input}"
         try:
-            await self._calls.json("GET", path, ClipAnswer)
-        except Refused as err:
+            await self._client.request_json("GET", path, ClipResponse)
+        except ServiceHttpError as err:
             if err.status != 404:
                 raise
-            await self._calls.upload(path, clip)
+            await self._client.upload(path, clip)
 
-    async def _follow(self, arrivals: Arrivals, report: Report, price: float) -> None:
-        answer = await self._asked("PUT")
+    async def _follow(self, staging: SegmentStaging, report: Report, price: float) -> None:
+        answer = await self._request_job("PUT")
         before = answer.device_seconds
         try:
-            while answer.state not in ENDS:
-                await self._collect(answer, arrivals, report)
-                await asyncio.sleep(self._patience.poll)
-                answer = await self._asked("GET")
+            while answer.state not in FINAL_STATES:
+                await self._collect(answer, staging, report)
+                await asyncio.sleep(self._timeouts.poll)
+                answer = await self._request_job("GET")
         finally:
             spent = max(0.0, answer.device_seconds - before)
-            report(Spent(self._name, spent, spent * price))
-        await self._collect(answer, arrivals, report)
-        self._look_at_end(answer)
-        arrivals.complete()
+            report(CostIncurred(self._backend, spent, spent * price))
+        await self._collect(answer, staging, report)
+        self._check_result(answer)
+        staging.finish()
 
-    async def _asked(self, method: str) -> JobAnswer:
+    async def _request_job(self, method: str) -> MatteJobResponse:
         """What the service says of the job, as far as it can be true."""
         body = self._request if method == "PUT" else None
         try:
-            answer = await self._calls.json(method, f"jobs/{self._id}", JobAnswer, body)
-        except Refused as err:
+            answer = await self._client.request_json(
+                method, f"jobs/{self._id}", MatteJobResponse, body
+            )
+        except ServiceHttpError as err:
             if method == "PUT" or err.status != 404:
                 raise
-            raise BackendUnavailable(self._name, Why.BROKEN, "the job is gone") from err
+            raise BackendUnavailable(self._backend, FailureKind.BROKEN, "the job is gone") from err
         if (answer.job_id, answer.input) != (self._id, self._request.input):
-            raise BackendUnavailable(self._name, Why.GARBAGE, "another job's answer")
-        self._look_whether_it_moves(answer)
+            raise BackendUnavailable(
+                self._backend, FailureKind.INVALID_RESPONSE, "another job's answer"
+            )
+        self._check_stall(answer)
         return answer
 
-    def _look_whether_it_moves(self, answer: JobAnswer) -> None:
+    def _check_stall(self, answer: MatteJobResponse) -> None:
         now = asyncio.get_running_loop().time()
-        reached = answer.state, answer.done, answer.ready
-        if reached != self._reached:
-            self._moved, self._reached = now, reached
-        queued = answer.state is State.QUEUED
-        if now - self._moved > (self._patience.start if queued else self._patience.stall):
-            raise BackendUnavailable(self._name, Why.TOO_SLOW, answer.state)
+        progress = answer.state, answer.done, answer.ready
+        if progress != self._last_progress:
+            self._progressed_at, self._last_progress = now, progress
+        is_queued = answer.state is MatteJobState.QUEUED
+        if now - self._progressed_at > (
+            self._timeouts.start if is_queued else self._timeouts.stall
+        ):
+            raise BackendUnavailable(self._backend, FailureKind.TOO_SLOW, answer.state)
 
-    async def _collect(self, answer: JobAnswer, arrivals: Arrivals, report: Report) -> None:
+    async def _collect(
+        self, answer: MatteJobResponse, staging: SegmentStaging, report: Report
+    ) -> None:
         """Fetch what is ready and was not fetched before."""
-        if answer.state is State.QUEUED:
-            self._calls.warming()
+        if answer.state is MatteJobState.QUEUED:
+            self._client.on_cold_start()
         # Asked before for more than now, the service may have segments that we have by now.
         wanted = sorted(set(answer.ready) & self._segments.keys() - self._fetched)
         for index in wanted:
-            most = FRAME_BYTES * self._segments[index].frames
+            most = MAX_FRAME_BYTES * self._segments[index].frames
             path = f"jobs/{self._id}/segments/{index}"
-            await self._calls.download(path, arrivals.path(index), most, self._id)
-        await arrivals.take(wanted)
+            await self._client.download(path, staging.get_path(index), most, self._id)
+        await staging.accept(wanted)
         self._fetched |= set(wanted)
         report(Progress("mattes", answer.done, answer.total, answer.fps))
 
-    def _look_at_end(self, answer: JobAnswer) -> None:
+    def _check_result(self, answer: MatteJobResponse) -> None:
         match answer:
-            case JobAnswer(state=State.FAILED, failure=Failure() as failure):
-                self._fail(failure)
-            case JobAnswer(state=State.DONE) if self._fetched == self._segments.keys():
+            case MatteJobResponse(state=MatteJobState.FAILED, failure=MatteJobFailure() as failure):
+                self._raise_failure(failure)
+            case MatteJobResponse(state=MatteJobState.DONE) if (
+                self._fetched == self._segments.keys()
+            ):
                 return
-        raise BackendUnavailable(self._name, Why.BROKEN, f"{answer.state}, but not complete")
-
-    def _fail(self, failure: Failure) -> NoReturn:
-        if failure.rejected:
-            raise rejected(failure.reason, failure.details)
-        why = Why(failure.reason) if failure.reason in list(Why) else Why.BROKEN
         raise BackendUnavailable(
-            self._name, why, "as it says itself", retry_after=failure.retry_after
+            self._backend, FailureKind.BROKEN, f"{answer.state}, but not complete"
         )
 
-    async def _forget(self) -> None:
-        await self._farewell(
+    def _raise_failure(self, failure: MatteJobFailure) -> NoReturn:
+        if failure.rejected:
+            raise create_rejection(failure.reason, failure.details)
+        kind = (
+            FailureKind(failure.reason)
+            if failure.reason in list(FailureKind)
+            else FailureKind.BROKEN
+        )
+        raise BackendUnavailable(
+            self._backend, kind, "as it says itself", retry_after=failure.retry_after
+        )
+
+    async def _delete_remote(self) -> None:
+        await self._clean_up_remote(
             ("DELETE", f"jobs/{self._id}"), ("DELETE", f"clips/{self._request.input}")
         )
 
-    async def _farewell(self, *words: tuple[str, str]) -> None:
+    async def _clean_up_remote(self, *requests: tuple[str, str]) -> None:
         """Last words, which nothing depends on: what a service keeps, it deletes by itself."""
         with suppress(BackendUnavailable, TimeoutError):
-            async with asyncio.timeout(self._patience.farewell):
-                for method, path in words:
-                    await self._calls.tell(method, path)
+            async with asyncio.timeout(self._timeouts.cleanup):
+                for method, path in requests:
+                    await self._client.request(method, path)
 
 
-def job_id(secret: bytes, folder: Path, digest: str, plan: Plan) -> str:
+def derive_job_id(secret: bytes, folder: Path, digest: str, plan: Plan) -> str:
     """The same whenever the same folder lacks something, and not to be guessed by others."""
     work = f"{folder.absolute()}|{digest}|{plan.model_dump_json()}"
     return hmac.new(secret, work.encode(), sha256).hexdigest()
 
 
-async def digest(clip: Path) -> str:
+async def hash_clip(clip: Path) -> str:
     """SHA-256 of the clip's bytes."""
-    seen = sha256()
+    hasher = sha256()
     with clip.open("rb") as file:
-        while chunk := file.read(HASHED):
-            seen.update(chunk)
+        while chunk := file.read(HASH_CHUNK_BYTES):
+            hasher.update(chunk)
             await asyncio.sleep(0)
-    return seen.hexdigest()
+    return hasher.hexdigest()

@@ -7,19 +7,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from video_editing.contract.plan import Plan
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of a clip's bytes")]
+ClipDigest = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of a clip's bytes")
+]
 JobId = Annotated[
     str, Field(pattern=r"^[0-9a-f]{32,64}$", description="chosen by the client, unguessable")
 ]
 
 
-class Complaint(BaseModel):
+class ErrorResponse(BaseModel):
     """Why a request was not served."""
 
     detail: str
 
 
-class FieldComplaint(BaseModel):
+class FieldError(BaseModel):
     """What is wrong with one field."""
 
     loc: list[str | int]
@@ -27,36 +29,36 @@ class FieldComplaint(BaseModel):
     type: str
 
 
-class FieldComplaints(BaseModel):
+class FieldErrorsResponse(BaseModel):
     """Why a request could not be understood, field by field."""
 
-    detail: list[FieldComplaint]
+    detail: list[FieldError]
 
 
-class Health(BaseModel):
+class HealthResponse(BaseModel):
     """The service is up."""
 
     status: Literal["ok"] = "ok"
 
 
-class ClipAnswer(BaseModel):
+class ClipResponse(BaseModel):
     """A clip that the service holds."""
 
-    input: Digest
+    input: ClipDigest
     size: int = Field(ge=0, description="bytes")
 
 
-class JobRequest(BaseModel):
+class MatteJobRequest(BaseModel):
     """Mattes to make.
 
     The same job may be asked for again, with the same segments or fewer: it goes on where it is.
     """
 
-    input: Digest
+    input: ClipDigest
     plan: Plan
 
 
-class State(StrEnum):
+class MatteJobState(StrEnum):
     """Where a job is."""
 
     QUEUED = "queued"
@@ -66,7 +68,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Failure(BaseModel):
+class MatteJobFailure(BaseModel):
     """Why a job failed.
 
     Attributes:
@@ -83,7 +85,7 @@ class Failure(BaseModel):
     retry_after: float | None = None
 
 
-class JobAnswer(BaseModel):
+class MatteJobResponse(BaseModel):
     """How far a job is.
 
     Attributes:
@@ -96,17 +98,17 @@ class JobAnswer(BaseModel):
     """
 
     job_id: JobId
-    input: Digest
-    state: State
+    input: ClipDigest
+    state: MatteJobState
     done: int = Field(ge=0)
     total: int = Field(ge=0)
     fps: float = Field(ge=0, allow_inf_nan=False)
     ready: list[int]
     device_seconds: float = Field(ge=0, allow_inf_nan=False)
-    failure: Failure | None = None
+    failure: MatteJobFailure | None = None
 
 
-class OverlayAnswer(BaseModel):
+class OverlayResponse(BaseModel):
     """How an overlay that was asked for by link is doing.
 
     Attributes:
@@ -129,18 +131,18 @@ class OverlayAnswer(BaseModel):
     reason: str | None = None
 
 
-def complaints(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def describe_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route may answer besides success, for the OpenAPI document."""
     return {
         status: {
-            "model": FieldComplaints if status == 422 else Complaint,
-            "description": WORDS[status],
+            "model": FieldErrorsResponse if status == 422 else ErrorResponse,
+            "description": STATUS_DESCRIPTIONS[status],
         }
         for status in (401, *statuses)
     }
 
 
-WORDS = {
+STATUS_DESCRIPTIONS = {
     400: "the body cannot be read",
     401: "no key, or a wrong one",
     403: "the link has expired or is not ours",
@@ -153,7 +155,7 @@ WORDS = {
 }
 
 #: what a file's route answers to the Range header
-RANGES: dict[int | str, dict[str, Any]] = {
+RANGE_RESPONSES: dict[int | str, dict[str, Any]] = {
     206: {"description": "a part of the file"},
     400: {"description": "a Range that cannot be read"},
     416: {"description": "a Range outside the file"},

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backends.errors import BackendUnavailable, Why
-from backends.local.video_cli import Command
-from video_editing.contract.errors import InputRejected, Reason
-from video_editing.contract.plan import Plan, keep_plan
+from backends.errors import BackendUnavailable, FailureKind
+from backends.local.video_cli import VideoCli
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.plan import Plan, write_plan
 
 
-class Arrivals:
+class SegmentStaging:
     """A hidden folder in which segments wait until they were checked.
 
     Where nobody is in any segment, either nobody is in the clip or the place is broken. One
@@ -23,19 +23,21 @@ class Arrivals:
         folder: where the segments belong.
     """
 
-    def __init__(self, name: str, command: Command, clip: Path, plan: Plan, folder: Path) -> None:
-        self._name, self._command, self._clip = name, command, clip
+    def __init__(
+        self, backend: str, video_cli: VideoCli, clip: Path, plan: Plan, folder: Path
+    ) -> None:
+        self._backend, self._video_cli, self._clip = backend, video_cli, clip
         self._plan, self.folder = plan, folder
-        self._waiting = Path(tempfile.mkdtemp(prefix=".arrivals-", dir=folder))
-        keep_plan(plan, self._waiting)
-        self._empty: set[int] = set()
-        self._somebody = False
+        self._staging_folder = Path(tempfile.mkdtemp(prefix=".arrivals-", dir=folder))
+        write_plan(plan, self._staging_folder)
+        self._unconfirmed: set[int] = set()
+        self._has_person = False
 
-    def path(self, index: int) -> Path:
+    def get_path(self, index: int) -> Path:
         """Where to put the segment."""
-        return self._waiting / self._plan.segments[index].name
+        return self._staging_folder / self._plan.segments[index].file_name
 
-    async def take(self, indices: Collection[int]) -> None:
+    async def accept(self, indices: Collection[int]) -> None:
         """Check the segments that were put there, and give them their names.
 
         Raises:
@@ -43,55 +45,59 @@ class Arrivals:
         """
         if not indices:
             return
-        self._empty |= set(indices)
-        if await self._anybody(indices):
-            self._somebody = True
-        if self._somebody:
-            for index in sorted(self._empty):
-                self.path(index).replace(self.folder / self._plan.segments[index].name)
-            self._empty.clear()
+        self._unconfirmed |= set(indices)
+        if await self._contains_person(indices):
+            self._has_person = True
+        if self._has_person:
+            for index in sorted(self._unconfirmed):
+                self.get_path(index).replace(self.folder / self._plan.segments[index].file_name)
+            self._unconfirmed.clear()
 
-    def complete(self) -> None:
+    def finish(self) -> None:
         """Say that no more segments come.
 
         Raises:
             BackendUnavailable: nobody was in any of them.
         """
-        if self._empty:
-            raise BackendUnavailable(self._name, Why.GARBAGE, "nobody in any segment")
+        if self._unconfirmed:
+            raise BackendUnavailable(
+                self._backend, FailureKind.INVALID_RESPONSE, "nobody in any segment"
+            )
 
     def close(self) -> None:
         """Remove what was not taken."""
-        shutil.rmtree(self._waiting, ignore_errors=True)
+        shutil.rmtree(self._staging_folder, ignore_errors=True)
 
-    async def _anybody(self, indices: Collection[int]) -> bool:
+    async def _contains_person(self, indices: Collection[int]) -> bool:
         only = ",".join(map(str, sorted(indices)))
-        where = ("--segments", str(self._waiting.absolute()))
+        where = ("--segments", str(self._staging_folder.absolute()))
         try:
-            await self._command.run(
+            await self._video_cli.run(
                 *("matte", str(self._clip.absolute()), *where, "--check", "--only", only),
                 *("--progress", "json"),
-                report=_unheard,
+                report=_ignore_progress,
             )
         except InputRejected as err:
-            if err.reason is Reason.NO_PERSON:
+            if err.reason is RejectReason.NO_PERSON:
                 return False
-            raise BackendUnavailable(self._name, Why.GARBAGE, str(err.details.get("why"))) from err
+            raise BackendUnavailable(
+                self._backend, FailureKind.INVALID_RESPONSE, str(err.details.get("why"))
+            ) from err
         return True
 
 
 @contextmanager
-def arrivals(
-    name: str, command: Command, clip: Path, plan: Plan, folder: Path
-) -> Iterator[Arrivals]:
+def open_staging(
+    backend: str, video_cli: VideoCli, clip: Path, plan: Plan, folder: Path
+) -> Iterator[SegmentStaging]:
     """A place for what comes into *folder*, gone when the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    waiting = Arrivals(name, command, clip, plan, folder)
+    staging = SegmentStaging(backend, video_cli, clip, plan, folder)
     try:
-        yield waiting
+        yield staging
     finally:
-        waiting.close()
+        staging.close()
 
 
-def _unheard(_: object) -> None:
+def _ignore_progress(_: object) -> None:
     """A check is quick."""

@@ -10,22 +10,22 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from backends.base import Report
-from backends.errors import BackendUnavailable, Why
-from backends.local.process import Limits
-from backends.local.video_cli import COMMAND, Command
-from video_editing.contract.formats import Form
+from backends.errors import BackendUnavailable, FailureKind
+from backends.local.process import ProcessLimits
+from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Style
 
 #: options of the command line whose names are not those of the style's fields
-OPTIONS = {"centre": "center"}
+OPTION_NAMES = {"centre": "center"}
 #: fields of a style that say where an overlay is on a result; an overlay alone is nowhere
-PLACE = ("position", "offset", "size")
+PLACEMENT_FIELDS = ("position", "offset", "size")
 #: forms whose bytes can be kept to a limit; the others are small, or as large as they are
-FITTING = (Form.VIDEO, Form.ANIMATION)
+SIZE_LIMITED_FORMS = (OutputFormat.VIDEO, OutputFormat.ANIMATION)
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class RenderRequest:
     """All that a result is made from.
 
     Attributes:
@@ -43,13 +43,13 @@ class Scene:
     mattes: Path | None
     background: str
     style: Style
-    form: Form = Form.VIDEO
+    form: OutputFormat = OutputFormat.VIDEO
     max_bytes: int | None = None
     thumbnail: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderResult:
     """What a result is like.
 
     Attributes:
@@ -71,12 +71,12 @@ class Renderer(ABC):
 
     name: str  #: as in settings, logs, metrics and messages to admins
 
-    def can(self, scene: Scene) -> bool:  # noqa: ARG002 - some cannot do all
+    def can_render(self, request: RenderRequest) -> bool:  # noqa: ARG002 - some cannot do all
         """Whether it makes such results at all; who cannot is not asked."""
         return True
 
     @abstractmethod
-    async def render(self, scene: Scene, result: Path, report: Report) -> Rendered:
+    async def render(self, request: RenderRequest, result: Path, report: Report) -> RenderResult:
         """Write *result*, which appears under its name when it is whole.
 
         Raises:
@@ -92,81 +92,88 @@ class LocalRenderer(Renderer):
 
     name = "local"
 
-    def __init__(self, limits: Limits, program: Sequence[str] = COMMAND) -> None:
+    def __init__(self, limits: ProcessLimits, program: Sequence[str] = DEFAULT_PROGRAM) -> None:
         """Remember what each child may take, and what to run in place of the command line."""
-        self._command = Command(self.name, limits, program)
+        self._video_cli = VideoCli(self.name, limits, program)
 
-    async def render(self, scene: Scene, result: Path, report: Report) -> Rendered:
+    async def render(self, request: RenderRequest, result: Path, report: Report) -> RenderResult:
         """See :class:`Renderer`."""
-        words = *arguments(scene, result), "--progress=json"
-        return rendered(self.name, await self._command.run(*words, report=report))
+        arguments = *build_arguments(request, result), "--progress=json"
+        return parse_render_result(self.name, await self._video_cli.run(*arguments, report=report))
 
 
-class _Extent(BaseModel):
+class _ReportedSize(BaseModel):
     width: int
     height: int
     seconds: float
 
 
-def rendered(name: str, told: Mapping[str, Any]) -> Rendered:
+def parse_render_result(renderer: str, fields: Mapping[str, Any]) -> RenderResult:
     """What the last line of a child tells of its result.
 
     Raises:
-        BackendUnavailable: GARBAGE of *name*, it does not.
+        BackendUnavailable: GARBAGE of *renderer*, it does not.
     """
     try:
-        extent = _Extent.model_validate(told)
+        size = _ReportedSize.model_validate(fields)
     except ValidationError as err:
-        raise BackendUnavailable(name, Why.GARBAGE, "no size was told") from err
-    return Rendered(name, extent.width, extent.height, extent.seconds)
+        raise BackendUnavailable(
+            renderer, FailureKind.INVALID_RESPONSE, "no size was told"
+        ) from err
+    return RenderResult(renderer, size.width, size.height, size.seconds)
 
 
-def arguments(scene: Scene, result: Path) -> list[str]:
+def build_arguments(request: RenderRequest, result: Path) -> list[str]:
     """What the command line of video_editing is asked for."""
-    given = inputs(scene, result)
-    if scene.form.transparent:
-        looks = scene.style.model_copy(update=dict.fromkeys(PLACE))
-        return ["cut", *given, f"--container={scene.form}", *style_arguments(looks)]
-    fitting = scene.max_bytes is not None and scene.form in FITTING
+    input_arguments = build_input_arguments(request, result)
+    if request.form.is_transparent:
+        style = request.style.model_copy(update=dict.fromkeys(PLACEMENT_FIELDS))
+        return [
+            "cut",
+            *input_arguments,
+            f"--container={request.form}",
+            *build_style_arguments(style),
+        ]
+    is_size_limited = request.max_bytes is not None and request.form in SIZE_LIMITED_FORMS
     return [
         "edit",
-        *given,
-        *composition(scene),
-        f"--form={scene.form}",
-        *([f"--max-mb={(scene.max_bytes or 0) / 1_000_000}"] if fitting else []),
-        *([f"--thumbnail={scene.thumbnail.absolute()}"] if scene.thumbnail else []),
+        *input_arguments,
+        *build_composition_arguments(request),
+        f"--form={request.form}",
+        *([f"--max-mb={(request.max_bytes or 0) / 1_000_000}"] if is_size_limited else []),
+        *([f"--thumbnail={request.thumbnail.absolute()}"] if request.thumbnail else []),
     ]
 
 
-def inputs(scene: Scene, result: Path) -> list[str]:
-    """The files of any command that works on *scene*; its child has a folder of its own."""
-    mattes = [f"--matte={scene.mattes.absolute()}"] if scene.mattes else []
-    return [str(scene.clip.absolute()), f"--output={result.absolute()}", *mattes]
+def build_input_arguments(request: RenderRequest, result: Path) -> list[str]:
+    """The files of any command that works on *request*; its child has a folder of its own."""
+    mattes = [f"--matte={request.mattes.absolute()}"] if request.mattes else []
+    return [str(request.clip.absolute()), f"--output={result.absolute()}", *mattes]
 
 
-def composition(scene: Scene) -> list[str]:
+def build_composition_arguments(request: RenderRequest) -> list[str]:
     """How the overlay looks, and what it is laid on."""
-    behind = background_argument(scene.background)
-    return [f"--background={behind}", *style_arguments(scene.style)]
+    background = resolve_background(request.background)
+    return [f"--background={background}", *build_style_arguments(request.style)]
 
 
-def background_argument(background: str) -> str:
+def resolve_background(background: str) -> str:
     """*background* for a child, which has another working directory."""
     return os.path.abspath(background) if os.path.isfile(background) else background  # noqa: PTH100, PTH113 - Path's raise when a name is too long
 
 
-def style_arguments(style: Style) -> list[str]:
+def build_style_arguments(style: Style) -> list[str]:
     """*style* for the command line of video_editing; what is as by default is left out."""
     default = Style()
-    words = []
+    arguments = []
     for field in Style.model_fields:
         value = getattr(style, field)
         if value is None or value == getattr(default, field):
             continue
-        option = "--" + OPTIONS.get(field, field).replace("_", "-")
-        words.append(option if value is True else f"{option}={_word(value)}")
-    return words
+        option = "--" + OPTION_NAMES.get(field, field).replace("_", "-")
+        arguments.append(option if value is True else f"{option}={_format_value(value)}")
+    return arguments
 
 
-def _word(value: object) -> str:
+def _format_value(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

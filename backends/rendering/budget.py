@@ -6,19 +6,19 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from backends.state_file import Shelf
+from backends.state_file import JsonStateFile
 
 #: called with what is spent and with the budget, in dollars
-Alarm = Callable[[float, float], None]
+BudgetListener = Callable[[float, float], None]
 
-MONTHS = 13  #: that are remembered
+RETAINED_MONTHS = 13  #: that are remembered
 
 
-class MoneySpent(Exception):  # noqa: N818 - it says what happened
+class BudgetExceeded(Exception):  # noqa: N818 - it says what happened
     """The month's budget does not allow it."""
 
 
-class Month(BaseModel):
+class MonthRecord(BaseModel):
     """One month.
 
     Attributes:
@@ -35,7 +35,7 @@ class Month(BaseModel):
         return sum(self.bookings.values())
 
 
-class Money:
+class MonthlyBudget:
     """A monthly budget, shared by all processes of this machine; months are UTC's.
 
     What is about to be bought is booked before and taken back if it came to nothing, so that
@@ -45,53 +45,53 @@ class Money:
     def __init__(
         self,
         path: Path,
-        budget: float | None,
-        alarm: Alarm,
+        limit: float | None,
+        on_exceeded: BudgetListener,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Know the budget.
 
         Args:
             path: where the bookings are kept.
-            budget: dollars a month; None is without an end.
-            alarm: sounded once in a month in which the budget is reached.
+            limit: dollars a month; None is without an end.
+            on_exceeded: sounded once in a month in which the budget is reached.
             clock: seconds since the epoch.
         """
-        self._shelf = Shelf(path, Month)
-        self._budget, self._alarm, self._clock = budget, alarm, clock
+        self._state_file = JsonStateFile(path, MonthRecord)
+        self._limit, self._on_exceeded, self._clock = limit, on_exceeded, clock
 
-    def book(self, what: str, dollars: float) -> None:
-        """Spend *dollars* on *what*, once.
+    def reserve(self, purchase: str, dollars: float) -> None:
+        """Spend *dollars* on *purchase*, once.
 
         Raises:
             MoneySpent: there are not so many left.
         """
         if dollars <= 0:
             return
-        with self._shelf.changing() as months:
-            if any(what in month.bookings for month in months.values()):
+        with self._state_file.update() as months:
+            if any(purchase in month.bookings for month in months.values()):
                 return
-            now = months.setdefault(self._month(), Month())
-            for old in sorted(months)[:-MONTHS]:
+            now = months.setdefault(self._get_month_key(), MonthRecord())
+            for old in sorted(months)[:-RETAINED_MONTHS]:
                 del months[old]
-            if self._budget is None or now.dollars + dollars <= self._budget:
-                now.bookings[what] = dollars
+            if self._limit is None or now.dollars + dollars <= self._limit:
+                now.bookings[purchase] = dollars
                 return
-            news, now.told = not now.told, True
+            is_first_alert, now.told = not now.told, True
             spent = now.dollars
-        if news:
-            self._alarm(spent, self._budget)
-        raise MoneySpent
+        if is_first_alert:
+            self._on_exceeded(spent, self._limit)
+        raise BudgetExceeded
 
-    def take_back(self, what: str) -> None:
+    def release(self, purchase: str) -> None:
         """It came to nothing, and is not billed."""
-        with self._shelf.changing() as months:
+        with self._state_file.update() as months:
             for month in months.values():
-                month.bookings.pop(what, None)
+                month.bookings.pop(purchase, None)
 
-    def spent(self) -> float:
+    def get_spent(self) -> float:
         """Dollars of this month."""
-        return self._shelf.read().get(self._month(), Month()).dollars
+        return self._state_file.read().get(self._get_month_key(), MonthRecord()).dollars
 
-    def _month(self) -> str:
+    def _get_month_key(self) -> str:
         return time.strftime("%Y-%m", time.gmtime(self._clock()))

@@ -6,17 +6,17 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from backends.base import Event, OverlayBackend, Report
-from backends.errors import BackendUnavailable, Why
-from backends.state_file import Shelf
+from backends.errors import BackendUnavailable, FailureKind
+from backends.state_file import JsonStateFile
 from video_editing.contract.errors import InputRejected
 from video_editing.contract.plan import Plan
 from video_editing.contract.progress import Progress
 
 #: faults that do not pass by themselves: one is enough
-LASTING = (Why.REFUSED, Why.UNSAFE, Why.NO_MODEL)
+PERMANENT_FAILURES = (FailureKind.REFUSED, FailureKind.UNSAFE, FailureKind.NO_MODEL)
 
 
-class Rest(BaseModel):
+class BreakerState(BaseModel):
     """How a place fared.
 
     Attributes:
@@ -28,7 +28,7 @@ class Rest(BaseModel):
     until: float = 0
 
 
-class Breaker(OverlayBackend):
+class CircuitBreaker(OverlayBackend):
     """Closed; open for a cool-down; half-open, when one job may probe.
 
     Taking the probe moves the end of the rest on by another cool-down, and as long as the probe
@@ -40,80 +40,85 @@ class Breaker(OverlayBackend):
     """
 
     def __init__(
-        self, inner: OverlayBackend, shelf: Shelf[Rest], *, failures: int, cooldown: float
+        self,
+        inner: OverlayBackend,
+        state_file: JsonStateFile[BreakerState],
+        *,
+        failure_threshold: int,
+        cooldown: float,
     ) -> None:
         """Watch over *inner*.
 
         Args:
             inner: the place.
-            shelf: where it is kept how all places fared.
-            failures: so many in a row open the breaker.
+            state_file: where it is kept how all places fared.
+            failure_threshold: so many in a row open the breaker.
             cooldown: seconds for which it stays open.
         """
         self.name = inner.name
         self._inner = inner
-        self._shelf = shelf
-        self._failures = failures
+        self._state_file = state_file
+        self._failure_threshold = failure_threshold
         self._cooldown = cooldown
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
-        if self._closed():
-            watched = report
+        if self._is_closed():
+            forward = report
         else:
-            self._take_probe()
-            watched = self._prolonging(report)
+            self._claim_probe()
+            forward = self._extend_probe_on_progress(report)
         try:
-            await self._inner.make_mattes(clip, plan, folder, watched)
+            await self._inner.make_mattes(clip, plan, folder, forward)
         except BackendUnavailable as failure:
-            self._failed(failure.why)
+            self._record_failure(failure.kind)
             raise
         except InputRejected:
-            self._worked()
+            self._record_success()
             raise
-        self._worked()
+        self._record_success()
 
-    def _closed(self) -> bool:
-        return self._rest().failures < self._failures
+    def _is_closed(self) -> bool:
+        return self._read_state().failures < self._failure_threshold
 
-    def _rest(self) -> Rest:
-        return self._shelf.read().get(self.name, Rest())
+    def _read_state(self) -> BreakerState:
+        return self._state_file.read().get(self.name, BreakerState())
 
-    def _take_probe(self) -> None:
+    def _claim_probe(self) -> None:
         """Be the one that asks again.
 
         Raises:
             BackendUnavailable: RESTING, it is too early, or somebody else is the one.
         """
-        with self._shelf.changing() as rests:
-            rest = rests.setdefault(self.name, Rest())
+        with self._state_file.update() as rests:
+            state = rests.setdefault(self.name, BreakerState())
             now = time.monotonic()
-            if now < rest.until <= now + self._cooldown:
-                raise BackendUnavailable(self.name, Why.RESTING)
-            rest.until = now + self._cooldown
+            if now < state.until <= now + self._cooldown:
+                raise BackendUnavailable(self.name, FailureKind.COOLING_DOWN)
+            state.until = now + self._cooldown
 
-    def _prolonging(self, report: Report) -> Report:
+    def _extend_probe_on_progress(self, report: Report) -> Report:
         """Report, and keep the probe ours while it gets on."""
-        taken = time.monotonic()
+        extended_at = time.monotonic()
 
-        def prolonged(event: Event) -> None:
-            nonlocal taken
+        def forward(event: Event) -> None:
+            nonlocal extended_at
             now = time.monotonic()
-            if isinstance(event, Progress) and now - taken > self._cooldown / 2:
-                taken = now
-                with self._shelf.changing() as rests:
-                    rests.setdefault(self.name, Rest()).until = now + self._cooldown
+            if isinstance(event, Progress) and now - extended_at > self._cooldown / 2:
+                extended_at = now
+                with self._state_file.update() as rests:
+                    rests.setdefault(self.name, BreakerState()).until = now + self._cooldown
             report(event)
 
-        return prolonged
+        return forward
 
-    def _failed(self, why: Why) -> None:
-        with self._shelf.changing() as rests:
-            rest = rests.setdefault(self.name, Rest())
-            rest.failures += self._failures if why in LASTING else 1
-            rest.until = time.monotonic() + self._cooldown
+    def _record_failure(self, kind: FailureKind) -> None:
+        with self._state_file.update() as rests:
+            state = rests.setdefault(self.name, BreakerState())
+            state.failures += self._failure_threshold if kind in PERMANENT_FAILURES else 1
+            state.until = time.monotonic() + self._cooldown
 
-    def _worked(self) -> None:
-        if self._rest().failures:
-            with self._shelf.changing() as rests:
+    def _record_success(self) -> None:
+        if self._read_state().failures:
+            with self._state_file.update() as rests:
                 rests.pop(self.name, None)

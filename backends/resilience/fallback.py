@@ -4,12 +4,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from backends.base import Asked, FellBack, Hurried, OverlayBackend, Report, forwards
+from backends.base import (
+    BackendStarted,
+    EngineDowngraded,
+    FellBack,
+    OverlayBackend,
+    Report,
+    make_monotonic,
+)
 from backends.errors import AllBackendsFailed, BackendUnavailable
-from backends.resilience.throughput import Estimates
-from video_editing.contract.plan import Plan, missing
+from backends.resilience.throughput import ThroughputEstimates
+from video_editing.contract.plan import Plan, find_missing_segments
 
-HASTY = "mediapipe"  #: the engine that keeps up with the clip on any machine
+FAST_ENGINE = "mediapipe"  #: the engine that keeps up with the clip on any machine
 
 
 class FallbackChain(OverlayBackend):
@@ -18,7 +25,7 @@ class FallbackChain(OverlayBackend):
     name = "chain"
 
     def __init__(
-        self, backends: Sequence[OverlayBackend], estimates: Estimates, *, deadline: float
+        self, backends: Sequence[OverlayBackend], estimates: ThroughputEstimates, *, deadline: float
     ) -> None:
         """Chain *backends*.
 
@@ -34,24 +41,24 @@ class FallbackChain(OverlayBackend):
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
         due = time.monotonic() + self._deadline
-        forward = forwards(report, plan.frames)
+        forward = make_monotonic(report, plan.frames)
         failures = []
         for backend in self.backends:
-            forward(Asked(backend.name))
-            hurried = self._in_time(backend.name, plan, folder, due)
+            forward(BackendStarted(backend.name))
+            hurried = self._downgrade_if_late(backend.name, plan, folder, due)
             if hurried.engine != plan.engine:
-                forward(Hurried(backend.name, hurried.engine))
+                forward(EngineDowngraded(backend.name, hurried.engine))
             try:
                 return await backend.make_mattes(clip, hurried, folder, forward)
             except BackendUnavailable as failure:
                 failures.append(failure)
-                forward(FellBack(backend.name, failure.why, failure.detail))
+                forward(FellBack(backend.name, failure.kind, failure.detail))
         raise AllBackendsFailed(f"nobody left in {self.name}", failures)
 
-    def _in_time(self, name: str, plan: Plan, folder: Path, due: float) -> Plan:
+    def _downgrade_if_late(self, name: str, plan: Plan, folder: Path, due: float) -> Plan:
         """The plan, with the hasty engine where the place would be late with the plan's."""
-        speed = self.estimates.speed(name, plan.engine)
-        frames = sum(segment.frames for segment in missing(plan, folder))
+        speed = self.estimates.get_speed(name, plan.engine)
+        frames = sum(segment.frames for segment in find_missing_segments(plan, folder))
         if speed is None or time.monotonic() + frames / speed <= due:
             return plan
-        return plan.model_copy(update={"engine": HASTY})
+        return plan.model_copy(update={"engine": FAST_ENGINE})

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from backends.base import Event, OverlayBackend, Report, forwards
-from video_editing.contract.plan import Plan, Segment, keep_plan, missing
+from backends.base import Event, OverlayBackend, Report, make_monotonic
+from video_editing.contract.plan import Plan, Segment, find_missing_segments, write_plan
 from video_editing.contract.progress import Progress
 
-ROUNDS = 2  #: stretches for each worker, so that nobody waits long for the slowest
+PARTS_PER_WORKER = 2  #: stretches for each worker, so that nobody waits long for the slowest
 
 
-class SideBySide(OverlayBackend):
+class ParallelBackend(OverlayBackend):
     """Workers that take stretches of a clip until none is left."""
 
     def __init__(self, workers: Sequence[OverlayBackend]) -> None:
@@ -25,69 +25,71 @@ class SideBySide(OverlayBackend):
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
-        keep_plan(plan, folder)
-        lacking = missing(plan, folder)
-        tally = Tally(plan, lacking, report)
-        stretches = deque(dealt(plan, lacking, ROUNDS * len(self._workers)))
+        write_plan(plan, folder)
+        missing_segments = find_missing_segments(plan, folder)
+        progress_sum = ProgressSum(plan, missing_segments, report)
+        parts = deque(split_plan(plan, missing_segments, PARTS_PER_WORKER * len(self._workers)))
         try:
             async with asyncio.TaskGroup() as group:
                 for worker in self._workers:
-                    group.create_task(_work(worker, clip, stretches, folder, tally))
+                    group.create_task(_run_worker(worker, clip, parts, folder, progress_sum))
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from failures  # the first ended the others
-        tally.complete()
+        progress_sum.report_complete()
 
 
-class Tally:
+class ProgressSum:
     """Adds up how far the workers are."""
 
-    def __init__(self, plan: Plan, lacking: Sequence[Segment], report: Report) -> None:
-        """Begin with what is there: all segments of *plan* but those *lacking*."""
-        self._before = plan.frames - sum(segment.frames for segment in lacking)
+    def __init__(self, plan: Plan, missing_segments: Sequence[Segment], report: Report) -> None:
+        """Begin with what is there: all segments of *plan* but those *missing_segments*."""
+        self._done_before = plan.frames - sum(segment.frames for segment in missing_segments)
         self._total = plan.frames
         self._done: dict[int, Progress] = {}
-        self._report = forwards(report, self._total)
+        self._report = make_monotonic(report, self._total)
 
-    def heard(self, stretch: Plan, event: Event) -> None:
-        """Pass on what is told of *stretch*, as part of the whole."""
+    def add(self, part: Plan, event: Event) -> None:
+        """Pass on what is told of *part*, as part of the whole."""
         if isinstance(event, Progress):
-            self._done[stretch.segments[0].index] = event
-            done = self._before + sum(progress.done for progress in self._done.values())
+            self._done[part.segments[0].index] = event
+            done = self._done_before + sum(progress.done for progress in self._done.values())
             fps = sum(p.fps for p in self._done.values() if p.done < p.total)
             event = Progress(event.stage, done, self._total, fps)
         self._report(event)
 
-    def complete(self) -> None:
+    def report_complete(self) -> None:
         """Say that all is done."""
         self._report(Progress("mattes", self._total, self._total, 0))
 
 
-def dealt(plan: Plan, lacking: Sequence[Segment], hands: int) -> list[Plan]:
-    """*plan* in parts: neighbours among *lacking*, in at most *hands* stretches of like length."""
-    size = max(1, math.ceil(len(lacking) / hands))
-    stretches = (tuple(lacking[i : i + size]) for i in range(0, len(lacking), size))
-    return [plan.model_copy(update={"segments": stretch}) for stretch in stretches]
+def split_plan(plan: Plan, missing_segments: Sequence[Segment], max_parts: int) -> list[Plan]:
+    """Split *plan* into at most *max_parts* runs of neighbours among *missing_segments*."""
+    size = max(1, math.ceil(len(missing_segments) / max_parts))
+    parts = (tuple(missing_segments[i : i + size]) for i in range(0, len(missing_segments), size))
+    return [plan.model_copy(update={"segments": stretch}) for stretch in parts]
 
 
-async def _work(
-    worker: OverlayBackend, clip: Path, stretches: deque[Plan], folder: Path, tally: Tally
+async def _run_worker(
+    worker: OverlayBackend, clip: Path, parts: deque[Plan], folder: Path, progress_sum: ProgressSum
 ) -> None:
-    while stretches:
-        stretch = stretches.popleft()
+    while parts:
+        stretch = parts.popleft()
         with tempfile.TemporaryDirectory(prefix=".stretch-", dir=folder) as name:
             apart = Path(name)
 
             def heard(event: Event, stretch: Plan = stretch, apart: Path = apart) -> None:
-                _hand_over(stretch, apart, folder)
-                tally.heard(stretch, event)
+                _publish_segments(stretch, apart, folder)
+                progress_sum.add(stretch, event)
 
             await worker.make_mattes(clip, stretch, apart, heard)
-            _hand_over(stretch, apart, folder)
+            _publish_segments(stretch, apart, folder)
 
 
-def _hand_over(stretch: Plan, apart: Path, folder: Path) -> None:
+def _publish_segments(part: Plan, worker_folder: Path, folder: Path) -> None:
     """Let *folder* have the segments that are whole; the worker still sees them in its own."""
-    for segment in stretch.segments:
-        if (apart / segment.name).exists() and not (folder / segment.name).exists():
+    for segment in part.segments:
+        if (worker_folder / segment.file_name).exists() and not (
+            folder / segment.file_name
+        ).exists():
             with suppress(FileExistsError):
-                (folder / segment.name).hardlink_to(apart / segment.name)
+                (folder / segment.file_name).hardlink_to(worker_folder / segment.file_name)

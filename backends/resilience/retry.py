@@ -5,48 +5,51 @@ from pathlib import Path
 
 import stamina
 
-from backends.base import OverlayBackend, Report, Waiting
-from backends.errors import BackendUnavailable, Why
+from backends.base import OverlayBackend, Report, RetryScheduled
+from backends.errors import BackendUnavailable, FailureKind
 from video_editing.contract.plan import Plan
 
 #: faults that may be over in a moment; all others would only cost the user time
-PASSING = (Why.UNREACHABLE, Why.BUSY, Why.BROKEN)
-PAUSE = 0.3  #: seconds before the next attempt, where the place does not say
+TRANSIENT_FAILURES = (FailureKind.UNREACHABLE, FailureKind.BUSY, FailureKind.BROKEN)
+DEFAULT_WAIT = 0.3  #: seconds before the next attempt, where the place does not say
 
 
-class Retrying(OverlayBackend):
+class RetryingBackend(OverlayBackend):
     """Asks a place again; what it finished the first time is not made again."""
 
-    def __init__(self, inner: OverlayBackend, *, attempts: int, seconds: float) -> None:
+    def __init__(self, inner: OverlayBackend, *, attempts: int, max_seconds: float) -> None:
         """Wrap *inner*.
 
         Args:
             inner: the place.
             attempts: how often it is asked in all.
-            seconds: from the first asking, after which it is not asked again; a wait that would
+            max_seconds: from the first asking, after which it is not asked again; a wait that would
                 end later is not begun.
         """
         self.name = inner.name
         self._inner = inner
         self._attempts = attempts
-        self._seconds = seconds
+        self._max_seconds = max_seconds
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
         began = time.monotonic()
 
-        def pause(failure: Exception) -> bool | float:
-            if not isinstance(failure, BackendUnavailable) or failure.why not in PASSING:
+        def decide_wait(failure: Exception) -> bool | float:
+            if (
+                not isinstance(failure, BackendUnavailable)
+                or failure.kind not in TRANSIENT_FAILURES
+            ):
                 return False
-            wait = PAUSE if failure.retry_after is None else failure.retry_after
-            if time.monotonic() - began + wait > self._seconds:
+            wait = DEFAULT_WAIT if failure.retry_after is None else failure.retry_after
+            if time.monotonic() - began + wait > self._max_seconds:
                 return False
             if attempt.num < self._attempts:
-                report(Waiting(self.name, failure.why, wait))
+                report(RetryScheduled(self.name, failure.kind, wait))
             return wait
 
         async for attempt in stamina.retry_context(
-            pause, attempts=self._attempts, timeout=self._seconds
+            decide_wait, attempts=self._attempts, timeout=self._max_seconds
         ):
             with attempt:
                 await self._inner.make_mattes(clip, plan, folder, report)

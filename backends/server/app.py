@@ -10,63 +10,67 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from backends.base import OverlayBackend
-from backends.factory import chosen
+from backends.factory import create_backend
 from backends.links.download import FetchLimits
-from backends.local.process import Limits
-from backends.local.video_cli import Command
-from backends.remote.schemas import Health
-from backends.resilience.parallel import SideBySide
-from backends.server.auth import Signer, doorkeeper
-from backends.server.clip_store import Clips, Fetch, guarded
-from backends.server.jobs import Jobs
-from backends.server.overlays import Overlays
+from backends.local.process import ProcessLimits
+from backends.local.video_cli import VideoCli
+from backends.remote.schemas import HealthResponse
+from backends.resilience.parallel import ParallelBackend
+from backends.server.auth import LinkSigner, require_key
+from backends.server.clip_store import ClipStore, LinkFetcher, create_link_fetcher
+from backends.server.jobs import JobStore
+from backends.server.overlays import OverlayStore
 from backends.server.routes import (
-    clip_routes,
-    job_routes,
-    link_routes,
-    overlay_routes,
-    segment_routes,
+    create_clip_router,
+    create_job_router,
+    create_link_router,
+    create_overlay_router,
+    create_segment_router,
 )
-from backends.shotstack.hosting import Hosting
-from settings import Service, Settings
+from backends.shotstack.hosting import ShotstackHosting
+from settings import ServiceSettings, Settings
 from video_editing.contract.errors import OutputFailed
 
-JSON_BYTES = 1 << 20  #: of every body but a clip's
+MAX_JSON_BYTES = 1 << 20  #: of every body but a clip's
 SWEEP_SECONDS = 60
 
 
 def create_app(
-    settings: Service,
+    settings: ServiceSettings,
     backend: OverlayBackend,
-    command: Command,
-    fetched: Fetch,
-    hosting: Hosting | None = None,
+    video_cli: VideoCli,
+    fetch_link: LinkFetcher,
+    hosting: ShotstackHosting | None = None,
 ) -> FastAPI:
     """The service.
 
     Args:
         settings: of the service.
         backend: makes the mattes.
-        command: plans, and cuts overlays, in a child.
-        fetched: brings the file behind a link; :func:`backends.server.clip_store.guarded`.
+        video_cli: plans, and cuts overlays, in a child.
+        fetch_link: brings the file behind a link; :func:`backends.server.clip_store.guarded`.
         hosting: where overlays lie for those who asked for them; None is here.
 
     Raises:
         NoKey: it would be open to everybody.
     """
-    keys = [Depends(doorkeeper(settings))]
-    slots = asyncio.Semaphore(settings.at_once)
+    keys = [Depends(require_key(settings))]
+    slots = asyncio.Semaphore(settings.parallel_jobs)
     folder = settings.folder.absolute()  # children have a working directory of their own
-    clips = Clips(folder / "clips")
-    jobs = Jobs(folder / "jobs", backend, settings, slots)
-    overlays = Overlays(folder / "overlays", backend, command, fetched, settings, slots, hosting)
-    signer = Signer(settings.link_seconds)
+    clips = ClipStore(folder / "clips")
+    jobs = JobStore(folder / "jobs", backend, settings, slots)
+    overlays = OverlayStore(
+        folder / "overlays", backend, video_cli, fetch_link, settings, slots, hosting
+    )
+    signer = LinkSigner(settings.link_seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        janitor = asyncio.create_task(_sweep(settings.keep_seconds, clips, jobs, overlays))
+        cleanup_task = asyncio.create_task(
+            _remove_expired(settings.retention_seconds, clips, jobs, overlays)
+        )
         yield
-        janitor.cancel()
+        cleanup_task.cancel()
         await jobs.close()
         await overlays.close()
 
@@ -74,44 +78,53 @@ def create_app(
         title="overlaybot",
         description="Cuts the person out of a clip.",
         lifespan=lifespan,
-        max_body_size=JSON_BYTES,
-        exception_handlers={RequestValidationError: _complain, OutputFailed: _disk_full},
+        max_body_size=MAX_JSON_BYTES,
+        exception_handlers={
+            RequestValidationError: _report_invalid_fields,
+            OutputFailed: _report_full_disk,
+        },
     )
-    app.include_router(clip_routes(clips, jobs, settings.clip_mb * 10**6), dependencies=keys)
-    app.include_router(job_routes(clips, jobs), dependencies=keys)
-    app.include_router(segment_routes(jobs), dependencies=keys)
-    app.include_router(overlay_routes(overlays, signer, settings.sync_seconds), dependencies=keys)
-    app.include_router(link_routes(overlays, signer))
+    app.include_router(
+        create_clip_router(clips, jobs, settings.max_clip_mb * 10**6), dependencies=keys
+    )
+    app.include_router(create_job_router(clips, jobs), dependencies=keys)
+    app.include_router(create_segment_router(jobs), dependencies=keys)
+    app.include_router(
+        create_overlay_router(overlays, signer, settings.sync_seconds), dependencies=keys
+    )
+    app.include_router(create_link_router(overlays, signer))
 
     @app.get("/healthz", tags=["health"])
-    async def tell_health() -> Health:
+    async def get_health() -> HealthResponse:
         """Tell that the service is up; no key is asked for."""
-        return Health()
+        return HealthResponse()
 
     return app
 
 
-async def _sweep(seconds: float, clips: Clips, jobs: Jobs, overlays: Overlays) -> None:
+async def _remove_expired(
+    seconds: float, clips: ClipStore, jobs: JobStore, overlays: OverlayStore
+) -> None:
     """Forget, again and again, what nobody asked about for *seconds*."""
     while True:
         await jobs.expire(seconds)
         await overlays.expire(seconds)
-        clips.expire(seconds, jobs.inputs())
+        clips.expire(seconds, jobs.list_active_clips())
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-async def _complain(_: Request, err: Exception) -> JSONResponse:
+async def _report_invalid_fields(_: Request, err: Exception) -> JSONResponse:
     """Name the fields, but do not send back what was in them: it may be secret, or no JSON."""
     assert isinstance(err, RequestValidationError)
     fields = [{key: fault[key] for key in ("loc", "msg", "type")} for fault in err.errors()]
     return JSONResponse({"detail": fields}, 422)
 
 
-async def _disk_full(_: Request, __: Exception) -> JSONResponse:
+async def _report_full_disk(_: Request, __: Exception) -> JSONResponse:
     return JSONResponse({"detail": "the disk is full"}, 507)
 
 
-GRACE = 3  #: seconds for answers under way when the service ends
+SHUTDOWN_SECONDS = 3  #: seconds for answers under way when the service ends
 
 
 def serve(settings: Settings, host: str, port: int) -> None:
@@ -122,16 +135,16 @@ def serve(settings: Settings, host: str, port: int) -> None:
         BackendUnavailable: the work cannot be done on this machine.
     """
     uvicorn.run(
-        application(settings),
+        create_local_app(settings),
         host=host,
         port=port,
         access_log=False,  # the links to overlays are secrets for as long as they work
         server_header=False,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
 
 
-def application(settings: Settings) -> FastAPI:
+def create_local_app(settings: Settings) -> FastAPI:
     """The service as this machine can run it.
 
     Raises:
@@ -139,30 +152,36 @@ def application(settings: Settings) -> FastAPI:
         BackendUnavailable: the work cannot be done on this machine.
     """
     service = settings.service
-    place = asyncio.run(chosen(service.place, settings))
-    backend = place if service.workers == 1 else SideBySide([place] * service.workers)
+    local_backend = asyncio.run(create_backend(service.backend, settings))
+    backend = (
+        local_backend
+        if service.workers == 1
+        else ParallelBackend([local_backend] * service.workers)
+    )
     return create_app(
         service,
         backend,
-        command(service.place, settings),
-        guarded(fetch_limits(settings)),
-        hosting(settings),
+        create_video_cli(service.backend, settings),
+        create_link_fetcher(create_fetch_limits(settings)),
+        create_hosting(settings),
     )
 
 
-def command(place: str, settings: Settings) -> Command:
+def create_video_cli(backend: str, settings: Settings) -> VideoCli:
     """What plans, and cuts overlays."""
     local = settings.local
-    return Command(place, Limits(local.seconds, local.patience, local.memory_mb * 1_000_000))
+    return VideoCli(
+        backend, ProcessLimits(local.max_seconds, local.stall_seconds, local.memory_mb * 1_000_000)
+    )
 
 
-def hosting(settings: Settings) -> Hosting | None:
+def create_hosting(settings: Settings) -> ShotstackHosting | None:
     """Shotstack, where its key is set; else overlays are fetched from here."""
-    if not settings.rendering.key.get_secret_value():
+    if not settings.rendering.api_key.get_secret_value():
         return None
-    return Hosting(settings.rendering, settings.service.folder.absolute())
+    return ShotstackHosting(settings.rendering, settings.service.folder.absolute())
 
 
-def fetch_limits(settings: Settings) -> FetchLimits:
+def create_fetch_limits(settings: Settings) -> FetchLimits:
     """How large the file behind a link may be."""
-    return FetchLimits(size=settings.service.clip_mb * 10**6)
+    return FetchLimits(max_bytes=settings.service.max_clip_mb * 10**6)

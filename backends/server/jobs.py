@@ -6,87 +6,96 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.base import Event, OverlayBackend, Spent
-from backends.errors import BackendUnavailable, Why
-from backends.remote.schemas import Failure, JobAnswer, JobRequest, State
-from backends.server.errors import failure
-from settings import Service
-from video_editing.contract.atomic_file import whole
-from video_editing.contract.plan import Plan, missing
+from backends.base import CostIncurred, Event, OverlayBackend
+from backends.errors import BackendUnavailable, FailureKind
+from backends.remote.schemas import (
+    MatteJobFailure,
+    MatteJobRequest,
+    MatteJobResponse,
+    MatteJobState,
+)
+from backends.server.errors import create_job_failure
+from settings import ServiceSettings
+from video_editing.contract.atomic_file import atomic_write
+from video_editing.contract.plan import Plan, find_missing_segments
 from video_editing.contract.progress import Progress
 
-REQUEST = "job.json"  #: what a job's folder was asked for
+REQUEST_FILE = "job.json"  #: what a job's folder was asked for
 
 
 class UnknownClip(Exception):  # noqa: N818
     """The clip was never uploaded, or is gone."""
 
 
-class OtherWork(Exception):  # noqa: N818
+class JobConflict(Exception):  # noqa: N818
     """There is a job of this name for other work."""
 
 
-class Full(Exception):  # noqa: N818
+class JobQueueFull(Exception):  # noqa: N818
     """Too many jobs are waiting."""
 
 
 @dataclass
-class Job:
+class ServerJob:
     """One job, and what is known of it."""
 
     id: str
-    request: JobRequest
+    request: MatteJobRequest
     folder: Path  #: of its segments
-    state: State = State.QUEUED
+    state: MatteJobState = MatteJobState.QUEUED
     done: int = 0
     fps: float = 0
     device_seconds: float = 0
-    failure: Failure | None = None
-    touched: float = field(default_factory=time.monotonic)
+    failure: MatteJobFailure | None = None
+    last_access: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
 
-    def heard(self, event: Event) -> None:
+    def record_event(self, event: Event) -> None:
         """Take note of what the backend tells."""
         match event:
             case Progress(stage="mattes"):
                 self.done, self.fps = event.done, event.fps
-            case Spent():
+            case CostIncurred():
                 self.device_seconds += event.seconds
 
-    def ready(self) -> list[int]:
+    def list_ready(self) -> list[int]:
         """Indices of the segments that are there."""
-        lacking = set(missing(self.request.plan, self.folder))
-        return [segment.index for segment in self.request.plan.segments if segment not in lacking]
+        missing_segments = set(find_missing_segments(self.request.plan, self.folder))
+        return [
+            segment.index
+            for segment in self.request.plan.segments
+            if segment not in missing_segments
+        ]
 
-    def answer(self) -> JobAnswer:
+    def to_response(self) -> MatteJobResponse:
         """What the client is told."""
-        return JobAnswer(
+        return MatteJobResponse(
             job_id=self.id,
             input=self.request.input,
             state=self.state,
             done=self.done,
             total=sum(segment.frames for segment in self.request.plan.segments),
             fps=self.fps,
-            ready=self.ready(),
+            ready=self.list_ready(),
             device_seconds=self.device_seconds,
             failure=self.failure,
         )
 
 
-class Jobs:
+class JobStore:
     """All jobs of this process; their segments stay on disk and are found again by a job's id."""
 
     def __init__(
         self,
         folder: Path,
         backend: OverlayBackend,
-        settings: Service,
+        settings: ServiceSettings,
         slots: asyncio.Semaphore,
     ) -> None:
         self._folder, self._backend, self._settings, self._slots = folder, backend, settings, slots
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, ServerJob] = {}
 
-    def submit(self, job_id: str, request: JobRequest, clip: Path) -> Job:
+    def submit(self, job_id: str, request: MatteJobRequest, clip: Path) -> ServerJob:
         """Start a job, or go on with it; asked twice it runs once.
 
         Raises:
@@ -94,68 +103,71 @@ class Jobs:
             OtherWork: the job's name is taken.
             Full: come back later.
         """
-        job = self._jobs.get(job_id) or self._found(job_id, request)
+        job = self._jobs.get(job_id) or self._restore(job_id, request)
         if not _covers(job.request, request):
-            raise OtherWork
-        if job.task is not None or job.state is State.DONE:
+            raise JobConflict
+        if job.task is not None or job.state is MatteJobState.DONE:
             return job
         if not clip.exists():
             raise UnknownClip
-        if sum(other.task is not None for other in self._jobs.values()) >= self._settings.waiting:
-            raise Full
-        self._keep(job)
-        job.state, job.failure = State.QUEUED, None
+        if sum(other.task is not None for other in self._jobs.values()) >= self._settings.max_jobs:
+            raise JobQueueFull
+        self._persist(job)
+        job.state, job.failure = MatteJobState.QUEUED, None
         job.task = asyncio.create_task(self._run(job, clip), name=f"job {job_id}")
         return job
 
-    def _found(self, job_id: str, request: JobRequest) -> Job:
+    def _restore(self, job_id: str, request: MatteJobRequest) -> ServerJob:
         """The job as an earlier process left it, or a new one."""
         folder = self._folder / job_id
         try:
-            kept = JobRequest.model_validate_json((folder / REQUEST).read_bytes())
+            stored = MatteJobRequest.model_validate_json((folder / REQUEST_FILE).read_bytes())
         except (OSError, ValueError):
             shutil.rmtree(folder, ignore_errors=True)
-            kept = request
-        return Job(job_id, kept, folder)
+            stored = request
+        return ServerJob(job_id, stored, folder)
 
-    def _keep(self, job: Job) -> None:
+    def _persist(self, job: ServerJob) -> None:
         job.folder.mkdir(parents=True, exist_ok=True)
-        with whole(job.folder / REQUEST) as part:
+        with atomic_write(job.folder / REQUEST_FILE) as part:
             part.write_text(job.request.model_dump_json())
         self._jobs[job.id] = job
 
-    def get(self, job_id: str) -> Job | None:
+    def get(self, job_id: str) -> ServerJob | None:
         """The job, if there is one; who asks wants it kept a while longer."""
         job = self._jobs.get(job_id)
         if job is not None:
-            job.touched = time.monotonic()
+            job.last_access = time.monotonic()
         return job
 
-    async def cancel(self, job: Job) -> None:
+    async def cancel(self, job: ServerJob) -> None:
         """Stop the work on *job*; what is ready stays."""
         if job.task is None:
             return
         job.task.cancel()
         await asyncio.wait([job.task])
         job.task = None
-        if job.state in {State.QUEUED, State.RUNNING}:  # it was stopped before its first step
-            job.state = State.CANCELLED
+        if job.state in {
+            MatteJobState.QUEUED,
+            MatteJobState.RUNNING,
+        }:  # it was stopped before its first step
+            job.state = MatteJobState.CANCELLED
 
-    async def delete(self, job: Job) -> None:
+    async def delete(self, job: ServerJob) -> None:
         """Stop *job* and forget all of it."""
         while job.task is not None:  # somebody may ask for it again while it stops
             await self.cancel(job)
         self._jobs.pop(job.id, None)
         shutil.rmtree(job.folder, ignore_errors=True)
 
-    def inputs(self) -> set[str]:
+    def list_active_clips(self) -> set[str]:
         """The clips that jobs are at work on."""
         return {job.request.input for job in self._jobs.values() if job.task is not None}
 
     async def expire(self, seconds: float) -> None:
         """Delete the jobs that nobody asked about for *seconds*, also an earlier process's."""
         for job in list(self._jobs.values()):
-            if time.monotonic() - job.touched > seconds:
+            if time.monotonic() - job.last_access > seconds:
                 await self.delete(job)
         for folder in self._folder.iterdir():
             if folder.name not in self._jobs and time.time() - folder.stat().st_mtime > seconds:
@@ -165,33 +177,33 @@ class Jobs:
         """Stop all work."""
         await asyncio.gather(*(self.cancel(job) for job in list(self._jobs.values())))
 
-    async def _run(self, job: Job, clip: Path) -> None:
+    async def _run(self, job: ServerJob, clip: Path) -> None:
         try:
             async with self._slots:
-                job.state = State.RUNNING
+                job.state = MatteJobState.RUNNING
                 await self._make(job, clip)
         except asyncio.CancelledError:
-            job.state = State.CANCELLED
+            job.state = MatteJobState.CANCELLED
         except Exception as err:  # noqa: BLE001 - a bug of ours must not leave a job running forever
-            job.state, job.failure = State.FAILED, failure(err)
+            job.state, job.failure = MatteJobState.FAILED, create_job_failure(err)
         else:
-            job.state = State.DONE
+            job.state = MatteJobState.DONE
         finally:
             job.task = None
 
-    async def _make(self, job: Job, clip: Path) -> None:
-        async with asyncio.timeout(self._settings.job_seconds):
-            await self._backend.make_mattes(clip, job.request.plan, job.folder, job.heard)
-        if missing(job.request.plan, job.folder):
-            raise BackendUnavailable(self._backend.name, Why.BROKEN, "segments are missing")
+    async def _make(self, job: ServerJob, clip: Path) -> None:
+        async with asyncio.timeout(self._settings.max_job_seconds):
+            await self._backend.make_mattes(clip, job.request.plan, job.folder, job.record_event)
+        if find_missing_segments(job.request.plan, job.folder):
+            raise BackendUnavailable(self._backend.name, FailureKind.BROKEN, "segments are missing")
 
 
-def _covers(kept: JobRequest, asked: JobRequest) -> bool:
-    """Whether *asked* is the same work as *kept*, with the same segments or fewer."""
-    same = _without_segments(kept.plan) == _without_segments(asked.plan)
-    fewer = set(asked.plan.segments) <= set(kept.plan.segments)
-    return kept.input == asked.input and same and fewer
+def _covers(stored: MatteJobRequest, requested: MatteJobRequest) -> bool:
+    """Whether *requested* is the same work as *stored*, with the same segments or fewer."""
+    is_same_plan = _drop_segments(stored.plan) == _drop_segments(requested.plan)
+    is_subset = set(requested.plan.segments) <= set(stored.plan.segments)
+    return stored.input == requested.input and is_same_plan and is_subset
 
 
-def _without_segments(plan: Plan) -> Plan:
+def _drop_segments(plan: Plan) -> Plan:
     return plan.model_copy(update={"segments": ()})

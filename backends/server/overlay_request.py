@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from backends.links.ssrf_guard import LONGEST, UrlRejected, checked
+from backends.links.ssrf_guard import MAX_LINK_LENGTH, UrlRejected, parse_link
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
+UnitInterval = Annotated[float, Field(ge=0, le=1)]
 
 
-def _plain(link: str) -> str:
+def _validate_link(link: str) -> str:
     try:
-        checked(link)
+        parse_link(link)
     except UrlRejected as err:
         raise ValueError("not a plain http or https link to a public place") from err
     return link
@@ -29,7 +29,7 @@ class OverlayRequest(BaseModel):
         circle_center_x, circle_center_y: fractions of width and height.
     """
 
-    video_url: Annotated[str, Field(max_length=LONGEST), AfterValidator(_plain)]
+    video_url: Annotated[str, Field(max_length=MAX_LINK_LENGTH), AfterValidator(_validate_link)]
     container: Literal["mov", "webm"] = "mov"
     threshold: Annotated[float, Field(ge=0.05, le=0.95)] = 0.6
     feather: Annotated[float, Field(ge=0, le=99)] = 7
@@ -37,14 +37,14 @@ class OverlayRequest(BaseModel):
     rembg_model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")] = "u2net_human_seg"
     shape: Literal["circle", "rect", "rounded", "none"] = "circle"
     circle_radius: Annotated[float, Field(ge=0.05, le=1)] = 0.35
-    circle_center_x: Fraction = 0.5
-    circle_center_y: Fraction = 0.5
+    circle_center_x: UnitInterval = 0.5
+    circle_center_y: UnitInterval = 0.5
 
-    def engine_options(self) -> list[str]:
+    def build_engine_options(self) -> list[str]:
         """Who is to look for the person, for the command line of video_editing."""
         return [f"--engine={self.engine}", f"--model={self.rembg_model}"]
 
-    def cut_options(self) -> list[str]:
+    def build_cut_options(self) -> list[str]:
         """How the overlay is to look, for the command line of video_editing."""
         options = {
             "container": self.container,

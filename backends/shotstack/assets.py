@@ -9,16 +9,20 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from backends.base import Report
-from backends.errors import BackendUnavailable, Why
-from backends.local.video_cli import Command
-from backends.rendering.base import Scene, composition, inputs
-from backends.shotstack.client import Shotstack
-from backends.shotstack.timeline import Backdrop, Output, Overlay, nearest_rate
+from backends.errors import BackendUnavailable, FailureKind
+from backends.local.video_cli import VideoCli
+from backends.rendering.base import (
+    RenderRequest,
+    build_composition_arguments,
+    build_input_arguments,
+)
+from backends.shotstack.client import ShotstackClient
+from backends.shotstack.timeline import BackgroundClip, OutputSpec, OverlayClip, find_nearest_rate
 
-Begun = Callable[[str], None]  #: is told a source's id before a byte of it goes out
+SourceListener = Callable[[str], None]  #: is told a source's id before a byte of it goes out
 
 
-class Behind(BaseModel):
+class BackgroundParts(BaseModel):
     """What the child made of the background; as `render_parts.parts` tells it."""
 
     colour: str | None = None
@@ -28,7 +32,7 @@ class Behind(BaseModel):
     sound: bool = False
 
 
-class Parts(BaseModel):
+class OverlayParts(BaseModel):
     """What the child made of a scene; as `render_parts.parts` tells it."""
 
     canvas: tuple[int, int]
@@ -37,14 +41,14 @@ class Parts(BaseModel):
     sound: bool
     overlay: Path
     luma: Path | None
-    background: Behind
+    background: BackgroundParts
 
-    def output(self, rate: float) -> Output:
+    def create_output_spec(self, rate: float) -> OutputSpec:
         """The result that they are for, at *rate* as the API calls it."""
-        return Output(*self.canvas, rate, self.seconds)
+        return OutputSpec(*self.canvas, rate, self.seconds)
 
 
-class Measured(BaseModel):
+class VideoInfo(BaseModel):
     """What a video is like."""
 
     width: int
@@ -54,87 +58,95 @@ class Measured(BaseModel):
     sound: bool
 
     @property
-    def name(self) -> float:
+    def api_rate(self) -> float:
         """Its rate, as the API calls the next one that it has."""
-        return nearest_rate(self.rate)
+        return find_nearest_rate(self.rate)
 
 
-async def measured(
-    command: Command, place: str, path: Path, thumbnail: Path | None = None
-) -> Measured:
+async def probe_video(
+    video_cli: VideoCli, renderer: str, path: Path, thumbnail: Path | None = None
+) -> VideoInfo:
     """Look at a video in a child, which also writes a *thumbnail* if wanted.
 
     Raises:
         InputRejected: it is none.
-        BackendUnavailable: the child of *place* failed.
+        BackendUnavailable: the child of *renderer* failed.
     """
-    told = await command.run(*_probing(path, thumbnail), report=lambda _: None)
+    fields = await video_cli.run(*_build_probe_arguments(path, thumbnail), report=lambda _: None)
     try:
-        return Measured.model_validate(told)
+        return VideoInfo.model_validate(fields)
     except ValidationError as err:
-        raise BackendUnavailable(place, Why.GARBAGE, "a video was not measured") from err
+        raise BackendUnavailable(
+            renderer, FailureKind.INVALID_RESPONSE, "a video was not measured"
+        ) from err
 
 
-def _probing(path: Path, thumbnail: Path | None) -> list[str]:
-    small = [f"--thumbnail={thumbnail.absolute()}"] if thumbnail else []
-    return ["probe", str(path.absolute()), *small, "--progress=json"]
+def _build_probe_arguments(path: Path, thumbnail: Path | None) -> list[str]:
+    thumbnail_arguments = [f"--thumbnail={thumbnail.absolute()}"] if thumbnail else []
+    return ["probe", str(path.absolute()), *thumbnail_arguments, "--progress=json"]
 
 
-async def parted(
-    command: Command,
-    place: str,
-    scene: Scene,
+async def render_parts(
+    video_cli: VideoCli,
+    renderer: str,
+    request: RenderRequest,
     folder: Path,
     rate: Fraction,
-    way: str,
+    alpha_format: str,
     report: Report,
-) -> Parts:
-    """Make the parts of *scene* in *folder*, in a child.
+) -> OverlayParts:
+    """Make the parts of *request* in *folder*, in a child.
 
     Raises:
         InputRejected: the clip or the background is at fault.
-        BackendUnavailable: the child of *place* failed.
+        BackendUnavailable: the child of *renderer* failed.
         OutputFailed: *folder* cannot be written to.
         Cancelled: somebody else ended the work.
     """
-    told: dict[str, Any] = await command.run(
+    fields: dict[str, Any] = await video_cli.run(
         "parts",
-        *inputs(scene, folder),
-        *composition(scene),
+        *build_input_arguments(request, folder),
+        *build_composition_arguments(request),
         f"--rate={rate}",
-        f"--way={way}",
+        f"--way={alpha_format}",
         "--progress=json",
         report=report,
     )
     try:
-        return Parts.model_validate(told)
+        return OverlayParts.model_validate(fields)
     except ValidationError as err:
-        raise BackendUnavailable(place, Why.GARBAGE, "no parts were made") from err
+        raise BackendUnavailable(
+            renderer, FailureKind.INVALID_RESPONSE, "no parts were made"
+        ) from err
 
 
-async def brought(
-    client: Shotstack, overlays: Sequence[Parts], begun: Begun
-) -> tuple[list[Overlay], Backdrop]:
+async def upload_parts(
+    client: ShotstackClient, overlays: Sequence[OverlayParts], on_source_created: SourceListener
+) -> tuple[list[OverlayClip], BackgroundClip]:
     """Bring overlays to Shotstack, and what is behind the first, all at once.
 
     Raises:
         ShotstackError: one of them did not arrive.
     """
-    behind = overlays[0].background
+    background = overlays[0].background
     files = [file for parts in overlays for file in (parts.overlay, parts.luma)]
-    files += [behind.picture, behind.film]
+    files += [background.picture, background.film]
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_brought(client, file, begun)) for file in files]
+            tasks = [
+                group.create_task(_upload_file(client, file, on_source_created)) for file in files
+            ]
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from failures  # the first ended the others
     urls = [task.result() for task in tasks]
     pairs = zip(overlays, urls[:-2:2], urls[1:-2:2], strict=True)
     return (
-        [Overlay(parts.box, url or "", luma, parts.sound) for parts, url, luma in pairs],
-        Backdrop(behind.colour, urls[-2], urls[-1], behind.seconds, behind.sound),
+        [OverlayClip(parts.box, url or "", luma, parts.sound) for parts, url, luma in pairs],
+        BackgroundClip(background.colour, urls[-2], urls[-1], background.seconds, background.sound),
     )
 
 
-async def _brought(client: Shotstack, path: Path | None, begun: Begun) -> str | None:
-    return None if path is None else (await client.upload(path, begun)).url
+async def _upload_file(
+    client: ShotstackClient, path: Path | None, on_source_created: SourceListener
+) -> str | None:
+    return None if path is None else (await client.upload(path, on_source_created)).url

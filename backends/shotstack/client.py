@@ -15,36 +15,41 @@ from yarl import URL
 
 from backends.shotstack.errors import (
     OutcomeUnknown,
-    ShotstackAway,
-    ShotstackBusy,
     ShotstackFailed,
-    ShotstackGone,
-    clean,
+    ShotstackNotFound,
+    ShotstackRateLimited,
+    ShotstackUnavailable,
+    sanitize,
 )
-from backends.shotstack.http import Calls, Sending, put, unnoticed
-from backends.shotstack.rate_limiter import WINDOW, Limiter, Pace, Seen
+from backends.shotstack.http import BeforeSend, ShotstackApi, do_nothing, upload_file
+from backends.shotstack.rate_limiter import (
+    WINDOW_SECONDS,
+    RateLimiter,
+    RequestLog,
+    ShotstackTimeouts,
+)
 from backends.shotstack.schemas import (
-    Edited,
-    Ingested,
-    Queued,
+    EditResponse,
+    IngestedFile,
+    IngestResponse,
+    IngestSource,
+    QueuedRender,
     RenderStatus,
-    Source,
-    Stored,
-    Taken,
-    Upload,
+    StoredTemplate,
+    UploadSlot,
 )
-from backends.state_file import Shelf
+from backends.state_file import JsonStateFile
 
-ADDRESS = "https://api.shotstack.io"
+DEFAULT_API_URL = "https://api.shotstack.io"
 CONNECT_SECONDS = 10
-ATTEMPTS = 5  #: of a question
+MAX_ATTEMPTS = 5  #: of a question
 
-Stage = Literal["stage", "v1"]
+ShotstackStage = Literal["stage", "v1"]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class RequestLimits:
     """Requests that a key may make in any window.
 
     Attributes:
@@ -55,107 +60,123 @@ class Allowance:
 
     edit: int
     ingest: int
-    window: float = WINDOW
+    window: float = WINDOW_SECONDS
 
 
 #: as Shotstack states them for the sandbox and for production
-ALLOWED: dict[Stage, Allowance] = {"stage": Allowance(150, 120), "v1": Allowance(300, 300)}
+DEFAULT_REQUEST_LIMITS: dict[ShotstackStage, RequestLimits] = {
+    "stage": RequestLimits(150, 120),
+    "v1": RequestLimits(300, 300),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ShotstackAccount:
     """Whose renders they are.
 
     Attributes:
         key: of the environment.
         stage: "stage" is the sandbox, "v1" is production.
-        address: of the API.
-        allowed: requests in a window; what Shotstack allows unless given.
+        api_url: of the API.
+        request_limits: requests in a window; what Shotstack allows unless given.
     """
 
     key: SecretStr
-    stage: Stage = "stage"
-    address: str = ADDRESS
-    allowed: Allowance | None = None
+    stage: ShotstackStage = "stage"
+    api_url: str = DEFAULT_API_URL
+    request_limits: RequestLimits | None = None
 
-    def limiter(
-        self, api: Literal["edit", "ingest"], kept: Shelf[Seen] | None, lag: float
-    ) -> Limiter:
+    def create_limiter(
+        self,
+        api: Literal["edit", "ingest"],
+        state_file: JsonStateFile[RequestLog] | None,
+        lag: float,
+    ) -> RateLimiter:
         """The limiter of one API; its name tells nobody the key."""
-        allowed = self.allowed or ALLOWED[self.stage]
-        mark = sha256(b"limiter " + self.key.get_secret_value().encode()).hexdigest()[:12]
-        name = f"{mark} {self.stage} {api}"
-        return Limiter(name, getattr(allowed, api), kept, window=allowed.window, lag=lag)
+        request_limits = self.request_limits or DEFAULT_REQUEST_LIMITS[self.stage]
+        key_digest = sha256(b"limiter " + self.key.get_secret_value().encode()).hexdigest()[:12]
+        name = f"{key_digest} {self.stage} {api}"
+        return RateLimiter(
+            name, getattr(request_limits, api), state_file, window=request_limits.window, lag=lag
+        )
 
 
-class Shotstack:
+class ShotstackClient:
     """One account; all tasks of a process share one, and with it the limits."""
 
     def __init__(
         self,
-        account: Account,
+        account: ShotstackAccount,
         session: ClientSession,
-        outside: ClientSession,
-        kept: Shelf[Seen] | None = None,
-        pace: Pace | None = None,
+        file_session: ClientSession,
+        state_file: JsonStateFile[RequestLog] | None = None,
+        timeouts: ShotstackTimeouts | None = None,
     ) -> None:
         """See :func:`opened`, which makes the first session.
 
         Args:
             account: whose renders they are.
             session: for the API alone.
-            outside: for the bytes of files, to addresses that Shotstack names; made by
+            file_session: for the bytes of files, to addresses that Shotstack names; made by
                 :func:`backends.links.ssrf_guard.guarded_session`.
-            kept: where requests are written down, so that a restart does not forget them.
-            pace: how long to wait.
+            state_file: where requests are written down, so that a restart does not forget them.
+            timeouts: how long to wait.
         """
-        self.pace = pace = pace or Pace()
-        self._outside = outside
-        base = URL(account.address)
+        self.timeouts = timeouts = timeouts or ShotstackTimeouts()
+        self._file_session = file_session
+        base = URL(account.api_url)
         self._schemes = {"https", base.scheme}
-        edit = account.limiter("edit", kept, pace.answer)
-        ingest = account.limiter("ingest", kept, pace.answer)
-        self._edit = Calls(session, base / "edit" / account.stage, account.key, edit, pace)
-        self._ingest = Calls(session, base / "ingest" / account.stage, account.key, ingest, pace)
+        edit = account.create_limiter("edit", state_file, timeouts.response)
+        ingest = account.create_limiter("ingest", state_file, timeouts.response)
+        self._edit = ShotstackApi(
+            session, base / "edit" / account.stage, account.key, edit, timeouts
+        )
+        self._ingest = ShotstackApi(
+            session, base / "ingest" / account.stage, account.key, ingest, timeouts
+        )
 
-    async def upload(self, path: Path, begun: Callable[[str], None] = lambda _: None) -> Ingested:
+    async def upload(
+        self, path: Path, on_source_created: Callable[[str], None] = lambda _: None
+    ) -> IngestedFile:
         """Bring the file at *path* to Shotstack, and wait until renders can use it.
 
         Args:
             path: of the file.
-            begun: is told the source's id before a byte of it goes out, so that whoever writes it
-                down can delete it whatever happens.
+            on_source_created: is called with the source's id before a byte of it goes out, so that
+                it can be deleted whatever happens.
 
         Raises:
             ShotstackFailed: it was refused as what it is.
             ShotstackError: see there; not OutcomeUnknown.
         """
-        place = (await self._repeated(self._place)).data
-        begun(place.id)
-        link = place.attributes.url
-        await self._repeated(lambda: put(self._outside, link, path, self._schemes, self.pace))
-        async with _until(self.pace.ingest, "a source is not ready in time"):
-            return await self._ready(place.id)
+        slot = (await self._retry(self._create_upload_slot)).data
+        on_source_created(slot.id)
+        link = slot.attributes.url
+        await self._retry(
+            lambda: upload_file(self._file_session, link, path, self._schemes, self.timeouts)
+        )
+        async with _limit_time(self.timeouts.ingest, "a source is not ready in time"):
+            return await self._wait_until_ready(slot.id)
 
-    async def _place(self) -> Taken[Upload]:
-        return await self._ingest.json("POST", "upload", Taken[Upload])
+    async def _create_upload_slot(self) -> IngestResponse[UploadSlot]:
+        return await self._ingest.request_json("POST", "upload", IngestResponse[UploadSlot])
 
-    async def _ready(self, source: str) -> Ingested:
+    async def _wait_until_ready(self, source: str) -> IngestedFile:
         began = asyncio.get_running_loop().time()
         while True:
             try:
-                state = (await self.source(source)).attributes
-            except ShotstackGone:
-                if asyncio.get_running_loop().time() - began > self.pace.grace:
+                state = (await self.get_source(source)).attributes
+            except ShotstackNotFound:
+                if asyncio.get_running_loop().time() - began > self.timeouts.grace:
                     raise
             else:
                 if state.status == "ready" and state.source:
-                    return Ingested(id=source, url=state.source)
+                    return IngestedFile(id=source, url=state.source)
                 if state.status in {"failed", "deleted", "overwritten"}:
-                    raise ShotstackFailed(f"source {state.status}: {clean(state.error or '')}")
-            await asyncio.sleep(self.pace.poll / 2)
+                    raise ShotstackFailed(f"source {state.status}: {sanitize(state.error or '')}")
+            await asyncio.sleep(self.timeouts.poll / 2)
 
-    async def source(self, source: str) -> Source:
+    async def get_source(self, source: str) -> IngestSource:
         """How far a source is.
 
         Raises:
@@ -163,16 +184,20 @@ class Shotstack:
             ShotstackError: nobody can tell.
         """
         path = f"sources/{source}"
-        return (await self._repeated(lambda: self._ingest.json("GET", path, Taken[Source]))).data
+        return (
+            await self._retry(
+                lambda: self._ingest.request_json("GET", path, IngestResponse[IngestSource])
+            )
+        ).data
 
-    async def sources(self) -> list[Source]:
+    async def list_sources(self) -> list[IngestSource]:
         """What lies at Shotstack.
 
         Raises:
             ShotstackError: nobody can tell.
         """
-        shape = Taken[list[Source]]
-        return (await self._repeated(lambda: self._ingest.json("GET", "sources", shape))).data
+        model = IngestResponse[list[IngestSource]]
+        return (await self._retry(lambda: self._ingest.request_json("GET", "sources", model))).data
 
     async def delete_source(self, source: str) -> None:
         """Have Shotstack keep a source no longer; one that is gone already is fine.
@@ -181,26 +206,28 @@ class Shotstack:
             ShotstackError: it may still be there.
         """
         try:
-            await self._repeated(lambda: self._ingest.tell("DELETE", f"sources/{source}"))
-        except ShotstackGone:
+            await self._retry(lambda: self._ingest.request("DELETE", f"sources/{source}"))
+        except ShotstackNotFound:
             return
 
-    async def render(self, edit: Mapping[str, Any], sending: Sending = unnoticed) -> str:
+    async def submit_render(
+        self, edit: Mapping[str, Any], before_send: BeforeSend = do_nothing
+    ) -> str:
         """Ask once for a render of *edit*, and give its id; it may be billed.
 
         Args:
             edit: timeline, output and callback.
-            sending: called when its turn has come, right before anything goes out; what it raises
+            before_send: called when its turn has come, right before the request; what it raises
                 stops it.
 
         Raises:
             OutcomeUnknown: it may have been accepted; asking again might pay twice.
             ShotstackError: it surely was not accepted.
         """
-        return await self._submitted("render", edit, sending)
+        return await self._submit("render", edit, before_send)
 
-    async def render_template(
-        self, template: str, merge: Mapping[str, str], sending: Sending = unnoticed
+    async def submit_template(
+        self, template: str, merge: Mapping[str, str], before_send: BeforeSend = do_nothing
     ) -> str:
         """Ask once for a render of a template with merge fields, and give its id.
 
@@ -211,78 +238,80 @@ class Shotstack:
             OutcomeUnknown: as for :meth:`render`.
             ShotstackError: as for :meth:`render`.
         """
-        body = {"id": template, "merge": merged(merge)}
-        return await self._submitted("templates/render", body, sending)
+        body = {"id": template, "merge": build_merge_fields(merge)}
+        return await self._submit("templates/render", body, before_send)
 
-    async def template(self, template: str) -> dict[str, Any]:
+    async def get_template(self, template: str) -> dict[str, Any]:
         """The edit that a template holds; with ``merge`` added it can be rendered.
 
         Raises:
             ShotstackError: it is not to be had.
         """
-        path, shape = f"templates/{template}", Edited[Stored]
-        answer = await self._repeated(lambda: self._edit.json("GET", path, shape))
+        path, shape = f"templates/{template}", EditResponse[StoredTemplate]
+        answer = await self._retry(lambda: self._edit.request_json("GET", path, shape))
         return answer.response.template
 
-    async def _submitted(self, path: str, body: Mapping[str, Any], sending: Sending) -> str:
+    async def _submit(self, path: str, body: Mapping[str, Any], before_send: BeforeSend) -> str:
         try:
-            answer = await self._edit.json("POST", path, Edited[Queued], body, sending=sending)
-        except ShotstackAway as err:
-            if not err.reached:
+            answer = await self._edit.request_json(
+                "POST", path, EditResponse[QueuedRender], body, before_send=before_send
+            )
+        except ShotstackUnavailable as err:
+            if not err.has_reached_server:
                 raise
             raise OutcomeUnknown(str(err)) from err
         return answer.response.id
 
-    async def status(self, render: str) -> RenderStatus:
+    async def get_status(self, render: str) -> RenderStatus:
         """How far a render is.
 
         Raises:
             ShotstackGone: there is none of that id, or not yet.
             ShotstackError: nobody can tell.
         """
-        path, shape, query = f"render/{render}", Edited[RenderStatus], {"data": "false"}
-        ask = self._edit.json
-        answer = await self._repeated(lambda: ask("GET", path, shape, query=query))
+        path, shape, query = f"render/{render}", EditResponse[RenderStatus], {"data": "false"}
+        ask = self._edit.request_json
+        answer = await self._retry(lambda: ask("GET", path, shape, query=query))
         if answer.response.id != render:
-            raise ShotstackAway("another render's state")
+            raise ShotstackUnavailable("another render's state")
         return answer.response
 
-    async def _repeated(self, question: Callable[[], Awaitable[T]]) -> T:
+    async def _retry(self, request: Callable[[], Awaitable[T]]) -> T:
         """What changes nothing, or nothing more when it is done twice, is asked again."""
         async for attempt in stamina.retry_context(
-            (ShotstackAway, ShotstackBusy),  # the gate makes the second wait
-            attempts=ATTEMPTS,
-            timeout=self.pace.budget,
-            wait_initial=self.pace.pause,
-            wait_jitter=self.pace.pause,
-            wait_max=10 * self.pace.pause,
+            (ShotstackUnavailable, ShotstackRateLimited),  # the gate makes the second wait
+            attempts=MAX_ATTEMPTS,
+            timeout=self.timeouts.retry_total,
+            wait_initial=self.timeouts.retry_wait,
+            wait_jitter=self.timeouts.retry_wait,
+            wait_max=10 * self.timeouts.retry_wait,
         ):
             with attempt:
-                return await question()
+                return await request()
         raise AssertionError  # the last attempt raises
 
 
-def merged(fields: Mapping[str, str]) -> list[dict[str, str]]:
+def build_merge_fields(fields: Mapping[str, str]) -> list[dict[str, str]]:
     """Merge fields as the API takes them."""
     return [{"find": find, "replace": text} for find, text in fields.items()]
 
 
 @asynccontextmanager
-async def _until(seconds: float, text: str) -> AsyncIterator[None]:
+async def _limit_time(seconds: float, text: str) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError:
-        raise ShotstackAway(text) from None
+        raise ShotstackUnavailable(text) from None
 
 
 @asynccontextmanager
-async def opened(
-    account: Account,
-    outside: ClientSession,
-    kept: Shelf[Seen] | None = None,
-    pace: Pace | None = None,
-) -> AsyncIterator[Shotstack]:
+async def open_client(
+    account: ShotstackAccount,
+    file_session: ClientSession,
+    state_file: JsonStateFile[RequestLog] | None = None,
+    timeouts: ShotstackTimeouts | None = None,
+) -> AsyncIterator[ShotstackClient]:
     """A client with a session of its own, which uses each connection once.
 
     A kept connection may have been closed at the other end just when a render is asked for, and
@@ -295,4 +324,4 @@ async def opened(
         trust_env=False,
         auto_decompress=False,
     ) as session:
-        yield Shotstack(account, session, outside, kept, pace)
+        yield ShotstackClient(account, session, file_session, state_file, timeouts)

@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backends.remote.http_client import seconds_until
+from backends.remote.http_client import parse_retry_after
 
-LONGEST = 300  #: characters of a foreign message
-LINK = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+MAX_MESSAGE_LENGTH = 300  #: characters of a foreign message
+LINK_PATTERN = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 #: an account that is used up is told of with various statuses
-NO_CREDITS = re.compile(r"credit|payment|subscription|quota", re.IGNORECASE)
+NO_CREDITS_PATTERN = re.compile(r"credit|payment|subscription|quota", re.IGNORECASE)
 #: of Shotstack's own command line: a render that failed with such a text is worth a second try
-TEMPORARY = re.compile(
+TRANSIENT_PATTERN = re.compile(
     r"temporar|try again|time ?d? ?out|timeout|too many requests"
     r"|service unavailable|unavailable|throttl",
     re.IGNORECASE,
@@ -33,7 +33,7 @@ class ShotstackInvalid(ShotstackError):
     """What was asked for is not what the API takes: our fault, or that of a template."""
 
 
-class ShotstackGone(ShotstackInvalid):
+class ShotstackNotFound(ShotstackInvalid):
     """There is nothing of that id."""
 
 
@@ -41,15 +41,15 @@ class ShotstackFailed(ShotstackError):
     """A render or an upload was taken and came to nothing; a failed render is not billed.
 
     Attributes:
-        temporary: whether its text promises better luck.
+        is_transient: whether its text promises better luck.
     """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.temporary = bool(TEMPORARY.search(text))
+        self.is_transient = bool(TRANSIENT_PATTERN.search(text))
 
 
-class ShotstackBusy(ShotstackError):
+class ShotstackRateLimited(ShotstackError):
     """The rate limit is reached; surely nothing was done.
 
     Attributes:
@@ -61,19 +61,19 @@ class ShotstackBusy(ShotstackError):
         self.retry_after = retry_after
 
 
-class ShotstackAway(ShotstackError):
+class ShotstackUnavailable(ShotstackError):
     """It cannot be reached, is broken, answers nonsense or takes too long.
 
     Attributes:
-        reached: whether the request may have arrived, and have been carried out.
+        has_reached_server: whether the request may have arrived, and have been carried out.
     """
 
-    def __init__(self, text: str, *, reached: bool = True) -> None:
+    def __init__(self, text: str, *, has_reached_server: bool = True) -> None:
         super().__init__(text)
-        self.reached = reached
+        self.has_reached_server = has_reached_server
 
 
-class AlreadyAsked(ShotstackError):
+class DuplicateRender(ShotstackError):
     """Somebody else asked for this render meanwhile; surely nothing was done now."""
 
 
@@ -81,7 +81,9 @@ class OutcomeUnknown(ShotstackError):
     """A render may have been accepted, and be billed; asking for it again might pay twice."""
 
 
-def failure(status: int, headers: Mapping[str, str], body: bytes, window: float) -> ShotstackError:
+def create_error(
+    status: int, headers: Mapping[str, str], body: bytes, window: float
+) -> ShotstackError:
     """What an answer of *status*, which is no success, means.
 
     Args:
@@ -90,61 +92,65 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, window: float)
         body: as far as it was read.
         window: seconds over which requests are counted; to be waited where no time is told.
     """
-    text = f"status {status}: {message(body)}"
+    text = f"status {status}: {extract_message(body)}"
     match status:
         case 401 | 402 | 403:
             return ShotstackRefused(text)
         case 404 | 410:
-            return ShotstackGone(text)
+            return ShotstackNotFound(text)
         case 429:
-            told = seconds_until(headers.get("Retry-After", ""))
-            return ShotstackBusy(window if told is None else told)
+            told = parse_retry_after(headers.get("Retry-After", ""))
+            return ShotstackRateLimited(window if told is None else told)
         case 408:
-            return ShotstackAway(text)
+            return ShotstackUnavailable(text)
         case _ if 400 <= status < 500:
-            return ShotstackRefused(text) if NO_CREDITS.search(text) else ShotstackInvalid(text)
+            return (
+                ShotstackRefused(text)
+                if NO_CREDITS_PATTERN.search(text)
+                else ShotstackInvalid(text)
+            )
         case _:
-            return ShotstackAway(text)
+            return ShotstackUnavailable(text)
 
 
-def message(body: bytes) -> str:
+def extract_message(body: bytes) -> str:
     """What an error's body says, from the most precise place that its shape offers."""
     try:
-        told = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
-        return clean(body.decode(errors="replace"))
-    return clean(next((text for text in _texts(told) if text.strip()), ""))
+        return sanitize(body.decode(errors="replace"))
+    return sanitize(next((text for text in _find_texts(document) if text.strip()), ""))
 
 
-def _texts(told: Any) -> Iterator[str]:
-    for error in _items(_at(told, "errors"))[:1]:
-        yield _text(_at(error, "detail"))
-    response = _at(told, "response")
-    details = _items(_at(response, "error", "details"))
-    yield "; ".join(filter(None, (_text(_at(detail, "message")) for detail in details)))
-    error = _at(response, "error")
-    yield json.dumps(error) if isinstance(error, dict) and error else _text(error)
-    yield _text(_at(response, "message"))
-    yield _text(_at(told, "message"))
-    yield json.dumps(told)
+def _find_texts(document: Any) -> Iterator[str]:
+    for error in _as_list(_get_nested(document, "errors"))[:1]:
+        yield _as_text(_get_nested(error, "detail"))
+    response = _get_nested(document, "response")
+    details = _as_list(_get_nested(response, "error", "details"))
+    yield "; ".join(filter(None, (_as_text(_get_nested(detail, "message")) for detail in details)))
+    error = _get_nested(response, "error")
+    yield json.dumps(error) if isinstance(error, dict) and error else _as_text(error)
+    yield _as_text(_get_nested(response, "message"))
+    yield _as_text(_get_nested(document, "message"))
+    yield json.dumps(document)
 
 
-def _at(told: Any, *keys: str) -> Any:
+def _get_nested(document: Any, *keys: str) -> Any:
     for key in keys:
-        told = told.get(key) if isinstance(told, dict) else None
-    return told
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
 
 
-def _items(told: Any) -> list[Any]:
-    return told if isinstance(told, list) else []
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
-def _text(told: Any) -> str:
-    return told if isinstance(told, str) else ""
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
-def clean(text: str) -> str:
+def sanitize(text: str) -> str:
     """*text* of a stranger for a log: one short line without links, which may be signed."""
-    line = " ".join(text[: 20 * LONGEST].split())
-    line = LINK.sub("<link>", line)
-    return "".join(filter(str.isprintable, line))[:LONGEST]
+    line = " ".join(text[: 20 * MAX_MESSAGE_LENGTH].split())
+    line = LINK_PATTERN.sub("<link>", line)
+    return "".join(filter(str.isprintable, line))[:MAX_MESSAGE_LENGTH]

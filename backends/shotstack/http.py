@@ -10,25 +10,30 @@ from aiohttp import ConnectionTimeoutError as ConnectTimeout
 from pydantic import BaseModel, SecretStr, ValidationError
 from yarl import URL
 
-from backends.shotstack.errors import ShotstackAway, ShotstackBusy, failure
-from backends.shotstack.rate_limiter import Limiter, Pace
+from backends.shotstack.errors import ShotstackRateLimited, ShotstackUnavailable, create_error
+from backends.shotstack.rate_limiter import RateLimiter, ShotstackTimeouts
 
-JSON_BYTES = 1 << 20
-CHUNK = 1 << 16
+MAX_JSON_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 16
 
-Shape = TypeVar("Shape", bound=BaseModel)
-Sending = Callable[[], None]  #: called right before a request goes out
+ModelT = TypeVar("ModelT", bound=BaseModel)
+BeforeSend = Callable[[], None]  #: called right before a request goes out
 
 
-def unnoticed() -> None:
+def do_nothing() -> None:
     """Nobody cares."""
 
 
-class Calls:
+class ShotstackApi:
     """Requests with one key to one API (Edit or Ingest) in one environment."""
 
     def __init__(
-        self, session: ClientSession, base: URL, key: SecretStr, limiter: Limiter, pace: Pace
+        self,
+        session: ClientSession,
+        base: URL,
+        key: SecretStr,
+        limiter: RateLimiter,
+        timeouts: ShotstackTimeouts,
     ) -> None:
         """Remember whom to ask, and how.
 
@@ -37,67 +42,67 @@ class Calls:
             base: the API's address in the environment; the key goes nowhere else.
             key: of that environment.
             limiter: that all who use the key share.
-            pace: how long to wait.
+            timeouts: how long to wait.
         """
         self._session, self._base, self._key = session, base, key
-        self._limiter, self._pace = limiter, pace
+        self._limiter, self._timeouts = limiter, timeouts
 
-    async def json(
+    async def request_json(
         self,
         method: str,
         path: str,
-        shape: type[Shape],
+        model: type[ModelT],
         body: Any = None,
         query: Mapping[str, str] | None = None,
-        sending: Sending = unnoticed,
-    ) -> Shape:
-        """Ask once, and read an answer of that *shape*.
+        before_send: BeforeSend = do_nothing,
+    ) -> ModelT:
+        """Ask once, and read an answer of that *model*.
 
         Raises:
             ShotstackError: there is none; any but OutcomeUnknown.
         """
-        text = await self._answered(method, path, body, query, sending)
+        text = await self._request(method, path, body, query, before_send)
         try:
-            return shape.model_validate_json(text)
+            return model.model_validate_json(text)
         except ValidationError:
             # Without the cause, which quotes the answer with its links.
-            raise ShotstackAway("not the answer that was asked for") from None
+            raise ShotstackUnavailable("not the answer that was asked for") from None
 
-    async def tell(self, method: str, path: str) -> None:
+    async def request(self, method: str, path: str) -> None:
         """Ask for something once, and expect no answer.
 
         Raises:
             ShotstackError: as above.
         """
-        await self._answered(method, path)
+        await self._request(method, path)
 
-    async def _answered(
+    async def _request(
         self,
         method: str,
         path: str,
         body: Any = None,
         query: Mapping[str, str] | None = None,
-        sending: Sending = unnoticed,
+        before_send: BeforeSend = do_nothing,
     ) -> bytes:
         try:
-            async with self._limiter.turn(self._pace.gate):
-                sending()
-                status, headers, text = await self._asked(method, path, body, query)
+            async with self._limiter.acquire(self._timeouts.gate):
+                before_send()
+                status, headers, text = await self._send(method, path, body, query)
         except (ClientConnectorError, ConnectTimeout) as err:
-            raise ShotstackAway(type(err).__name__, reached=False) from None
+            raise ShotstackUnavailable(type(err).__name__, has_reached_server=False) from None
         except TimeoutError:
-            raise ShotstackAway("no answer") from None
+            raise ShotstackUnavailable("no answer") from None
         except (ClientError, OSError, ValueError) as err:  # whose texts may name the address
-            raise ShotstackAway(type(err).__name__) from None
+            raise ShotstackUnavailable(type(err).__name__) from None
         text = text.replace(self._key.get_secret_value().encode(), b"<key>")  # told to no log
         if 200 <= status < 300:
             return text
-        fault = failure(status, headers, text, self._limiter.window)
-        if isinstance(fault, ShotstackBusy):
-            self._limiter.shut(fault.retry_after)
-        raise fault
+        error = create_error(status, headers, text, self._limiter.window)
+        if isinstance(error, ShotstackRateLimited):
+            self._limiter.block(error.retry_after)
+        raise error
 
-    async def _asked(
+    async def _send(
         self, method: str, path: str, body: Any, query: Mapping[str, str] | None
     ) -> tuple[int, Mapping[str, str], bytes]:
         headers = {
@@ -106,7 +111,7 @@ class Calls:
             "x-api-key": self._key.get_secret_value(),
         }
         async with (
-            asyncio.timeout(self._pace.answer),
+            asyncio.timeout(self._timeouts.response),
             self._session.request(
                 method,
                 self._base.joinpath(path),
@@ -116,28 +121,30 @@ class Calls:
                 allow_redirects=False,
             ) as answer,
         ):
-            return answer.status, answer.headers, await _body(answer)
+            return answer.status, answer.headers, await _read_body(answer)
 
 
-async def _body(answer: ClientResponse) -> bytes:
+async def _read_body(answer: ClientResponse) -> bytes:
     """The body of an answer.
 
     Raises:
         ShotstackAway: it is too large to be one.
     """
     parts, size = [], 0
-    while chunk := await answer.content.read(CHUNK):
+    while chunk := await answer.content.read(CHUNK_BYTES):
         size += len(chunk)
-        if size > JSON_BYTES:
-            raise ShotstackAway("an answer too large")
+        if size > MAX_JSON_BYTES:
+            raise ShotstackUnavailable("an answer too large")
         parts.append(chunk)
     return b"".join(parts)
 
 
-UPLOAD_CHUNK = 1 << 18  #: bytes
+UPLOAD_CHUNK_BYTES = 1 << 18  #: bytes
 
 
-async def put(session: ClientSession, link: str, path: Path, schemes: set[str], pace: Pace) -> None:
+async def upload_file(
+    session: ClientSession, link: str, path: Path, schemes: set[str], timeouts: ShotstackTimeouts
+) -> None:
     """Put the file at *path* to *link*; no key goes there, and no redirect is followed.
 
     Args:
@@ -145,44 +152,46 @@ async def put(session: ClientSession, link: str, path: Path, schemes: set[str], 
         link: as Shotstack gave it; signed, so that no text may carry it.
         path: of the file.
         schemes: that are good enough.
-        pace: how long to wait.
+        timeouts: how long to wait.
 
     Raises:
         ShotstackAway: it did not arrive.
     """
-    url = _checked(link, schemes)
+    url = _parse_upload_url(link, schemes)
     loop = asyncio.get_running_loop()
     size = (await asyncio.to_thread(path.stat)).st_size
 
     async def chunks(limit: asyncio.Timeout) -> AsyncIterator[bytes]:
         with path.open("rb") as file:
-            while chunk := await asyncio.to_thread(file.read, UPLOAD_CHUNK):
-                limit.reschedule(loop.time() + pace.transfer)
+            while chunk := await asyncio.to_thread(file.read, UPLOAD_CHUNK_BYTES):
+                limit.reschedule(loop.time() + timeouts.transfer)
                 yield chunk
-        limit.reschedule(loop.time() + pace.answer)
+        limit.reschedule(loop.time() + timeouts.response)
 
     headers = {hdrs.CONTENT_LENGTH: str(size), hdrs.CONTENT_TYPE: "application/octet-stream"}
     try:
         async with (
-            asyncio.timeout(pace.answer) as limit,
+            asyncio.timeout(timeouts.response) as limit,
             session.put(url, data=chunks(limit), headers=headers, allow_redirects=False) as answer,
         ):
             status = answer.status
     except TimeoutError:
-        raise ShotstackAway("an upload stood still") from None
+        raise ShotstackUnavailable("an upload stood still") from None
     except ClientConnectorError as err:
-        raise ShotstackAway(f"an upload: {type(err).__name__}", reached=False) from None
+        raise ShotstackUnavailable(
+            f"an upload: {type(err).__name__}", has_reached_server=False
+        ) from None
     except (ClientError, OSError, ValueError) as err:
-        raise ShotstackAway(f"an upload: {type(err).__name__}") from None
+        raise ShotstackUnavailable(f"an upload: {type(err).__name__}") from None
     if not 200 <= status < 300:
-        raise ShotstackAway(f"an upload: status {status}")
+        raise ShotstackUnavailable(f"an upload: status {status}")
 
 
-def _checked(link: str, schemes: set[str]) -> URL:
+def _parse_upload_url(link: str, schemes: set[str]) -> URL:
     try:
         url = URL(link, encoded=True)  # as it was signed
     except ValueError:
-        raise ShotstackAway("an upload's address is none") from None
+        raise ShotstackUnavailable("an upload's address is none") from None
     if url.scheme not in schemes or not url.host or url.user or url.password:
-        raise ShotstackAway("an upload's address is none")
+        raise ShotstackUnavailable("an upload's address is none")
     return url

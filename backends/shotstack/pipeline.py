@@ -8,31 +8,37 @@ from typing import Any
 
 from backends.base import OverlayBackend, Report
 from backends.links.download import FetchLimits
-from backends.local.video_cli import Command
-from backends.rendering.base import Scene
-from backends.shotstack.assets import Measured, Parts, brought, measured, parted
-from backends.shotstack.client import Shotstack
-from backends.shotstack.errors import ShotstackError
-from backends.shotstack.render_job import Template, rendered
-from backends.shotstack.renderer import ShotstackRenderer, unavailable
-from backends.shotstack.timeline import (
-    RATES,
-    Backdrop,
-    Output,
-    Overlay,
-    TooManyTurns,
-    edit,
-    milliseconds,
+from backends.local.video_cli import VideoCli
+from backends.rendering.base import RenderRequest
+from backends.shotstack.assets import (
+    OverlayParts,
+    VideoInfo,
+    probe_video,
+    render_parts,
+    upload_parts,
 )
-from backends.shotstack.transfer import asked_for
-from video_editing.contract.atomic_file import whole
-from video_editing.contract.errors import InputRejected, Reason
+from backends.shotstack.client import ShotstackClient
+from backends.shotstack.errors import ShotstackError
+from backends.shotstack.render_job import TemplateEdit, render_edit
+from backends.shotstack.renderer import ShotstackRenderer, translate_error
+from backends.shotstack.timeline import (
+    FRAME_RATES,
+    BackgroundClip,
+    OutputSpec,
+    OverlayClip,
+    TooManyLoops,
+    build_edit,
+    floor_to_milliseconds,
+)
+from backends.shotstack.transfer import expect_result
+from video_editing.contract.atomic_file import atomic_write
+from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import read_plan
 from video_editing.contract.style import Shape, Style
 
 
 @dataclass(frozen=True, slots=True)
-class Pipeline:
+class PipelineRequest:
     """What is wanted.
 
     Attributes:
@@ -60,7 +66,7 @@ class Pipeline:
 
 
 @dataclass(frozen=True, slots=True)
-class Piped:
+class PipelineResult:
     """What came of it.
 
     Attributes:
@@ -78,18 +84,18 @@ class Piped:
     dollars: float
 
 
-async def autopipeline(
-    wanted: Pipeline,
+async def run_pipeline(
+    request: PipelineRequest,
     backend: OverlayBackend,
     renderer: ShotstackRenderer,
     folder: Path,
     report: Report,
     result: Path | None = None,
-) -> Piped:
+) -> PipelineResult:
     """Make overlays of a clip, bring them to Shotstack, and have a video rendered from them.
 
     Args:
-        wanted: what.
+        request: what.
         backend: where the mattes are made.
         renderer: whose account it is.
         folder: for files on the way.
@@ -102,108 +108,120 @@ async def autopipeline(
         OutputFailed: a file cannot be written.
         Cancelled: somebody else ended the work.
     """
-    clip = await measured(renderer.command, renderer.name, wanted.clip)
+    clip = await probe_video(renderer.video_cli, renderer.name, request.clip)
     intent = secrets.token_hex(16)
-    renderer.allow(intent, clip.seconds)
+    renderer.reserve_budget(intent, clip.seconds)
     try:
-        await _make_mattes(wanted, backend, renderer.command, folder / "mattes", report)
+        await _make_mattes(request, backend, renderer.video_cli, folder / "mattes", report)
         parts = [
-            await _parts(wanted, shape, clip, renderer, folder, report) for shape in wanted.shapes
+            await _render_shape(request, shape, clip, renderer, folder, report)
+            for shape in request.shapes
         ]
-        async with renderer.client() as client:
+        async with renderer.open_client() as client:
             try:
-                return await _rendered(wanted, parts, clip.name, intent, renderer, client, result)
+                return await _render_video(
+                    request, parts, clip.api_rate, intent, renderer, client, result
+                )
             except BaseException:
-                await renderer.tidy(client, intent)
+                await renderer.clean_up(client, intent)
                 raise
     except BaseException as err:
-        renderer.unbilled(intent, err)
+        renderer.release_if_unbilled(intent, err)
         if isinstance(err, ShotstackError):
-            raise unavailable(renderer.name, err) from err
+            raise translate_error(renderer.name, err) from err
         raise
 
 
 async def _make_mattes(
-    wanted: Pipeline, backend: OverlayBackend, command: Command, folder: Path, report: Report
+    request: PipelineRequest,
+    backend: OverlayBackend,
+    video_cli: VideoCli,
+    folder: Path,
+    report: Report,
 ) -> None:
-    await command.run(*_planning(wanted, folder), report=lambda _: None)
-    await backend.make_mattes(wanted.clip, read_plan(folder), folder, report)
+    await video_cli.run(*_build_plan_arguments(request, folder), report=lambda _: None)
+    await backend.make_mattes(request.clip, read_plan(folder), folder, report)
 
 
-def _planning(wanted: Pipeline, folder: Path) -> list[str]:
-    plan = ["matte", str(wanted.clip.absolute()), f"--segments={folder.absolute()}", "--plan-only"]
-    return [*plan, f"--engine={wanted.engine}", f"--model={wanted.model}"]
+def _build_plan_arguments(request: PipelineRequest, folder: Path) -> list[str]:
+    plan = ["matte", str(request.clip.absolute()), f"--segments={folder.absolute()}", "--plan-only"]
+    return [*plan, f"--engine={request.engine}", f"--model={request.model}"]
 
 
-async def _parts(
-    wanted: Pipeline,
+async def _render_shape(
+    request: PipelineRequest,
     shape: Shape,
-    clip: Measured,
+    clip: VideoInfo,
     renderer: ShotstackRenderer,
     folder: Path,
     report: Report,
-) -> Parts:
+) -> OverlayParts:
     """The overlay of one shape, and what is behind it."""
-    style = wanted.style.model_copy(update={"shape": shape})
-    return await parted(
-        renderer.command,
+    style = request.style.model_copy(update={"shape": shape})
+    return await render_parts(
+        renderer.video_cli,
         renderer.name,
-        Scene(wanted.clip, folder / "mattes", wanted.background, style),
+        RenderRequest(request.clip, folder / "mattes", request.background, style),
         folder / shape,
-        RATES[clip.name],
-        wanted.container,
+        FRAME_RATES[clip.api_rate],
+        request.container,
         report,
     )
 
 
-async def _rendered(
-    wanted: Pipeline,
-    parts: Sequence[Parts],
+async def _render_video(
+    request: PipelineRequest,
+    parts: Sequence[OverlayParts],
     rate: float,
     intent: str,
     renderer: ShotstackRenderer,
-    client: Shotstack,
+    client: ShotstackClient,
     result: Path | None,
-) -> Piped:
+) -> PipelineResult:
     """Bring *parts* to Shotstack, and take the video."""
-    intents = renderer.intents
-    overlays, backdrop = await brought(
-        client, parts, lambda source: intents.brought(intent, source)
+    render_log = renderer.render_log
+    overlays, backdrop = await upload_parts(
+        client, parts, lambda source: render_log.add_source(intent, source)
     )
-    output = parts[0].output(rate)
-    body = _body(wanted, overlays, backdrop, output)
-    state = await rendered(client, intents, intent, body)
+    output = parts[0].create_output_spec(rate)
+    body = _build_body(request, overlays, backdrop, output)
+    state = await render_edit(client, render_log, intent, body)
     video = state.url or ""
     if result is not None:
-        asked = asked_for(body, output, sound=parts[0].sound) if isinstance(body, dict) else None
-        with whole(result) as path:
-            await renderer.taking.take(video, path, asked, FetchLimits())
-    for source in intents.get(intent).sources:
-        intents.deleted(intent, source)  # they are the caller's now
-    named = dict(zip(wanted.shapes, overlays, strict=True))
-    return Piped(
+        asked = (
+            expect_result(body, output, sound=parts[0].sound) if isinstance(body, dict) else None
+        )
+        with atomic_write(result) as path:
+            await renderer.result_download.download(video, path, asked, FetchLimits())
+    for source in render_log.get(intent).sources:
+        render_log.remove_source(intent, source)  # they are the caller's now
+    named = dict(zip(request.shapes, overlays, strict=True))
+    return PipelineResult(
         {shape.value: overlay.url for shape, overlay in named.items()},
         {shape.value: overlay.luma for shape, overlay in named.items() if overlay.luma},
         video,
         output.seconds,
-        renderer.dollars(output.seconds),
+        renderer.compute_price(output.seconds),
     )
 
 
-def _body(
-    wanted: Pipeline, overlays: Sequence[Overlay], backdrop: Backdrop, output: Output
-) -> dict[str, Any] | Template:
+def _build_body(
+    request: PipelineRequest,
+    overlays: Sequence[OverlayClip],
+    backdrop: BackgroundClip,
+    output: OutputSpec,
+) -> dict[str, Any] | TemplateEdit:
     """Our timeline, or the template's."""
-    if wanted.template is None:
+    if request.template is None:
         try:
-            return edit(overlays, backdrop, output)
-        except TooManyTurns as err:
-            raise InputRejected(Reason.BAD_BACKGROUND, why="too short") from err
-    known = {"{background}": backdrop.film or backdrop.picture or backdrop.colour or ""}
-    known["{length}"] = f"{milliseconds(output.seconds):g}"
-    for shape, overlay in zip(wanted.shapes, overlays, strict=True):
-        known |= {f"{{{shape}}}": overlay.url, f"{{{shape}-luma}}": overlay.luma or ""}
-    merge = dict(wanted.merge)
-    for name, address in known.items():
+            return build_edit(overlays, backdrop, output)
+        except TooManyLoops as err:
+            raise InputRejected(RejectReason.BAD_BACKGROUND, why="too short") from err
+    placeholders = {"{background}": backdrop.video or backdrop.image or backdrop.colour or ""}
+    placeholders["{length}"] = f"{floor_to_milliseconds(output.seconds):g}"
+    for shape, overlay in zip(request.shapes, overlays, strict=True):
+        placeholders |= {f"{{{shape}}}": overlay.url, f"{{{shape}-luma}}": overlay.luma or ""}
+    merge = dict(request.merge)
+    for name, address in placeholders.items():
         merge = {field: value.replace(name, address) for field, value in merge.items()}
-    return Template(wanted.template, merge)
+    return TemplateEdit(request.template, merge)

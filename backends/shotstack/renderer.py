@@ -11,41 +11,47 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from backends.base import Report, Spent
-from backends.errors import BackendUnavailable, Why
+from backends.base import CostIncurred, Report
+from backends.errors import BackendUnavailable, FailureKind
 from backends.links.download import FetchLimits
-from backends.local.process import Limits
-from backends.local.video_cli import COMMAND, Command
-from backends.rendering.base import Rendered, Renderer, Scene
-from backends.rendering.budget import Money, MoneySpent
-from backends.shotstack.assets import brought, measured, parted
-from backends.shotstack.client import Shotstack
+from backends.local.process import ProcessLimits
+from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from backends.rendering.base import Renderer, RenderRequest, RenderResult
+from backends.rendering.budget import BudgetExceeded, MonthlyBudget
+from backends.shotstack.assets import probe_video, render_parts, upload_parts
+from backends.shotstack.client import ShotstackClient
 from backends.shotstack.errors import (
     OutcomeUnknown,
-    ShotstackAway,
-    ShotstackBusy,
     ShotstackError,
     ShotstackFailed,
+    ShotstackRateLimited,
     ShotstackRefused,
+    ShotstackUnavailable,
 )
-from backends.shotstack.rate_limiter import Pace, Seen, steady_time
-from backends.shotstack.render_job import rendered
-from backends.shotstack.render_log import Intents
-from backends.shotstack.timeline import RATES, TooManyTurns, edit
-from backends.shotstack.transfer import AskedFor, Taking, asked_for, client, delete
-from backends.state_file import Shelf
-from settings import Rendering
-from video_editing.contract.atomic_file import output_errors, whole
-from video_editing.contract.formats import Form
+from backends.shotstack.rate_limiter import RequestLog, ShotstackTimeouts, get_steady_time
+from backends.shotstack.render_job import render_edit
+from backends.shotstack.render_log import RenderLog
+from backends.shotstack.timeline import FRAME_RATES, TooManyLoops, build_edit
+from backends.shotstack.transfer import (
+    ExpectedResult,
+    ResultDownload,
+    delete_sources,
+    expect_result,
+    open_shotstack_client,
+)
+from backends.state_file import JsonStateFile
+from settings import RenderingSettings
+from video_editing.contract.atomic_file import atomic_write, translate_output_errors
+from video_editing.contract.formats import OutputFormat
 
 log = logging.getLogger(__name__)
 
-SANDBOX_SECONDS = 600  #: of the longest render in the sandbox
-REST = 300  #: seconds for which nobody asks, where the key is refused
-TIDY_SECONDS = 15  #: for the deletion of what was uploaded; what is left is deleted later
-HURRIED_SECONDS = 1.5  #: the same, where somebody waits for us to stop
-LEFT_SECONDS = 3 * 3600  #: after which what is left is nobody's
-ASKED = "asked.json"  #: in the folder of the work
+MAX_SANDBOX_SECONDS = 600  #: of the longest render in the sandbox
+REFUSED_KEY_SECONDS = 300  #: seconds for which nobody asks, where the key is refused
+CLEANUP_SECONDS = 15  #: for the deletion of what was uploaded; what is left is deleted later
+CANCELLED_CLEANUP_SECONDS = 1.5  #: the same, where somebody waits for us to stop
+LEFTOVER_SECONDS = 3 * 3600  #: after which what is left is nobody's
+REQUEST_FILE = "asked.json"  #: in the folder of the work
 
 
 class ShotstackRenderer(Renderer):
@@ -55,15 +61,15 @@ class ShotstackRenderer(Renderer):
 
     def __init__(
         self,
-        settings: Rendering,
+        settings: RenderingSettings,
         folder: Path,
-        limits: Limits,
-        money: Money,
-        program: Sequence[str] = COMMAND,
+        limits: ProcessLimits,
+        budget: MonthlyBudget,
+        program: Sequence[str] = DEFAULT_PROGRAM,
         *,
-        intents: Intents | None = None,
-        callback: str | None = None,
-        pace: Pace | None = None,
+        render_log: RenderLog | None = None,
+        callback_url: str | None = None,
+        timeouts: ShotstackTimeouts | None = None,
     ) -> None:
         """Know the account.
 
@@ -71,177 +77,193 @@ class ShotstackRenderer(Renderer):
             settings: whose it is.
             folder: where it is kept what was asked for.
             limits: of each child.
-            money: what may be spent.
+            budget: what may be spent.
             program: what to run in place of the command line of video_editing.
-            intents: what was asked for, shared with who hears callbacks.
-            callback: the address at which they are heard, with its secret.
-            pace: how long to wait.
+            render_log: what was asked for, shared with who hears callbacks.
+            callback_url: the address at which they are heard, with its secret.
+            timeouts: how long to wait.
         """
-        self.settings, self.money, self.callback = settings, money, callback
-        self.intents = intents or Intents(folder / "renders.json")
-        self.command = Command(self.name, limits, program)
-        self.pace = pace or Pace()
-        self._seen = Shelf(folder / "requests.json", Seen)
-        self._rested = 0.0  # the monotonic clock's time before which nobody asks
+        self.settings, self.budget, self.callback_url = settings, budget, callback_url
+        self.render_log = render_log or RenderLog(folder / "renders.json")
+        self.video_cli = VideoCli(self.name, limits, program)
+        self.timeouts = timeouts or ShotstackTimeouts()
+        self._request_log = JsonStateFile(folder / "requests.json", RequestLog)
+        self._suspended_until = 0.0  # the monotonic clock's time before which nobody asks
 
-    def can(self, scene: Scene) -> bool:
+    def can_render(self, request: RenderRequest) -> bool:
         """Only plain videos; the other forms are Telegram's, or have alpha."""
-        return scene.form is Form.VIDEO
+        return request.form is OutputFormat.VIDEO
 
-    async def render(self, scene: Scene, result: Path, report: Report) -> Rendered:
+    async def render(self, request: RenderRequest, result: Path, report: Report) -> RenderResult:
         """See :class:`Renderer`."""
-        if time.monotonic() < self._rested:
-            raise BackendUnavailable(self.name, Why.RESTING, "the key was refused")
+        if time.monotonic() < self._suspended_until:
+            raise BackendUnavailable(self.name, FailureKind.COOLING_DOWN, "the key was refused")
         try:
-            async with self.client() as client:
-                return await _Work(self, client, scene, result, report).run()
+            async with self.open_client() as client:
+                return await _RenderRun(self, client, request, result, report).run()
         except ShotstackError as err:
-            failure = unavailable(self.name, err)
-            if failure.why is Why.REFUSED:
-                self._rested = time.monotonic() + REST
+            failure = translate_error(self.name, err)
+            if failure.kind is FailureKind.REFUSED:
+                self._suspended_until = time.monotonic() + REFUSED_KEY_SECONDS
             raise failure from err
 
-    def client(self) -> AbstractAsyncContextManager[Shotstack]:
+    def open_client(self) -> AbstractAsyncContextManager[ShotstackClient]:
         """Open a client; all of them keep the limits together."""
-        return client(self.settings, self._seen, self.pace)
+        return open_shotstack_client(self.settings, self._request_log, self.timeouts)
 
     @property
-    def taking(self) -> Taking:
+    def result_download(self) -> ResultDownload:
         """How its results are taken."""
-        return Taking(self.command, self.name, self.settings.address, self.pace.pause)
+        return ResultDownload(
+            self.video_cli, self.name, self.settings.api_url, self.timeouts.retry_wait
+        )
 
-    def dollars(self, seconds: float) -> float:
+    def compute_price(self, seconds: float) -> float:
         """What a result of *seconds* costs."""
         return 0 if self.settings.stage == "stage" else seconds / 60 * self.settings.price
 
-    def allow(self, intent: str, seconds: float) -> None:
+    def reserve_budget(self, intent: str, seconds: float) -> None:
         """Book what a result of *seconds* costs.
 
         Raises:
             BackendUnavailable: the plan or the budget has no room for it.
         """
-        if self.settings.stage == "stage" and seconds > SANDBOX_SECONDS:
-            why = f"the sandbox takes {SANDBOX_SECONDS} s"
-            raise BackendUnavailable(self.name, Why.NOT_CONFIGURED, why)
+        if self.settings.stage == "stage" and seconds > MAX_SANDBOX_SECONDS:
+            detail = f"the sandbox takes {MAX_SANDBOX_SECONDS} s"
+            raise BackendUnavailable(self.name, FailureKind.NOT_CONFIGURED, detail)
         try:
-            self.money.book(intent, self.dollars(seconds))
-        except MoneySpent as err:
-            raise BackendUnavailable(self.name, Why.RESTING, "the month's money is spent") from err
+            self.budget.reserve(intent, self.compute_price(seconds))
+        except BudgetExceeded as err:
+            raise BackendUnavailable(
+                self.name, FailureKind.COOLING_DOWN, "the month's money is spent"
+            ) from err
 
-    def unbilled(self, intent: str, err: BaseException) -> bool:
+    def release_if_unbilled(self, intent: str, err: BaseException) -> bool:
         """Whether work that ended with *err* is surely not billed; its booking is taken back."""
-        free = isinstance(err, ShotstackFailed) or self.intents.get(intent).posted is None
-        if free:
-            self.money.take_back(intent)
-        return free
+        is_free = isinstance(err, ShotstackFailed) or self.render_log.get(intent).posted is None
+        if is_free:
+            self.budget.release(intent)
+        return is_free
 
-    async def tidy(self, client: Shotstack, intent: str) -> None:
+    async def clean_up(self, client: ShotstackClient, intent: str) -> None:
         """Have Shotstack keep no longer what was uploaded for *intent*, nor what is left of others.
 
         What cannot be deleted soon is deleted after another render.
         """
         task = asyncio.current_task()
-        hurried = task is not None and task.cancelling() > 0
+        is_cancelling = task is not None and task.cancelling() > 0
         try:
-            async with asyncio.timeout(HURRIED_SECONDS if hurried else TIDY_SECONDS):
-                left = self.intents.left_behind(steady_time() - LEFT_SECONDS)
-                await delete(client, self.intents, [intent, *left])
+            async with asyncio.timeout(
+                CANCELLED_CLEANUP_SECONDS if is_cancelling else CLEANUP_SECONDS
+            ):
+                left = self.render_log.find_leftover_sources(get_steady_time() - LEFTOVER_SECONDS)
+                await delete_sources(client, self.render_log, [intent, *left])
         except (ShotstackError, TimeoutError) as err:
             log.warning("sources stay at %s for now: %s", self.name, err)
 
 
-class _Work:
+class _RenderRun:
     """One result."""
 
     def __init__(
         self,
-        place: ShotstackRenderer,
-        client: Shotstack,
-        scene: Scene,
+        renderer: ShotstackRenderer,
+        client: ShotstackClient,
+        request: RenderRequest,
         result: Path,
         report: Report,
     ) -> None:
-        self._place, self._client = place, client
-        self._scene, self._result, self._report = scene, result, report
+        self._renderer, self._client = renderer, client
+        self._request, self._result, self._report = request, result, report
         self._folder = result.with_name(f".{result.stem}.shotstack")
-        self._intent = sha256(f"{result.absolute()} {scene}".encode()).hexdigest()[:32]
+        self._intent = sha256(f"{result.absolute()} {request}".encode()).hexdigest()[:32]
 
-    async def run(self) -> Rendered:
+    async def run(self) -> RenderResult:
         began = time.monotonic()
-        place, intents = self._place, self._place.intents
+        renderer, render_log = self._renderer, self._renderer.render_log
         bill = 0.0
         try:
-            asked = self._kept() or await self._asked()
-            bill = place.dollars(asked.seconds)
-            state = await rendered(
-                self._client, intents, self._intent, asked.edit, callback=place.callback
+            expected = self._load_expected() or await self._prepare()
+            bill = renderer.compute_price(expected.seconds)
+            state = await render_edit(
+                self._client,
+                render_log,
+                self._intent,
+                expected.edit,
+                callback_url=renderer.callback_url,
             )
-            await self._take(state.url or "", asked)
+            await self._download_result(state.url or "", expected)
         except BaseException as err:
-            if place.unbilled(self._intent, err):
+            if renderer.release_if_unbilled(self._intent, err):
                 bill = 0
             raise
         finally:
-            await place.tidy(self._client, self._intent)
+            await renderer.clean_up(self._client, self._intent)
             shutil.rmtree(self._folder, ignore_errors=True)
-            self._report(Spent(place.name, time.monotonic() - began, bill))
-        return Rendered(place.name, asked.width, asked.height, asked.seconds, bill)
+            self._report(CostIncurred(renderer.name, time.monotonic() - began, bill))
+        return RenderResult(renderer.name, expected.width, expected.height, expected.seconds, bill)
 
-    def _kept(self) -> AskedFor | None:
+    def _load_expected(self) -> ExpectedResult | None:
         """What an earlier process of ours asked for, or was about to."""
         try:
-            return AskedFor.model_validate_json((self._folder / ASKED).read_bytes())
+            return ExpectedResult.model_validate_json((self._folder / REQUEST_FILE).read_bytes())
         except (OSError, ValidationError):
             return None
 
-    async def _asked(self) -> AskedFor:
+    async def _prepare(self) -> ExpectedResult:
         """Make the parts, bring them there, and put down what is to be asked for."""
-        place, settings = self._place, self._place.settings
-        clip = await measured(place.command, place.name, self._scene.clip)
-        place.allow(self._intent, clip.seconds)
-        parts = await parted(
-            place.command,
-            place.name,
-            self._scene,
+        renderer, settings = self._renderer, self._renderer.settings
+        clip = await probe_video(renderer.video_cli, renderer.name, self._request.clip)
+        renderer.reserve_budget(self._intent, clip.seconds)
+        parts = await render_parts(
+            renderer.video_cli,
+            renderer.name,
+            self._request,
             self._folder,
-            RATES[clip.name],
-            settings.alpha,
+            FRAME_RATES[clip.api_rate],
+            settings.alpha_format,
             self._report,
         )
-        overlays, backdrop = await brought(self._client, [parts], self._brought)
-        output = parts.output(clip.name)
+        overlays, backdrop = await upload_parts(self._client, [parts], self._record_source)
+        output = parts.create_output_spec(clip.api_rate)
         try:
-            body = edit(overlays, backdrop, output)
-        except TooManyTurns as err:
-            raise BackendUnavailable(place.name, Why.GARBAGE, "the film is too short") from err
-        asked = asked_for(body, output, sound=parts.sound or backdrop.sound)
-        with whole(self._folder / ASKED) as path, output_errors():
-            path.write_text(asked.model_dump_json())
-        return asked
+            body = build_edit(overlays, backdrop, output)
+        except TooManyLoops as err:
+            raise BackendUnavailable(
+                renderer.name, FailureKind.INVALID_RESPONSE, "the film is too short"
+            ) from err
+        expected = expect_result(body, output, sound=parts.sound or backdrop.has_sound)
+        with atomic_write(self._folder / REQUEST_FILE) as path, translate_output_errors():
+            path.write_text(expected.model_dump_json())
+        return expected
 
-    def _brought(self, source: str) -> None:
-        self._place.intents.brought(self._intent, source)
+    def _record_source(self, source: str) -> None:
+        self._renderer.render_log.add_source(self._intent, source)
 
-    async def _take(self, link: str, asked: AskedFor) -> None:
+    async def _download_result(self, link: str, expected: ExpectedResult) -> None:
         path = self._folder / "result.mp4"
         limits = (
-            FetchLimits() if self._scene.max_bytes is None else FetchLimits(self._scene.max_bytes)
+            FetchLimits()
+            if self._request.max_bytes is None
+            else FetchLimits(self._request.max_bytes)
         )
-        with output_errors():
+        with translate_output_errors():
             self._folder.mkdir(parents=True, exist_ok=True)
-        await self._place.taking.take(link, path, asked, limits, self._scene.thumbnail)
-        with output_errors():
+        await self._renderer.result_download.download(
+            link, path, expected, limits, self._request.thumbnail
+        )
+        with translate_output_errors():
             path.replace(self._result)
 
 
-def unavailable(name: str, err: ShotstackError) -> BackendUnavailable:
+def translate_error(name: str, err: ShotstackError) -> BackendUnavailable:
     """What to do about *err*: ask another, and tell whom it concerns."""
     match err:
         case ShotstackRefused():
-            return BackendUnavailable(name, Why.REFUSED, str(err))
-        case ShotstackBusy(retry_after=seconds):
-            return BackendUnavailable(name, Why.BUSY, str(err), retry_after=seconds)
-        case ShotstackAway() | OutcomeUnknown():
-            return BackendUnavailable(name, Why.UNREACHABLE, str(err))
+            return BackendUnavailable(name, FailureKind.REFUSED, str(err))
+        case ShotstackRateLimited(retry_after=seconds):
+            return BackendUnavailable(name, FailureKind.BUSY, str(err), retry_after=seconds)
+        case ShotstackUnavailable() | OutcomeUnknown():
+            return BackendUnavailable(name, FailureKind.UNREACHABLE, str(err))
         case _:
-            return BackendUnavailable(name, Why.BROKEN, str(err))
+            return BackendUnavailable(name, FailureKind.BROKEN, str(err))

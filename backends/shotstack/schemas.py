@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 T = TypeVar("T")
 
 
-def _number(value: Any) -> float | None:
+def _parse_number(value: Any) -> float | None:
     """A number, also one that is written as a text, as some of Shotstack's schemas have it."""
     if not isinstance(value, int | float | str):
         return None
@@ -18,41 +18,41 @@ def _number(value: Any) -> float | None:
     return number if 0 <= number < 1e12 else None
 
 
-def _text(value: Any) -> str | None:
+def _parse_text(value: Any) -> str | None:
     return value[:4096] if isinstance(value, str) else None
 
 
 #: goes into paths, so it is nothing that could lead elsewhere
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Number = Annotated[float | None, BeforeValidator(_number)]
-Text = Annotated[str | None, BeforeValidator(_text)]
+ShotstackId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+LenientNumber = Annotated[float | None, BeforeValidator(_parse_number)]
+LenientText = Annotated[str | None, BeforeValidator(_parse_text)]
 
 
-class Answer(BaseModel):
+class ApiModel(BaseModel):
     """Unknown fields are nobody's business."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Edited(Answer, Generic[T]):
+class EditResponse(ApiModel, Generic[T]):
     """The envelope of the Edit API."""
 
     response: T
 
 
-class Taken(Answer, Generic[T]):
+class IngestResponse(ApiModel, Generic[T]):
     """The envelope of the Ingest API."""
 
     data: T
 
 
-class Queued(Answer):
+class QueuedRender(ApiModel):
     """A render that was accepted."""
 
-    id: Id
+    id: ShotstackId
 
 
-class RenderStatus(Answer):
+class RenderStatus(ApiModel):
     """How far a render is.
 
     Attributes:
@@ -63,27 +63,27 @@ class RenderStatus(Answer):
         url: where the result lies for a day.
     """
 
-    id: Id
-    status: Text = None
-    error: Text = Field(default=None, repr=False)
-    duration: Number = None
-    url: Text = Field(default=None, repr=False)
+    id: ShotstackId
+    status: LenientText = None
+    error: LenientText = Field(default=None, repr=False)
+    duration: LenientNumber = None
+    url: LenientText = Field(default=None, repr=False)
 
 
-class SignedUrl(Answer):
+class SignedUrl(ApiModel):
     """Where to put a file, for an hour."""
 
     url: str = Field(repr=False, max_length=8192)
 
 
-class Upload(Answer):
+class UploadSlot(ApiModel):
     """A place for a file, which becomes the source of the same id."""
 
-    id: Id
+    id: ShotstackId
     attributes: SignedUrl
 
 
-class SourceState(Answer):
+class IngestSourceState(ApiModel):
     """How far a source is.
 
     Attributes:
@@ -93,20 +93,20 @@ class SourceState(Answer):
         created: when, as Shotstack writes it.
     """
 
-    status: Text = None
-    source: Text = Field(default=None, repr=False)
-    error: Text = Field(default=None, repr=False)
-    created: Text = None
+    status: LenientText = None
+    source: LenientText = Field(default=None, repr=False)
+    error: LenientText = Field(default=None, repr=False)
+    created: LenientText = None
 
 
-class Source(Answer):
+class IngestSource(ApiModel):
     """A file that Shotstack keeps for us until we delete it."""
 
-    id: Id
-    attributes: SourceState = SourceState()
+    id: ShotstackId
+    attributes: IngestSourceState = IngestSourceState()
 
 
-class Ingested(Answer):
+class IngestedFile(ApiModel):
     """A file that Shotstack has, and can render from.
 
     Attributes:
@@ -114,11 +114,11 @@ class Ingested(Answer):
         url: for an asset's ``src``.
     """
 
-    id: Id
+    id: ShotstackId
     url: str = Field(repr=False)
 
 
-class Stored(Answer):
+class StoredTemplate(ApiModel):
     """A template: an edit with places for merge fields."""
 
     template: dict[str, Any]

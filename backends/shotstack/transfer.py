@@ -11,87 +11,91 @@ from aiohttp import ClientSession, DummyCookieJar
 from pydantic import BaseModel
 from yarl import URL
 
-from backends.errors import BackendUnavailable, Why
-from backends.links.download import FetchFailed, FetchLimits, LinkFault, fetch
-from backends.links.ssrf_guard import guarded_session
-from backends.local.video_cli import Command
-from backends.shotstack.assets import Measured, measured
-from backends.shotstack.client import Account, Shotstack, opened
-from backends.shotstack.rate_limiter import Pace, Seen
-from backends.shotstack.render_log import Intents
-from backends.shotstack.timeline import RATES, Json, Output
-from backends.state_file import Shelf
-from settings import Rendering
+from backends.errors import BackendUnavailable, FailureKind
+from backends.links.download import FetchFailed, FetchLimits, LinkError, fetch
+from backends.links.ssrf_guard import create_guarded_session
+from backends.local.video_cli import VideoCli
+from backends.shotstack.assets import VideoInfo, probe_video
+from backends.shotstack.client import ShotstackAccount, ShotstackClient, open_client
+from backends.shotstack.rate_limiter import RequestLog, ShotstackTimeouts
+from backends.shotstack.render_log import RenderLog
+from backends.shotstack.timeline import FRAME_RATES, JsonObject, OutputSpec
+from backends.state_file import JsonStateFile
+from settings import RenderingSettings
 from video_editing.contract.errors import InputRejected
 
 
 @asynccontextmanager
-async def client(
-    settings: Rendering, seen: Shelf[Seen], pace: Pace | None = None
-) -> AsyncIterator[Shotstack]:
-    """Open a client of the account that *settings* name; *seen* is shared by all of them."""
-    account = Account(settings.key, settings.stage, settings.address)
+async def open_shotstack_client(
+    settings: RenderingSettings,
+    state_file: JsonStateFile[RequestLog],
+    timeouts: ShotstackTimeouts | None = None,
+) -> AsyncIterator[ShotstackClient]:
+    """Open a client of the account that *settings* name; *state_file* is shared by all of them."""
+    account = ShotstackAccount(settings.api_key, settings.stage, settings.api_url)
     async with (
-        outside(settings.address) as files,
-        opened(account, files, seen, pace) as shotstack,
+        create_file_session(settings.api_url) as files,
+        open_client(account, files, state_file, timeouts) as shotstack,
     ):
         yield shotstack
 
 
-async def delete(shotstack: Shotstack, intents: Intents, owners: Iterable[str]) -> None:
+async def delete_sources(
+    shotstack: ShotstackClient, render_log: RenderLog, owners: Iterable[str]
+) -> None:
     """Have Shotstack keep no longer what was brought there for *owners*.
 
     Raises:
         ShotstackError: something may still be there; it is known by its owner.
     """
     for owner in owners:
-        for source in intents.get(owner).sources:
+        for source in render_log.get(owner).sources:
             await shotstack.delete_source(source)
-            intents.deleted(owner, source)
+            render_log.remove_source(owner, source)
 
 
-def outside(address: str) -> ClientSession:
+def create_file_session(api_url: str) -> ClientSession:
     """A session that can reach public addresses only, whatever Shotstack names.
 
-    A stand-in for it on one's own machine, at an *address* without TLS, may name itself.
+    A stand-in for it on one's own machine, at an *api_url* without TLS, may name itself.
     """
-    return guarded_session() if URL(address).scheme == "https" else open_session()
+    return create_guarded_session() if URL(api_url).scheme == "https" else create_open_session()
 
 
-def open_session() -> ClientSession:
+def create_open_session() -> ClientSession:
     """A session that goes anywhere."""
     return ClientSession(trust_env=False, cookie_jar=DummyCookieJar(), auto_decompress=False)
 
 
-async def fetched(link: str, path: Path, limits: FetchLimits, address: str) -> None:
+async def download_file(link: str, path: Path, limits: FetchLimits, api_url: str) -> None:
     """Write the result at *link* to *path*; no stranger's word leads into our network.
 
     Args:
         link: as Shotstack gave it.
         path: appears when it is whole.
         limits: how large it may be, and how slow.
-        address: of the API; what lies there too needs no guard, for the settings name it.
+        api_url: of the API; what lies there too needs no guard, for the settings name it.
 
     Raises:
         FetchFailed: nothing usable came.
         OutputFailed: it cannot be written.
     """
-    if link.startswith(f"{URL(address).origin()}/"):
-        async with open_session() as session:
+    if link.startswith(f"{URL(api_url).origin()}/"):
+        async with create_open_session() as session:
             await fetch(session, link, path, limits, URL)
     else:
-        async with guarded_session() as session:
+        async with create_guarded_session() as session:
             await fetch(session, link, path, limits)
 
 
 log = logging.getLogger(__name__)
 
-FETCHES = 3
-FRAMES = 1.5  #: by which a result may be longer or shorter
-STRAY = 0.01  #: of its rate
+MAX_DOWNLOADS = 3
+LENGTH_TOLERANCE_FRAMES = 1.5  #: by which a result may be longer or shorter
+RATE_TOLERANCE = 0.01  #: of its rate
 
 
-class AskedFor(BaseModel):
+class ExpectedResult(BaseModel):
     """A render's body, and what is to come of it.
 
     Attributes:
@@ -102,27 +106,27 @@ class AskedFor(BaseModel):
         sound: whether it is to be heard.
     """
 
-    edit: Json
+    edit: JsonObject
     width: int
     height: int
     seconds: float
     rate: float
     sound: bool
 
-    def is_met_by(self, found: Measured) -> bool:
+    def is_met_by(self, video: VideoInfo) -> bool:
         """Whether a result is what was asked for."""
-        rate = float(RATES[self.rate])
+        rate = float(FRAME_RATES[self.rate])
         return (
-            (found.width, found.height) == (self.width, self.height)
-            and abs(found.seconds - self.seconds) <= FRAMES / rate
-            and abs(found.rate - rate) <= STRAY * rate
-            and (found.sound or not self.sound)
+            (video.width, video.height) == (self.width, self.height)
+            and abs(video.seconds - self.seconds) <= LENGTH_TOLERANCE_FRAMES / rate
+            and abs(video.rate - rate) <= RATE_TOLERANCE * rate
+            and (video.sound or not self.sound)
         )
 
 
-def asked_for(edit: Json, output: Output, *, sound: bool) -> AskedFor:
+def expect_result(edit: JsonObject, output: OutputSpec, *, sound: bool) -> ExpectedResult:
     """What is to come of *edit*."""
-    return AskedFor(
+    return ExpectedResult(
         edit=edit,
         width=output.width,
         height=output.height,
@@ -133,50 +137,50 @@ def asked_for(edit: Json, output: Output, *, sound: bool) -> AskedFor:
 
 
 @dataclass(frozen=True)
-class Taking:
+class ResultDownload:
     """How results are taken.
 
     Attributes:
-        command: of children that look at them.
-        place: named in errors.
-        address: of the API.
-        pause: seconds before a result is fetched again; twice as many the next time.
+        video_cli: of children that look at them.
+        renderer: named in errors.
+        api_url: of the API.
+        retry_wait: seconds before a result is fetched again; twice as many the next time.
     """
 
-    command: Command
-    place: str
-    address: str
-    pause: float
+    video_cli: VideoCli
+    renderer: str
+    api_url: str
+    retry_wait: float
 
-    async def take(
+    async def download(
         self,
         link: str,
         path: Path,
-        asked: AskedFor | None,
+        expected: ExpectedResult | None,
         limits: FetchLimits,
         thumbnail: Path | None = None,
-    ) -> Measured:
-        """Write what lies at *link* to *path*, if it is what was *asked* for, or any video.
+    ) -> VideoInfo:
+        """Write what lies at *link* to *path*, if it is what was *expected* for, or any video.
 
         Raises:
             BackendUnavailable: it is not, or is larger than it may be.
             OutputFailed: it cannot be written.
             Cancelled: somebody else ended the work.
         """
-        for attempt in range(FETCHES):
-            await asyncio.sleep(self.pause * attempt)
+        for attempt in range(MAX_DOWNLOADS):
+            await asyncio.sleep(self.retry_wait * attempt)
             try:
-                await fetched(link, path, limits, self.address)
-                found = await measured(self.command, self.place, path, thumbnail)
+                await download_file(link, path, limits, self.api_url)
+                found = await probe_video(self.video_cli, self.renderer, path, thumbnail)
             except FetchFailed as err:
-                why = f"{err.fault}"
-                if err.fault is LinkFault.TOO_BIG:
+                why = f"{err.reason}"
+                if err.reason is LinkError.TOO_BIG:
                     break
             except InputRejected as err:
                 why = f"{err.reason}"
             else:
-                if asked is None or asked.is_met_by(found):
+                if expected is None or expected.is_met_by(found):
                     return found
                 why = "not what was asked for"
-            log.warning("a result of %s cannot be used: %s", self.place, why)
-        raise BackendUnavailable(self.place, Why.GARBAGE, f"its result: {why}")
+            log.warning("a result of %s cannot be used: %s", self.renderer, why)
+        raise BackendUnavailable(self.renderer, FailureKind.INVALID_RESPONSE, f"its result: {why}")

@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.database.repository import Kept, secret_id
+from bot.database.repository import Repository, generate_id
 from bot.database.schema import draft_messages, drafts
-from bot.domain.appearance import Backdrop, Look
+from bot.domain.appearance import Appearance, BackgroundChoice
 from bot.domain.job_request import Language
-from bot.domain.media_source import Source
+from bot.domain.media_source import MediaSource
 
-REMEMBERED_SECONDS = 7 * 86400  #: messages; Telegram delivers one again for a day at most
+MESSAGE_RETENTION_SECONDS = 7 * 86400  #: messages; Telegram delivers one again for a day at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Draft:
         card: our message with the card.
         used: *Make it* was pressed.
         created: when, in seconds since 1970.
-        joined: the message became a part of a draft that was there.
+        is_merged: the message became a part of a draft that was there.
     """
 
     id: str
@@ -43,25 +43,25 @@ class Draft:
     message: int
     topic: int | None
     language: Language
-    clip: Source | None
-    backgrounds: tuple[Source, ...]
-    look: Look
+    clip: MediaSource | None
+    backgrounds: tuple[MediaSource, ...]
+    look: Appearance
     album: str | None
     note: int | None
     card: int | None
     used: bool
     created: float
-    joined: bool = False
+    is_merged: bool = False
 
 
-class UnknownDraft(LookupError):  # noqa: N818 - it says what is wrong
+class DraftNotFound(LookupError):  # noqa: N818 - it says what is wrong
     """There is no such draft any more."""
 
 
-class Drafts(Kept):
+class DraftRepository(Repository):
     """All of them; each is there from its first message until it is made, or too old."""
 
-    async def open(
+    async def add_message(
         self,
         *,
         user: int,
@@ -69,9 +69,9 @@ class Drafts(Kept):
         message: int,
         topic: int | None,
         language: Language,
-        look: Look,
-        clip: Source | None,
-        backgrounds: Sequence[Source] = (),
+        appearance: Appearance,
+        clip: MediaSource | None,
+        backgrounds: Sequence[MediaSource] = (),
         album: str | None = None,
     ) -> Draft | None:
         """Make a draft of a message, or with those of the same album a part of one.
@@ -82,7 +82,7 @@ class Drafts(Kept):
             the draft; None if the message is known already.
         """
         new = Draft(
-            secret_id(),
+            generate_id(),
             user,
             chat,
             message,
@@ -90,14 +90,14 @@ class Drafts(Kept):
             language,
             clip,
             tuple(backgrounds),
-            _over(look, *backgrounds),
+            _apply_background(appearance, *backgrounds),
             album,
             note=None,
             card=None,
             used=False,
             created=time.time(),
         )
-        async with self._writing.begin() as connection:
+        async with self._write_engine.begin() as connection:
             insert = self._insert(draft_messages)
             seen = await connection.execute(
                 insert.values(chat=chat, message=message, draft=new.id, seen=new.created)
@@ -108,27 +108,27 @@ class Drafts(Kept):
                 return None
             opened = await connection.execute(
                 self._insert(drafts)
-                .values(_row(new))
+                .values(_to_row(new))
                 .on_conflict_do_nothing()
                 .returning(drafts.c.id)
             )
             if opened.first() is not None:
                 return new
             ours = (drafts.c.chat == chat) & (drafts.c.album == album)
-            there = await _one(connection, ours, lock=True)
+            there = await _find_draft(connection, ours, is_locked=True)
             assert there is not None
-            joined = replace(_joined(there, new), joined=True)
-            await _update(connection, joined)
+            joined = replace(_merge_drafts(there, new), is_merged=True)
+            await _save_draft(connection, joined)
             return joined
 
-    async def get(self, id: str) -> Draft | None:  # noqa: A002 - what else
+    async def get(self, draft_id: str) -> Draft | None:
         """The draft, if it is there."""
-        async with self._reading.connect() as connection:
-            return await _one(connection, drafts.c.id == id)
+        async with self._engine.connect() as connection:
+            return await _find_draft(connection, drafts.c.id == draft_id)
 
-    async def latest(self, user: int, chat: int) -> Draft | None:
+    async def get_latest(self, user: int, chat: int) -> Draft | None:
         """The last one that somebody has in a chat, and has not made."""
-        async with self._reading.connect() as connection:
+        async with self._engine.connect() as connection:
             found = await connection.execute(
                 select(drafts)
                 .where(drafts.c.user == user, drafts.c.chat == chat, ~drafts.c.used)
@@ -136,62 +136,62 @@ class Drafts(Kept):
                 .limit(1)
             )
             row = found.mappings().first()
-        return _draft(row) if row else None
+        return _from_row(row) if row else None
 
-    async def change(self, id: str, look: Look) -> Draft:  # noqa: A002 - as above
-        """Choose *look*. Raises UnknownDraft."""
-        return await self._change(id, look=look)
+    async def set_appearance(self, draft_id: str, appearance: Appearance) -> Draft:
+        """Choose *appearance*. Raises UnknownDraft."""
+        return await self._update_appearance(draft_id, appearance=appearance)
 
-    async def add_background(self, id: str, source: Source) -> Draft:  # noqa: A002 - as above
+    async def add_background(self, draft_id: str, source: MediaSource) -> Draft:
         """Keep a background that came for it, and put her over that. Raises UnknownDraft."""
-        async with self._writing.begin() as connection:
-            draft = await _one(connection, drafts.c.id == id, lock=True)
+        async with self._write_engine.begin() as connection:
+            draft = await _find_draft(connection, drafts.c.id == draft_id, is_locked=True)
             if draft is None:
-                raise UnknownDraft(id)
+                raise DraftNotFound(draft_id)
             changed = replace(
                 draft,
                 backgrounds=(*draft.backgrounds, source),
-                look=_over(draft.look, source),
+                look=_apply_background(draft.look, source),
             )
-            await _update(connection, changed)
+            await _save_draft(connection, changed)
             return changed
 
-    async def noted(self, id: str, note: int) -> None:  # noqa: A002 - as above
+    async def set_note(self, draft_id: str, note: int) -> None:
         """Remember our message that says that we are looking."""
-        await self._set(id, note=note)
+        await self._set_columns(draft_id, note=note)
 
-    async def carded(self, id: str, card: int) -> None:  # noqa: A002 - as above
+    async def set_card(self, draft_id: str, card: int) -> None:
         """Remember our message with the card."""
-        await self._set(id, card=card)
+        await self._set_columns(draft_id, card=card)
 
-    async def use(self, id: str) -> bool:  # noqa: A002 - as above
+    async def mark_used(self, draft_id: str) -> bool:
         """Mark it as made; whether this was the first time."""
-        async with self._writing.begin() as connection:
+        async with self._write_engine.begin() as connection:
             changed = await connection.execute(
                 drafts.update()
-                .where(drafts.c.id == id, ~drafts.c.used)
+                .where(drafts.c.id == draft_id, ~drafts.c.used)
                 .values(used=True)
                 .returning(drafts.c.id)
             )
             return changed.first() is not None
 
-    async def reopen(self, id: str) -> None:  # noqa: A002 - as above
+    async def mark_unused(self, draft_id: str) -> None:
         """Let *Make it* be pressed again: the job could not be accepted."""
-        await self._set(id, used=False)
+        await self._set_columns(draft_id, used=False)
 
-    async def drop(self, id: str) -> None:  # noqa: A002 - as above
+    async def delete(self, draft_id: str) -> None:
         """Forget it; its messages stay known, so that none of them opens it again."""
-        async with self._writing.begin() as connection:
-            await connection.execute(drafts.delete().where(drafts.c.id == id))
+        async with self._write_engine.begin() as connection:
+            await connection.execute(drafts.delete().where(drafts.c.id == draft_id))
             await connection.execute(
                 draft_messages.delete().where(
-                    draft_messages.c.seen < time.time() - REMEMBERED_SECONDS
+                    draft_messages.c.seen < time.time() - MESSAGE_RETENTION_SECONDS
                 )
             )
 
-    async def without_card(self, since: float) -> list[str]:
+    async def list_without_card(self, since: float) -> list[str]:
         """The ids of those that came after *since* and have none yet, the oldest first."""
-        async with self._reading.connect() as connection:
+        async with self._engine.connect() as connection:
             found = await connection.scalars(
                 select(drafts.c.id)
                 .where(drafts.c.card.is_(None), ~drafts.c.used, drafts.c.created > since)
@@ -199,52 +199,56 @@ class Drafts(Kept):
             )
             return list(found)
 
-    async def stale(self, before: float) -> list[str]:
+    async def list_stale(self, before: float) -> list[str]:
         """The ids of those that were opened before that time."""
-        async with self._reading.connect() as connection:
+        async with self._engine.connect() as connection:
             found = await connection.scalars(select(drafts.c.id).where(drafts.c.created < before))
             return list(found)
 
-    async def _set(self, id: str, **values: Any) -> None:  # noqa: A002 - as above
-        async with self._writing.begin() as connection:
-            await connection.execute(drafts.update().where(drafts.c.id == id).values(**values))
+    async def _set_columns(self, draft_id: str, **values: Any) -> None:
+        async with self._write_engine.begin() as connection:
+            await connection.execute(
+                drafts.update().where(drafts.c.id == draft_id).values(**values)
+            )
 
-    async def _change(self, id: str, look: Look) -> Draft:  # noqa: A002 - as above
-        async with self._writing.begin() as connection:
+    async def _update_appearance(self, draft_id: str, appearance: Appearance) -> Draft:
+        async with self._write_engine.begin() as connection:
             changed = await connection.execute(
                 drafts.update()
-                .where(drafts.c.id == id)
-                .values(look=look.model_dump(mode="json"))
+                .where(drafts.c.id == draft_id)
+                .values(look=appearance.model_dump(mode="json"))
                 .returning(*drafts.c)
             )
             row = changed.mappings().first()
         if row is None:
-            raise UnknownDraft(id)
-        return _draft(row)
+            raise DraftNotFound(draft_id)
+        return _from_row(row)
 
 
-def _joined(there: Draft, new: Draft) -> Draft:
-    """The draft *there* with what a further message of its album brought."""
-    clip, more = there.clip, new.backgrounds
+def _merge_drafts(existing: Draft, new: Draft) -> Draft:
+    """The draft *existing* with what a further message of its album brought."""
+    clip, more = existing.clip, new.backgrounds
     if new.clip and clip:
         more = (new.clip, *more)
-    shown = () if there.backgrounds else more
+    shown = () if existing.backgrounds else more
     return replace(
-        there,
+        existing,
         clip=clip or new.clip,
-        backgrounds=(*there.backgrounds, *more),
-        look=_over(there.look, *shown),
+        backgrounds=(*existing.backgrounds, *more),
+        look=_apply_background(existing.look, *shown),
     )
 
 
-def _over(look: Look, *sources: Source) -> Look:
+def _apply_background(appearance: Appearance, *sources: MediaSource) -> Appearance:
     """The look with her over the first of the *sources*, if there is one."""
     if not sources:
-        return look
-    return look.model_copy(update={"backdrop": Backdrop(kind="file", source=sources[0])})
+        return appearance
+    return appearance.model_copy(
+        update={"backdrop": BackgroundChoice(kind="file", source=sources[0])}
+    )
 
 
-def _row(draft: Draft) -> dict[str, Any]:
+def _to_row(draft: Draft) -> dict[str, Any]:
     return {
         "id": draft.id,
         "user": draft.user,
@@ -263,26 +267,28 @@ def _row(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _draft(row: RowMapping) -> Draft:
+def _from_row(row: RowMapping) -> Draft:
     return Draft(
         **dict(row)
         | {
             "language": Language(row["language"]),
-            "clip": row["clip"] and Source.model_validate(row["clip"]),
-            "backgrounds": tuple(map(Source.model_validate, row["backgrounds"])),
-            "look": Look.model_validate(row["look"]),
+            "clip": row["clip"] and MediaSource.model_validate(row["clip"]),
+            "backgrounds": tuple(map(MediaSource.model_validate, row["backgrounds"])),
+            "look": Appearance.model_validate(row["look"]),
         }
     )
 
 
-async def _one(
-    connection: AsyncConnection, where: ColumnElement[bool], *, lock: bool = False
+async def _find_draft(
+    connection: AsyncConnection, where: ColumnElement[bool], *, is_locked: bool = False
 ) -> Draft | None:
     query = select(drafts).where(where)
-    found = await connection.execute(query.with_for_update() if lock else query)
+    found = await connection.execute(query.with_for_update() if is_locked else query)
     row = found.mappings().first()
-    return _draft(row) if row else None
+    return _from_row(row) if row else None
 
 
-async def _update(connection: AsyncConnection, draft: Draft) -> None:
-    await connection.execute(drafts.update().where(drafts.c.id == draft.id).values(**_row(draft)))
+async def _save_draft(connection: AsyncConnection, draft: Draft) -> None:
+    await connection.execute(
+        drafts.update().where(drafts.c.id == draft.id).values(**_to_row(draft))
+    )

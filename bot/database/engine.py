@@ -9,51 +9,51 @@ from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from bot.database.schema import DatabaseBroken, migrate
-from settings import Storage
+from bot.database.schema import DatabaseUnusable, migrate
+from settings import StorageSettings
 
-FILE = "overlaybot.sqlite"
-BUSY_SECONDS = 60  #: that a statement waits for somebody else's lock on SQLite
+DATABASE_FILE = "overlaybot.sqlite"
+LOCK_TIMEOUT_SECONDS = 60  #: that a statement waits for somebody else's lock on SQLite
 
 
-def engine(storage: Storage) -> AsyncEngine:
+def create_engine(storage: StorageSettings) -> AsyncEngine:
     """An engine for the database that *storage* names; nothing is opened yet.
 
     Raises:
         DatabaseBroken: the address cannot be read.
     """
-    url = _url(storage)
+    url = _build_url(storage)
     if url.get_backend_name() == "sqlite":
-        return _sqlite(url)
+        return _create_sqlite_engine(url)
     return create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
 
 
-def system_url(storage: Storage) -> str:
+def build_system_url(storage: StorageSettings) -> str:
     """The same database, for those who wait for it in threads of their own."""
-    url = _url(storage)
+    url = _build_url(storage)
     if url.get_backend_name() == "sqlite":
         url = url.set(drivername="sqlite")
     return url.render_as_string(hide_password=False)
 
 
-async def prepare(engine: AsyncEngine) -> None:
+async def prepare_database(engine: AsyncEngine) -> None:
     """See that the database is whole, and has the tables in today's form.
 
     Raises:
         DatabaseBroken: it is not, or cannot be reached; with one line for people.
     """
     if engine.dialect.name == "sqlite":
-        await _check_file(engine)
+        await _check_sqlite_file(engine)
     try:
-        async with writing(engine).begin() as connection:
+        async with get_write_engine(engine).begin() as connection:
             await connection.run_sync(migrate)
     except DatabaseError as err:
-        raise DatabaseBroken(f"the database cannot be used: {_cause(err)}") from err
+        raise DatabaseUnusable(f"the database cannot be used: {_get_cause(err)}") from err
     except OSError as err:
-        raise DatabaseBroken(f"the database cannot be reached: {err.strerror or err}") from err
+        raise DatabaseUnusable(f"the database cannot be reached: {err.strerror or err}") from err
 
 
-def writing(engine: AsyncEngine) -> AsyncEngine:
+def get_write_engine(engine: AsyncEngine) -> AsyncEngine:
     """The engine for transactions that write.
 
     On SQLite they take the lock as they begin, for which they can wait; who has read before is
@@ -62,72 +62,72 @@ def writing(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(writes=True)
 
 
-def _url(storage: Storage) -> URL:
+def _build_url(storage: StorageSettings) -> URL:
     address = storage.database_url.get_secret_value()
     if not address:
-        file = str((storage.folder / FILE).absolute())
+        file = str((storage.folder / DATABASE_FILE).absolute())
         return URL.create("sqlite+aiosqlite", database=file)
     try:
         url = make_url(address)
     except ArgumentError as err:
-        raise DatabaseBroken("DATABASE_URL is not an address of a database") from err
+        raise DatabaseUnusable("DATABASE_URL is not an address of a database") from err
     if url.drivername not in {"postgres", "postgresql", "postgresql+psycopg"}:
-        raise DatabaseBroken("DATABASE_URL must begin with postgresql://")
+        raise DatabaseUnusable("DATABASE_URL must begin with postgresql://")
     return url.set(drivername="postgresql+psycopg")
 
 
-def _sqlite(url: URL) -> AsyncEngine:
+def _create_sqlite_engine(url: URL) -> AsyncEngine:
     engine = create_async_engine(
-        url, connect_args={"timeout": BUSY_SECONDS}, pool_size=1, max_overflow=0
+        url, connect_args={"timeout": LOCK_TIMEOUT_SECONDS}, pool_size=1, max_overflow=0
     )
 
     @event.listens_for(engine.sync_engine, "connect")
-    def connected(connection: Any, _record: object) -> None:
+    def configure_connection(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin as we say, below
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
-    def begun(connection: Connection) -> None:
+    def begin_transaction(connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
 
-async def _check_file(engine: AsyncEngine) -> None:
+async def _check_sqlite_file(engine: AsyncEngine) -> None:
     assert engine.url.database is not None
     file = Path(engine.url.database)
     try:
         await asyncio.to_thread(file.parent.mkdir, parents=True, exist_ok=True)
     except OSError as err:
-        raise DatabaseBroken(f"DATA_DIR cannot be used: {err.strerror or err}") from err
+        raise DatabaseUnusable(f"DATA_DIR cannot be used: {err.strerror or err}") from err
     try:
         async with engine.connect() as connection:
             found = await connection.scalar(text("PRAGMA quick_check(1)"))
     except DatabaseError as err:
-        if not _torn(err):
-            raise DatabaseBroken(f"{file.name} cannot be used: {_cause(err)}") from err
-        found = _cause(err)
+        if not _is_corrupt(err):
+            raise DatabaseUnusable(f"{file.name} cannot be used: {_get_cause(err)}") from err
+        found = _get_cause(err)
     if found != "ok":
         await engine.dispose()
-        copy = await asyncio.to_thread(_copied, file)
-        raise DatabaseBroken(
+        copy = await asyncio.to_thread(_copy_database, file)
+        raise DatabaseUnusable(
             f"{file.name} is damaged ({str(found).splitlines()[0]}); a copy is kept as {copy.name}"
             f" beside it; put a backup in its place, or remove it to begin anew"
         )
 
 
-def _torn(err: DatabaseError) -> bool:
+def _is_corrupt(err: DatabaseError) -> bool:
     return "malformed" in str(err.orig) or "not a database" in str(err.orig)
 
 
-def _cause(err: DatabaseError) -> str:
+def _get_cause(err: DatabaseError) -> str:
     return str(err.orig).partition("\n")[0]
 
 
-def _copied(file: Path) -> Path:
+def _copy_database(file: Path) -> Path:
     """A copy beside *file*; the first one stays, however often we are started."""
     copy = file.with_suffix(".broken.sqlite")
     if not copy.exists():

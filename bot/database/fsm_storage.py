@@ -7,48 +7,50 @@ from aiogram.fsm.state import State
 from aiogram.fsm.storage.base import BaseStorage, DefaultKeyBuilder, StateType, StorageKey
 from sqlalchemy import select
 
-from bot.database.repository import Kept
-from bot.database.schema import conversations
+from bot.database.repository import Repository
+from bot.database.schema import fsm_states
 
-_KEYS = DefaultKeyBuilder(with_bot_id=True, with_business_connection_id=True, with_destiny=True)
+_KEY_BUILDER = DefaultKeyBuilder(
+    with_bot_id=True, with_business_connection_id=True, with_destiny=True
+)
 
 
-class Conversation(Kept, BaseStorage):
+class SqlStorage(Repository, BaseStorage):
     """Which question each user was asked last, and what she has answered so far."""
 
     async def set_state(self, key: StorageKey, state: StateType = None) -> None:
         """See :class:`BaseStorage`."""
         name = state.state if isinstance(state, State) else state
-        await self._keep(key, state=name)
+        await self._save(key, state=name)
 
     async def get_state(self, key: StorageKey) -> str | None:
         """See :class:`BaseStorage`."""
-        async with self._reading.connect() as connection:
+        async with self._engine.connect() as connection:
             found: str | None = await connection.scalar(
-                select(conversations.c.state).where(conversations.c.key == _KEYS.build(key))
+                select(fsm_states.c.state).where(fsm_states.c.key == _KEY_BUILDER.build(key))
             )
         return found
 
     async def set_data(self, key: StorageKey, data: Mapping[str, Any]) -> None:
         """See :class:`BaseStorage`."""
-        await self._keep(key, data=dict(data) or None)
+        await self._save(key, data=dict(data) or None)
 
     async def get_data(self, key: StorageKey) -> dict[str, Any]:
         """See :class:`BaseStorage`."""
-        async with self._reading.connect() as connection:
+        async with self._engine.connect() as connection:
             found = await connection.scalar(
-                select(conversations.c.data).where(conversations.c.key == _KEYS.build(key))
+                select(fsm_states.c.data).where(fsm_states.c.key == _KEY_BUILDER.build(key))
             )
         return found or {}
 
     async def close(self) -> None:
         """Nothing: the engine is not ours."""
 
-    async def _keep(self, key: StorageKey, **values: Any) -> None:
-        insert = self._insert(conversations).values(key=_KEYS.build(key), **values)
-        empty = conversations.c.state.is_(None), conversations.c.data.is_(None)
-        async with self._writing.begin() as connection:
+    async def _save(self, key: StorageKey, **values: Any) -> None:
+        insert = self._insert(fsm_states).values(key=_KEY_BUILDER.build(key), **values)
+        empty = fsm_states.c.state.is_(None), fsm_states.c.data.is_(None)
+        async with self._write_engine.begin() as connection:
             await connection.execute(
                 insert.on_conflict_do_update(index_elements=["key"], set_=values)
             )
-            await connection.execute(conversations.delete().where(*empty))
+            await connection.execute(fsm_states.delete().where(*empty))

@@ -9,30 +9,30 @@ from typing import Any
 from sqlalchemy import RowMapping, Text, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.database.repository import Kept, secret_id
+from bot.database.repository import Repository, generate_id
 from bot.database.schema import jobs
-from bot.domain.job_request import Language, Order
+from bot.domain.job_request import JobRequest, Language
 
-LOCK = 0x6F76_6572  #: of Postgres, so that two do not both find the last place free
+QUEUE_LOCK_ID = 0x6F76_6572  #: of Postgres, so that two do not both find the last place free
 
 
-class TooMany(Exception):  # noqa: N818 - it says what is wrong
+class TooManyJobs(Exception):  # noqa: N818 - it says what is wrong
     """One job of the user runs, and as many wait as may.
 
     Attributes:
-        mine: how many run or wait.
+        count: how many run or wait.
     """
 
-    def __init__(self, mine: int) -> None:
-        super().__init__(f"{mine} jobs run or wait already")
-        self.mine = mine
+    def __init__(self, count: int) -> None:
+        super().__init__(f"{count} jobs run or wait already")
+        self.count = count
 
 
 class QueueFull(Exception):  # noqa: N818 - as above
     """Nobody's job can be taken now."""
 
 
-class State(StrEnum):
+class JobState(StrEnum):
     """What is done with a job."""
 
     WAITING = "waiting"  #: for its turn
@@ -44,7 +44,7 @@ class State(StrEnum):
 
 
 #: not over
-OPEN = (State.WAITING, State.RUNNING, State.PARKED)
+OPEN_STATES = (JobState.WAITING, JobState.RUNNING, JobState.PARKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class Job:
     topic: int | None
     reply_to: int | None
     language: Language
-    order: Order
-    state: State
+    order: JobRequest
+    state: JobState
     stage: str
     status: int | None
     cancelled: bool
@@ -103,23 +103,23 @@ class Job:
     noticed: float
 
     @property
-    def draft(self) -> str | None:
+    def draft_id(self) -> str | None:
         """The draft that it was made from, unless it is another form of a result."""
         kind, _, made_from = self.origin.partition(":")
         return made_from if kind == "draft" else None
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether nothing more is done with it."""
-        return self.state not in OPEN
+        return self.state not in OPEN_STATES
 
 
-class Ledger(Kept):
+class JobRepository(Repository):
     """All jobs, open and over."""
 
     async def accept(
         self,
-        order: Order,
+        request: JobRequest,
         *,
         user: int,
         chat: int,
@@ -127,21 +127,21 @@ class Ledger(Kept):
         reply_to: int | None,
         language: Language,
         origin: str,
-        waiting_each: int = 3,
-        waiting_all: int = 500,
+        max_waiting_per_user: int = 3,
+        max_waiting: int = 500,
     ) -> Job | None:
         """Take a job in.
 
         Args:
-            order: what is wanted.
+            request: what is wanted.
             user: whose it is.
             chat: where its result goes.
             topic: as above.
             reply_to: as above.
             language: in which she is told.
             origin: what asked for it.
-            waiting_each: how many of hers may wait beside one that runs.
-            waiting_all: how many of everybody may wait.
+            max_waiting_per_user: how many of hers may wait beside one that runs.
+            max_waiting: how many of everybody may wait.
 
         Returns:
             the job; None if *origin* has asked before.
@@ -150,28 +150,28 @@ class Ledger(Kept):
             TooMany: of hers.
             QueueFull: of everybody's.
         """
-        async with self._writing.begin() as connection:
-            if self._reading.dialect.name == "postgresql":
-                await connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+        async with self._write_engine.begin() as connection:
+            if self._engine.dialect.name == "postgresql":
+                await connection.execute(text(f"SELECT pg_advisory_xact_lock({QUEUE_LOCK_ID})"))
             if await connection.scalar(select(jobs.c.id).where(jobs.c.origin == origin)):
                 return None
-            is_open = jobs.c.state.in_(OPEN)
-            mine = await _count(connection, is_open & (jobs.c.user == user))
-            if mine > waiting_each:
-                raise TooMany(mine)
-            waiting = is_open & (jobs.c.state != State.RUNNING)
-            if await _count(connection, waiting) >= waiting_all:
+            is_open = jobs.c.state.in_(OPEN_STATES)
+            mine = await _count_jobs(connection, is_open & (jobs.c.user == user))
+            if mine > max_waiting_per_user:
+                raise TooManyJobs(mine)
+            waiting = is_open & (jobs.c.state != JobState.RUNNING)
+            if await _count_jobs(connection, waiting) >= max_waiting:
                 raise QueueFull
             values: dict[str, Any] = {
-                "id": secret_id(),
+                "id": generate_id(),
                 "origin": origin,
                 "user": user,
                 "chat": chat,
                 "topic": topic,
                 "reply_to": reply_to,
                 "language": language.value,
-                "order": order.model_dump(mode="json"),
-                "state": State.WAITING.value,
+                "order": request.model_dump(mode="json"),
+                "state": JobState.WAITING.value,
                 "stage": "",
                 "cancelled": False,
                 "attempts": 0,
@@ -184,119 +184,119 @@ class Ledger(Kept):
                 "noticed": 0.0,
             }
             made = await connection.execute(jobs.insert().values(values).returning(*jobs.c))
-            return _job(made.mappings().one())
+            return _from_row(made.mappings().one())
 
-    async def get(self, id: str) -> Job | None:  # noqa: A002 - what else
+    async def get(self, job_id: str) -> Job | None:
         """The job, if there is one."""
-        async with self._reading.connect() as connection:
-            found = await connection.execute(select(jobs).where(jobs.c.id == id))
+        async with self._engine.connect() as connection:
+            found = await connection.execute(select(jobs).where(jobs.c.id == job_id))
             row = found.mappings().first()
-        return _job(row) if row else None
+        return _from_row(row) if row else None
 
-    async def unfinished(self) -> list[Job]:
+    async def list_open(self) -> list[Job]:
         """All that are not over, in the order of coming."""
-        return await self._select(jobs.c.state.in_(OPEN))
+        return await self._select(jobs.c.state.in_(OPEN_STATES))
 
-    async def of(self, user: int) -> list[Job]:
+    async def list_open_of_user(self, user: int) -> list[Job]:
         """Those of one user that are not over, in the order of coming."""
-        return await self._select(jobs.c.state.in_(OPEN) & (jobs.c.user == user))
+        return await self._select(jobs.c.state.in_(OPEN_STATES) & (jobs.c.user == user))
 
-    async def start(self, id: str, stage: str) -> None:  # noqa: A002 - as above
+    async def mark_running(self, job_id: str, stage: str) -> None:
         """It has its turn, and is at *stage*."""
         started = func.coalesce(jobs.c.started, time.time())
-        await self._go(id, State.RUNNING, stage=stage, started=started, due=0.0)
+        await self._set_open_state(job_id, JobState.RUNNING, stage=stage, started=started, due=0.0)
 
-    async def park(self, id: str, seconds: float) -> None:  # noqa: A002 - as above
+    async def park(self, job_id: str, seconds: float) -> None:
         """Nobody can do it for so many seconds."""
         now = time.time()
-        await self._go(
-            id,
-            State.PARKED,
+        await self._set_open_state(
+            job_id,
+            JobState.PARKED,
             due=now + seconds,
             pauses=jobs.c.pauses + 1,
             parked=func.coalesce(jobs.c.parked, now),
         )
 
-    async def delay(self, id: str, seconds: float) -> None:  # noqa: A002 - as above
+    async def delay(self, job_id: str, seconds: float) -> None:
         """Do not try it again for so many seconds."""
-        await self._go(id, State.WAITING, due=time.time() + seconds)
+        await self._set_open_state(job_id, JobState.WAITING, due=time.time() + seconds)
 
-    async def advance(self, id: str, furthest: str) -> None:  # noqa: A002 - as above
+    async def record_progress(self, job_id: str, furthest: str) -> None:
         """It got further than ever before, so what went wrong before counts no more."""
-        async with self._writing.begin() as connection:
+        async with self._write_engine.begin() as connection:
             await connection.execute(
                 jobs.update()
-                .where(jobs.c.id == id, jobs.c.furthest < furthest)
+                .where(jobs.c.id == job_id, jobs.c.furthest < furthest)
                 .values(furthest=furthest, attempts=0, deaths=0, pauses=0, parked=None)
             )
 
-    async def attempt(self, id: str) -> int:  # noqa: A002 - as above
+    async def count_attempt(self, job_id: str) -> int:
         """Our tools broke at it once more; how often that makes."""
-        async with self._writing.begin() as connection:
+        async with self._write_engine.begin() as connection:
             made = await connection.execute(
                 jobs.update()
-                .where(jobs.c.id == id)
+                .where(jobs.c.id == job_id)
                 .values(attempts=jobs.c.attempts + 1)
                 .returning(jobs.c.attempts)
             )
             return int(made.scalar() or 0)
 
-    async def died(self) -> None:
+    async def count_crash(self) -> None:
         """We died, and were not asked to end: what ran may be to blame."""
-        async with self._writing.begin() as connection:
+        async with self._write_engine.begin() as connection:
             await connection.execute(
                 jobs.update()
-                .where(jobs.c.state == State.RUNNING.value)
-                .values(deaths=jobs.c.deaths + 1, state=State.WAITING.value)
+                .where(jobs.c.state == JobState.RUNNING.value)
+                .values(deaths=jobs.c.deaths + 1, state=JobState.WAITING.value)
             )
 
-    async def interrupted(self, ids: Sequence[str]) -> None:
+    async def mark_interrupted(self, job_ids: Sequence[str]) -> None:
         """We end because we were asked to; nothing that runs is to blame."""
-        async with self._writing.begin() as connection:
+        async with self._write_engine.begin() as connection:
             await connection.execute(
                 jobs.update()
-                .where(jobs.c.id.in_(ids), jobs.c.state == State.RUNNING.value)
-                .values(state=State.WAITING.value)
+                .where(jobs.c.id.in_(job_ids), jobs.c.state == JobState.RUNNING.value)
+                .values(state=JobState.WAITING.value)
             )
 
-    async def notice(self, ids: Sequence[str]) -> None:
+    async def mark_restart_noticed(self, job_ids: Sequence[str]) -> None:
         """She was told just now that we restart."""
-        async with self._writing.begin() as connection:
+        async with self._write_engine.begin() as connection:
             await connection.execute(
-                jobs.update().where(jobs.c.id.in_(ids)).values(noticed=time.time())
+                jobs.update().where(jobs.c.id.in_(job_ids)).values(noticed=time.time())
             )
 
-    async def show(self, id: str, status: int | None) -> None:  # noqa: A002 - as above
+    async def set_status_message(self, job_id: str, message: int | None) -> None:
         """Remember our message that tells how far it is."""
-        await self._set(id, status=status)
+        await self._set_columns(job_id, status=message)
 
-    async def cancel(self, id: str, user: int) -> bool:  # noqa: A002 - as above
+    async def mark_cancelled(self, job_id: str, user: int) -> bool:
         """Mark it as cancelled by its owner; False if it is not hers, or over."""
-        async with self._writing.begin() as connection:
+        async with self._write_engine.begin() as connection:
             changed = await connection.execute(
                 jobs.update()
-                .where(jobs.c.id == id, jobs.c.user == user, jobs.c.state.in_(OPEN))
+                .where(jobs.c.id == job_id, jobs.c.user == user, jobs.c.state.in_(OPEN_STATES))
                 .values(cancelled=True)
                 .returning(jobs.c.id)
             )
             return changed.first() is not None
 
-    async def delivered(self, id: str, result: int, file_id: str) -> None:  # noqa: A002 - as above
+    async def mark_delivered(self, job_id: str, result: int, file_id: str) -> None:
         """Its result was sent, as that message."""
-        await self._set(id, result=result, file_id=file_id)
+        await self._set_columns(job_id, result=result, file_id=file_id)
 
-    async def told(self, id: str) -> None:  # noqa: A002 - as above
+    async def mark_notified(self, job_id: str) -> None:
         """She was told why there is no result."""
-        await self._set(id, told=True)
+        await self._set_columns(job_id, told=True)
 
-    async def finish(self, id: str, state: State, fault: str | None = None) -> None:  # noqa: A002 - as above
+    async def finish(self, job_id: str, state: JobState, fault: str | None = None) -> None:
         """It is over."""
         ended = func.coalesce(jobs.c.ended, time.time())
-        await self._set(id, state=state.value, fault=fault, ended=ended, status=None)
+        await self._set_columns(job_id, state=state.value, fault=fault, ended=ended, status=None)
 
-    async def forget_links(self, before: float) -> None:
+    async def erase_links(self, before: float) -> None:
         """Forget the links to the files of jobs that ended before that time."""
-        async with self._writing.begin() as connection:
+        async with self._write_engine.begin() as connection:
             links = func.replace(cast(jobs.c.order, Text), '"link": ""', "")
             found = await connection.execute(
                 select(jobs.c.id, jobs.c.order).where(
@@ -305,47 +305,47 @@ class Ledger(Kept):
             )
             for id_, order in found.all():
                 await connection.execute(
-                    jobs.update().where(jobs.c.id == id_).values(order=_without_links(order))
+                    jobs.update().where(jobs.c.id == id_).values(order=_strip_links(order))
                 )
 
     async def _select(self, where: Any) -> list[Job]:
-        async with self._reading.connect() as connection:
+        async with self._engine.connect() as connection:
             found = await connection.execute(
                 select(jobs).where(where).order_by(jobs.c.created, jobs.c.id)
             )
-            return [_job(row) for row in found.mappings()]
+            return [_from_row(row) for row in found.mappings()]
 
-    async def _go(self, id: str, state: State, **values: Any) -> None:  # noqa: A002 - as above
+    async def _set_open_state(self, job_id: str, state: JobState, **values: Any) -> None:
         """Put it into an open state, unless it is over."""
-        async with self._writing.begin() as connection:
+        async with self._write_engine.begin() as connection:
             await connection.execute(
                 jobs.update()
-                .where(jobs.c.id == id, jobs.c.state.in_(OPEN))
+                .where(jobs.c.id == job_id, jobs.c.state.in_(OPEN_STATES))
                 .values(state=state.value, **values)
             )
 
-    async def _set(self, id: str, **values: Any) -> None:  # noqa: A002 - as above
-        async with self._writing.begin() as connection:
-            await connection.execute(jobs.update().where(jobs.c.id == id).values(**values))
+    async def _set_columns(self, job_id: str, **values: Any) -> None:
+        async with self._write_engine.begin() as connection:
+            await connection.execute(jobs.update().where(jobs.c.id == job_id).values(**values))
 
 
-def _without_links(found: Any) -> Any:
+def _strip_links(value: Any) -> Any:
     """The same JSON, each link in it being empty."""
-    if not isinstance(found, dict):
-        return found
-    return {key: "" if key == "link" else _without_links(value) for key, value in found.items()}
+    if not isinstance(value, dict):
+        return value
+    return {key: "" if key == "link" else _strip_links(value) for key, value in value.items()}
 
 
-async def _count(connection: AsyncConnection, where: Any) -> int:
+async def _count_jobs(connection: AsyncConnection, where: Any) -> int:
     return await connection.scalar(select(func.count()).select_from(jobs).where(where)) or 0
 
 
-def _job(row: RowMapping) -> Job:
+def _from_row(row: RowMapping) -> Job:
     return Job(
         **dict(row)
         | {
             "language": Language(row["language"]),
-            "order": Order.model_validate(row["order"]),
-            "state": State(row["state"]),
+            "order": JobRequest.model_validate(row["order"]),
+            "state": JobState(row["state"]),
         }
     )

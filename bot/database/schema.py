@@ -30,7 +30,7 @@ schema_version = Table(
     Column("version", Integer, nullable=False),
 )
 
-people = Table(
+users = Table(
     "people",
     metadata,
     Column("user", BigInteger, primary_key=True, autoincrement=False),
@@ -99,7 +99,7 @@ jobs = Table(
     Column("noticed", Double, nullable=False),
 )
 
-measures = Table(
+measurements = Table(
     "measures",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -111,14 +111,14 @@ measures = Table(
     Column("at", Double, nullable=False, index=True),
 )
 
-knobs = Table(
+key_values = Table(
     "knobs",
     metadata,
     Column("key", String(64), primary_key=True),
     Column("value", JSON, nullable=False),
 )
 
-conversations = Table(
+fsm_states = Table(
     "conversations",
     metadata,
     Column("key", String(200), primary_key=True),
@@ -133,10 +133,10 @@ Migrations = tuple[tuple[str, ...], ...]
 
 #: statements that bring the tables from version N + 1 to N + 2; never changed once released
 MIGRATIONS: Migrations = ()
-VERSION = len(MIGRATIONS) + 1
+SCHEMA_VERSION = len(MIGRATIONS) + 1
 
 
-class DatabaseBroken(Exception):  # noqa: N818 - it says what is wrong
+class DatabaseUnusable(Exception):  # noqa: N818 - it says what is wrong
     """The database cannot be used; the message is one line for people."""
 
 
@@ -151,13 +151,13 @@ def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None
         DatabaseBroken: they are of a later version than this program.
     """
     today = len(migrations) + 1
-    version = _version(connection)
+    version = _read_version(connection)
     if version is None:
         metadata.create_all(connection)
         connection.execute(schema_version.insert().values(only=1, version=today))
         return
     if version > today:
-        raise DatabaseBroken(
+        raise DatabaseUnusable(
             f"the database is of a later version ({version}) than this program ({today})"
         )
     for number, statements in enumerate(migrations[version - 1 :], version):
@@ -168,7 +168,7 @@ def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None
     connection.execute(schema_version.update().values(version=today))
 
 
-def _version(connection: Connection) -> int | None:
+def _read_version(connection: Connection) -> int | None:
     if not inspect(connection).has_table(schema_version.name):
         return None
     version: int | None = connection.scalar(select(schema_version.c.version))

@@ -5,12 +5,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.domain.media_source import Source
-from video_editing.contract.formats import Form
+from bot.domain.media_source import MediaSource
+from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape, Style
 
 
-class Size(StrEnum):
+class OverlaySize(StrEnum):
     """How large the overlay is."""
 
     SMALL = "small"
@@ -18,7 +18,7 @@ class Size(StrEnum):
     LARGE = "large"
 
 
-class Ring(StrEnum):
+class RingStyle(StrEnum):
     """The line along the shape's edge."""
 
     NONE = "none"
@@ -28,44 +28,44 @@ class Ring(StrEnum):
 
 
 #: the overlay's height as a fraction of the result's
-SIZES = {Size.SMALL: 0.35, Size.MEDIUM: 0.5, Size.LARGE: 0.75}
+OVERLAY_HEIGHTS = {OverlaySize.SMALL: 0.35, OverlaySize.MEDIUM: 0.5, OverlaySize.LARGE: 0.75}
 #: the same for a free person, who would be lost at half the height
-FREE_SIZES = {Size.SMALL: 0.6, Size.MEDIUM: 0.8, Size.LARGE: 1.0}
-RING_COLOURS = {Ring.WHITE: "white", Ring.BLACK: "black", Ring.GOLD: "#d4a017"}
+UNSHAPED_HEIGHTS = {OverlaySize.SMALL: 0.6, OverlaySize.MEDIUM: 0.8, OverlaySize.LARGE: 1.0}
+RING_COLOURS = {RingStyle.WHITE: "white", RingStyle.BLACK: "black", RingStyle.GOLD: "#d4a017"}
 RING_WIDTH = 0.02
 
 
-class Backdrop(BaseModel):
+class BackgroundChoice(BaseModel):
     """What is behind the person: a colour, the clip out of focus, or a file."""
 
     model_config = ConfigDict(frozen=True)
 
     kind: Literal["colour", "blur", "file"] = "colour"
     colour: str = "#1d3557"
-    source: Source | None = None
+    source: MediaSource | None = None
 
 
-class Look(BaseModel):
+class Appearance(BaseModel):
     """All that a card offers; remembered for each user."""
 
     model_config = ConfigDict(frozen=True)
 
     shape: Shape = Shape.CIRCLE
     corner: Anchor = Anchor.BOTTOM_RIGHT
-    size: Size = Size.MEDIUM
-    ring: Ring = Ring.NONE
-    backdrop: Backdrop = Backdrop()
+    size: OverlaySize = OverlaySize.MEDIUM
+    ring: RingStyle = RingStyle.NONE
+    backdrop: BackgroundChoice = BackgroundChoice()
     engine: Literal["mediapipe", "rembg"] = "mediapipe"
 
-    def style(self, form: Form = Form.VIDEO) -> Style:
+    def to_style(self, form: OutputFormat = OutputFormat.VIDEO) -> Style:
         """The same for video_editing; a round note shows its middle, so the person is there."""
-        sizes = FREE_SIZES if self.shape is Shape.NONE else SIZES
-        note = form is Form.NOTE
+        sizes = UNSHAPED_HEIGHTS if self.shape is Shape.NONE else OVERLAY_HEIGHTS
+        note = form is OutputFormat.NOTE
         return Style(
             shape=self.shape,
             position=Anchor.CENTER if note else self.corner,
             size=0.9 if note else sizes[self.size],
-            ring=0 if self.ring is Ring.NONE else RING_WIDTH,
+            ring=0 if self.ring is RingStyle.NONE else RING_WIDTH,
             ring_colour=RING_COLOURS.get(self.ring, "white"),
         )
 
@@ -96,10 +96,10 @@ PALETTE = {
 }
 
 
-def named(backdrop: Backdrop) -> str:
+def describe_background(background: BackgroundChoice) -> str:
     """What texts call it: a colour's name, "blur", "file", or "other"."""
-    if backdrop.kind != "colour":
-        return backdrop.kind
+    if background.kind != "colour":
+        return background.kind
     return next(
-        (name for name, (colour, _) in PALETTE.items() if colour == backdrop.colour), "other"
+        (name for name, (colour, _) in PALETTE.items() if colour == background.colour), "other"
     )

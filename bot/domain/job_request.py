@@ -4,12 +4,12 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.domain.appearance import Look
-from bot.domain.media_source import Source
-from video_editing.contract.formats import Form
+from bot.domain.appearance import Appearance
+from bot.domain.media_source import MediaSource
+from video_editing.contract.formats import OutputFormat
 
 
-class Order(BaseModel):
+class JobRequest(BaseModel):
     """What somebody wants.
 
     Attributes:
@@ -21,9 +21,9 @@ class Order(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    clip: Source
-    look: Look
-    form: Form = Form.VIDEO
+    clip: MediaSource
+    look: Appearance
+    form: OutputFormat = OutputFormat.VIDEO
     mattes: str | None = None
 
 
@@ -35,9 +35,11 @@ class Language(StrEnum):
 
 
 #: languages whose speakers mostly read Russian better than English
-RUSSIAN_TOO = frozenset({"ru", "be", "kk", "ky", "tg", "uk", "uz"})
+RUSSIAN_READER_CODES = frozenset({"ru", "be", "kk", "ky", "tg", "uk", "uz"})
 
 
-def spoken(code: str | None) -> Language:
+def detect_language(code: str | None) -> Language:
     """The one for somebody whose Telegram speaks *code*, like "pt-BR" or None."""
-    return Language.RU if (code or "").split("-")[0].lower() in RUSSIAN_TOO else Language.EN
+    return (
+        Language.RU if (code or "").split("-")[0].lower() in RUSSIAN_READER_CODES else Language.EN
+    )

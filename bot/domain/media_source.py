@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 
-class Kind(StrEnum):
+class SourceKind(StrEnum):
     """What Telegram calls it; a link is a link."""
 
     VIDEO = "video"
@@ -16,7 +16,7 @@ class Kind(StrEnum):
     LINK = "link"
 
 
-class Source(BaseModel):
+class MediaSource(BaseModel):
     """Where a clip or a background comes from.
 
     Attributes:
@@ -29,7 +29,7 @@ class Source(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Kind
+    kind: SourceKind
     file_id: str = ""
     link: str = ""
     size: int | None = None

@@ -7,33 +7,33 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 
-class Fault(StrEnum):
+class FailureCode(StrEnum):
     """What only the bot can find wrong; reasons of clips and faults of links have their own."""
 
-    TOO_BIG_FILE = "too_big_file"  #: for the Bot API to hand out: size, limit in megabytes
-    TOO_LONG_CLIP = "too_long_clip"  #: seconds, limit
+    FILE_TOO_BIG = "too_big_file"  #: for the Bot API to hand out: size, limit in megabytes
+    CLIP_TOO_LONG = "too_long_clip"  #: seconds, limit
     WRONG_KIND = "wrong_kind"  #: a sticker, a voice message, a document that is no video
-    TOO_MANY = "too_many"  #: one runs and three wait already
+    TOO_MANY_JOBS = "too_many"  #: one runs and three wait already
     QUEUE_FULL = "queue_full"
     RESULT_TOO_BIG = "result_too_big"  #: it cannot be made to fit Telegram's limit
     POISON = "poison"  #: it broke our tools three times
     NO_DISK = "no_disk"
-    GONE_FILE = "gone_file"  #: Telegram does not have it any more
-    NOBODY = "nobody"  #: no place could do it for a day
-    OLD = "old"  #: the button's card or result is too old
+    FILE_GONE = "gone_file"  #: Telegram does not have it any more
+    NO_BACKEND = "nobody"  #: no place could do it for a day
+    EXPIRED = "old"  #: the button's card or result is too old
 
 
-class _Value(BaseModel):
+class _FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Done(_Value):
+class StepDone(_FrozenModel):
     """It is there."""
 
     kind: Literal["done"] = "done"
 
 
-class Made(_Value):
+class ResultRendered(_FrozenModel):
     """The result lies in the job's folder."""
 
     kind: Literal["made"] = "made"
@@ -44,7 +44,7 @@ class Made(_Value):
     dollars: float = 0
 
 
-class Refused(_Value):
+class Rejected(_FrozenModel):
     """It cannot be done, and asking again is pointless.
 
     Attributes:
@@ -57,7 +57,7 @@ class Refused(_Value):
     details: dict[str, float | str] = {}
 
 
-class Later(_Value):
+class RetryLater(_FrozenModel):
     """Not now: it is tried again after so many seconds."""
 
     kind: Literal["later"] = "later"
@@ -65,19 +65,19 @@ class Later(_Value):
     why: str = ""
 
 
-class Stopped(_Value):
+class JobCancelled(_FrozenModel):
     """The user pressed Cancel."""
 
     kind: Literal["stopped"] = "stopped"
 
 
-class Gone(_Value):
+class ChatGone(_FrozenModel):
     """The chat is not there for us any more: blocked, deactivated, kicked."""
 
     kind: Literal["gone"] = "gone"
 
 
-class Delivered(_Value):
+class Delivered(_FrozenModel):
     """It was sent.
 
     Attributes:
@@ -91,15 +91,15 @@ class Delivered(_Value):
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
+class MessageEdited:
     """It is as it was to be."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unchanged:
+class MessageUnchanged:
     """It was so before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MessageMissing:
     """It is not there any more, or not ours to change: what it was to say needs a new one."""

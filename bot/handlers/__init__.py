@@ -2,29 +2,29 @@
 
 from aiogram import Router
 
-from bot.handlers.admin import admin_router
-from bot.handlers.commands import cancelling_router, start_router, style_router
-from bot.handlers.context import Addressed
-from bot.handlers.fallback import strangers_router
-from bot.handlers.media import clips_router
-from bot.handlers.preview_card import card_router
-from bot.handlers.results import results_router
+from bot.handlers.admin import create_admin_router
+from bot.handlers.commands import create_cancel_router, create_start_router, create_style_router
+from bot.handlers.context import AddressedToBot
+from bot.handlers.fallback import create_fallback_router
+from bot.handlers.media import create_media_router
+from bot.handlers.preview_card import create_card_router
+from bot.handlers.results import create_results_router
 
 
-def routers() -> list[Router]:
+def create_routers() -> list[Router]:
     """All of them, in the order in which they are asked.
 
     They take by name: cards, drafts, jobs, keyboards, ledger, limits, people, sending, texts, and
     what admins need.
     """
-    addressed = Addressed()
+    addressed = AddressedToBot()
     return [
-        start_router(),
-        style_router(),
-        cancelling_router(),
-        card_router(),
-        results_router(),
-        clips_router(addressed),
-        admin_router(),
-        strangers_router(addressed),
+        create_start_router(),
+        create_style_router(),
+        create_cancel_router(),
+        create_card_router(),
+        create_results_router(),
+        create_media_router(addressed),
+        create_admin_router(),
+        create_fallback_router(addressed),
     ]

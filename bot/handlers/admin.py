@@ -6,19 +6,19 @@ from aiogram import Router
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Message
 
-from bot.database.users import People
-from bot.handlers.admin_backends import Turn, backend, turned
-from bot.handlers.admin_stats import queue, stats
-from bot.handlers.context import answer, language_of
-from bot.telegram.messenger import Sending
+from bot.database.users import UserRepository
+from bot.handlers.admin_backends import BackendButton, press_backend_button, show_backends
+from bot.handlers.admin_stats import show_queue, show_stats
+from bot.handlers.context import get_language, reply_to_admin
+from bot.telegram.messenger import Messenger
 from bot.ui.texts import Texts
 
 log = logging.getLogger(__name__)
 
-COMMANDS = ("backend", "stats", "queue")
+ADMIN_COMMANDS = ("backend", "stats", "queue")
 
 
-def admin_router() -> Router:
+def create_admin_router() -> Router:
     """Commands and buttons of admins; in all kinds of chats, so that all others are refused."""
     router = Router(name="admin")
     for observer in (
@@ -27,16 +27,16 @@ def admin_router() -> Router:
         router.channel_post,
         router.edited_channel_post,
     ):
-        observer.register(backend, Command("backend"), from_admin)
-        observer.register(stats, Command("stats"), from_admin)
-        observer.register(queue, Command("queue"), from_admin)
-        observer.register(refused, Command(*COMMANDS))
-    router.callback_query.register(turned, Turn.filter(), from_admin)
-    router.callback_query.register(press_refused, Turn.filter())
+        observer.register(show_backends, Command("backend"), is_from_admin)
+        observer.register(show_stats, Command("stats"), is_from_admin)
+        observer.register(show_queue, Command("queue"), is_from_admin)
+        observer.register(refuse_command, Command(*ADMIN_COMMANDS))
+    router.callback_query.register(press_backend_button, BackendButton.filter(), is_from_admin)
+    router.callback_query.register(refuse_button, BackendButton.filter())
     return router
 
 
-async def from_admin(event: Message | CallbackQuery, admins: frozenset[int]) -> bool:
+async def is_from_admin(event: Message | CallbackQuery, admins: frozenset[int]) -> bool:
     """Whether a person whose id is among *admins* says this herself.
 
     Who speaks as a group or a channel cannot be told apart from its other admins, and what is
@@ -48,7 +48,9 @@ async def from_admin(event: Message | CallbackQuery, admins: frozenset[int]) -> 
     return not (isinstance(event, Message) and (event.sender_chat or event.forward_origin))
 
 
-async def refused(message: Message, sending: Sending, texts: Texts, people: People) -> None:
+async def refuse_command(
+    message: Message, sending: Messenger, texts: Texts, people: UserRepository
+) -> None:
     """Say that this is for admins."""
     user = message.from_user
     log.warning(
@@ -57,13 +59,13 @@ async def refused(message: Message, sending: Sending, texts: Texts, people: Peop
         message.chat.id,
         message.chat.type,
     )
-    await answer(sending, message, texts(await language_of(user, people), "admin-refused"))
+    await reply_to_admin(sending, message, texts(await get_language(user, people), "admin-refused"))
 
 
-async def press_refused(
-    query: CallbackQuery, sending: Sending, texts: Texts, people: People
+async def refuse_button(
+    query: CallbackQuery, sending: Messenger, texts: Texts, people: UserRepository
 ) -> None:
     """Say that this button is for admins."""
     log.warning("refused a button of admins to %s", query.from_user.id)
-    language = await language_of(query.from_user, people)
-    await sending.answer(query.id, texts(language, "admin-refused"), alert=True)
+    language = await get_language(query.from_user, people)
+    await sending.answer_callback(query.id, texts(language, "admin-refused"), show_alert=True)

@@ -14,12 +14,12 @@ from aiogram.types import (
     Message,
 )
 
-from bot.database.statistics import Statistics, Use
-from bot.database.users import People
+from bot.database.statistics import BackendUsage, Statistics
+from bot.database.users import UserRepository
 from bot.domain.job_request import Language
-from bot.handlers.context import answer, language_of, span
-from bot.operations.backend_pool import Health, LastPlace, Places, UnknownPlace
-from bot.telegram.messenger import Sending
+from bot.handlers.context import format_duration, get_language, reply_to_admin
+from bot.operations.backend_pool import BackendHealth, BackendPool, LastBackend, UnknownBackend
+from bot.telegram.messenger import Messenger
 from bot.ui.texts import Texts
 
 log = logging.getLogger(__name__)
@@ -27,17 +27,17 @@ log = logging.getLogger(__name__)
 AUTO = "auto"
 
 
-class Do(StrEnum):
+class BackendAction(StrEnum):
     """What a button does."""
 
     UP = "up"
     ON = "on"
     OFF = "off"
     AUTO = "auto"
-    LOOK = "look"
+    RECHECK = "look"
 
 
-class Turn(CallbackData, prefix="adm"):
+class BackendButton(CallbackData, prefix="adm"):
     """A button of the chain.
 
     Attributes:
@@ -45,67 +45,76 @@ class Turn(CallbackData, prefix="adm"):
         place: with which, by its mark.
     """
 
-    do: Do
+    do: BackendAction
     place: str = ""
 
 
-async def backend(
+async def show_backends(
     message: Message,
     command: CommandObject,
-    places: Places,
+    places: BackendPool,
     statistics: Statistics,
-    sending: Sending,
+    sending: Messenger,
     texts: Texts,
-    people: People,
+    people: UserRepository,
 ) -> None:
     """Show the chain; first put the place that is named before all others."""
-    language = await language_of(message.from_user, people)
-    said = await _obeyed((command.args or "").strip().lower(), places, texts, language)
+    language = await get_language(message.from_user, people)
+    said = await _run_command((command.args or "").strip().lower(), places, texts, language)
     if command.args:
         log.info("%s of admin %s", command.text, message.from_user and message.from_user.id)
-    text = await _chain(places, statistics, texts, language)
-    keyboard = _keyboard(places, texts, language)
-    await answer(sending, message, f"{said}\n\n{text}" if said else text, keyboard)
+    text = await _format_backends(places, statistics, texts, language)
+    keyboard = _create_keyboard(places, texts, language)
+    await reply_to_admin(sending, message, f"{said}\n\n{text}" if said else text, keyboard)
 
 
-async def turned(
+async def press_backend_button(
     query: CallbackQuery,
-    callback_data: Turn,
-    places: Places,
+    callback_data: BackendButton,
+    places: BackendPool,
     statistics: Statistics,
-    sending: Sending,
+    sending: Messenger,
     texts: Texts,
-    people: People,
+    people: UserRepository,
 ) -> None:
     """Do what the button says, and show the chain as it is then."""
-    language = await language_of(query.from_user, people)
+    language = await get_language(query.from_user, people)
     log.info("%s of admin %s", callback_data, query.from_user.id)
-    if callback_data.do is Do.LOOK:  # takes a moment, in which the button would seem dead
-        await sending.answer(query.id, texts(language, "admin-looking"))
-        await places.look_again()
+    if (
+        callback_data.do is BackendAction.RECHECK
+    ):  # takes a moment, in which the button would seem dead
+        await sending.answer_callback(query.id, texts(language, "admin-looking"))
+        await places.recheck_unavailable()
     else:
-        await sending.answer(query.id, await _done(callback_data, places, texts, language))
+        await sending.answer_callback(
+            query.id, await _run_action(callback_data, places, texts, language)
+        )
     if not isinstance(query.message, Message):  # too old to be edited
         return
-    text = await _chain(places, statistics, texts, language)
+    text = await _format_backends(places, statistics, texts, language)
     chat, message = query.message.chat.id, query.message.message_id
-    keyboard = _keyboard(places, texts, language)
+    keyboard = _create_keyboard(places, texts, language)
     await sending.edit_text(chat, message, text, keyboard=keyboard)
 
 
-async def _obeyed(name: str, places: Places, texts: Texts, language: Language) -> str:
+async def _run_command(name: str, places: BackendPool, texts: Texts, language: Language) -> str:
     """What to say of ``/backend`` *name*, after it was done."""
     if not name:
         return ""
     if name == AUTO:
-        await places.automatic()
+        await places.reset_order()
         return texts(language, "admin-auto-done")
     try:
-        await places.first(name)
-    except UnknownPlace:
+        await places.put_first(name)
+    except UnknownBackend:
         return texts(language, "admin-unknown", names=", ".join((*places.names, AUTO)))
-    others = [health.name for health in places.health() if health.on and health.name != name]
-    there = next(health for health in places.health() if health.name == name).absent is None
+    others = [
+        health.name for health in places.get_health() if health.is_enabled and health.name != name
+    ]
+    there = (
+        next(health for health in places.get_health() if health.name == name).unavailable_because
+        is None
+    )
     return texts(
         language,
         "admin-first",
@@ -115,86 +124,101 @@ async def _obeyed(name: str, places: Places, texts: Texts, language: Language) -
     )
 
 
-async def _done(turn: Turn, places: Places, texts: Texts, language: Language) -> str:
+async def _run_action(
+    pressed: BackendButton, places: BackendPool, texts: Texts, language: Language
+) -> str:
     """What to say of a button, after it did what it does."""
-    if turn.do is Do.AUTO:
-        await places.automatic()
+    if pressed.do is BackendAction.AUTO:
+        await places.reset_order()
         return texts(language, "admin-auto-done")
-    name = next((name for name in places.names if mark(name) == turn.place), None)
+    name = next((name for name in places.names if hash_name(name) == pressed.place), None)
     if name is None:  # the settings have changed since
         return texts(language, "admin-unknown", names=", ".join(places.names))
     try:
-        if turn.do is Do.UP:
-            await places.up(name)
+        if pressed.do is BackendAction.UP:
+            await places.move_up(name)
         else:
-            await places.switch(name, on=turn.do is Do.ON)
-    except LastPlace:
+            await places.set_enabled(name, is_enabled=pressed.do is BackendAction.ON)
+    except LastBackend:
         return texts(language, "admin-last", name=name)
     return texts(language, "admin-done")
 
 
-async def _chain(places: Places, statistics: Statistics, texts: Texts, language: Language) -> str:
+async def _format_backends(
+    places: BackendPool, statistics: Statistics, texts: Texts, language: Language
+) -> str:
     """The whole chain, a paragraph for each place."""
-    uses = await statistics.uses(time())
-    order = texts(language, "admin-order", auto="yes" if places.auto else "no")
+    uses = await statistics.get_backend_usage(time())
+    order = texts(language, "admin-order", auto="yes" if places.is_automatic else "no")
     lines = [
-        _place(number, health, uses.get(health.name), texts, language)
-        for number, health in enumerate(places.health(), 1)
+        _format_backend(number, health, uses.get(health.name), texts, language)
+        for number, health in enumerate(places.get_health(), 1)
     ]
     return "\n\n".join([order, *lines])
 
 
-def _place(number: int, health: Health, use: Use | None, texts: Texts, language: Language) -> str:
+def _format_backend(
+    number: int, health: BackendHealth, usage: BackendUsage | None, texts: Texts, language: Language
+) -> str:
     lines = [
         texts(
             language,
             "admin-place",
             number=number,
             name=health.name,
-            state=_state(health),
-            why=texts(language, "admin-why", why=health.absent.value) if health.absent else "",
+            state=_get_state(health),
+            why=texts(language, "admin-why", why=health.unavailable_because.value)
+            if health.unavailable_because
+            else "",
             failures=health.failures,
-            seconds=round(health.resting),
+            seconds=round(health.cooldown_seconds),
         )
     ]
     lines += [
         texts(language, "admin-speed", engine=engine, speed=speed)
         for engine, speed in health.speeds.items()
     ]
-    if use:
-        ago = span(texts, language, time() - use.last)
-        lines.append(texts(language, "admin-use", dollars=use.dollars, ago=ago))
+    if usage:
+        ago = format_duration(texts, language, time() - usage.last_used)
+        lines.append(texts(language, "admin-use", dollars=usage.dollars, ago=ago))
     return "\n".join(lines)
 
 
-def _state(health: Health) -> str:
-    if not health.on:
+def _get_state(health: BackendHealth) -> str:
+    if not health.is_enabled:
         return "off"
-    if health.absent:
+    if health.unavailable_because:
         return "absent"
-    if health.resting:
+    if health.cooldown_seconds:
         return "resting"
     return "failing" if health.failures else "there"
 
 
-def _keyboard(places: Places, texts: Texts, language: Language) -> InlineKeyboardMarkup:
+def _create_keyboard(places: BackendPool, texts: Texts, language: Language) -> InlineKeyboardMarkup:
     """A row for each place, and one for all."""
 
-    def button(do: Do, name: str = "") -> InlineKeyboardButton:
-        text = texts(language, f"admin-button-{do}", name=name)
-        data = Turn(do=do, place=mark(name) if name else "").pack()
+    def create_button(action: BackendAction, name: str = "") -> InlineKeyboardButton:
+        text = texts(language, f"admin-button-{action}", name=name)
+        data = BackendButton(do=action, place=hash_name(name) if name else "").pack()
         return InlineKeyboardButton(text=text, callback_data=data)
 
     rows = [
         [
-            *([button(Do.UP, health.name)] if number else []),
-            button(Do.OFF if health.on else Do.ON, health.name),
+            *([create_button(BackendAction.UP, health.name)] if number else []),
+            create_button(
+                BackendAction.OFF if health.is_enabled else BackendAction.ON, health.name
+            ),
         ]
-        for number, health in enumerate(places.health())
+        for number, health in enumerate(places.get_health())
     ]
-    return InlineKeyboardMarkup(inline_keyboard=[*rows, [button(Do.AUTO), button(Do.LOOK)]])
+    return InlineKeyboardMarkup(
+        inline_keyboard=[
+            *rows,
+            [create_button(BackendAction.AUTO), create_button(BackendAction.RECHECK)],
+        ]
+    )
 
 
-def mark(name: str) -> str:
+def hash_name(name: str) -> str:
     """Short enough for a button, and the same after a restart with other places."""
     return f"{crc32(name.encode()):08x}"

@@ -6,86 +6,94 @@ from time import time
 
 from aiogram.types import Message
 
-from bot.database.statistics import DAY, Active, By, Ended, Statistics, Times, midnight
-from bot.database.users import People
+from bot.database.statistics import (
+    DAY_SECONDS,
+    DurationStats,
+    Grouping,
+    JobCounts,
+    JobSummary,
+    Statistics,
+    get_day_start,
+)
+from bot.database.users import UserRepository
 from bot.domain.job_request import Language
-from bot.handlers.context import answer, language_of, span
-from bot.telegram.messenger import Sending
+from bot.handlers.context import format_duration, get_language, reply_to_admin
+from bot.telegram.messenger import Messenger
 from bot.ui.texts import Texts
 
-SPANS = (7, 30)  #: days, beside today
-TIMES_DAYS = 7
-GROUPS: tuple[By, ...] = ("stage", "place")
-SHOWN = 30  #: jobs in one message
-WIDEST = 14  #: letters of a name; with three numbers a line that fits a phone
+PERIOD_DAYS = (7, 30)  #: days, beside today
+DURATION_DAYS = 7
+GROUPINGS: tuple[Grouping, ...] = ("stage", "place")
+MAX_SHOWN_JOBS = 30  #: jobs in one message
+MAX_NAME_LENGTH = 14  #: letters of a name; with three numbers a line that fits a phone
 
 
-async def stats(
+async def show_stats(
     message: Message,
     statistics: Statistics,
-    sending: Sending,
+    sending: Messenger,
     texts: Texts,
-    people: People,
+    people: UserRepository,
 ) -> None:
     """Say how many jobs there were, how long they took and what they cost."""
-    language = await language_of(message.from_user, people)
+    language = await get_language(message.from_user, people)
     parts = [
-        await _jobs(statistics, texts, language),
-        await _times(statistics, texts, language),
-        await _cost(statistics, texts, language),
-        _counts(await statistics.active(), texts, language),
+        await _format_job_counts(statistics, texts, language),
+        await _format_durations(statistics, texts, language),
+        await _format_spending(statistics, texts, language),
+        _format_queue_counts(await statistics.list_open_jobs(), texts, language),
         texts(language, "admin-utc"),
     ]
-    await answer(sending, message, "\n\n".join(parts))
+    await reply_to_admin(sending, message, "\n\n".join(parts))
 
 
-async def queue(
+async def show_queue(
     message: Message,
     statistics: Statistics,
-    sending: Sending,
+    sending: Messenger,
     texts: Texts,
-    people: People,
+    people: UserRepository,
 ) -> None:
     """Say which jobs run and wait, and how much room is left for them."""
-    language = await language_of(message.from_user, people)
-    active = await statistics.active()
-    lines = [_counts(active, texts, language)]
-    lines += [_job(job, texts, language) for job in active[:SHOWN]]
-    if len(active) > SHOWN:
-        lines.append(texts(language, "admin-more", count=len(active) - SHOWN))
-    free, total = statistics.disk()
+    language = await get_language(message.from_user, people)
+    active = await statistics.list_open_jobs()
+    lines = [_format_queue_counts(active, texts, language)]
+    lines += [_format_job(job, texts, language) for job in active[:MAX_SHOWN_JOBS]]
+    if len(active) > MAX_SHOWN_JOBS:
+        lines.append(texts(language, "admin-more", count=len(active) - MAX_SHOWN_JOBS))
+    free, total = statistics.get_disk_usage()
     lines.append(texts(language, "admin-disk", free=free / 1e9, total=total / 1e9))
-    await answer(sending, message, "\n".join(lines))
+    await reply_to_admin(sending, message, "\n".join(lines))
 
 
-async def _jobs(statistics: Statistics, texts: Texts, language: Language) -> str:
+async def _format_job_counts(statistics: Statistics, texts: Texts, language: Language) -> str:
     now = time()
-    spans = [await statistics.ended(midnight(now))]
-    spans += [await statistics.ended(now - days * DAY) for days in SPANS]
+    spans = [await statistics.count_ended_jobs(get_day_start(now))]
+    spans += [await statistics.count_ended_jobs(now - days * DAY_SECONDS) for days in PERIOD_DAYS]
     heads = [texts(language, "admin-today")]
-    heads += [texts(language, "admin-days", days=days) for days in SPANS]
+    heads += [texts(language, "admin-days", days=days) for days in PERIOD_DAYS]
     rows = [["", *heads]]
     for name in ("all", "done", "failed", "cancelled"):
         counts = (str(getattr(ended, name)) for ended in spans)
         rows.append([texts(language, f"admin-row-{name}"), *counts])
-    rows.append([texts(language, "admin-row-success"), *map(_per_cent, spans)])
-    return f"{texts(language, 'admin-jobs')}\n{table(rows)}"
+    rows.append([texts(language, "admin-row-success"), *map(_format_percent, spans)])
+    return f"{texts(language, 'admin-jobs')}\n{format_table(rows)}"
 
 
-async def _times(statistics: Statistics, texts: Texts, language: Language) -> str:
-    since = time() - TIMES_DAYS * DAY
+async def _format_durations(statistics: Statistics, texts: Texts, language: Language) -> str:
+    since = time() - DURATION_DAYS * DAY_SECONDS
     heads = [texts(language, f"admin-column-{name}") for name in ("count", "median", "p95")]
     parts = []
-    for by in GROUPS:
-        found = await statistics.times(by, since)
+    for by in GROUPINGS:
+        found = await statistics.get_durations(by, since)
         if found:
-            parts.append(texts(language, f"admin-times-by-{by}", days=TIMES_DAYS))
-            parts.append(table([["", *heads], *map(_row, found)]))
+            parts.append(texts(language, f"admin-times-by-{by}", days=DURATION_DAYS))
+            parts.append(format_table([["", *heads], *map(_format_row, found)]))
     return "\n".join(parts)
 
 
-async def _cost(statistics: Statistics, texts: Texts, language: Language) -> str:
-    cost = await statistics.cost(time())
+async def _format_spending(statistics: Statistics, texts: Texts, language: Language) -> str:
+    cost = await statistics.get_spending(time())
     lines = (
         texts(language, f"admin-cost-{name}", dollars=getattr(cost, name))
         for name in ("today", "month", "projected")
@@ -93,13 +101,13 @@ async def _cost(statistics: Statistics, texts: Texts, language: Language) -> str
     return "\n".join((texts(language, "admin-cost"), *lines))
 
 
-def _counts(active: Sequence[Active], texts: Texts, language: Language) -> str:
+def _format_queue_counts(active: Sequence[JobSummary], texts: Texts, language: Language) -> str:
     states = [job.state for job in active]
     counts = {state: states.count(state) for state in ("running", "waiting", "parked")}
     return texts(language, "admin-queue", **counts)
 
 
-def _job(job: Active, texts: Texts, language: Language) -> str:
+def _format_job(job: JobSummary, texts: Texts, language: Language) -> str:
     now = time()
     return texts(
         language,
@@ -107,25 +115,34 @@ def _job(job: Active, texts: Texts, language: Language) -> str:
         state=job.state,
         user=str(job.user),  # as a number it would be grouped by commas
         stage=job.stage,
-        age=span(texts, language, now - job.created),
-        due=span(texts, language, max(job.due - now, 0)),
+        age=format_duration(texts, language, now - job.created),
+        due=format_duration(texts, language, max(job.due - now, 0)),
     )
 
 
-def _per_cent(ended: Ended) -> str:
-    return "–" if ended.success is None else f"{100 * ended.success:.0f}%"
+def _format_percent(counts: JobCounts) -> str:
+    return "–" if counts.success_rate is None else f"{100 * counts.success_rate:.0f}%"
 
 
-def _row(times: Times) -> list[str]:
-    name = times.name if len(times.name) <= WIDEST else f"{times.name[: WIDEST - 1]}…"
-    return [name, str(times.count), _seconds(times.median), _seconds(times.p95)]
+def _format_row(durations: DurationStats) -> list[str]:
+    name = (
+        durations.name
+        if len(durations.name) <= MAX_NAME_LENGTH
+        else f"{durations.name[: MAX_NAME_LENGTH - 1]}…"
+    )
+    return [
+        name,
+        str(durations.count),
+        _format_seconds(durations.median),
+        _format_seconds(durations.p95),
+    ]
 
 
-def _seconds(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     return f"{seconds:.1f}" if seconds < 100 else f"{seconds:.0f}"
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
+def format_table(rows: Sequence[Sequence[str]]) -> str:
     """*rows* in columns, the first to the left and all others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []

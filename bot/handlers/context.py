@@ -10,15 +10,15 @@ from aiogram.filters import Filter
 from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import InlineKeyboardMarkup, Message, TelegramObject, User
 
-from bot.database.users import People
-from bot.domain.job_request import Language, spoken
-from bot.telegram.messenger import Sending
+from bot.database.users import UserRepository
+from bot.domain.job_request import Language, detect_language
+from bot.telegram.messenger import Messenger
 from bot.ui.texts import Texts
 
-ALBUMS = 1000  #: whose other parts are for us, too
+MAX_ALBUMS = 1000  #: whose other parts are for us, too
 
 
-class Addressed(Filter):
+class AddressedToBot(Filter):
     """In private all is for us; in a group what mentions us, or answers what we said.
 
     Who speaks as a group or a channel is nobody in particular, and no button could be hers.
@@ -26,7 +26,7 @@ class Addressed(Filter):
 
     def __init__(self) -> None:
         """Know of no album."""
-        self._albums: deque[str] = deque(maxlen=ALBUMS)
+        self._albums: deque[str] = deque(maxlen=MAX_ALBUMS)
 
     async def __call__(self, message: Message, bot: Bot) -> bool:
         """Whether *message* is."""
@@ -36,19 +36,19 @@ class Addressed(Filter):
             return True
         if message.media_group_id in self._albums:  # only one of its parts has a caption
             return True
-        if not (_answers(message, bot) or await _mentions(message, bot)):
+        if not (_is_reply_to_bot(message, bot) or await _has_mention_of_bot(message, bot)):
             return False
         if message.media_group_id:
             self._albums.append(message.media_group_id)
         return True
 
 
-def _answers(message: Message, bot: Bot) -> bool:
+def _is_reply_to_bot(message: Message, bot: Bot) -> bool:
     answered = message.reply_to_message
     return bool(answered and answered.from_user and answered.from_user.id == bot.id)
 
 
-async def _mentions(message: Message, bot: Bot) -> bool:
+async def _has_mention_of_bot(message: Message, bot: Bot) -> bool:
     text = message.text or message.caption or ""
     name = f"@{(await bot.me()).username}".lower()
     return any(
@@ -58,7 +58,7 @@ async def _mentions(message: Message, bot: Bot) -> bool:
     )
 
 
-class Speaking(BaseMiddleware):
+class LanguageMiddleware(BaseMiddleware):
     """Gives handlers the `language` that a person chose, or else has in Telegram."""
 
     async def __call__(
@@ -69,45 +69,45 @@ class Speaking(BaseMiddleware):
     ) -> Any:
         """Look it up."""
         user: User | None = data.get("event_from_user")
-        people: People = data["people"]
-        chosen = await people.language(user.id) if user else None
-        data["language"] = chosen or spoken(user.language_code if user else None)
+        people: UserRepository = data["people"]
+        chosen = await people.get_language(user.id) if user else None
+        data["language"] = chosen or detect_language(user.language_code if user else None)
         return await handler(event, data)
 
 
-def router(name: str) -> Router:
+def create_router(name: str) -> Router:
     """One whose handlers know the language."""
     made = Router(name=name)
     for observer in (made.message, made.callback_query):
-        observer.middleware(Speaking())
+        observer.middleware(LanguageMiddleware())
     return made
 
 
-def topic_of(message: Message) -> int | None:
+def get_topic(message: Message) -> int | None:
     """The topic in which a message is, if it is in one."""
     return message.message_thread_id if message.is_topic_message else None
 
 
 async def reply(
-    sending: Sending, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
+    sending: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
 ) -> None:
     """Answer *message*."""
-    await sending.text(
+    await sending.send_text(
         message.chat.id,
         text,
-        topic=topic_of(message),
+        topic=get_topic(message),
         reply_to=message.message_id,
         keyboard=keyboard,
     )
 
 
-class Waiting(StatesGroup):
+class DialogState(StatesGroup):
     """The questions that we ask."""
 
-    background = State()  #: for the card of a draft
+    background = State(group_name="Waiting")  #: for the card of a draft
 
 
-class Asked(TypedDict, total=False):
+class DialogData(TypedDict, total=False):
     """What we remember of the question.
 
     Attributes:
@@ -120,27 +120,27 @@ class Asked(TypedDict, total=False):
 
 
 #: seconds in a unit, the largest first
-UNITS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
+DURATION_UNITS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
 
 
-async def answer(
-    sending: Sending, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
+async def reply_to_admin(
+    sending: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
 ) -> None:
     """Say *text* where *message* is; a chat that does not let us is left alone."""
     topic = message.message_thread_id if message.is_topic_message else None
-    await sending.text(
+    await sending.send_text(
         message.chat.id, text, topic=topic, reply_to=message.message_id, keyboard=keyboard
     )
 
 
-async def language_of(user: User | None, people: People) -> Language:
+async def get_language(user: User | None, people: UserRepository) -> Language:
     """The language that *user* chose, or else has in Telegram; English where there is nobody."""
     if user is None:
         return Language.EN
-    return await people.language(user.id) or spoken(user.language_code)
+    return await people.get_language(user.id) or detect_language(user.language_code)
 
 
-def span(texts: Texts, language: Language, seconds: float) -> str:
+def format_duration(texts: Texts, language: Language, seconds: float) -> str:
     """So many *seconds*, in the largest unit of which there are two."""
-    unit = next((unit for unit, size in UNITS.items() if seconds >= 2 * size), "s")
-    return texts(language, "admin-span", unit=unit, count=int(seconds // UNITS[unit]))
+    unit = next((unit for unit, size in DURATION_UNITS.items() if seconds >= 2 * size), "s")
+    return texts(language, "admin-span", unit=unit, count=int(seconds // DURATION_UNITS[unit]))

@@ -4,19 +4,19 @@ from aiogram import F, Router
 from aiogram.types import CallbackQuery, Message
 
 from bot.domain.job_request import Language
-from bot.domain.outcomes import Fault
-from bot.handlers.context import Addressed, reply, router
-from bot.telegram.messenger import Sending
+from bot.domain.outcomes import FailureCode
+from bot.handlers.context import AddressedToBot, create_router, reply
+from bot.telegram.messenger import Messenger
 from bot.ui.texts import Texts
 
 #: kinds of messages, and what is said to them; all others are Telegram's own, like a pinned one
-ANSWERS = {
+HINT_KEYS = {
     "photo": "wrong-photo",
     "voice": "wrong-sound",
     "audio": "wrong-sound",
     "text": "wrong-text",
 }
-OTHERS = frozenset(
+OTHER_CONTENT_TYPES = frozenset(
     {
         "checklist",
         "contact",
@@ -34,29 +34,39 @@ OTHERS = frozenset(
 )
 
 
-def strangers_router(addressed: Addressed) -> Router:
+def create_fallback_router(addressed: AddressedToBot) -> Router:
     """Asked last."""
-    made = router("strangers")
-    made.message.register(wrong_command, F.text.startswith("/"), addressed)
-    made.message.register(wrong, F.content_type.in_({*ANSWERS, *OTHERS}), addressed)
-    made.callback_query.register(old)
+    made = create_router("strangers")
+    made.message.register(explain_unknown_command, F.text.startswith("/"), addressed)
+    made.message.register(
+        explain_wrong_content, F.content_type.in_({*HINT_KEYS, *OTHER_CONTENT_TYPES}), addressed
+    )
+    made.callback_query.register(explain_expired_button)
     return made
 
 
-async def wrong_command(
-    message: Message, sending: Sending, texts: Texts, language: Language
+async def explain_unknown_command(
+    message: Message, sending: Messenger, texts: Texts, language: Language
 ) -> None:
     """Say what we know."""
     await reply(sending, message, texts(language, "wrong-command"))
 
 
-async def wrong(message: Message, sending: Sending, texts: Texts, language: Language) -> None:
+async def explain_wrong_content(
+    message: Message, sending: Messenger, texts: Texts, language: Language
+) -> None:
     """Say what to send."""
-    key = ANSWERS.get(message.content_type)
-    text = texts(language, key) if key else texts.fault(language, Fault.WRONG_KIND, {})
+    key = HINT_KEYS.get(message.content_type)
+    text = (
+        texts(language, key)
+        if key
+        else texts.describe_failure(language, FailureCode.WRONG_KIND, {})
+    )
     await reply(sending, message, text)
 
 
-async def old(query: CallbackQuery, sending: Sending, texts: Texts, language: Language) -> None:
+async def explain_expired_button(
+    query: CallbackQuery, sending: Messenger, texts: Texts, language: Language
+) -> None:
     """Say that this button is of no use any more, if it ever was."""
-    await sending.answer(query.id, texts(language, "too-old"), alert=True)
+    await sending.answer_callback(query.id, texts(language, "too-old"), show_alert=True)

@@ -6,39 +6,56 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery
 
-from bot.database.drafts import Draft, Drafts, UnknownDraft
-from bot.database.jobs import QueueFull, TooMany
-from bot.database.users import People
-from bot.domain.appearance import Backdrop, Look
-from bot.domain.job_request import Language, Order
-from bot.domain.media_source import Kind
-from bot.domain.outcomes import Fault
-from bot.handlers.context import Asked, Waiting, router
-from bot.jobs.supervisor import Jobs
-from bot.preview_cards import Cards
-from bot.telegram.messenger import Sending
-from bot.ui.callback_data import CHOICES, CardPage, Choice, Keep, Make, Send
+from bot.database.drafts import Draft, DraftNotFound, DraftRepository
+from bot.database.jobs import QueueFull, TooManyJobs
+from bot.database.users import UserRepository
+from bot.domain.appearance import Appearance, BackgroundChoice
+from bot.domain.job_request import JobRequest, Language
+from bot.domain.media_source import SourceKind
+from bot.domain.outcomes import FailureCode
+from bot.handlers.context import DialogData, DialogState, create_router
+from bot.jobs.supervisor import JobSupervisor
+from bot.preview_cards import PreviewCards
+from bot.telegram.messenger import Messenger
+from bot.ui.callback_data import (
+    CARD_CHOICES,
+    CardChoice,
+    KeepBackground,
+    MakeResult,
+    SendBackground,
+    ShowCardPage,
+)
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
 
 
-def card_router() -> Router:
+def create_card_router() -> Router:
     """All buttons of cards, each for its owner."""
-    made = router("card")
-    for choice in CHOICES:
-        made.callback_query.register(chosen, choice.filter(), owned)
-    made.callback_query.register(turned, CardPage.filter(), owned)
-    made.callback_query.register(ask_background, Send.filter(), owned)
-    made.callback_query.register(keep_background, Keep.filter(), owned)
-    made.callback_query.register(ordered, Make.filter(), owned)
-    buttons: tuple[type[CallbackData], ...] = (*CHOICES, CardPage, Send, Keep, Make)
+    made = create_router("card")
+    for choice in CARD_CHOICES:
+        made.callback_query.register(choose, choice.filter(), match_own_draft)
+    made.callback_query.register(show_page, ShowCardPage.filter(), match_own_draft)
+    made.callback_query.register(ask_background, SendBackground.filter(), match_own_draft)
+    made.callback_query.register(
+        cancel_background_request, KeepBackground.filter(), match_own_draft
+    )
+    made.callback_query.register(order_result, MakeResult.filter(), match_own_draft)
+    buttons: tuple[type[CallbackData], ...] = (
+        *CARD_CHOICES,
+        ShowCardPage,
+        SendBackground,
+        KeepBackground,
+        MakeResult,
+    )
     for button in buttons:
-        made.callback_query.register(refused, button.filter())
+        made.callback_query.register(refuse_press, button.filter())
     return made
 
 
-async def owned(
-    query: CallbackQuery, callback_data: Choice | CardPage | Send | Keep | Make, drafts: Drafts
+async def match_own_draft(
+    query: CallbackQuery,
+    callback_data: CardChoice | ShowCardPage | SendBackground | KeepBackground | MakeResult,
+    drafts: DraftRepository,
 ) -> dict[str, Draft] | bool:
     """Pass whoever presses a button of her own card that can still be pressed; tell its draft."""
     draft = await drafts.get(callback_data.draft)
@@ -47,11 +64,11 @@ async def owned(
     return {"draft": draft}
 
 
-async def refused(
+async def refuse_press(
     query: CallbackQuery,
-    callback_data: Choice | CardPage | Send | Keep | Make,
-    drafts: Drafts,
-    sending: Sending,
+    callback_data: CardChoice | ShowCardPage | SendBackground | KeepBackground | MakeResult,
+    drafts: DraftRepository,
+    sending: Messenger,
     texts: Texts,
     language: Language,
 ) -> None:
@@ -61,50 +78,52 @@ async def refused(
         key = "too-old"
     else:
         key = "not-yours" if draft.user != query.from_user.id else "made-already"
-    await sending.answer(query.id, texts(language, key), alert=True)
+    await sending.answer_callback(query.id, texts(language, key), show_alert=True)
 
 
-async def chosen(
+async def choose(
     query: CallbackQuery,
-    callback_data: Choice,
+    callback_data: CardChoice,
     draft: Draft,
-    drafts: Drafts,
-    cards: Cards,
-    people: People,
-    sending: Sending,
+    drafts: DraftRepository,
+    cards: PreviewCards,
+    people: UserRepository,
+    sending: Messenger,
     texts: Texts,
     language: Language,
     keyboards: Keyboards,
 ) -> None:
     """Have the card as it was chosen."""
-    look = callback_data.made(draft)
+    look = callback_data.apply(draft)
     if look is None:
-        await sending.answer(query.id, texts(language, "too-old"), alert=True)
+        await sending.answer_callback(query.id, texts(language, "too-old"), show_alert=True)
         return
-    await sending.answer(query.id)
+    await sending.answer_callback(query.id)
     if look == draft.look:
         if under := query.message:  # perhaps with another page
-            await sending.edit_keyboard(under.chat.id, under.message_id, keyboards.card(draft))
+            await sending.edit_keyboard(
+                under.chat.id, under.message_id, keyboards.create_card(draft)
+            )
         return
     try:
-        await drafts.change(draft.id, look)
-    except UnknownDraft:  # in this moment
+        await drafts.set_appearance(draft.id, look)
+    except DraftNotFound:  # in this moment
         return
-    await people.remember(draft.user, lasting(look))
-    cards.renew(draft.id)
+    await people.set_appearance(draft.user, make_reusable(look))
+    cards.request_redraw(draft.id)
 
 
-async def turned(
+async def show_page(
     query: CallbackQuery,
-    callback_data: CardPage,
+    callback_data: ShowCardPage,
     draft: Draft,
-    sending: Sending,
+    sending: Messenger,
     keyboards: Keyboards,
 ) -> None:
     """Show another page of buttons."""
-    await sending.answer(query.id)
+    await sending.answer_callback(query.id)
     if under := query.message:
-        keyboard = keyboards.card(draft, callback_data.page)
+        keyboard = keyboards.create_card(draft, callback_data.page)
         await sending.edit_keyboard(under.chat.id, under.message_id, keyboard)
 
 
@@ -112,47 +131,47 @@ async def ask_background(
     query: CallbackQuery,
     draft: Draft,
     state: FSMContext,
-    sending: Sending,
+    sending: Messenger,
     texts: Texts,
     language: Language,
     keyboards: Keyboards,
 ) -> None:
     """Ask for a picture or a video, and wait for it."""
-    await state.set_state(Waiting.background)
-    await state.set_data(dict(Asked(draft=draft.id)))
-    await sending.answer(query.id)
+    await state.set_state(DialogState.background)
+    await state.set_data(dict(DialogData(draft=draft.id)))
+    await sending.answer_callback(query.id)
     private = query.message is None or query.message.chat.type == ChatType.PRIVATE
-    await sending.text(
+    await sending.send_text(
         draft.chat,
         texts(language, "background-ask" if private else "background-ask-group"),
         topic=draft.topic,
-        keyboard=keyboards.asking(draft),
+        keyboard=keyboards.create_background_request(draft),
     )
 
 
-async def keep_background(
+async def cancel_background_request(
     query: CallbackQuery,
     state: FSMContext,
-    sending: Sending,
+    sending: Messenger,
     texts: Texts,
     language: Language,
 ) -> None:
     """Wait for none any more."""
     await state.clear()
-    await sending.answer(query.id)
+    await sending.answer_callback(query.id)
     if under := query.message:
         text = texts(language, "background-kept")
         await sending.edit_text(under.chat.id, under.message_id, text)
 
 
-async def ordered(
+async def order_result(
     query: CallbackQuery,
     draft: Draft,
     state: FSMContext,
-    drafts: Drafts,
-    jobs: Jobs,
-    people: People,
-    sending: Sending,
+    drafts: DraftRepository,
+    jobs: JobSupervisor,
+    people: UserRepository,
+    sending: Messenger,
     texts: Texts,
     language: Language,
 ) -> None:
@@ -162,11 +181,11 @@ async def ordered(
     what the same draft asks for again is known.
     """
     if draft.clip is None:
-        await sending.answer(query.id, texts(language, "too-old"), alert=True)
+        await sending.answer_callback(query.id, texts(language, "too-old"), show_alert=True)
         return
     try:
         await jobs.accept(
-            Order(clip=draft.clip, look=draft.look),
+            JobRequest(clip=draft.clip, look=draft.look),
             user=draft.user,
             chat=draft.chat,
             topic=draft.topic,
@@ -174,27 +193,29 @@ async def ordered(
             language=language,
             origin=f"draft:{draft.id}",
         )
-    except (TooMany, QueueFull) as full:
-        await sending.answer(query.id, too_many(texts, language, full), alert=True)
+    except (TooManyJobs, QueueFull) as full:
+        await sending.answer_callback(
+            query.id, explain_full_queue(texts, language, full), show_alert=True
+        )
         return
-    await drafts.use(draft.id)
-    await sending.answer(query.id, texts(language, "accepted"))
-    await people.remember(draft.user, lasting(draft.look))
+    await drafts.mark_used(draft.id)
+    await sending.answer_callback(query.id, texts(language, "accepted"))
+    await people.set_appearance(draft.user, make_reusable(draft.look))
     if (await state.get_data()).get("draft") == draft.id:
         await state.clear()
     if under := query.message:
         await sending.edit_keyboard(under.chat.id, under.message_id)
 
 
-def too_many(texts: Texts, language: Language, full: TooMany | QueueFull) -> str:
+def explain_full_queue(texts: Texts, language: Language, error: TooManyJobs | QueueFull) -> str:
     """Why a job cannot be taken in now."""
-    fault = Fault.TOO_MANY if isinstance(full, TooMany) else Fault.QUEUE_FULL
-    return texts.fault(language, fault, {})
+    fault = FailureCode.TOO_MANY_JOBS if isinstance(error, TooManyJobs) else FailureCode.QUEUE_FULL
+    return texts.describe_failure(language, fault, {})
 
 
-def lasting(look: Look) -> Look:
+def make_reusable(appearance: Appearance) -> Appearance:
     """What of a look can be used for another clip: a link may be dead by then."""
-    source = look.backdrop.source
-    if source is None or source.kind is not Kind.LINK:
-        return look
-    return look.model_copy(update={"backdrop": Backdrop()})
+    source = appearance.backdrop.source
+    if source is None or source.kind is not SourceKind.LINK:
+        return appearance
+    return appearance.model_copy(update={"backdrop": BackgroundChoice()})

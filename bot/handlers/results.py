@@ -4,31 +4,31 @@ from aiogram import Router
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
-from bot.database.jobs import Job, Ledger, QueueFull, State, TooMany
-from bot.domain.job_request import Language, Order
-from bot.handlers.context import router
-from bot.handlers.preview_card import too_many
-from bot.jobs.supervisor import Jobs
-from bot.telegram.messenger import Sending
-from bot.ui.callback_data import OTHERS, Other, ResultPage
+from bot.database.jobs import Job, JobRepository, JobState, QueueFull, TooManyJobs
+from bot.domain.job_request import JobRequest, Language
+from bot.handlers.context import create_router
+from bot.handlers.preview_card import explain_full_queue
+from bot.jobs.supervisor import JobSupervisor
+from bot.telegram.messenger import Messenger
+from bot.ui.callback_data import RESULT_CHANGES, ResultChange, ShowResultPage
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
 
 
-def results_router() -> Router:
+def create_results_router() -> Router:
     """All buttons of results, each for its owner."""
-    made = router("results")
-    made.callback_query.register(turned, ResultPage.filter(), owned)
-    for other in OTHERS:
-        made.callback_query.register(ordered, other.filter(), owned)
-    buttons: tuple[type[CallbackData], ...] = (*OTHERS, ResultPage)
+    made = create_router("results")
+    made.callback_query.register(show_page, ShowResultPage.filter(), match_own_result)
+    for other in RESULT_CHANGES:
+        made.callback_query.register(order_variant, other.filter(), match_own_result)
+    buttons: tuple[type[CallbackData], ...] = (*RESULT_CHANGES, ShowResultPage)
     for button in buttons:
-        made.callback_query.register(refused, button.filter())
+        made.callback_query.register(refuse_press, button.filter())
     return made
 
 
-async def owned(
-    query: CallbackQuery, callback_data: Other | ResultPage, ledger: Ledger
+async def match_own_result(
+    query: CallbackQuery, callback_data: ResultChange | ShowResultPage, ledger: JobRepository
 ) -> dict[str, Job] | bool:
     """Pass whoever presses a button of her own result; tell its job.
 
@@ -37,58 +37,58 @@ async def owned(
     job = await ledger.get(callback_data.job)
     if job is None or job.user != query.from_user.id:
         return False
-    if job.state is not State.DONE and job.result is None:
+    if job.state is not JobState.DONE and job.result is None:
         return False
     return {"job": job}
 
 
-async def refused(
+async def refuse_press(
     query: CallbackQuery,
-    callback_data: Other | ResultPage,
-    ledger: Ledger,
-    sending: Sending,
+    callback_data: ResultChange | ShowResultPage,
+    ledger: JobRepository,
+    sending: Messenger,
     texts: Texts,
     language: Language,
 ) -> None:
     """Say why a press does nothing."""
     job = await ledger.get(callback_data.job)
     key = "too-old" if job is None or job.user == query.from_user.id else "not-yours"
-    await sending.answer(query.id, texts(language, key), alert=True)
+    await sending.answer_callback(query.id, texts(language, key), show_alert=True)
 
 
-async def turned(
+async def show_page(
     query: CallbackQuery,
-    callback_data: ResultPage,
+    callback_data: ShowResultPage,
     job: Job,
-    sending: Sending,
+    sending: Messenger,
     keyboards: Keyboards,
 ) -> None:
     """Show another page of buttons."""
-    await sending.answer(query.id)
+    await sending.answer_callback(query.id)
     if under := query.message:
-        keyboard = keyboards.result(job, callback_data.page)
+        keyboard = keyboards.create_result(job, callback_data.page)
         await sending.edit_keyboard(under.chat.id, under.message_id, keyboard)
 
 
-async def ordered(
+async def order_variant(
     query: CallbackQuery,
-    callback_data: Other,
+    callback_data: ResultChange,
     job: Job,
-    ledger: Ledger,
-    jobs: Jobs,
-    sending: Sending,
+    ledger: JobRepository,
+    jobs: JobSupervisor,
+    sending: Messenger,
     texts: Texts,
     language: Language,
 ) -> None:
     """Take in a job that makes another with the same mattes, unless it is being made."""
-    order = Order(
+    order = JobRequest(
         clip=job.order.clip,
-        look=callback_data.look(job.order.look),
-        form=callback_data.form(job.order.form),
+        look=callback_data.choose_appearance(job.order.look),
+        form=callback_data.choose_format(job.order.form),
         mattes=job.id,
     )
-    if any(other.order == order for other in await ledger.of(job.user)):
-        await sending.answer(query.id, texts(language, "made-already"))
+    if any(other.order == order for other in await ledger.list_open_of_user(job.user)):
+        await sending.answer_callback(query.id, texts(language, "made-already"))
         return
     try:
         await jobs.accept(
@@ -100,7 +100,9 @@ async def ordered(
             language=language,
             origin=f"form:{job.id}:{order.form}:{query.id}",
         )
-    except (TooMany, QueueFull) as full:
-        await sending.answer(query.id, too_many(texts, language, full), alert=True)
+    except (TooManyJobs, QueueFull) as full:
+        await sending.answer_callback(
+            query.id, explain_full_queue(texts, language, full), show_alert=True
+        )
         return
-    await sending.answer(query.id, texts(language, "accepted"))
+    await sending.answer_callback(query.id, texts(language, "accepted"))

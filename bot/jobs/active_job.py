@@ -7,147 +7,153 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from backends.base import Asked, Event, Spent
+from backends.base import BackendStarted, CostIncurred, Event
 from bot.database.jobs import Job
-from bot.domain.outcomes import Gone, Stopped
-from bot.jobs.fair_queue import Turns
-from bot.jobs.progress_message import Status
+from bot.domain.outcomes import ChatGone, JobCancelled
+from bot.jobs.fair_queue import FairQueue
+from bot.jobs.progress_message import ProgressMessage
 from video_editing.contract.progress import Progress
 
 T = TypeVar("T")
 
-NOTHING = 0.02  #: seconds in which no work is done
-STEPS = 20  #: of a stage's frames; getting from one to the next is getting further
+MIN_STAGE_SECONDS = 0.02  #: seconds in which no work is done
+PROGRESS_STEPS = 20  #: of a stage's frames; getting from one to the next is getting further
 #: in the order in which they come
 STAGES = ("fetch", "plan", "mattes", "compose", "deliver")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QueueEntry:
     """How an open job stands, for those who look on.
 
     Attributes:
         job: as it was when it came, or when we were started.
         stage: where it is; "" before the first one.
-        running: whether it has its turn.
+        is_running: whether it has its turn.
         ahead: how many come before it; None when it has its turn, or rests.
     """
 
     job: Job
     stage: str
-    running: bool
+    is_running: bool
     ahead: int | None
 
 
-class Open:
+class ActiveJob:
     """An open job: its status, its turn, and what ends it before its time.
 
     Attributes:
         job: as it was when we learned of it.
-        status: its message.
+        progress_message: its message.
         stage: where it is; "" before the first one.
         task: its workflow, once that runs.
-        sending: its result is on its way; nobody can take that back.
-        ended: why it is to stop, if it is: its owner wants it, or is gone.
+        is_sending: its result is on its way; nobody can take that back.
+        end_reason: why it is to stop, if it is: its owner wants it, or is gone.
     """
 
-    def __init__(self, job: Job, status: Status, further: Callable[[str], None]) -> None:
+    def __init__(
+        self, job: Job, progress_message: ProgressMessage, on_progress: Callable[[str], None]
+    ) -> None:
         """Begin where the job is.
 
         Args:
             job: as it is now.
-            status: its message.
-            further: told when it has got further than ever before.
+            progress_message: its message.
+            on_progress: told when it has got further than ever before.
         """
         self.job = job
-        self.status = status
+        self.progress_message = progress_message
         self.stage = ""
         self.task: asyncio.Task[None] | None = None
-        self.sending = False
-        self.ended: Stopped | Gone | None = None
-        self._stop = asyncio.Event()
+        self.is_sending = False
+        self.end_reason: JobCancelled | ChatGone | None = None
+        self._stop_requested = asyncio.Event()
         if job.cancelled:
-            self.end(Stopped())
-        self._further = further
+            self.request_end(JobCancelled())
+        self._on_progress = on_progress
         self._furthest = job.furthest
-        self._turn = AsyncExitStack()
-        self._has_turn = False
+        self._slot = AsyncExitStack()
+        self._has_slot = False
 
-    def end(self, why: Stopped | Gone) -> None:
+    def request_end(self, reason: JobCancelled | ChatGone) -> None:
         """Have it stop, unless its result is on its way; the first reason counts."""
-        self.ended = self.ended or why
-        self._stop.set()
+        self.end_reason = self.end_reason or reason
+        self._stop_requested.set()
 
-    async def take_turn(self, turns: Turns, *, alone: bool) -> None:
-        """Wait for its turn, unless it has it; *alone* if we may have died over it."""
-        if not self._has_turn:
-            turn = turns.turn(self.job.id, self.job.user, self.job.created, alone=alone)
-            await self._turn.enter_async_context(turn)
-            self._has_turn = True
+    async def acquire_slot(self, queue: FairQueue, *, is_alone: bool) -> None:
+        """Wait for its turn, unless it has it; *is_alone* if we may have died over it."""
+        if not self._has_slot:
+            turn = queue.acquire_slot(
+                self.job.id, self.job.user, self.job.created, is_alone=is_alone
+            )
+            await self._slot.enter_async_context(turn)
+            self._has_slot = True
 
-    async def give_up_turn(self) -> None:
+    async def release_slot(self) -> None:
         """Let others have theirs."""
-        self._has_turn = False
-        await self._turn.aclose()
+        self._has_slot = False
+        await self._slot.aclose()
 
-    def at(self, stage: str) -> None:
+    def enter_stage(self, stage: str) -> None:
         """It is at *stage* now."""
         self.stage = stage
-        self.status.at(stage)
-        self._get_to(furthest(stage))
+        self.progress_message.show_stage(stage)
+        self._record_progress(format_progress(stage))
 
-    def hear(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Something happened to it."""
-        self.status.hear(event)
+        self.progress_message.handle_event(event)
         if isinstance(event, Progress) and event.total:
-            self._get_to(furthest(self.stage, event.done / event.total))
+            self._record_progress(format_progress(self.stage, event.done / event.total))
 
-    def _get_to(self, place: str) -> None:
-        if place > self._furthest:
-            self._furthest = place
-            self._further(place)
+    def _record_progress(self, progress: str) -> None:
+        if progress > self._furthest:
+            self._furthest = progress
+            self._on_progress(progress)
 
-    async def unless_ended(self, work: Coroutine[Any, Any, T]) -> T | Stopped | Gone:
+    async def run_until_ended(self, work: Coroutine[Any, Any, T]) -> T | JobCancelled | ChatGone:
         """What *work* returns, or what has ended the job before, or meanwhile."""
-        if self.ended:
+        if self.end_reason:
             work.close()
-            return self.ended
+            return self.end_reason
         doing = asyncio.create_task(work)
-        stop = asyncio.create_task(self._stop.wait())
+        stop = asyncio.create_task(self._stop_requested.wait())
         try:
             await asyncio.wait({doing, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if self.sending:
+            if self.is_sending:
                 await asyncio.wait({doing})
-            return self.ended if self.ended and not doing.done() else doing.result()
+            return self.end_reason if self.end_reason and not doing.done() else doing.result()
         finally:
             for task in (doing, stop):
                 task.cancel()
             await asyncio.gather(doing, stop, return_exceptions=True)
 
 
-class Meter:
+class StageTimer:
     """Who worked at a stage, for how long, and for how much."""
 
-    def __init__(self, place: str) -> None:
-        """Begin; *place* has the work unless another is heard of."""
-        self._place = place
-        self._began = time.monotonic()
-        self._spent: list[Spent] = []
+    def __init__(self, backend: str) -> None:
+        """Begin; *backend* has the work unless another is heard of."""
+        self._backend = backend
+        self._started = time.monotonic()
+        self._spent: list[CostIncurred] = []
 
-    def hear(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Something happened."""
         match event:
-            case Spent():
+            case CostIncurred():
                 self._spent.append(event)
-            case Asked(backend=place):
-                self._place = place
+            case BackendStarted(backend=place):
+                self._backend = place
 
-    def read(self) -> list[Spent]:
+    def get_costs(self) -> list[CostIncurred]:
         """What each place took; nothing where all was there already."""
-        seconds = time.monotonic() - self._began
-        return self._spent or [Spent(self._place, seconds, 0)][: seconds > NOTHING]
+        seconds = time.monotonic() - self._started
+        return (
+            self._spent or [CostIncurred(self._backend, seconds, 0)][: seconds > MIN_STAGE_SECONDS]
+        )
 
 
-def furthest(stage: str, share: float = 0) -> str:
+def format_progress(stage: str, share: float = 0) -> str:
     """How far a job is that has done so much of *stage*; greater is further."""
-    return f"{STAGES.index(stage)}:{int(STEPS * min(1.0, max(0.0, share))):02}"
+    return f"{STAGES.index(stage)}:{int(PROGRESS_STEPS * min(1.0, max(0.0, share))):02}"

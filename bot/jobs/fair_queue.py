@@ -6,19 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-ROUND = 100  #: turns after which newcomers wait for those who have had a turn already
+ROUND_LENGTH = 100  #: turns after which newcomers wait for those who have had a turn already
 
 
 @dataclass(slots=True, eq=False)
-class _Place:
+class _Ticket:
     job: str
     user: int
-    came: float
-    alone: bool
-    called: asyncio.Event = field(default_factory=asyncio.Event)
+    arrived_at: float
+    is_alone: bool
+    admitted: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Turns:
+class FairQueue:
     """Jobs wait here for their turn.
 
     Turns are given in rounds, in which each user has one; whoever comes joins the round that goes
@@ -27,70 +27,74 @@ class Turns:
     is over, those behind it wait.
     """
 
-    def __init__(self, at_once: int) -> None:
-        """Let *at_once* jobs have their turn side by side."""
-        self._at_once = at_once
-        self._waiting: list[_Place] = []  # in the order of coming
-        self._running: list[_Place] = []
+    def __init__(self, max_running: int) -> None:
+        """Let *max_running* jobs have their turn side by side."""
+        self._max_running = max_running
+        self._waiting: list[_Ticket] = []  # in the order of coming
+        self._running: list[_Ticket] = []
         self._round = 0
-        self._given = 0  # turns in this round
-        self._next: dict[int, int] = {}  # users: the first round in which they may have a turn
+        self._slots_in_round = 0  # turns in this round
+        self._next_round: dict[
+            int, int
+        ] = {}  # users: the first round in which they may have a turn
 
     @asynccontextmanager
-    async def turn(
-        self, job: str, user: int, came: float = 0, *, alone: bool = False
+    async def acquire_slot(
+        self, job: str, user: int, arrived_at: float = 0, *, is_alone: bool = False
     ) -> AsyncIterator[None]:
-        """Wait for the turn of *job*, which *came* at that time; keep it until the block ends."""
-        place = _Place(job, user, came, alone)
-        insort(self._waiting, place, key=lambda other: other.came)
-        self._call()
+        """Wait for the turn of *job*, which came at *arrived_at*; keep it until the block ends."""
+        place = _Ticket(job, user, arrived_at, is_alone)
+        insort(self._waiting, place, key=lambda other: other.arrived_at)
+        self._admit()
         try:
-            await place.called.wait()
+            await place.admitted.wait()
             yield
         finally:
             (self._waiting if place in self._waiting else self._running).remove(place)
-            self._call()
+            self._admit()
 
-    def ahead(self, job: str) -> int | None:
+    def count_ahead(self, job: str) -> int | None:
         """How many get their turn before *job*; None when it has it, or is not here."""
-        waiting = self.waiting()
+        waiting = self.list_waiting()
         return waiting.index(job) if job in waiting else None
 
-    def waiting(self) -> list[str]:
+    def list_waiting(self) -> list[str]:
         """The jobs that wait, in the order in which they are to come."""
-        return [place.job for _, place in self._order()]
+        return [place.job for _, place in self._rank_waiting()]
 
-    def running(self) -> list[str]:
+    def list_running(self) -> list[str]:
         """The jobs that have their turn."""
         return [place.job for place in self._running]
 
-    def _call(self) -> None:
+    def _admit(self) -> None:
         """Let those have their turn who can."""
-        for turn, place in self._order():
-            if len(self._running) >= self._at_once:
+        for turn, place in self._rank_waiting():
+            if len(self._running) >= self._max_running:
                 return
-            if self._running and (place.alone or self._running[0].alone):
+            if self._running and (place.is_alone or self._running[0].is_alone):
                 return
             if all(other.user != place.user for other in self._running):
                 self._waiting.remove(place)
                 self._running.append(place)
-                self._count(turn, place.user)
-                place.called.set()
+                self._count_slot(turn, place.user)
+                place.admitted.set()
 
-    def _count(self, turn: int, user: int) -> None:
-        """Note that *user* was given a turn of round *turn*."""
-        if turn > self._round or self._given >= ROUND:
-            self._round, self._given = max(turn, self._round + 1), 0
-            self._next = {user: next_ for user, next_ in self._next.items() if next_ > self._round}
-        self._given += 1
-        self._next[user] = turn + 1
+    def _count_slot(self, round_number: int, user: int) -> None:
+        """Note that *user* was given a turn of round *round_number*."""
+        if round_number > self._round or self._slots_in_round >= ROUND_LENGTH:
+            self._round, self._slots_in_round = max(round_number, self._round + 1), 0
+            self._next_round = {
+                user: next_ for user, next_ in self._next_round.items() if next_ > self._round
+            }
+        self._slots_in_round += 1
+        self._next_round[user] = round_number + 1
 
-    def _order(self) -> list[tuple[int, _Place]]:
+    def _rank_waiting(self) -> list[tuple[int, _Ticket]]:
         """Those who wait, as they are to come, each with the round of its turn."""
         following: dict[int, int] = {}
         ranked = []
         for coming, place in enumerate(self._waiting):
-            first = max(self._round, self._next.get(place.user, 0))
+            first = max(self._round, self._next_round.get(place.user, 0))
             turn = following.get(place.user, first)
             following[place.user] = turn + 1
             ranked.append((turn, coming, place))

@@ -14,20 +14,33 @@ from collections.abc import Awaitable, Callable
 from aiogram.exceptions import TelegramAPIError
 from sqlalchemy.exc import SQLAlchemyError
 
-from backends.base import Asked, Event, FellBack, Hurried, Waiting, Warming
+from backends.base import (
+    BackendStarted,
+    ColdStart,
+    EngineDowngraded,
+    Event,
+    FellBack,
+    RetryScheduled,
+)
 from bot.database.jobs import Job
-from bot.domain.outcomes import Edited, Gone, Later, Missing, Unchanged
-from bot.telegram.messenger import Keyboard, Value, Voice, Words
+from bot.domain.outcomes import (
+    ChatGone,
+    MessageEdited,
+    MessageMissing,
+    MessageUnchanged,
+    RetryLater,
+)
+from bot.telegram.messenger import Keyboard, MessageSender, TextProvider, TextValue
 from video_editing.contract.progress import Progress
 
 log = logging.getLogger(__name__)
 
-EVERY = 3.0  #: seconds between two edits at least
-EVERY_WAITING = 10.0  #: the same while it waits: the place in the queue is not worth more
-CELLS = 10  #: of the bar
-FULL, EMPTY = "▰", "▱"
+EDIT_SECONDS = 3.0  #: seconds between two edits at least
+WAITING_EDIT_SECONDS = 10.0  #: the same while it waits: the place in the queue is not worth more
+BAR_CELLS = 10  #: of the bar
+FULL_CELL, EMPTY_CELL = "▰", "▱"
 #: the words for a stage
-WORDS = {
+STAGE_TEXTS = {
     "fetch": "status-fetching",
     "plan": "status-planning",
     "mattes": "status-mattes",
@@ -35,184 +48,190 @@ WORDS = {
     "deliver": "status-delivering",
 }
 #: whose progress is worth a bar, as children call it
-SHOWN = {"mattes": ("mattes",), "compose": ("edit", "cut", "render")}
+BAR_STAGES = {"mattes": ("mattes",), "compose": ("edit", "cut", "render")}
 
 
-class Status:
+class ProgressMessage:
     """What is known of a job, and the message that tells it."""
 
     def __init__(
         self,
         job: Job,
-        sending: Voice,
-        texts: Words,
+        messenger: MessageSender,
+        texts: TextProvider,
         keyboard: Keyboard,
-        shown: Callable[[int], Awaitable[None]],
-        gone: Callable[[], None],
-        every: float = EVERY,
+        on_sent: Callable[[int], Awaitable[None]],
+        on_chat_gone: Callable[[], None],
+        edit_seconds: float = EDIT_SECONDS,
     ) -> None:
         """Begin with nothing to tell.
 
         Args:
             job: whose it is; its status is our message, where there is one.
-            sending: the way to people.
+            messenger: the way to people.
             texts: in their languages.
             keyboard: what is under the message.
-            shown: told when there is a new message.
-            gone: told when the chat is not there for us any more.
-            every: seconds between two edits at least.
+            on_sent: told when there is a new message.
+            on_chat_gone: told when the chat is not there for us any more.
+            edit_seconds: seconds between two edits at least.
         """
-        self._job, self._sending, self._texts = job, sending, texts
-        self._keyboard, self._shown, self._gone = keyboard, shown, gone
-        self._every = every
-        self.message = job.status
-        self._words: tuple[str, dict[str, Value]] | None = None
+        self._job, self._messenger, self._texts = job, messenger, texts
+        self._keyboard, self._on_sent, self._on_chat_gone = keyboard, on_sent, on_chat_gone
+        self._edit_seconds = edit_seconds
+        self.message_id = job.status
+        self._template: tuple[str, dict[str, TextValue]] | None = None
         self._stage = ""
-        self._place = ""
-        self._bar = self._news = ""
-        self._said = ""
+        self._backend = ""
+        self._bar = self._notice = ""
+        self._sent_text = ""
         self._changed = asyncio.Event()
-        self._over = asyncio.Event()
-        self._telling = asyncio.create_task(self._tell())
+        self._closed = asyncio.Event()
+        self._task = asyncio.create_task(self._run())
 
-    def waiting(self, ahead: int) -> None:
+    def show_waiting(self, ahead: int) -> None:
         """So many come before it."""
-        self._show("status-waiting", ahead=ahead)
+        self._set_template("status-waiting", ahead=ahead)
 
-    def parked(self) -> None:
+    def show_parked(self) -> None:
         """Nobody can do it now."""
-        self._show("status-parked")
+        self._set_template("status-parked")
 
-    def at(self, stage: str) -> None:
+    def show_stage(self, stage: str) -> None:
         """It is at *stage*."""
         if stage != self._stage:
-            self._stage, self._news, self._place = stage, "", ""
-        self._show(WORDS[stage], place=self._place)
+            self._stage, self._notice, self._backend = stage, "", ""
+        self._set_template(STAGE_TEXTS[stage], place=self._backend)
 
-    def hear(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Something happened."""
         match event:
-            case Progress(stage=stage) if stage in SHOWN.get(self._stage, ()):
-                self._bar = bar(event)
-            case Asked(backend=place):
-                self._place = place
-                self._show(WORDS[self._stage], place=place)
+            case Progress(stage=stage) if stage in BAR_STAGES.get(self._stage, ()):
+                self._bar = format_bar(event)
+            case BackendStarted(backend=place):
+                self._backend = place
+                self._set_template(STAGE_TEXTS[self._stage], place=place)
             case FellBack(backend=place, why=why):
-                self._tell_news("status-fell-back", place=place, why=why.value)
-            case Waiting(backend=place):
-                self._tell_news("status-waiting-for", place=place)
-            case Warming(backend=place):
-                self._tell_news("status-warming", place=place)
-            case Hurried(backend=place, engine=engine):
-                self._tell_news("status-hurried", place=place, engine=engine)
+                self._set_notice("status-fell-back", place=place, why=why.value)
+            case RetryScheduled(backend=place):
+                self._set_notice("status-waiting-for", place=place)
+            case ColdStart(backend=place):
+                self._set_notice("status-warming", place=place)
+            case EngineDowngraded(backend=place, engine=engine):
+                self._set_notice("status-hurried", place=place, engine=engine)
         self._changed.set()
 
-    def text(self) -> str:
+    def build_text(self) -> str:
         """What is to be said now."""
-        if self._words is None:
+        if self._template is None:
             return ""
-        key, values = self._words
+        key, values = self._template
         words = self._texts(self._job.language, key, **values)
-        return "\n".join(filter(None, [words, self._bar, self._news]))
+        return "\n".join(filter(None, [words, self._bar, self._notice]))
 
-    async def restarting(self) -> None:
+    async def show_restarting(self) -> None:
         """Tell that we are; at one attempt."""
-        self._telling.cancel()
+        self._task.cancel()
         text = self._texts(self._job.language, "status-restarting")
-        if self.message is not None:
-            await self._sending.edit_text(
-                self._job.chat, self.message, text, keyboard=self._keyboard, patient=False
+        if self.message_id is not None:
+            await self._messenger.edit_text(
+                self._job.chat, self.message_id, text, keyboard=self._keyboard, is_retried=False
             )
 
-    def stop(self) -> None:
+    def cancel(self) -> None:
         """Tell nothing more, at once."""
-        self._telling.cancel()
+        self._task.cancel()
 
     async def close(self) -> None:
         """Tell nothing more; what is being told now is told to its end."""
-        self._over.set()
+        self._closed.set()
         self._changed.set()
-        await asyncio.wait({self._telling}, timeout=self._every + 10)
-        self._telling.cancel()
+        await asyncio.wait({self._task}, timeout=self._edit_seconds + 10)
+        self._task.cancel()
 
-    def _show(self, key: str, **values: Value) -> None:
-        if self._words != (key, values):
-            self._words = key, values
+    def _set_template(self, key: str, **values: TextValue) -> None:
+        if self._template != (key, values):
+            self._template = key, values
             self._bar = ""
             self._changed.set()
 
-    def _tell_news(self, key: str, **values: Value) -> None:
-        self._news = self._texts(self._job.language, key, **values)
+    def _set_notice(self, key: str, **values: TextValue) -> None:
+        self._notice = self._texts(self._job.language, key, **values)
 
-    async def _tell(self) -> None:
-        while not self._over.is_set():
+    async def _run(self) -> None:
+        while not self._closed.is_set():
             await self._changed.wait()
             self._changed.clear()
             began = time.monotonic()
             try:
-                quiet = await self._said_now()
+                quiet = await self._update()
             except TelegramAPIError as err:  # a fault of ours in a text; the job goes on
                 log.error("a status cannot be told: %s", type(err).__name__)  # noqa: TRY400 - its text is long
                 quiet = 60
-            waiting = self._words is not None and self._words[0] == "status-waiting"
-            every = self._every * EVERY_WAITING / EVERY if waiting else self._every
-            await self._rest(max(quiet, every - (time.monotonic() - began)))
+            waiting = self._template is not None and self._template[0] == "status-waiting"
+            every = (
+                self._edit_seconds * WAITING_EDIT_SECONDS / EDIT_SECONDS
+                if waiting
+                else self._edit_seconds
+            )
+            await self._pause(max(quiet, every - (time.monotonic() - began)))
 
-    async def _rest(self, seconds: float) -> None:
+    async def _pause(self, seconds: float) -> None:
         """Say nothing for so many seconds, unless it is over."""
         try:
             async with asyncio.timeout(max(0, seconds)):
-                await self._over.wait()
+                await self._closed.wait()
         except TimeoutError:
             pass
 
-    async def _said_now(self) -> float:
+    async def _update(self) -> float:
         """Say what is to be said, if it is news; for how long to be quiet afterwards."""
-        text = self.text()
-        if self._over.is_set() or not text or text == self._said:
+        text = self.build_text()
+        if self._closed.is_set() or not text or text == self._sent_text:
             return 0
-        told = await self._said_by(text)
+        told = await self._send(text)
         match told:
-            case Later():
+            case RetryLater():
                 return told.seconds
-            case Gone():
-                self._over.set()
-                self._gone()
-            case Missing():
-                self.message = None
+            case ChatGone():
+                self._closed.set()
+                self._on_chat_gone()
+            case MessageMissing():
+                self.message_id = None
                 self._changed.set()
             case _:
-                self._said = text
+                self._sent_text = text
         return 0
 
-    async def _said_by(self, text: str) -> int | Edited | Unchanged | Missing | Later | Gone:
+    async def _send(
+        self, text: str
+    ) -> int | MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
         job = self._job
-        if self.message is not None:
-            return await self._sending.edit_text(
-                job.chat, self.message, text, keyboard=self._keyboard, patient=False
+        if self.message_id is not None:
+            return await self._messenger.edit_text(
+                job.chat, self.message_id, text, keyboard=self._keyboard, is_retried=False
             )
-        told = await self._sending.text(
+        told = await self._messenger.send_text(
             job.chat,
             text,
             topic=job.topic,
             reply_to=job.reply_to,
             keyboard=self._keyboard,
-            patient=False,  # so that it is known soon whether there is one, also at the end
+            is_retried=False,  # so that it is known soon whether there is one, also at the end
         )
         if isinstance(told, int):
-            self.message = told
+            self.message_id = told
             try:
-                await self._shown(told)
+                await self._on_sent(told)
             except SQLAlchemyError as err:  # the message is there all the same
                 log.warning("a status may stay behind: %s", type(err).__name__)
         return told
 
 
-def bar(progress: Progress) -> str:
+def format_bar(progress: Progress) -> str:
     """How far it is, as a bar, in per cent, and the time that is left."""
     share = min(1.0, progress.done / progress.total) if progress.total else 0.0
-    full = int(CELLS * share)
-    told = f"{FULL * full}{EMPTY * (CELLS - full)} {int(100 * share)} %"
+    full = int(BAR_CELLS * share)
+    told = f"{FULL_CELL * full}{EMPTY_CELL * (BAR_CELLS - full)} {int(100 * share)} %"
     if not progress.fps or share in {0, 1}:
         return told
     left = round((progress.total - progress.done) / progress.fps)

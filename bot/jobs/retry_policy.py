@@ -4,110 +4,114 @@ import logging
 import time
 from dataclasses import dataclass
 
-from backends.errors import AllBackendsFailed, BackendUnavailable, Why
-from bot.database.jobs import Job, Ledger
-from bot.domain.outcomes import Fault, Later, Refused
-from bot.telegram.errors import TelegramAway, Unfetched
+from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
+from bot.database.jobs import Job, JobRepository
+from bot.domain.outcomes import FailureCode, Rejected, RetryLater
+from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 3  #: at which our tools may break, without getting further
-SUSPECT = 3  #: deaths of ours while it ran, without getting further, after which it runs alone
-DEATHS = 4  #: of which the last was while it ran alone
+MAX_ATTEMPTS = 3  #: at which our tools may break, without getting further
+SUSPECT_DEATHS = (
+    3  #: deaths of ours while it ran, without getting further, after which it runs alone
+)
+MAX_DEATHS = 4  #: of which the last was while it ran alone
 #: how a place fails that is alive, and is killed by the clip
-BROKE = frozenset({Why.BROKEN, Why.NO_MEMORY})
+CRASH_KINDS = frozenset({FailureKind.BROKEN, FailureKind.NO_MEMORY})
 #: what says nothing about the clip
-SILENT = frozenset({Why.NOT_CONFIGURED, Why.REFUSED, Why.UNSAFE})
+NEUTRAL_KINDS = frozenset({FailureKind.NOT_CONFIGURED, FailureKind.REFUSED, FailureKind.UNSAFE})
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Backoff:
     """How long is waited between attempts, in seconds.
 
     Attributes:
-        broke: after our tools broke.
-        park: after nobody could do it; twice as long after each further time.
-        most: the longest of those.
-        give_up: from the first of those to the last.
-        quiet: after our start, before a suspect may run.
+        after_error: after our tools broke.
+        after_unavailable: after nobody could do it; twice as long after each further time.
+        maximum: the longest of those.
+        give_up_after: from the first of those to the last.
+        startup_quiet: after our start, before a suspect may run.
     """
 
-    broke: float = 5
-    park: float = 15
-    most: float = 900
-    give_up: float = 24 * 3600
-    quiet: float = 5
+    after_error: float = 5
+    after_unavailable: float = 15
+    maximum: float = 900
+    give_up_after: float = 24 * 3600
+    startup_quiet: float = 5
 
 
-class Setbacks:
+class RetryPolicy:
     """Judges failures, and writes down what follows from them."""
 
-    def __init__(self, ledger: Ledger, pace: Pace) -> None:
-        self._ledger = ledger
-        self._pace = pace
+    def __init__(self, job_repository: JobRepository, backoff: Backoff) -> None:
+        self._job_repository = job_repository
+        self._backoff = backoff
 
-    async def judge(self, job: Job, err: Exception) -> Refused | Later:
+    async def decide(self, job: Job, err: Exception) -> Rejected | RetryLater:
         """What becomes of *job* after *err*."""
         match err:
-            case Unfetched() | InputRejected():
-                return refused(err)
-            case TelegramAway():
-                await self._ledger.delay(job.id, err.seconds)
-                return Later(seconds=err.seconds, why="telegram")
-            case BackendUnavailable() if not _by_the_clip(err):
-                return await self._park(job, err.why, self._pace.park)
+            case DownloadRejected() | InputRejected():
+                return build_rejection(err)
+            case TelegramUnavailable():
+                await self._job_repository.delay(job.id, err.seconds)
+                return RetryLater(seconds=err.seconds, why="telegram")
+            case BackendUnavailable() if not _is_caused_by_clip(err):
+                return await self._park(job, err.kind, self._backoff.after_unavailable)
             case Cancelled():  # a child, by somebody who ends processes, perhaps us next
-                return await self._park(job, "cancelled", self._pace.broke)
+                return await self._park(job, "cancelled", self._backoff.after_error)
             case OutputFailed():
                 log.error("job %s cannot write: %s", job.id, err)
-                return await self._again(job, Fault.NO_DISK)
+                return await self._retry_after_error(job, FailureCode.NO_DISK)
             case BackendUnavailable():
                 log.warning("job %s broke a child: %s", job.id, err)
             case _:
                 log.error("job %s failed by a fault of ours", job.id, exc_info=err)
-        return await self._again(job, Fault.POISON)
+        return await self._retry_after_error(job, FailureCode.POISON)
 
-    async def _again(self, job: Job, fault: Fault) -> Refused | Later:
+    async def _retry_after_error(self, job: Job, code: FailureCode) -> Rejected | RetryLater:
         """A further attempt, after a pause, as long as there are any left."""
-        attempts = await self._ledger.attempt(job.id)
-        if attempts >= ATTEMPTS:
-            return Refused(fault=fault)
-        seconds = self._pace.broke * attempts
-        await self._ledger.delay(job.id, seconds)
-        return Later(seconds=seconds, why=fault)
+        attempts = await self._job_repository.count_attempt(job.id)
+        if attempts >= MAX_ATTEMPTS:
+            return Rejected(fault=code)
+        seconds = self._backoff.after_error * attempts
+        await self._job_repository.delay(job.id, seconds)
+        return RetryLater(seconds=seconds, why=code)
 
-    async def _park(self, job: Job, why: str, first: float) -> Refused | Later:
+    async def _park(self, job: Job, reason: str, first_seconds: float) -> Rejected | RetryLater:
         """A pause, until somebody can do it; the first one is given, each further twice as long."""
-        if job.parked and time.time() - job.parked > self._pace.give_up:
-            return Refused(fault=Fault.NOBODY)
-        log.warning("job %s is parked: %s", job.id, why)
-        seconds = min(first * 2.0 ** min(job.pauses, 30), self._pace.most)
-        await self._ledger.park(job.id, seconds)
-        return Later(seconds=seconds, why=why)
+        if job.parked and time.time() - job.parked > self._backoff.give_up_after:
+            return Rejected(fault=FailureCode.NO_BACKEND)
+        log.warning("job %s is parked: %s", job.id, reason)
+        seconds = min(first_seconds * 2.0 ** min(job.pauses, 30), self._backoff.maximum)
+        await self._job_repository.park(job.id, seconds)
+        return RetryLater(seconds=seconds, why=reason)
 
 
-def refused(err: Unfetched | InputRejected) -> Refused:
+def build_rejection(err: DownloadRejected | InputRejected) -> Rejected:
     """What is told of a file that cannot be had, or cannot be used."""
-    if isinstance(err, Unfetched):
-        return Refused(fault=err.fault, details=err.details)
+    if isinstance(err, DownloadRejected):
+        return Rejected(fault=err.fault, details=err.details)
     details = {key: value for key, value in err.details.items() if key != "path"}
-    return Refused(fault=err.reason, details=details)
+    return Rejected(fault=err.reason, details=details)
 
 
-def suspect(job: Job) -> bool:
+def is_suspect(job: Job) -> bool:
     """Whether *job* may be what kills us, and is to be looked at alone.
 
     What ran as we died may be to blame; so may its neighbour, or whoever restarts us all the time.
     Alone it has no neighbour; and it begins some seconds after our start only, where nobody gets
     who is killed for other reasons all the time. Who kills us then too is poison.
     """
-    return job.deaths >= SUSPECT
+    return job.deaths >= SUSPECT_DEATHS
 
 
-def _by_the_clip(err: BackendUnavailable) -> bool:
+def _is_caused_by_clip(err: BackendUnavailable) -> bool:
     """Whether whoever tried died of it, so that the clip may be to blame."""
     if not isinstance(err, AllBackendsFailed):
-        return err.why is not Why.BUSY
-    whys = {one.why for one in err.exceptions if isinstance(one, BackendUnavailable)} - SILENT
-    return bool(whys) and whys <= BROKE
+        return err.kind is not FailureKind.BUSY
+    whys = {
+        one.kind for one in err.exceptions if isinstance(one, BackendUnavailable)
+    } - NEUTRAL_KINDS
+    return bool(whys) and whys <= CRASH_KINDS

@@ -12,42 +12,44 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from backends.base import OverlayBackend, Report, Spent
-from backends.errors import BackendUnavailable, Why
-from backends.local.video_cli import Command
-from backends.rendering.base import Renderer, Scene
+from backends.base import CostIncurred, OverlayBackend, Report
+from backends.errors import BackendUnavailable, FailureKind
+from backends.local.video_cli import VideoCli
+from backends.rendering.base import Renderer, RenderRequest
 from bot.database.jobs import Job
-from bot.domain.appearance import Backdrop
-from bot.domain.media_source import Kind, Source
-from bot.domain.outcomes import Done, Fault, Made, Refused
+from bot.domain.appearance import BackgroundChoice
+from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.outcomes import FailureCode, Rejected, ResultRendered, StepDone
 from bot.jobs.workspace import (
-    CLIP,
-    MADE,
-    MATTES,
-    THUMBNAIL,
-    Folders,
-    background,
-    link,
-    link_all,
-    remove,
+    CLIP_FILE,
+    MATTES_FOLDER,
+    RENDERED_FILE,
+    THUMBNAIL_FILE,
+    Workspace,
+    link_file,
+    link_folder,
+    name_background_file,
+    remove_folder,
 )
-from bot.telegram.errors import Unfetched
-from bot.telegram.limits import Limits, sizes
-from video_editing.contract.atomic_file import output_errors, whole
-from video_editing.contract.errors import InputRejected, OutputFailed, Reason
-from video_editing.contract.plan import Plan, missing, read_plan
+from bot.telegram.errors import DownloadRejected
+from bot.telegram.limits import TelegramLimits, describe_sizes
+from video_editing.contract.atomic_file import atomic_write, translate_output_errors
+from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
+from video_editing.contract.plan import Plan, find_missing_segments, read_plan
 
-ROOM = 0.98  #: of what Telegram takes, that a result may fill: it comes with words around it
+MAX_SIZE_SHARE = (
+    0.98  #: of what Telegram takes, that a result may fill: it comes with words around it
+)
 
 
-class Fetching(Protocol):
+class SourceFetcher(Protocol):
     """Where files come from."""
 
-    def fetch(self, source: Source, path: Path) -> Awaitable[None]:
+    def fetch(self, source: MediaSource, path: Path) -> Awaitable[None]:
         """See :class:`bot.telegram.downloads.Downloads`."""
 
 
-class Stages:
+class JobStages:
     """From a source to a result.
 
     Every stage may raise what Downloads, places and renderers raise.
@@ -55,145 +57,169 @@ class Stages:
 
     def __init__(
         self,
-        folders: Folders,
-        downloads: Fetching,
-        chain: Callable[[], OverlayBackend],
+        workspace: Workspace,
+        downloader: SourceFetcher,
+        create_chain: Callable[[], OverlayBackend],
         renderer: Renderer,
-        command: Command,
-        limits: Limits,
+        video_cli: VideoCli,
+        limits: TelegramLimits,
     ) -> None:
         """Know who does the work.
 
         Args:
-            folders: where files lie.
-            downloads: where they come from.
-            chain: the places, as a job that begins now is to ask them.
+            workspace: where files lie.
+            downloader: where they come from.
+            create_chain: the places, as a job that begins now is to ask them.
             renderer: makes results.
-            command: of this machine, for plans.
+            video_cli: of this machine, for plans.
             limits: of Telegram.
         """
-        self._folders = folders
-        self._downloads = downloads
-        self._chain = chain
+        self._workspace = workspace
+        self._downloader = downloader
+        self._create_chain = create_chain
         self._renderer = renderer
-        self._command = command
+        self._video_cli = video_cli
         self._limits = limits
 
-    async def fetch(self, job: Job, _report: Report) -> Done:
+    async def fetch(self, job: Job, _report: Report) -> StepDone:
         """Have the clip, and the file behind her, in the job's folder."""
         behind = job.order.look.backdrop.source
-        sources = {CLIP: job.order.clip} | ({background(behind): behind} if behind else {})
+        sources = {CLIP_FILE: job.order.clip} | (
+            {name_background_file(behind): behind} if behind else {}
+        )
         for name, source in sources.items():
-            await self._fetched(job, name, source)
-        return Done()
+            await self._fetch_file(job, name, source)
+        return StepDone()
 
-    async def plan(self, job: Job, report: Report) -> Done | Refused:
+    async def plan(self, job: Job, report: Report) -> StepDone | Rejected:
         """Have a plan of the clip, with the mattes that an earlier job made of it."""
-        folder = self._folders.job(job.id) / MATTES
+        folder = self._workspace.get_job_folder(job.id) / MATTES_FOLDER
         if not (folder / "plan.json").exists():
             await self.fetch(job, report)
-            await self._planned(job, folder, report)
+            await self._make_plan(job, folder, report)
         plan = read_plan(folder)
-        seconds = (plan.segments[-1].end - plan.segments[0].start) * _tick(plan)
+        seconds = (plan.segments[-1].end - plan.segments[0].start) * _get_tick_seconds(plan)
         if seconds > self._limits.clip_seconds + 1:
             limit = self._limits.clip_seconds
-            return Refused(fault=Fault.TOO_LONG_CLIP, details={"seconds": seconds, "limit": limit})
-        return Done()
+            return Rejected(
+                fault=FailureCode.CLIP_TOO_LONG, details={"seconds": seconds, "limit": limit}
+            )
+        return StepDone()
 
-    async def mattes(self, job: Job, report: Report) -> Done | Refused:
+    async def make_mattes(self, job: Job, report: Report) -> StepDone | Rejected:
         """Have all mattes that the plan asks for."""
-        if isinstance(planned := await self.plan(job, report), Refused):
+        if isinstance(planned := await self.plan(job, report), Rejected):
             return planned
-        folder = self._folders.job(job.id) / MATTES
+        folder = self._workspace.get_job_folder(job.id) / MATTES_FOLDER
         plan = read_plan(folder)
-        if missing(plan, folder):
+        if find_missing_segments(plan, folder):
             await self.fetch(job, report)
-            clip = self._folders.job(job.id) / CLIP
-            await self._chain().make_mattes(clip, plan, folder, report)
-        return Done()
+            clip = self._workspace.get_job_folder(job.id) / CLIP_FILE
+            await self._create_chain().make_mattes(clip, plan, folder, report)
+        return StepDone()
 
-    async def compose(self, job: Job, report: Report) -> Made | Refused:
+    async def compose(self, job: Job, report: Report) -> ResultRendered | Rejected:
         """Have the result."""
-        if made := self._made(job):
+        if made := self._read_rendered(job):
             return made
         await self.fetch(job, report)
-        if isinstance(matted := await self.mattes(job, report), Refused):
+        if isinstance(matted := await self.make_mattes(job, report), Rejected):
             return matted
         began = time.monotonic()
         try:
-            rendered = await self._renderer.render(self._scene(job), self.result(job), report)
+            rendered = await self._renderer.render(
+                self._build_render_request(job), self.get_result_path(job), report
+            )
         except InputRejected as err:
-            if err.reason is Reason.BAD_MATTE:  # ours, not the user's: they are made anew
-                await remove(self._folders.job(job.id) / MATTES)
-                raise BackendUnavailable(self._renderer.name, Why.GARBAGE, "mattes") from err
+            if err.reason is RejectReason.BAD_MATTE:  # ours, not the user's: they are made anew
+                await remove_folder(self._workspace.get_job_folder(job.id) / MATTES_FOLDER)
+                raise BackendUnavailable(
+                    self._renderer.name, FailureKind.INVALID_RESPONSE, "mattes"
+                ) from err
             raise
-        report(Spent(rendered.renderer, time.monotonic() - began, rendered.dollars))
-        size = (await asyncio.to_thread(self.result(job).stat)).st_size
-        if size > self._limits.upload:
-            return Refused(fault=Fault.RESULT_TOO_BIG, details=sizes(size, self._limits.upload))
-        made = Made(
+        report(CostIncurred(rendered.renderer, time.monotonic() - began, rendered.dollars))
+        size = (await asyncio.to_thread(self.get_result_path(job).stat)).st_size
+        if size > self._limits.upload_bytes:
+            return Rejected(
+                fault=FailureCode.RESULT_TOO_BIG,
+                details=describe_sizes(size, self._limits.upload_bytes),
+            )
+        made = ResultRendered(
             width=rendered.width,
             height=rendered.height,
             seconds=rendered.seconds,
             renderer=rendered.renderer,
             dollars=rendered.dollars,
         )
-        with whole(self._folders.job(job.id) / MADE) as path, output_errors():
+        with (
+            atomic_write(self._workspace.get_job_folder(job.id) / RENDERED_FILE) as path,
+            translate_output_errors(),
+        ):
             path.write_text(made.model_dump_json())
         return made
 
-    def result(self, job: Job) -> Path:
+    def get_result_path(self, job: Job) -> Path:
         """Where the result lies."""
-        return self._folders.job(job.id) / f"result{job.order.form.suffix}"
+        return self._workspace.get_job_folder(job.id) / f"result{job.order.form.suffix}"
 
-    def thumbnail(self, job: Job) -> Path | None:
+    def find_thumbnail(self, job: Job) -> Path | None:
         """Where a small picture of the result lies, if there is one."""
-        path = self._folders.job(job.id) / THUMBNAIL
+        path = self._workspace.get_job_folder(job.id) / THUMBNAIL_FILE
         return path if path.exists() else None
 
-    async def keep(self, job: Job) -> None:
+    async def keep_mattes(self, job: Job) -> None:
         """Keep the mattes of a job that went well, for other forms of its result."""
-        await link_all(self._folders.job(job.id) / MATTES, self._folders.mattes(job.id))
+        await link_folder(
+            self._workspace.get_job_folder(job.id) / MATTES_FOLDER,
+            self._workspace.get_mattes_folder(job.id),
+        )
 
-    async def clear(self, job: Job) -> None:
+    async def remove_files(self, job: Job) -> None:
         """Remove the clip and all that was made of it; what is kept is elsewhere."""
-        await remove(self._folders.job(job.id))
-        if job.draft:
-            await remove(self._folders.draft(job.draft))
+        await remove_folder(self._workspace.get_job_folder(job.id))
+        if job.draft_id:
+            await remove_folder(self._workspace.get_draft_folder(job.draft_id))
 
-    async def _fetched(self, job: Job, name: str, source: Source) -> None:
-        path = self._folders.job(job.id) / name
+    async def _fetch_file(self, job: Job, name: str, source: MediaSource) -> None:
+        path = self._workspace.get_job_folder(job.id) / name
         if path.exists():
             return
-        if source.kind is Kind.LINK and not source.link:  # the ledger has forgotten it
-            raise Unfetched(Fault.OLD)
-        with output_errors():
+        if source.kind is SourceKind.LINK and not source.link:  # the ledger has forgotten it
+            raise DownloadRejected(FailureCode.EXPIRED)
+        with translate_output_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
-            if job.draft and await link(self._folders.draft(job.draft) / name, path):
+            if job.draft_id and await link_file(
+                self._workspace.get_draft_folder(job.draft_id) / name, path
+            ):
                 return
         try:
-            await self._downloads.fetch(source, path)
-        except (Unfetched, OutputFailed):
+            await self._downloader.fetch(source, path)
+        except (DownloadRejected, OutputFailed):
             # A second look: the card may have fetched it meanwhile.
-            if not (job.draft and await link(self._folders.draft(job.draft) / name, path)):
+            if not (
+                job.draft_id
+                and await link_file(self._workspace.get_draft_folder(job.draft_id) / name, path)
+            ):
                 raise
 
-    async def _planned(self, job: Job, folder: Path, report: Report) -> None:
+    async def _make_plan(self, job: Job, folder: Path, report: Report) -> None:
         earlier = job.order.mattes
-        if earlier and await link_all(self._folders.mattes(earlier), folder):
+        if earlier and await link_folder(self._workspace.get_mattes_folder(earlier), folder):
             try:
                 return await self._run_plan(job, folder, report)
             except InputRejected as err:
-                if err.reason is not Reason.BAD_MATTE:
+                if err.reason is not RejectReason.BAD_MATTE:
                     raise
-                await remove(folder)  # of another clip: the link leads to something else today
+                await remove_folder(
+                    folder
+                )  # of another clip: the link leads to something else today
         await self._run_plan(job, folder, report)
         return None
 
     async def _run_plan(self, job: Job, folder: Path, report: Report) -> None:
-        await self._command.run(
+        await self._video_cli.run(
             "matte",
-            str(self._folders.job(job.id) / CLIP),
+            str(self._workspace.get_job_folder(job.id) / CLIP_FILE),
             f"--segments={folder}",
             "--plan-only",
             f"--engine={job.order.look.engine}",
@@ -201,36 +227,36 @@ class Stages:
             report=report,
         )
 
-    def _made(self, job: Job) -> Made | None:
+    def _read_rendered(self, job: Job) -> ResultRendered | None:
         """What lies there, if it is whole."""
-        path = self._folders.job(job.id) / MADE
+        path = self._workspace.get_job_folder(job.id) / RENDERED_FILE
         try:
-            made = Made.model_validate_json(path.read_bytes())
+            made = ResultRendered.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):
             return None
-        return made if self.result(job).exists() else None
+        return made if self.get_result_path(job).exists() else None
 
-    def _scene(self, job: Job) -> Scene:
-        folder = self._folders.job(job.id)
+    def _build_render_request(self, job: Job) -> RenderRequest:
+        folder = self._workspace.get_job_folder(job.id)
         look, form = job.order.look, job.order.form
-        return Scene(
-            clip=folder / CLIP,
-            mattes=folder / MATTES,
-            background=behind(job.order.look.backdrop, folder),
-            style=look.style(form),
+        return RenderRequest(
+            clip=folder / CLIP_FILE,
+            mattes=folder / MATTES_FOLDER,
+            background=format_background(job.order.look.backdrop, folder),
+            style=look.to_style(form),
             form=form,
-            max_bytes=int(self._limits.upload * ROOM),
-            thumbnail=None if form.transparent else folder / THUMBNAIL,
+            max_bytes=int(self._limits.upload_bytes * MAX_SIZE_SHARE),
+            thumbnail=None if form.is_transparent else folder / THUMBNAIL_FILE,
         )
 
 
-def behind(backdrop: Backdrop, folder: Path) -> str:
+def format_background(background: BackgroundChoice, folder: Path) -> str:
     """What is behind her, as renderers and the command line take it."""
-    if backdrop.kind == "file" and backdrop.source:
-        return str(folder / background(backdrop.source))
-    return "blur" if backdrop.kind == "blur" else backdrop.colour
+    if background.kind == "file" and background.source:
+        return str(folder / name_background_file(background.source))
+    return "blur" if background.kind == "blur" else background.colour
 
 
-def _tick(plan: Plan) -> float:
+def _get_tick_seconds(plan: Plan) -> float:
     numerator, denominator = plan.timebase
     return numerator / denominator

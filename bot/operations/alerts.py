@@ -15,49 +15,49 @@ from aiogram.exceptions import TelegramBadRequest
 from sqlalchemy.exc import SQLAlchemyError
 
 from backends.base import OverlayBackend, Report
-from backends.errors import AllBackendsFailed, BackendUnavailable, Why
-from backends.state_file import Shelf
-from bot.database.users import People
+from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
+from backends.state_file import JsonStateFile
+from bot.database.users import UserRepository
 from bot.domain.job_request import Language
-from bot.domain.outcomes import Later
-from bot.telegram.messenger import Sending
+from bot.domain.outcomes import RetryLater
+from bot.telegram.messenger import Messenger
 from bot.ui.texts import Texts
 from video_editing.contract.plan import Plan
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 60  #: between two looks at the disk, and two attempts to tell
-UNTOLD = 100  #: alarms that wait to be told; more push the oldest out
-LOW_BYTES, LOW_SHARE = 1_000_000_000, 0.1  #: of a disk, whichever is less
+DISK_CHECK_SECONDS = 60  #: between two looks at the disk, and two attempts to tell
+MAX_PENDING = 100  #: alarms that wait to be told; more push the oldest out
+LOW_DISK_BYTES, LOW_DISK_SHARE = 1_000_000_000, 0.1  #: of a disk, whichever is less
 
-Value = str | float
+AlertValue = str | float
 
 
-class Alarm(StrEnum):
+class AlertKind(StrEnum):
     """What it is about; each has its text, alarm-KIND."""
 
     REFUSED = "refused"  #: a place does not let us in: place, why
-    NOBODY = "nobody"  #: all places failed a job: reasons
+    NO_BACKEND = "nobody"  #: all places failed a job: reasons
     DISK = "disk"  #: little space is left: free, in gigabytes (10^9 bytes)
     DATABASE = "database"  #: it is broken, so the bot does not start: reason
     BUDGET = "budget"  #: the month's money is spent: spent, budget, in dollars; about the month
 
 
 #: seconds between two alarms of one kind about one thing, and where that is not an hour
-QUIET_SECONDS, QUIET = 3600, {Alarm.BUDGET: 40 * 86400}
+REPEAT_SECONDS, REPEAT_SECONDS_BY_KIND = 3600, {AlertKind.BUDGET: 40 * 86400}
 
 #: faults of a place that only an admin can mend
-MENDABLE = (Why.REFUSED, Why.UNSAFE)
+OPERATOR_FAILURES = (FailureKind.REFUSED, FailureKind.UNSAFE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Untold:
+class _PendingAlert:
     admin: int
-    alarm: Alarm
-    values: dict[str, Value]
+    kind: AlertKind
+    values: dict[str, AlertValue]
 
 
-class Alarms:
+class AdminAlerts:
     """Collects alarms and tells each admin, once an hour for one kind and thing.
 
     When each was told last is kept in a file: it outlives restarts, and a broken database.
@@ -65,123 +65,127 @@ class Alarms:
 
     def __init__(
         self,
-        sending: Sending,
+        messenger: Messenger,
         texts: Texts,
         admins: frozenset[int],
         folder: Path,
-        people: People | None = None,
+        users: UserRepository | None = None,
     ) -> None:
         """Know whom to tell.
 
         Args:
-            sending: the way to them.
+            messenger: the way to them.
             texts: in their languages.
             admins: their ids.
             folder: whose disk is watched, and where it is kept what was told.
-            people: who speaks what; None while there is no database.
+            users: who speaks what; None while there is no database.
         """
-        self._sending = sending
+        self._messenger = messenger
         self._texts = texts
         self._admins = admins
         self._folder = folder
-        self._people = people
-        self._told = Shelf(folder / "alarms.json", float)  # when, by the wall clock
-        self._untold: deque[_Untold] = deque(maxlen=UNTOLD)
-        self._sounded = asyncio.Event()
+        self._users = users
+        self._sent_at = JsonStateFile(folder / "alarms.json", float)  # when, by the wall clock
+        self._pending: deque[_PendingAlert] = deque(maxlen=MAX_PENDING)
+        self._raised = asyncio.Event()
 
-    def sound(self, alarm: Alarm, about: str = "", **values: Value) -> None:
+    def raise_alert(self, kind: AlertKind, subject: str = "", **values: AlertValue) -> None:
         """Have admins told, where they were not within the hour; does not wait.
 
         Args:
-            alarm: its kind.
-            about: the thing of which there may be several, as a place.
+            kind: its kind.
+            subject: the thing of which there may be several, as a place.
             values: what its text mentions.
         """
-        if self._is_news(f"{alarm}:{about}", QUIET.get(alarm, QUIET_SECONDS)):
-            self._untold.extend(_Untold(admin, alarm, values) for admin in sorted(self._admins))
-            self._sounded.set()
+        if self._is_news(f"{kind}:{subject}", REPEAT_SECONDS_BY_KIND.get(kind, REPEAT_SECONDS)):
+            self._pending.extend(
+                _PendingAlert(admin, kind, values) for admin in sorted(self._admins)
+            )
+            self._raised.set()
 
-    def heard(self, failure: BackendUnavailable) -> None:
+    def handle_failure(self, failure: BackendUnavailable) -> None:
         """Sound the alarm that *failure* is worth, if any."""
         if isinstance(failure, AllBackendsFailed):
             told = [f for f in failure.exceptions if isinstance(f, BackendUnavailable)]
-            reasons = ", ".join(f"{f.backend}: {f.why}" for f in told)
-            self.sound(Alarm.NOBODY, reasons=reasons)
-        elif failure.why in MENDABLE:
-            self.sound(Alarm.REFUSED, failure.backend, place=failure.backend, why=failure.why.value)
+            reasons = ", ".join(f"{f.backend}: {f.kind}" for f in told)
+            self.raise_alert(AlertKind.NO_BACKEND, reasons=reasons)
+        elif failure.kind in OPERATOR_FAILURES:
+            self.raise_alert(
+                AlertKind.REFUSED, failure.backend, place=failure.backend, why=failure.kind.value
+            )
 
-    def budget_reached(self, spent: float, budget: float) -> None:
+    def report_spent_budget(self, spent: float, budget: float) -> None:
         """Sound that this month's dollars are spent."""
         month = datetime.now(UTC).strftime("%Y-%m")
-        self.sound(Alarm.BUDGET, month, spent=spent, budget=budget)
+        self.raise_alert(AlertKind.BUDGET, month, spent=spent, budget=budget)
 
     async def run(self) -> None:
         """Watch the disk and tell what was sounded, without an end."""
         while True:
-            self.look_at_disk()
-            await self.tell()
+            self.check_disk()
+            await self.send_pending()
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._sounded.wait()
+                async with asyncio.timeout(DISK_CHECK_SECONDS):
+                    await self._raised.wait()
 
-    async def tell(self) -> None:
+    async def send_pending(self) -> None:
         """Tell what was sounded; who cannot be reached now is told at the next call."""
-        self._sounded.clear()
-        for _ in range(len(self._untold)):
-            untold = self._untold.popleft()
-            text = self._text(await self._language(untold.admin), untold)
+        self._raised.clear()
+        for _ in range(len(self._pending)):
+            untold = self._pending.popleft()
+            text = self._build_text(await self._get_language(untold.admin), untold)
             try:
-                answer = await self._sending.text(untold.admin, text)
+                answer = await self._messenger.send_text(untold.admin, text)
             except TelegramBadRequest:  # a bug, for which nobody's job is to end
-                log.exception("an alarm cannot be told: %s", untold.alarm)
+                log.exception("an alarm cannot be told: %s", untold.kind)
             else:
-                if isinstance(answer, Later):
-                    self._untold.append(untold)
+                if isinstance(answer, RetryLater):
+                    self._pending.append(untold)
 
-    def look_at_disk(self) -> None:
+    def check_disk(self) -> None:
         """Sound where little is left of it."""
         try:
             disk = shutil.disk_usage(self._folder)
         except OSError:  # not there yet
             return
-        if disk.free < min(LOW_BYTES, LOW_SHARE * disk.total):
-            self.sound(Alarm.DISK, free=disk.free / 1e9)
+        if disk.free < min(LOW_DISK_BYTES, LOW_DISK_SHARE * disk.total):
+            self.raise_alert(AlertKind.DISK, free=disk.free / 1e9)
 
-    def _text(self, language: Language, untold: _Untold) -> str:
-        values = dict(untold.values)
-        if untold.alarm is Alarm.REFUSED:
+    def _build_text(self, language: Language, pending: _PendingAlert) -> str:
+        values = dict(pending.values)
+        if pending.kind is AlertKind.REFUSED:
             values["why"] = self._texts(language, "admin-why", why=values["why"])
-        return self._texts(language, f"alarm-{untold.alarm}", **values)
+        return self._texts(language, f"alarm-{pending.kind}", **values)
 
-    def _is_news(self, what: str, quiet: float) -> bool:
+    def _is_news(self, subject: str, repeat_seconds: float) -> bool:
         now = time.time()
-        with self._told.changing() as told:
-            if now - quiet < told.get(what, 0.0) <= now:
+        with self._sent_at.update() as told:
+            if now - repeat_seconds < told.get(subject, 0.0) <= now:
                 return False
-            told[what] = now
+            told[subject] = now
         return True
 
-    async def _language(self, admin: int) -> Language:
-        if self._people is None:
+    async def _get_language(self, admin: int) -> Language:
+        if self._users is None:
             return Language.EN
         try:
-            return await self._people.language(admin) or Language.EN
+            return await self._users.get_language(admin) or Language.EN
         except SQLAlchemyError:  # the alarm may be about that
             return Language.EN
 
 
-class Alarmed(OverlayBackend):
+class AlertingBackend(OverlayBackend):
     """A place, or a chain of them, whose failures admins are told of."""
 
-    def __init__(self, inner: OverlayBackend, alarms: Alarms) -> None:
+    def __init__(self, inner: OverlayBackend, alerts: AdminAlerts) -> None:
         self.name = inner.name
         self._inner = inner
-        self._alarms = alarms
+        self._alerts = alerts
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
         try:
             await self._inner.make_mattes(clip, plan, folder, report)
         except BackendUnavailable as failure:
-            self._alarms.heard(failure)
+            self._alerts.handle_failure(failure)
             raise

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from backends.base import OverlayBackend
-from backends.errors import BackendUnavailable, Why
-from backends.factory import Known, called, found
-from bot.operations.alerts import Alarms
+from backends.errors import BackendUnavailable, FailureKind
+from backends.factory import BackendState, create_resilient_backend, get_display_name
+from bot.operations.alerts import AdminAlerts
 from settings import Settings
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 60  #: between two looks at services that were left out
-HERE = ("local-cpu", "local-gpu")  #: places that need no look now and then
+RECHECK_SECONDS = 60  #: between two looks at services that were left out
+LOCAL_BACKENDS = ("local-cpu", "local-gpu")  #: places that need no look now and then
 
 
-class Absent(OverlayBackend):
+class UnavailableBackend(OverlayBackend):
     """A place that was left out; it says why."""
 
     def __init__(self, failure: BackendUnavailable) -> None:
@@ -26,81 +26,90 @@ class Absent(OverlayBackend):
 
     async def make_mattes(self, *_: object, **__: object) -> NoReturn:
         """See :class:`OverlayBackend`."""
-        raise BackendUnavailable(self.name, self._failure.why, self._failure.detail)
+        raise BackendUnavailable(self.name, self._failure.kind, self._failure.detail)
 
 
-class Lookout:
+class AvailabilityMonitor:
     """Looks at the places that OVERLAY_BACKENDS names.
 
     Attributes:
         names: what they are called, in the order of the settings.
-        there: those that can be asked.
-        absent: why each of the others was left out.
+        available: those that can be asked.
+        unavailable: why each of the others was left out.
     """
 
     def __init__(
-        self, settings: Settings, known: Known, program: Sequence[str], alarms: Alarms | None
+        self,
+        settings: Settings,
+        state: BackendState,
+        program: Sequence[str],
+        alerts: AdminAlerts | None,
     ) -> None:
         """Know them by name; nobody has been looked at yet.
 
         Args:
             settings: of everything.
-            known: how they fared.
+            state: how they fared.
             program: what to run in place of the command line.
-            alarms: who is told of places that refuse us.
+            alerts: who is told of places that refuse us.
         """
-        self.there: dict[str, OverlayBackend] = {}
-        self.absent: dict[str, BackendUnavailable] = {}
+        self.available: dict[str, OverlayBackend] = {}
+        self.unavailable: dict[str, BackendUnavailable] = {}
         self._settings = settings
-        self._known = known
+        self._state = state
         self._program = program
-        self._alarms = alarms
-        self._named = {called(name): name for name in settings.backends.names}
-        self.names = tuple(self._named)
-        self._looking = asyncio.Lock()
+        self._alerts = alerts
+        self._setting_names = {get_display_name(name): name for name in settings.backends.names}
+        self.names = tuple(self._setting_names)
+        self._checking = asyncio.Lock()
 
-    async def look(self) -> None:
+    async def check_all(self) -> None:
         """Look at all of them."""
-        await self._look(self.names)
+        await self._check(self.names)
 
-    async def look_again(self) -> None:
+    async def recheck_unavailable(self) -> None:
         """Look at those that were left out; where that is going on already, only wait for it."""
-        if self._looking.locked():
-            async with self._looking:
+        if self._checking.locked():
+            async with self._checking:
                 return
-        await self._look([*self.absent])
+        await self._check([*self.unavailable])
 
-    async def watch(self, seconds: float = LOOK_SECONDS) -> None:
+    async def watch(self, seconds: float = RECHECK_SECONDS) -> None:
         """Look at services that were left out, every so many *seconds*, without an end.
 
         A GPU of this machine does not come by itself, and trying for one is work.
         """
         while True:
             await asyncio.sleep(seconds)
-            await self._look([name for name in self.absent if self._may_return(name)])
+            await self._check([name for name in self.unavailable if self._is_recoverable(name)])
 
-    def _may_return(self, name: str) -> bool:
-        return name not in HERE and self.absent[name].why is not Why.NOT_CONFIGURED
+    def _is_recoverable(self, name: str) -> bool:
+        return (
+            name not in LOCAL_BACKENDS
+            and self.unavailable[name].kind is not FailureKind.NOT_CONFIGURED
+        )
 
-    async def _look(self, names: Iterable[str]) -> None:
-        async with self._looking, asyncio.TaskGroup() as group:
+    async def _check(self, names: Iterable[str]) -> None:
+        async with self._checking, asyncio.TaskGroup() as group:
             for name in names:
-                group.create_task(self._look_at(name))
+                group.create_task(self._check_backend(name))
 
-    async def _look_at(self, name: str) -> None:
+    async def _check_backend(self, name: str) -> None:
         try:
-            place = await found(self._named[name], self._settings, self._known, self._program)
+            place = await create_resilient_backend(
+                self._setting_names[name], self._settings, self._state, self._program
+            )
         except BackendUnavailable as failure:
-            self._leave_out(name, failure)
+            self._mark_unavailable(name, failure)
         else:
-            self.there[name] = place
-            if self.absent.pop(name, None):
+            self.available[name] = place
+            if self.unavailable.pop(name, None):
                 log.info("there again: %s", name)
 
-    def _leave_out(self, name: str, failure: BackendUnavailable) -> None:
-        before = self.absent.get(name)
-        if before is None or before.why is not failure.why:
+    def _mark_unavailable(self, name: str, failure: BackendUnavailable) -> None:
+        before = self.unavailable.get(name)
+        if before is None or before.kind is not failure.kind:
             log.warning("left out: %s", failure)
-        self.absent[name] = failure
-        if self._alarms:
-            self._alarms.heard(failure)
+        self.unavailable[name] = failure
+        if self._alerts:
+            self._alerts.handle_failure(failure)

@@ -13,17 +13,17 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
-from backends.shotstack.render_log import LONGEST as LONGEST_CALLBACK
-from backends.shotstack.render_log import Callbacks
+from backends.shotstack.render_log import MAX_CALLBACK_BYTES as LONGEST_CALLBACK
+from backends.shotstack.render_log import CallbackReceiver
 from bot.operations.metrics import Metrics
 
-LARGEST = 1 << 20  #: bytes of an update
-LOOK_SECONDS = 2.0  #: in which a check answers, or counts as failed
-CALLBACKS = "/shotstack"  #: before the secret and the intent
-HEADER = "X-Telegram-Bot-Api-Secret-Token"
+MAX_UPDATE_BYTES = 1 << 20  #: bytes of an update
+CHECK_TIMEOUT_SECONDS = 2.0  #: in which a check answers, or counts as failed
+CALLBACK_PATH = "/shotstack"  #: before the secret and the intent
+WEBHOOK_HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
-Check = Callable[[], Awaitable[bool]]
-Take = Callable[[Mapping[str, Any]], Awaitable[None]]
+ReadinessCheck = Callable[[], Awaitable[bool]]
+WebhookHandler = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 @dataclass
@@ -35,42 +35,42 @@ class Readiness:
         metrics: once there are any.
     """
 
-    checks: dict[str, Check] = field(default_factory=dict)
+    checks: dict[str, ReadinessCheck] = field(default_factory=dict)
     metrics: Metrics | None = None
 
-    async def missing(self) -> list[str]:
+    async def list_missing(self) -> list[str]:
         """What is not so."""
         if not self.checks:
             return ["lease"]
-        hold = await asyncio.gather(*map(_holds, self.checks.values()))
+        hold = await asyncio.gather(*map(_run_check, self.checks.values()))
         return [name for name, holds in zip(self.checks, hold, strict=True) if not holds]
 
 
-async def _holds(check: Check) -> bool:
+async def _run_check(check: ReadinessCheck) -> bool:
     try:
-        async with asyncio.timeout(LOOK_SECONDS):
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
             return await check()
     except Exception:  # noqa: BLE001 - whatever it is, it is not so
         return False
 
 
-def application(readiness: Readiness, routes: Iterable[web.RouteDef] = ()) -> web.Application:
+def create_web_app(readiness: Readiness, routes: Iterable[web.RouteDef] = ()) -> web.Application:
     """The pages, and *routes* besides."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"alive": True})
 
     async def readyz(_: web.Request) -> web.Response:
-        missing = await readiness.missing()
+        missing = await readiness.list_missing()
         status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
         return web.json_response({"ready": not missing, "missing": missing}, status=status)
 
     async def metrics(_: web.Request) -> web.Response:
         if readiness.metrics is None:
             raise web.HTTPServiceUnavailable
-        return web.Response(body=await readiness.metrics.page(), content_type="text/plain")
+        return web.Response(body=await readiness.metrics.render_page(), content_type="text/plain")
 
-    pages = web.Application(client_max_size=LARGEST)
+    pages = web.Application(client_max_size=MAX_UPDATE_BYTES)
     pages.add_routes(
         [
             web.get("/healthz", healthz),
@@ -82,23 +82,23 @@ def application(readiness: Readiness, routes: Iterable[web.RouteDef] = ()) -> we
     return pages
 
 
-def webhook_address(base: str, secret: str) -> URL:
+def build_webhook_url(base: str, secret: str) -> URL:
     """Where Telegram brings updates: nobody guesses it, and it does not tell the secret."""
     digest = hashlib.sha256(b"webhook path " + secret.encode()).hexdigest()
     return URL(base) / digest[:32]
 
 
-def webhook(address: URL, secret: str, take: Take) -> web.RouteDef:
+def create_webhook_route(address: URL, secret: str, handle: WebhookHandler) -> web.RouteDef:
     """The route on which Telegram brings updates, one at a time.
 
     Args:
         address: of :func:`webhook_address`.
         secret: that it shows; without it nothing is read.
-        take: returns when the update may be forgotten.
+        handle: returns when the update may be forgotten.
     """
 
-    async def brought(request: web.Request) -> web.Response:
-        shown = request.headers.get(HEADER, "")
+    async def receive_update(request: web.Request) -> web.Response:
+        shown = request.headers.get(WEBHOOK_HEADER, "")
         if not hmac.compare_digest(shown.encode(errors="replace"), secret.encode()):
             raise web.HTTPUnauthorized
         try:
@@ -107,30 +107,30 @@ def webhook(address: URL, secret: str, take: Take) -> web.RouteDef:
             raise web.HTTPBadRequest from err
         if not isinstance(update, dict):
             raise web.HTTPBadRequest
-        await take(update)
+        await handle(update)
         return web.Response()
 
-    return web.post(address.path, brought)
+    return web.post(address.path, receive_update)
 
 
-def callbacks(callbacks: Callbacks) -> web.RouteDef:
+def create_callback_route(callbacks: CallbackReceiver) -> web.RouteDef:
     """The route on which Shotstack tells that a render ended."""
 
-    async def told(request: web.Request) -> web.Response:
+    async def receive_callback(request: web.Request) -> web.Response:
         body = await request.content.read(LONGEST_CALLBACK + 1)
         secret, intent = request.match_info["secret"], request.match_info["intent"]
-        return web.Response(status=callbacks.heard(secret, intent, body))
+        return web.Response(status=callbacks.receive(secret, intent, body))
 
-    return web.post(f"{CALLBACKS}/{{secret}}/{{intent}}", told)
+    return web.post(f"{CALLBACK_PATH}/{{secret}}/{{intent}}", receive_callback)
 
 
-class Lately:
+class RecentEvent:
     """Whether something happened within the last so many seconds."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._last = seconds, float("-inf")
 
-    def now(self) -> None:
+    def record(self) -> None:
         """It happens."""
         self._last = time.monotonic()
 

@@ -13,22 +13,22 @@ import structlog
 from structlog.typing import Processor
 
 HIDDEN = "[hidden]"
-SHORTEST = 6  #: characters of a secret; what is shorter would hide half of all words
+MIN_SECRET_LENGTH = 6  #: characters of a secret; what is shorter would hide half of all words
 #: what looks like a bot's token, and what stands for one in the Bot API's addresses
-TOKEN = re.compile(r"\d{5,}(?::|%3A)[\w-]{30,}|(?<=/bot)\d+(?::|%3A)[\w%-]+", re.IGNORECASE)
+TOKEN_PATTERN = re.compile(r"\d{5,}(?::|%3A)[\w-]{30,}|(?<=/bot)\d+(?::|%3A)[\w%-]+", re.IGNORECASE)
 #: libraries that tell at INFO what only they want to know
-CHATTY = ("aiogram.event", "aiosqlite", "asyncio", "dbos", "stamina")
+QUIETED_LOGGERS = ("aiogram.event", "aiosqlite", "asyncio", "dbos", "stamina")
 #: those that write by themselves unless their logger has a handler
-STUBBORN = ("dbos",)
+SELF_CONFIGURED_LOGGERS = ("dbos",)
 
 
-def set_up(level: str, secrets: Iterable[str], file: int = 1) -> None:
+def set_up_logging(level: str, secrets: Iterable[str], descriptor: int = 1) -> None:
     """Log all that is *level* or worse, ours and that of libraries.
 
     Args:
         level: as logging calls it.
         secrets: what is hidden wherever it would show.
-        file: descriptor of what is written to.
+        descriptor: descriptor of what is written to.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -37,18 +37,18 @@ def set_up(level: str, secrets: Iterable[str], file: int = 1) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    handler = _Output(file)
-    handler.setFormatter(_Redacting(secrets, shared))
+    handler = _UnbufferedHandler(descriptor)
+    handler.setFormatter(_RedactingFormatter(secrets, shared))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in CHATTY:
+    for name in QUIETED_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    for name in STUBBORN:
+    for name in SELF_CONFIGURED_LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers[:], logger.propagate = [handler], False
     logging.captureWarnings(capture=True)
-    sys.excepthook = _uncaught
+    sys.excepthook = _log_uncaught
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -61,22 +61,22 @@ def set_up(level: str, secrets: Iterable[str], file: int = 1) -> None:
     )
 
 
-class _Output(logging.Handler):
+class _UnbufferedHandler(logging.Handler):
     """Writes without a buffer; a full disk or a closed pipe costs lines, not the bot."""
 
-    def __init__(self, file: int) -> None:
+    def __init__(self, descriptor: int) -> None:
         super().__init__()
-        self._file = file
+        self._descriptor = descriptor
 
     def emit(self, record: logging.LogRecord) -> None:
-        rest = memoryview(f"{self._line(record)}\n".encode(errors="backslashreplace"))
+        rest = memoryview(f"{self._format_line(record)}\n".encode(errors="backslashreplace"))
         try:
             while rest:
-                rest = rest[os.write(self._file, rest) :]
+                rest = rest[os.write(self._descriptor, rest) :]
         except OSError:
             pass
 
-    def _line(self, record: logging.LogRecord) -> str:
+    def _format_line(self, record: logging.LogRecord) -> str:
         try:
             return self.format(record)
         except Exception as err:  # noqa: BLE001 - whoever logs must not fail of it
@@ -84,7 +84,7 @@ class _Output(logging.Handler):
             return json.dumps({"message": "a line cannot be written", "level": "error", **where})
 
 
-class _Redacting(structlog.stdlib.ProcessorFormatter):
+class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     """Makes the line, and looks at all of it: message, arguments and traceback."""
 
     def __init__(self, secrets: Iterable[str], shared: list[Processor]) -> None:
@@ -93,13 +93,13 @@ class _Redacting(structlog.stdlib.ProcessorFormatter):
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.EventRenamer("message"),
-                structlog.processors.JSONRenderer(serializer=_json),
+                structlog.processors.JSONRenderer(serializer=_dump_json),
             ],
         )
         spelt = {
             way
             for secret in secrets
-            if len(secret) >= SHORTEST
+            if len(secret) >= MIN_SECRET_LENGTH
             for way in (secret, repr(secret)[1:-1], quote(secret, ""))
         }
         spelt |= {json.dumps(way)[1:-1] for way in spelt}  # as it is written in the end
@@ -109,12 +109,12 @@ class _Redacting(structlog.stdlib.ProcessorFormatter):
         line = super().format(record)
         for secret in self._secrets:
             line = line.replace(secret, HIDDEN)
-        return TOKEN.sub(HIDDEN, line)
+        return TOKEN_PATTERN.sub(HIDDEN, line)
 
 
-def _json(event: Any, **more: Any) -> str:
+def _dump_json(event: Any, **more: Any) -> str:
     return json.dumps(event, ensure_ascii=False, **more)
 
 
-def _uncaught(*error: Any) -> None:
+def _log_uncaught(*error: Any) -> None:
     logging.getLogger("bot").critical("ended by an error", exc_info=error)

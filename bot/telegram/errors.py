@@ -12,15 +12,24 @@ from aiogram.exceptions import (
     TelegramUnauthorizedError,
 )
 
-from backends.links.download import LinkFault
-from bot.domain.outcomes import Fault, Gone, Later, Missing, Refused, Unchanged
-from bot.telegram.retry import Doubtful
+from backends.links.download import LinkError
+from bot.domain.outcomes import (
+    ChatGone,
+    FailureCode,
+    MessageMissing,
+    MessageUnchanged,
+    Rejected,
+    RetryLater,
+)
+from bot.telegram.retry import DeliveryUnknown
 
-AWAY_SECONDS = 15  #: after which a Telegram that does not answer is asked again
-LOCKED_SECONDS = 300  #: the same where the token is refused, which only the operator can mend
+UNAVAILABLE_RETRY_SECONDS = 15  #: after which a Telegram that does not answer is asked again
+UNAUTHORIZED_RETRY_SECONDS = (
+    300  #: the same where the token is refused, which only the operator can mend
+)
 
-UNCHANGED = ("message is not modified",)
-MISSING = (
+UNCHANGED_PHRASES = ("message is not modified",)
+MISSING_PHRASES = (
     "message to edit not found",
     "message can't be edited",
     "message to delete not found",
@@ -30,7 +39,7 @@ MISSING = (
     "there is no text in the message to edit",
     "there is no caption in the message to edit",
 )
-GONE = (
+GONE_PHRASES = (
     "chat not found",
     "user not found",
     "user is deactivated",
@@ -46,61 +55,63 @@ GONE = (
     "not enough rights to send documents",  # other forms are tried as documents first
     "have no rights to send a message",
 )
-TOO_BIG = ("file is too big", "request entity too large", "file_too_big")
-NO_TOPIC = ("message thread not found", "topic_closed", "topic_deleted", "topic_id_invalid")
+TOO_BIG_PHRASES = ("file is too big", "request entity too large", "file_too_big")
+NO_TOPIC_PHRASES = ("message thread not found", "topic_closed", "topic_deleted", "topic_id_invalid")
 
-Meaning = Later | Gone | Refused | Missing | Unchanged
+ErrorOutcome = RetryLater | ChatGone | Rejected | MessageMissing | MessageUnchanged
 
 
-def meaning(err: TelegramAPIError) -> Meaning | None:
+def classify_error(err: TelegramAPIError) -> ErrorOutcome | None:
     """What *err* means for the one who called; None where the call itself was wrong."""
     match err:
         case TelegramForbiddenError():
-            return Gone()
+            return ChatGone()
         case TelegramEntityTooLarge():
-            return Refused(fault=Fault.RESULT_TOO_BIG)
+            return Rejected(fault=FailureCode.RESULT_TOO_BIG)
         case TelegramBadRequest():
-            return _meaning(err)
-    return later(err)
+            return _classify_bad_request(err)
+    return classify_temporary_error(err)
 
 
-def later(err: TelegramAPIError) -> Later | None:
+def classify_temporary_error(err: TelegramAPIError) -> RetryLater | None:
     """When to ask again; None where that would change nothing."""
     match err:
         case TelegramRetryAfter():
-            return Later(seconds=err.retry_after, why="telegram is busy")
+            return RetryLater(seconds=err.retry_after, why="telegram is busy")
         case TelegramUnauthorizedError() | TelegramNotFound():
-            return Later(seconds=LOCKED_SECONDS, why="telegram refuses the token")
-        case Doubtful():
-            return Later(seconds=AWAY_SECONDS, why="telegram did not answer: it may be done")
+            return RetryLater(seconds=UNAUTHORIZED_RETRY_SECONDS, why="telegram refuses the token")
+        case DeliveryUnknown():
+            return RetryLater(
+                seconds=UNAVAILABLE_RETRY_SECONDS, why="telegram did not answer: it may be done"
+            )
         case TelegramNetworkError() | TelegramServerError():
-            return Later(seconds=AWAY_SECONDS, why="telegram is away")
+            return RetryLater(seconds=UNAVAILABLE_RETRY_SECONDS, why="telegram is away")
     return None
 
 
-def no_topic(err: TelegramBadRequest) -> bool:
+def is_topic_missing(err: TelegramBadRequest) -> bool:
     """Whether the chat is there and only the topic in it is not."""
-    return _says(err, NO_TOPIC)
+    return _has_phrase(err, NO_TOPIC_PHRASES)
 
 
-def _meaning(err: TelegramBadRequest) -> Meaning | None:
-    if _says(err, UNCHANGED):
-        return Unchanged()
-    if _says(err, MISSING):
-        return Missing()
-    if _says(err, GONE):
-        return Gone()
-    if _says(err, TOO_BIG):
-        return Refused(fault=Fault.RESULT_TOO_BIG)
+def _classify_bad_request(err: TelegramBadRequest) -> ErrorOutcome | None:
+    if _has_phrase(err, UNCHANGED_PHRASES):
+        return MessageUnchanged()
+    if _has_phrase(err, MISSING_PHRASES):
+        return MessageMissing()
+    if _has_phrase(err, GONE_PHRASES):
+        return ChatGone()
+    if _has_phrase(err, TOO_BIG_PHRASES):
+        return Rejected(fault=FailureCode.RESULT_TOO_BIG)
     return None
 
 
-def _says(err: TelegramBadRequest, words: tuple[str, ...]) -> bool:
+def _has_phrase(err: TelegramBadRequest, phrases: tuple[str, ...]) -> bool:
     text = err.message.lower()
-    return any(word in text for word in words)
+    return any(word in text for word in phrases)
 
 
-class Unfetched(Exception):  # noqa: N818 - it says what happened, not that something broke
+class DownloadRejected(Exception):  # noqa: N818 - it says what happened, not that something broke
     """The file cannot be had, and asking again is pointless.
 
     Attributes:
@@ -108,13 +119,13 @@ class Unfetched(Exception):  # noqa: N818 - it says what happened, not that some
         details: numbers that the text may mention.
     """
 
-    def __init__(self, fault: Fault | LinkFault, **details: float | str) -> None:
+    def __init__(self, fault: FailureCode | LinkError, **details: float | str) -> None:
         super().__init__(fault.value, details)
         self.fault = fault
         self.details = details
 
 
-class TelegramAway(Exception):  # noqa: N818
+class TelegramUnavailable(Exception):  # noqa: N818
     """Telegram does not hand the file out now, and may in some time.
 
     Attributes:
@@ -126,13 +137,13 @@ class TelegramAway(Exception):  # noqa: N818
         self.seconds = seconds
 
 
-class Passing(Exception):  # noqa: N818
+class TransientDownloadError(Exception):
     """It may go well at the next attempt.
 
     Attributes:
-        final: what is raised when there is no next one.
+        final_error: what is raised when there is no next one.
     """
 
-    def __init__(self, final: Unfetched | TelegramAway) -> None:
-        super().__init__(repr(final))
-        self.final = final
+    def __init__(self, final_error: DownloadRejected | TelegramUnavailable) -> None:
+        super().__init__(repr(final_error))
+        self.final_error = final_error

@@ -14,36 +14,48 @@ from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiohttp import ClientError, ClientResponse, ClientTimeout
 
-from backends.links.download import LinkFault
-from backends.remote.http_client import seconds_until
-from bot.domain.outcomes import Fault
+from backends.links.download import LinkError
+from backends.remote.http_client import parse_retry_after
+from bot.domain.outcomes import FailureCode
 from bot.telegram.client import CONNECT_SECONDS
-from bot.telegram.errors import AWAY_SECONDS, LOCKED_SECONDS, Passing, TelegramAway, Unfetched
-from bot.telegram.limits import sizes
-from video_editing.contract.atomic_file import output_errors
+from bot.telegram.errors import (
+    UNAUTHORIZED_RETRY_SECONDS,
+    UNAVAILABLE_RETRY_SECONDS,
+    DownloadRejected,
+    TelegramUnavailable,
+    TransientDownloadError,
+)
+from bot.telegram.limits import describe_sizes
+from video_editing.contract.atomic_file import translate_output_errors
 
-CHUNK = 1 << 16
+READ_CHUNK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class TransferLimits:
     """How fast a file must come, and how often it is tried.
 
     Attributes:
-        patience: seconds for an answer to begin, and over which the rate is taken.
-        rate: bytes a second, at least.
+        timeout_seconds: seconds for an answer to begin, and over which the rate is taken.
+        min_rate: bytes a second, at least.
         attempts: in all.
-        pause: seconds before the second attempt; then twice as long, and so on.
+        retry_seconds: seconds before the second attempt; then twice as long, and so on.
     """
 
-    patience: float = 15
-    rate: int = 32 << 10
+    timeout_seconds: float = 15
+    min_rate: int = 32 << 10
     attempts: int = 4
-    pause: float = 1
+    retry_seconds: float = 1
 
 
-async def receive(
-    bot: Bot, name: str, part: Path, *, most: int | None, size: int | None, pace: Pace
+async def stream_to_file(
+    bot: Bot,
+    name: str,
+    part: Path,
+    *,
+    max_bytes: int | None,
+    size: int | None,
+    limits: TransferLimits,
 ) -> None:
     """Write the file that Telegram calls *name* to *part*.
 
@@ -51,9 +63,9 @@ async def receive(
         bot: whose file it is.
         name: as getFile told it.
         part: where to.
-        most: bytes after which it is too big.
+        max_bytes: bytes after which it is too big.
         size: bytes, as far as getFile told.
-        pace: how fast it must come.
+        limits: how fast it must come.
 
     Raises:
         Passing: another attempt may help, with a new name.
@@ -61,26 +73,26 @@ async def receive(
         TelegramAway: not now.
         OutputFailed: it cannot be written.
     """
-    answer = await _answer(bot, name, pace)
+    answer = await _open_response(bot, name, limits)
     if answer is None:
-        raise Passing(TelegramAway(AWAY_SECONDS))
+        raise TransientDownloadError(TelegramUnavailable(UNAVAILABLE_RETRY_SECONDS))
     try:
-        _look_at(answer.status, answer.headers)
-        _see_it_small((answer.content_length or 0), most)
-        done = await _write(answer, part, most, pace)
+        _check_status(answer.status, answer.headers)
+        _check_size((answer.content_length or 0), max_bytes)
+        done = await _write_body(answer, part, max_bytes, limits)
     finally:
         answer.close()
     if answer.content_length is None and size is not None and done != size:
-        raise Passing(Unfetched(LinkFault.BROKEN_OFF))
+        raise TransientDownloadError(DownloadRejected(LinkError.BROKEN_OFF))
 
 
-async def _answer(bot: Bot, name: str, pace: Pace) -> ClientResponse | None:
+async def _open_response(bot: Bot, name: str, limits: TransferLimits) -> ClientResponse | None:
     """What Telegram answers, if it does."""
     assert isinstance(bot.session, AiohttpSession)
     session = await bot.session.create_session()
-    url = bot.session.api.file_url(bot.token, _plain(name))
+    url = bot.session.api.file_url(bot.token, _quote_name(name))
     try:
-        async with asyncio.timeout(pace.patience):
+        async with asyncio.timeout(limits.timeout_seconds):
             return await session.get(
                 url,
                 headers={"Accept-Encoding": "identity"},
@@ -91,61 +103,65 @@ async def _answer(bot: Bot, name: str, pace: Pace) -> ClientResponse | None:
         return None
 
 
-def _plain(name: str) -> str:
+def _quote_name(name: str) -> str:
     """*name*, which must stay below the token in the address."""
     if PurePosixPath(name).is_absolute() or {"..", "."} & set(name.split("/")) or "\\" in name:
-        raise Unfetched(Fault.GONE_FILE)
+        raise DownloadRejected(FailureCode.FILE_GONE)
     return quote(name)
 
 
-def _look_at(status: int, headers: Mapping[str, str]) -> None:
+def _check_status(status: int, headers: Mapping[str, str]) -> None:
     match status:
         case 200:
             return
         case 400 | 404 | 410:  # the name has expired: it holds for an hour
-            raise Passing(Unfetched(Fault.GONE_FILE))
+            raise TransientDownloadError(DownloadRejected(FailureCode.FILE_GONE))
         case 401 | 403:
-            raise TelegramAway(LOCKED_SECONDS)
+            raise TelegramUnavailable(UNAUTHORIZED_RETRY_SECONDS)
         case 429:
-            raise TelegramAway(seconds_until(headers.get("Retry-After", "")) or AWAY_SECONDS)
+            raise TelegramUnavailable(
+                parse_retry_after(headers.get("Retry-After", "")) or UNAVAILABLE_RETRY_SECONDS
+            )
         case _:
-            raise Passing(TelegramAway(AWAY_SECONDS))
+            raise TransientDownloadError(TelegramUnavailable(UNAVAILABLE_RETRY_SECONDS))
 
 
-def _see_it_small(size: int, most: int | None) -> None:
-    if most is not None and size > most:
-        raise Unfetched(Fault.TOO_BIG_FILE, **sizes(size, most))
+def _check_size(size: int, max_bytes: int | None) -> None:
+    if max_bytes is not None and size > max_bytes:
+        raise DownloadRejected(FailureCode.FILE_TOO_BIG, **describe_sizes(size, max_bytes))
 
 
-async def _write(answer: ClientResponse, part: Path, most: int | None, pace: Pace) -> int:
+async def _write_body(
+    response: ClientResponse, part: Path, max_bytes: int | None, limits: TransferLimits
+) -> int:
     """Write what comes, and tell how much it was."""
     done = 0
-    with output_errors(), part.open("wb") as file:
-        async for chunk in _chunks(answer, pace):
+    with translate_output_errors(), part.open("wb") as file:
+        async for chunk in _read_chunks(response, limits):
             done += len(chunk)
-            _see_it_small(done, most)
+            _check_size(done, max_bytes)
             file.write(chunk)
     return done
 
 
-async def _chunks(answer: ClientResponse, pace: Pace) -> AsyncIterator[bytes]:
+async def _read_chunks(response: ClientResponse, limits: TransferLimits) -> AsyncIterator[bytes]:
     """The body, as long as it flows fast enough."""
     loop = asyncio.get_running_loop()
     since, came = loop.time(), 0
-    while chunk := await _chunk(answer, since + pace.patience):
+    while chunk := await _read_chunk(response, since + limits.timeout_seconds):
         yield chunk
         came += len(chunk)
-        if came >= pace.patience * pace.rate:
+        if came >= limits.timeout_seconds * limits.min_rate:
             since, came = loop.time(), 0
 
 
-async def _chunk(answer: ClientResponse, until: float) -> bytes:
-    fault = LinkFault.BROKEN_OFF
+async def _read_chunk(response: ClientResponse, deadline: float) -> bytes:
+    fault = LinkError.BROKEN_OFF
     try:
-        async with asyncio.timeout_at(until):
-            return await answer.content.read(CHUNK)
+        async with asyncio.timeout_at(deadline):
+            return await response.content.read(READ_CHUNK_BYTES)
     except TimeoutError:
-        fault = LinkFault.TOO_SLOW
+        fault = LinkError.TOO_SLOW
     except (ClientError, OSError):
         pass
-    raise Passing(Unfetched(fault))
+    raise TransientDownloadError(DownloadRejected(fault))

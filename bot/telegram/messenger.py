@@ -22,32 +22,39 @@ from aiogram.types import FSInputFile, InlineKeyboardMarkup, InputMediaPhoto, Me
 
 from bot.database.drafts import Draft
 from bot.database.jobs import Job
-from bot.domain.job_request import Language, Order
+from bot.domain.job_request import JobRequest, Language
 from bot.domain.outcomes import (
+    ChatGone,
     Delivered,
-    Edited,
-    Fault,
-    Gone,
-    Later,
-    Made,
-    Missing,
-    Refused,
-    Unchanged,
+    FailureCode,
+    MessageEdited,
+    MessageMissing,
+    MessageUnchanged,
+    Rejected,
+    ResultRendered,
+    RetryLater,
 )
-from bot.telegram.errors import Meaning, meaning, no_topic
-from bot.telegram.limits import Limits, sizes
-from bot.telegram.retry import hurried
-from bot.telegram.uploads import Address, Extended, Upload, file_id, reply, upload_seconds
+from bot.telegram.errors import ErrorOutcome, classify_error, is_topic_missing
+from bot.telegram.limits import TelegramLimits, describe_sizes
+from bot.telegram.retry import limit_to_single_attempt
+from bot.telegram.uploads import (
+    Destination,
+    MediaDimensions,
+    ResultUpload,
+    create_reply_parameters,
+    estimate_upload_seconds,
+    get_file_id,
+)
 
-HURRY_SECONDS = 10  #: for a call that is not worth more
+QUICK_TIMEOUT_SECONDS = 10  #: for a call that is not worth more
 
 Keyboard = InlineKeyboardMarkup | None
-Moved = Callable[[int, int], Awaitable[None]]
+OnChatMoved = Callable[[int, int], Awaitable[None]]
 
 T = TypeVar("T")
 
 
-class Ordered(Protocol):
+class Deliverable(Protocol):
     """What of a job its delivery needs."""
 
     @property
@@ -57,40 +64,42 @@ class Ordered(Protocol):
     @property
     def reply_to(self) -> int | None: ...  # noqa: D102
     @property
-    def order(self) -> Order: ...  # noqa: D102
+    def order(self) -> JobRequest: ...  # noqa: D102
 
 
-async def _nobody(_old: int, _new: int) -> None:
+async def _ignore_move(_old: int, _new: int) -> None:
     """Nobody needs to know that a chat moved."""
 
 
-class Sending:
+class Messenger:
     """The bot's voice.
 
     Texts are HTML. A chat that moved is followed. A call that could not be made is worth trying
     Later; one that was wrong in itself raises aiogram's TelegramBadRequest, as a bug does.
     """
 
-    def __init__(self, bot: Bot, limits: Limits, moved: Moved = _nobody) -> None:
+    def __init__(
+        self, bot: Bot, limits: TelegramLimits, on_chat_moved: OnChatMoved = _ignore_move
+    ) -> None:
         """Remember how to speak.
 
         Args:
             bot: with a :class:`bot.telegram.client.Session`.
             limits: of what Telegram takes.
-            moved: told the old and the new id of a group that became a supergroup.
+            on_chat_moved: told the old and the new id of a group that became a supergroup.
         """
-        self._bot, self._limits, self._moved = bot, limits, moved
+        self._bot, self._limits, self._on_chat_moved = bot, limits, on_chat_moved
 
-    async def result(
+    async def send_result(
         self,
-        job: Ordered,
-        made: Extended,
+        job: Deliverable,
+        rendered: MediaDimensions,
         keyboard: Keyboard = None,
         *,
         file: Path,
         thumbnail: Path | None = None,
         caption: str = "",
-    ) -> Delivered | Later | Gone | Refused:
+    ) -> Delivered | RetryLater | ChatGone | Rejected:
         """Deliver what a job made, in the form that was ordered.
 
         What Telegram does not take as a video, a note or a sticker it takes as a file.
@@ -99,22 +108,26 @@ class Sending:
             FileNotFoundError: the result is not there.
         """
         size = file.stat().st_size  # noqa: ASYNC240 - one look
-        if size > self._limits.upload:
-            details = sizes(size, self._limits.upload)
-            return Refused(fault=Fault.RESULT_TOO_BIG, details=details)
-        upload = Upload(job.order.form, file, made, thumbnail, caption, job.reply_to, keyboard)
-        to, seconds = Address(job.chat, job.topic), upload_seconds(size)
+        if size > self._limits.upload_bytes:
+            details = describe_sizes(size, self._limits.upload_bytes)
+            return Rejected(fault=FailureCode.RESULT_TOO_BIG, details=details)
+        upload = ResultUpload(
+            job.order.form, file, rendered, thumbnail, caption, job.reply_to, keyboard
+        )
+        to, seconds = Destination(job.chat, job.topic), estimate_upload_seconds(size)
         try:
-            answer = await self._asked(to, upload.call, seconds)
+            answer = await self._call(to, upload.build_method, seconds)
         except TelegramBadRequest:
-            answer = await self._asked(to, upload.plain, seconds)
+            answer = await self._call(to, upload.build_document_method, seconds)
         if isinstance(answer, Message):
-            return Delivered(message=answer.message_id, file_id=file_id(answer))
-        if isinstance(answer, Refused):
-            return Refused(fault=answer.fault, details=sizes(size, self._limits.upload))
-        return _of_new(answer)
+            return Delivered(message=answer.message_id, file_id=get_file_id(answer))
+        if isinstance(answer, Rejected):
+            return Rejected(
+                fault=answer.fault, details=describe_sizes(size, self._limits.upload_bytes)
+            )
+        return _to_send_outcome(answer)
 
-    async def text(
+    async def send_text(
         self,
         chat: int,
         text: str,
@@ -122,22 +135,22 @@ class Sending:
         topic: int | None = None,
         reply_to: int | None = None,
         keyboard: Keyboard = None,
-        patient: bool = True,
-    ) -> int | Later | Gone:
+        is_retried: bool = True,
+    ) -> int | RetryLater | ChatGone:
         """Say *text*; the message's id."""
 
-        def call(to: Address) -> TelegramMethod[Message]:
+        def call(to: Destination) -> TelegramMethod[Message]:
             return SendMessage(
                 chat_id=to.chat,
                 message_thread_id=to.topic,
                 text=text,
-                reply_parameters=reply(reply_to),
+                reply_parameters=create_reply_parameters(reply_to),
                 reply_markup=keyboard,
             )
 
-        return await self._said(Address(chat, topic), call, patient=patient)
+        return await self._send(Destination(chat, topic), call, is_retried=is_retried)
 
-    async def card(
+    async def send_photo(
         self,
         chat: int,
         photo: Path,
@@ -146,22 +159,22 @@ class Sending:
         topic: int | None = None,
         reply_to: int | None = None,
         keyboard: Keyboard = None,
-    ) -> int | Later | Gone:
+    ) -> int | RetryLater | ChatGone:
         """Show *photo* with *text* under it; the message's id."""
 
-        def call(to: Address) -> TelegramMethod[Message]:
+        def call(to: Destination) -> TelegramMethod[Message]:
             return SendPhoto(
                 chat_id=to.chat,
                 message_thread_id=to.topic,
                 photo=FSInputFile(photo, "card.jpg"),
                 caption=text or None,
-                reply_parameters=reply(reply_to),
+                reply_parameters=create_reply_parameters(reply_to),
                 reply_markup=keyboard,
             )
 
-        return await self._said(Address(chat, topic), call)
+        return await self._send(Destination(chat, topic), call)
 
-    async def redraw(
+    async def edit_photo(
         self,
         chat: int,
         message: int,
@@ -169,17 +182,17 @@ class Sending:
         text: str,
         *,
         keyboard: Keyboard = None,
-        patient: bool = True,
-    ) -> Edited | Unchanged | Missing | Later | Gone:
+        is_retried: bool = True,
+    ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
         """Put *photo* with *text* under it in the place of what a message shows, or only says."""
         media = InputMediaPhoto(media=FSInputFile(photo, "card.jpg"), caption=text or None)
 
-        def call(to: Address) -> TelegramMethod[Any]:
+        def call(to: Destination) -> TelegramMethod[Any]:
             return EditMessageMedia(
                 chat_id=to.chat, message_id=message, media=media, reply_markup=keyboard
             )
 
-        return await self._edited(chat, call, patient=patient)
+        return await self._edit(chat, call, is_retried=is_retried)
 
     async def edit_text(
         self,
@@ -188,8 +201,8 @@ class Sending:
         text: str,
         *,
         keyboard: Keyboard = None,
-        patient: bool = True,
-    ) -> Edited | Unchanged | Missing | Later | Gone:
+        is_retried: bool = True,
+    ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
         """Have a message of ours say *text*, with these buttons or none.
 
         Args:
@@ -197,124 +210,132 @@ class Sending:
             message: its id.
             text: in HTML.
             keyboard: the buttons that it has from now on.
-            patient: False for what is worth one attempt, like progress.
+            is_retried: False for what is worth one attempt, like progress.
         """
 
-        def call(to: Address) -> TelegramMethod[Any]:
+        def call(to: Destination) -> TelegramMethod[Any]:
             return EditMessageText(
                 chat_id=to.chat, message_id=message, text=text, reply_markup=keyboard
             )
 
-        return await self._edited(chat, call, patient=patient)
+        return await self._edit(chat, call, is_retried=is_retried)
 
     async def edit_keyboard(
         self, chat: int, message: int, keyboard: Keyboard = None
-    ) -> Edited | Unchanged | Missing | Later | Gone:
+    ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
         """Give a message other buttons, or none."""
 
-        def call(to: Address) -> TelegramMethod[Any]:
+        def call(to: Destination) -> TelegramMethod[Any]:
             return EditMessageReplyMarkup(
                 chat_id=to.chat, message_id=message, reply_markup=keyboard
             )
 
-        return await self._edited(chat, call)
+        return await self._edit(chat, call)
 
-    async def delete(self, chat: int, message: int) -> Edited | Unchanged | Missing | Later | Gone:
+    async def delete_message(
+        self, chat: int, message: int
+    ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
         """Remove a message; Edited when it is gone by this call."""
 
-        def call(to: Address) -> TelegramMethod[Any]:
+        def call(to: Destination) -> TelegramMethod[Any]:
             return DeleteMessage(chat_id=to.chat, message_id=message)
 
-        return await self._edited(chat, call)
+        return await self._edit(chat, call)
 
-    async def answer(self, query: str, text: str = "", *, alert: bool = False) -> None:
+    async def answer_callback(
+        self, query: str, text: str = "", *, show_alert: bool = False
+    ) -> None:
         """End the waiting of a button; nothing is lost when it has waited too long already."""
         call = AnswerCallbackQuery(
-            callback_query_id=query, text=text or None, show_alert=alert or None
+            callback_query_id=query, text=text or None, show_alert=show_alert or None
         )
         with suppress(TelegramAPIError):
-            await self._bot(call, request_timeout=HURRY_SECONDS)
+            await self._bot(call, request_timeout=QUICK_TIMEOUT_SECONDS)
 
-    async def action(self, chat: int, action: str, topic: int | None = None) -> None:
+    async def send_action(self, chat: int, action: str, topic: int | None = None) -> None:
         """Show that something is being done, like "upload_video", where that is possible."""
         call = SendChatAction(chat_id=chat, message_thread_id=topic, action=action)
         with suppress(TelegramAPIError):
-            await self._bot(call, request_timeout=HURRY_SECONDS)
+            await self._bot(call, request_timeout=QUICK_TIMEOUT_SECONDS)
 
-    async def _said(
+    async def _send(
         self,
-        to: Address,
-        call: Callable[[Address], TelegramMethod[Message]],
+        to: Destination,
+        call: Callable[[Destination], TelegramMethod[Message]],
         *,
-        patient: bool = True,
-    ) -> int | Later | Gone:
-        answer = await self._asked(to, call, patient=patient)
+        is_retried: bool = True,
+    ) -> int | RetryLater | ChatGone:
+        answer = await self._call(to, call, is_retried=is_retried)
         if isinstance(answer, Message):
             return answer.message_id
-        refused = _of_new(answer)
-        assert not isinstance(refused, Refused), "only results are large"
+        refused = _to_send_outcome(answer)
+        assert not isinstance(refused, Rejected), "only results are large"
         return refused
 
-    async def _edited(
-        self, chat: int, call: Callable[[Address], TelegramMethod[Any]], *, patient: bool = True
-    ) -> Edited | Unchanged | Missing | Later | Gone:
-        answer = await self._asked(Address(chat), call, patient=patient)
-        if isinstance(answer, Unchanged | Missing | Later | Gone):
-            return answer
-        return Edited()
-
-    async def _asked(
+    async def _edit(
         self,
-        to: Address,
-        call: Callable[[Address], TelegramMethod[T]],
+        chat: int,
+        call: Callable[[Destination], TelegramMethod[Any]],
+        *,
+        is_retried: bool = True,
+    ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
+        answer = await self._call(Destination(chat), call, is_retried=is_retried)
+        if isinstance(answer, MessageUnchanged | MessageMissing | RetryLater | ChatGone):
+            return answer
+        return MessageEdited()
+
+    async def _call(
+        self,
+        to: Destination,
+        call: Callable[[Destination], TelegramMethod[T]],
         seconds: int | None = None,
         *,
-        patient: bool = True,
-    ) -> T | Meaning:
+        is_retried: bool = True,
+    ) -> T | ErrorOutcome:
         """Telegram's answer, or what its refusal means.
 
         Raises:
             TelegramBadRequest: the call was wrong in itself.
         """
-        seconds = seconds if patient else HURRY_SECONDS
+        seconds = seconds if is_retried else QUICK_TIMEOUT_SECONDS
         try:
-            with nullcontext() if patient else hurried():
-                return await self._followed(to, call, seconds)
+            with nullcontext() if is_retried else limit_to_single_attempt():
+                return await self._call_following_chat(to, call, seconds)
         except TelegramAPIError as err:
-            if (meant := meaning(err)) is not None:
+            if (meant := classify_error(err)) is not None:
                 return meant
             raise
 
-    async def _followed(
-        self, to: Address, call: Callable[[Address], TelegramMethod[T]], seconds: int | None
+    async def _call_following_chat(
+        self, to: Destination, call: Callable[[Destination], TelegramMethod[T]], seconds: int | None
     ) -> T:
         """Telegram's answer, where the chat is now."""
         try:
             return await self._bot(call(to), request_timeout=seconds)
         except TelegramMigrateToChat as err:
-            now = Address(err.migrate_to_chat_id, to.topic)
-            await self._moved(to.chat, now.chat)
+            now = Destination(err.migrate_to_chat_id, to.topic)
+            await self._on_chat_moved(to.chat, now.chat)
         except TelegramBadRequest as err:
-            if to.topic is None or not no_topic(err):
+            if to.topic is None or not is_topic_missing(err):
                 raise
-            now = Address(to.chat)
+            now = Destination(to.chat)
         return await self._bot(call(now), request_timeout=seconds)
 
 
-def _of_new(meant: Meaning) -> Later | Gone | Refused:
+def _to_send_outcome(outcome: ErrorOutcome) -> RetryLater | ChatGone | Rejected:
     """What can be meant where a message is new, and neither missing nor unchanged."""
-    assert not isinstance(meant, Missing | Unchanged)
-    return meant
+    assert not isinstance(outcome, MessageMissing | MessageUnchanged)
+    return outcome
 
 
-Value = str | float
-Told = Edited | Unchanged | Missing | Later | Gone
+TextValue = str | float
+EditOutcome = MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone
 
 
-class Voice(Protocol):
+class MessageSender(Protocol):
     """The part of :class:`bot.telegram.messenger.Sending` that is needed."""
 
-    async def text(
+    async def send_text(
         self,
         chat: int,
         text: str,
@@ -322,8 +343,8 @@ class Voice(Protocol):
         topic: int | None = None,
         reply_to: int | None = None,
         keyboard: Keyboard = None,
-        patient: bool = True,
-    ) -> int | Later | Gone:
+        is_retried: bool = True,
+    ) -> int | RetryLater | ChatGone:
         """Say *text*; the message's id."""
         ...
 
@@ -334,12 +355,12 @@ class Voice(Protocol):
         text: str,
         *,
         keyboard: Keyboard = None,
-        patient: bool = True,
-    ) -> Told:
+        is_retried: bool = True,
+    ) -> EditOutcome:
         """Have a message of ours say *text*."""
         ...
 
-    async def card(
+    async def send_photo(
         self,
         chat: int,
         photo: Path,
@@ -348,57 +369,57 @@ class Voice(Protocol):
         topic: int | None = None,
         reply_to: int | None = None,
         keyboard: Keyboard = None,
-    ) -> int | Later | Gone:
+    ) -> int | RetryLater | ChatGone:
         """Show *photo* with *text* under it; the message's id."""
         ...
 
-    async def redraw(
+    async def edit_photo(
         self, chat: int, message: int, photo: Path, text: str, *, keyboard: Keyboard = None
-    ) -> Told:
+    ) -> EditOutcome:
         """Put *photo* with *text* under it in the place of what a message shows."""
         ...
 
-    async def result(
+    async def send_result(
         self,
         job: Job,
-        made: Made,
+        rendered: ResultRendered,
         keyboard: Keyboard = None,
         *,
         file: Path,
         thumbnail: Path | None = None,
         caption: str = "",
-    ) -> Delivered | Later | Gone | Refused:
+    ) -> Delivered | RetryLater | ChatGone | Rejected:
         """Deliver what a job made."""
         ...
 
-    async def delete(self, chat: int, message: int) -> Told:
+    async def delete_message(self, chat: int, message: int) -> EditOutcome:
         """Remove a message."""
         ...
 
 
-class Words(Protocol):
+class TextProvider(Protocol):
     """The texts."""
 
-    def __call__(self, language: Language, key: str, /, **values: Value) -> str:
+    def __call__(self, language: Language, key: str, /, **values: TextValue) -> str:
         """The text called *key*."""
         ...
 
-    def fault(self, language: Language, fault: str, details: dict[str, Value]) -> str:
+    def describe_failure(self, language: Language, code: str, details: dict[str, TextValue]) -> str:
         """Why something cannot be done."""
         ...
 
 
-class Buttons(Protocol):
+class KeyboardProvider(Protocol):
     """What is under our messages."""
 
-    def cancel(self, job: Job) -> Keyboard:
+    def create_cancel(self, job: Job) -> Keyboard:
         """Under the status of a job."""
         ...
 
-    def result(self, job: Job) -> Keyboard:
+    def create_result(self, job: Job) -> Keyboard:
         """Under its result."""
         ...
 
-    def card(self, draft: Draft) -> Keyboard:
+    def create_card(self, draft: Draft) -> Keyboard:
         """Under a card."""
         ...

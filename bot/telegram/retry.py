@@ -22,56 +22,56 @@ from aiogram.exceptions import (
 from aiogram.methods import GetUpdates, SendChatAction, TelegramMethod
 
 #: whose repetition would be seen: what they do is done once more
-SEEN = ("send", "copy", "forward", "create", "upload", "add", "post")
-MANY = 1000  #: chats that asked for quiet, of which the past ones are forgotten then
+VISIBLE_METHODS = ("send", "copy", "forward", "create", "upload", "add", "post")
+MAX_QUIET_CHATS = 1000  #: chats that asked for quiet, of which the past ones are forgotten then
 
-_hurried: ContextVar[bool] = ContextVar("hurried", default=False)
+_is_single_attempt: ContextVar[bool] = ContextVar("is_single_attempt", default=False)
 
 
-class Doubtful(TelegramNetworkError):  # noqa: N818 - it says what happened
+class DeliveryUnknown(TelegramNetworkError):  # noqa: N818 - it says what happened
     """The call was sent whole and no answer came: it may have been done."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryLimits:
     """How long a call is tried.
 
     Attributes:
         attempts: in all.
-        wait: the longest "retry after" that is waited out, in seconds.
-        total: seconds from the first attempt, after which no wait is begun.
-        pause: seconds before the second attempt after a fault; then twice as long, and so on.
+        max_retry_after: the longest "retry after" that is waited out, in seconds.
+        max_seconds: seconds from the first attempt, after which no wait is begun.
+        first_pause: seconds before the second attempt after a fault; then twice as long, and so on.
     """
 
     attempts: int = 5
-    wait: float = 30
-    total: float = 60
-    pause: float = 0.5
+    max_retry_after: float = 30
+    max_seconds: float = 60
+    first_pause: float = 0.5
 
 
 @contextmanager
-def hurried() -> Iterator[None]:
+def limit_to_single_attempt() -> Iterator[None]:
     """Calls within are made once: not repeated, and not made while their chat wants quiet."""
-    before = _hurried.set(True)
+    before = _is_single_attempt.set(True)
     try:
         yield
     finally:
-        _hurried.reset(before)
+        _is_single_attempt.reset(before)
 
 
-class Patient(BaseRequestMiddleware):
+class RetryMiddleware(BaseRequestMiddleware):
     """Waits where Telegram asks to, and repeats what failed in passing.
 
     Attributes:
-        doubtful: how many calls were repeated that may have been done before, each of which people
+        uncertain_repeats: repeated calls that may have succeeded before, each of which people
             may have seen twice.
-        repeated: how many repetitions there were in all.
+        repeats: how many repetitions there were in all.
     """
 
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
-        self._quiet: dict[object, float] = {}  # until when, by chat
-        self.doubtful = self.repeated = 0
+    def __init__(self, limits: RetryLimits) -> None:
+        self._limits = limits
+        self._quiet_until: dict[object, float] = {}  # until when, by chat
+        self.uncertain_repeats = self.repeats = 0
 
     async def __call__(
         self,
@@ -84,26 +84,26 @@ class Patient(BaseRequestMiddleware):
         Raises:
             TelegramAPIError: there is none, or it is too long to wait for.
         """
-        if _hurried.get() or isinstance(method, GetUpdates | SendChatAction):
-            return await self._attempt(make_request, bot, method)
+        if _is_single_attempt.get() or isinstance(method, GetUpdates | SendChatAction):
+            return await self._try_once(make_request, bot, method)
         async for attempt in stamina.retry_context(
-            _Pauses(self, self._patience, method),
-            attempts=self._patience.attempts,
-            timeout=self._patience.total,
-            wait_initial=self._patience.pause,
-            wait_jitter=self._patience.pause,
+            _RetryDecision(self, self._limits, method),
+            attempts=self._limits.attempts,
+            timeout=self._limits.max_seconds,
+            wait_initial=self._limits.first_pause,
+            wait_jitter=self._limits.first_pause,
         ):
             with attempt:
-                self.repeated += attempt.num > 1
-                return await self._attempt(make_request, bot, method)
+                self.repeats += attempt.num > 1
+                return await self._try_once(make_request, bot, method)
         raise AssertionError("unreachable")
 
-    async def _attempt(
+    async def _try_once(
         self, make_request: NextRequestMiddlewareType[Any], bot: Bot, method: TelegramMethod[Any]
     ) -> Any:
         """One attempt, unless its chat still wants quiet."""
-        loop, chat = asyncio.get_running_loop(), _chat(method)
-        rest = self._quiet.get(chat, 0) - loop.time()
+        loop, chat = asyncio.get_running_loop(), _get_quiet_key(method)
+        rest = self._quiet_until.get(chat, 0) - loop.time()
         if rest > 0:
             raise TelegramRetryAfter(
                 method=method, message="it said so before", retry_after=int(rest) + 1
@@ -116,46 +116,50 @@ class Patient(BaseRequestMiddleware):
 
     def _keep_quiet(self, chat: object, seconds: float) -> None:
         now = asyncio.get_running_loop().time()
-        if len(self._quiet) >= MANY:
-            self._quiet = {chat: until for chat, until in self._quiet.items() if until > now}
-        self._quiet[chat] = now + seconds
+        if len(self._quiet_until) >= MAX_QUIET_CHATS:
+            self._quiet_until = {
+                chat: until for chat, until in self._quiet_until.items() if until > now
+            }
+        self._quiet_until[chat] = now + seconds
 
 
-class _Pauses:
+class _RetryDecision:
     """How long to wait before one call's next attempt, if there is to be one."""
 
-    def __init__(self, patient: Patient, patience: Patience, method: TelegramMethod[Any]) -> None:
-        self._patient, self._patience = patient, patience
-        self._seen = method.__api_method__.startswith(SEEN)
-        self._began = asyncio.get_running_loop().time()
-        self._doubted = False
+    def __init__(
+        self, middleware: RetryMiddleware, limits: RetryLimits, method: TelegramMethod[Any]
+    ) -> None:
+        self._middleware, self._limits = middleware, limits
+        self._is_visible = method.__api_method__.startswith(VISIBLE_METHODS)
+        self._started = asyncio.get_running_loop().time()
+        self._is_repeated = False
 
     def __call__(self, failure: Exception) -> bool | float:
         match failure:
             case TelegramRetryAfter():
-                return self._wait(failure.retry_after)
+                return self._decide_wait(failure.retry_after)
             case TelegramEntityTooLarge():
                 return False
-            case Doubtful() if self._seen:
-                return self._once_more()
+            case DeliveryUnknown() if self._is_visible:
+                return self._allow_one_repeat()
             case TelegramNetworkError() | TelegramServerError():
                 return True
         return False
 
-    def _wait(self, seconds: float) -> bool | float:
-        gone = asyncio.get_running_loop().time() - self._began
-        if seconds > self._patience.wait or gone + seconds > self._patience.total:
+    def _decide_wait(self, seconds: float) -> bool | float:
+        gone = asyncio.get_running_loop().time() - self._started
+        if seconds > self._limits.max_retry_after or gone + seconds > self._limits.max_seconds:
             return False
         return seconds + 0.05  # a timer may ring a moment early
 
-    def _once_more(self) -> bool:
-        if self._doubted:
+    def _allow_one_repeat(self) -> bool:
+        if self._is_repeated:
             return False
-        self._doubted = True
-        self._patient.doubtful += 1
+        self._is_repeated = True
+        self._middleware.uncertain_repeats += 1
         return True
 
 
-def _chat(method: TelegramMethod[Any]) -> object:
+def _get_quiet_key(method: TelegramMethod[Any]) -> object:
     """Whom a "retry after" is about: a chat, or all calls of a kind that are to none."""
     return getattr(method, "chat_id", None) or method.__api_method__

@@ -22,51 +22,51 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 30.0  #: seconds for a handler, after which its update counts as handled
-PAUSES = (0.5, 2.0, 5.0)  #: seconds, before each further attempt when the database is away
-KNOWN = 1000  #: updates that are handled once, however often they are brought
-AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
+MAX_HANDLER_SECONDS = 30.0  #: seconds for a handler, after which its update counts as handled
+DATABASE_PAUSES = (0.5, 2.0, 5.0)  #: seconds, before each further attempt when the database is away
+MAX_KNOWN_UPDATES = 1000  #: updates that are handled once, however often they are brought
+DATABASE_ERRORS = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
-class Intake:
+class UpdateDispatcher:
     """Gives updates to the handlers, side by side."""
 
     def __init__(self, bot: Bot, dispatcher: Dispatcher) -> None:
         """Remember whose handlers."""
         self._bot, self._dispatcher = bot, dispatcher
-        self._doing: dict[int, asyncio.Task[None]] = {}
-        self._handled: deque[int] = deque(maxlen=KNOWN)
-        self._closed = False
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._handled_ids: deque[int] = deque(maxlen=MAX_KNOWN_UPDATES)
+        self._is_closed = False
 
     def close(self) -> None:
         """Take no more."""
-        self._closed = True
+        self._is_closed = True
 
-    async def take(self, update: Mapping[str, Any]) -> None:
+    async def dispatch(self, update: Mapping[str, Any]) -> None:
         """Handle *update*; returns when that is done, or takes too long to be waited for."""
-        if self._closed:  # it comes again, after us
+        if self._is_closed:  # it comes again, after us
             await asyncio.get_running_loop().create_future()
         number = update.get("update_id")
         if not isinstance(number, int):
             log.warning("an update without a number was passed over")
             return
-        if number in self._handled:
+        if number in self._handled_ids:
             return
-        if number not in self._doing:
-            self._doing[number] = asyncio.create_task(self._handle(number, update))
-        await asyncio.wait({self._doing[number]}, timeout=PATIENCE)
+        if number not in self._running:
+            self._running[number] = asyncio.create_task(self._handle(number, update))
+        await asyncio.wait({self._running[number]}, timeout=MAX_HANDLER_SECONDS)
 
     async def _handle(self, number: int, raw: Mapping[str, Any]) -> None:
         try:
-            if update := self._read(raw):
+            if update := self._parse(raw):
                 await self._feed(update)
         except Exception:
             log.exception("update %s was not handled", number)
         finally:
-            self._handled.append(number)
-            del self._doing[number]
+            self._handled_ids.append(number)
+            del self._running[number]
 
-    def _read(self, raw: Mapping[str, Any]) -> Update | None:
+    def _parse(self, raw: Mapping[str, Any]) -> Update | None:
         """The update, if it is of a kind that is known; what is in it is nobody's business."""
         try:
             update = Update.model_validate(raw, context={"bot": self._bot})
@@ -77,10 +77,10 @@ class Intake:
         return update
 
     async def _feed(self, update: Update) -> None:
-        for pause in PAUSES:
+        for pause in DATABASE_PAUSES:
             try:
                 await self._dispatcher.feed_update(self._bot, update)
-            except AWAY as err:  # handlers may do the same twice
+            except DATABASE_ERRORS as err:  # handlers may do the same twice
                 log.warning("the database is away: %s", type(err).__name__)
                 await asyncio.sleep(pause)
             else:
@@ -88,36 +88,39 @@ class Intake:
         await self._dispatcher.feed_update(self._bot, update)
 
 
-LONG_SECONDS = 25  #: for which Telegram may wait for an update
-SPARE_SECONDS = 10  #: more than that, until a connection is given up
-GLANCE_SECONDS = 0.3  #: between two askings while updates of before are being handled
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  #: seconds after a fault; twice as long each time
+LONG_POLL_SECONDS = 25  #: for which Telegram may wait for an update
+REQUEST_MARGIN_SECONDS = 10  #: more than that, until a connection is given up
+SETTLE_SECONDS = 0.3  #: between two askings while updates of before are being handled
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = (
+    0.5,
+    10.0,
+)  #: seconds after a fault; twice as long each time
 
 #: handles an update, and returns when Telegram may forget it
-Take = Callable[[Mapping[str, Any]], Awaitable[None]]
+UpdateHandler = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
-class Updates(GetUpdates):
+class GetRawUpdates(GetUpdates):
     """Updates as they come: one whose form is new must not keep all others from us."""
 
     __returning__ = list[Any]
 
 
-class Unconfirmed:
+class UnacknowledgedUpdates:
     """Updates that came, and that Telegram was not told to forget."""
 
-    def __init__(self, take: Take) -> None:
-        """Have *take* handle them."""
-        self._take = take
+    def __init__(self, handle: UpdateHandler) -> None:
+        """Have *handle* handle them."""
+        self._handle_update = handle
         self._tasks: dict[int, asyncio.Task[None]] = {}  # in the order of coming
         self._offset: int | None = None
 
     def add(self, updates: Sequence[Any]) -> bool:
         """Begin with those that are new, side by side; whether there was one that can be told."""
-        numbered = [(number, update) for update in updates if (number := _number(update))]
+        numbered = [(number, update) for update in updates if (number := _get_update_id(update))]
         for number, update in numbered:
             if number not in self._tasks:
-                self._tasks[number] = asyncio.create_task(self._taken(update))
+                self._tasks[number] = asyncio.create_task(self._run_handler(update))
         return bool(numbered) or not updates
 
     @property
@@ -128,7 +131,7 @@ class Unconfirmed:
             del self._tasks[first[0]]
         return self._offset
 
-    async def settled(self, seconds: float) -> bool:
+    async def wait_until_settled(self, seconds: float) -> bool:
         """Wait so long for those that are being handled; whether there are none any more."""
         doing = [task for task in self._tasks.values() if not task.done()]
         if not doing:
@@ -136,60 +139,62 @@ class Unconfirmed:
         _, left = await asyncio.wait(doing, timeout=seconds)
         return not left
 
-    async def _taken(self, update: Mapping[str, Any]) -> None:
+    async def _run_handler(self, update: Mapping[str, Any]) -> None:
         try:
-            await self._take(update)
+            await self._handle_update(update)
         except Exception:
             log.exception("an update was not taken")
 
 
 async def poll(
-    bot: Bot, take: Take, kinds: Sequence[str], answered: Callable[[], None]
+    bot: Bot, handle: UpdateHandler, update_kinds: Sequence[str], on_answer: Callable[[], None]
 ) -> NoReturn:
-    """Give *take* all updates as they come, without an end.
+    """Give *handle* all updates as they come, without an end.
 
     Telegram forgets an update when we ask for those after it, which we do when it and all before
     it were handled: who dies before that is told again.
 
     Args:
         bot: whose updates they are.
-        take: see Take.
-        kinds: of updates that are wanted, in Telegram's words.
-        answered: called whenever Telegram did.
+        handle: see Take.
+        update_kinds: of updates that are wanted, in Telegram's words.
+        on_answer: called whenever Telegram did.
     """
-    unconfirmed, pause = Unconfirmed(take), FIRST_PAUSE
+    unconfirmed, pause = UnacknowledgedUpdates(handle), FIRST_PAUSE_SECONDS
     while True:
-        seconds = LONG_SECONDS if await unconfirmed.settled(GLANCE_SECONDS) else 0
-        ask = Updates(offset=unconfirmed.offset, timeout=seconds, allowed_updates=list(kinds))
+        seconds = LONG_POLL_SECONDS if await unconfirmed.wait_until_settled(SETTLE_SECONDS) else 0
+        ask = GetRawUpdates(
+            offset=unconfirmed.offset, timeout=seconds, allowed_updates=list(update_kinds)
+        )
         try:
-            updates = await bot(ask, request_timeout=seconds + SPARE_SECONDS)
+            updates = await bot(ask, request_timeout=seconds + REQUEST_MARGIN_SECONDS)
         except TelegramAPIError as err:
-            _tell(err, first=pause == FIRST_PAUSE)
-            await asyncio.sleep(max(pause, _asked_for(err)))
-            pause = min(2 * pause, LONGEST_PAUSE)
+            _log_error(err, is_first=pause == FIRST_PAUSE_SECONDS)
+            await asyncio.sleep(max(pause, _get_retry_after(err)))
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
             continue
-        answered()
-        if pause != FIRST_PAUSE:
+        on_answer()
+        if pause != FIRST_PAUSE_SECONDS:
             log.info("updates come again")
-            pause = FIRST_PAUSE
+            pause = FIRST_PAUSE_SECONDS
         if not unconfirmed.add(updates):
             log.warning("updates without a number were passed over")
-            await asyncio.sleep(LONGEST_PAUSE)
+            await asyncio.sleep(MAX_PAUSE_SECONDS)
 
 
-def _number(update: object) -> int:
+def _get_update_id(update: object) -> int:
     """Its number; 0 where it has none."""
     number = update.get("update_id") if isinstance(update, dict) else None
     return number if isinstance(number, int) else 0
 
 
-def _asked_for(err: TelegramAPIError) -> float:
+def _get_retry_after(err: TelegramAPIError) -> float:
     return err.retry_after if isinstance(err, TelegramRetryAfter) else 0
 
 
-def _tell(err: TelegramAPIError, *, first: bool) -> None:
+def _log_error(err: TelegramAPIError, *, is_first: bool) -> None:
     """Log a fault, once for a row of them."""
-    if not first:
+    if not is_first:
         return
     match err:
         case TelegramConflictError():

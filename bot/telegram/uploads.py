@@ -20,21 +20,21 @@ from aiogram.types import (
     ReplyParameters,
 )
 
-from video_editing.contract.formats import Form
+from video_editing.contract.formats import OutputFormat
 
-CHUNK = 1 << 18
-NOTE_SIDE = 640
-LEAST_SECONDS, LEAST_RATE = 60, 200_000  #: for any upload, and bytes a second beyond that
+UPLOAD_CHUNK_BYTES = 1 << 18
+MAX_NOTE_SIDE = 640
+MIN_UPLOAD_SECONDS, MIN_UPLOAD_RATE = 60, 200_000  #: for any upload, and bytes a second beyond that
 
 
-class Address(NamedTuple):
+class Destination(NamedTuple):
     """A chat, and a topic in it."""
 
     chat: int
     topic: int | None = None
 
 
-class Extended(Protocol):
+class MediaDimensions(Protocol):
     """Something with a width and a height in pixels, and a length in seconds."""
 
     @property
@@ -46,95 +46,107 @@ class Extended(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class ResultUpload:
     """A result, ready to be sent.
 
     Attributes:
         form: what it is for.
         file: where it lies.
-        made: its extent.
+        dimensions: its extent.
         thumbnail: a picture of it, where there is one.
         caption: what is said under it, in HTML.
         reply_to: the message that it answers.
         keyboard: the buttons under it.
     """
 
-    form: Form
+    form: OutputFormat
     file: Path
-    made: Extended
+    dimensions: MediaDimensions
     thumbnail: Path | None = None
     caption: str = ""
     reply_to: int | None = None
     keyboard: InlineKeyboardMarkup | None = None
 
-    def call(self, to: Address) -> TelegramMethod[Message]:
+    def build_method(self, destination: Destination) -> TelegramMethod[Message]:
         """Send it as what it is."""
-        rest, shown, seconds = self._common(to), self._shown(), max(1, round(self.made.seconds))
+        rest, shown, seconds = (
+            self._build_common_fields(destination),
+            self._build_media_fields(),
+            max(1, round(self.dimensions.seconds)),
+        )
         match self.form:
-            case Form.VIDEO:
+            case OutputFormat.VIDEO:
                 return SendVideo(
-                    video=self._file(), supports_streaming=True, duration=seconds, **shown, **rest
+                    video=self._create_input_file(),
+                    supports_streaming=True,
+                    duration=seconds,
+                    **shown,
+                    **rest,
                 )
-            case Form.NOTE:
+            case OutputFormat.NOTE:
                 rest.pop("caption")
-                side = min(self.made.width, NOTE_SIDE)
+                side = min(self.dimensions.width, MAX_NOTE_SIDE)
                 return SendVideoNote(
-                    video_note=self._file(),
+                    video_note=self._create_input_file(),
                     length=side,
                     duration=seconds,
                     thumbnail=shown["thumbnail"],
                     **rest,
                 )
-            case Form.ANIMATION | Form.GIF:
-                return SendAnimation(animation=self._file(), duration=seconds, **shown, **rest)
-            case Form.STICKER:
+            case OutputFormat.ANIMATION | OutputFormat.GIF:
+                return SendAnimation(
+                    animation=self._create_input_file(), duration=seconds, **shown, **rest
+                )
+            case OutputFormat.STICKER:
                 rest.pop("caption")
-                return SendSticker(sticker=self._file(), **rest)
+                return SendSticker(sticker=self._create_input_file(), **rest)
             case _:
-                return self.plain(to)
+                return self.build_document_method(destination)
 
-    def plain(self, to: Address) -> TelegramMethod[Message]:
+    def build_document_method(self, destination: Destination) -> TelegramMethod[Message]:
         """Send it as a file, which Telegram leaves as it is."""
         return SendDocument(
-            document=self._file(),
+            document=self._create_input_file(),
             disable_content_type_detection=True,
-            thumbnail=self._shown()["thumbnail"],
-            **self._common(to),
+            thumbnail=self._build_media_fields()["thumbnail"],
+            **self._build_common_fields(destination),
         )
 
-    def _common(self, to: Address) -> dict[str, Any]:
+    def _build_common_fields(self, destination: Destination) -> dict[str, Any]:
         return {
-            "chat_id": to.chat,
-            "message_thread_id": to.topic,
+            "chat_id": destination.chat,
+            "message_thread_id": destination.topic,
             "caption": self.caption or None,
-            "reply_parameters": reply(self.reply_to),
+            "reply_parameters": create_reply_parameters(self.reply_to),
             "reply_markup": self.keyboard,
         }
 
-    def _shown(self) -> dict[str, Any]:
+    def _build_media_fields(self) -> dict[str, Any]:
         picture = self.thumbnail if self.thumbnail and self.thumbnail.is_file() else None
         return {
-            "width": self.made.width,
-            "height": self.made.height,
+            "width": self.dimensions.width,
+            "height": self.dimensions.height,
             "thumbnail": picture and FSInputFile(picture, "thumbnail.jpg"),
         }
 
-    def _file(self) -> InputFile:
-        name = "overlay" if self.form.transparent else "result"
-        return FSInputFile(self.file, f"{name}{self.form.suffix}", chunk_size=CHUNK)
+    def _create_input_file(self) -> InputFile:
+        name = "overlay" if self.form.is_transparent else "result"
+        return FSInputFile(self.file, f"{name}{self.form.suffix}", chunk_size=UPLOAD_CHUNK_BYTES)
 
 
-def reply(to: int | None) -> ReplyParameters | None:
+def create_reply_parameters(message_id: int | None) -> ReplyParameters | None:
     """Answer that message, if it is still there."""
-    return (to and ReplyParameters(message_id=to, allow_sending_without_reply=True)) or None
+    return (
+        message_id and ReplyParameters(message_id=message_id, allow_sending_without_reply=True)
+    ) or None
 
 
-def upload_seconds(size: int) -> int:
+def estimate_upload_seconds(size: int) -> int:
     """How long an upload of *size* bytes may take."""
-    return LEAST_SECONDS + size // LEAST_RATE
+    return MIN_UPLOAD_SECONDS + size // MIN_UPLOAD_RATE
 
 
-def file_id(message: Message) -> str:
+def get_file_id(message: Message) -> str:
     """Telegram's name of what was sent."""
     sent = (
         message.video

@@ -7,97 +7,104 @@ from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
 
 from bot.database.drafts import Draft
-from bot.domain.appearance import PALETTE, Backdrop, Look, PaletteColour, Ring, Size
+from bot.domain.appearance import (
+    PALETTE,
+    Appearance,
+    BackgroundChoice,
+    OverlaySize,
+    PaletteColour,
+    RingStyle,
+)
 from bot.domain.job_request import Language
-from video_editing.contract.formats import Form
+from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape
 
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]  #: of a draft or a job
+OpaqueId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]  #: of a draft or a job
 
 
-class Choice(CallbackData, prefix="choice"):
+class CardChoice(CallbackData, prefix="choice"):
     """A button of a card that changes the look.
 
     Attributes:
         draft: the id of what the card is of.
     """
 
-    draft: Id
+    draft: OpaqueId
 
-    def made(self, draft: Draft) -> Look | None:
+    def apply(self, draft: Draft) -> Appearance | None:
         """The draft's look with what was chosen; None where that is not there."""
         raise NotImplementedError
 
 
-class ChooseShape(Choice, prefix="shape"):
+class ChooseShape(CardChoice, prefix="shape"):
     """Cut to another shape."""
 
     shape: Shape
 
-    def made(self, draft: Draft) -> Look:
+    def apply(self, draft: Draft) -> Appearance:
         """See Choice."""
         return draft.look.model_copy(update={"shape": self.shape})
 
 
-class ChooseCorner(Choice, prefix="corner"):
+class ChooseCorner(CardChoice, prefix="corner"):
     """Go to another corner."""
 
     corner: Anchor
 
-    def made(self, draft: Draft) -> Look:
+    def apply(self, draft: Draft) -> Appearance:
         """See Choice."""
         return draft.look.model_copy(update={"corner": self.corner})
 
 
-class ChooseSize(Choice, prefix="size"):
+class ChooseSize(CardChoice, prefix="size"):
     """Be larger or smaller."""
 
-    size: Size
+    size: OverlaySize
 
-    def made(self, draft: Draft) -> Look:
+    def apply(self, draft: Draft) -> Appearance:
         """See Choice."""
         return draft.look.model_copy(update={"size": self.size})
 
 
-class ChooseRing(Choice, prefix="ring"):
+class ChooseRing(CardChoice, prefix="ring"):
     """Have another ring, or none."""
 
-    ring: Ring
+    ring: RingStyle
 
-    def made(self, draft: Draft) -> Look:
+    def apply(self, draft: Draft) -> Appearance:
         """See Choice."""
         return draft.look.model_copy(update={"ring": self.ring})
 
 
-class ChooseEngine(Choice, prefix="engine"):
+class ChooseEngine(CardChoice, prefix="engine"):
     """Be cut out by another engine."""
 
     engine: Literal["mediapipe", "rembg"]
 
-    def made(self, draft: Draft) -> Look:
+    def apply(self, draft: Draft) -> Appearance:
         """See Choice."""
         return draft.look.model_copy(update={"engine": self.engine})
 
 
-class ChooseColour(Choice, prefix="colour"):
+class ChooseColour(CardChoice, prefix="colour"):
     """Be over a colour."""
 
     colour: PaletteColour
 
-    def made(self, draft: Draft) -> Look:
+    def apply(self, draft: Draft) -> Appearance:
         """See Choice."""
-        return _over(draft, Backdrop(colour=PALETTE[self.colour][0]))
+        return _set_background(draft, BackgroundChoice(colour=PALETTE[self.colour][0]))
 
 
-class ChooseBlur(Choice, prefix="blur"):
+class ChooseBlur(CardChoice, prefix="blur"):
     """Be over the clip, out of focus."""
 
-    def made(self, draft: Draft) -> Look:
+    def apply(self, draft: Draft) -> Appearance:
         """See Choice."""
-        return _over(draft, Backdrop(kind="blur"))
+        return _set_background(draft, BackgroundChoice(kind="blur"))
 
 
-class ChooseFile(Choice, prefix="file"):
+class ChooseFile(CardChoice, prefix="file"):
     """Be over a file that came with the clip, or later for it.
 
     Attributes:
@@ -106,19 +113,21 @@ class ChooseFile(Choice, prefix="file"):
 
     number: Annotated[int, Field(ge=0, le=999)]
 
-    def made(self, draft: Draft) -> Look | None:
+    def apply(self, draft: Draft) -> Appearance | None:
         """See Choice."""
         if self.number >= len(draft.backgrounds):
             return None
-        return _over(draft, Backdrop(kind="file", source=draft.backgrounds[self.number]))
+        return _set_background(
+            draft, BackgroundChoice(kind="file", source=draft.backgrounds[self.number])
+        )
 
 
-def _over(draft: Draft, backdrop: Backdrop) -> Look:
-    return draft.look.model_copy(update={"backdrop": backdrop})
+def _set_background(draft: Draft, background: BackgroundChoice) -> Appearance:
+    return draft.look.model_copy(update={"backdrop": background})
 
 
 #: all of them
-CHOICES: tuple[type[Choice], ...] = (
+CARD_CHOICES: tuple[type[CardChoice], ...] = (
     ChooseShape,
     ChooseCorner,
     ChooseSize,
@@ -130,7 +139,7 @@ CHOICES: tuple[type[Choice], ...] = (
 )
 
 
-class Page(StrEnum):
+class KeyboardPage(StrEnum):
     """One of the sets of buttons that a card or a result has."""
 
     FIRST = "first"
@@ -140,97 +149,97 @@ class Page(StrEnum):
     CORNER = "corner"
 
 
-class CardPage(CallbackData, prefix="page"):
+class ShowCardPage(CallbackData, prefix="page"):
     """Show another page of a card."""
 
-    draft: Id
-    page: Page
+    draft: OpaqueId
+    page: KeyboardPage
 
 
-class Make(CallbackData, prefix="make"):
+class MakeResult(CallbackData, prefix="make"):
     """Make the video of a card."""
 
-    draft: Id
+    draft: OpaqueId
 
 
-class Send(CallbackData, prefix="send"):
+class SendBackground(CallbackData, prefix="send"):
     """Ask for a background of one's own."""
 
-    draft: Id
+    draft: OpaqueId
 
 
-class Keep(CallbackData, prefix="keep"):
+class KeepBackground(CallbackData, prefix="keep"):
     """Send no background after all."""
 
-    draft: Id
+    draft: OpaqueId
 
 
-class Cancel(CallbackData, prefix="cancel"):
+class CancelJob(CallbackData, prefix="cancel"):
     """Stop a job."""
 
-    job: Id
+    job: OpaqueId
 
 
-class ResultPage(CallbackData, prefix="more"):
+class ShowResultPage(CallbackData, prefix="more"):
     """Show another page of a result."""
 
-    job: Id
-    page: Page
+    job: OpaqueId
+    page: KeyboardPage
 
 
-class Other(CallbackData, prefix="other"):
+class ResultChange(CallbackData, prefix="other"):
     """A button of a result that makes another of the same clip, with the same mattes."""
 
-    job: Id
+    job: OpaqueId
 
-    def form(self, form: Form) -> Form:
-        """The other's, where the result's is *form*."""
-        return form
+    def choose_format(self, current: OutputFormat) -> OutputFormat:
+        """The other's, where the result's is *current*."""
+        return current
 
-    def look(self, look: Look) -> Look:
-        """The other's, where the result's is *look*."""
-        return look
+    def choose_appearance(self, current: Appearance) -> Appearance:
+        """The other's, where the result's is *current*."""
+        return current
 
 
-class OtherForm(Other, prefix="again"):
+class ChangeFormat(ResultChange, prefix="again"):
     """The same in another form."""
 
-    to: Form
+    to: OutputFormat
 
-    def form(self, form: Form) -> Form:  # noqa: ARG002 - whatever it was
+    def choose_format(self, current: OutputFormat) -> OutputFormat:  # noqa: ARG002 - whatever it was
         """See Other."""
         return self.to
 
 
-class OtherShape(Other, prefix="reshape"):
+class ChangeShape(ResultChange, prefix="reshape"):
     """The same in another shape."""
 
     shape: Shape
 
-    def look(self, look: Look) -> Look:
+    def choose_appearance(self, current: Appearance) -> Appearance:
         """See Other."""
-        return look.model_copy(update={"shape": self.shape})
+        return current.model_copy(update={"shape": self.shape})
 
 
-class OtherCorner(Other, prefix="move"):
+class ChangeCorner(ResultChange, prefix="move"):
     """The same in another corner."""
 
     corner: Anchor
 
-    def look(self, look: Look) -> Look:
+    def choose_appearance(self, current: Appearance) -> Appearance:
         """See Other."""
-        return look.model_copy(update={"corner": self.corner})
+        return current.model_copy(update={"corner": self.corner})
 
 
 #: all of them
-OTHERS: tuple[type[Other], ...] = (OtherForm, OtherShape, OtherCorner)
+RESULT_CHANGES: tuple[type[ResultChange], ...] = (ChangeFormat, ChangeShape, ChangeCorner)
 
 
-class Speak(CallbackData, prefix="speak"):
+class ChooseLanguage(CallbackData, prefix="speak"):
     """Speak another language."""
 
     language: Language
 
 
-class Reset(CallbackData, prefix="reset"):
+class ResetAppearance(CallbackData, prefix="reset"):
     """Forget the look."""

@@ -7,50 +7,53 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.database.drafts import Draft
 from bot.database.jobs import Job
-from bot.domain.appearance import PALETTE, Ring, Size, named
+from bot.domain.appearance import PALETTE, OverlaySize, RingStyle, describe_background
 from bot.domain.job_request import Language
 from bot.ui.callback_data import (
-    Cancel,
-    CardPage,
+    CancelJob,
+    ChangeCorner,
+    ChangeFormat,
+    ChangeShape,
     ChooseBlur,
     ChooseColour,
     ChooseCorner,
     ChooseEngine,
     ChooseFile,
+    ChooseLanguage,
     ChooseRing,
     ChooseShape,
     ChooseSize,
-    Keep,
-    Make,
-    OtherCorner,
-    OtherForm,
-    OtherShape,
-    Page,
-    Reset,
-    ResultPage,
-    Send,
-    Speak,
+    KeepBackground,
+    KeyboardPage,
+    MakeResult,
+    ResetAppearance,
+    SendBackground,
+    ShowCardPage,
+    ShowResultPage,
 )
 from bot.ui.texts import Texts
-from video_editing.contract.formats import Form
+from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape
 
 Button = InlineKeyboardButton
 Row = list[Button]
 
-CORNERS = {
+CORNER_ARROWS = {
     Anchor.TOP_LEFT: "↖️",
     Anchor.TOP_RIGHT: "↗️",
     Anchor.CENTER: "⏺",
     Anchor.BOTTOM_LEFT: "↙️",
     Anchor.BOTTOM_RIGHT: "↘️",
 }
-ENGINES = {"mediapipe": "⚡", "rembg": "💎"}
+ENGINE_ICONS = {"mediapipe": "⚡", "rembg": "💎"}
 #: what a result is offered as, to be watched or to be cut; the GIFs of Telegram are animations
-FORMS = (Form.VIDEO, Form.NOTE, Form.ANIMATION, Form.STICKER), (Form.WEBM, Form.MOV)
-NOTE_SECONDS = 60  #: Telegram's longest round note
-SHOWN_FILES = 5  #: backgrounds in one row
-LANGUAGES = {Language.EN: "English", Language.RU: "Русский"}
+RESULT_FORMATS = (
+    (OutputFormat.VIDEO, OutputFormat.NOTE, OutputFormat.ANIMATION, OutputFormat.STICKER),
+    (OutputFormat.WEBM, OutputFormat.MOV),
+)
+MAX_NOTE_SECONDS = 60  #: Telegram's longest round note
+MAX_SHOWN_FILES = 5  #: backgrounds in one row
+LANGUAGE_NAMES = {Language.EN: "English", Language.RU: "Русский"}
 
 
 class Keyboards:
@@ -60,54 +63,69 @@ class Keyboards:
         """Know the words on them."""
         self._texts = texts
 
-    def card(self, draft: Draft, page: Page = Page.FIRST) -> InlineKeyboardMarkup:
+    def create_card(
+        self, draft: Draft, page: KeyboardPage = KeyboardPage.FIRST
+    ) -> InlineKeyboardMarkup:
         """Under a card; what is chosen is marked."""
-        words = _Words(self._texts, draft.language)
-        make = button(f"✅ {words('make')}", Make(draft=draft.id), style="success")
+        words = _Labels(self._texts, draft.language)
+        make = create_button(f"✅ {words('make')}", MakeResult(draft=draft.id), style="success")
         match page:
-            case Page.RING:
-                rows = _rings(draft, words)
-            case Page.BACKGROUND:
-                rows = _backgrounds(draft, words)
+            case KeyboardPage.RING:
+                rows = _create_ring_rows(draft, words)
+            case KeyboardPage.BACKGROUND:
+                rows = _create_background_rows(draft, words)
             case _:
-                return _keyboard([make], *_first(draft, words))
-        back = button(f"← {words('back')}", CardPage(draft=draft.id, page=Page.FIRST))
-        return _keyboard([make], *rows, [back])
+                return _create_keyboard([make], *_create_first_page(draft, words))
+        back = create_button(
+            f"← {words('back')}", ShowCardPage(draft=draft.id, page=KeyboardPage.FIRST)
+        )
+        return _create_keyboard([make], *rows, [back])
 
-    def asking(self, draft: Draft) -> InlineKeyboardMarkup:
+    def create_background_request(self, draft: Draft) -> InlineKeyboardMarkup:
         """The way out, under the question for a background."""
         text = self._texts(draft.language, "button-keep")
-        return _keyboard([button(text, Keep(draft=draft.id))])
+        return _create_keyboard([create_button(text, KeepBackground(draft=draft.id))])
 
-    def cancel(self, job: Job) -> InlineKeyboardMarkup:
+    def create_cancel(self, job: Job) -> InlineKeyboardMarkup:
         """Under the status of a job."""
         text = self._texts(job.language, "button-cancel")
-        return _keyboard([button(text, Cancel(job=job.id), style="danger")])
+        return _create_keyboard([create_button(text, CancelJob(job=job.id), style="danger")])
 
-    def result(self, job: Job, page: Page = Page.FIRST) -> InlineKeyboardMarkup:
+    def create_result(
+        self, job: Job, page: KeyboardPage = KeyboardPage.FIRST
+    ) -> InlineKeyboardMarkup:
         """Under a result: what else can be made of it."""
-        words = _Words(self._texts, job.language)
+        words = _Labels(self._texts, job.language)
         match page:
-            case Page.SHAPE if can_be_reshaped(job):
-                rows = _pairs(_other_shapes(job, words))
-            case Page.CORNER if can_be_moved(job):
-                rows = [_other_corners(job)]
+            case KeyboardPage.SHAPE if is_shape_visible(job):
+                rows = _split_into_pairs(_create_shape_buttons(job, words))
+            case KeyboardPage.CORNER if is_corner_visible(job):
+                rows = [_create_corner_row(job)]
             case _:
-                return _keyboard(*_other_forms(job, words), _other_looks(job, words))
-        back = button(f"← {words('back')}", ResultPage(job=job.id, page=Page.FIRST))
-        return _keyboard(*rows, [back])
+                return _create_keyboard(
+                    *_create_format_rows(job, words), _create_page_row(job, words)
+                )
+        back = create_button(
+            f"← {words('back')}", ShowResultPage(job=job.id, page=KeyboardPage.FIRST)
+        )
+        return _create_keyboard(*rows, [back])
 
-    def languages(self) -> InlineKeyboardMarkup:
+    def create_languages(self) -> InlineKeyboardMarkup:
         """To choose one."""
-        row = [button(name, Speak(language=language)) for language, name in LANGUAGES.items()]
-        return _keyboard(row)
+        row = [
+            create_button(name, ChooseLanguage(language=language))
+            for language, name in LANGUAGE_NAMES.items()
+        ]
+        return _create_keyboard(row)
 
-    def style(self, language: Language) -> InlineKeyboardMarkup:
+    def create_style(self, language: Language) -> InlineKeyboardMarkup:
         """Under the look that is remembered."""
-        return _keyboard([button(self._texts(language, "button-reset"), Reset())])
+        return _create_keyboard(
+            [create_button(self._texts(language, "button-reset"), ResetAppearance())]
+        )
 
 
-class _Words:
+class _Labels:
     """The labels of buttons in one language."""
 
     def __init__(self, texts: Texts, language: Language) -> None:
@@ -117,139 +135,162 @@ class _Words:
         return self._texts(self._language, f"button-{name}", **values)
 
 
-def button(text: str, data: CallbackData, *, style: str | None = None) -> Button:
+def create_button(text: str, data: CallbackData, *, style: str | None = None) -> Button:
     """One that sends *data*."""
     return Button(text=text, callback_data=data.pack(), style=style)
 
 
-def _choice(text: str, data: CallbackData, *, chosen: bool) -> Button:
+def _create_choice(text: str, data: CallbackData, *, is_chosen: bool) -> Button:
     """One of several, marked if it is the one; older apps show no colours."""
-    return button(f"✓ {text}" if chosen else text, data, style="primary" if chosen else None)
+    return create_button(
+        f"✓ {text}" if is_chosen else text, data, style="primary" if is_chosen else None
+    )
 
 
-def _keyboard(*rows: Row) -> InlineKeyboardMarkup:
+def _create_keyboard(*rows: Row) -> InlineKeyboardMarkup:
     return InlineKeyboardMarkup(inline_keyboard=[row for row in rows if row])
 
 
-def _pairs(buttons: Iterable[Button]) -> list[Row]:
+def _split_into_pairs(buttons: Iterable[Button]) -> list[Row]:
     row = list(buttons)
     return [row[i : i + 2] for i in range(0, len(row), 2)]
 
 
-def _first(draft: Draft, words: _Words) -> list[Row]:
+def _create_first_page(draft: Draft, labels: _Labels) -> list[Row]:
     """Shape, corner, size, the ways to ring and background, engine."""
     look, id_ = draft.look, draft.id
     shapes = [
-        _choice(words(shape), ChooseShape(draft=id_, shape=shape), chosen=shape is look.shape)
+        _create_choice(
+            labels(shape), ChooseShape(draft=id_, shape=shape), is_chosen=shape is look.shape
+        )
         for shape in Shape
     ]
     corners = [
-        _choice(arrow, ChooseCorner(draft=id_, corner=corner), chosen=corner is look.corner)
-        for corner, arrow in CORNERS.items()
+        _create_choice(
+            arrow, ChooseCorner(draft=id_, corner=corner), is_chosen=corner is look.corner
+        )
+        for corner, arrow in CORNER_ARROWS.items()
     ]
     sizes = [
-        _choice(words(size), ChooseSize(draft=id_, size=size), chosen=size is look.size)
-        for size in Size
+        _create_choice(labels(size), ChooseSize(draft=id_, size=size), is_chosen=size is look.size)
+        for size in OverlaySize
     ]
-    ring = button(f"⭕ {words('ring')}…", CardPage(draft=id_, page=Page.RING))
-    background = button(f"🎨 {words('background')}…", CardPage(draft=id_, page=Page.BACKGROUND))
+    ring = create_button(f"⭕ {labels('ring')}…", ShowCardPage(draft=id_, page=KeyboardPage.RING))
+    background = create_button(
+        f"🎨 {labels('background')}…", ShowCardPage(draft=id_, page=KeyboardPage.BACKGROUND)
+    )
     return [
         shapes,
         corners,
         sizes,
         [background] if look.shape is Shape.NONE else [ring, background],
-        _engines(draft, words),
+        _create_engine_row(draft, labels),
     ]
 
 
-def _engines(draft: Draft, words: _Words) -> Row:
+def _create_engine_row(draft: Draft, labels: _Labels) -> Row:
     return [
-        _choice(
-            f"{mark} {words(engine)}",
+        _create_choice(
+            f"{mark} {labels(engine)}",
             ChooseEngine.model_validate({"draft": draft.id, "engine": engine}),
-            chosen=engine == draft.look.engine,
+            is_chosen=engine == draft.look.engine,
         )
-        for engine, mark in ENGINES.items()
+        for engine, mark in ENGINE_ICONS.items()
     ]
 
 
-def _rings(draft: Draft, words: _Words) -> list[Row]:
-    return _pairs(
-        _choice(
-            words(f"ring-{ring}"),
+def _create_ring_rows(draft: Draft, labels: _Labels) -> list[Row]:
+    return _split_into_pairs(
+        _create_choice(
+            labels(f"ring-{ring}"),
             ChooseRing(draft=draft.id, ring=ring),
-            chosen=ring is draft.look.ring,
+            is_chosen=ring is draft.look.ring,
         )
-        for ring in Ring
+        for ring in RingStyle
     )
 
 
-def _backgrounds(draft: Draft, words: _Words) -> list[Row]:
+def _create_background_rows(draft: Draft, labels: _Labels) -> list[Row]:
     """Colours, blur, and files: those that came, or another."""
     backdrop, id_ = draft.look.backdrop, draft.id
     colours = [
-        _choice(square, ChooseColour(draft=id_, colour=name), chosen=name == named(backdrop))
+        _create_choice(
+            square,
+            ChooseColour(draft=id_, colour=name),
+            is_chosen=name == describe_background(backdrop),
+        )
         for name, (_, square) in PALETTE.items()
     ]
-    blur = _choice(f"🌫 {words('blur')}", ChooseBlur(draft=id_), chosen=backdrop.kind == "blur")
+    blur = _create_choice(
+        f"🌫 {labels('blur')}", ChooseBlur(draft=id_), is_chosen=backdrop.kind == "blur"
+    )
     files = [
-        _choice(
+        _create_choice(
             f"🏞 {number + 1}",
             ChooseFile(draft=id_, number=number),
-            chosen=source == backdrop.source,
+            is_chosen=source == backdrop.source,
         )
         for number, source in enumerate(draft.backgrounds)
     ]
-    send = button(f"🖼 {words('send')}", Send(draft=id_))
-    return [colours[:4], colours[4:], [blur, send], files[-SHOWN_FILES:]]
+    send = create_button(f"🖼 {labels('send')}", SendBackground(draft=id_))
+    return [colours[:4], colours[4:], [blur, send], files[-MAX_SHOWN_FILES:]]
 
 
-def _other_forms(job: Job, words: _Words) -> list[Row]:
+def _create_format_rows(job: Job, labels: _Labels) -> list[Row]:
     rows = []
-    for forms in FORMS:
+    for forms in RESULT_FORMATS:
         row = [
-            button(words(form), OtherForm(job=job.id, to=form))
+            create_button(labels(form), ChangeFormat(job=job.id, to=form))
             for form in forms
-            if form is not job.order.form and (form is not Form.NOTE or can_be_a_note(job))
+            if form is not job.order.form
+            and (form is not OutputFormat.NOTE or is_note_possible(job))
         ]
-        rows += [row] if len(row) <= 3 else _pairs(row)
+        rows += [row] if len(row) <= 3 else _split_into_pairs(row)
     return rows
 
 
-def _other_looks(job: Job, words: _Words) -> Row:
+def _create_page_row(job: Job, labels: _Labels) -> Row:
     """The ways to other shapes and corners, where they make a difference."""
     row = []
-    if can_be_reshaped(job):
-        row.append(button(f"{words('shape')}…", ResultPage(job=job.id, page=Page.SHAPE)))
-    if can_be_moved(job):
-        row.append(button(f"{words('corner')}…", ResultPage(job=job.id, page=Page.CORNER)))
+    if is_shape_visible(job):
+        row.append(
+            create_button(
+                f"{labels('shape')}…", ShowResultPage(job=job.id, page=KeyboardPage.SHAPE)
+            )
+        )
+    if is_corner_visible(job):
+        row.append(
+            create_button(
+                f"{labels('corner')}…", ShowResultPage(job=job.id, page=KeyboardPage.CORNER)
+            )
+        )
     return row
 
 
-def _other_shapes(job: Job, words: _Words) -> Iterable[Button]:
+def _create_shape_buttons(job: Job, labels: _Labels) -> Iterable[Button]:
     for shape in Shape:
         if shape is not job.order.look.shape:
-            yield button(words(shape), OtherShape(job=job.id, shape=shape))
+            yield create_button(labels(shape), ChangeShape(job=job.id, shape=shape))
 
 
-def _other_corners(job: Job) -> Row:
+def _create_corner_row(job: Job) -> Row:
     return [
-        button(arrow, OtherCorner(job=job.id, corner=corner))
-        for corner, arrow in CORNERS.items()
+        create_button(arrow, ChangeCorner(job=job.id, corner=corner))
+        for corner, arrow in CORNER_ARROWS.items()
         if corner is not job.order.look.corner
     ]
 
 
-def can_be_a_note(job: Job) -> bool:
+def is_note_possible(job: Job) -> bool:
     """Whether Telegram takes it as one, as far as its length is known."""
-    return (job.order.clip.seconds or 0) <= NOTE_SECONDS
+    return (job.order.clip.seconds or 0) <= MAX_NOTE_SECONDS
 
 
-def can_be_reshaped(job: Job) -> bool:
+def is_shape_visible(job: Job) -> bool:
     """Whether its shape is seen: a round note is round."""
-    return job.order.form is not Form.NOTE
+    return job.order.form is not OutputFormat.NOTE
 
 
-def can_be_moved(job: Job) -> bool:
+def is_corner_visible(job: Job) -> bool:
     """Whether its corner is seen: a note has it in its middle, an overlay has none."""
-    return job.order.form is not Form.NOTE and not job.order.form.transparent
+    return job.order.form is not OutputFormat.NOTE and not job.order.form.is_transparent

@@ -14,9 +14,9 @@ from bot.domain.job_request import Language
 
 log = logging.getLogger(__name__)
 
-FOLDER = Path(__file__).parents[1] / "locales"
+LOCALES_FOLDER = Path(__file__).parents[1] / "locales"
 #: what sentences about faults may mention; a text says nothing of what is 0
-DETAILS: Mapping[str, float | str] = {"size": 0, "limit": 0, "seconds": 0}
+DEFAULT_DETAILS: Mapping[str, float | str] = {"size": 0, "limit": 0, "seconds": 0}
 
 
 class Texts:
@@ -28,43 +28,45 @@ class Texts:
         Raises:
             LookupError: there is no such text.
         """
-        bundle = _bundle(language)
+        bundle = _load_bundle(language)
         pattern = bundle.get_message(key).value
         assert pattern is not None, f"{key} says nothing"
-        text, errors = bundle.format_pattern(pattern, {k: _safe(v) for k, v in values.items()})
+        text, errors = bundle.format_pattern(pattern, {k: _escape(v) for k, v in values.items()})
         if errors:  # a value that was forgotten; all else is worth saying
             log.error("%s in %s: %s", key, language, errors)
         return str(text)
 
-    def fault(self, language: Language, fault: str, details: Mapping[str, float | str]) -> str:
+    def describe_failure(
+        self, language: Language, code: str, details: Mapping[str, float | str]
+    ) -> str:
         """Why something cannot be done, and what to do.
 
         Args:
             language: of the text.
-            fault: a value of Fault, of video_editing's Reason or of backends' LinkFault.
+            code: a value of Fault, of video_editing's Reason or of backends' LinkFault.
             details: what is known of it.
         """
-        told = {name: details.get(name, nothing) for name, nothing in DETAILS.items()}
-        return self(language, f"fault-{fault.replace('_', '-')}", **told)
+        told = {name: details.get(name, nothing) for name, nothing in DEFAULT_DETAILS.items()}
+        return self(language, f"fault-{code.replace('_', '-')}", **told)
 
 
-def _safe(value: float | str) -> float | str:
+def _escape(value: float | str) -> float | str:
     return html.escape(value, quote=False) if isinstance(value, str) else value
 
 
 @cache
-def _bundle(language: Language) -> FluentBundle:
-    def span(seconds: float) -> str:
-        return _span(bundle, seconds)
+def _load_bundle(language: Language) -> FluentBundle:
+    def format_duration(seconds: float) -> str:
+        return _format_duration(bundle, seconds)
 
-    functions: dict[str, Any] = {"SPAN": span}  # a str will do for a FluentType
+    functions: dict[str, Any] = {"SPAN": format_duration}  # a str will do for a FluentType
     bundle = FluentBundle([language], functions=functions, use_isolating=False)
-    for path in sorted(FOLDER.glob(f"*{language}.ftl")):
+    for path in sorted(LOCALES_FOLDER.glob(f"*{language}.ftl")):
         bundle.add_resource(FluentResource(path.read_text("utf-8")))
     return bundle
 
 
-def _span(bundle: FluentBundle, seconds: float) -> str:
+def _format_duration(bundle: FluentBundle, seconds: float) -> str:
     """A length of time in words: seconds, whole minutes, or 1:05."""
     minutes, rest = divmod(math.ceil(seconds), 60)
     hours = minutes // 60

@@ -9,15 +9,14 @@ import pytest
 
 from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
-from backends.local.process import Limits
+from backends.local.process import ProcessLimits
 from tests.backends.support.backend_openers import MEMORY, PLACES
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.programs import STAND_IN
 from tests.support.make_clips import make_clip
 from tests.support.person_clips import somebody
-from video_editing.contract.plan import Plan, planned
-from video_editing.reading.probe import Limits as ClipLimits
-from video_editing.reading.probe import probe
+from video_editing.contract.plan import Plan, make_plan
+from video_editing.reading.probe import ClipLimits, probe
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def plan(clip: Path) -> Plan:
     """The clip in 12 segments."""
-    return planned(probe(clip, ClipLimits()), seconds=0.5)
+    return make_plan(probe(clip, ClipLimits()), segment_seconds=0.5)
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def stand_in() -> Callable[..., LocalBackend]:
         memory: int = MEMORY,
         program: Sequence[str] = (sys.executable, str(STAND_IN)),
     ) -> LocalBackend:
-        limits = Limits(seconds, patience, memory)
+        limits = ProcessLimits(seconds, patience, memory)
         program = (*program, behaviour)
         return LocalBackend("local-cpu", "cpu", limits, price=0.5, program=program)
 

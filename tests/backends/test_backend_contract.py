@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import OverlayBackend, Spent
-from backends.errors import BackendUnavailable, Why
+from backends.base import CostIncurred, OverlayBackend
+from backends.errors import BackendUnavailable, FailureKind
 from tests.backends.support.event_recorder import Heard
-from video_editing.contract.errors import InputRejected, Reason
-from video_editing.contract.plan import Plan, missing
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.plan import Plan, find_missing_segments
 from video_editing.matting.segments import read_segment
 
 Opened = Callable[..., Awaitable[OverlayBackend]]
@@ -50,7 +50,7 @@ async def test_what_it_took_is_told_once(
     """A place says once, under its name, for how long its device was ours."""
     place = await open_place()
     await place.make_mattes(clip, plan, tmp_path / "mattes", heard)
-    (spent,) = heard.of(Spent)
+    (spent,) = heard.of(CostIncurred)
     assert spent.backend == place.name
     assert spent.seconds > 0
 
@@ -64,8 +64,8 @@ async def test_bad_input_is_rejected(
     clip.write_text("once upon a time")
     with pytest.raises(InputRejected) as caught:
         await place.make_mattes(clip, plan, tmp_path / "mattes", heard)
-    assert caught.value.reason is Reason.NOT_A_VIDEO
-    assert missing(plan, tmp_path / "mattes") == list(plan.segments)
+    assert caught.value.reason is RejectReason.NOT_A_VIDEO
+    assert find_missing_segments(plan, tmp_path / "mattes") == list(plan.segments)
 
 
 async def test_only_what_is_missing_is_made(
@@ -77,11 +77,11 @@ async def test_only_what_is_missing_is_made(
     await place.make_mattes(clip, plan, folder, Heard())
     lost = plan.segments[3:6]
     for segment in lost:
-        (folder / segment.name).unlink()
+        (folder / segment.file_name).unlink()
     kept = prints(folder)
     await place.make_mattes(clip, plan, folder, heard)
     assert kept.items() <= prints(folder).items()
-    assert not missing(plan, folder)
+    assert not find_missing_segments(plan, folder)
     assert heard.done[0] >= plan.frames - sum(segment.frames for segment in lost)
 
 
@@ -93,7 +93,7 @@ async def test_nothing_to_do_costs_nothing(
     await place.make_mattes(clip, plan, tmp_path / "mattes", Heard())
     await place.make_mattes(clip, plan, tmp_path / "mattes", heard)
     assert heard.done == [plan.frames]
-    assert not heard.of(Spent)
+    assert not heard.of(CostIncurred)
 
 
 async def test_cancelling_stops_it_soon(
@@ -102,7 +102,7 @@ async def test_cancelling_stops_it_soon(
     """Two seconds after cancelling, the place has ended; what it leaves is whole and is used."""
     place, folder = await open_place(), tmp_path / "mattes"
     work = asyncio.create_task(place.make_mattes(clip, plan, folder, heard))
-    while not (folder.exists() and len(missing(plan, folder)) < len(plan.segments)):
+    while not (folder.exists() and len(find_missing_segments(plan, folder)) < len(plan.segments)):
         assert not work.done()
         await asyncio.sleep(0.005)
     work.cancel()
@@ -113,7 +113,7 @@ async def test_cancelling_stops_it_soon(
     kept = prints(folder)
     await place.make_mattes(clip, plan, folder, heard)
     assert kept.items() <= prints(folder).items()
-    assert not missing(plan, folder)
+    assert not find_missing_segments(plan, folder)
 
 
 async def test_a_deadline_is_kept(
@@ -124,6 +124,6 @@ async def test_a_deadline_is_kept(
     began = time.monotonic()
     with pytest.raises(BackendUnavailable) as caught:
         await place.make_mattes(clip, plan, tmp_path / "mattes", heard)
-    assert caught.value.why is Why.TOO_SLOW
+    assert caught.value.kind is FailureKind.TOO_SLOW
     assert caught.value.backend == place.name
     assert time.monotonic() - began < 5

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from backends.errors import BackendUnavailable, Why
-from backends.factory import NobodyThere, chain, chosen, guarded
+from backends.errors import BackendUnavailable, FailureKind
+from backends.factory import NoBackendAvailable, add_resilience, create_backend, create_chain
 from backends.local.backend import LocalBackend
-from backends.resilience.circuit_breaker import Rest
+from backends.resilience.circuit_breaker import BreakerState
 from backends.resilience.fallback import FallbackChain
-from backends.state_file import Shelf
-from settings import Backends, Remote, Settings, Storage
+from backends.state_file import JsonStateFile
+from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.programs import PROGRAMS
 from video_editing.contract.plan import Plan
@@ -26,9 +26,9 @@ OTHERS = ("aiohttp", "backends.remote.backend", "backends.server", "fastapi", "m
 
 def settings(folder: Path, *names: str, endpoint: str = "") -> Settings:
     return Settings(
-        backends=Backends(names=names),
-        remote=Remote(endpoint=endpoint),
-        storage=Storage(folder=folder),
+        backends=BackendSettings(names=names),
+        remote=RemoteSettings(endpoint=endpoint),
+        storage=StorageSettings(folder=folder),
     )
 
 
@@ -41,7 +41,7 @@ async def test_what_is_not_there_is_left_out_with_a_line(
 ) -> None:
     """Places that are not configured or have no device leave one line each, with the reason."""
     with caplog.at_level(logging.WARNING, "backends.factory"):
-        made = await chain(settings(tmp_path, "modal", "local-cpu"))
+        made = await create_chain(settings(tmp_path, "modal", "local-cpu"))
     assert names(made) == ["local-cpu"]
     (line,) = caplog.messages
     assert line == "left out: modal: not_configured (MODAL_OVERLAY_ENDPOINT is not set)"
@@ -49,18 +49,18 @@ async def test_what_is_not_there_is_left_out_with_a_line(
 
 async def test_nobody_there_stops_the_start(tmp_path: Path) -> None:
     """An empty chain is refused in one line that names the variable."""
-    with pytest.raises(NobodyThere, match=r"^OVERLAY_BACKENDS=modal: .*[^\n]$"):
-        await chain(settings(tmp_path, "modal"))
+    with pytest.raises(NoBackendAvailable, match=r"^OVERLAY_BACKENDS=modal: .*[^\n]$"):
+        await create_chain(settings(tmp_path, "modal"))
 
 
 async def test_one_place_can_be_had_by_its_name(tmp_path: Path) -> None:
     """The command line asks for a single place, or for all of them."""
     have = settings(tmp_path, "local-cpu")
-    assert (await chosen("local-cpu", have)).name == "local-cpu"
-    assert (await chosen("chain", have)).name == "chain"
+    assert (await create_backend("local-cpu", have)).name == "local-cpu"
+    assert (await create_backend("chain", have)).name == "chain"
     with pytest.raises(BackendUnavailable) as caught:
-        await chosen("modal", have)
-    assert caught.value.why is Why.NOT_CONFIGURED
+        await create_backend("modal", have)
+    assert caught.value.kind is FailureKind.NOT_CONFIGURED
 
 
 async def test_a_service_that_is_down_at_the_start_is_kept(
@@ -68,7 +68,7 @@ async def test_a_service_that_is_down_at_the_start_is_kept(
 ) -> None:
     """It may be back for the first job; until then the breaker keeps it cheap."""
     have = settings(tmp_path, "modal", "local-cpu", endpoint=f"http://127.0.0.1:{unused_tcp_port}")
-    assert names(await chain(have)) == ["modal", "local-cpu"]
+    assert names(await create_chain(have)) == ["modal", "local-cpu"]
 
 
 def test_nothing_native_comes_into_our_process(tmp_path: Path) -> None:
@@ -94,8 +94,8 @@ def test_without_cuda_there_is_no_local_gpu(tmp_path: Path) -> None:
     if cuda():
         pytest.skip("there is a GPU here")
     with pytest.raises(BackendUnavailable) as caught:
-        asyncio.run(chosen("local-gpu", settings(tmp_path, "local-gpu")))
-    assert caught.value.why is Why.NO_MODEL
+        asyncio.run(create_backend("local-gpu", settings(tmp_path, "local-gpu")))
+    assert caught.value.kind is FailureKind.NO_MODEL
     assert "CUDA" in caught.value.detail
 
 
@@ -104,7 +104,10 @@ def test_with_cuda_there_is_a_local_gpu(tmp_path: Path) -> None:
     """A network runs on the GPU once before the place is offered."""
     if not cuda():
         pytest.skip("needs a GPU and onnxruntime-gpu: the trial runs a network on CUDA")
-    assert asyncio.run(chosen("local-gpu", settings(tmp_path, "local-gpu"))).name == "local-gpu"
+    assert (
+        asyncio.run(create_backend("local-gpu", settings(tmp_path, "local-gpu"))).name
+        == "local-gpu"
+    )
 
 
 async def test_this_machine_is_never_left_alone(
@@ -112,11 +115,11 @@ async def test_this_machine_is_never_left_alone(
 ) -> None:
     """One user's clip that kills its child does not keep the next user from local-cpu."""
     have = settings(tmp_path, "local-cpu")
-    rests = Shelf(tmp_path / "rests.json", Rest)
-    broken = guarded(stand_in("dies"), rests, have.backends)
+    rests = JsonStateFile(tmp_path / "rests.json", BreakerState)
+    broken = add_resilience(stand_in("dies"), rests, have.backends)
     for _ in range(2):
         with pytest.raises(BackendUnavailable):
             await broken.make_mattes(clip, plan, tmp_path / "mattes", Heard())
-    works = guarded(stand_in("works"), rests, have.backends)
+    works = add_resilience(stand_in("works"), rests, have.backends)
     await works.make_mattes(clip, plan, tmp_path / "mattes", Heard())
     assert rests.read() == {}

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import Asked, FellBack, Report, Spent
-from backends.errors import AllBackendsFailed, BackendUnavailable, Why
-from backends.renderer_factory import RendererChain, renderer
-from backends.rendering.base import Rendered, Renderer, Scene
-from settings import Rendering, Settings, Storage
+from backends.base import BackendStarted, CostIncurred, FellBack, Report
+from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
+from backends.renderer_factory import FallbackRenderer, create_renderer
+from backends.rendering.base import Renderer, RenderRequest, RenderResult
+from settings import RenderingSettings, Settings, StorageSettings
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.shotstack_renderer import KEPT
 from tests.support.paths import ROOT
-from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, Reason
-from video_editing.contract.formats import Form
+from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, RejectReason
+from video_editing.contract.formats import OutputFormat
 
-SCENE = Scene(Path("clip.mp4"), None, "teal", KEPT)
+SCENE = RenderRequest(Path("clip.mp4"), None, "teal", KEPT)
 RESULT = Path("result.mp4")
 
 
@@ -26,88 +26,98 @@ class Scripted(Renderer):
     """Does as it is told, and says that it cost a dollar."""
 
     def __init__(
-        self, name: str, end: BaseException | None = None, forms: tuple[Form, ...] = ()
+        self, name: str, end: BaseException | None = None, forms: tuple[OutputFormat, ...] = ()
     ) -> None:
         self.name = name
-        self._end, self._forms = end, forms or tuple(Form)
+        self._end, self._forms = end, forms or tuple(OutputFormat)
 
-    def can(self, scene: Scene) -> bool:
+    def can_render(self, request: RenderRequest) -> bool:
         """Only some forms."""
-        return scene.form in self._forms
+        return request.form in self._forms
 
-    async def render(self, scene: Scene, result: Path, report: Report) -> Rendered:  # noqa: ARG002
+    async def render(self, scene: RenderRequest, result: Path, report: Report) -> RenderResult:  # noqa: ARG002
         """End as told."""
-        report(Spent(self.name, 1, 1))
+        report(CostIncurred(self.name, 1, 1))
         if self._end:
             raise self._end
-        return Rendered(self.name, 2, 2, 1, 1)
+        return RenderResult(self.name, 2, 2, 1, 1)
 
 
 async def test_the_next_one_goes_on(heard: Heard) -> None:
     """Who is asked and why another lost it is told; what was paid in vain is in the bill."""
     failures: list[BackendUnavailable] = []
-    lost = Scripted("a", BackendUnavailable("a", Why.BUSY, "later"))
-    chain = RendererChain([lost, Scripted("b")], failures.append)
+    lost = Scripted("a", BackendUnavailable("a", FailureKind.BUSY, "later"))
+    chain = FallbackRenderer([lost, Scripted("b")], failures.append)
     made = await chain.render(SCENE, RESULT, heard)
     assert (made.renderer, made.dollars) == ("b", 2)
-    assert heard.events == [Asked("a"), FellBack("a", Why.BUSY, "later"), Asked("b")]
+    assert heard.events == [
+        BackendStarted("a"),
+        FellBack("a", FailureKind.BUSY, "later"),
+        BackendStarted("b"),
+    ]
     assert [failure.backend for failure in failures] == ["a"]
 
 
 async def test_who_cannot_is_not_asked(heard: Heard) -> None:
     """That is no fall-back."""
-    chain = RendererChain([Scripted("a", forms=(Form.VIDEO,)), Scripted("b")])
-    scene = Scene(Path("clip.mp4"), None, "teal", KEPT, Form.NOTE)
+    chain = FallbackRenderer([Scripted("a", forms=(OutputFormat.VIDEO,)), Scripted("b")])
+    scene = RenderRequest(Path("clip.mp4"), None, "teal", KEPT, OutputFormat.NOTE)
     assert (await chain.render(scene, RESULT, heard)).renderer == "b"
-    assert heard.events == [Asked("b")]
+    assert heard.events == [BackendStarted("b")]
 
 
 async def test_what_a_cancelled_one_spent_is_told(heard: Heard) -> None:
     """It is in no bill otherwise; what others spent before it is told as well."""
-    lost = Scripted("a", BackendUnavailable("a", Why.BUSY, "later"))
-    chain = RendererChain([lost, Scripted("b", asyncio.CancelledError())])
+    lost = Scripted("a", BackendUnavailable("a", FailureKind.BUSY, "later"))
+    chain = FallbackRenderer([lost, Scripted("b", asyncio.CancelledError())])
     with pytest.raises(asyncio.CancelledError):
         await chain.render(SCENE, RESULT, heard)
-    assert heard.of(Spent) == [Spent("a", 1, 1), Spent("b", 1, 1)]
+    assert heard.of(CostIncurred) == [CostIncurred("a", 1, 1), CostIncurred("b", 1, 1)]
 
 
 async def test_when_all_failed_each_reason_is_kept(heard: Heard) -> None:
     """In the order of asking."""
-    ends = [BackendUnavailable(name, why) for name, why in (("a", Why.BUSY), ("b", Why.NO_MEMORY))]
-    chain = RendererChain([Scripted(end.backend, end) for end in ends])
+    ends = [
+        BackendUnavailable(name, why)
+        for name, why in (("a", FailureKind.BUSY), ("b", FailureKind.NO_MEMORY))
+    ]
+    chain = FallbackRenderer([Scripted(end.backend, end) for end in ends])
     with pytest.raises(AllBackendsFailed) as caught:
         await chain.render(SCENE, RESULT, heard)
     assert list(caught.value.exceptions) == ends
 
 
 @pytest.mark.parametrize(
-    "end", [InputRejected(Reason.CORRUPT), OutputFailed("full"), Cancelled(15), ValueError("a bug")]
+    "end",
+    [InputRejected(RejectReason.CORRUPT), OutputFailed("full"), Cancelled(15), ValueError("a bug")],
 )
 async def test_what_is_not_the_renderers_fault_passes(heard: Heard, end: Exception) -> None:
     """Nobody else is asked."""
     with pytest.raises(type(end)):
-        await RendererChain([Scripted("a", end), Scripted("b")]).render(SCENE, RESULT, heard)
-    assert heard.events == [Asked("a")]
+        await FallbackRenderer([Scripted("a", end), Scripted("b")]).render(SCENE, RESULT, heard)
+    assert heard.events == [BackendStarted("a")]
 
 
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
         ({}, "local"),
-        ({"key": "k"}, "local"),
+        ({"api_key": "k"}, "local"),
         ({"renderer": "shotstack"}, "local"),
-        ({"renderer": "shotstack", "key": "k"}, "chain"),
+        ({"renderer": "shotstack", "api_key": "k"}, "chain"),
     ],
 )
 def test_the_settings_name_the_renderer(tmp_path: Path, changes: dict[str, str], name: str) -> None:
     """Local unless Shotstack is asked for and has a key; never without this machine behind it."""
     settings = Settings(
-        rendering=Rendering(_env_file=None, **changes),
-        storage=Storage(_env_file=None, folder=tmp_path),
+        rendering=RenderingSettings(_env_file=None, **changes),
+        storage=StorageSettings(_env_file=None, folder=tmp_path),
     )
-    chosen = renderer(settings)
+    chosen = create_renderer(settings)
     assert chosen.name == name
-    assert chosen.can(Scene(Path("clip.mp4"), None, "teal", KEPT, Form.STICKER))
+    assert chosen.can_render(
+        RenderRequest(Path("clip.mp4"), None, "teal", KEPT, OutputFormat.STICKER)
+    )
 
 
 def test_nothing_native_comes_with_them() -> None:

@@ -5,29 +5,29 @@ from pathlib import Path
 
 import pytest
 
-from backends.state_file import Shelf
+from backends.state_file import JsonStateFile
 
 
 def test_no_change_is_lost(tmp_path: Path) -> None:
     """Many who add one at the same time, each with a shelf of its own, add up."""
 
     def add(_: int) -> None:
-        with Shelf(tmp_path / "facts.json", int).changing() as facts:
+        with JsonStateFile(tmp_path / "facts.json", int).update() as facts:
             facts["count"] = facts.get("count", 0) + 1
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(add, range(400)))
-    assert Shelf(tmp_path / "facts.json", int).read() == {"count": 400}
+    assert JsonStateFile(tmp_path / "facts.json", int).read() == {"count": 400}
 
 
 def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
     """What is raised in the block comes through, and what was known stays."""
-    shelf = Shelf(tmp_path / "facts.json", int)
-    with shelf.changing() as facts:
+    shelf = JsonStateFile(tmp_path / "facts.json", int)
+    with shelf.update() as facts:
         facts["count"] = 1
 
     def fail() -> None:
-        with shelf.changing() as facts:
+        with shelf.update() as facts:
             facts["count"] = 2
             raise KeyError
 

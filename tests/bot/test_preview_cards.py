@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from backends.local.video_cli import COMMAND
+from backends.local.video_cli import DEFAULT_PROGRAM
 from bot.database.drafts import Draft
-from bot.domain.appearance import Backdrop, Look, Size
+from bot.domain.appearance import Appearance, BackgroundChoice, OverlaySize
 from bot.domain.job_request import Language
-from bot.domain.media_source import Kind, Source
-from bot.domain.outcomes import Fault, Gone, Later, Missing
-from bot.telegram.errors import TelegramAway, Unfetched
+from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.outcomes import ChatGone, FailureCode, MessageMissing, RetryLater
+from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from tests.bot.support.job_runtime import CLIP, Workshop, stand_in, until
 from tests.support.make_clips import drawn, make_clip
 from video_editing.contract.style import Shape
 
-PHOTO = Source(kind=Kind.PHOTO, file_id="photo")
+PHOTO = MediaSource(kind=SourceKind.PHOTO, file_id="photo")
 
 
 @pytest.fixture
@@ -40,14 +40,14 @@ async def opened(workshop: Workshop, message: int = 1, **more: object) -> Draft:
         "message": message,
         "topic": None,
         "language": Language.EN,
-        "look": Look(),
+        "look": Appearance(),
         "clip": CLIP,
     }
-    draft = await workshop.drafts.open(**given | more)  # type: ignore[arg-type]
+    draft = await workshop.drafts.add_message(**given | more)  # type: ignore[arg-type]
     assert draft is not None
-    note = await workshop.chat.text(7, "looking")
+    note = await workshop.chat.send_text(7, "looking")
     assert isinstance(note, int)
-    await workshop.drafts.noted(draft.id, note)
+    await workshop.drafts.set_note(draft.id, note)
     return draft
 
 
@@ -78,21 +78,21 @@ async def test_a_card_takes_the_place_of_our_first_words(workshop: Workshop) -> 
     async with workshop.open():
         draft = await opened(workshop)
         for _ in range(3):
-            workshop.cards.make(draft.id)
+            workshop.cards.request_card(draft.id)
         await carded(workshop, draft)
         assert len(workshop.chat.all("card")) == 1
         assert len(workshop.chat.all("delete")) == 1
-        assert (workshop.folders.draft(draft.id) / "clip").exists()
+        assert (workshop.folders.get_draft_folder(draft.id) / "clip").exists()
 
 
 async def test_the_real_program_draws_it(tmp_path: Path) -> None:
     """With everything that a look can ask for."""
-    workshop = Workshop(tmp_path / "data", COMMAND)
+    workshop = Workshop(tmp_path / "data", DEFAULT_PROGRAM)
     workshop.files.there["clip"] = make_clip(tmp_path / "clip.mp4", drawn(10)).read_bytes()
-    look = Look(shape=Shape.NONE, backdrop=Backdrop(kind="blur"), engine="rembg")
+    look = Appearance(shape=Shape.NONE, backdrop=BackgroundChoice(kind="blur"), engine="rembg")
     async with workshop.open():
         draft = await opened(workshop, look=look)
-        workshop.cards.make(draft.id)
+        workshop.cards.request_card(draft.id)
 
         async def ended() -> bool:
             return bool(workshop.chat.all("card")) or bool(workshop.chat.all("edit"))
@@ -106,8 +106,8 @@ async def test_the_real_program_draws_it(tmp_path: Path) -> None:
 async def test_the_card_shows_what_was_chosen(workshop: Workshop) -> None:
     """The look is the program's arguments; the fine engine is not asked for a card."""
     async with workshop.open():
-        draft = await opened(workshop, look=Look(shape=Shape.RECT, engine="rembg"))
-        workshop.cards.make(draft.id)
+        draft = await opened(workshop, look=Appearance(shape=Shape.RECT, engine="rembg"))
+        workshop.cards.request_card(draft.id)
         await carded(workshop, draft)
         (card,) = workshop.chat.all("card")
         assert {"--shape=rect", "--side=960", "--engine=mediapipe"} <= set(card["words"])
@@ -118,12 +118,12 @@ async def test_presses_are_merged(workshop: Workshop, programs: Path) -> None:
     stand_in(programs, preview={"seconds": 0.3})
     async with workshop.open():
         draft = await opened(workshop)
-        workshop.cards.make(draft.id)
+        workshop.cards.request_card(draft.id)
         await carded(workshop, draft)
         for number in range(10):
-            size = [Size.SMALL, Size.LARGE][number % 2]
-            await workshop.drafts.change(draft.id, Look(size=size))
-            workshop.cards.renew(draft.id)
+            size = [OverlaySize.SMALL, OverlaySize.LARGE][number % 2]
+            await workshop.drafts.set_appearance(draft.id, Appearance(size=size))
+            workshop.cards.request_redraw(draft.id)
             await asyncio.sleep(0.05)
 
         async def settled() -> bool:
@@ -141,15 +141,15 @@ async def test_an_album_is_waited_for(workshop: Workshop) -> None:
     workshop.files.there["photo"] = b"a photo"
     async with workshop.open():
         draft = await opened(workshop, album="a")
-        workshop.cards.make(draft.id)
+        workshop.cards.request_card(draft.id)
         await asyncio.sleep(0.4)
-        await workshop.drafts.open(
+        await workshop.drafts.add_message(
             user=7,
             chat=7,
             message=2,
             topic=None,
             language=Language.EN,
-            look=Look(),
+            appearance=Appearance(),
             clip=None,
             backgrounds=[PHOTO],
             album="a",
@@ -163,7 +163,7 @@ async def test_an_album_is_waited_for(workshop: Workshop) -> None:
 @pytest.mark.parametrize(
     ("failure", "fault"),
     [
-        (Unfetched(Fault.GONE_FILE), "gone_file"),
+        (DownloadRejected(FailureCode.FILE_GONE), "gone_file"),
         (ZeroDivisionError("a bug"), "poison"),
     ],
 )
@@ -174,19 +174,19 @@ async def test_a_clip_that_cannot_be_had(
     workshop.files.there["clip"] = failure
     async with workshop.open():
         draft = await opened(workshop)
-        workshop.cards.make(draft.id)
+        workshop.cards.request_card(draft.id)
         await dropped(workshop, draft)
         assert [one["text"] for one in workshop.chat.all("edit")] == [f"fault {fault}"]
-        assert not workshop.folders.draft(draft.id).exists()
+        assert not workshop.folders.get_draft_folder(draft.id).exists()
 
 
 async def test_a_clip_at_fault(workshop: Workshop, programs: Path) -> None:
     """As the command line says; in a new message where our first words are gone."""
     stand_in(programs, preview={"fault": "rejects", "reason": "not_a_video"})
-    workshop.chat.edits = [Missing()]
+    workshop.chat.edits = [MessageMissing()]
     async with workshop.open():
         draft = await opened(workshop)
-        workshop.cards.make(draft.id)
+        workshop.cards.request_card(draft.id)
         await dropped(workshop, draft)
         assert workshop.chat.ends() == ["looking", "fault not_a_video"]
 
@@ -195,20 +195,20 @@ async def test_pictures_alone_are_no_draft(workshop: Workshop) -> None:
     """An album without a clip is said to be the wrong kind."""
     async with workshop.open():
         draft = await opened(workshop, clip=None, backgrounds=[PHOTO], album="a")
-        workshop.cards.make(draft.id)
+        workshop.cards.request_card(draft.id)
         await dropped(workshop, draft)
         assert workshop.chat.all("edit")[0]["text"] == "fault wrong_kind"
 
 
 async def test_a_background_at_fault_is_left_out(workshop: Workshop) -> None:
     """Said once; the card goes on with a colour."""
-    workshop.files.there["photo"] = Unfetched(Fault.GONE_FILE)
+    workshop.files.there["photo"] = DownloadRejected(FailureCode.FILE_GONE)
     async with workshop.open():
         draft = await opened(workshop)
-        workshop.cards.make(draft.id)
+        workshop.cards.request_card(draft.id)
         await carded(workshop, draft)
         await workshop.drafts.add_background(draft.id, PHOTO)
-        workshop.cards.renew(draft.id)
+        workshop.cards.request_redraw(draft.id)
 
         async def redrawn() -> bool:
             return bool(workshop.chat.all("redraw"))
@@ -216,36 +216,36 @@ async def test_a_background_at_fault_is_left_out(workshop: Workshop) -> None:
         await until(redrawn)
         now = await workshop.drafts.get(draft.id)
         assert now is not None
-        assert now.look.backdrop == Backdrop()
+        assert now.look.backdrop == BackgroundChoice()
         assert workshop.chat.ends() == ["looking", "fault gone_file"]
 
 
 async def test_a_background_of_an_earlier_clip_may_be_gone(workshop: Workshop) -> None:
     """Said once; the card comes with a colour, and the clip is not refused."""
-    workshop.files.there["photo"] = Unfetched(Fault.GONE_FILE)
+    workshop.files.there["photo"] = DownloadRejected(FailureCode.FILE_GONE)
     async with workshop.open():
-        look = Look(backdrop=Backdrop(kind="file", source=PHOTO))
+        look = Appearance(backdrop=BackgroundChoice(kind="file", source=PHOTO))
         draft = await opened(workshop, look=look)
-        workshop.cards.make(draft.id)
+        workshop.cards.request_card(draft.id)
         now = await carded(workshop, draft)
-        assert now.look.backdrop == Backdrop()
+        assert now.look.backdrop == BackgroundChoice()
         assert "fault bad_background" in workshop.chat.ends()
 
 
 async def test_telegram_may_be_away(workshop: Workshop) -> None:
     """The clip is fetched and the card sent when it is back."""
-    away: list[bytes | Exception] = [TelegramAway(0.1), TelegramAway(0.1), b"a clip"]
+    away: list[bytes | Exception] = [TelegramUnavailable(0.1), TelegramUnavailable(0.1), b"a clip"]
     real = workshop.files.fetch
 
-    async def fetch(source: Source, path: Path) -> None:
+    async def fetch(source: MediaSource, path: Path) -> None:
         workshop.files.there["clip"] = away.pop(0)
         await real(source, path)
 
     workshop.files.fetch = fetch  # type: ignore[method-assign]
     async with workshop.open():
         draft = await opened(workshop)
-        workshop.chat.answers = [Later(seconds=0.1), Later(seconds=0.1)]
-        workshop.cards.make(draft.id)
+        workshop.chat.answers = [RetryLater(seconds=0.1), RetryLater(seconds=0.1)]
+        workshop.cards.request_card(draft.id)
         await carded(workshop, draft)
         assert len(workshop.chat.all("card")) == 1
 
@@ -254,20 +254,20 @@ async def test_whoever_blocks_us_gets_no_card(workshop: Workshop) -> None:
     """Nothing of the draft is kept."""
     async with workshop.open():
         draft = await opened(workshop)
-        workshop.chat.answers = [Gone()]
-        workshop.cards.make(draft.id)
+        workshop.chat.answers = [ChatGone()]
+        workshop.cards.request_card(draft.id)
         await dropped(workshop, draft)
-        assert not workshop.folders.draft(draft.id).exists()
+        assert not workshop.folders.get_draft_folder(draft.id).exists()
 
 
 async def test_a_card_that_was_deleted_is_sent_again(workshop: Workshop) -> None:
     """A press on one that is not there any more, from another device, makes a new one."""
     async with workshop.open():
         draft = await opened(workshop)
-        workshop.cards.make(draft.id)
+        workshop.cards.request_card(draft.id)
         first = await carded(workshop, draft)
-        workshop.chat.edits = [Missing()]
-        workshop.cards.renew(draft.id)
+        workshop.chat.edits = [MessageMissing()]
+        workshop.cards.request_redraw(draft.id)
 
         async def again() -> bool:
             return len(workshop.chat.all("card")) == 2
@@ -285,7 +285,7 @@ async def test_a_card_survives_us(tmp_path: Path, programs: Path) -> None:
     first = Workshop(tmp_path / "data", stand_in(programs, preview={"seconds": 20}))
     async with first.open():
         draft = await opened(first)
-        first.cards.make(draft.id)
+        first.cards.request_card(draft.id)
         await asyncio.sleep(0.5)
     second = Workshop(tmp_path / "data", stand_in(programs))
     async with second.open():
@@ -299,7 +299,7 @@ async def test_only_so_many_are_drawn_at_once(workshop: Workshop, programs: Path
     async with workshop.open():
         drafts = [await opened(workshop, message) for message in range(5)]
         for draft in drafts:
-            workshop.cards.make(draft.id)
+            workshop.cards.request_card(draft.id)
 
         async def all_there() -> bool:
             return len(workshop.chat.all("card")) == 5

@@ -14,76 +14,84 @@ from typing import NoReturn, TypeAlias
 
 import cv2
 
-from video_editing.cli.output import sentence, shown
-from video_editing.compositing.background import Background, background
-from video_editing.compositing.layout import ASPECTS, LONGEST, Size, canvas_size, within_side
+from video_editing.cli.output import describe_error, show_progress
+from video_editing.compositing.background import Background, open_background
+from video_editing.compositing.layout import (
+    ASPECTS,
+    MAX_SIDE,
+    Size,
+    compute_canvas_size,
+    fit_within_side,
+)
 from video_editing.contract.errors import (
     Cancelled,
     InputRejected,
     ModelUnavailable,
     OutputFailed,
-    Reason,
+    RejectReason,
 )
-from video_editing.contract.formats import EDITED, Extent, Form
-from video_editing.contract.plan import PLAN, Plan, keep_plan, plan_of, planned
+from video_editing.contract.formats import EDIT_FORMATS, OutputFormat, OutputInfo
+from video_editing.contract.plan import PLAN_FILE, Plan, make_plan, read_plan_of, write_plan
 from video_editing.contract.progress import Report
 from video_editing.contract.style import Anchor, Shape, Style
-from video_editing.matting.engines import Choice, engine
-from video_editing.matting.matte_stream import fill
-from video_editing.matting.rembg_models import MODEL
-from video_editing.pipelines.cut import Container, cut, sticker
-from video_editing.pipelines.demo import demo
+from video_editing.matting.engines import EngineOptions, create_engine
+from video_editing.matting.matte_stream import write_missing_segments
+from video_editing.matting.rembg_models import DEFAULT_MODEL
+from video_editing.pipelines.cut import OverlayContainer, cut, cut_sticker
+from video_editing.pipelines.demo import make_demo
 from video_editing.pipelines.edit import edit
-from video_editing.pipelines.matte import check, final_matte
-from video_editing.pipelines.preview import preview
-from video_editing.pipelines.render_parts import Way, parts
-from video_editing.pipelines.thumbnail import photograph
-from video_editing.reading.probe import Clip, Limits, probe
+from video_editing.pipelines.matte import check_segments, write_final_matte
+from video_editing.pipelines.preview import write_preview
+from video_editing.pipelines.render_parts import AlphaFormat, render_parts
+from video_editing.pipelines.thumbnail import write_thumbnail
+from video_editing.reading.probe import Clip, ClipLimits, probe
 
 #: What a parent learns from the exit status; 0 is success, 1 a bug, 2 a wrong command line, and
 #: 128 and more the signal that stopped the work.
-EXIT: dict[type[Exception], int] = {
+EXIT_CODES: dict[type[Exception], int] = {
     InputRejected: 3,
     ModelUnavailable: 4,
     OutputFailed: 5,
 }
 
-NO_MORE: Mapping[type[Exception], int] = MappingProxyType({})
+NO_EXTRA_CODES: Mapping[type[Exception], int] = MappingProxyType({})
 
-Options = argparse.Namespace
-Command = argparse.ArgumentParser
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
+Arguments = argparse.Namespace
+CommandParser = argparse.ArgumentParser
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
-    parser, _ = parsers()
-    return run(parser.parse_args(arguments))
+    parser, _ = build_parsers()
+    return run_command(parser.parse_args(arguments))
 
 
-def run(options: Options, more: Mapping[type[Exception], int] = NO_MORE) -> int:
+def run_command(
+    options: Arguments, extra_codes: Mapping[type[Exception], int] = NO_EXTRA_CODES
+) -> int:
     """Do what *options* say, and tell of errors as people and parents want it.
 
     Args:
         options: as parsed; `options.run` is called with them and a report.
-        more: exit statuses of errors that the commands here do not have.
+        extra_codes: exit statuses of errors that the commands here do not have.
     """
     cv2.setNumThreads(1)
-    exits = EXIT | dict(more)
+    exits = EXIT_CODES | dict(extra_codes)
     try:
-        with _stopped_by_signals(), shown(options.progress) as report:
+        with _cancel_on_signals(), show_progress(options.progress) as report:
             options.run(options, report)
     except Cancelled as stopped:
-        _complain(stopped)
+        _print_error(stopped)
         return 128 + stopped.signal
     except tuple(exits) as err:
-        _complain(err)
+        _print_error(err)
         return next(status for kind, status in exits.items() if isinstance(err, kind))
     return 0
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[None]:
+def _cancel_on_signals() -> Iterator[None]:
     """SIGINT and SIGTERM unwind the work; a second one does not disturb the cleaning up."""
     kinds = signal.SIGINT, signal.SIGTERM
 
@@ -100,9 +108,9 @@ def _stopped_by_signals() -> Iterator[None]:
             signal.signal(kind, handler)
 
 
-def _complain(error: Exception) -> None:
+def _print_error(error: Exception) -> None:
     """A sentence for people, and as the last line the same for parents."""
-    message = sentence(error)
+    message = describe_error(error)
     line = {
         "error": type(error).__name__,
         "reason": getattr(error, "reason", None),
@@ -112,7 +120,7 @@ def _complain(error: Exception) -> None:
     print(f"overlay: {message}", json.dumps(line), sep="\n", file=sys.stderr, flush=True)
 
 
-def parsers() -> tuple[Command, Commands]:
+def build_parsers() -> tuple[CommandParser, Subparsers]:
     """The command line, and its commands by name; both can be added to."""
     top = argparse.ArgumentParser(
         prog="overlay",
@@ -121,21 +129,25 @@ def parsers() -> tuple[Command, Commands]:
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name, summary, fill_in in (
-        ("edit", "make a finished video: the person over a background", _edit_command),
-        ("cut", "make a transparent overlay of the person", _cut_command),
-        ("matte", "make the matte alone: where the person is, white on black", _matte_command),
-        ("preview", "make one picture of what edit would make", _preview_command),
-        ("parts", "make what a renderer elsewhere puts together", _parts_command),
-        ("probe", "tell how large a video is, how long and how fast", _probe_command),
-        ("demo", "make a short clip of a person, edit it, say where the result is", _demo_command),
+        ("edit", "make a finished video: the person over a background", _configure_edit),
+        ("cut", "make a transparent overlay of the person", _configure_cut),
+        ("matte", "make the matte alone: where the person is, white on black", _configure_matte),
+        ("preview", "make one picture of what edit would make", _configure_preview),
+        ("parts", "make what a renderer elsewhere puts together", _configure_parts),
+        ("probe", "tell how large a video is, how long and how fast", _configure_probe),
+        (
+            "demo",
+            "make a short clip of a person, edit it, say where the result is",
+            _configure_demo,
+        ),
     ):
         command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
         fill_in(command)
-        add_progress(command)
+        add_progress_option(command)
     return top, commands
 
 
-def add_progress(command: Command) -> None:
+def add_progress_option(command: CommandParser) -> None:
     """Let people choose how progress is shown."""
     command.add_argument(
         "--progress",
@@ -146,17 +158,17 @@ def add_progress(command: Command) -> None:
     )
 
 
-def _edit_command(command: Command) -> None:
-    _add_clip(command, "result.mp4")
-    _add_background(command)
-    _add_style(command)
-    add_place(command)
-    _add_engine(command)
+def _configure_edit(command: CommandParser) -> None:
+    _add_clip_options(command, "result.mp4")
+    _add_background_options(command)
+    _add_style_options(command)
+    add_position_options(command)
+    _add_engine_options(command)
     command.add_argument(
         "--form",
-        type=Form,
-        choices=EDITED,
-        default=Form.VIDEO,
+        type=OutputFormat,
+        choices=EDIT_FORMATS,
+        default=OutputFormat.VIDEO,
         help="video: mp4 with sound; note: Telegram's round video note, 640 pixels square, the "
         "first 60 s; animation: mp4 without sound; gif: a GIF of the first 15 s, at most 480 "
         "pixels wide or high (default: %(default)s)",
@@ -175,15 +187,15 @@ def _edit_command(command: Command) -> None:
         help="also write a small picture of the result's middle, at most 320 pixels "
         "wide or high (default: none)",
     )
-    command.set_defaults(run=_edit)
+    command.set_defaults(run=_run_edit)
 
 
-def _cut_command(command: Command) -> None:
-    _add_clip(command, "overlay.mov")
+def _configure_cut(command: CommandParser) -> None:
+    _add_clip_options(command, "overlay.mov")
     command.add_argument(
         "--container",
-        choices=[*Container, "sticker"],
-        default=Container.MOV,
+        choices=[*OverlayContainer, "sticker"],
+        default=OverlayContainer.MOV,
         help="mov: ProRes 4444, large, for editing programs; webm: VP9, small, for browsers; "
         "sticker: Telegram's video sticker, 512 pixels, the first 3 s (default: %(default)s)",
     )
@@ -193,12 +205,12 @@ def _cut_command(command: Command) -> None:
         help="keep the clip's whole frame, transparent around the shape; the default is to crop "
         "to the shape and to print where it belongs",
     )
-    _add_style(command)
-    _add_engine(command)
-    command.set_defaults(run=_cut)
+    _add_style_options(command)
+    _add_engine_options(command)
+    command.set_defaults(run=_run_cut)
 
 
-def _matte_command(command: Command) -> None:
+def _configure_matte(command: CommandParser) -> None:
     command.add_argument("clip", type=Path, metavar="CLIP", help="the video to look at")
     where = command.add_mutually_exclusive_group(required=True)
     where.add_argument(
@@ -217,7 +229,7 @@ def _matte_command(command: Command) -> None:
     )
     command.add_argument(
         "--only",
-        type=_indices,
+        type=_parse_indices,
         metavar="I,J,…",
         help="with --segments: these segments, counted from 0 (default: all)",
     )
@@ -228,52 +240,52 @@ def _matte_command(command: Command) -> None:
     purpose.add_argument(
         "--check", action="store_true", help="with --segments: read those there are, make none"
     )
-    add_edge(command)
-    _add_engine(command, reuse=False)
-    command.set_defaults(run=_matte)
+    add_edge_options(command)
+    _add_engine_options(command, is_matte_accepted=False)
+    command.set_defaults(run=_run_matte)
 
 
-def _preview_command(command: Command) -> None:
-    _add_clip(command, "card.jpg")
-    _add_background(command)
-    _add_style(command)
-    add_place(command)
-    _add_engine(command, reuse=False)
+def _configure_preview(command: CommandParser) -> None:
+    _add_clip_options(command, "card.jpg")
+    _add_background_options(command)
+    _add_style_options(command)
+    add_position_options(command)
+    _add_engine_options(command, is_matte_accepted=False)
     command.add_argument(
         "--side",
         type=int,
-        choices=range(16, LONGEST + 1),
-        default=LONGEST,
+        choices=range(16, MAX_SIDE + 1),
+        default=MAX_SIDE,
         metavar="PIXELS",
         help="longest side of the picture, 16 to %(default)s (default: %(default)s)",
     )
-    command.set_defaults(run=_preview)
+    command.set_defaults(run=_run_preview)
 
 
-def _parts_command(command: Command) -> None:
-    _add_clip(command, "FOLDER")
-    _add_background(command)
-    _add_style(command)
-    add_place(command)
-    _add_engine(command)
+def _configure_parts(command: CommandParser) -> None:
+    _add_clip_options(command, "FOLDER")
+    _add_background_options(command)
+    _add_style_options(command)
+    add_position_options(command)
+    _add_engine_options(command)
     command.add_argument(
         "--way",
-        type=Way,
-        choices=list(Way),
-        default=Way.LUMA,
+        type=AlphaFormat,
+        choices=list(AlphaFormat),
+        default=AlphaFormat.LUMA,
         help="luma: the overlay as mp4, and a second one that is white where it is seen; mov and "
         "webm: one with alpha, large or small (default: %(default)s)",
     )
     command.add_argument(
         "--rate",
-        type=_rate,
+        type=_parse_rate,
         metavar="N/D",
         help="pictures a second (default: the clip's own)",
     )
-    command.set_defaults(run=_parts)
+    command.set_defaults(run=_run_parts)
 
 
-def _probe_command(command: Command) -> None:
+def _configure_probe(command: CommandParser) -> None:
     command.add_argument("clip", type=Path, metavar="CLIP", help="the video")
     command.add_argument(
         "--thumbnail",
@@ -282,10 +294,10 @@ def _probe_command(command: Command) -> None:
         help="also write a small picture of its middle, at most 320 pixels wide or high "
         "(default: none)",
     )
-    command.set_defaults(run=_probe, output=None)
+    command.set_defaults(run=_run_probe, output=None)
 
 
-def _demo_command(command: Command) -> None:
+def _configure_demo(command: CommandParser) -> None:
     command.add_argument(
         "-o",
         "--output",
@@ -296,10 +308,10 @@ def _demo_command(command: Command) -> None:
         help="where the result goes; a picture before and after comes beside it "
         "(default: %(default)s)",
     )
-    command.set_defaults(run=_demo)
+    command.set_defaults(run=_run_demo)
 
 
-def _add_clip(command: Command, example: str) -> None:
+def _add_clip_options(command: CommandParser, example: str) -> None:
     command.add_argument("clip", type=Path, metavar="CLIP", help="the video of the person")
     command.add_argument(
         "-o",
@@ -312,7 +324,7 @@ def _add_clip(command: Command, example: str) -> None:
     )
 
 
-def _add_background(command: Command) -> None:
+def _add_background_options(command: CommandParser) -> None:
     group = command.add_argument_group("background")
     group.add_argument(
         "--background",
@@ -338,7 +350,7 @@ def _add_background(command: Command) -> None:
     )
 
 
-def _add_style(command: Command) -> None:
+def _add_style_options(command: CommandParser) -> None:
     default = Style()
     group = command.add_argument_group("overlay")
     group.add_argument(
@@ -355,7 +367,7 @@ def _add_style(command: Command) -> None:
     )
     group.add_argument(
         "--crop",
-        type=_pair,
+        type=_parse_pair,
         metavar="W,H",
         help="what a rect or rounded card shows, as fractions of the clip's width and height "
         "(default: 1,1, all of it)",
@@ -364,7 +376,7 @@ def _add_style(command: Command) -> None:
         "--center",
         "--centre",
         dest="centre",
-        type=_pair_or_auto,
+        type=_parse_pair_or_auto,
         metavar="X,Y|auto",
         help="middle of the shape, as fractions of the clip's width and height; auto finds the "
         "face over the whole clip (default: auto)",
@@ -399,10 +411,10 @@ def _add_style(command: Command) -> None:
         metavar="SECONDS",
         help=f"the overlay's appearing and going, 0 to 10 s (default: {default.fade:g})",
     )
-    add_edge(command)
+    add_edge_options(command)
 
 
-def add_place(command: Command) -> None:
+def add_position_options(command: CommandParser) -> None:
     """Let people choose where the overlay is."""
     default = Style()
     group = command.add_argument_group("place")
@@ -414,7 +426,7 @@ def add_place(command: Command) -> None:
     )
     group.add_argument(
         "--offset",
-        type=_pair,
+        type=_parse_pair,
         metavar="X,Y",
         help="added to the position, as fractions of the result's width and height; Y runs "
         "downwards (default: 0,0)",
@@ -427,7 +439,7 @@ def add_place(command: Command) -> None:
     )
 
 
-def add_edge(command: Command) -> None:
+def add_edge_options(command: CommandParser) -> None:
     """Let people choose how the person is cut out."""
     default = Style()
     group = command.add_argument_group("edge")
@@ -446,7 +458,7 @@ def add_edge(command: Command) -> None:
     )
 
 
-def _add_engine(command: Command, *, reuse: bool = True) -> None:
+def _add_engine_options(command: CommandParser, *, is_matte_accepted: bool = True) -> None:
     group = command.add_argument_group("engine")
     group.add_argument(
         "--engine",
@@ -455,11 +467,11 @@ def _add_engine(command: Command, *, reuse: bool = True) -> None:
         help="mediapipe is fast, rembg is fine and slow (default: %(default)s)",
     )
     group.add_argument(
-        "--model", default=MODEL, help="rembg's network, by its name (default: %(default)s)"
+        "--model", default=DEFAULT_MODEL, help="rembg's network, by its name (default: %(default)s)"
     )
     group.add_argument(
         "--every",
-        type=_every,
+        type=_parse_every,
         default=0,
         metavar="N|auto",
         help="rembg looks at every Nth frame, the others inherit (default: auto)",
@@ -470,7 +482,7 @@ def _add_engine(command: Command, *, reuse: bool = True) -> None:
         default="cpu",
         help="where rembg's network runs (default: %(default)s)",
     )
-    if reuse:
+    if is_matte_accepted:
         group.add_argument(
             "--matte",
             type=Path,
@@ -479,9 +491,9 @@ def _add_engine(command: Command, *, reuse: bool = True) -> None:
         )
 
 
-def _edit(options: Options, report: Report) -> None:
-    clip, behind, canvas = _scene(options)
-    if options.form is Form.NOTE:  # which is shown round: its corners are not there
+def _run_edit(options: Arguments, report: Report) -> None:
+    clip, behind, canvas = _open_scene(options)
+    if options.form is OutputFormat.NOTE:  # which is shown round: its corners are not there
         options.position = options.position or Anchor.CENTER
         options.size = options.size or 0.9
     extent = edit(
@@ -489,104 +501,119 @@ def _edit(options: Options, report: Report) -> None:
         options.output,
         behind,
         canvas,
-        style=style_of(options),
-        choice=_choice(options),
+        style=build_style(options),
+        engine_options=_build_engine_options(options),
         mattes=options.matte,
-        form=options.form,
-        max_bytes=None if options.max_mb is None else _bytes(options.max_mb),
+        output_format=options.form,
+        max_bytes=None if options.max_mb is None else _convert_to_bytes(options.max_mb),
         thumbnail=options.thumbnail,
         report=report,
     )
-    announce(options, **extent._asdict())
+    print_result(options, **extent._asdict())
 
 
-def _cut(options: Options, report: Report) -> None:
-    clip = opened_clip(options)
+def _run_cut(options: Arguments, report: Report) -> None:
+    clip = open_clip(options)
     rest = {
-        "style": style_of(options),
-        "choice": _choice(options),
+        "style": build_style(options),
+        "engine_options": _build_engine_options(options),
         "mattes": options.matte,
         "report": report,
     }
     if options.container == "sticker":
-        extent = sticker(clip, options.output, **rest)
-        announce(options, **extent._asdict())
+        extent = cut_sticker(clip, options.output, **rest)
+        print_result(options, **extent._asdict())
     else:
-        place = cut(clip, options.output, options.container, full_frame=options.full_frame, **rest)
-        width, height = place["box"][2:]
-        extent = Extent(width, height, float(clip.duration))
-        announce(options, **extent._asdict(), **place)
-
-
-def _matte(options: Options, report: Report) -> None:
-    clip = opened_clip(options)
-    if options.output:
-        final_matte(
-            clip, options.output, style=style_of(options), choice=_choice(options), report=report
+        place = cut(
+            clip, options.output, options.container, is_full_frame=options.full_frame, **rest
         )
-        announce(options)
+        width, height = place["box"][2:]
+        extent = OutputInfo(width, height, float(clip.duration))
+        print_result(options, **extent._asdict(), **place)
+
+
+def _run_matte(options: Arguments, report: Report) -> None:
+    clip = open_clip(options)
+    if options.output:
+        write_final_matte(
+            clip,
+            options.output,
+            style=build_style(options),
+            engine_options=_build_engine_options(options),
+            report=report,
+        )
+        print_result(options)
         return
-    plan = _plan(options, clip)
+    plan = _load_or_make_plan(options, clip)
     indices = options.only or range(len(plan.segments))
     if options.check:
-        check(plan, options.segments, indices)
+        check_segments(plan, options.segments, indices)
     elif not options.plan_only:
         part = plan.model_copy(update={"segments": [plan.segments[i] for i in indices]})
-        choice = Choice(plan.engine, plan.model, plan.every, options.device)
-        fill(clip, part, options.segments, engine(choice, clip), report)
+        choice = EngineOptions(plan.engine, plan.model, plan.every, options.device)
+        write_missing_segments(clip, part, options.segments, create_engine(choice, clip), report)
 
 
-def _plan(options: Options, clip: Clip) -> Plan:
+def _load_or_make_plan(options: Arguments, clip: Clip) -> Plan:
     """The plan that the folder has, or else a new one, kept there."""
-    if (options.segments / PLAN).exists():
-        plan = plan_of(clip, options.segments)
+    if (options.segments / PLAN_FILE).exists():
+        plan = read_plan_of(clip, options.segments)
     else:
-        plan = planned(clip, options.engine, model=options.model, every=options.every)
-        keep_plan(plan, options.segments)
+        plan = make_plan(clip, options.engine, model=options.model, every=options.every)
+        write_plan(plan, options.segments)
     if options.only and max(options.only) >= len(plan.segments):
-        raise InputRejected(Reason.BAD_OPTION, option="only", value=str(max(options.only)))
+        raise InputRejected(RejectReason.BAD_OPTION, option="only", value=str(max(options.only)))
     return plan
 
 
-def _preview(options: Options, _report: Report) -> None:
-    clip, behind, canvas = _scene(options)
-    canvas = within_side(canvas, options.side)
-    preview(clip, options.output, behind, canvas, style=style_of(options), choice=_choice(options))
-    announce(options)
+def _run_preview(options: Arguments, _report: Report) -> None:
+    clip, behind, canvas = _open_scene(options)
+    canvas = fit_within_side(canvas, options.side)
+    write_preview(
+        clip,
+        options.output,
+        behind,
+        canvas,
+        style=build_style(options),
+        engine_options=_build_engine_options(options),
+    )
+    print_result(options)
 
 
-def _parts(options: Options, report: Report) -> None:
-    clip, behind, canvas = _scene(options)
-    made = parts(
+def _run_parts(options: Arguments, report: Report) -> None:
+    clip, behind, canvas = _open_scene(options)
+    made = render_parts(
         clip,
         options.output,
         behind,
         options.background,
         canvas,
         rate=options.rate or clip.rate,
-        style=style_of(options),
-        way=options.way,
-        choice=_choice(options),
+        style=build_style(options),
+        alpha_format=options.way,
+        engine_options=_build_engine_options(options),
         mattes=options.matte,
         report=report,
     )
-    announce(options, **made)
+    print_result(options, **made)
 
 
-def _probe(options: Options, _report: Report) -> None:
-    clip = opened_clip(options)
+def _run_probe(options: Arguments, _report: Report) -> None:
+    clip = open_clip(options)
     if options.thumbnail is not None:
-        photograph(clip, options.thumbnail)
-    extent = Extent(*clip.size, float(clip.duration))
-    announce(options, **extent._asdict(), rate=float(clip.rate), sound=clip.sound is not None)
+        write_thumbnail(clip, options.thumbnail)
+    extent = OutputInfo(*clip.size, float(clip.duration))
+    print_result(
+        options, **extent._asdict(), rate=float(clip.rate), sound=clip.audio_stream is not None
+    )
 
 
-def _demo(options: Options, report: Report) -> None:
-    picture = demo(options.output, report)
-    announce(options, picture=str(picture))
+def _run_demo(options: Arguments, report: Report) -> None:
+    picture = make_demo(options.output, report)
+    print_result(options, picture=str(picture))
 
 
-def opened_clip(options: Options) -> Clip:
+def open_clip(options: Arguments) -> Clip:
     """The clip that *options* name.
 
     Raises:
@@ -594,78 +621,78 @@ def opened_clip(options: Options) -> Clip:
     """
     path: Path = options.clip
     if not os.path.exists(path):  # noqa: PTH110 - Path's raises when the name is too long
-        raise InputRejected(Reason.NO_FILE, path=str(path))
-    _refuse_overwriting(options)
-    return probe(path, Limits())
+        raise InputRejected(RejectReason.NO_FILE, path=str(path))
+    _reject_overwriting(options)
+    return probe(path, ClipLimits())
 
 
-def _refuse_overwriting(options: Options) -> None:
+def _reject_overwriting(options: Arguments) -> None:
     """Raise if the result would take the place of what it is made from."""
     names = (getattr(options, name, None) for name in ("clip", "background", "matte"))
     for source in filter(None, names):
         if options.output and os.path.realpath(source) == os.path.realpath(options.output):
             why = f"{options.output} is what the result is made from"
-            raise InputRejected(Reason.BAD_OPTION, option="output", why=why)
+            raise InputRejected(RejectReason.BAD_OPTION, option="output", why=why)
 
 
-def _scene(options: Options) -> tuple[Clip, Background, Size]:
-    clip = opened_clip(options)
-    behind = background(options.background, Limits())
+def _open_scene(options: Arguments) -> tuple[Clip, Background, Size]:
+    clip = open_clip(options)
+    behind = open_background(options.background, ClipLimits())
     aspect = None if options.canvas == "auto" else options.canvas
-    return clip, behind, canvas_size(aspect, options.lines, behind.size or clip.size)
+    return clip, behind, compute_canvas_size(aspect, options.lines, behind.size or clip.size)
 
 
-def style_of(options: Options) -> Style:
+def build_style(options: Arguments) -> Style:
     """The style that *options* have; what they lack is as by default."""
-    return Style.checked(**{name: getattr(options, name, None) for name in Style.model_fields})
+    return Style.from_options(**{name: getattr(options, name, None) for name in Style.model_fields})
 
 
-def _choice(options: Options) -> Choice:
-    return Choice(options.engine, options.model, options.every, options.device)
+def _build_engine_options(options: Arguments) -> EngineOptions:
+    return EngineOptions(options.engine, options.model, options.every, options.device)
 
 
-def announce(options: Options, **more: object) -> None:
+def print_result(options: Arguments, **fields: object) -> None:
     """Say where the result is, where there is one, and what it is like."""
     if options.output:
-        more = {"result": str(options.output), **more}
+        fields = {"result": str(options.output), **fields}
     if options.progress == "json":
-        print(json.dumps({"stage": "done", **more}), flush=True)
+        print(json.dumps({"stage": "done", **fields}), flush=True)
     else:
-        result = [more.pop("result")] if options.output else []
-        print(*result, *(f"{name}: {value}" for name, value in more.items()), sep="\n")
+        result = [fields.pop("result")] if options.output else []
+        print(*result, *(f"{name}: {value}" for name, value in fields.items()), sep="\n")
 
 
-def _rate(text: str) -> Fraction:
+def _parse_rate(text: str) -> Fraction:
     rate = Fraction(text)
     if not 1 <= rate <= 120:
         raise ValueError(text)
     return rate
 
 
-def _pair(text: str) -> tuple[float, float]:
+def _parse_pair(text: str) -> tuple[float, float]:
     x, y = text.split(",")
     return float(x), float(y)
 
 
-def _pair_or_auto(text: str) -> tuple[float, float] | None:
-    return None if text == "auto" else _pair(text)
+def _parse_pair_or_auto(text: str) -> tuple[float, float] | None:
+    return None if text == "auto" else _parse_pair(text)
 
 
-def _indices(text: str) -> list[int]:
+def _parse_indices(text: str) -> list[int]:
     indices = [int(part) for part in text.split(",")]
     if min(indices) < 0:
         raise ValueError(text)
     return sorted(set(indices))
 
 
-def _every(text: str) -> int:
+def _parse_every(text: str) -> int:
     number = 0 if text == "auto" else int(text)
     if number < 0:
         raise ValueError(text)
     return number
 
 
-def _bytes(megabytes: float) -> int:
+def _convert_to_bytes(megabytes: float) -> int:
     if not 0 < megabytes < float("inf"):
-        raise InputRejected(Reason.BAD_OPTION, option="max-mb", value=str(megabytes))
+        raise InputRejected(RejectReason.BAD_OPTION, option="max-mb", value=str(megabytes))
     return int(megabytes * 1_000_000)

@@ -17,20 +17,20 @@ from video_editing.contract.errors import (
     InputRejected,
     ModelUnavailable,
     OutputFailed,
-    Reason,
+    RejectReason,
 )
-from video_editing.contract.progress import Progress, Report, unreported
+from video_editing.contract.progress import Progress, Report, ignore_progress
 
 
 @contextmanager
-def shown(kind: str) -> Iterator[Report]:
+def show_progress(kind: str) -> Iterator[Report]:
     """Yield a report that shows progress as *kind*: "bar", "json" or "none"."""
     if kind == "json":
         yield lambda progress: print(progress.as_json(), flush=True)
         return
     console = Console(stderr=True)
     if kind == "none" or not console.is_terminal:
-        yield unreported
+        yield ignore_progress
         return
     with Bar(
         TextColumn("{task.description}"),
@@ -55,30 +55,36 @@ def shown(kind: str) -> Iterator[Report]:
         yield report
 
 
-REJECTED = {
-    Reason.NO_FILE: "There is no such file.",
-    Reason.EMPTY_FILE: "The file is empty.",
-    Reason.NOT_A_VIDEO: "This is not a video that can be read.",
-    Reason.UNSUPPORTED_FORMAT: "This kind of file is not accepted; send mp4, mov, webm or mkv.",
-    Reason.UNSUPPORTED_CODEC: "The video's codec is not supported; convert it to H.264.",
-    Reason.NO_VIDEO_STREAM: "There is no picture in this file, only sound.",
-    Reason.TRUNCATED: "The file is cut off: part of the video is missing. Send it again.",
-    Reason.CORRUPT: "The video is damaged and cannot be decoded.",
-    Reason.TOO_LONG: "The video is too long.",
-    Reason.TOO_LARGE: "The picture is too large; send it in 4K or smaller.",
-    Reason.NO_PERSON: "There is no person in this video.",
-    Reason.BAD_BACKGROUND: "The background cannot be used; give a colour, a picture or a video.",
-    Reason.BAD_MATTE: "The mattes do not belong to this clip, or are damaged; make them again.",
-    Reason.BAD_OPTION: "An option has a value that is not possible.",
-    Reason.DOES_NOT_FIT: "The result cannot be made that small; allow more megabytes.",
+REJECT_MESSAGES = {
+    RejectReason.NO_FILE: "There is no such file.",
+    RejectReason.EMPTY_FILE: "The file is empty.",
+    RejectReason.NOT_A_VIDEO: "This is not a video that can be read.",
+    RejectReason.UNSUPPORTED_FORMAT: (
+        "This kind of file is not accepted; send mp4, mov, webm or mkv."
+    ),
+    RejectReason.UNSUPPORTED_CODEC: "The video's codec is not supported; convert it to H.264.",
+    RejectReason.NO_VIDEO_STREAM: "There is no picture in this file, only sound.",
+    RejectReason.TRUNCATED: "The file is cut off: part of the video is missing. Send it again.",
+    RejectReason.CORRUPT: "The video is damaged and cannot be decoded.",
+    RejectReason.TOO_LONG: "The video is too long.",
+    RejectReason.TOO_LARGE: "The picture is too large; send it in 4K or smaller.",
+    RejectReason.NO_PERSON: "There is no person in this video.",
+    RejectReason.BAD_BACKGROUND: (
+        "The background cannot be used; give a colour, a picture or a video."
+    ),
+    RejectReason.BAD_MATTE: (
+        "The mattes do not belong to this clip, or are damaged; make them again."
+    ),
+    RejectReason.BAD_OPTION: "An option has a value that is not possible.",
+    RejectReason.DOES_NOT_FIT: "The result cannot be made that small; allow more megabytes.",
 }
 
 
-def sentence(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """One sentence that says what happened and what to do next."""
     match error:
         case InputRejected(reason=reason, details=details):
-            return _rejected(reason, details)
+            return _describe_rejection(reason, details)
         case ModelUnavailable(model=model, why=why):
             return f"The model {model} cannot be used here: {why}."
         case OutputFailed():
@@ -89,15 +95,15 @@ def sentence(error: Exception) -> str:
             return f"{error}."
 
 
-def _rejected(reason: Reason, details: Mapping[str, float | str]) -> str:
+def _describe_rejection(reason: RejectReason, details: Mapping[str, float | str]) -> str:
     match reason, details:
-        case Reason.BAD_OPTION, {"option": option, "why": why}:
+        case RejectReason.BAD_OPTION, {"option": option, "why": why}:
             return f"--{option}: {why}."
-        case Reason.BAD_OPTION, {"option": option, "value": value}:
+        case RejectReason.BAD_OPTION, {"option": option, "value": value}:
             return f"--{option}: {value!r} is not possible."
-        case Reason.NO_FILE, {"path": path}:
+        case RejectReason.NO_FILE, {"path": path}:
             return f"There is no file {path}."
-        case Reason.TOO_LONG, {"seconds": seconds, "limit": limit}:
+        case RejectReason.TOO_LONG, {"seconds": seconds, "limit": limit}:
             return f"The video lasts {seconds:.0f} s; at most {limit:.0f} s are taken."
         case _:
-            return REJECTED[reason]
+            return REJECT_MESSAGES[reason]

@@ -11,24 +11,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from video_editing.compositing.layout import Size, even
-from video_editing.concurrency import ahead
-from video_editing.contract.errors import InputRejected, Reason
-from video_editing.contract.style import YuvColour, parsed
+from video_editing.compositing.layout import Size, round_to_even
+from video_editing.concurrency import prefetch
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.style import YuvColour, parse_colour
 from video_editing.frames import Picture, Plane
-from video_editing.pixels import halved, resized, scaled
-from video_editing.reading.decode import image, pictures
-from video_editing.reading.probe import Clip, Limits, probe
+from video_editing.pixels import compute_chroma_size, resize, scale_values
+from video_editing.reading.decode import read_frames, read_image
+from video_editing.reading.probe import Clip, ClipLimits, probe
 
 BLUR = "blur"  #: the name of the blurred clip
 
 _BLUR_SIDE = 96  #: pixels of the shorter side at which the clip is blurred
 _BLUR_SIGMA = 5.0  #: in those pixels
-_BLUR_LIGHT = 0.75  #: how bright the blurred clip is, so that the person stands out
+_BLUR_BRIGHTNESS = 0.75  #: how bright the blurred clip is, so that the person stands out
 
 
 #: Gives the background of one moment, from its seconds and the clip's own picture; moments rise.
-Behind = Callable[[Fraction, Picture], Picture]
+BackgroundSampler = Callable[[Fraction, Picture], Picture]
 
 
 class Background(ABC):
@@ -43,24 +43,24 @@ class Background(ABC):
     clip: Clip | None = None
 
     @abstractmethod
-    def behind(self, canvas: Size) -> AbstractContextManager[Behind]:
+    def open_sampler(self, canvas: Size) -> AbstractContextManager[BackgroundSampler]:
         """Open it, to be asked for pictures of *canvas* size."""
 
 
-class Flat(Background):
+class ColourBackground(Background):
     """One colour."""
 
     def __init__(self, colour: YuvColour) -> None:
         self._colour = colour
 
     @contextmanager
-    def behind(self, canvas: Size) -> Iterator[Behind]:
+    def open_sampler(self, canvas: Size) -> Iterator[BackgroundSampler]:
         """The same picture again and again."""
-        flat = filled(self._colour, canvas)
+        flat = make_solid_picture(self._colour, canvas)
         yield lambda _seconds, _picture: flat
 
 
-class Still(Background):
+class ImageBackground(Background):
     """A picture, cut to fill the canvas."""
 
     def __init__(self, picture: Picture) -> None:
@@ -68,13 +68,13 @@ class Still(Background):
         self.size = picture.size
 
     @contextmanager
-    def behind(self, canvas: Size) -> Iterator[Behind]:
+    def open_sampler(self, canvas: Size) -> Iterator[BackgroundSampler]:
         """The same picture again and again."""
-        still = covering(self.picture, canvas)
+        still = cover(self.picture, canvas)
         yield lambda _seconds, _picture: still
 
 
-class Film(Background):
+class VideoBackground(Background):
     """A video, cut to fill the canvas, and played again from its start when it ends."""
 
     def __init__(self, clip: Clip) -> None:
@@ -82,9 +82,9 @@ class Film(Background):
         self.size = clip.size
 
     @contextmanager
-    def behind(self, canvas: Size) -> Iterator[Behind]:
+    def open_sampler(self, canvas: Size) -> Iterator[BackgroundSampler]:
         """For each moment the frame that is on screen then."""
-        with closing(ahead(_turns(self.clip, canvas), 4)) as frames:
+        with closing(prefetch(_loop_frames(self.clip, canvas), 4)) as frames:
             shown, following = next(frames), next(frames)
 
             def at(seconds: Fraction, _picture: Picture) -> Picture:
@@ -96,47 +96,47 @@ class Film(Background):
             yield at
 
 
-def _turns(clip: Clip, canvas: Size) -> Iterator[tuple[Fraction, Picture]]:
+def _loop_frames(clip: Clip, canvas: Size) -> Iterator[tuple[Fraction, Picture]]:
     """The frames of *clip* with their seconds from its very first start, without end."""
     try:
         for turn in count():
-            for frame in pictures(clip):
+            for frame in read_frames(clip):
                 seconds = turn * clip.duration + frame.time * clip.timebase
-                yield seconds, covering(frame.what, canvas)
+                yield seconds, cover(frame.value, canvas)
     except InputRejected as err:
-        raise InputRejected(Reason.BAD_BACKGROUND, why=err.reason) from err
+        raise InputRejected(RejectReason.BAD_BACKGROUND, why=err.reason) from err
 
 
-class Blurred(Background):
+class BlurredBackground(Background):
     """The clip itself, out of focus and a little darker."""
 
     @contextmanager
-    def behind(self, canvas: Size) -> Iterator[Behind]:
+    def open_sampler(self, canvas: Size) -> Iterator[BackgroundSampler]:
         """Each picture of the clip, blurred."""
-        yield lambda _seconds, picture: blurred(picture, canvas)
+        yield lambda _seconds, picture: blur(picture, canvas)
 
 
-def blurred(picture: Picture, canvas: Size) -> Picture:
+def blur(picture: Picture, canvas: Size) -> Picture:
     """*picture* filling *canvas*, out of focus and a little darker."""
     scale = _BLUR_SIDE / min(canvas)
-    soft = covering(picture, (even(canvas[0] * scale), even(canvas[1] * scale)))
-    luma = scaled(soft.y, _BLUR_LIGHT, 16 * (1 - _BLUR_LIGHT))
-    half = halved(canvas)
+    soft = cover(picture, (round_to_even(canvas[0] * scale), round_to_even(canvas[1] * scale)))
+    luma = scale_values(soft.y, _BLUR_BRIGHTNESS, 16 * (1 - _BLUR_BRIGHTNESS))
+    half = compute_chroma_size(canvas)
     return Picture(
-        _soft(luma, _BLUR_SIGMA, canvas),
-        _soft(soft.u, _BLUR_SIGMA / 2, half),
-        _soft(soft.v, _BLUR_SIGMA / 2, half),
+        _blur_plane(luma, _BLUR_SIGMA, canvas),
+        _blur_plane(soft.u, _BLUR_SIGMA / 2, half),
+        _blur_plane(soft.v, _BLUR_SIGMA / 2, half),
     )
 
 
-def _soft(plane: Plane, sigma: float, size: Size) -> Plane:
-    return resized(np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.uint8), size)
+def _blur_plane(plane: Plane, sigma: float, size: Size) -> Plane:
+    return resize(np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.uint8), size)
 
 
-def filled(colour: YuvColour, size: Size) -> Picture:
+def make_solid_picture(colour: YuvColour, size: Size) -> Picture:
     """A picture of one colour."""
     width, height = size
-    half = halved(size)[::-1]
+    half = compute_chroma_size(size)[::-1]
     return Picture(
         np.full((height, width), colour.y, np.uint8),
         np.full(half, colour.u, np.uint8),
@@ -144,7 +144,7 @@ def filled(colour: YuvColour, size: Size) -> Picture:
     )
 
 
-def background(source: str, limits: Limits) -> Background:
+def open_background(source: str, limits: ClipLimits) -> Background:
     """The background that people mean by *source*: "blur", a file, or a colour.
 
     Raises:
@@ -152,27 +152,27 @@ def background(source: str, limits: Limits) -> Background:
             nor a colour.
     """
     if source == BLUR:
-        return Blurred()
+        return BlurredBackground()
     if not os.path.isfile(source):  # noqa: PTH113 - Path's raises when the name is too long
-        return Flat(_colour(source))
+        return ColourBackground(_parse_colour_option(source))
     path = Path(source)
     try:
-        return Film(probe(path, limits))
+        return VideoBackground(probe(path, limits))
     except InputRejected as err:
-        if err.reason is not Reason.NOT_A_VIDEO:
-            raise InputRejected(Reason.BAD_BACKGROUND, why=err.reason) from err
-    return Still(image(path))
+        if err.reason is not RejectReason.NOT_A_VIDEO:
+            raise InputRejected(RejectReason.BAD_BACKGROUND, why=err.reason) from err
+    return ImageBackground(read_image(path))
 
 
-def _colour(source: str) -> YuvColour:
+def _parse_colour_option(source: str) -> YuvColour:
     try:
-        return parsed(source)
+        return parse_colour(source)
     except ValueError as err:
         why = "it is neither a file nor a colour nor blur"
-        raise InputRejected(Reason.BAD_OPTION, option="background", why=why) from err
+        raise InputRejected(RejectReason.BAD_OPTION, option="background", why=why) from err
 
 
-def covering(picture: Picture, canvas: Size) -> Picture:
+def cover(picture: Picture, canvas: Size) -> Picture:
     """*picture* scaled to fill *canvas*, what is too much cut away on both sides."""
     if picture.size == canvas:
         return picture
@@ -180,13 +180,13 @@ def covering(picture: Picture, canvas: Size) -> Picture:
     scale = max(canvas[0] / width, canvas[1] / height)
     kept = min(width, round(canvas[0] / scale)), min(height, round(canvas[1] / scale))
     left, top = (width - kept[0]) // 4 * 2, (height - kept[1]) // 4 * 2
-    chroma = left // 2, top // 2, halved(kept), halved(canvas)
+    chroma = left // 2, top // 2, compute_chroma_size(kept), compute_chroma_size(canvas)
     return Picture(
-        _part(picture.y, left, top, kept, canvas),
-        _part(picture.u, *chroma),
-        _part(picture.v, *chroma),
+        _crop_and_scale(picture.y, left, top, kept, canvas),
+        _crop_and_scale(picture.u, *chroma),
+        _crop_and_scale(picture.v, *chroma),
     )
 
 
-def _part(plane: Plane, left: int, top: int, size: Size, scaled_to: Size) -> Plane:
-    return resized(plane[top : top + size[1], left : left + size[0]], scaled_to)
+def _crop_and_scale(plane: Plane, left: int, top: int, size: Size, target_size: Size) -> Plane:
+    return resize(plane[top : top + size[1], left : left + size[0]], target_size)

@@ -12,16 +12,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.style import Shape, Style
 from video_editing.frames import Picture, Timed
-from video_editing.matting.tflite_models import bundled
-from video_editing.pixels import rgb
-from video_editing.reading.decode import glimpses
+from video_editing.matting.tflite_models import load_tflite
+from video_editing.pixels import convert_to_rgb
+from video_editing.reading.decode import read_keyframes
 from video_editing.reading.probe import Clip
 
-SIDE = 128
-CERTAIN = 0.6  #: score below which it is no face
+DETECTOR_SIDE = 128
+MIN_SCORE = 0.6  #: score below which it is no face
 
 
 class Face(NamedTuple):
@@ -33,7 +33,7 @@ class Face(NamedTuple):
     height: float
 
 
-def _anchors() -> NDArray[np.float32]:
+def _compute_anchors() -> NDArray[np.float32]:
     """Centres of the 896 anchors, (896, 2), 0–1."""
     grids = []
     for cells, each in ((16, 2), (8, 6)):
@@ -47,56 +47,56 @@ class FaceDetector:
     """Finds the largest face; one for each thread."""
 
     def __init__(self) -> None:
-        self._model = bundled("face_detection/face_detection_short_range.tflite")
+        self._model = load_tflite("face_detection/face_detection_short_range.tflite")
         self._input = self._model.get_input_details()[0]["index"]
         self._boxes, self._scores = (d["index"] for d in self._model.get_output_details())
-        self._anchors = _anchors()
+        self._anchors = _compute_anchors()
 
-    def largest(self, picture: Picture) -> Face | None:
+    def find_largest(self, picture: Picture) -> Face | None:
         """The largest face in *picture*, or None."""
-        square, scale = letterboxed(picture, SIDE)
+        square, scale = letterbox(picture, DETECTOR_SIDE)
         self._model.set_tensor(self._input, square[None] * 2 - 1)
         self._model.invoke()
         logits = self._model.get_tensor(self._scores)[0, :, 0]
-        sure = logits > np.log(CERTAIN / (1 - CERTAIN))
+        sure = logits > np.log(MIN_SCORE / (1 - MIN_SCORE))
         if not sure.any():
             return None
-        boxes = self._model.get_tensor(self._boxes)[0, sure, :4] / SIDE
+        boxes = self._model.get_tensor(self._boxes)[0, sure, :4] / DETECTOR_SIDE
         boxes[:, :2] += self._anchors[sure]
-        x, y, width, height = boxes[boxes[:, 2].argmax()] * SIDE
+        x, y, width, height = boxes[boxes[:, 2].argmax()] * DETECTOR_SIDE
         return Face(
             *(float(v) for v in (x / scale[0], y / scale[1], width / scale[0], height / scale[1]))
         )
 
 
-def letterboxed(picture: Picture, side: int) -> tuple[NDArray[np.float32], tuple[int, int]]:
+def letterbox(picture: Picture, side: int) -> tuple[NDArray[np.float32], tuple[int, int]]:
     """The picture in the corner of a black (side, side, 3) RGB square, 0–1; and its size there."""
     width, height = picture.size
     scale = side / max(width, height)
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
     square = np.zeros((side, side, 3), np.float32)
-    square[:h, :w] = rgb(picture, (w, h))
+    square[:h, :w] = convert_to_rgb(picture, (w, h))
     return square, (w, h)
 
 
-LOOKS = 12  #: key frames at most
+MAX_KEYFRAMES = 12  #: key frames at most
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FacePosition:
     """What was seen.
 
     Attributes:
-        head: the middle of the face, as fractions of the frame: the median over the clip, for
+        centre: the middle of the face, as fractions of the frame: the median over the clip, for
             a person sways and her circle stands still. The frame's own middle without a face.
-        best: the key frame with the largest face; the one in the clip's middle without any.
+        best_frame: the key frame with the largest face; the one in the clip's middle without any.
     """
 
-    head: tuple[float, float]
-    best: Timed[Picture]
+    centre: tuple[float, float]
+    best_frame: Timed[Picture]
 
 
-def look(clip: Clip) -> Look:
+def find_face(clip: Clip) -> FacePosition:
     """Glance at a few key frames of *clip*.
 
     Raises:
@@ -105,33 +105,33 @@ def look(clip: Clip) -> Look:
     detector = FaceDetector()
     faces: list[Face] = []
     best: tuple[float, Timed[Picture]] | None = None
-    for frame in _glimpses(clip):
-        face = detector.largest(frame.what)
+    for frame in _read_spread_keyframes(clip):
+        face = detector.find_largest(frame.value)
         if face is not None:
             faces.append(face)
         height = face.height if face else 0.0
         if best is None or height > best[0]:
             best = height, frame
     if best is None:
-        raise InputRejected(Reason.CORRUPT)
-    return Look(_head(faces), best[1])
+        raise InputRejected(RejectReason.CORRUPT)
+    return FacePosition(_compute_median_centre(faces), best[1])
 
 
-def middle(seen: Look, style: Style) -> tuple[float, float]:
+def compute_shape_centre(position: FacePosition, style: Style) -> tuple[float, float]:
     """Where the middle of *style*'s shape lies, as fractions of the frame."""
     whole = style.shape is Shape.NONE or (style.shape is not Shape.CIRCLE and style.crop == (1, 1))
-    return style.centre or ((0.5, 0.5) if whole else seen.head)
+    return style.centre or ((0.5, 0.5) if whole else position.centre)
 
 
-def _glimpses(clip: Clip) -> Iterator[Timed[Picture]]:
+def _read_spread_keyframes(clip: Clip) -> Iterator[Timed[Picture]]:
     """Up to LOOKS key frames, spread evenly, the middle of the clip first."""
     keys = clip.keyframes or clip.times[:1]
-    count = min(LOOKS, len(keys))
+    count = min(MAX_KEYFRAMES, len(keys))
     spread = [keys[(2 * i + 1) * len(keys) // (2 * count)] for i in range(count)]
-    yield from glimpses(clip, sorted(spread, key=lambda key: abs(key - clip.times[-1] // 2)))
+    yield from read_keyframes(clip, sorted(spread, key=lambda key: abs(key - clip.times[-1] // 2)))
 
 
-def _head(faces: list[Face]) -> tuple[float, float]:
+def _compute_median_centre(faces: list[Face]) -> tuple[float, float]:
     if not faces:
         return 0.5, 0.5
     return median(face.x for face in faces), median(face.y for face in faces)

@@ -10,9 +10,9 @@ from math import ceil, floor
 from video_editing.contract.style import Shape, Style
 from video_editing.frames import Box
 
-MARGIN = 0.03  #: between a shape and the edge it keeps to, of the result's shorter side
-LONGEST = 1920  #: longest side of a result whose size nobody asked for
-SHADOW = 0.12  #: how far a shadow reaches, of the overlay's shorter side
+EDGE_MARGIN = 0.03  #: between a shape and the edge it keeps to, of the result's shorter side
+MAX_SIDE = 1920  #: longest side of a result whose size nobody asked for
+SHADOW_REACH = 0.12  #: how far a shadow reaches, of the overlay's shorter side
 ASPECTS = {
     "16:9": Fraction(16, 9),
     "9:16": Fraction(9, 16),
@@ -47,52 +47,58 @@ class Layout:
         return self.view[0] + 2 * self.margin, self.view[1] + 2 * self.margin
 
 
-def even(length: float | Fraction) -> int:
+def round_to_even(length: float | Fraction) -> int:
     """The even number next to *length*, at least 2."""
     return max(2, 2 * round(length / 2))
 
 
-def canvas_size(aspect: str | None, lines: int, source: Size) -> Size:
-    """Size of the result: *aspect* with *lines* on its shorter side, or *source*'s own.
+def compute_canvas_size(aspect: str | None, lines: int, source_size: Size) -> Size:
+    """Size of the result: *aspect* with *lines* on its shorter side, or *source_size*'s own.
 
     Without an aspect the source's size is kept, but for sides longer than LONGEST.
     """
     if aspect is not None:
         ratio = ASPECTS[aspect]
-        return (even(lines * ratio), lines) if ratio >= 1 else (lines, even(lines / ratio))
-    return within_side(source, LONGEST)
+        return (
+            (round_to_even(lines * ratio), lines)
+            if ratio >= 1
+            else (lines, round_to_even(lines / ratio))
+        )
+    return fit_within_side(source_size, MAX_SIDE)
 
 
-def within_side(size: Size, side: int) -> Size:
+def fit_within_side(size: Size, side: int) -> Size:
     """*size* scaled, if need be, so that its longer side is *side*; both sides even."""
     scale = min(1, side / max(size))
-    return even(size[0] * scale), even(size[1] * scale)
+    return round_to_even(size[0] * scale), round_to_even(size[1] * scale)
 
 
-def laid_out(
-    clip: Size, style: Style, middle: tuple[float, float], canvas: Size | None = None
+def compute_layout(
+    clip_size: Size, style: Style, relative_centre: tuple[float, float], canvas: Size | None = None
 ) -> Layout:
     """The overlay of *style* from a clip of that size.
 
     Args:
-        clip: width and height of the clip's frame.
+        clip_size: width and height of the clip's frame.
         style: what people chose; its own centre is kept as it is.
-        middle: of the shape, as fractions of the frame; one that was found, not given, is moved
+        relative_centre: of the shape, as fractions of the frame; a detected one is moved
             so that the shape stays inside the frame.
         canvas: size of the result that the overlay's size is a fraction of; None leaves the
             overlay at the clip's own scale.
     """
-    half = _half_extent(clip, style)
-    centre = middle[0] * clip[0], middle[1] * clip[1]
+    half = _compute_half_size(clip_size, style)
+    centre = relative_centre[0] * clip_size[0], relative_centre[1] * clip_size[1]
     if style.centre is None:
         centre = (
-            _kept_inside(centre[0], half[0], clip[0]),
-            _kept_inside(centre[1], half[1], clip[1]),
+            _clamp_centre(centre[0], half[0], clip_size[0]),
+            _clamp_centre(centre[1], half[1], clip_size[1]),
         )
-    box = _even_box(centre, half, clip)
-    scale = _scale(box, style, canvas) if canvas else 1.0
+    box = _compute_even_box(centre, half, clip_size)
+    scale = _compute_scale(box, style, canvas) if canvas else 1.0
     view = (
-        (even(box.width * scale), even(box.height * scale)) if canvas else (box.width, box.height)
+        (round_to_even(box.width * scale), round_to_even(box.height * scale))
+        if canvas
+        else (box.width, box.height)
     )
     return Layout(
         box=box,
@@ -102,30 +108,32 @@ def laid_out(
             (centre[1] - box.top) * view[1] / box.height,
         ),
         radius=half[0] * view[0] / box.width,
-        margin=even(SHADOW * min(view)) if style.shadow else 0,
+        margin=round_to_even(SHADOW_REACH * min(view)) if style.shadow else 0,
     )
 
 
-def _half_extent(clip: Size, style: Style) -> tuple[float, float]:
+def _compute_half_size(clip_size: Size, style: Style) -> tuple[float, float]:
     """Half of the shape's width and height, in the clip's pixels."""
     match style.shape:
         case Shape.CIRCLE:
-            return (style.radius * min(clip),) * 2
+            return (style.radius * min(clip_size),) * 2
         case Shape.RECT | Shape.ROUNDED:
-            return style.crop[0] * clip[0] / 2, style.crop[1] * clip[1] / 2
+            return style.crop[0] * clip_size[0] / 2, style.crop[1] * clip_size[1] / 2
         case Shape.NONE:
-            return clip[0] / 2, clip[1] / 2
+            return clip_size[0] / 2, clip_size[1] / 2
 
 
-def _kept_inside(centre: float, half: float, length: int) -> float:
+def _clamp_centre(centre: float, half: float, length: int) -> float:
     """*centre* moved so that the shape does not leave the frame, if it fits at all."""
     return min(max(centre, half), length - half) if 2 * half <= length else length / 2
 
 
-def _even_box(centre: tuple[float, float], half: tuple[float, float], clip: Size) -> Box:
+def _compute_even_box(
+    centre: tuple[float, float], half: tuple[float, float], clip_size: Size
+) -> Box:
     """The shape's box inside the frame, from even pixels to even ones or the frame's edge."""
     spans = []
-    for middle, reach, length in zip(centre, half, clip, strict=True):
+    for middle, reach, length in zip(centre, half, clip_size, strict=True):
         start = min(max(0, floor((middle - reach) / 2) * 2), (length - 1) // 2 * 2)
         end = min(length, max(ceil((middle + reach) / 2) * 2, start + 2))
         spans.append((start, end - start))
@@ -133,15 +141,15 @@ def _even_box(centre: tuple[float, float], half: tuple[float, float], clip: Size
     return Box(left, top, width, height)
 
 
-def _scale(box: Box, style: Style, canvas: Size) -> float:
+def _compute_scale(box: Box, style: Style, canvas: Size) -> float:
     """From the clip's pixels to the result's."""
     size = style.size or (1.0 if style.shape is Shape.NONE else 0.5)
     return size * min(canvas[0] / box.width, canvas[1] / box.height)
 
 
-def placed(layout: Layout, style: Style, canvas: Size) -> tuple[int, int]:
+def compute_top_left(layout: Layout, style: Style, canvas: Size) -> tuple[int, int]:
     """Left and top of the overlay, its margin included, on the canvas; may lie outside it."""
-    edge = 0.0 if style.shape is Shape.NONE else MARGIN * min(canvas)
+    edge = 0.0 if style.shape is Shape.NONE else EDGE_MARGIN * min(canvas)
     name = style.position.value
     shares = (
         0.0 if "left" in name else 1.0 if "right" in name else 0.5,

@@ -9,7 +9,7 @@ from video_editing.contract.errors import OutputFailed
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a name beside *path* to write to; it becomes *path* when the block ends well.
 
     When the block raises anything, what was written is removed and *path* stays as it was.
@@ -23,7 +23,7 @@ def whole(path: Path) -> Iterator[Path]:
     part = path.absolute().with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         yield part
-        with output_errors():
+        with translate_output_errors():
             part.replace(path)
     except BaseException:
         with suppress(OSError):  # not there: the folder is not, or the name is too long
@@ -32,7 +32,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def output_errors() -> Iterator[None]:
+def translate_output_errors() -> Iterator[None]:
     """Turn what the system says about a file that is written into OutputFailed."""
     try:
         yield

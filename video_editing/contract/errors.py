@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Reason(StrEnum):
+class RejectReason(StrEnum):
     """Why a clip, or something that came with it, cannot be used."""
 
     NO_FILE = "no_file"
@@ -31,7 +31,7 @@ class InputRejected(Exception):  # noqa: N818 - it says what happened, not that 
         details: numbers and names that the text may mention, all of them JSON values.
     """
 
-    def __init__(self, reason: Reason, **details: float | str) -> None:
+    def __init__(self, reason: RejectReason, **details: float | str) -> None:
         super().__init__(reason.value, details)
         self.reason = reason
         self.details = details

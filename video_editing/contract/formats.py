@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Form(StrEnum):
+class OutputFormat(StrEnum):
     """What a result is for; its last three members are transparent overlays."""
 
     VIDEO = "video"
@@ -16,27 +16,27 @@ class Form(StrEnum):
     STICKER = "sticker"
 
     @property
-    def transparent(self) -> bool:
+    def is_transparent(self) -> bool:
         """Whether it is an overlay, which `overlay cut` makes, with nothing behind it."""
-        return self in {Form.MOV, Form.WEBM, Form.STICKER}
+        return self in {OutputFormat.MOV, OutputFormat.WEBM, OutputFormat.STICKER}
 
     @property
     def suffix(self) -> str:
         """What its file's name ends with."""
         match self:
-            case Form.GIF | Form.MOV:
+            case OutputFormat.GIF | OutputFormat.MOV:
                 return f".{self}"
-            case Form.WEBM | Form.STICKER:
+            case OutputFormat.WEBM | OutputFormat.STICKER:
                 return ".webm"
             case _:
                 return ".mp4"
 
 
 #: what `overlay edit` makes
-EDITED = tuple(form for form in Form if not form.transparent)
+EDIT_FORMATS = tuple(form for form in OutputFormat if not form.is_transparent)
 
 
-class Extent(NamedTuple):
+class OutputInfo(NamedTuple):
     """How large a result is, in pixels, and how long, in seconds."""
 
     width: int

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from video_editing.contract.atomic_file import output_errors, whole
-from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.atomic_file import atomic_write, translate_output_errors
+from video_editing.contract.errors import InputRejected, RejectReason
 
 if TYPE_CHECKING:  # whoever only sends plans about does not load the decoder
     from video_editing.reading.probe import Clip
 
-PLAN = "plan.json"
+PLAN_FILE = "plan.json"
 SEGMENT_SECONDS = 5  #: of the clip; what is lost at most when a place of work dies
 
 
@@ -35,7 +35,7 @@ class Segment(BaseModel):
     frames: int = Field(ge=1)
 
     @property
-    def name(self) -> str:
+    def file_name(self) -> str:
         """The file name of its mattes."""
         return f"{self.index:05}.mp4"
 
@@ -67,22 +67,22 @@ class Plan(BaseModel):
         return sum(segment.frames for segment in self.segments)
 
 
-def planned(
+def make_plan(
     clip: "Clip",
     engine: str = "mediapipe",
     *,
     model: str = "u2net_human_seg",
     every: int = 0,
-    seconds: Fraction | float = SEGMENT_SECONDS,
+    segment_seconds: Fraction | float = SEGMENT_SECONDS,
 ) -> Plan:
-    """Cut the clip into segments of about *seconds* each, which begin with a frame."""
-    ticks = Fraction(seconds) / clip.timebase
+    """Cut the clip into segments of about *segment_seconds* each, which begin with a frame."""
+    ticks = Fraction(segment_seconds) / clip.timebase
     first, end = clip.times[0], clip.times[-1] + 1
     count = max(1, round((end - first) / ticks))
     borders = (first + Fraction(i * (end - first), count) for i in range(count))
     starts = sorted({clip.times[bisect_left(clip.times, border)] for border in borders})
     segments = (
-        Segment(index=index, start=start, end=stop, frames=_frames(clip, start, stop))
+        Segment(index=index, start=start, end=stop, frames=_count_frames(clip, start, stop))
         for index, (start, stop) in enumerate(pairwise([*starts, end]))
     )
     return Plan(
@@ -95,12 +95,12 @@ def planned(
     )
 
 
-def _frames(clip: "Clip", start: int, end: int) -> int:
+def _count_frames(clip: "Clip", start: int, end: int) -> int:
     """How many frames of the clip lie in start <= time < end."""
     return bisect_left(clip.times, end) - bisect_left(clip.times, start)
 
 
-def keep_plan(plan: Plan, folder: Path) -> None:
+def write_plan(plan: Plan, folder: Path) -> None:
     """Write *plan* into *folder*, which is made if need be.
 
     A folder may go on with another engine; its segments stay what they are.
@@ -109,13 +109,15 @@ def keep_plan(plan: Plan, folder: Path) -> None:
         InputRejected: BAD_MATTE, the folder holds the mattes of another clip.
         OutputFailed: it cannot be made or written to.
     """
-    with output_errors():
+    with translate_output_errors():
         folder.mkdir(parents=True, exist_ok=True)
-    if (folder / PLAN).exists():
+    if (folder / PLAN_FILE).exists():
         kept = read_plan(folder)
         if (kept.size, kept.timebase, kept.segments) != (plan.size, plan.timebase, plan.segments):
-            raise InputRejected(Reason.BAD_MATTE, why="the folder holds mattes of another clip")
-    with whole(folder / PLAN) as path, output_errors():
+            raise InputRejected(
+                RejectReason.BAD_MATTE, why="the folder holds mattes of another clip"
+            )
+    with atomic_write(folder / PLAN_FILE) as path, translate_output_errors():
         path.write_text(plan.model_dump_json())
 
 
@@ -126,12 +128,12 @@ def read_plan(folder: Path) -> Plan:
         InputRejected: BAD_MATTE, there is none, or it is not one of ours.
     """
     try:
-        return Plan.model_validate_json((folder / PLAN).read_bytes())
+        return Plan.model_validate_json((folder / PLAN_FILE).read_bytes())
     except (OSError, ValueError) as err:
-        raise InputRejected(Reason.BAD_MATTE, why="no plan") from err
+        raise InputRejected(RejectReason.BAD_MATTE, why="no plan") from err
 
 
-def plan_of(clip: "Clip", folder: Path) -> Plan:
+def read_plan_of(clip: "Clip", folder: Path) -> Plan:
     """The plan in *folder*, which is one of *clip* or of some of its segments.
 
     Raises:
@@ -139,12 +141,12 @@ def plan_of(clip: "Clip", folder: Path) -> Plan:
     """
     plan = read_plan(folder)
     if (plan.size, plan.timebase) != (clip.size, clip.timebase.as_integer_ratio()) or any(
-        s.frames != _frames(clip, s.start, s.end) for s in plan.segments
+        s.frames != _count_frames(clip, s.start, s.end) for s in plan.segments
     ):
-        raise InputRejected(Reason.BAD_MATTE, why="the folder holds mattes of another clip")
+        raise InputRejected(RejectReason.BAD_MATTE, why="the folder holds mattes of another clip")
     return plan
 
 
-def missing(plan: Plan, folder: Path) -> list[Segment]:
+def find_missing_segments(plan: Plan, folder: Path) -> list[Segment]:
     """The segments that *folder* lacks, in order."""
-    return [s for s in plan.segments if not (folder / s.name).exists()]
+    return [s for s in plan.segments if not (folder / s.file_name).exists()]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
-INTERVAL = 0.2  #: seconds between two reports
+REPORT_INTERVAL = 0.2  #: seconds between two reports
 
 T = TypeVar("T")
 
@@ -35,11 +35,11 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-def unreported(_: Progress) -> None:
+def ignore_progress(_: Progress) -> None:
     """A report for callers who do not want to know."""
 
 
-def counted(
+def with_progress(
     items: Iterable[T], stage: str, total: int, report: Report, *, done: int = 0
 ) -> Iterator[T]:
     """Pass *items* on, reporting now and then, and when the total is reached.
@@ -54,7 +54,7 @@ def counted(
     began = reported = time.monotonic()
     for count, item in enumerate(items, 1):
         now = time.monotonic()
-        if now - reported >= INTERVAL or done + count == total:
+        if now - reported >= REPORT_INTERVAL or done + count == total:
             reported = now
             report(Progress(stage, done + count, total, count / max(now - began, 1e-3)))
         yield item

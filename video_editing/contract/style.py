@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple, Self
 import webcolors
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.errors import InputRejected, RejectReason
 
 KR, KB = 0.2126, 0.0722
 KG = 1 - KR - KB
@@ -20,7 +20,7 @@ class YuvColour(NamedTuple):
     v: int
 
 
-def parsed(text: str) -> YuvColour:
+def parse_colour(text: str) -> YuvColour:
     """The colour that people call *text*: a CSS name, #rgb or #rrggbb.
 
     Raises:
@@ -59,13 +59,13 @@ class Anchor(StrEnum):
     BOTTOM_RIGHT = "bottom-right"
 
 
-def _colour(text: str) -> str:
-    parsed(text)  # its ValueError is what pydantic asks for
+def _validate_colour(text: str) -> str:
+    parse_colour(text)  # its ValueError is what pydantic asks for
     return text
 
 
-Fraction01 = Annotated[float, Field(ge=0, le=1)]
-ColourName = Annotated[str, Field(max_length=40), AfterValidator(_colour)]
+UnitInterval = Annotated[float, Field(ge=0, le=1)]
+ColourName = Annotated[str, Field(max_length=40), AfterValidator(_validate_colour)]
 
 
 class Style(BaseModel):
@@ -97,7 +97,7 @@ class Style(BaseModel):
         1,
         1,
     )
-    centre: tuple[Fraction01, Fraction01] | None = None
+    centre: tuple[UnitInterval, UnitInterval] | None = None
     keep_background: bool = False
     threshold: float = Field(default=0.5, ge=0.05, le=0.95)
     feather: float = Field(default=0, ge=0, le=99)
@@ -113,7 +113,7 @@ class Style(BaseModel):
     fade: float = Field(default=0, ge=0, le=10)
 
     @classmethod
-    def checked(cls, **options: object) -> Self:
+    def from_options(cls, **options: object) -> Self:
         """A style of *options*, those that are None left at their defaults.
 
         Raises:
@@ -125,4 +125,4 @@ class Style(BaseModel):
         except ValidationError as err:
             first = err.errors(include_url=False)[0]
             option, why = str(first["loc"][0]), first["msg"]
-            raise InputRejected(Reason.BAD_OPTION, option=option, why=why) from err
+            raise InputRejected(RejectReason.BAD_OPTION, option=option, why=why) from err

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Matte, Picture, Timed
-from video_editing.matting.mediapipe_engine import Selfie
+from video_editing.matting.mediapipe_engine import MediapipeEngine
 from video_editing.reading.probe import Clip
 
 
@@ -14,17 +14,19 @@ class Engine(Protocol):
     """A stage that finds the person.
 
     Attributes:
-        context: how many frames before and after one its matte depends on.
+        context_frames: how many frames before and after one its matte depends on.
     """
 
-    context: int
+    context_frames: int
 
-    def mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[tuple[Timed[Picture], Matte]]:
+    def compute_mattes(
+        self, frames: Iterable[Timed[Picture]]
+    ) -> Iterator[tuple[Timed[Picture], Matte]]:
         """Each frame with its matte, which is of the whole frame and small."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EngineOptions:
     """An engine as people choose it.
 
     Attributes:
@@ -40,23 +42,23 @@ class Choice:
     device: str = "cpu"
 
 
-MEDIAPIPE = Choice()
+DEFAULT_ENGINE = EngineOptions()
 
 
-def engine(choice: Choice, clip: Clip) -> Engine:
+def create_engine(options: EngineOptions, clip: Clip) -> Engine:
     """Load the engine that was chosen.
 
     Raises:
         InputRejected: BAD_OPTION, there is no such engine or model.
         ModelUnavailable: it cannot work in this place.
     """
-    match choice.name:
+    match options.name:
         case "mediapipe":
-            return Selfie(clip)
+            return MediapipeEngine(clip)
         case "rembg":
             # Only now: onnxruntime is no business of those who did not ask for it.
-            from video_editing.matting.rembg_engine import Carried  # noqa: PLC0415
+            from video_editing.matting.rembg_engine import RembgEngine  # noqa: PLC0415
 
-            return Carried(clip, choice.model, every=choice.every, device=choice.device)
+            return RembgEngine(clip, options.model, every=options.every, device=options.device)
         case _:
-            raise InputRejected(Reason.BAD_OPTION, option="engine", value=choice.name[:40])
+            raise InputRejected(RejectReason.BAD_OPTION, option="engine", value=options.name[:40])

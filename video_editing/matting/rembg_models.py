@@ -11,63 +11,63 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from video_editing.concurrency import cpus
-from video_editing.contract.errors import InputRejected, ModelUnavailable, Reason
+from video_editing.concurrency import count_cpus
+from video_editing.contract.errors import InputRejected, ModelUnavailable, RejectReason
 from video_editing.frames import Matte
 
-MODEL = "u2net_human_seg"
+DEFAULT_MODEL = "u2net_human_seg"
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
-class Form(NamedTuple):
+class ModelSpec(NamedTuple):
     """What a network takes and gives, as written in rembg's session class of that name.
 
     Attributes:
         side: it sees squares of that many pixels.
         mean, deviation: of R, G and B, on a scale of 0–1.
-        logits: it leaves the last sigmoid to the caller.
+        has_logits: it leaves the last sigmoid to the caller.
     """
 
     side: int
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # ImageNet's
     deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    logits: bool = False
+    has_logits: bool = False
 
 
 #: those of rembg's networks that tell person (or object) from background, run on this machine,
 #: and need no more than their name
-FORMS = {
-    "u2net": Form(320),
-    "u2net_human_seg": Form(320),
-    "u2netp": Form(320),
-    "silueta": Form(320),
-    "isnet-general-use": Form(1024, (0.5, 0.5, 0.5), (1.0, 1.0, 1.0)),
-    "isnet-anime": Form(1024, deviation=(1.0, 1.0, 1.0)),
-    "bria-rmbg": Form(1024),
-    "birefnet-general": Form(1024, logits=True),
-    "birefnet-general-lite": Form(1024, logits=True),
-    "birefnet-general-fp16": Form(1024, logits=True),
-    "birefnet-portrait": Form(1024, logits=True),
-    "birefnet-dis": Form(1024, logits=True),
-    "birefnet-hrsod": Form(1024, logits=True),
-    "birefnet-cod": Form(1024, logits=True),
-    "birefnet-massive": Form(1024, logits=True),
+MODEL_SPECS = {
+    "u2net": ModelSpec(320),
+    "u2net_human_seg": ModelSpec(320),
+    "u2netp": ModelSpec(320),
+    "silueta": ModelSpec(320),
+    "isnet-general-use": ModelSpec(1024, (0.5, 0.5, 0.5), (1.0, 1.0, 1.0)),
+    "isnet-anime": ModelSpec(1024, deviation=(1.0, 1.0, 1.0)),
+    "bria-rmbg": ModelSpec(1024),
+    "birefnet-general": ModelSpec(1024, has_logits=True),
+    "birefnet-general-lite": ModelSpec(1024, has_logits=True),
+    "birefnet-general-fp16": ModelSpec(1024, has_logits=True),
+    "birefnet-portrait": ModelSpec(1024, has_logits=True),
+    "birefnet-dis": ModelSpec(1024, has_logits=True),
+    "birefnet-hrsod": ModelSpec(1024, has_logits=True),
+    "birefnet-cod": ModelSpec(1024, has_logits=True),
+    "birefnet-massive": ModelSpec(1024, has_logits=True),
 }
 
 
-def known(model: str) -> Form:
+def get_model_spec(model: str) -> ModelSpec:
     """The form of *model*.
 
     Raises:
         InputRejected: BAD_OPTION, rembg has no such network, or not for people in pictures.
     """
     try:
-        return FORMS[model]
+        return MODEL_SPECS[model]
     except KeyError:
-        raise InputRejected(Reason.BAD_OPTION, option="model", value=model[:40]) from None
+        raise InputRejected(RejectReason.BAD_OPTION, option="model", value=model[:40]) from None
 
 
-def spacing(model: str, device: str) -> int:
+def choose_keyframe_interval(model: str, device: str) -> int:
     """How many frames from one look to the next are right for *model*.
 
     A look at a frame takes two cores 0.3 s with the U²-Net and seconds with the larger networks,
@@ -77,20 +77,20 @@ def spacing(model: str, device: str) -> int:
     Raises:
         InputRejected: BAD_OPTION, there is no such model.
     """
-    form = known(model)
+    form = get_model_spec(model)
     if device == "cuda":
         return 1
     return 12 if form.side <= 320 else 24
 
 
-class Saliency:
+class OnnxSegmenter:
     """One of rembg's networks, ready to look; one for each process.
 
     Attributes:
         side: the width and height of the pictures it looks at.
     """
 
-    def __init__(self, model: str = MODEL, device: str = "cpu") -> None:
+    def __init__(self, model: str = DEFAULT_MODEL, device: str = "cpu") -> None:
         """Load *model*, downloading its weights if rembg has not got them yet.
 
         Args:
@@ -101,9 +101,9 @@ class Saliency:
             InputRejected: BAD_OPTION, there is no such model.
             ModelUnavailable: its weights or the device cannot be had here.
         """
-        self._form = known(model)
-        self.side = self._form.side
-        self._session = _session(model, PROVIDERS[device])
+        self._spec = get_model_spec(model)
+        self.side = self._spec.side
+        self._session = _create_session(model, PROVIDERS[device])
         self._input = self._session.get_inputs()[0]
 
     def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
@@ -115,8 +115,8 @@ class Saliency:
         Returns:
             *n* mattes, (side, side).
         """
-        tensor = np.subtract(pictures, self._form.mean, dtype=np.float32)
-        tensor /= np.asarray(self._form.deviation, np.float32)
+        tensor = np.subtract(pictures, self._spec.mean, dtype=np.float32)
+        tensor /= np.asarray(self._spec.deviation, np.float32)
         tensor = np.ascontiguousarray(tensor.transpose(0, 3, 1, 2))
         several = not isinstance(self._input.shape[0], int)
         batches = [tensor] if several else np.split(tensor, len(tensor))
@@ -129,13 +129,13 @@ class Saliency:
         binding.bind_output(self._session.get_outputs()[0].name)
         self._session.run_with_iobinding(binding)
         alpha = binding.copy_outputs_to_cpu()[0][:, 0]
-        if self._form.logits:
+        if self._spec.has_logits:
             alpha = (1 + np.tanh(alpha / 2)) / 2  # the sigmoid, without its overflow
         mattes: NDArray[np.uint8] = np.rint(alpha.clip(0, 1) * 255).astype(np.uint8)
         return mattes
 
 
-def _session(model: str, provider: str) -> Any:
+def _create_session(model: str, provider: str) -> Any:
     """ONNX Runtime's session with the weights that rembg finds for *model*.
 
     Raises:
@@ -149,7 +149,7 @@ def _session(model: str, provider: str) -> Any:
     import rembg  # noqa: PLC0415 - compiles for half a minute when it is first imported
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = min(2, cpus())
+    options.intra_op_num_threads = min(2, count_cpus())
     options.inter_op_num_threads = 1
     try:
         session = rembg.new_session(model, sess_opts=options, providers=[provider]).inner_session

@@ -12,15 +12,15 @@ from pathlib import Path
 import av
 import numpy as np
 
-from video_editing.contract.atomic_file import output_errors, whole
-from video_editing.contract.errors import InputRejected, Reason
-from video_editing.contract.plan import Plan, Segment, missing, plan_of
+from video_editing.contract.atomic_file import atomic_write, translate_output_errors
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.plan import Plan, Segment, find_missing_segments, read_plan_of
 from video_editing.frames import Matte, Timed
-from video_editing.reading.container import opened
+from video_editing.reading.container import open_container
 from video_editing.reading.probe import Clip
 
 
-def runs(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
+def group_runs(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
     """Neighbours among *segments* together, so that each run is decoded in one go."""
     for _, run in groupby(enumerate(segments), lambda item: item[1].index - item[0]):
         yield [segment for _, segment in run]
@@ -37,20 +37,20 @@ def write_segment(
     """
     timebase = Fraction(*plan.timebase)
     written = 0
-    with whole(folder / segment.name) as path, av.open(str(path), "w") as file:
+    with atomic_write(folder / segment.file_name) as path, av.open(str(path), "w") as file:
         stream = file.add_stream("libx264", options={"qp": "0", "preset": "ultrafast"})
         stream.codec_context.thread_count = 1
         stream.pix_fmt = "gray"
         stream.time_base = stream.codec_context.time_base = timebase
         for matte in mattes:
             if not written:
-                stream.height, stream.width = matte.what.shape
-            frame = av.VideoFrame.from_ndarray(matte.what, format="gray")
+                stream.height, stream.width = matte.value.shape
+            frame = av.VideoFrame.from_ndarray(matte.value, format="gray")
             frame.pts, frame.time_base = matte.time - segment.start, timebase
-            with output_errors():
+            with translate_output_errors():
                 file.mux(stream.encode(frame))
             written += 1
-        with output_errors():
+        with translate_output_errors():
             file.mux(stream.encode(None))
             file.close()
         if written != segment.frames:
@@ -64,31 +64,33 @@ def read_segment(plan: Plan, segment: Segment, folder: Path) -> Iterator[Timed[M
         InputRejected: BAD_MATTE, the file is not what :func:`write_segment` writes for it.
     """
     read = 0
-    for frame in grey_frames(folder / segment.name):
+    for frame in read_grey_frames(folder / segment.file_name):
         seconds = (frame.pts or 0) * (frame.time_base or Fraction(0))
         time = segment.start + round(seconds / Fraction(*plan.timebase))
         if not segment.start <= time < segment.end:
-            raise InputRejected(Reason.BAD_MATTE, why="frames of another segment")
+            raise InputRejected(RejectReason.BAD_MATTE, why="frames of another segment")
         read += 1
-        yield Timed(time, _luma(frame))
+        yield Timed(time, _copy_luma(frame))
     if read != segment.frames:
-        raise InputRejected(Reason.BAD_MATTE, why=f"{read} mattes for {segment.frames} frames")
+        raise InputRejected(
+            RejectReason.BAD_MATTE, why=f"{read} mattes for {segment.frames} frames"
+        )
 
 
-def grey_frames(path: Path) -> Iterator[av.VideoFrame]:
+def read_grey_frames(path: Path) -> Iterator[av.VideoFrame]:
     """The frames of a video of mattes.
 
     Raises:
         InputRejected: BAD_MATTE, there is no such video, or it is damaged.
     """
     try:
-        with opened(path) as file:
+        with open_container(path) as file:
             yield from file.decode(video=0)
     except (OSError, av.FFmpegError, IndexError, InputRejected) as err:
-        raise InputRejected(Reason.BAD_MATTE, why="unreadable") from err
+        raise InputRejected(RejectReason.BAD_MATTE, why="unreadable") from err
 
 
-def _luma(frame: av.VideoFrame) -> Matte:
+def _copy_luma(frame: av.VideoFrame) -> Matte:
     """The first plane of a grey picture, which decoders of H.264 fill up with empty chroma."""
     plane = frame.planes[0]
     rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
@@ -101,8 +103,8 @@ def read_mattes(clip: Clip, folder: Path) -> Iterator[Timed[Matte]]:
     Raises:
         InputRejected: BAD_MATTE, one is missing or broken, or they are another clip's.
     """
-    plan = plan_of(clip, folder)
-    if missing(plan, folder) or plan.frames != len(clip.times):
-        raise InputRejected(Reason.BAD_MATTE, why="segments are missing")
+    plan = read_plan_of(clip, folder)
+    if find_missing_segments(plan, folder) or plan.frames != len(clip.times):
+        raise InputRejected(RejectReason.BAD_MATTE, why="segments are missing")
     for segment in plan.segments:
         yield from read_segment(plan, segment, folder)

@@ -10,19 +10,19 @@ import numpy as np
 
 from video_editing.frames import Luma, Matte
 
-PATCH = 5  #: pixels over which the difference of two pictures is averaged
+PATCH_SIZE = 5  #: pixels over which the difference of two pictures is averaged
 #: levels of luma times levels of alpha, between two frames, at which trust has fallen to 1/e
-TOLERANCE = 36 * 128
+CHANGE_TOLERANCE = 36 * 128
 
 
-class Moment(NamedTuple):
+class LumaMatte(NamedTuple):
     """A matte and the picture that it was made from, both of one size."""
 
     luma: Luma
     matte: Matte
 
 
-def steadied(moment: Moment, around: Sequence[Moment]) -> Matte:
+def filter_temporally(current: LumaMatte, neighbours: Sequence[LumaMatte]) -> Matte:
     """The mean of a matte's neighbours in time.
 
     A pixel of a neighbour counts the less the more both picture and matte differ there: where
@@ -31,53 +31,55 @@ def steadied(moment: Moment, around: Sequence[Moment]) -> Matte:
     so that nothing lags.
 
     Args:
-        moment: the matte to be steadied.
-        around: its neighbours in time, *moment* among them or not.
+        current: the matte to be steadied.
+        neighbours: its neighbours in time, *current* among them or not.
     """
-    steady = np.zeros_like(moment.matte)
-    place = _occupied([moment, *around])
-    here = _within(moment, place)
+    steady = np.zeros_like(current.matte)
+    place = _find_occupied_area([current, *neighbours])
+    here = _crop(current, place)
     total = np.zeros(here.matte.shape, np.float32)
     weights = np.full_like(total, 1e-3)
-    for other in around:
-        there = _within(other, place)
-        trust = _trust(here, there)
+    for other in neighbours:
+        there = _crop(other, place)
+        trust = _compute_trust(here, there)
         cv2.accumulateProduct(trust, there.matte, total)
         cv2.accumulate(trust, weights)
     steady[place] = np.rint(total / weights)
     return steady
 
 
-def _occupied(moments: Sequence[Moment]) -> tuple[slice, slice]:
+def _find_occupied_area(samples: Sequence[LumaMatte]) -> tuple[slice, slice]:
     """Rows and columns outside of which no matte shows anything, and a patch more on each side."""
-    boxes = [cv2.boundingRect(moment.matte) for moment in moments if moment.matte.any()]
+    boxes = [cv2.boundingRect(moment.matte) for moment in samples if moment.matte.any()]
     if not boxes:
         return slice(0, 1), slice(0, 1)
     left, top = min(x for x, _, _, _ in boxes), min(y for _, y, _, _ in boxes)
     right, bottom = max(x + w for x, _, w, _ in boxes), max(y + h for _, y, _, h in boxes)
-    rows = slice(max(0, top - PATCH), bottom + PATCH)
-    return rows, slice(max(0, left - PATCH), right + PATCH)
+    rows = slice(max(0, top - PATCH_SIZE), bottom + PATCH_SIZE)
+    return rows, slice(max(0, left - PATCH_SIZE), right + PATCH_SIZE)
 
 
-def _within(moment: Moment, place: tuple[slice, slice]) -> Moment:
-    return Moment(moment.luma[place], moment.matte[place])
+def _crop(sample: LumaMatte, area: tuple[slice, slice]) -> LumaMatte:
+    return LumaMatte(sample.luma[area], sample.matte[area])
 
 
-def _trust(moment: Moment, other: Moment) -> Matte:
-    picture = cv2.blur(cv2.absdiff(moment.luma, other.luma), (PATCH, PATCH))
-    alpha = cv2.absdiff(moment.matte, other.matte)
-    return np.asarray(cv2.LUT(cv2.multiply(picture, alpha, scale=_STEPS), _TRUST), np.uint8)
+def _compute_trust(current: LumaMatte, other: LumaMatte) -> Matte:
+    picture = cv2.blur(cv2.absdiff(current.luma, other.luma), (PATCH_SIZE, PATCH_SIZE))
+    alpha = cv2.absdiff(current.matte, other.matte)
+    return np.asarray(
+        cv2.LUT(cv2.multiply(picture, alpha, scale=_TRUST_SCALE), _TRUST_CURVE), np.uint8
+    )
 
 
-_STEPS = 255 / (6 * TOLERANCE)
+_TRUST_SCALE = 255 / (6 * CHANGE_TOLERANCE)
 #: trust, 0–255, by a difference of 0 to 6 times the tolerance in 256 steps
-_TRUST = np.rint(255 * np.exp(-np.arange(256) / 255 * 6)).astype(np.uint8)
+_TRUST_CURVE = np.rint(255 * np.exp(-np.arange(256) / 255 * 6)).astype(np.uint8)
 
 
 T = TypeVar("T")
 
 
-def windows(items: Iterable[T], reach: int) -> Iterator[tuple[T, list[T]]]:
+def slide_window(items: Iterable[T], reach: int) -> Iterator[tuple[T, list[T]]]:
     """Each item with those up to *reach* before and after it, itself among them.
 
     At both ends of *items* there are fewer. Costs *reach* items of delay and memory for

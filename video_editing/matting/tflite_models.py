@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 from video_editing.contract.errors import ModelUnavailable
 
 
-def bundled(name: str) -> Interpreter:
+def load_tflite(name: str) -> Interpreter:
     """The model at mediapipe/modules/*name*, for one thread; the package is not imported.
 
     Raises:
@@ -23,14 +23,14 @@ def bundled(name: str) -> Interpreter:
     path = Path(spec.origin).parent / "modules" / name
     if not path.is_file():
         raise ModelUnavailable(name, "the installed mediapipe does not carry it")
-    with _silent():
+    with _silence_stderr():
         model = Interpreter(str(path), num_threads=1)
         model.allocate_tensors()
     return model
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def _silence_stderr() -> Iterator[None]:
     """Keep native code from writing to standard error, where LiteRT says that all is well."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

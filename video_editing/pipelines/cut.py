@@ -6,32 +6,36 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
-from video_editing.compositing.alpha_source import Pairs, person, thinned
-from video_editing.compositing.audio_mix import mixed
-from video_editing.compositing.face_position import look, middle
-from video_editing.compositing.layout import Size, laid_out
-from video_editing.compositing.overlay import OverlayMaker, framed
-from video_editing.concurrency import ahead, cpus
-from video_editing.contract.formats import Extent
-from video_editing.contract.progress import Report, counted, unreported
+from video_editing.compositing.alpha_source import (
+    OptionalMattePairs,
+    drop_frames,
+    open_alpha_source,
+)
+from video_editing.compositing.audio_mix import mix_audio
+from video_editing.compositing.face_position import compute_shape_centre, find_face
+from video_editing.compositing.layout import Size, compute_layout
+from video_editing.compositing.overlay import OverlayRenderer, place_in_frame
+from video_editing.concurrency import count_cpus, prefetch
+from video_editing.contract.formats import OutputInfo
+from video_editing.contract.progress import Report, ignore_progress, with_progress
 from video_editing.contract.style import Style
-from video_editing.frames import CutOut, Timed
-from video_editing.matting.engines import MEDIAPIPE, Choice
-from video_editing.matting.matte_stream import AHEAD
+from video_editing.frames import Layer, Timed
+from video_editing.matting.engines import DEFAULT_ENGINE, EngineOptions
+from video_editing.matting.matte_stream import PREFETCH_DEPTH
 from video_editing.reading.probe import Clip
 from video_editing.writing.alpha_video import (
-    STICKER_BYTES,
-    STICKER_RATE,
-    STICKER_SECONDS,
+    STICKER_MAX_BYTES,
+    STICKER_MAX_RATE,
+    STICKER_MAX_SECONDS,
     STICKER_SIDE,
-    mov_file,
-    sticker_file,
-    webm_file,
+    open_mov,
+    open_sticker,
+    open_webm,
 )
-from video_editing.writing.size_budget import within
+from video_editing.writing.size_budget import retry_smaller
 
 
-class Container(StrEnum):
+class OverlayContainer(StrEnum):
     """What an overlay is kept in."""
 
     MOV = "mov"
@@ -41,13 +45,13 @@ class Container(StrEnum):
 def cut(
     clip: Clip,
     result: Path,
-    container: Container,
+    container: OverlayContainer,
     *,
     style: Style,
-    full_frame: bool = False,
-    choice: Choice = MEDIAPIPE,
+    is_full_frame: bool = False,
+    engine_options: EngineOptions = DEFAULT_ENGINE,
     mattes: Path | None = None,
-    report: Report = unreported,
+    report: Report = ignore_progress,
 ) -> dict[str, list[int]]:
     """Write the overlay of *clip* with straight alpha, cropped to its shape.
 
@@ -56,8 +60,8 @@ def cut(
         result: appears when it is whole.
         container: "mov" is ProRes 4444, "webm" VP9.
         style: the overlay's looks; its place and size on a result do not matter.
-        full_frame: keep the clip's whole frame, transparent around the shape.
-        choice: the engine.
+        is_full_frame: keep the clip's whole frame, transparent around the shape.
+        engine_options: the engine.
         mattes: a folder of segments or a final grey video, made before.
         report: is told how many frames are done.
 
@@ -70,46 +74,48 @@ def cut(
         ModelUnavailable: the engine cannot work here.
         OutputFailed: the result cannot be written.
     """
-    layout = laid_out(clip.size, style, middle(look(clip), style))
+    layout = compute_layout(clip.size, style, compute_shape_centre(find_face(clip), style))
     left, top = layout.box.left - layout.margin, layout.box.top - layout.margin
-    size = clip.size if full_frame else layout.size
+    size = clip.size if is_full_frame else layout.size
     note = {
-        "box": [0, 0, *size] if full_frame else [left, top, *size],
+        "box": [0, 0, *size] if is_full_frame else [left, top, *size],
         "frame": list(clip.size),
     }
-    file = {Container.MOV: mov_file, Container.WEBM: webm_file}[container]
-    sound = mixed(clip, seconds=clip.duration) if clip.sound is not None else None
+    file = {OverlayContainer.MOV: open_mov, OverlayContainer.WEBM: open_webm}[container]
+    sound = mix_audio(clip, seconds=clip.duration) if clip.audio_stream is not None else None
     with (
-        person(clip, style, choice, mattes) as (pairs, alpha),
+        open_alpha_source(clip, style, engine_options, mattes) as (pairs, alpha),
         file(
             result,
             size,
             clip.timebase,
             rate=clip.rate,
             seconds=clip.duration,
-            sound=sound is not None,
-            threads=min(4, cpus()),
-            note=note,
+            has_sound=sound is not None,
+            threads=min(4, count_cpus()),
+            comment=note,
         ) as writer,
     ):
-        maker = OverlayMaker(layout, style, alpha, clip.duration)
-        overlays = _overlays(pairs, maker, clip.timebase)
-        if full_frame:
-            overlays = _in_frame(overlays, left, top, clip.size)
-        with closing(ahead(overlays, AHEAD)) as ready:
-            writer.feed(counted(ready, "cut", len(clip.times), report), sound, clip.timebase)
+        maker = OverlayRenderer(layout, style, alpha, clip.duration)
+        overlays = _render_overlays(pairs, maker, clip.timebase)
+        if is_full_frame:
+            overlays = _place_overlays(overlays, left, top, clip.size)
+        with closing(prefetch(overlays, PREFETCH_DEPTH)) as ready:
+            writer.write_all(
+                with_progress(ready, "cut", len(clip.times), report), sound, clip.timebase
+            )
     return note
 
 
-def sticker(
+def cut_sticker(
     clip: Clip,
     result: Path,
     *,
     style: Style,
-    choice: Choice = MEDIAPIPE,
+    engine_options: EngineOptions = DEFAULT_ENGINE,
     mattes: Path | None = None,
-    report: Report = unreported,
-) -> Extent:
+    report: Report = ignore_progress,
+) -> OutputInfo:
     """Write the clip's first three seconds as a Telegram video sticker.
 
     Args and Raises are those of :func:`cut`; also InputRejected, DOES_NOT_FIT.
@@ -117,43 +123,49 @@ def sticker(
     Returns:
         the size and length that it has.
     """
-    seconds = min(clip.duration, Fraction(STICKER_SECONDS))
+    seconds = min(clip.duration, Fraction(STICKER_MAX_SECONDS))
     # A sticker is all overlay: it fills its square, and has no room around it for a shadow.
     style = style.model_copy(update={"size": 1.0, "shadow": 0.0})
-    layout = laid_out(clip.size, style, middle(look(clip), style), (STICKER_SIDE, STICKER_SIDE))
+    layout = compute_layout(
+        clip.size, style, compute_shape_centre(find_face(clip), style), (STICKER_SIDE, STICKER_SIDE)
+    )
     total = sum(time * clip.timebase < seconds for time in clip.times)
 
     def attempt(max_bytes: int) -> None:
         with (
-            person(clip, style, choice, mattes, int(seconds / clip.timebase)) as (pairs, alpha),
-            sticker_file(
+            open_alpha_source(
+                clip, style, engine_options, mattes, int(seconds / clip.timebase)
+            ) as (pairs, alpha),
+            open_sticker(
                 result,
                 layout.size,
                 clip.timebase,
-                rate=min(clip.rate, Fraction(STICKER_RATE)),
+                rate=min(clip.rate, Fraction(STICKER_MAX_RATE)),
                 seconds=seconds,
-                threads=min(4, cpus()),
+                threads=min(4, count_cpus()),
                 max_bytes=max_bytes,
             ) as writer,
         ):
-            maker = OverlayMaker(layout, style, alpha, seconds)
-            passed = counted(pairs, "cut", total, report)
-            few = thinned(passed, clip.timebase, STICKER_RATE)
-            for overlay in _overlays(few, maker, clip.timebase):
-                writer.picture(overlay)
+            maker = OverlayRenderer(layout, style, alpha, seconds)
+            passed = with_progress(pairs, "cut", total, report)
+            few = drop_frames(passed, clip.timebase, STICKER_MAX_RATE)
+            for overlay in _render_overlays(few, maker, clip.timebase):
+                writer.write_picture(overlay)
 
-    within(STICKER_BYTES, attempt)
-    return Extent(*layout.size, float(seconds))
+    retry_smaller(STICKER_MAX_BYTES, attempt)
+    return OutputInfo(*layout.size, float(seconds))
 
 
-def _overlays(pairs: Pairs, maker: OverlayMaker, timebase: Fraction) -> Iterator[Timed[CutOut]]:
+def _render_overlays(
+    pairs: OptionalMattePairs, renderer: OverlayRenderer, timebase: Fraction
+) -> Iterator[Timed[Layer]]:
     for frame, matte in pairs:
-        yield Timed(frame.time, maker.made(frame.what, matte, frame.time * timebase))
+        yield Timed(frame.time, renderer.render(frame.value, matte, frame.time * timebase))
 
 
-def _in_frame(
-    overlays: Iterator[Timed[CutOut]], left: int, top: int, frame: Size
-) -> Iterator[Timed[CutOut]]:
+def _place_overlays(
+    overlays: Iterator[Timed[Layer]], left: int, top: int, frame: Size
+) -> Iterator[Timed[Layer]]:
     """Each overlay at its place in the clip's whole frame."""
     for overlay in overlays:
-        yield Timed(overlay.time, framed(overlay.what, left, top, frame))
+        yield Timed(overlay.time, place_in_frame(overlay.value, left, top, frame))

@@ -6,27 +6,31 @@ from contextlib import AbstractContextManager, closing
 from fractions import Fraction
 from pathlib import Path
 
-from video_editing.compositing.alpha_source import Pairs, person, thinned
-from video_editing.compositing.audio_mix import has_sound, mixed
-from video_editing.compositing.background import Background, Behind
-from video_editing.compositing.blend import pasted
-from video_editing.compositing.face_position import look, middle
-from video_editing.compositing.layout import Size, laid_out, placed, within_side
-from video_editing.compositing.overlay import OverlayMaker
-from video_editing.concurrency import ahead, cpus
-from video_editing.contract.errors import InputRejected, Reason
-from video_editing.contract.formats import Extent, Form
-from video_editing.contract.progress import Report, counted, unreported
+from video_editing.compositing.alpha_source import (
+    OptionalMattePairs,
+    drop_frames,
+    open_alpha_source,
+)
+from video_editing.compositing.audio_mix import has_sound, mix_audio
+from video_editing.compositing.background import Background, BackgroundSampler
+from video_editing.compositing.blend import paste
+from video_editing.compositing.face_position import compute_shape_centre, find_face
+from video_editing.compositing.layout import Size, compute_layout, compute_top_left, fit_within_side
+from video_editing.compositing.overlay import OverlayRenderer
+from video_editing.concurrency import count_cpus, prefetch
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.formats import OutputFormat, OutputInfo
+from video_editing.contract.progress import Report, ignore_progress, with_progress
 from video_editing.contract.style import Style
 from video_editing.frames import Picture, Timed
-from video_editing.matting.engines import MEDIAPIPE, Choice
-from video_editing.matting.matte_stream import AHEAD
-from video_editing.pipelines.thumbnail import photographed
+from video_editing.matting.engines import DEFAULT_ENGINE, EngineOptions
+from video_editing.matting.matte_stream import PREFETCH_DEPTH
+from video_editing.pipelines.thumbnail import with_thumbnail
 from video_editing.reading.probe import Clip
-from video_editing.writing.encoder import Writer
-from video_editing.writing.gif import gif_file
-from video_editing.writing.mp4 import NOTE_SECONDS, note_file, result_file
-from video_editing.writing.size_budget import fitting_size, within
+from video_editing.writing.encoder import FileWriter
+from video_editing.writing.gif import open_gif
+from video_editing.writing.mp4 import NOTE_MAX_SECONDS, open_mp4, open_note
+from video_editing.writing.size_budget import compute_fitting_size, retry_smaller
 
 NOTE_SIDE = 640  #: pixels
 GIF_SIDE = 480  #: pixels of the longer side
@@ -34,7 +38,7 @@ GIF_SECONDS = 15
 GIF_RATE = 15
 
 #: Seconds of a form that takes only the beginning of a clip.
-LONGEST = {Form.NOTE: NOTE_SECONDS, Form.GIF: GIF_SECONDS}
+MAX_SECONDS = {OutputFormat.NOTE: NOTE_MAX_SECONDS, OutputFormat.GIF: GIF_SECONDS}
 
 
 def edit(
@@ -44,13 +48,13 @@ def edit(
     canvas: Size,
     *,
     style: Style,
-    choice: Choice = MEDIAPIPE,
+    engine_options: EngineOptions = DEFAULT_ENGINE,
     mattes: Path | None = None,
-    form: Form = Form.VIDEO,
+    output_format: OutputFormat = OutputFormat.VIDEO,
     max_bytes: int | None = None,
     thumbnail: Path | None = None,
-    report: Report = unreported,
-) -> Extent:
+    report: Report = ignore_progress,
+) -> OutputInfo:
     """Put the person of *clip* on *background* and write *result*.
 
     The clip's frames, their times and its voice are kept.
@@ -61,9 +65,9 @@ def edit(
         background: from `background.background`.
         canvas: width and height of the result, both even; a note is square whatever it says.
         style: the overlay's looks.
-        choice: the engine.
+        engine_options: the engine.
         mattes: a folder of segments or a final grey video, made before; no engine is needed.
-        form: what the result is made for.
+        output_format: what the result is made for.
         max_bytes: what it may weigh; quality, and the canvas where need be, give way.
         thumbnail: where a small JPEG of the result's middle goes.
         report: is told how many frames are done.
@@ -76,100 +80,106 @@ def edit(
         ModelUnavailable: the engine cannot work here.
         OutputFailed: the result cannot be written.
     """
-    seconds = min(clip.duration, Fraction(LONGEST.get(form, clip.duration)))
-    film = background.clip if form in {Form.VIDEO, Form.NOTE} else None
-    loud = form in {Form.VIDEO, Form.NOTE} and has_sound(clip, film)
-    canvas = _canvas(form, canvas)
+    seconds = min(clip.duration, Fraction(MAX_SECONDS.get(output_format, clip.duration)))
+    film = background.clip if output_format in {OutputFormat.VIDEO, OutputFormat.NOTE} else None
+    loud = output_format in {OutputFormat.VIDEO, OutputFormat.NOTE} and has_sound(clip, film)
+    canvas = _choose_canvas(output_format, canvas)
     if max_bytes is not None:
-        if form in {Form.NOTE, Form.GIF}:
+        if output_format in {OutputFormat.NOTE, OutputFormat.GIF}:
             why = "only a video or an animation can be kept to a size"
-            raise InputRejected(Reason.BAD_OPTION, option="max-mb", why=why)
-        canvas = fitting_size(canvas, clip.rate, seconds, max_bytes, sound=loud)
-    seen = look(clip)
-    layout = laid_out(clip.size, style, middle(seen, style), canvas)
-    corner = placed(layout, style, canvas)
+            raise InputRejected(RejectReason.BAD_OPTION, option="max-mb", why=why)
+        canvas = compute_fitting_size(canvas, clip.rate, seconds, max_bytes, has_sound=loud)
+    seen = find_face(clip)
+    layout = compute_layout(clip.size, style, compute_shape_centre(seen, style), canvas)
+    corner = compute_top_left(layout, style, canvas)
     end = None if seconds == clip.duration else int(seconds / clip.timebase)
     total = len(clip.times) if end is None else bisect_left(clip.times, end)
 
     def attempt(allowed: int | None) -> None:
         with (
-            person(clip, style, choice, mattes, end) as (pairs, alpha),
-            background.behind(canvas) as behind,
-            _file(form, result, canvas, clip, seconds, sound=loud, max_bytes=allowed) as writer,
+            open_alpha_source(clip, style, engine_options, mattes, end) as (pairs, alpha),
+            background.open_sampler(canvas) as behind,
+            _open_result(
+                output_format, result, canvas, clip, seconds, has_sound=loud, max_bytes=allowed
+            ) as writer,
         ):
-            passed = counted(pairs, "edit", total, report)
-            if form is Form.GIF:
-                passed = thinned(passed, clip.timebase, GIF_RATE)
-            maker = OverlayMaker(layout, style, alpha, seconds)
-            frames = composed(passed, maker, behind, corner, clip.timebase)
+            passed = with_progress(pairs, "edit", total, report)
+            if output_format is OutputFormat.GIF:
+                passed = drop_frames(passed, clip.timebase, GIF_RATE)
+            maker = OverlayRenderer(layout, style, alpha, seconds)
+            frames = compose(passed, maker, behind, corner, clip.timebase)
             if thumbnail is not None:
-                frames = photographed(frames, thumbnail, int(seconds / clip.timebase / 2))
-            sound = mixed(clip, film, seconds=seconds) if loud else None
-            with closing(ahead(frames, AHEAD)) as ready:
-                writer.feed(ready, sound, clip.timebase)
+                frames = with_thumbnail(frames, thumbnail, int(seconds / clip.timebase / 2))
+            sound = mix_audio(clip, film, seconds=seconds) if loud else None
+            with closing(prefetch(frames, PREFETCH_DEPTH)) as ready:
+                writer.write_all(ready, sound, clip.timebase)
 
     if max_bytes is None:
         attempt(None)
     else:
-        within(max_bytes, attempt)
-    return Extent(*canvas, float(seconds))
+        retry_smaller(max_bytes, attempt)
+    return OutputInfo(*canvas, float(seconds))
 
 
-def _canvas(form: Form, canvas: Size) -> Size:
-    """The size that *form* asks for."""
-    match form:
-        case Form.NOTE:
+def _choose_canvas(output_format: OutputFormat, canvas: Size) -> Size:
+    """The size that *output_format* asks for."""
+    match output_format:
+        case OutputFormat.NOTE:
             return NOTE_SIDE, NOTE_SIDE
-        case Form.GIF:
-            return within_side(canvas, GIF_SIDE)
+        case OutputFormat.GIF:
+            return fit_within_side(canvas, GIF_SIDE)
         case _:
             return canvas
 
 
-def _file(
-    form: Form,
+def _open_result(
+    output_format: OutputFormat,
     result: Path,
     canvas: Size,
     clip: Clip,
     seconds: Fraction,
     *,
-    sound: bool,
+    has_sound: bool,
     max_bytes: int | None,
-) -> AbstractContextManager[Writer[Picture]]:
-    """Open the file that *form* is written to."""
-    threads = min(4, cpus())
-    match form:
-        case Form.GIF:
+) -> AbstractContextManager[FileWriter[Picture]]:
+    """Open the file that *output_format* is written to."""
+    threads = min(4, count_cpus())
+    match output_format:
+        case OutputFormat.GIF:
             rate = min(clip.rate, Fraction(GIF_RATE))
-            return gif_file(result, canvas, clip.timebase, rate=rate, seconds=seconds)
-        case Form.NOTE:
-            return note_file(
+            return open_gif(result, canvas, clip.timebase, rate=rate, seconds=seconds)
+        case OutputFormat.NOTE:
+            return open_note(
                 result,
                 NOTE_SIDE,
                 clip.timebase,
                 rate=clip.rate,
                 seconds=seconds,
-                sound=sound,
+                has_sound=has_sound,
                 threads=threads,
             )
         case _:
-            return result_file(
+            return open_mp4(
                 result,
                 canvas,
                 clip.timebase,
                 rate=clip.rate,
                 seconds=seconds,
-                sound=sound,
+                has_sound=has_sound,
                 threads=threads,
                 max_bytes=max_bytes,
             )
 
 
-def composed(
-    pairs: Pairs, maker: OverlayMaker, behind: Behind, corner: tuple[int, int], timebase: Fraction
+def compose(
+    pairs: OptionalMattePairs,
+    renderer: OverlayRenderer,
+    sample_background: BackgroundSampler,
+    corner: tuple[int, int],
+    timebase: Fraction,
 ) -> Iterator[Timed[Picture]]:
     """Each frame's overlay on its background."""
     for frame, matte in pairs:
         seconds = frame.time * timebase
-        overlay = maker.made(frame.what, matte, seconds)
-        yield Timed(frame.time, pasted(overlay, *corner, behind(seconds, frame.what)))
+        overlay = renderer.render(frame.value, matte, seconds)
+        yield Timed(frame.time, paste(overlay, *corner, sample_background(seconds, frame.value)))

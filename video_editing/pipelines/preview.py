@@ -2,30 +2,30 @@
 
 from pathlib import Path
 
-from video_editing.compositing.alpha_source import by_refining
+from video_editing.compositing.alpha_source import refine_small_matte
 from video_editing.compositing.background import Background
-from video_editing.compositing.face_position import look, middle
-from video_editing.compositing.layout import Size, laid_out, placed
-from video_editing.compositing.overlay import OverlayMaker
-from video_editing.contract.errors import InputRejected, Reason
+from video_editing.compositing.face_position import compute_shape_centre, find_face
+from video_editing.compositing.layout import Size, compute_layout, compute_top_left
+from video_editing.compositing.overlay import OverlayRenderer
+from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.style import Style
 from video_editing.frames import Matte, Picture, Timed
-from video_editing.matting.engines import MEDIAPIPE, Choice, engine
-from video_editing.matting.matte_stream import empty
-from video_editing.pipelines.edit import composed
-from video_editing.pipelines.thumbnail import jpeg
-from video_editing.pixels import rgb
+from video_editing.matting.engines import DEFAULT_ENGINE, EngineOptions, create_engine
+from video_editing.matting.matte_stream import is_empty
+from video_editing.pipelines.edit import compose
+from video_editing.pipelines.thumbnail import write_jpeg
+from video_editing.pixels import convert_to_rgb
 from video_editing.reading.probe import Clip
 
 
-def preview(
+def write_preview(
     clip: Clip,
     result: Path,
     background: Background,
     canvas: Size,
     *,
     style: Style,
-    choice: Choice = MEDIAPIPE,
+    engine_options: EngineOptions = DEFAULT_ENGINE,
 ) -> None:
     """Write a JPEG of one composed frame: the one in which the face is seen best.
 
@@ -37,7 +37,7 @@ def preview(
         background: from `background.background`.
         canvas: width and height of the picture, both even.
         style: the overlay's looks; the fade is left out.
-        choice: the engine.
+        engine_options: the engine.
 
     Raises:
         InputRejected: the clip or the background cannot be used.
@@ -45,19 +45,22 @@ def preview(
         OutputFailed: the picture cannot be written.
     """
     style = style.model_copy(update={"fade": 0})
-    seen = look(clip)
-    layout = laid_out(clip.size, style, middle(seen, style), canvas)
-    pair = seen.best, None if style.keep_background else _matte(clip, seen.best, choice)
-    maker = OverlayMaker(layout, style, by_refining, clip.duration)
-    with background.behind(canvas) as behind:
+    seen = find_face(clip)
+    layout = compute_layout(clip.size, style, compute_shape_centre(seen, style), canvas)
+    pair = (
+        seen.best_frame,
+        None if style.keep_background else _compute_matte(clip, seen.best_frame, engine_options),
+    )
+    maker = OverlayRenderer(layout, style, refine_small_matte, clip.duration)
+    with background.open_sampler(canvas) as behind:
         pairs = iter([pair])
-        corner = placed(layout, style, canvas)
-        for frame in composed(pairs, maker, behind, corner, clip.timebase):
-            jpeg(rgb(frame.what, canvas), result)
+        corner = compute_top_left(layout, style, canvas)
+        for frame in compose(pairs, maker, behind, corner, clip.timebase):
+            write_jpeg(convert_to_rgb(frame.value, canvas), result)
 
 
-def _matte(clip: Clip, frame: Timed[Picture], choice: Choice) -> Matte:
-    for _, matte in engine(choice, clip).mattes([frame]):
-        if not empty(matte):
+def _compute_matte(clip: Clip, frame: Timed[Picture], engine_options: EngineOptions) -> Matte:
+    for _, matte in create_engine(engine_options, clip).compute_mattes([frame]):
+        if not is_empty(matte):
             return matte
-    raise InputRejected(Reason.NO_PERSON)
+    raise InputRejected(RejectReason.NO_PERSON)

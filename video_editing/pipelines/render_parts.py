@@ -15,35 +15,41 @@ import cv2
 import numpy as np
 import webcolors
 
-from video_editing.compositing.alpha_source import person
-from video_editing.compositing.audio_mix import has_sound, mixed
-from video_editing.compositing.background import Background, Blurred, Film, Still, covering
-from video_editing.compositing.face_position import look, middle
-from video_editing.compositing.layout import Size, laid_out, placed, within_side
-from video_editing.compositing.overlay import OverlayMaker, framed
-from video_editing.concurrency import ahead, cpus
-from video_editing.contract.atomic_file import output_errors
-from video_editing.contract.progress import Report, counted, unreported
+from video_editing.compositing.alpha_source import open_alpha_source
+from video_editing.compositing.audio_mix import has_sound, mix_audio
+from video_editing.compositing.background import (
+    Background,
+    BlurredBackground,
+    ImageBackground,
+    VideoBackground,
+    cover,
+)
+from video_editing.compositing.face_position import compute_shape_centre, find_face
+from video_editing.compositing.layout import Size, compute_layout, compute_top_left, fit_within_side
+from video_editing.compositing.overlay import OverlayRenderer, place_in_frame
+from video_editing.concurrency import count_cpus, prefetch
+from video_editing.contract.atomic_file import translate_output_errors
+from video_editing.contract.progress import Report, ignore_progress, with_progress
 from video_editing.contract.style import Style
-from video_editing.frames import Box, CutOut, Matte, Picture, Timed
-from video_editing.matting.engines import MEDIAPIPE, Choice
-from video_editing.matting.matte_stream import AHEAD
-from video_editing.pipelines.thumbnail import jpeg
-from video_editing.pixels import halved, rgb
-from video_editing.reading.decode import pictures
+from video_editing.frames import Box, Layer, Matte, Picture, Timed
+from video_editing.matting.engines import DEFAULT_ENGINE, EngineOptions
+from video_editing.matting.matte_stream import PREFETCH_DEPTH
+from video_editing.pipelines.thumbnail import write_jpeg
+from video_editing.pixels import compute_chroma_size, convert_to_rgb
+from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip
-from video_editing.writing.alpha_video import mov_file, webm_file
-from video_editing.writing.encoder import Writer
-from video_editing.writing.mp4 import result_file
+from video_editing.writing.alpha_video import open_mov, open_webm
+from video_editing.writing.encoder import FileWriter
+from video_editing.writing.mp4 import open_mp4
 
 BLUR_SIDE = 480  #: pixels of the longer side of a blurred background; nothing in it is sharp
 #: luma of each alpha: 16 for what is not there, 235 for what is solid
-LUMA = np.array([round(16 + alpha * 219 / 255) for alpha in range(256)], np.uint8)
+LUMA_BY_ALPHA = np.array([round(16 + alpha * 219 / 255) for alpha in range(256)], np.uint8)
 
 T = TypeVar("T")
 
 
-class Way(StrEnum):
+class AlphaFormat(StrEnum):
     """How a renderer is told what is transparent."""
 
     LUMA = "luma"  #: H.264, and a second one that is white where the first is seen
@@ -51,36 +57,39 @@ class Way(StrEnum):
     WEBM = "webm"  #: VP9 with alpha
 
 
-class Pace(NamedTuple):
+class ConstantRate(NamedTuple):
     """When the pictures come: evenly, for programs on servers lose the voice where they do not.
 
     Attributes:
         rate: pictures a second.
-        total: how many there are.
+        frame_count: how many there are.
     """
 
     rate: Fraction
-    total: int
+    frame_count: int
 
     @property
     def seconds(self) -> Fraction:
         """How long all of them last."""
-        return self.total / self.rate
+        return self.frame_count / self.rate
 
-    def kept(self, items: Iterator[Timed[T]], timebase: Fraction) -> Iterator[Timed[T]]:
+    def resample(self, items: Iterator[Timed[T]], timebase: Fraction) -> Iterator[Timed[T]]:
         """For each tick the item that is on screen in its middle."""
         tick = 0
         shown = next(items)
         for item in items:
-            while tick < self.total and (tick + Fraction(1, 2)) / self.rate < item.time * timebase:
-                yield Timed(tick, shown.what)
+            while (
+                tick < self.frame_count
+                and (tick + Fraction(1, 2)) / self.rate < item.time * timebase
+            ):
+                yield Timed(tick, shown.value)
                 tick += 1
             shown = item
-        for late in range(tick, self.total):
-            yield Timed(late, shown.what)
+        for late in range(tick, self.frame_count):
+            yield Timed(late, shown.value)
 
 
-def parts(
+def render_parts(
     clip: Clip,
     folder: Path,
     background: Background,
@@ -89,10 +98,10 @@ def parts(
     *,
     rate: Fraction,
     style: Style,
-    way: Way = Way.LUMA,
-    choice: Choice = MEDIAPIPE,
+    alpha_format: AlphaFormat = AlphaFormat.LUMA,
+    engine_options: EngineOptions = DEFAULT_ENGINE,
     mattes: Path | None = None,
-    report: Report = unreported,
+    report: Report = ignore_progress,
 ) -> dict[str, object]:
     """Write the overlay of *clip*, and what is behind it, to *folder*.
 
@@ -104,8 +113,8 @@ def parts(
         canvas: width and height of the result, both even.
         rate: pictures a second.
         style: the overlay's looks.
-        way: how transparency is written.
-        choice: the engine.
+        alpha_format: how transparency is written.
+        engine_options: the engine.
         mattes: a folder of segments or a final grey video, made before.
         report: is told how many frames are done.
 
@@ -120,23 +129,25 @@ def parts(
         ModelUnavailable: the engine cannot work here.
         OutputFailed: the folder cannot be written to.
     """
-    with output_errors():
+    with translate_output_errors():
         folder.mkdir(parents=True, exist_ok=True)
-    pace = Pace(rate, max(1, round(clip.duration * rate)))
-    layout = laid_out(clip.size, style, middle(look(clip), style), canvas)
-    corner = placed(layout, style, canvas)
-    box = seen(corner, layout.size, canvas)
-    overlay = folder / ("overlay.mp4" if way is Way.LUMA else f"overlay.{way}")
-    luma = folder / "luma.mp4" if way is Way.LUMA else None
-    with person(clip, style, choice, mattes) as (pairs, alpha):
-        maker = OverlayMaker(layout, style, alpha, clip.duration)
+    pace = ConstantRate(rate, max(1, round(clip.duration * rate)))
+    layout = compute_layout(clip.size, style, compute_shape_centre(find_face(clip), style), canvas)
+    corner = compute_top_left(layout, style, canvas)
+    box = find_visible_box(corner, layout.size, canvas)
+    overlay = folder / (
+        "overlay.mp4" if alpha_format is AlphaFormat.LUMA else f"overlay.{alpha_format}"
+    )
+    luma = folder / "luma.mp4" if alpha_format is AlphaFormat.LUMA else None
+    with open_alpha_source(clip, style, engine_options, mattes) as (pairs, alpha):
+        maker = OverlayRenderer(layout, style, alpha, clip.duration)
         overlays = (
-            Timed(frame.time, maker.made(frame.what, matte, frame.time * clip.timebase))
-            for frame, matte in counted(pairs, "render", len(clip.times), report)
+            Timed(frame.time, maker.render(frame.value, matte, frame.time * clip.timebase))
+            for frame, matte in with_progress(pairs, "render", len(clip.times), report)
         )
-        cropped = _cropped(pace.kept(overlays, clip.timebase), corner, box)
-        with closing(ahead(cropped, AHEAD)) as ready:
-            _write(ready, overlay, luma, clip, box, pace)
+        cropped = _crop_overlays(pace.resample(overlays, clip.timebase), corner, box)
+        with closing(prefetch(cropped, PREFETCH_DEPTH)) as ready:
+            _write_overlay(ready, overlay, luma, clip, box, pace)
     return {
         "canvas": list(canvas),
         "box": list(box),
@@ -144,11 +155,11 @@ def parts(
         "sound": has_sound(clip, None),
         "overlay": str(overlay),
         "luma": luma and str(luma),
-        "background": _backdrop(clip, folder, background, source, canvas, pace),
+        "background": _write_background(clip, folder, background, source, canvas, pace),
     }
 
 
-def seen(corner: tuple[int, int], size: Size, canvas: Size) -> Box:
+def find_visible_box(corner: tuple[int, int], size: Size, canvas: Size) -> Box:
     """What of an overlay with that corner lies on the canvas; two lines where nothing does."""
     spans = []
     for start, extent, length in zip(corner, size, canvas, strict=True):
@@ -159,96 +170,104 @@ def seen(corner: tuple[int, int], size: Size, canvas: Size) -> Box:
     return Box(left, top, width, height)
 
 
-def grey(alpha: Matte) -> Picture:
+def convert_alpha_to_luma(alpha: Matte) -> Picture:
     """*alpha* as a picture: black where nothing is, white where all is."""
-    half = halved((alpha.shape[1], alpha.shape[0]))[::-1]
+    half = compute_chroma_size((alpha.shape[1], alpha.shape[0]))[::-1]
     neutral = np.full(half, 128, np.uint8)
-    return Picture(np.asarray(cv2.LUT(alpha, LUMA), np.uint8), neutral, neutral)
+    return Picture(np.asarray(cv2.LUT(alpha, LUMA_BY_ALPHA), np.uint8), neutral, neutral)
 
 
-def _cropped(
-    overlays: Iterator[Timed[CutOut]], corner: tuple[int, int], box: Box
-) -> Iterator[Timed[CutOut]]:
+def _crop_overlays(
+    overlays: Iterator[Timed[Layer]], corner: tuple[int, int], box: Box
+) -> Iterator[Timed[Layer]]:
     left, top = corner[0] - box.left, corner[1] - box.top
     for overlay in overlays:
-        yield Timed(overlay.time, framed(overlay.what, left, top, (box.width, box.height)))
+        yield Timed(overlay.time, place_in_frame(overlay.value, left, top, (box.width, box.height)))
 
 
-def _write(
-    overlays: Iterator[Timed[CutOut]],
+def _write_overlay(
+    overlays: Iterator[Timed[Layer]],
     overlay: Path,
     luma: Path | None,
     clip: Clip,
     box: Box,
-    pace: Pace,
+    timing: ConstantRate,
 ) -> None:
     """Write the overlay with the clip's voice, and its matte where it has a file of its own."""
     loud = has_sound(clip, None)
-    sound = mixed(clip, seconds=pace.seconds) if loud else None
-    size, tick = (box.width, box.height), 1 / pace.rate
+    sound = mix_audio(clip, seconds=timing.seconds) if loud else None
+    size, tick = (box.width, box.height), 1 / timing.rate
     if luma is None:
-        file = webm_file if overlay.suffix == ".webm" else mov_file
+        file = open_webm if overlay.suffix == ".webm" else open_mov
         with file(
             overlay,
             size,
             tick,
-            rate=pace.rate,
-            seconds=pace.seconds,
-            sound=loud,
-            threads=min(4, cpus()),
-            note={},
+            rate=timing.rate,
+            seconds=timing.seconds,
+            has_sound=loud,
+            threads=min(4, count_cpus()),
+            comment={},
         ) as writer:
-            writer.feed(overlays, sound, tick)
+            writer.write_all(overlays, sound, tick)
         return
     with (
-        _mp4(luma, size, pace, sound=False) as matte,
-        _mp4(overlay, size, pace, sound=loud) as pictured,
+        _open_part(luma, size, timing, has_sound=False) as matte,
+        _open_part(overlay, size, timing, has_sound=loud) as pictured,
     ):
 
         def coloured() -> Iterator[Timed[Picture]]:
             for it in overlays:
-                matte.picture(Timed(it.time, grey(it.what.alpha)))
-                yield Timed(it.time, it.what.picture)
+                matte.write_picture(Timed(it.time, convert_alpha_to_luma(it.value.alpha)))
+                yield Timed(it.time, it.value.picture)
 
-        pictured.feed(coloured(), sound, tick)
+        pictured.write_all(coloured(), sound, tick)
 
 
-def _mp4(
-    path: Path, size: Size, pace: Pace, *, sound: bool
-) -> AbstractContextManager[Writer[Picture]]:
-    return result_file(
+def _open_part(
+    path: Path, size: Size, timing: ConstantRate, *, has_sound: bool
+) -> AbstractContextManager[FileWriter[Picture]]:
+    return open_mp4(
         path,
         size,
-        1 / pace.rate,
-        rate=pace.rate,
-        seconds=pace.seconds,
-        sound=sound,
-        threads=min(4, cpus()),
+        1 / timing.rate,
+        rate=timing.rate,
+        seconds=timing.seconds,
+        has_sound=has_sound,
+        threads=min(4, count_cpus()),
     )
 
 
-def _backdrop(
-    clip: Clip, folder: Path, background: Background, source: str, canvas: Size, pace: Pace
+def _write_background(
+    clip: Clip,
+    folder: Path,
+    background: Background,
+    source: str,
+    canvas: Size,
+    timing: ConstantRate,
 ) -> dict[str, object]:
     """Write what is behind, where it is no film and no colour, and tell of it."""
     match background:
-        case Film(clip=film):
+        case VideoBackground(clip=film):
             return {
                 "film": source,
                 "seconds": float(film.duration),
                 "sound": has_sound(film, None),
             }
-        case Blurred():
+        case BlurredBackground():
             path = folder / "blur.mp4"
-            size = within_side(canvas, BLUR_SIDE)
-            with background.behind(size) as behind, _mp4(path, size, pace, sound=False) as writer:
-                shown = pace.kept(pictures(clip), clip.timebase)
-                soft = (Timed(it.time, behind(Fraction(0), it.what)) for it in shown)
-                writer.feed(soft, None, 1 / pace.rate)
-            return {"film": str(path), "seconds": float(pace.seconds), "sound": False}
-        case Still(picture=picture):
+            size = fit_within_side(canvas, BLUR_SIDE)
+            with (
+                background.open_sampler(size) as behind,
+                _open_part(path, size, timing, has_sound=False) as writer,
+            ):
+                shown = timing.resample(read_frames(clip), clip.timebase)
+                soft = (Timed(it.time, behind(Fraction(0), it.value)) for it in shown)
+                writer.write_all(soft, None, 1 / timing.rate)
+            return {"film": str(path), "seconds": float(timing.seconds), "sound": False}
+        case ImageBackground(picture=picture):
             path = folder / "background.jpg"
-            jpeg(rgb(covering(picture, canvas), canvas), path)
+            write_jpeg(convert_to_rgb(cover(picture, canvas), canvas), path)
             return {"picture": str(path)}
         case _:
             named = not source.startswith("#")

@@ -8,32 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from video_editing.compositing.layout import within_side
-from video_editing.contract.atomic_file import output_errors, whole
+from video_editing.compositing.layout import fit_within_side
+from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.frames import Picture, Timed
-from video_editing.pixels import rgb
-from video_editing.reading.decode import pictures
+from video_editing.pixels import convert_to_rgb
+from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip
 
-QUALITY = 90
+JPEG_QUALITY = 90
 
 
-def jpeg(picture: NDArray[np.float32], result: Path) -> None:
+def write_jpeg(picture: NDArray[np.float32], result: Path) -> None:
     """Write *picture*, (H, W, 3), R'G'B' 0–1, as a JPEG that appears when it is whole.
 
     Raises:
         OutputFailed: it cannot be written.
     """
     content = BytesIO()  # Pillow does not notice when a full disk takes half of what it writes
-    Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(content, "JPEG", quality=QUALITY)
-    with whole(result) as path, output_errors():
+    Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(
+        content, "JPEG", quality=JPEG_QUALITY
+    )
+    with atomic_write(result) as path, translate_output_errors():
         path.write_bytes(content.getbuffer())
 
 
-SIDE = 320  #: pixels of the longer side; Telegram takes no more
+THUMBNAIL_SIDE = 320  #: pixels of the longer side; Telegram takes no more
 
 
-def photographed(
+def with_thumbnail(
     frames: Iterator[Timed[Picture]], result: Path, moment: int
 ) -> Iterator[Timed[Picture]]:
     """Pass *frames* on, and write the first one at or after *moment* as a JPEG.
@@ -50,11 +52,11 @@ def photographed(
     for frame in frames:
         if waiting and frame.time >= moment:
             waiting = False
-            _photograph(frame.what, result)
+            _write_small_jpeg(frame.value, result)
         yield frame
 
 
-def photograph(clip: Clip, result: Path) -> None:
+def write_thumbnail(clip: Clip, result: Path) -> None:
     """Write the same picture of the middle of a file that is there already.
 
     Raises:
@@ -62,9 +64,9 @@ def photograph(clip: Clip, result: Path) -> None:
         OutputFailed: the picture cannot be written.
     """
     middle = clip.times[len(clip.times) // 2]
-    for frame in pictures(clip, middle, middle + 1):
-        _photograph(frame.what, result)
+    for frame in read_frames(clip, middle, middle + 1):
+        _write_small_jpeg(frame.value, result)
 
 
-def _photograph(picture: Picture, result: Path) -> None:
-    jpeg(rgb(picture, within_side(picture.size, SIDE)), result)
+def _write_small_jpeg(picture: Picture, result: Path) -> None:
+    write_jpeg(convert_to_rgb(picture, fit_within_side(picture.size, THUMBNAIL_SIDE)), result)

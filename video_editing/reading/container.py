@@ -12,40 +12,40 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.errors import InputRejected, RejectReason
 
 #: Containers that hold their own media. Playlists and scripts (concat, HLS, DASH, SDP, image
 #: sequences) are not among them: they make FFmpeg read other files, or call hosts.
-CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,gif"
+ALLOWED_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,gif"
 
 #: Decoders of what cameras, phones, browsers and editors write, by FFmpeg's names. It has
 #: hundreds more; the rare ones are where its security bugs are found.
-PICTURE_DECODERS = frozenset(
+VIDEO_DECODERS = frozenset(
     """
     av1 dnxhd dvvideo ffv1 flv gif h263 h264 hevc libdav1d mjpeg mpeg1video mpeg2video mpeg4
     msmpeg4 msmpeg4v2 prores qtrle rawvideo theora vc1 vp8 vp9 wmv1 wmv2 wmv3
     """.split()  # noqa: SIM905 - as lists they would take sixty lines
 )
-SOUND_DECODERS = frozenset(
+AUDIO_DECODERS = frozenset(
     """
     aac aac_latm ac3 adpcm_ima_qt adpcm_ima_wav adpcm_ms alac amrnb amrwb eac3 flac libopus mp2
     mp2float mp3 mp3float opus pcm_alaw pcm_f32be pcm_f32le pcm_f64le pcm_mulaw pcm_s16be
     pcm_s16le pcm_s24be pcm_s24le pcm_s32be pcm_s32le pcm_u8 vorbis wmapro wmav1 wmav2
     """.split()  # noqa: SIM905 - as lists they would take sixty lines
 )
-_DECODERS = ",".join(sorted(PICTURE_DECODERS | SOUND_DECODERS | {"png", "webp"}))
+_DECODERS = ",".join(sorted(VIDEO_DECODERS | AUDIO_DECODERS | {"png", "webp"}))
 
 MAX_PIXELS = 4096 * 2304  #: of a coded frame: both forms of 4K, with room for padding
 
-_SCRIPTS = (b"ffconcat", b"#EXTM3U", b"v=0")  #: how concat, HLS and SDP begin
+_PLAYLIST_SIGNATURES = (b"ffconcat", b"#EXTM3U", b"v=0")  #: how concat, HLS and SDP begin
 
 
 @contextmanager
-def opened(
+def open_container(
     path: Path,
     *,
     demuxer: str | None = None,
-    decoding: bool = True,
+    is_decoding_allowed: bool = True,
     max_pixels: int = MAX_PIXELS,
 ) -> Iterator[InputContainer]:
     """Open *path* to read its streams, whatever its name says.
@@ -53,7 +53,7 @@ def opened(
     Args:
         path: an existing file; a name like ``concat:a`` or ``%02d.png`` is only a name.
         demuxer: FFmpeg's name of the only format allowed; any of CONTAINERS unless given.
-        decoding: whether FFmpeg may decode a little now, to know the streams better.
+        is_decoding_allowed: whether FFmpeg may decode a little now, to know the streams better.
         max_pixels: frames with more are not decoded while streams are looked into.
 
     Raises:
@@ -61,26 +61,26 @@ def opened(
         FileNotFoundError: there is no such file.
     """
     if path.stat().st_size == 0:
-        raise InputRejected(Reason.EMPTY_FILE)
+        raise InputRejected(RejectReason.EMPTY_FILE)
     try:
         container = av.open(
             f"file:{path.absolute()}",
             format=demuxer,
             options={
-                "format_whitelist": demuxer or CONTAINERS,
+                "format_whitelist": demuxer or ALLOWED_CONTAINERS,
                 "protocol_whitelist": "file",
-                "codec_whitelist": _DECODERS if decoding else "none",
+                "codec_whitelist": _DECODERS if is_decoding_allowed else "none",
                 "max_pixels": str(max_pixels),
             },
             metadata_errors="replace",
         )
     except (av.FFmpegError, ValueError) as err:
-        raise InputRejected(_why_not(path)) from err
+        raise InputRejected(_find_reject_reason(path)) from err
     with container:
         yield container
 
 
-def decoded(
+def decode_frames(
     container: InputContainer,
     stream: Stream,
     *,
@@ -111,11 +111,11 @@ def decoded(
         except (StopIteration, av.FFmpegError):
             break
         if packet.size and (packet.is_keyframe or not keyframes_only):
-            yield from _frames(codec, packet)
-    yield from _frames(codec, None)
+            yield from _decode_packet(codec, packet)
+    yield from _decode_packet(codec, None)
 
 
-def _frames(codec: Any, packet: Packet[Stream] | None) -> list[Any]:
+def _decode_packet(codec: Any, packet: Packet[Stream] | None) -> list[Any]:
     try:
         return list(codec.decode(packet))
     except BlockingIOError:  # its threads cannot be started: the machine's fault, not the file's
@@ -124,19 +124,23 @@ def _frames(codec: Any, packet: Packet[Stream] | None) -> list[Any]:
         return []
 
 
-def _why_not(path: Path) -> Reason:
+def _find_reject_reason(path: Path) -> RejectReason:
     """What is wrong with a file that FFmpeg did not open."""
     if not path.is_file():
-        return Reason.NOT_A_VIDEO
+        return RejectReason.NOT_A_VIDEO
     with path.open("rb") as file:
         head = file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()
-        if head.startswith(_SCRIPTS) or b"<MPD" in head:
-            return Reason.UNSUPPORTED_FORMAT
-        is_unfinished = head[4:8] == b"ftyp" and b"moov" not in dict(_boxes(file))
-    return Reason.TRUNCATED if is_unfinished or missing_bytes(path) else Reason.NOT_A_VIDEO
+        if head.startswith(_PLAYLIST_SIGNATURES) or b"<MPD" in head:
+            return RejectReason.UNSUPPORTED_FORMAT
+        is_unfinished = head[4:8] == b"ftyp" and b"moov" not in dict(_read_boxes(file))
+    return (
+        RejectReason.TRUNCATED
+        if is_unfinished or count_missing_bytes(path)
+        else RejectReason.NOT_A_VIDEO
+    )
 
 
-def missing_bytes(path: Path) -> int:
+def count_missing_bytes(path: Path) -> int:
     """How many bytes the file's outermost boxes announce beyond its end.
 
     Known for MP4 and MOV (boxes), Matroska and WebM (the segment's size) and AVI (RIFF chunks);
@@ -145,17 +149,17 @@ def missing_bytes(path: Path) -> int:
     with path.open("rb") as file:
         head = file.read(12)
         if head.startswith(b"\x1a\x45\xdf\xa3"):
-            end = _segment_end(file)
+            end = _read_segment_end(file)
         elif head.startswith(b"RIFF"):
             end = 8 + int.from_bytes(head[4:8], "little")
         elif head[4:8] in {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"}:
-            end = max((end for _, end in _boxes(file)), default=0)
+            end = max((end for _, end in _read_boxes(file)), default=0)
         else:
             end = 0
     return max(0, end - path.stat().st_size)
 
 
-def _boxes(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+def _read_boxes(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
     """Type and announced end of each outermost box (ISO/IEC 14496-12, 4.2)."""
     length, start = file.seek(0, 2), 0
     while start + 8 <= length:
@@ -170,17 +174,17 @@ def _boxes(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
         yield kind, start
 
 
-def _segment_end(file: IO[bytes]) -> int:
+def _read_segment_end(file: IO[bytes]) -> int:
     """Where Matroska's segment is announced to end; 0 where that is left open (RFC 8794, 6)."""
     file.seek(4)
-    file.read(min(_vint(file), 4096))
+    file.read(min(_read_vint(file), 4096))
     if file.read(4) != b"\x18\x53\x80\x67":
         return 0
-    size = _vint(file)
+    size = _read_vint(file)
     return file.tell() + size if size else 0
 
 
-def _vint(file: IO[bytes]) -> int:
+def _read_vint(file: IO[bytes]) -> int:
     """An EBML element's size; 0 where all its bits are set, which means unknown."""
     first = int.from_bytes(file.read(1), "big")
     length = 9 - first.bit_length()

@@ -11,22 +11,22 @@ import av
 from av.container import InputContainer
 from av.stream import Stream
 
-from video_editing.concurrency import cpus
-from video_editing.contract.errors import InputRejected, Reason
+from video_editing.concurrency import count_cpus
+from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Picture, Timed
-from video_editing.reading.container import MAX_PIXELS, decoded, opened
-from video_editing.reading.normalize import Orientation, Upright
+from video_editing.reading.container import MAX_PIXELS, decode_frames, open_container
+from video_editing.reading.normalize import FrameNormalizer, Orientation
 from video_editing.reading.probe import Clip
 
 MAX_IMAGE_PIXELS = 50_000_000  #: of a background; the largest that phones take
 
 #: FFmpeg's demuxers of images, by the bytes that files of theirs begin with.
-_IMAGES = {b"\x89PNG": "png_pipe", b"\xff\xd8\xff": "jpeg_pipe", b"RIFF": "webp_pipe"}
+_IMAGE_DEMUXERS = {b"\x89PNG": "png_pipe", b"\xff\xd8\xff": "jpeg_pipe", b"RIFF": "webp_pipe"}
 
-_ENOUGH = 0.9  #: of the frames announced; with less, the rest would not pass as the clip
+_MIN_DECODED_SHARE = 0.9  #: of the frames announced; with less, the rest would not pass as the clip
 
 
-def pictures(
+def read_frames(
     clip: Clip, start: int = 0, end: int | None = None, *, keyframes_only: bool = False
 ) -> Iterator[Timed[Picture]]:
     """Upright pictures with start <= time < end; the same ones whatever *start* was.
@@ -45,41 +45,41 @@ def pictures(
     expected = expected[bisect_left(expected, start) : last]
     if not expected:
         return
-    upright = Upright(clip.size, clip.orientation)
+    upright = FrameNormalizer(clip.size, clip.orientation)
     count = 0
-    for time, frame in _frames(clip, expected, keyframes_only=keyframes_only):
+    for time, frame in _decode_expected(clip, expected, keyframes_only=keyframes_only):
         yield Timed(time, upright(frame))
         count += 1
-    if count < (1 if keyframes_only else _ENOUGH * len(expected)):
-        raise InputRejected(Reason.CORRUPT, decoded=count, expected=len(expected))
+    if count < (1 if keyframes_only else _MIN_DECODED_SHARE * len(expected)):
+        raise InputRejected(RejectReason.CORRUPT, decoded=count, expected=len(expected))
 
 
-def glimpses(clip: Clip, keys: Iterable[int]) -> Iterator[Timed[Picture]]:
-    """The pictures at *keys*, each decoded by itself where that can be: many times as quick.
+def read_keyframes(clip: Clip, keyframes: Iterable[int]) -> Iterator[Timed[Picture]]:
+    """The pictures at *keyframes*, each decoded by itself where that can be: many times as quick.
 
     Args:
         clip: as ``probe`` found it.
-        keys: times of some of its key frames, in any order.
+        keyframes: times of some of its key frames, in any order.
 
     Raises:
         InputRejected: CORRUPT, one of them does not decode.
     """
-    upright = Upright(clip.size, clip.orientation)
+    upright = FrameNormalizer(clip.size, clip.orientation)
     zero = int(clip.origin / clip.timebase)
-    with opened(clip.path) as container:
-        stream = container.streams[clip.stream]
+    with open_container(clip.path) as container:
+        stream = container.streams[clip.video_stream]
         codec = stream.codec_context
         codec.thread_count, codec.thread_type = 1, "SLICE"  # else it waits for frames to follow
-        for key in keys:
-            sought = _sought(container, stream, key + zero)
-            frame = _alone(container, stream, key + zero) if sought else None
+        for key in keyframes:
+            sought = _seek(container, stream, key + zero)
+            frame = _decode_single_frame(container, stream, key + zero) if sought else None
             if frame is None:
-                yield from pictures(clip, key, key + 1)
+                yield from read_frames(clip, key, key + 1)
             else:
                 yield Timed(key, upright(frame))
 
 
-def _alone(container: InputContainer, stream: Any, tick: int) -> av.VideoFrame | None:
+def _decode_single_frame(container: InputContainer, stream: Any, tick: int) -> av.VideoFrame | None:
     """The frame shown at *tick*, if its packet is next to come and says all there is to it."""
     codec = stream.codec_context
     try:
@@ -93,7 +93,7 @@ def _alone(container: InputContainer, stream: Any, tick: int) -> av.VideoFrame |
         codec.flush_buffers()
 
 
-def image(path: Path) -> Picture:
+def read_image(path: Path) -> Picture:
     """A PNG, JPEG or WebP file as a picture: upright, over black, brought down to 4K if larger.
 
     Raises:
@@ -102,24 +102,26 @@ def image(path: Path) -> Picture:
     """
     with path.open("rb") as file:
         head = file.read(12)
-    demuxer = next((name for start, name in _IMAGES.items() if head.startswith(start)), None)
+    demuxer = next(
+        (name for start, name in _IMAGE_DEMUXERS.items() if head.startswith(start)), None
+    )
     if demuxer is None:
-        raise InputRejected(Reason.BAD_BACKGROUND)
+        raise InputRejected(RejectReason.BAD_BACKGROUND)
     try:
-        with opened(path, demuxer=demuxer, max_pixels=MAX_IMAGE_PIXELS) as container:
+        with open_container(path, demuxer=demuxer, max_pixels=MAX_IMAGE_PIXELS) as container:
             stream = container.streams.video[0]
-            frame = next(decoded(container, stream, max_pixels=MAX_IMAGE_PIXELS), None)
+            frame = next(decode_frames(container, stream, max_pixels=MAX_IMAGE_PIXELS), None)
     except InputRejected as err:
-        raise InputRejected(Reason.BAD_BACKGROUND) from err
+        raise InputRejected(RejectReason.BAD_BACKGROUND) from err
     if frame is None:
-        raise InputRejected(Reason.BAD_BACKGROUND)
-    orientation = Orientation.of(frame)
+        raise InputRejected(RejectReason.BAD_BACKGROUND)
+    orientation = Orientation.from_frame(frame)
     shrink = min(1, (MAX_PIXELS / (frame.width * frame.height)) ** 0.5)
     size = (max(1, int(frame.width * shrink)), max(1, int(frame.height * shrink)))
-    return Upright(size[::-1] if orientation.transposed else size, orientation)(frame)
+    return FrameNormalizer(size[::-1] if orientation.is_transposed else size, orientation)(frame)
 
 
-def _frames(
+def _decode_expected(
     clip: Clip, expected: tuple[int, ...], *, keyframes_only: bool
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """The frames at the *expected* times, decoded from the nearest place that gives the first.
@@ -129,29 +131,31 @@ def _frames(
     """
     nearest = bisect_right(clip.keyframes, expected[0])
     for key in (*reversed(clip.keyframes[max(1, nearest - 2) : nearest]), None):
-        with closing(_frames_from(clip, key, expected, keyframes_only=keyframes_only)) as frames:
+        with closing(
+            _decode_from_keyframe(clip, key, expected, keyframes_only=keyframes_only)
+        ) as frames:
             first = next(frames, None)
             if key is None or (first and first[0] == expected[0]):
                 yield from chain([first] if first else [], frames)
                 return
 
 
-def _frames_from(
-    clip: Clip, key: int | None, expected: tuple[int, ...], *, keyframes_only: bool
+def _decode_from_keyframe(
+    clip: Clip, keyframe: int | None, expected: tuple[int, ...], *, keyframes_only: bool
 ) -> Generator[tuple[int, av.VideoFrame]]:
-    """The frames at the *expected* times that are met when decoding from the key frame *key*."""
+    """Yield the frames at the *expected* times, decoding from the key frame *keyframe* on."""
     width, height = clip.size
     zero = int(clip.origin / clip.timebase)
     last = -1
-    with opened(clip.path) as container:
-        stream = container.streams[clip.stream]
-        if key is not None and not _sought(container, stream, key + zero):
+    with open_container(clip.path) as container:
+        stream = container.streams[clip.video_stream]
+        if keyframe is not None and not _seek(container, stream, keyframe + zero):
             return
-        for frame in decoded(
+        for frame in decode_frames(
             container,
             stream,
             max_pixels=max(MAX_PIXELS, 2 * width * height),
-            threads=min(4, cpus()),
+            threads=min(4, count_cpus()),
             keyframes_only=keyframes_only,
         ):
             time = max(last + 1, frame.pts - zero)  # frames at one time follow each other
@@ -162,7 +166,7 @@ def _frames_from(
                 yield time, frame
 
 
-def _sought(container: InputContainer, stream: Stream, tick: int) -> bool:
+def _seek(container: InputContainer, stream: Stream, tick: int) -> bool:
     """Whether *container* could be put at the last key frame up to *tick*."""
     try:
         container.seek(tick, stream=stream)

@@ -12,7 +12,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from video_editing.frames import Picture, Plane
-from video_editing.reading.tonemap import HLG, PQ, Tonemap
+from video_editing.reading.tonemap import HLG, PQ, ToneMapper
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,60 +20,62 @@ class Orientation:
     """How a stored picture is turned to stand upright: first transposed, then flipped.
 
     Attributes:
-        transposed: rows become columns.
-        mirrored: left and right change places, after transposing.
-        flipped: top and bottom change places, after transposing.
+        is_transposed: rows become columns.
+        is_mirrored: left and right change places, after transposing.
+        is_flipped: top and bottom change places, after transposing.
     """
 
-    transposed: bool = False
-    mirrored: bool = False
-    flipped: bool = False
+    is_transposed: bool = False
+    is_mirrored: bool = False
+    is_flipped: bool = False
 
     @staticmethod
-    def of(frame: av.VideoFrame) -> Orientation:
+    def from_frame(frame: av.VideoFrame) -> Orientation:
         """What the frame's display matrix asks for, to the nearest quarter turn."""
         try:
             data: Any = frame.side_data.get("DISPLAYMATRIX")
         except ValueError:  # PyAV 18 shows none where there is a kind it does not know, as EXIF
-            return _QUARTERS[round(frame.rotation / 90) % 4]
+            return _QUARTER_TURNS[round(frame.rotation / 90) % 4]
         if data is None:
             return Orientation()
         # Nine 32-bit numbers, row by row; a point (x, y) goes to (a x + c y, b x + d y)
         # (ISO/IEC 14496-12, 6.2.2).
         a, b, _, c, d = (int(n) for n in np.frombuffer(data, np.int32)[:5])
         if abs(a) + abs(d) >= abs(b) + abs(c):
-            return Orientation(transposed=False, mirrored=a < 0, flipped=d < 0)
-        return Orientation(transposed=True, mirrored=c < 0, flipped=b < 0)
+            return Orientation(is_transposed=False, is_mirrored=a < 0, is_flipped=d < 0)
+        return Orientation(is_transposed=True, is_mirrored=c < 0, is_flipped=b < 0)
 
-    def turned(self, plane: Plane) -> Plane:
+    def apply(self, plane: Plane) -> Plane:
         """*plane* upright; itself where nothing is to be done."""
-        if self.transposed:
+        if self.is_transposed:
             plane = np.asarray(cv2.transpose(plane), np.uint8)
-        if self.mirrored or self.flipped:
-            axis = -1 if self.mirrored and self.flipped else int(self.mirrored)
+        if self.is_mirrored or self.is_flipped:
+            axis = -1 if self.is_mirrored and self.is_flipped else int(self.is_mirrored)
             plane = np.asarray(cv2.flip(plane, axis), np.uint8)
         return plane
 
 
 #: By quarter turns counter-clockwise.
-_QUARTERS = (
+_QUARTER_TURNS = (
     Orientation(),
-    Orientation(transposed=True, flipped=True),
-    Orientation(mirrored=True, flipped=True),
-    Orientation(transposed=True, mirrored=True),
+    Orientation(is_transposed=True, is_flipped=True),
+    Orientation(is_mirrored=True, is_flipped=True),
+    Orientation(is_transposed=True, is_mirrored=True),
 )
 
 
-def square(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
+def compute_square_pixel_size(
+    width: int, height: int, pixel_aspect: Fraction | None
+) -> tuple[int, int]:
     """Size with square pixels: one side grows, as in browsers, so no detail is lost."""
-    if not aspect or aspect <= 0:
+    if not pixel_aspect or pixel_aspect <= 0:
         return width, height
-    if aspect > 1:
-        return max(1, round(width * aspect)), height
-    return width, max(1, round(height / aspect))
+    if pixel_aspect > 1:
+        return max(1, round(width * pixel_aspect)), height
+    return width, max(1, round(height / pixel_aspect))
 
 
-class Upright:
+class FrameNormalizer:
     """Makes the pictures of one clip from its frames.
 
     Attributes:
@@ -83,56 +85,58 @@ class Upright:
     def __init__(self, size: tuple[int, int], orientation: Orientation) -> None:
         self.size = size
         self._orientation = orientation
-        self._stored = size[::-1] if orientation.transposed else size
-        self._out, self._hdr, self._straight = (VideoReformatter() for _ in range(3))
-        self._tonemap: Tonemap | None = None
+        self._stored_size = size[::-1] if orientation.is_transposed else size
+        self._yuv_reformatter, self._hdr_reformatter, self._rgba_reformatter = (
+            VideoReformatter() for _ in range(3)
+        )
+        self._tone_mapper: ToneMapper | None = None
 
     def __call__(self, frame: av.VideoFrame) -> Picture:
         """The upright picture of *frame*, whatever its size and colours.
 
         Its planes may be the decoder's own memory and are read-only then.
         """
-        y, u, v = (self._orientation.turned(plane) for plane in _planes(self._converted(frame)))
+        y, u, v = (self._orientation.apply(plane) for plane in _view_planes(self._convert(frame)))
         return Picture(y, u, v)
 
-    def _converted(self, frame: av.VideoFrame) -> av.VideoFrame:
+    def _convert(self, frame: av.VideoFrame) -> av.VideoFrame:
         """*frame* as yuv420p BT.709 limited of the stored size; itself where it is that."""
         if _has_alpha(frame):
-            frame = _on_black(self._reformatted(self._straight, frame, "rgba"))
+            frame = _flatten_onto_black(self._reformat(self._rgba_reformatter, frame, "rgba"))
         if frame.color_trc in {PQ, HLG}:
-            frame = self._tonemapped(frame)
+            frame = self._tone_map(frame)
         elif (
             frame.format.name == "yuv420p"
-            and _matrix(frame) == Colorspace.ITU709
+            and _find_matrix(frame) == Colorspace.ITU709
             and not _is_full_range(frame)
-            and (frame.width, frame.height) == self._stored
+            and (frame.width, frame.height) == self._stored_size
         ):
             return frame
-        return self._reformatted(self._out, frame, "yuv420p")
+        return self._reformat(self._yuv_reformatter, frame, "yuv420p")
 
-    def _tonemapped(self, frame: av.VideoFrame) -> av.VideoFrame:
+    def _tone_map(self, frame: av.VideoFrame) -> av.VideoFrame:
         """An HDR frame as SDR R'G'B' of the stored size."""
-        if self._tonemap is None:
-            self._tonemap = Tonemap(frame.color_trc, self._stored)
-        return self._tonemap(self._reformatted(self._hdr, frame, "gbrp16le"))
+        if self._tone_mapper is None:
+            self._tone_mapper = ToneMapper(frame.color_trc, self._stored_size)
+        return self._tone_mapper(self._reformat(self._hdr_reformatter, frame, "gbrp16le"))
 
-    def _reformatted(
-        self, reformatter: VideoReformatter, frame: av.VideoFrame, pixels: str
+    def _reformat(
+        self, reformatter: VideoReformatter, frame: av.VideoFrame, pixel_format: str
     ) -> av.VideoFrame:
         return reformatter.reformat(
             frame,
-            *self._stored,
-            pixels,
-            src_colorspace=_matrix(frame),
+            *self._stored_size,
+            pixel_format,
+            src_colorspace=_find_matrix(frame),
             dst_colorspace=Colorspace.ITU709,
             src_color_range=ColorRange.JPEG if _is_full_range(frame) else ColorRange.MPEG,
-            dst_color_range=ColorRange.MPEG if pixels == "yuv420p" else ColorRange.JPEG,
+            dst_color_range=ColorRange.MPEG if pixel_format == "yuv420p" else ColorRange.JPEG,
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
             threads=1,
         )
 
 
-def _matrix(frame: av.VideoFrame) -> Colorspace:
+def _find_matrix(frame: av.VideoFrame) -> Colorspace:
     """The matrix that makes *frame*'s RGB.
 
     Untagged frames are taken as mpv does: BT.709 from HD sizes on, BT.601 below, which is what
@@ -167,14 +171,14 @@ def _has_alpha(frame: av.VideoFrame) -> bool:
     return frame.format.has_palette or any(c.is_alpha for c in frame.format.components)
 
 
-def _on_black(frame: av.VideoFrame) -> av.VideoFrame:
+def _flatten_onto_black(frame: av.VideoFrame) -> av.VideoFrame:
     """An RGBA frame as RGB, over black."""
     rgba = frame.to_ndarray()
     solid = cv2.multiply(rgba[..., :3], cv2.merge([rgba[..., 3]] * 3), scale=1 / 255)
     return av.VideoFrame.from_ndarray(np.asarray(solid, np.uint8), "rgb24")
 
 
-def _planes(frame: av.VideoFrame) -> list[Plane]:
+def _view_planes(frame: av.VideoFrame) -> list[Plane]:
     """The planes of a planar 8-bit frame without their padding, in the frame's own memory."""
     planes = []
     for plane in frame.planes:

@@ -16,26 +16,26 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from video_editing.contract.errors import InputRejected, Reason
-from video_editing.frames import CutOut, Picture, Plane, Timed
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.frames import Layer, Picture, Plane, Timed
 from video_editing.writing.encoder import (
-    Options,
-    Writer,
-    audio_stream,
-    fill,
-    grey_frame,
-    tag,
-    video_stream,
-    written,
-    yuv_frame,
+    CodecOptions,
+    FileWriter,
+    add_audio_stream,
+    add_video_stream,
+    copy_plane,
+    make_grey_frame,
+    make_yuv_frame,
+    open_output,
+    set_colour_tags,
 )
-from video_editing.writing.tracks import PictureTrack, SoundTrack
+from video_editing.writing.tracks import AudioTrack, VideoTrack
 
-TEN_BITS = 4  #: times an 8-bit step of limited-range colour
+TEN_BIT_FACTOR = 4  #: times an 8-bit step of limited-range colour
 #: Alpha has full range: 255 must become 1023, or what is solid shines through.
-ALPHA_TEN_BITS = np.array([round(alpha * 1023 / 255) for alpha in range(256)], np.uint16)
+TEN_BIT_ALPHA = np.array([round(alpha * 1023 / 255) for alpha in range(256)], np.uint16)
 
-OPUS_BITS = 128_000
+OPUS_BITRATE = 128_000
 PRORES_4444 = {"profile": "4", "vendor": "apl0"}
 #: One packet out for each picture in, which is how alpha and colours find each other.
 VP9 = {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "lag-in-frames": "0"}
@@ -46,25 +46,27 @@ BLOCK_ADDITIONAL = 15  #: AV_PKT_DATA_MATROSKA_BLOCKADDITIONAL, which PyAV can r
 ALPHA_ID = (1).to_bytes(8, "big")  #: BlockAddID of alpha; WebM container guidelines, AlphaMode
 
 STICKER_SIDE = 512  #: pixels of the longer side of a Telegram video sticker
-STICKER_SECONDS = 3
-STICKER_RATE = 30
-STICKER_BYTES = 256 * 1024
-STICKER_ALPHA = 0.35  #: of a sticker's bits go to its alpha
-STICKER_STRAY = 0.9  #: of the bytes are aimed at, the rest is container and the encoder's error
+STICKER_MAX_SECONDS = 3
+STICKER_MAX_RATE = 30
+STICKER_MAX_BYTES = 256 * 1024
+STICKER_ALPHA_SHARE = 0.35  #: of a sticker's bits go to its alpha
+STICKER_TARGET_SHARE = (
+    0.9  #: of the bytes are aimed at, the rest is container and the encoder's error
+)
 
 
 @contextmanager
-def mov_file(
+def open_mov(
     path: Path,
     size: tuple[int, int],
     timebase: Fraction,
     *,
     rate: Fraction,
     seconds: Fraction,
-    sound: bool,
+    has_sound: bool,
     threads: int,
-    note: Mapping[str, object],
-) -> Iterator[Writer[CutOut]]:
+    comment: Mapping[str, object],
+) -> Iterator[FileWriter[Layer]]:
     """Write ProRes 4444 with alpha and PCM sound, which editors take.
 
     Args:
@@ -73,55 +75,61 @@ def mov_file(
         timebase: seconds in one tick of their times, which are kept.
         rate: average cut-outs a second.
         seconds: from the origin to the end of the last one.
-        sound: whether the file has a sound track.
+        has_sound: whether the file has a sound track.
         threads: how many the encoder may use.
-        note: kept as JSON in the file's comment: where in its frame the overlay belongs.
+        comment: kept as JSON in the file's comment: where in its frame the overlay belongs.
 
     Raises:
         OutputFailed: the file cannot be written.
     """
-    with written(path, "mov", {"movie_timescale": "90000"}) as container:
-        container.metadata["comment"] = json.dumps(note)
+    with open_output(path, "mov", {"movie_timescale": "90000"}) as container:
+        container.metadata["comment"] = json.dumps(comment)
         even = size[0] + size[0] % 2, size[1]
         options = PRORES_4444
-        stream = video_stream(container, "prores_aw", "yuva444p10le", even, rate, options, threads)
-        pictures = PictureTrack(container, stream, timebase, seconds, _ten_bit_frame)
-        voice = SoundTrack(container, audio_stream(container, "pcm_s16le")) if sound else None
-        writer = Writer(pictures, voice)
+        stream = add_video_stream(
+            container, "prores_aw", "yuva444p10le", even, rate, options, threads
+        )
+        pictures = VideoTrack(container, stream, timebase, seconds, _make_ten_bit_frame)
+        voice = (
+            AudioTrack(container, add_audio_stream(container, "pcm_s16le")) if has_sound else None
+        )
+        writer = FileWriter(pictures, voice)
         yield writer
         writer.finish()
 
 
 @contextmanager
-def webm_file(
+def open_webm(
     path: Path,
     size: tuple[int, int],
     timebase: Fraction,
     *,
     rate: Fraction,
     seconds: Fraction,
-    sound: bool,
+    has_sound: bool,
     threads: int,
-    note: Mapping[str, object],
-) -> Iterator[Writer[CutOut]]:
+    comment: Mapping[str, object],
+) -> Iterator[FileWriter[Layer]]:
     """Write VP9 with alpha and Opus, which browsers take; the alpha is exact.
 
     Args and Raises are those of `mov_file`; times are kept to the millisecond.
     """
-    with written(path, "webm", {}) as container:
-        container.metadata["comment"] = json.dumps(note)
-        stream = video_stream(container, "libvpx-vp9", "yuv420p", size, rate, VP9_COLOUR, threads)
+    with open_output(path, "webm", {}) as container:
+        container.metadata["comment"] = json.dumps(comment)
+        stream = add_video_stream(
+            container, "libvpx-vp9", "yuv420p", size, rate, VP9_COLOUR, threads
+        )
         pictures = _AlphaTrack(container, stream, timebase, seconds, VP9_ALPHA)
         voice = None
-        if sound:
-            voice = SoundTrack(container, audio_stream(container, "libopus", OPUS_BITS))
-        writer = Writer(pictures, voice)
+        if has_sound:
+            voice = AudioTrack(container, add_audio_stream(container, "libopus", OPUS_BITRATE))
+        writer = FileWriter(pictures, voice)
         yield writer
         writer.finish()
 
 
 @contextmanager
-def sticker_file(
+def open_sticker(
     path: Path,
     size: tuple[int, int],
     timebase: Fraction,
@@ -129,8 +137,8 @@ def sticker_file(
     rate: Fraction,
     seconds: Fraction,
     threads: int,
-    max_bytes: int = STICKER_BYTES,
-) -> Iterator[Writer[CutOut]]:
+    max_bytes: int = STICKER_MAX_BYTES,
+) -> Iterator[FileWriter[Layer]]:
     """Write a Telegram video sticker; let `within` call this with fewer bytes where needed.
 
     Args:
@@ -148,20 +156,22 @@ def sticker_file(
         TooBig: the file came out larger than *max_bytes*.
     """
     assert max(size) == STICKER_SIDE
-    assert rate <= STICKER_RATE
-    if seconds > STICKER_SECONDS:
-        raise InputRejected(Reason.TOO_LONG, seconds=float(seconds), limit=STICKER_SECONDS)
-    bits = STICKER_STRAY * 8 * max_bytes / float(seconds)
-    colour = _vp9_of((1 - STICKER_ALPHA) * bits)
-    with written(path, "webm", {}, max_bytes) as container:
-        stream = video_stream(container, "libvpx-vp9", "yuv420p", size, rate, colour, threads)
-        alpha = _vp9_of(STICKER_ALPHA * bits)
-        writer = Writer(_AlphaTrack(container, stream, timebase, seconds, alpha), None)
+    assert rate <= STICKER_MAX_RATE
+    if seconds > STICKER_MAX_SECONDS:
+        raise InputRejected(
+            RejectReason.TOO_LONG, seconds=float(seconds), limit=STICKER_MAX_SECONDS
+        )
+    bits = STICKER_TARGET_SHARE * 8 * max_bytes / float(seconds)
+    colour = _make_vp9_options((1 - STICKER_ALPHA_SHARE) * bits)
+    with open_output(path, "webm", {}, max_bytes) as container:
+        stream = add_video_stream(container, "libvpx-vp9", "yuv420p", size, rate, colour, threads)
+        alpha = _make_vp9_options(STICKER_ALPHA_SHARE * bits)
+        writer = FileWriter(_AlphaTrack(container, stream, timebase, seconds, alpha), None)
         yield writer
         writer.finish()
 
 
-class _AlphaTrack(PictureTrack[CutOut]):
+class _AlphaTrack(VideoTrack[Layer]):
     """VP9 colours with their alpha beside them in each block.
 
     FFmpeg's encoder would make both with one quality. Alpha made on its own can be exact, and
@@ -174,27 +184,27 @@ class _AlphaTrack(PictureTrack[CutOut]):
         stream: VideoStream,
         timebase: Fraction,
         end: Fraction,
-        options: Options,
+        options: CodecOptions,
     ) -> None:
-        super().__init__(container, stream, timebase, end, _colour_frame)
+        super().__init__(container, stream, timebase, end, _make_colour_frame)
         stream.metadata["alpha_mode"] = "1"
-        self._alpha = _alpha_codec(stream.codec_context, options)
+        self._alpha = _create_alpha_codec(stream.codec_context, options)
         self._packets: deque[bytes] = deque()  # at most the one whose colours come next
 
-    def write(self, timed: Timed[CutOut]) -> None:
+    def write(self, timed: Timed[Layer]) -> None:
         """Write the alpha of this cut-out, and the colours of the one before."""
-        frame = grey_frame(timed.what.alpha, "yuv420p")
+        frame = make_grey_frame(timed.value.alpha, "yuv420p")
         self._packets.extend(bytes(packet) for packet in self._alpha.encode(frame))
         super().write(timed)
 
-    def _encoded(self, frame: av.VideoFrame | None) -> "list[Packet[VideoStream]]":
-        packets = super()._encoded(frame)
+    def _encode_frame(self, frame: av.VideoFrame | None) -> "list[Packet[VideoStream]]":
+        packets = super()._encode_frame(frame)
         for packet in packets:
-            _put_beside(packet, self._packets.popleft())
+            _attach_alpha(packet, self._packets.popleft())
         return packets
 
 
-def _alpha_codec(colour: VideoCodecContext, options: Options) -> VideoCodecContext:
+def _create_alpha_codec(colour: VideoCodecContext, options: CodecOptions) -> VideoCodecContext:
     codec = VideoCodecContext.create("libvpx-vp9", "w")
     codec.width, codec.height = colour.width, colour.height
     codec.pix_fmt = "yuv420p"
@@ -204,48 +214,48 @@ def _alpha_codec(colour: VideoCodecContext, options: Options) -> VideoCodecConte
     return codec
 
 
-def _put_beside(packet: "Packet[VideoStream]", alpha: bytes) -> None:
+def _attach_alpha(packet: "Packet[VideoStream]", alpha: bytes) -> None:
     side = PacketSideData(BLOCK_ADDITIONAL, len(ALPHA_ID) + len(alpha))  # type: ignore[call-arg]
     side.update(ALPHA_ID + alpha)
     packet.set_sidedata(side, move=True)
 
 
-def _vp9_of(bits: float) -> dict[str, str]:
-    rate = str(int(bits))
+def _make_vp9_options(bitrate: float) -> dict[str, str]:
+    rate = str(int(bitrate))
     return VP9 | {"b": rate, "maxrate": rate, "bufsize": rate, "cpu-used": "6"}
 
 
-def _widened(cutout: CutOut) -> CutOut:
+def _pad_odd_width(layer: Layer) -> Layer:
     """Add a transparent column to an odd width, which ProRes cannot have."""
-    picture = cutout.picture
+    picture = layer.picture
     y = np.asarray(cv2.copyMakeBorder(picture.y, 0, 0, 0, 1, cv2.BORDER_REPLICATE), np.uint8)
-    alpha = cv2.copyMakeBorder(cutout.alpha, 0, 0, 0, 1, cv2.BORDER_CONSTANT, value=0)
-    return CutOut(Picture(y, picture.u, picture.v), np.asarray(alpha, np.uint8))
+    alpha = cv2.copyMakeBorder(layer.alpha, 0, 0, 0, 1, cv2.BORDER_CONSTANT, value=0)
+    return Layer(Picture(y, picture.u, picture.v), np.asarray(alpha, np.uint8))
 
 
-def _colour_frame(cutout: CutOut) -> av.VideoFrame:
-    return yuv_frame(cutout.picture)
+def _make_colour_frame(layer: Layer) -> av.VideoFrame:
+    return make_yuv_frame(layer.picture)
 
 
-def _ten_bit_frame(cutout: CutOut) -> av.VideoFrame:
-    if cutout.picture.size[0] % 2:
-        cutout = _widened(cutout)
-    picture = cutout.picture
+def _make_ten_bit_frame(layer: Layer) -> av.VideoFrame:
+    if layer.picture.size[0] % 2:
+        layer = _pad_odd_width(layer)
+    picture = layer.picture
     width, height = picture.size
     frame = av.VideoFrame(width, height, "yuva444p10le")
-    fill(frame, 0, np.multiply(picture.y, TEN_BITS, dtype=np.uint16))
-    fill(frame, 1, _whole_chroma(picture.u, picture.size))
-    fill(frame, 2, _whole_chroma(picture.v, picture.size))
-    fill(frame, 3, cv2.LUT(cutout.alpha, ALPHA_TEN_BITS))
-    tag(frame)
+    copy_plane(frame, 0, np.multiply(picture.y, TEN_BIT_FACTOR, dtype=np.uint16))
+    copy_plane(frame, 1, _upsample_chroma(picture.u, picture.size))
+    copy_plane(frame, 2, _upsample_chroma(picture.v, picture.size))
+    copy_plane(frame, 3, cv2.LUT(layer.alpha, TEN_BIT_ALPHA))
+    set_colour_tags(frame)
     return frame
 
 
-def _whole_chroma(chroma: Plane, size: tuple[int, int]) -> NDArray[np.uint16]:
+def _upsample_chroma(chroma: Plane, size: tuple[int, int]) -> NDArray[np.uint16]:
     """Bring a chroma plane to 10 bits and the size of luma: on its columns, between its rows."""
     width, height = size
     rows, columns = chroma.shape
-    ten = np.multiply(chroma, TEN_BITS, dtype=np.uint16)
+    ten = np.multiply(chroma, TEN_BIT_FACTOR, dtype=np.uint16)
     wide = np.empty((rows, 2 * columns), np.uint16)
     wide[:, ::2] = ten
     wide[:, 1:-1:2] = (ten[:, :-1] + ten[:, 1:]) // 2

@@ -19,50 +19,50 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from video_editing.contract.atomic_file import output_errors, whole
+from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.frames import Picture, Plane, Timed
-from video_editing.reading.audio import RATE, Samples
-from video_editing.writing.size_budget import TooBig
-from video_editing.writing.tracks import PictureTrack, SoundTrack
+from video_editing.reading.audio import SAMPLE_RATE, Samples
+from video_editing.writing.size_budget import FileTooLarge
+from video_editing.writing.tracks import AudioTrack, VideoTrack
 
-Options = Mapping[str, str]  #: as FFmpeg's command line names them
+CodecOptions = Mapping[str, str]  #: as FFmpeg's command line names them
 
 BT709_LIMITED = {"colorspace": 1, "color_primaries": 1, "color_trc": 1, "color_range": 1}
 
 P = TypeVar("P")
 
 
-class Writer(Generic[P]):
+class FileWriter(Generic[P]):
     """Writes pictures, and sound where the file has any, as they come.
 
     Both start at the clip's origin. They may come in any order, but memory holds what one is
     ahead of the other, so whoever feeds them lets them go side by side.
     """
 
-    def __init__(self, pictures: PictureTrack[P], sound: SoundTrack | None) -> None:
+    def __init__(self, pictures: VideoTrack[P], sound: AudioTrack | None) -> None:
         self._pictures = pictures
         self._sound = sound
 
-    def picture(self, timed: Timed[P]) -> None:
+    def write_picture(self, timed: Timed[P]) -> None:
         """Write the next picture; it is copied before this returns.
 
         Raises:
             OutputFailed: the disk is full.
         """
-        with output_errors():
+        with translate_output_errors():
             self._pictures.write(timed)
 
-    def sound(self, block: Samples) -> None:
+    def write_samples(self, block: Samples) -> None:
         """Write the samples that follow those of the last call.
 
         Raises:
             OutputFailed: the disk is full.
         """
         assert self._sound is not None, "this file was opened without sound"
-        with output_errors():
+        with translate_output_errors():
             self._sound.write(block)
 
-    def feed(
+    def write_all(
         self, pictures: Iterator[Timed[P]], sound: Iterator[Samples] | None, timebase: Fraction
     ) -> None:
         """Write *pictures* and *sound* to their ends, neither far ahead of the other.
@@ -74,23 +74,23 @@ class Writer(Generic[P]):
         heard = Fraction(0)
         for picture in pictures:
             while heard <= picture.time * timebase and (block := next(blocks, None)) is not None:
-                self.sound(block)
-                heard += Fraction(len(block), RATE)
-            self.picture(picture)
+                self.write_samples(block)
+                heard += Fraction(len(block), SAMPLE_RATE)
+            self.write_picture(picture)
         for block in blocks:
-            self.sound(block)
+            self.write_samples(block)
 
     def finish(self) -> None:
         """Write what the encoders still hold."""
-        with output_errors():
+        with translate_output_errors():
             self._pictures.finish()
             if self._sound is not None:
                 self._sound.finish()
 
 
 @contextmanager
-def written(
-    path: Path, container_format: str, options: Options, max_bytes: int | None = None
+def open_output(
+    path: Path, container_format: str, options: CodecOptions, max_bytes: int | None = None
 ) -> Iterator[OutputContainer]:
     """Open a container that appears as *path* when the block ends well, and not otherwise.
 
@@ -98,16 +98,18 @@ def written(
         OutputFailed: the folder is not there or not writable, or the disk is full.
         TooBig: the file weighs more than *max_bytes*.
     """
-    with whole(path) as part:
-        with _container(part, container_format, options) as container:
+    with atomic_write(path) as part:
+        with _open_container(part, container_format, options) as container:
             yield container
         size = part.stat().st_size
         if max_bytes is not None and size > max_bytes:
-            raise TooBig(size, max_bytes)
+            raise FileTooLarge(size, max_bytes)
 
 
 @contextmanager
-def _container(part: Path, container_format: str, options: Options) -> Iterator[OutputContainer]:
+def _open_container(
+    part: Path, container_format: str, options: CodecOptions
+) -> Iterator[OutputContainer]:
     container = av.open(str(part), "w", container_format, container_options=dict(options))
     try:
         yield container
@@ -118,17 +120,17 @@ def _container(part: Path, container_format: str, options: Options) -> Iterator[
         with suppress(av.FFmpegError):
             container.close()
         raise
-    with output_errors():
+    with translate_output_errors():
         container.close()
 
 
-def video_stream(
+def add_video_stream(
     container: OutputContainer,
     codec: str,
-    pixels: str,
+    pixel_format: str,
     size: tuple[int, int],
     rate: Fraction,
-    options: Options,
+    options: CodecOptions,
     threads: int,
 ) -> VideoStream:
     """Add a video stream of BT.709 pictures whose encoder uses a fixed number of threads."""
@@ -136,45 +138,45 @@ def video_stream(
     assert isinstance(stream, VideoStream)
     encoder = stream.codec_context
     encoder.width, encoder.height = size
-    encoder.pix_fmt = pixels
+    encoder.pix_fmt = pixel_format
     encoder.thread_count = threads
     encoder.thread_type = ThreadType.AUTO  # PyAV's own choice cuts H.264 into slices
-    tag(encoder)
+    set_colour_tags(encoder)
     return stream
 
 
-def audio_stream(container: OutputContainer, codec: str, bits: int = 0) -> AudioStream:
-    """Add a stereo stream of *bits* a second, 0 for a codec that has no choice."""
-    stream = container.add_stream(codec, RATE, bit_rate=bits, layout="stereo")
+def add_audio_stream(container: OutputContainer, codec: str, bitrate: int = 0) -> AudioStream:
+    """Add a stereo stream of *bitrate* a second, 0 for a codec that has no choice."""
+    stream = container.add_stream(codec, SAMPLE_RATE, bit_rate=bitrate, layout="stereo")
     assert isinstance(stream, AudioStream)
     return stream
 
 
-def tag(what: VideoCodecContext | av.VideoFrame) -> None:
+def set_colour_tags(target: VideoCodecContext | av.VideoFrame) -> None:
     """Say that colours are BT.709, limited range."""
     for name, value in BT709_LIMITED.items():
-        setattr(what, name, value)
+        setattr(target, name, value)
 
 
-def yuv_frame(picture: Picture) -> av.VideoFrame:
+def make_yuv_frame(picture: Picture) -> av.VideoFrame:
     """Copy a picture into a frame that encoders take."""
     frame = av.VideoFrame(*picture.size, "yuv420p")
     for index, plane in enumerate((picture.y, picture.u, picture.v)):
-        fill(frame, index, plane)
+        copy_plane(frame, index, plane)
     return frame
 
 
-def grey_frame(plane: Plane, pixels: str = "gray") -> av.VideoFrame:
-    """Copy one plane into a frame; its chroma, if *pixels* has any, is neutral."""
+def make_grey_frame(plane: Plane, pixel_format: str = "gray") -> av.VideoFrame:
+    """Copy one plane into a frame; its chroma, if *pixel_format* has any, is neutral."""
     height, width = plane.shape
-    frame = av.VideoFrame(width, height, pixels)
-    fill(frame, 0, plane)
+    frame = av.VideoFrame(width, height, pixel_format)
+    copy_plane(frame, 0, plane)
     for chroma in frame.planes[1:]:
         np.frombuffer(memoryview(chroma), np.uint8)[:] = 128
     return frame
 
 
-def fill(frame: av.VideoFrame, index: int, plane: NDArray[Any]) -> None:
+def copy_plane(frame: av.VideoFrame, index: int, plane: NDArray[Any]) -> None:
     """Copy *plane* into plane *index* of a frame, whose rows may be longer in memory."""
     target = frame.planes[index]
     height, width = plane.shape

@@ -11,22 +11,22 @@ from av.filter import Graph
 from av.video.stream import VideoStream
 
 from video_editing.frames import Picture, Timed
-from video_editing.writing.encoder import Writer, video_stream, written, yuv_frame
-from video_editing.writing.tracks import PictureTrack
+from video_editing.writing.encoder import FileWriter, add_video_stream, make_yuv_frame, open_output
+from video_editing.writing.tracks import VideoTrack
 
-GIF_TICKS = Fraction(1, 100)  #: seconds, in which the format counts
-SHORTEST = 3  #: ticks between frames: many viewers slow down what is faster
+GIF_TICK = Fraction(1, 100)  #: seconds, in which the format counts
+MIN_FRAME_TICKS = 3  #: ticks between frames: many viewers slow down what is faster
 
 
 @contextmanager
-def gif_file(
+def open_gif(
     path: Path,
     size: tuple[int, int],
     timebase: Fraction,
     *,
     rate: Fraction,
     seconds: Fraction,
-) -> Iterator[Writer[Picture]]:
+) -> Iterator[FileWriter[Picture]]:
     """Write a GIF that repeats for ever, at most 33 pictures a second, a palette for each.
 
     A second of a talking person at 480x270 and 15 pictures is about a megabyte.
@@ -41,14 +41,16 @@ def gif_file(
     Raises:
         OutputFailed: the file cannot be written.
     """
-    with written(path, "gif", {"loop": "0"}) as container:
-        stream = video_stream(container, "gif", "pal8", size, rate, {}, threads=1)
-        writer = Writer(_Thinned(container, stream, timebase, seconds, _Palettes(size)), None)
+    with open_output(path, "gif", {"loop": "0"}) as container:
+        stream = add_video_stream(container, "gif", "pal8", size, rate, {}, threads=1)
+        writer = FileWriter(
+            _GifTrack(container, stream, timebase, seconds, _PaletteFilter(size)), None
+        )
         yield writer
         writer.finish()
 
 
-class _Thinned(PictureTrack[Picture]):
+class _GifTrack(VideoTrack[Picture]):
     """Pictures in hundredths of a second, without those that come too soon after another."""
 
     def __init__(
@@ -57,21 +59,21 @@ class _Thinned(PictureTrack[Picture]):
         stream: VideoStream,
         timebase: Fraction,
         end: Fraction,
-        palettes: "_Palettes",
+        palettes: "_PaletteFilter",
     ) -> None:
-        super().__init__(container, stream, GIF_TICKS, end, palettes.frame)
-        self._given = timebase
+        super().__init__(container, stream, GIF_TICK, end, palettes.quantize)
+        self._source_timebase = timebase
         self._due = 0
 
     def write(self, timed: Timed[Picture]) -> None:
         """Write the picture before this one, unless this one comes too soon."""
-        tick = round(timed.time * self._given / GIF_TICKS)
+        tick = round(timed.time * self._source_timebase / GIF_TICK)
         if tick >= self._due:
-            self._due = tick + SHORTEST
-            super().write(Timed(tick, timed.what))
+            self._due = tick + MIN_FRAME_TICKS
+            super().write(Timed(tick, timed.value))
 
 
-class _Palettes:
+class _PaletteFilter:
     """Finds 256 colours for each picture by itself, so that memory holds one picture."""
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -79,7 +81,7 @@ class _Palettes:
         graph = Graph()
         self._source = graph.add(
             "buffer",
-            f"video_size={width}x{height}:pix_fmt=yuv420p:time_base={GIF_TICKS}"
+            f"video_size={width}x{height}:pix_fmt=yuv420p:time_base={GIF_TICK}"
             ":colorspace=bt709:range=tv",
         )
         self._sink = graph.add("buffersink")
@@ -95,10 +97,10 @@ class _Palettes:
         self._graph = graph  # it must live as long as its filters
         self._count = 0
 
-    def frame(self, picture: Picture) -> av.VideoFrame:
+    def quantize(self, picture: Picture) -> av.VideoFrame:
         """Give *picture* in 256 colours."""
-        frame = yuv_frame(picture)
-        frame.time_base, frame.pts = GIF_TICKS, self._count
+        frame = make_yuv_frame(picture)
+        frame.time_base, frame.pts = GIF_TICK, self._count
         self._count += 1
         self._source.push(frame)
         paletted = self._sink.pull()

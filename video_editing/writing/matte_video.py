@@ -6,12 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from video_editing.frames import Matte
-from video_editing.writing.encoder import Writer, grey_frame, video_stream, written
-from video_editing.writing.tracks import PictureTrack
+from video_editing.writing.encoder import FileWriter, add_video_stream, make_grey_frame, open_output
+from video_editing.writing.tracks import VideoTrack
 
 
 @contextmanager
-def matte_file(
+def open_matte_video(
     path: Path,
     size: tuple[int, int],
     timebase: Fraction,
@@ -19,7 +19,7 @@ def matte_file(
     rate: Fraction,
     seconds: Fraction,
     threads: int,
-) -> Iterator[Writer[Matte]]:
+) -> Iterator[FileWriter[Matte]]:
     """Write mattes as FFV1 in Matroska, each bit as given and each time to the millisecond.
 
     Args:
@@ -34,8 +34,8 @@ def matte_file(
         OutputFailed: the file cannot be written.
     """
     options = {"level": "3", "slices": "4"}
-    with written(path, "matroska", {}) as container:
-        stream = video_stream(container, "ffv1", "gray", size, rate, options, threads)
-        writer = Writer(PictureTrack(container, stream, timebase, seconds, grey_frame), None)
+    with open_output(path, "matroska", {}) as container:
+        stream = add_video_stream(container, "ffv1", "gray", size, rate, options, threads)
+        writer = FileWriter(VideoTrack(container, stream, timebase, seconds, make_grey_frame), None)
         yield writer
         writer.finish()

@@ -6,17 +6,27 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Picture
-from video_editing.writing.encoder import Writer, audio_stream, video_stream, written, yuv_frame
-from video_editing.writing.size_budget import BUFFER, picture_bits, sound_bits
-from video_editing.writing.tracks import PictureTrack, SoundTrack
+from video_editing.writing.encoder import (
+    FileWriter,
+    add_audio_stream,
+    add_video_stream,
+    make_yuv_frame,
+    open_output,
+)
+from video_editing.writing.size_budget import (
+    BUFFER_SECONDS,
+    compute_audio_bitrate,
+    compute_video_bitrate,
+)
+from video_editing.writing.tracks import AudioTrack, VideoTrack
 
 #: The index comes first; a start later than 0 is kept to 11 µs, where the default is 1 ms.
-MP4 = {"movflags": "+faststart", "movie_timescale": "90000"}
+MP4_OPTIONS = {"movflags": "+faststart", "movie_timescale": "90000"}
 
 NOTE_SIDES = range(384, 641)  #: pixels of a Telegram video note, which is square
-NOTE_SECONDS = 60  #: the longest note
+NOTE_MAX_SECONDS = 60  #: the longest note
 
 
 @dataclass(frozen=True)
@@ -26,32 +36,34 @@ class Quality:
     Attributes:
         profile: of H.264.
         crf: x264's constant rate factor; 18 cannot be told from the source, 23 is its default.
-        picture_bits: a second at most, for the picture; None where nothing limits it.
-        sound_bits: a second, for AAC.
+        video_bitrate: a second at most, for the picture; None where nothing limits it.
+        audio_bitrate: a second, for AAC.
     """
 
     profile: str
     crf: int
-    picture_bits: int | None
-    sound_bits: int
+    video_bitrate: int | None
+    audio_bitrate: int
 
 
-RESULT = Quality("high", 20, None, 160_000)
-NOTE = Quality("baseline", 21, 1_000_000, 64_000)  # as Telegram's own, played by the oldest phones
+RESULT_QUALITY = Quality("high", 20, None, 160_000)
+NOTE_QUALITY = Quality(
+    "baseline", 21, 1_000_000, 64_000
+)  # as Telegram's own, played by the oldest phones
 
 
 @contextmanager
-def result_file(
+def open_mp4(
     path: Path,
     size: tuple[int, int],
     timebase: Fraction,
     *,
     rate: Fraction,
     seconds: Fraction,
-    sound: bool,
+    has_sound: bool,
     threads: int,
     max_bytes: int | None = None,
-) -> Iterator[Writer[Picture]]:
+) -> Iterator[FileWriter[Picture]]:
     """Write an mp4: H.264 High and AAC, the index in front, BT.709 limited.
 
     Without sound it is what Telegram calls an animation.
@@ -62,7 +74,7 @@ def result_file(
         timebase: seconds in one tick of the pictures' times, which are kept.
         rate: average pictures a second; it steers the encoder, not the times.
         seconds: from the origin to the end of the last picture.
-        sound: whether the file has a sound track.
+        has_sound: whether the file has a sound track.
         threads: how many the picture's encoder may use.
         max_bytes: what the file may weigh; quality gives way to it. `fitting_size` tells which
             size of picture bears that.
@@ -72,26 +84,32 @@ def result_file(
         InputRejected: *max_bytes* leaves nothing for the picture.
         TooBig: the file came out larger than *max_bytes*; see `within`.
     """
-    quality = RESULT
+    quality = RESULT_QUALITY
     if max_bytes is not None:
-        voice = sound_bits(seconds, max_bytes, RESULT.sound_bits) if sound else 0
-        peak = picture_bits(rate, seconds, max_bytes, voice)
-        quality = replace(RESULT, picture_bits=peak, sound_bits=voice)
-    with _mp4(path, size, timebase, rate, seconds, quality, threads, max_bytes, sound=sound) as it:
+        voice = (
+            compute_audio_bitrate(seconds, max_bytes, RESULT_QUALITY.audio_bitrate)
+            if has_sound
+            else 0
+        )
+        peak = compute_video_bitrate(rate, seconds, max_bytes, voice)
+        quality = replace(RESULT_QUALITY, video_bitrate=peak, audio_bitrate=voice)
+    with _open_with_quality(
+        path, size, timebase, rate, seconds, quality, threads, max_bytes, has_sound=has_sound
+    ) as it:
         yield it
 
 
 @contextmanager
-def note_file(
+def open_note(
     path: Path,
     side: int,
     timebase: Fraction,
     *,
     rate: Fraction,
     seconds: Fraction,
-    sound: bool,
+    has_sound: bool,
     threads: int,
-) -> Iterator[Writer[Picture]]:
+) -> Iterator[FileWriter[Picture]]:
     """Write a Telegram video note, a square mp4 of about 1 Mbit/s that Telegram shows round.
 
     Args:
@@ -100,7 +118,7 @@ def note_file(
         timebase: seconds in one tick.
         rate: pictures a second.
         seconds: to the end; at most a minute.
-        sound: whether there is any.
+        has_sound: whether there is any.
         threads: of the encoder.
 
     Raises:
@@ -108,15 +126,17 @@ def note_file(
         InputRejected: it is longer than a minute.
     """
     assert side in NOTE_SIDES
-    if seconds > NOTE_SECONDS:
-        raise InputRejected(Reason.TOO_LONG, seconds=float(seconds), limit=NOTE_SECONDS)
+    if seconds > NOTE_MAX_SECONDS:
+        raise InputRejected(RejectReason.TOO_LONG, seconds=float(seconds), limit=NOTE_MAX_SECONDS)
     size = (side, side)
-    with _mp4(path, size, timebase, rate, seconds, NOTE, threads, None, sound=sound) as it:
+    with _open_with_quality(
+        path, size, timebase, rate, seconds, NOTE_QUALITY, threads, None, has_sound=has_sound
+    ) as it:
         yield it
 
 
 @contextmanager
-def _mp4(
+def _open_with_quality(
     path: Path,
     size: tuple[int, int],
     timebase: Fraction,
@@ -126,23 +146,23 @@ def _mp4(
     threads: int,
     max_bytes: int | None,
     *,
-    sound: bool,
-) -> Iterator[Writer[Picture]]:
-    with written(path, "mp4", MP4, max_bytes) as container:
-        options = _x264(quality)
-        stream = video_stream(container, "libx264", "yuv420p", size, rate, options, threads)
-        pictures = PictureTrack(container, stream, timebase, seconds, yuv_frame)
+    has_sound: bool,
+) -> Iterator[FileWriter[Picture]]:
+    with open_output(path, "mp4", MP4_OPTIONS, max_bytes) as container:
+        options = _make_x264_options(quality)
+        stream = add_video_stream(container, "libx264", "yuv420p", size, rate, options, threads)
+        pictures = VideoTrack(container, stream, timebase, seconds, make_yuv_frame)
         voice = None
-        if sound:
-            voice = SoundTrack(container, audio_stream(container, "aac", quality.sound_bits))
-        writer = Writer(pictures, voice)
+        if has_sound:
+            voice = AudioTrack(container, add_audio_stream(container, "aac", quality.audio_bitrate))
+        writer = FileWriter(pictures, voice)
         yield writer
         writer.finish()
 
 
-def _x264(quality: Quality) -> dict[str, str]:
+def _make_x264_options(quality: Quality) -> dict[str, str]:
     options = {"preset": "veryfast", "profile": quality.profile, "crf": str(quality.crf)}
-    if quality.picture_bits is None:
+    if quality.video_bitrate is None:
         return options
-    peak = {"maxrate": quality.picture_bits, "bufsize": BUFFER * quality.picture_bits}
+    peak = {"maxrate": quality.video_bitrate, "bufsize": BUFFER_SECONDS * quality.video_bitrate}
     return options | {name: str(bits) for name, bits in peak.items()}

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from backends.links.download import FetchFailed, FetchLimits, LinkFault, fetch
-from backends.links.ssrf_guard import guarded_session
+from backends.links.download import FetchFailed, FetchLimits, LinkError, fetch
+from backends.links.ssrf_guard import create_guarded_session
 from tests.backends.support.isolated_network import PUBLIC, Lab, listening, naming, opened_lab
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CONTENT = bytes(range(256)) * 4096  #: 1 MiB
-LIMITS = FetchLimits(size=2 << 20, seconds=8, patience=0.5, rate=64 << 10)
+LIMITS = FetchLimits(max_bytes=2 << 20, max_seconds=8, stall_seconds=0.5, min_rate=64 << 10)
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +41,13 @@ class Fetching:
 
     def fault(
         self, answer: Answer, link: str = f"http://{PUBLIC}/", **options: object
-    ) -> LinkFault:
+    ) -> LinkError:
         """Why nothing came; and nothing is left."""
         with pytest.raises(FetchFailed) as caught:
             self.size(answer, link, **options)
         assert list(self.path.parent.iterdir()) == []
         assert link not in str(caught.value)
-        return caught.value.fault
+        return caught.value.reason
 
     async def _size(
         self, answer: Answer, link: str, *, tls: ssl.SSLContext | None = None, silent: bool = False
@@ -65,7 +65,7 @@ class Fetching:
                 await stack.enter_async_context(listening(app, 443, ssl_context=tls))
             if not silent:
                 await stack.enter_async_context(naming(lambda _: [PUBLIC]))
-            session = await stack.enter_async_context(guarded_session())
+            session = await stack.enter_async_context(create_guarded_session())
             return await fetch(session, link, self.path, LIMITS)
 
 
@@ -114,17 +114,17 @@ def test_a_file_arrives(fetching: Fetching) -> None:
 @pytest.mark.parametrize(
     ("code", "fault"),
     [
-        (401, LinkFault.FORBIDDEN),
-        (403, LinkFault.FORBIDDEN),
-        (451, LinkFault.FORBIDDEN),
-        (404, LinkFault.NOT_FOUND),
-        (410, LinkFault.NOT_FOUND),
-        (500, LinkFault.SERVER_FAILED),
-        (204, LinkFault.SERVER_FAILED),
-        (304, LinkFault.SERVER_FAILED),
+        (401, LinkError.FORBIDDEN),
+        (403, LinkError.FORBIDDEN),
+        (451, LinkError.FORBIDDEN),
+        (404, LinkError.NOT_FOUND),
+        (410, LinkError.NOT_FOUND),
+        (500, LinkError.SERVER_FAILED),
+        (204, LinkError.SERVER_FAILED),
+        (304, LinkError.SERVER_FAILED),
     ],
 )
-def test_a_status_says_why(fetching: Fetching, code: int, fault: LinkFault) -> None:
+def test_a_status_says_why(fetching: Fetching, code: int, fault: LinkError) -> None:
     """A status that brings no file is one of our reasons (U11)."""
     assert fetching.fault(status(code)) is fault
 
@@ -141,35 +141,35 @@ def test_a_status_says_why(fetching: Fetching, code: int, fault: LinkFault) -> N
 )
 def test_a_page_is_no_file(fetching: Fetching, answer: Answer) -> None:
     """Pages, and what would have to be unpacked, are not taken for videos (U10, U11)."""
-    assert fetching.fault(answer) is LinkFault.NOT_A_FILE
+    assert fetching.fault(answer) is LinkError.NOT_A_FILE
 
 
 def test_too_large(fetching: Fetching) -> None:
     """A length that is told is believed at once, one that is not ends at the cap (U07, U08)."""
     endless = streamed(bytes(1 << 16), 0)
-    assert fetching.fault(streamed(b"x", 9, Content_Length=str(10 << 30))) is LinkFault.TOO_BIG
-    assert fetching.fault(endless) is LinkFault.TOO_BIG
+    assert fetching.fault(streamed(b"x", 9, Content_Length=str(10 << 30))) is LinkError.TOO_BIG
+    assert fetching.fault(endless) is LinkError.TOO_BIG
 
 
 def test_too_slow(fetching: Fetching) -> None:
     """Silence, drips and less than the lowest rate end within the patience (U09)."""
     began = time.monotonic()
-    assert fetching.fault(streamed(b"x", 0.05)) is LinkFault.TOO_SLOW
-    assert fetching.fault(streamed(bytes(1 << 10), 0.05)) is LinkFault.TOO_SLOW
-    assert fetching.fault(streamed(b"x", 9)) is LinkFault.TOO_SLOW
+    assert fetching.fault(streamed(b"x", 0.05)) is LinkError.TOO_SLOW
+    assert fetching.fault(streamed(bytes(1 << 10), 0.05)) is LinkError.TOO_SLOW
+    assert fetching.fault(streamed(b"x", 9)) is LinkError.TOO_SLOW
 
     async def silent(_request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(9)
         raise AssertionError
 
-    assert fetching.fault(silent) is LinkFault.TOO_SLOW
+    assert fetching.fault(silent) is LinkError.TOO_SLOW
     assert time.monotonic() - began < 8
 
 
 def test_a_name_server_that_never_answers(fetching: Fetching) -> None:
     """A lookup without an answer ends after seconds, and looks like any other failure (U13)."""
     began = time.monotonic()
-    assert fetching.fault(sent(b""), "http://lost.example/", silent=True) is LinkFault.UNREACHABLE
+    assert fetching.fault(sent(b""), "http://lost.example/", silent=True) is LinkError.UNREACHABLE
     assert time.monotonic() - began < 6
 
 
@@ -216,7 +216,7 @@ def test_without_a_firm_tag_it_begins_anew(fetching: Fetching) -> None:
 
 def test_a_connection_that_always_breaks(fetching: Fetching) -> None:
     """After two resumptions it is given up (U12)."""
-    assert fetching.fault(broken(1000, 99)) is LinkFault.BROKEN_OFF
+    assert fetching.fault(broken(1000, 99)) is LinkError.BROKEN_OFF
     assert len(fetching.asked) == 3
 
 
@@ -239,7 +239,7 @@ def test_a_certificate_that_is_not_to_be_trusted(
     fetching: Fetching, untrusted: ssl.SSLContext
 ) -> None:
     """A server that cannot prove who it is gives us nothing (U15)."""
-    assert fetching.fault(sent(b""), "https://good.example/", tls=untrusted) is LinkFault.TLS
+    assert fetching.fault(sent(b""), "https://good.example/", tls=untrusted) is LinkError.TLS
 
 
 def test_closed_and_missing_places_look_alike(fetching: Fetching) -> None:
@@ -247,7 +247,7 @@ def test_closed_and_missing_places_look_alike(fetching: Fetching) -> None:
     took = []
     for link in ("http://10.0.0.1/", "https://10.0.0.1/"):
         began = time.monotonic()
-        assert fetching.fault(sent(b""), link) is LinkFault.UNREACHABLE
+        assert fetching.fault(sent(b""), link) is LinkError.UNREACHABLE
         took.append(time.monotonic() - began)
     assert fetching.asked == []
     assert abs(took[0] - took[1]) < 0.5  # of which the lab's start is most

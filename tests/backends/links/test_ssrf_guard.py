@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from backends.links.download import FetchFailed, FetchLimits, LinkFault, fetch
-from backends.links.ssrf_guard import UrlRejected, checked, guarded_session, is_public
+from backends.links.download import FetchFailed, FetchLimits, LinkError, fetch
+from backends.links.ssrf_guard import UrlRejected, create_guarded_session, is_public, parse_link
 from tests.backends.support.isolated_network import PUBLIC, Lab, listening, naming, opened_lab
 
 CLOSED = """
@@ -76,7 +76,7 @@ class World:
         self._lab, self._names = lab, names
         self.seen: list[str] = []
         self.asked: list[str] = []
-        self.faults: list[LinkFault | None] = []
+        self.faults: list[LinkError | None] = []
 
     def visit(self, links: list[str], path: Path) -> None:
         """Follow *links*."""
@@ -89,13 +89,13 @@ class World:
             listening(app, 80),
             listening(app, 443),
             naming(lambda name: next(self._names.get(name, iter([[]])))) as asked,
-            guarded_session() as session,
+            create_guarded_session() as session,
         ):
             for link in links:
                 try:
-                    await fetch(session, link, path / "file", FetchLimits(seconds=10))
+                    await fetch(session, link, path / "file", FetchLimits(max_seconds=10))
                 except FetchFailed as err:
-                    self.faults.append(err.fault)
+                    self.faults.append(err.reason)
                 else:
                     self.faults.append(None)
         self.asked = asked
@@ -138,13 +138,13 @@ def test_the_registries_agree() -> None:
 def test_forged_links_are_refused(link: str) -> None:
     """What is no plain http link to a name or address is refused (U01)."""
     with pytest.raises(UrlRejected):
-        checked(link)
+        parse_link(link)
 
 
 def test_a_long_link_is_refused() -> None:
     """8 KB of link are too many (U01)."""
     with pytest.raises(UrlRejected):
-        checked("http://example.com/" + "x" * 8192)
+        parse_link("http://example.com/" + "x" * 8192)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_long_link_is_refused() -> None:
 )
 def test_plain_links_pass(link: str) -> None:
     """What people send passes, in any script after the host."""
-    assert checked(link).host
+    assert parse_link(link).host
 
 
 def test_a_public_place_is_reached(lab: Lab, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_no_form_of_a_closed_address_is_connected_to(lab: Lab, tmp_path: Path) -
     world.visit(direct + named + FORGED, tmp_path)
     assert len(world.faults) >= 250
     assert world.seen == []
-    assert set(world.faults) == {LinkFault.UNREACHABLE, LinkFault.BAD_URL}
+    assert set(world.faults) == {LinkError.UNREACHABLE, LinkError.BAD_URL}
     assert set(world.asked) == {*names, *mixed}
     assert list(tmp_path.iterdir()) == []
 
@@ -193,7 +193,7 @@ def test_redirects_pass_the_same_gates(lab: Lab, tmp_path: Path) -> None:
     targets = [f"http://{literal(address)}/" for address in CLOSED]
     targets += ["//169.254.169.254/", "http://n.example/", "//n.example/", "//u@good.example/"]
     world = World(lab, {"good.example": always(PUBLIC), "n.example": always("10.0.0.1")})
-    good = checked("http://good.example/")
+    good = parse_link("http://good.example/")
     links = [
         str(good.update_query(to=target, status=str(status)))
         for target, status in zip(targets, cycle((301, 302, 303, 307, 308)), strict=False)
@@ -207,7 +207,7 @@ def test_redirects_pass_the_same_gates(lab: Lab, tmp_path: Path) -> None:
 def test_forged_redirects(lab: Lab, tmp_path: Path) -> None:
     """A forged target leads nowhere closed, however the redirect is read (U05)."""
     world = World(lab, {"good.example": always(PUBLIC)})
-    good = checked("http://good.example/")
+    good = parse_link("http://good.example/")
     world.visit([str(good.update_query(to=target)) for target in FORGED], tmp_path)
     assert set(world.seen) == {PUBLIC}
 

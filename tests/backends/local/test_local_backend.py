@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import Spent
-from backends.errors import BackendUnavailable, Why
+from backends.base import CostIncurred
+from backends.errors import BackendUnavailable, FailureKind
 from backends.local.backend import LocalBackend
-from backends.local.process import ROOT, processor_time
+from backends.local.process import ROOT, read_cpu_seconds
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.programs import PROGRAMS
-from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, Reason
-from video_editing.contract.plan import Plan, keep_plan
+from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, RejectReason
+from video_editing.contract.plan import Plan, write_plan
 from video_editing.contract.progress import Progress
 
 StandIn = Callable[..., LocalBackend]
@@ -35,13 +35,13 @@ def _others() -> None:
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [
-        ("rejects", Reason.NO_PERSON),
-        ("rejects-oddly", Reason.CORRUPT),
-        ("rejects-silently", Reason.CORRUPT),
+        ("rejects", RejectReason.NO_PERSON),
+        ("rejects-oddly", RejectReason.CORRUPT),
+        ("rejects-silently", RejectReason.CORRUPT),
     ],
 )
 async def test_a_rejected_clip_keeps_its_reason(
-    stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path, behaviour: str, reason: Reason
+    stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path, behaviour: str, reason: RejectReason
 ) -> None:
     """The clip's fault survives the way out of the child, also where we do not know its name."""
     with pytest.raises(InputRejected) as caught:
@@ -53,20 +53,20 @@ async def test_a_rejected_clip_keeps_its_reason(
 @pytest.mark.parametrize(
     ("behaviour", "why"),
     [
-        ("no-model", Why.NO_MODEL),
-        ("killed", Why.NO_MEMORY),
-        ("dies", Why.BROKEN),
-        ("bug", Why.BROKEN),
-        ("half", Why.GARBAGE),
+        ("no-model", FailureKind.NO_MODEL),
+        ("killed", FailureKind.NO_MEMORY),
+        ("dies", FailureKind.BROKEN),
+        ("bug", FailureKind.BROKEN),
+        ("half", FailureKind.INVALID_RESPONSE),
     ],
 )
 async def test_a_child_that_fails_makes_the_place_unavailable(
-    stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path, behaviour: str, why: Why
+    stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path, behaviour: str, why: FailureKind
 ) -> None:
     """Whatever is not the clip's fault is the place's, and the next one can be asked."""
     with pytest.raises(BackendUnavailable) as caught:
         await stand_in(behaviour).make_mattes(clip, plan, tmp_path / "mattes", Heard())
-    assert caught.value.why is why
+    assert caught.value.kind is why
 
 
 async def test_a_program_that_is_not_there_makes_the_place_unavailable(
@@ -76,7 +76,7 @@ async def test_a_program_that_is_not_there_makes_the_place_unavailable(
     place = stand_in("works", program=("/nowhere/python",))
     with pytest.raises(BackendUnavailable) as caught:
         await place.make_mattes(clip, plan, tmp_path / "mattes", Heard())
-    assert caught.value.why is Why.BROKEN
+    assert caught.value.kind is FailureKind.BROKEN
 
 
 async def test_a_full_disk_is_nobodys_fault(
@@ -121,10 +121,10 @@ async def test_nonsense_is_passed_over(
 @pytest.mark.parametrize(
     ("behaviour", "limit", "why"),
     [
-        ("hangs", {"seconds": 1.0}, Why.TOO_SLOW),
-        ("hangs", {"patience": 1.0}, Why.TOO_SLOW),
-        ("spins", {"seconds": 2.0, "patience": 1.0}, Why.TOO_SLOW),
-        ("eats", {"memory": 400_000_000}, Why.NO_MEMORY),
+        ("hangs", {"seconds": 1.0}, FailureKind.TOO_SLOW),
+        ("hangs", {"patience": 1.0}, FailureKind.TOO_SLOW),
+        ("spins", {"seconds": 2.0, "patience": 1.0}, FailureKind.TOO_SLOW),
+        ("eats", {"memory": 400_000_000}, FailureKind.NO_MEMORY),
     ],
 )
 async def test_limits_end_a_child(
@@ -135,16 +135,16 @@ async def test_limits_end_a_child(
     heard: Heard,
     behaviour: str,
     limit: dict[str, float],
-    why: Why,
+    why: FailureKind,
 ) -> None:
     """A child that takes too long, hangs or grows is killed, though it ignores SIGTERM."""
     began = time.monotonic()
     with pytest.raises(BackendUnavailable) as caught:
         await stand_in(behaviour, **limit).make_mattes(clip, plan, tmp_path / "mattes", heard)
-    assert caught.value.why is why
+    assert caught.value.kind is why
     assert time.monotonic() - began < 8
     assert not children()
-    assert len(heard.of(Spent)) == 1
+    assert len(heard.of(CostIncurred)) == 1
 
 
 async def test_work_is_a_sign_of_life(
@@ -202,7 +202,7 @@ async def test_its_price_is_told(
     """What a place took is its seconds times its price, also where it failed."""
     with pytest.raises(BackendUnavailable):
         await stand_in("bug").make_mattes(clip, plan, tmp_path / "mattes", heard)
-    (spent,) = heard.of(Spent)
+    (spent,) = heard.of(CostIncurred)
     assert spent.seconds > 0
     assert spent.dollars == spent.seconds * 0.5
 
@@ -211,7 +211,7 @@ async def test_a_killed_parent_takes_its_child_along(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """A second after our process was killed, its child is gone as well."""
-    keep_plan(plan, tmp_path / "mattes")
+    write_plan(plan, tmp_path / "mattes")
     parent = await asyncio.create_subprocess_exec(
         *(sys.executable, PROGRAMS / "hanging_backend.py", clip, tmp_path / "mattes")
     )
@@ -235,8 +235,8 @@ async def test_a_child_whose_parent_died_first_does_not_begin(tmp_path: Path) ->
 
 def test_processor_time_counts_children() -> None:
     """Time that a process took is seen from outside."""
-    before = processor_time(os.getpid())
-    while processor_time(os.getpid()) < before + 0.1:
+    before = read_cpu_seconds(os.getpid())
+    while read_cpu_seconds(os.getpid()) < before + 0.1:
         pass
 
 

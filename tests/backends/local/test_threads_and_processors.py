@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from backends.errors import Why
+from backends.errors import FailureKind
 from backends.local.backend import LocalBackend
-from backends.local.process import Limits
-from backends.local.video_cli import COMMAND
-from settings import Local
+from backends.local.process import ProcessLimits
+from backends.local.video_cli import DEFAULT_PROGRAM
+from settings import LocalSettings
 from tests.backends.support.backend_openers import MEMORY
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.programs import PROGRAMS, STAND_IN
 from tests.support.onnx_networks import save_tinted
-from video_editing.contract.plan import Plan, keep_plan
+from video_editing.contract.plan import Plan, write_plan
 
 STRANGER = 64_123  #: a user with no other processes, which would count as well
 BUDGET = 24  #: threads of the whole tree
@@ -49,7 +49,7 @@ def shared(tmp_path: Path, plan: Plan) -> Path:
     """A folder with the plan, which the stranger may write to."""
     if os.geteuid() or not shutil.which("setpriv") or not shutil.which("prlimit"):
         pytest.skip("needs root, setpriv and prlimit to limit the threads of another user")
-    keep_plan(plan, tmp_path / "mattes")
+    write_plan(plan, tmp_path / "mattes")
     for path in (tmp_path, tmp_path / "mattes", tmp_path / "mattes" / "plan.json"):
         os.chown(path, STRANGER, STRANGER)
     for path in tmp_path.parents:
@@ -59,13 +59,13 @@ def shared(tmp_path: Path, plan: Plan) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("threads", "outcomes"), [(2, {Why.BROKEN}), (3, {Why.BROKEN}), (24, {"done"})]
+    ("threads", "outcomes"), [(2, {FailureKind.BROKEN}), (3, {FailureKind.BROKEN}), (24, {"done"})]
 )
 def test_too_few_threads_are_the_places_fault(
     shared: Path, clip: Path, threads: int, outcomes: set[str]
 ) -> None:
     """The real command line, short of threads, ends soon, and the clip is not blamed."""
-    outcome, seconds = short_of_threads(threads, clip, shared, Local().patience)
+    outcome, seconds = short_of_threads(threads, clip, shared, LocalSettings().stall_seconds)
     assert outcome in outcomes
     assert seconds < 30
 
@@ -78,8 +78,8 @@ def test_a_child_that_hangs_for_threads_is_killed(
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
     looks = (sys.executable, STAND_IN, "looks")
     outcome, seconds = short_of_threads(4, clip, shared, 8, *looks)
-    assert outcome == Why.TOO_SLOW
-    assert 8 < seconds < 8 + (30 - Local().patience)
+    assert outcome == FailureKind.TOO_SLOW
+    assert 8 < seconds < 8 + (30 - LocalSettings().stall_seconds)
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +115,8 @@ async def test_many_processors_start_few_threads(
     """On 64 processors the child and all below it stay within the budget of threads."""
     save_tinted(tmp_path / "u2net_human_seg.onnx")
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
-    program = ("env", cores, *COMMAND)
-    place = LocalBackend("local-cpu", "cpu", Limits(120, 60, MEMORY), program=program)
+    program = ("env", cores, *DEFAULT_PROGRAM)
+    place = LocalBackend("local-cpu", "cpu", ProcessLimits(120, 60, MEMORY), program=program)
     chosen = plan.model_copy(update={"engine": engine})
     work = asyncio.create_task(place.make_mattes(clip, chosen, tmp_path / "mattes", heard))
     most = 0

@@ -12,20 +12,20 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from backends.base import Asked, Event, FellBack
-from backends.errors import AllBackendsFailed, Why
-from backends.factory import chain
+from backends.base import BackendStarted, Event, FellBack
+from backends.errors import AllBackendsFailed, FailureKind
+from backends.factory import create_chain
 from backends.resilience.fallback import FallbackChain
-from settings import Backends, Remote, Settings, Storage
+from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.programs import PROGRAMS
 from tests.backends.support.running_service import TOKEN
 from tests.support.make_clips import make_clip
 from tests.support.paths import ROOT
 from tests.support.person_clips import somebody
-from video_editing.contract.plan import Plan, missing, planned
+from video_editing.contract.plan import Plan, find_missing_segments, make_plan
 from video_editing.contract.progress import Progress
-from video_editing.reading.probe import Limits, probe
+from video_editing.reading.probe import ClipLimits, probe
 
 COOLDOWN = 3.0  #: seconds; enough for a hundred jobs to come and go
 
@@ -65,11 +65,11 @@ async def listener(address: str) -> AsyncIterator[list[None]]:
 
 async def chained(address: str, folder: Path, **changes: float) -> FallbackChain:
     """The chain as settings make it, with its state in *folder*."""
-    return await chain(
+    return await create_chain(
         Settings(
-            backends=Backends(names=("modal", "local-cpu"), **changes),
-            remote=Remote(endpoint=address, token=TOKEN),
-            storage=Storage(folder=folder),
+            backends=BackendSettings(names=("modal", "local-cpu"), **changes),
+            remote=RemoteSettings(endpoint=address, token=TOKEN),
+            storage=StorageSettings(folder=folder),
         )
     )
 
@@ -102,7 +102,7 @@ async def test_a_killed_service_costs_seconds_not_the_job(minute: Path, tmp_path
 
     Lost is the time from the kill until more frames are done than before it.
     """
-    plan, clock = planned(probe(minute, Limits())), Clock()
+    plan, clock = make_plan(probe(minute, ClipLimits())), Clock()
     folder = tmp_path / "mattes"
     async with service(tmp_path / "service") as (process, address):
         places = await chained(address, tmp_path)
@@ -112,10 +112,10 @@ async def test_a_killed_service_costs_seconds_not_the_job(minute: Path, tmp_path
         killed, done = time.monotonic(), max(clock.done)
         kept = prints(folder)
         await work
-    assert not missing(plan, folder)
+    assert not find_missing_segments(plan, folder)
     assert len(kept) >= 4
     assert kept.items() <= prints(folder).items()
-    assert [event.backend for event in clock.of(Asked)] == ["modal", "local-cpu"]
+    assert [event.backend for event in clock.of(BackendStarted)] == ["modal", "local-cpu"]
     assert recovered(clock, done) - killed < 10
 
     async with listener(address) as calls:
@@ -124,7 +124,7 @@ async def test_a_killed_service_costs_seconds_not_the_job(minute: Path, tmp_path
         await arrived(plan, tmp_path / "b", 1, again)
         again.cancel()
         await asyncio.wait([again])
-    assert clock.since(began, Asked("local-cpu")) < 0.1
+    assert clock.since(began, BackendStarted("local-cpu")) < 0.1
     assert calls == []
 
 
@@ -140,11 +140,11 @@ async def test_of_a_hundred_waiting_jobs_one_calls(
     async with listener(address) as calls:
         jobs = (failed(places, clip, plan, tmp_path / str(i)) for i in range(100))
         why = await asyncio.gather(*jobs)
-    assert sorted(why) == [Why.RESTING] * 99 + [Why.UNREACHABLE]
+    assert sorted(why) == [FailureKind.COOLING_DOWN] * 99 + [FailureKind.UNREACHABLE]
     assert 1 <= len(calls) <= 2  # of one job: aiohttp dials again when it is hung up on
 
 
-async def failed(places: FallbackChain, clip: Path, plan: Plan, folder: Path) -> Why:
+async def failed(places: FallbackChain, clip: Path, plan: Plan, folder: Path) -> FailureKind:
     """Why the only place of the chain failed."""
     heard = Heard()
     with pytest.raises(AllBackendsFailed):
@@ -155,7 +155,7 @@ async def failed(places: FallbackChain, clip: Path, plan: Plan, folder: Path) ->
 
 async def arrived(plan: Plan, folder: Path, count: int, work: asyncio.Task[None]) -> None:
     """Wait until *count* segments are in the folder."""
-    while len(plan.segments) - len(missing(plan, folder)) < count:
+    while len(plan.segments) - len(find_missing_segments(plan, folder)) < count:
         assert not work.done()
         await asyncio.sleep(0.01)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from backends.base import Spent, Warming
-from backends.errors import BackendUnavailable, Why
+from backends.base import ColdStart, CostIncurred
+from backends.errors import BackendUnavailable, FailureKind
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.misbehaving_service import (
     Answer,
@@ -27,12 +27,12 @@ from tests.backends.support.misbehaving_service import (
 )
 from tests.backends.support.running_service import QUICK, client
 from tests.backends.support.scripted_backend import grey
-from video_editing.contract.errors import InputRejected, Reason
-from video_editing.contract.plan import PLAN, Plan, missing
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.plan import PLAN_FILE, Plan, find_missing_segments
 from video_editing.frames import Matte, Timed
 from video_editing.matting.segments import write_segment
 
-BRISK = replace(QUICK, answer=0.6, transfer=0.6, stall=1, start=2, farewell=0.5, warming=0.1)
+BRISK = replace(QUICK, response=0.6, transfer=0.6, stall=1, start=2, cleanup=0.5, cold_start=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ async def why(
         with pytest.raises(BackendUnavailable) as caught:
             await client(address, BRISK).make_mattes(clip, liar.plan, folder, heard or Heard())
         assert time.monotonic() - began < 10
-    assert [path.name for path in folder.iterdir()] == [PLAN]
+    assert [path.name for path in folder.iterdir()] == [PLAN_FILE]
     assert address not in str(caught.value)
     return caught.value
 
@@ -69,8 +69,8 @@ async def test_an_honest_service_is_believed(liar: Liar, clip: Path, tmp_path: P
     heard = Heard()
     async with lying(liar) as address:
         await client(address).make_mattes(clip, liar.plan, tmp_path, heard)
-    assert missing(liar.plan, tmp_path) == []
-    assert heard.of(Spent) == [Spent("modal", 0.0, 0.0)]
+    assert find_missing_segments(liar.plan, tmp_path) == []
+    assert heard.of(CostIncurred) == [CostIncurred("modal", 0.0, 0.0)]
     assert liar.calls[:3] == ["find", "upload", "submit"]
     assert liar.calls[-2:] == ["forget", "forget"]
 
@@ -78,25 +78,25 @@ async def test_an_honest_service_is_believed(liar: Liar, clip: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        (401, Why.REFUSED),
-        (403, Why.REFUSED),
-        (404, Why.REFUSED),
-        (413, Why.REFUSED),
-        (429, Why.BUSY),
-        (500, Why.BROKEN),
-        (502, Why.BROKEN),
-        (503, Why.BUSY),
-        (507, Why.BROKEN),
-        (302, Why.GARBAGE),
-        (418, Why.GARBAGE),
+        (401, FailureKind.REFUSED),
+        (403, FailureKind.REFUSED),
+        (404, FailureKind.REFUSED),
+        (413, FailureKind.REFUSED),
+        (429, FailureKind.BUSY),
+        (500, FailureKind.BROKEN),
+        (502, FailureKind.BROKEN),
+        (503, FailureKind.BUSY),
+        (507, FailureKind.BROKEN),
+        (302, FailureKind.INVALID_RESPONSE),
+        (418, FailureKind.INVALID_RESPONSE),
     ],
 )
 async def test_a_status_says_why(
-    liar: Liar, clip: Path, tmp_path: Path, code: int, expected: Why
+    liar: Liar, clip: Path, tmp_path: Path, code: int, expected: FailureKind
 ) -> None:
     """Each status that is no success is one of our reasons (B01, B03, B04)."""
     liar.lies["submit"] = status(code)
-    assert (await why(liar, clip, tmp_path)).why is expected
+    assert (await why(liar, clip, tmp_path)).kind is expected
     assert liar.calls.count("submit") == 1
 
 
@@ -120,28 +120,33 @@ async def test_nobody_listens(clip: Path, plan: Plan, tmp_path: Path) -> None:
     began = time.monotonic()
     with pytest.raises(BackendUnavailable) as caught:
         await client("http://127.0.0.1:9").make_mattes(clip, plan, tmp_path, Heard())
-    assert caught.value.why is Why.UNREACHABLE
+    assert caught.value.kind is FailureKind.UNREACHABLE
     assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(
     ("lie", "expected"),
-    [(hang, Why.TOO_SLOW), (drip, Why.TOO_SLOW), (cut, Why.UNREACHABLE), (flood, Why.GARBAGE)],
+    [
+        (hang, FailureKind.TOO_SLOW),
+        (drip, FailureKind.TOO_SLOW),
+        (cut, FailureKind.UNREACHABLE),
+        (flood, FailureKind.INVALID_RESPONSE),
+    ],
 )
 @pytest.mark.parametrize("call", ["find", "submit", "follow", "segment"])
 async def test_no_call_hangs(
-    liar: Liar, clip: Path, tmp_path: Path, call: str, lie: Answer, expected: Why
+    liar: Liar, clip: Path, tmp_path: Path, call: str, lie: Answer, expected: FailureKind
 ) -> None:
     """Silence, drips, broken and endless bodies end every call, and the job there (B06, B07)."""
     liar.lies[call] = lie
-    assert (await why(liar, clip, tmp_path)).why is expected
+    assert (await why(liar, clip, tmp_path)).kind is expected
     assert liar.calls[-1] == "cancel"
 
 
 async def test_an_upload_that_nobody_takes(liar: Liar, clip: Path, tmp_path: Path) -> None:
     """An upload that is not answered is given up (B06)."""
     liar.lies["upload"] = hang
-    assert (await why(liar, clip, tmp_path)).why is Why.TOO_SLOW
+    assert (await why(liar, clip, tmp_path)).kind is FailureKind.TOO_SLOW
 
 
 @pytest.mark.parametrize("call", ["find", "submit", "follow"])
@@ -163,7 +168,7 @@ async def test_garbage_is_no_answer(
 ) -> None:
     """HTML, null, missing fields and half JSON are not what was asked for (B08)."""
     liar.lies[call] = lie
-    assert (await why(liar, clip, tmp_path)).why is Why.GARBAGE
+    assert (await why(liar, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
 
 
 @pytest.mark.parametrize(
@@ -188,7 +193,7 @@ async def test_an_answer_that_cannot_be_true(
         return web.json_response(liar.told(request, **lie))
 
     liar.lies["follow"] = follow
-    assert (await why(liar, clip, tmp_path)).why is Why.GARBAGE
+    assert (await why(liar, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
 
 
 def mattes(
@@ -215,27 +220,27 @@ def segments(liar: Liar, content: bytes, job: str | None = None) -> None:
 
 async def test_truncated_segments(liar: Liar, clip: Path, tmp_path: Path) -> None:
     """A segment that ends early is not taken, though its length was told right (B10)."""
-    good = (liar.mattes / liar.plan.segments[0].name).read_bytes()
+    good = (liar.mattes / liar.plan.segments[0].file_name).read_bytes()
     for content in (good[: len(good) // 2], good[:100], b"", b"ffconcat version 1.0\nfile x\n"):
         segments(liar, content)
-        assert (await why(liar, clip, tmp_path)).why is Why.GARBAGE
+        assert (await why(liar, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
 
 
 async def test_another_segment_of_the_same_job(liar: Liar, clip: Path, tmp_path: Path) -> None:
     """Mattes for another number of frames are not taken (B10)."""
     short = liar.plan.segments[0].model_copy(update={"frames": liar.plan.segments[0].frames - 1})
     write_segment(liar.plan, short, grey(short), tmp_path)
-    content = (tmp_path / short.name).read_bytes()
-    (tmp_path / short.name).unlink()
+    content = (tmp_path / short.file_name).read_bytes()
+    (tmp_path / short.file_name).unlink()
     segments(liar, content)
-    assert (await why(liar, clip, tmp_path)).why is Why.GARBAGE
+    assert (await why(liar, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
 
 
 async def test_another_jobs_segment(liar: Liar, clip: Path, tmp_path: Path) -> None:
     """A segment under another job's name is not taken, be it ever so good (B10)."""
-    good = (liar.mattes / liar.plan.segments[0].name).read_bytes()
+    good = (liar.mattes / liar.plan.segments[0].file_name).read_bytes()
     segments(liar, good, "cd" * 32)
-    assert (await why(liar, clip, tmp_path)).why is Why.GARBAGE
+    assert (await why(liar, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
 
 
 @pytest.mark.parametrize(
@@ -249,7 +254,7 @@ async def test_mattes_that_cannot_be(
     liar.mattes.mkdir()
     mattes(liar.plan, value, shape, liar.mattes)
     (tmp_path / "mattes").mkdir()
-    assert (await why(liar, clip, tmp_path / "mattes")).why is Why.GARBAGE
+    assert (await why(liar, clip, tmp_path / "mattes")).kind is FailureKind.INVALID_RESPONSE
 
 
 async def test_somebody_may_be_away_for_a_while(liar: Liar, clip: Path, tmp_path: Path) -> None:
@@ -261,7 +266,7 @@ async def test_somebody_may_be_away_for_a_while(liar: Liar, clip: Path, tmp_path
     write_segment(liar.plan, last, grey(last), liar.mattes)
     async with lying(liar) as address:
         await client(address).make_mattes(clip, liar.plan, tmp_path / "mattes", Heard())
-    assert missing(liar.plan, tmp_path / "mattes") == []
+    assert find_missing_segments(liar.plan, tmp_path / "mattes") == []
 
 
 async def test_done_without_all_segments(liar: Liar, clip: Path, tmp_path: Path) -> None:
@@ -271,14 +276,14 @@ async def test_done_without_all_segments(liar: Liar, clip: Path, tmp_path: Path)
         return web.json_response(liar.told(request, state="done"))
 
     liar.lies["follow"] = follow
-    assert (await why(liar, clip, tmp_path)).why is Why.BROKEN
+    assert (await why(liar, clip, tmp_path)).kind is FailureKind.BROKEN
 
 
 @pytest.mark.parametrize(
-    ("state", "expected"), [("running", Why.TOO_SLOW), ("queued", Why.TOO_SLOW)]
+    ("state", "expected"), [("running", FailureKind.TOO_SLOW), ("queued", FailureKind.TOO_SLOW)]
 )
 async def test_a_job_that_stands_still(
-    liar: Liar, clip: Path, tmp_path: Path, state: str, expected: Why
+    liar: Liar, clip: Path, tmp_path: Path, state: str, expected: FailureKind
 ) -> None:
     """A job that never gets further is given up and cancelled, before its start or after."""
 
@@ -287,9 +292,9 @@ async def test_a_job_that_stands_still(
 
     liar.lies["follow"] = follow
     heard = Heard()
-    assert (await why(liar, clip, tmp_path, heard)).why is expected
+    assert (await why(liar, clip, tmp_path, heard)).kind is expected
     assert liar.calls[-1] == "cancel"
-    assert state == "running" or heard.of(Warming) == [Warming("modal")]
+    assert state == "running" or heard.of(ColdStart) == [ColdStart("modal")]
 
 
 async def test_the_services_own_reasons_arrive(liar: Liar, clip: Path, tmp_path: Path) -> None:
@@ -303,14 +308,14 @@ async def test_the_services_own_reasons_arrive(liar: Liar, clip: Path, tmp_path:
 
     failed(rejected=False, reason="no_model", retry_after=9)
     failure = await why(liar, clip, tmp_path)
-    assert (failure.why, failure.retry_after) == (Why.NO_MODEL, 9)
+    assert (failure.kind, failure.retry_after) == (FailureKind.NO_MODEL, 9)
     failed(rejected=False, reason="a reason of next year")
-    assert (await why(liar, clip, tmp_path)).why is Why.BROKEN
+    assert (await why(liar, clip, tmp_path)).kind is FailureKind.BROKEN
     failed(rejected=True, reason="too_long", details={"seconds": 7200.0, "limit": 3600.0})
     async with lying(liar) as address:
         with pytest.raises(InputRejected) as caught:
             await client(address).make_mattes(clip, liar.plan, tmp_path, Heard())
-    assert caught.value.reason is Reason.TOO_LONG
+    assert caught.value.reason is RejectReason.TOO_LONG
     assert caught.value.details == {"seconds": 7200.0, "limit": 3600.0}
 
 
@@ -329,10 +334,10 @@ async def test_modals_slices_are_followed(liar: Liar, clip: Path, tmp_path: Path
     liar.lies["follow"] = follow
     heard = Heard()
     async with lying(liar) as address:
-        patience = replace(BRISK, transfer=5, answer=5)
+        patience = replace(BRISK, transfer=5, response=5)
         await client(address, patience).make_mattes(clip, liar.plan, tmp_path, heard)
-    assert missing(liar.plan, tmp_path) == []
-    assert heard.of(Warming) == [Warming("modal")]
+    assert find_missing_segments(liar.plan, tmp_path) == []
+    assert heard.of(ColdStart) == [ColdStart("modal")]
 
 
 @pytest.mark.parametrize(
@@ -352,7 +357,7 @@ async def test_the_key_goes_nowhere_else(
     async with lying(Liar(liar.mattes, liar.plan, {"strangers": other})) as trap:
         location = elsewhere.format(port=trap.rpartition(":")[2])
         liar.lies["follow"] = status(303, Location=location)
-        assert (await why(liar, clip, tmp_path)).why is Why.GARBAGE
+        assert (await why(liar, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
     assert seen == []
 
 
@@ -362,7 +367,7 @@ async def test_an_open_service_is_refused(
 ) -> None:
     """Where a call without a key is not turned away, no clip goes (Z10)."""
     liar.lies["strangers"] = status(code)
-    assert (await why(liar, clip, tmp_path)).why is Why.UNSAFE
+    assert (await why(liar, clip, tmp_path)).kind is FailureKind.UNSAFE
     assert liar.calls == []
 
 
@@ -396,5 +401,5 @@ async def test_a_deadline_stops_it_there(slow: Liar, clip: Path, tmp_path: Path)
         place = client(address, replace(BRISK, total=1))
         with pytest.raises(BackendUnavailable) as caught:
             await place.make_mattes(clip, slow.plan, tmp_path, Heard())
-    assert caught.value.why is Why.TOO_SLOW
+    assert caught.value.kind is FailureKind.TOO_SLOW
     assert slow.calls[-2:] == ["forget", "forget"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.rendering.budget import Money, MoneySpent
+from backends.rendering.budget import BudgetExceeded, MonthlyBudget
 
 MAY, JUNE = 1_777_800_000.0, 1_780_400_000.0  # of 2026
 
@@ -17,70 +17,70 @@ def alarms() -> list[tuple[float, float]]:
 
 
 @pytest.fixture
-def money(tmp_path: Path, alarms: list[tuple[float, float]]) -> Callable[..., Money]:
+def money(tmp_path: Path, alarms: list[tuple[float, float]]) -> Callable[..., MonthlyBudget]:
     """Opens a budget of one dollar."""
 
-    def opened(budget: float | None = 1, now: float = MAY) -> Money:
+    def opened(budget: float | None = 1, now: float = MAY) -> MonthlyBudget:
         def alarm(spent: float, whole: float) -> None:
             alarms.append((spent, whole))
 
-        return Money(tmp_path / "money.json", budget, alarm, lambda: now)
+        return MonthlyBudget(tmp_path / "money.json", budget, alarm, lambda: now)
 
     return opened
 
 
-def test_bookings_add_up_and_outlive_the_process(money: Callable[..., Money]) -> None:
+def test_bookings_add_up_and_outlive_the_process(money: Callable[..., MonthlyBudget]) -> None:
     """What one process spent, the next one knows."""
-    money().book("a", 0.25)
-    money().book("b", 0.5)
-    assert money().spent() == 0.75
+    money().reserve("a", 0.25)
+    money().reserve("b", 0.5)
+    assert money().get_spent() == 0.75
 
 
-def test_the_same_thing_costs_once(money: Callable[..., Money]) -> None:
+def test_the_same_thing_costs_once(money: Callable[..., MonthlyBudget]) -> None:
     """A render that is followed after a restart is not another one, not even in a new month."""
-    money().book("a", 0.25)
-    money().book("a", 0.25)
-    money(now=JUNE).book("a", 0.25)
-    assert (money().spent(), money(now=JUNE).spent()) == (0.25, 0)
+    money().reserve("a", 0.25)
+    money().reserve("a", 0.25)
+    money(now=JUNE).reserve("a", 0.25)
+    assert (money().get_spent(), money(now=JUNE).get_spent()) == (0.25, 0)
 
 
 def test_more_than_the_budget_is_refused_and_told_once(
-    money: Callable[..., Money], alarms: list[tuple[float, float]]
+    money: Callable[..., MonthlyBudget], alarms: list[tuple[float, float]]
 ) -> None:
     """Also where it is reached in one step; smaller things may still fit."""
-    money().book("a", 0.75)
+    money().reserve("a", 0.75)
     for _ in range(3):
-        with pytest.raises(MoneySpent):
-            money().book("b", 0.5)
+        with pytest.raises(BudgetExceeded):
+            money().reserve("b", 0.5)
     assert alarms == [(0.75, 1)]
-    money().book("c", 0.25)
+    money().reserve("c", 0.25)
 
 
 def test_a_new_month_is_a_new_budget(
-    money: Callable[..., Money], alarms: list[tuple[float, float]]
+    money: Callable[..., MonthlyBudget], alarms: list[tuple[float, float]]
 ) -> None:
     """And its end is told again."""
     for now in (MAY, JUNE):
-        money(now=now).book(f"a {now}", 1)
-        with pytest.raises(MoneySpent):
-            money(now=now).book("b", 0.1)
+        money(now=now).reserve(f"a {now}", 1)
+        with pytest.raises(BudgetExceeded):
+            money(now=now).reserve("b", 0.1)
     assert len(alarms) == 2
 
 
-def test_what_came_to_nothing_is_free(money: Callable[..., Money]) -> None:
+def test_what_came_to_nothing_is_free(money: Callable[..., MonthlyBudget]) -> None:
     """A failed render is not billed."""
-    money().book("a", 1)
-    money().take_back("a")
-    money().book("b", 1)
+    money().reserve("a", 1)
+    money().release("a")
+    money().reserve("b", 1)
 
 
-def test_without_a_budget_all_is_counted_and_allowed(money: Callable[..., Money]) -> None:
+def test_without_a_budget_all_is_counted_and_allowed(money: Callable[..., MonthlyBudget]) -> None:
     """No end, but a sum."""
-    money(None).book("a", 1e6)
-    assert money(None).spent() == 1e6
+    money(None).reserve("a", 1e6)
+    assert money(None).get_spent() == 1e6
 
 
-def test_what_is_free_is_not_booked(money: Callable[..., Money]) -> None:
+def test_what_is_free_is_not_booked(money: Callable[..., MonthlyBudget]) -> None:
     """The sandbox goes on when all is spent."""
-    money().book("a", 1)
-    money().book("b", 0)
+    money().reserve("a", 1)
+    money().reserve("b", 0)

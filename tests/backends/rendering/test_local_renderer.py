@@ -6,18 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from backends.errors import BackendUnavailable, Why
-from backends.rendering.base import LocalRenderer, Rendered, Scene, style_arguments
+from backends.errors import BackendUnavailable, FailureKind
+from backends.rendering.base import (
+    LocalRenderer,
+    RenderRequest,
+    RenderResult,
+    build_style_arguments,
+)
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.shotstack_renderer import KEPT, LIMITS
 from tests.support.person_clips import film_of_eileen
-from video_editing.cli.main import parsers
-from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, Reason
-from video_editing.contract.formats import Form
+from video_editing.cli.main import build_parsers
+from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, RejectReason
+from video_editing.contract.formats import OutputFormat
 from video_editing.contract.progress import Progress
 from video_editing.contract.style import Anchor, Shape, Style
-from video_editing.reading.probe import Limits as ClipLimits
-from video_editing.reading.probe import probe
+from video_editing.reading.probe import ClipLimits, probe
 
 
 @pytest.fixture(scope="session")
@@ -50,32 +54,36 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_style_survives_the_command_line(style: Style) -> None:
     """What a child is told is what its parent meant, to the last digit."""
-    words = ["edit", "clip", "-o", "result", *style_arguments(style)]
-    options = parsers()[0].parse_args(words)
-    assert Style.checked(**{name: getattr(options, name) for name in Style.model_fields}) == style
+    words = ["edit", "clip", "-o", "result", *build_style_arguments(style)]
+    options = build_parsers()[0].parse_args(words)
+    assert (
+        Style.from_options(**{name: getattr(options, name) for name in Style.model_fields}) == style
+    )
 
 
-@pytest.mark.parametrize("form", Form)
-async def test_every_form_is_made(film: Path, tmp_path: Path, heard: Heard, form: Form) -> None:
+@pytest.mark.parametrize("form", OutputFormat)
+async def test_every_form_is_made(
+    film: Path, tmp_path: Path, heard: Heard, form: OutputFormat
+) -> None:
     """Each form comes out as large and as long as is told."""
     result = tmp_path / f"result{form.suffix}"
-    scene = Scene(film, None, "teal", KEPT, form, max_bytes=1_000_000)
+    scene = RenderRequest(film, None, "teal", KEPT, form, max_bytes=1_000_000)
     made = await LocalRenderer(LIMITS).render(scene, result, heard)
     seen = probe(result, ClipLimits())
-    assert made == Rendered("local", *seen.size, pytest.approx(float(seen.duration), abs=0.05))
+    assert made == RenderResult("local", *seen.size, pytest.approx(float(seen.duration), abs=0.05))
     assert heard.of(Progress)
 
 
 async def test_a_limit_is_kept(film: Path, tmp_path: Path, heard: Heard) -> None:
     """A video weighs no more than it may."""
-    scene = Scene(film, None, "blur", KEPT, max_bytes=20_000)
+    scene = RenderRequest(film, None, "blur", KEPT, max_bytes=20_000)
     await LocalRenderer(LIMITS).render(scene, tmp_path / "result.mp4", heard)
     assert (tmp_path / "result.mp4").stat().st_size <= 20_000
 
 
 async def test_a_thumbnail_comes_beside(film: Path, tmp_path: Path, heard: Heard) -> None:
     """The small picture lies where it was asked for."""
-    scene = Scene(film, None, "teal", KEPT, thumbnail=tmp_path / "small.jpg")
+    scene = RenderRequest(film, None, "teal", KEPT, thumbnail=tmp_path / "small.jpg")
     await LocalRenderer(LIMITS).render(scene, tmp_path / "result.mp4", heard)
     assert (tmp_path / "small.jpg").read_bytes().startswith(b"\xff\xd8")
 
@@ -85,7 +93,7 @@ async def test_paths_may_be_relative(
 ) -> None:
     """The child works in a folder of its own, and finds everything."""
     monkeypatch.chdir(film.parent)
-    scene = Scene(Path(film.name), None, film.name, KEPT)
+    scene = RenderRequest(Path(film.name), None, film.name, KEPT)
     result = Path("result.mp4")
     await LocalRenderer(LIMITS).render(scene, result, heard)
     assert (film.parent / "result.mp4").exists()
@@ -121,7 +129,9 @@ async def test_a_childs_end_is_understood(
 ) -> None:
     """Each kind of end is raised as what to do next."""
     with pytest.raises(error):
-        await ending(line).render(Scene(film, None, "teal", KEPT), tmp_path / "r.mp4", heard)
+        await ending(line).render(
+            RenderRequest(film, None, "teal", KEPT), tmp_path / "r.mp4", heard
+        )
 
 
 async def test_a_child_that_tells_nothing_is_not_believed(
@@ -129,13 +139,13 @@ async def test_a_child_that_tells_nothing_is_not_believed(
 ) -> None:
     """A success without a size is none."""
     with pytest.raises(BackendUnavailable) as caught:
-        await ending("").render(Scene(film, None, "teal", KEPT), tmp_path / "r.mp4", heard)
-    assert caught.value.why is Why.GARBAGE
+        await ending("").render(RenderRequest(film, None, "teal", KEPT), tmp_path / "r.mp4", heard)
+    assert caught.value.kind is FailureKind.INVALID_RESPONSE
 
 
 async def test_a_bad_background_is_rejected(film: Path, tmp_path: Path, heard: Heard) -> None:
     """The user is told what is wrong with what he sent."""
-    scene = Scene(film, None, "no such colour", KEPT)
+    scene = RenderRequest(film, None, "no such colour", KEPT)
     with pytest.raises(InputRejected) as caught:
         await LocalRenderer(LIMITS).render(scene, tmp_path / "r.mp4", heard)
-    assert caught.value.reason is Reason.BAD_OPTION
+    assert caught.value.reason is RejectReason.BAD_OPTION

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from backends.rendering.base import LocalRenderer, Renderer, Scene
+from backends.rendering.base import LocalRenderer, Renderer, RenderRequest
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.fake_shotstack import FakeShotstack
 from tests.backends.support.shotstack_renderer import KEPT, LIMITS, shotstack
 from tests.support.paths import ROOT
 from tests.support.person_clips import film_of_eileen
-from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.progress import Progress
-from video_editing.reading.probe import Limits, probe
+from video_editing.reading.probe import ClipLimits, probe
 
 
 @asynccontextmanager
@@ -34,7 +34,7 @@ async def sandbox(folder: Path) -> AsyncIterator[Renderer]:
 async def sandbox_by_mov(folder: Path) -> AsyncIterator[Renderer]:
     """The same, with alpha in the overlay."""
     async with FakeShotstack() as fake:
-        yield shotstack(fake.url, folder, alpha="mov")
+        yield shotstack(fake.url, folder, alpha_format="mov")
 
 
 #: over which the contract runs; whoever adds a renderer adds a line
@@ -70,8 +70,8 @@ async def test_the_result_is_as_the_clip(
         "picture": str(ROOT / "docs" / "demo.jpg"),
     }.get(background, background)
     result = tmp_path / "result.mp4"
-    told = await opened.render(Scene(film, None, background, KEPT), result, heard)
-    seen, clip = probe(result, Limits()), probe(film, Limits())
+    told = await opened.render(RenderRequest(film, None, background, KEPT), result, heard)
+    seen, clip = probe(result, ClipLimits()), probe(film, ClipLimits())
     assert told.renderer == opened.name
     assert (told.width, told.height) == seen.size
     assert told.seconds == pytest.approx(float(seen.duration), abs=1 / 24)
@@ -79,7 +79,7 @@ async def test_the_result_is_as_the_clip(
         assert seen.size == clip.size
     assert seen.duration == pytest.approx(clip.duration, abs=1 / 24)
     assert seen.rate == pytest.approx(clip.rate, rel=0.01)
-    assert seen.sound is not None
+    assert seen.audio_stream is not None
     assert heard.of(Progress)
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "data") == ["result.mp4"]
 
@@ -91,8 +91,8 @@ async def test_a_clip_that_is_none_is_rejected(
     clip = tmp_path / "clip.mp4"
     clip.write_text("once upon a time")
     with pytest.raises(InputRejected) as caught:
-        await opened.render(Scene(clip, None, "teal", KEPT), tmp_path / "result.mp4", heard)
-    assert caught.value.reason is Reason.NOT_A_VIDEO
+        await opened.render(RenderRequest(clip, None, "teal", KEPT), tmp_path / "result.mp4", heard)
+    assert caught.value.reason is RejectReason.NOT_A_VIDEO
     assert not (tmp_path / "result.mp4").exists()
 
 
@@ -101,14 +101,16 @@ async def test_a_background_that_is_none_is_rejected(
 ) -> None:
     """As above."""
     with pytest.raises(InputRejected) as caught:
-        await opened.render(Scene(film, None, "no colour", KEPT), tmp_path / "result.mp4", heard)
-    assert caught.value.reason is Reason.BAD_OPTION
+        await opened.render(
+            RenderRequest(film, None, "no colour", KEPT), tmp_path / "result.mp4", heard
+        )
+    assert caught.value.reason is RejectReason.BAD_OPTION
 
 
 async def test_a_thumbnail_comes_beside(
     opened: Renderer, film: Path, tmp_path: Path, heard: Heard
 ) -> None:
     """The small picture lies where it was asked for."""
-    scene = Scene(film, None, "teal", KEPT, thumbnail=tmp_path / "small.jpg")
+    scene = RenderRequest(film, None, "teal", KEPT, thumbnail=tmp_path / "small.jpg")
     await opened.render(scene, tmp_path / "result.mp4", heard)
     assert (tmp_path / "small.jpg").read_bytes().startswith(b"\xff\xd8")

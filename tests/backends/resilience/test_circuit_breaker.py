@@ -9,33 +9,40 @@ from pathlib import Path
 import pytest
 
 from backends.base import OverlayBackend
-from backends.errors import BackendUnavailable, Why
-from backends.resilience.circuit_breaker import Breaker, Rest
-from backends.state_file import Shelf
+from backends.errors import BackendUnavailable, FailureKind
+from backends.resilience.circuit_breaker import BreakerState, CircuitBreaker
+from backends.state_file import JsonStateFile
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.programs import PROGRAMS
 from tests.backends.support.scripted_backend import Scripted
-from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan
 
 COOLDOWN = 0.5
 
 
-def down(why: Why = Why.UNREACHABLE) -> BackendUnavailable:
+def down(why: FailureKind = FailureKind.UNREACHABLE) -> BackendUnavailable:
     return BackendUnavailable("place", why)
 
 
-def guarded(inner: OverlayBackend, folder: Path, cooldown: float = COOLDOWN) -> Breaker:
+def guarded(inner: OverlayBackend, folder: Path, cooldown: float = COOLDOWN) -> CircuitBreaker:
     """As after a restart: all that it knows is in the folder."""
-    return Breaker(inner, Shelf(folder / "rests.json", Rest), failures=2, cooldown=cooldown)
+    return CircuitBreaker(
+        inner,
+        JsonStateFile(folder / "rests.json", BreakerState),
+        failure_threshold=2,
+        cooldown=cooldown,
+    )
 
 
-async def outcome(backend: OverlayBackend, clip: Path, plan: Plan, folder: Path) -> Why | None:
+async def outcome(
+    backend: OverlayBackend, clip: Path, plan: Plan, folder: Path
+) -> FailureKind | None:
     """Why a job failed, or None where it did not."""
     try:
         await backend.make_mattes(clip, plan, folder, Heard())
     except BackendUnavailable as failure:
-        return failure.why
+        return failure.kind
     return None
 
 
@@ -46,7 +53,7 @@ async def test_it_opens_after_failures_in_a_row(clip: Path, plan: Plan, tmp_path
     began = time.monotonic()
     seen += [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(5)]
     assert time.monotonic() - began < 0.5
-    assert seen == [Why.UNREACHABLE] * 2 + [Why.RESTING] * 5
+    assert seen == [FailureKind.UNREACHABLE] * 2 + [FailureKind.COOLING_DOWN] * 5
     assert len(place.asked) == 2
 
 
@@ -57,30 +64,30 @@ async def test_a_success_between_failures_keeps_it_closed(
     for i, script in enumerate([[down()], [], [down()], []]):
         place = Scripted("place", script)
         await outcome(guarded(place, tmp_path), clip, plan, tmp_path / str(i))
-    assert Shelf(tmp_path / "rests.json", Rest).read() == {}
+    assert JsonStateFile(tmp_path / "rests.json", BreakerState).read() == {}
 
 
-@pytest.mark.parametrize("why", [Why.REFUSED, Why.UNSAFE, Why.NO_MODEL])
+@pytest.mark.parametrize("why", [FailureKind.REFUSED, FailureKind.UNSAFE, FailureKind.NO_MODEL])
 async def test_a_lasting_fault_opens_it_at_once(
-    clip: Path, plan: Plan, tmp_path: Path, why: Why
+    clip: Path, plan: Plan, tmp_path: Path, why: FailureKind
 ) -> None:
     """A place that refuses us is not asked twice."""
     place = Scripted("place", [down(why)] * 2)
     seen = [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
-    assert seen == [why, Why.RESTING]
+    assert seen == [why, FailureKind.COOLING_DOWN]
 
 
 async def test_a_bad_clip_is_no_failure_of_the_place(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """A place that finds the clip's fault works."""
-    place = Scripted("place", [down(), InputRejected(Reason.CORRUPT), down(), down()])
+    place = Scripted("place", [down(), InputRejected(RejectReason.CORRUPT), down(), down()])
     breaker = guarded(place, tmp_path)
-    assert await outcome(breaker, clip, plan, tmp_path / "a") is Why.UNREACHABLE
+    assert await outcome(breaker, clip, plan, tmp_path / "a") is FailureKind.UNREACHABLE
     with pytest.raises(InputRejected):
         await outcome(breaker, clip, plan, tmp_path / "a")
-    assert await outcome(breaker, clip, plan, tmp_path / "a") is Why.UNREACHABLE
-    assert await outcome(breaker, clip, plan, tmp_path / "a") is Why.UNREACHABLE
+    assert await outcome(breaker, clip, plan, tmp_path / "a") is FailureKind.UNREACHABLE
+    assert await outcome(breaker, clip, plan, tmp_path / "a") is FailureKind.UNREACHABLE
 
 
 async def test_of_a_hundred_waiting_jobs_one_probes(clip: Path, plan: Plan, tmp_path: Path) -> None:
@@ -100,8 +107,8 @@ async def test_of_a_hundred_waiting_jobs_one_probes(clip: Path, plan: Plan, tmp_
 
 async def test_of_many_processes_one_probes(tmp_path: Path) -> None:
     """The breaker is shared by all processes of the machine."""
-    rests = {"place": Rest(failures=2, until=0)}
-    with Shelf(tmp_path / "rests.json", Rest).changing() as known:
+    rests = {"place": BreakerState(failures=2, until=0)}
+    with JsonStateFile(tmp_path / "rests.json", BreakerState).update() as known:
         known.update(rests)
     script = PROGRAMS / "probe_breaker.py"
     probers = [
@@ -123,7 +130,7 @@ async def test_a_probe_that_fails_begins_the_rest_anew(
     seen = [await outcome(breaker, clip, plan, tmp_path / "a") for _ in range(2)]
     await asyncio.sleep(COOLDOWN)
     seen += [await outcome(breaker, clip, plan, tmp_path / "a") for _ in range(2)]
-    assert seen == [Why.UNREACHABLE] * 3 + [Why.RESTING]
+    assert seen == [FailureKind.UNREACHABLE] * 3 + [FailureKind.COOLING_DOWN]
 
 
 async def test_a_probe_that_dies_blocks_nobody_for_long(
@@ -138,7 +145,7 @@ async def test_a_probe_that_dies_blocks_nobody_for_long(
     probe = asyncio.create_task(outcome(breaker, clip, plan, tmp_path / "a"))
     await asyncio.sleep(0.05)
     probe.cancel()
-    assert await outcome(breaker, clip, plan, tmp_path / "b") is Why.RESTING
+    assert await outcome(breaker, clip, plan, tmp_path / "b") is FailureKind.COOLING_DOWN
     await asyncio.sleep(COOLDOWN)
     assert await outcome(guarded(Scripted("place"), tmp_path), clip, plan, tmp_path / "b") is None
 
@@ -154,7 +161,7 @@ async def test_a_probe_that_takes_long_stays_the_only_one(
     await asyncio.sleep(COOLDOWN)
     probe = asyncio.create_task(outcome(breaker, clip, plan, tmp_path / "a"))
     await asyncio.sleep(2 * COOLDOWN)
-    assert await outcome(breaker, clip, plan, tmp_path / "b") is Why.RESTING
+    assert await outcome(breaker, clip, plan, tmp_path / "b") is FailureKind.COOLING_DOWN
     assert await probe is None
     assert await outcome(breaker, clip, plan, tmp_path / "b") is None
 
@@ -180,7 +187,7 @@ async def test_a_folder_that_cannot_be_written_costs_no_job(
 ) -> None:
     """Where nothing can be kept, the place's own answer still arrives."""
     (tmp_path / "file").touch()
-    place = Scripted("place", [down(Why.BROKEN)])
+    place = Scripted("place", [down(FailureKind.BROKEN)])
     breaker = guarded(place, tmp_path / "file")
-    assert await outcome(breaker, clip, plan, tmp_path / "a") is Why.BROKEN
+    assert await outcome(breaker, clip, plan, tmp_path / "a") is FailureKind.BROKEN
     assert await outcome(breaker, clip, plan, tmp_path / "a") is None

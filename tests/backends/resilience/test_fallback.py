@@ -4,29 +4,29 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import Asked, Event, FellBack, Hurried, Spent
-from backends.errors import AllBackendsFailed, BackendUnavailable, Why
+from backends.base import BackendStarted, CostIncurred, EngineDowngraded, Event, FellBack
+from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
 from backends.resilience.fallback import FallbackChain
-from backends.resilience.throughput import Estimates, Speeds
-from backends.state_file import Shelf
+from backends.resilience.throughput import EngineSpeeds, ThroughputEstimates
+from backends.state_file import JsonStateFile
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.scripted_backend import Scripted
-from video_editing.contract.errors import InputRejected, OutputFailed, Reason
-from video_editing.contract.plan import Plan, missing, read_plan
+from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
+from video_editing.contract.plan import Plan, find_missing_segments, read_plan
 
 
 @pytest.fixture
-def estimates(tmp_path: Path) -> Estimates:
+def estimates(tmp_path: Path) -> ThroughputEstimates:
     """Nothing is known yet."""
-    return Estimates(Shelf(tmp_path / "speeds.json", Speeds))
+    return ThroughputEstimates(JsonStateFile(tmp_path / "speeds.json", EngineSpeeds))
 
 
-def down(name: str, why: Why = Why.UNREACHABLE) -> BackendUnavailable:
+def down(name: str, why: FailureKind = FailureKind.UNREACHABLE) -> BackendUnavailable:
     return BackendUnavailable(name, why)
 
 
 async def test_the_next_goes_on_where_the_last_stopped(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
     """Every segment is made once, by whoever had the work then; progress never falls back."""
     first = Scripted("first", [down("first")], segments=5)
@@ -40,32 +40,34 @@ async def test_the_next_goes_on_where_the_last_stopped(
 
 
 async def test_it_tells_who_has_the_work_and_why_another_lost_it(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
     """The user learns each change of place with its reason; each place tells what it took."""
     chain = FallbackChain(
-        [Scripted("first", [down("first", Why.BROKEN)]), Scripted("second")],
+        [Scripted("first", [down("first", FailureKind.BROKEN)]), Scripted("second")],
         estimates,
         deadline=60,
     )
     await chain.make_mattes(clip, plan, tmp_path / "mattes", heard)
-    told: list[Event] = [e for e in heard.events if isinstance(e, Asked | FellBack | Spent)]
+    told: list[Event] = [
+        e for e in heard.events if isinstance(e, BackendStarted | FellBack | CostIncurred)
+    ]
     assert told == [
-        Asked("first"),
-        Spent("first", 1.0, 0.0),
-        FellBack("first", Why.BROKEN),
-        Asked("second"),
-        Spent("second", 1.0, 0.0),
+        BackendStarted("first"),
+        CostIncurred("first", 1.0, 0.0),
+        FellBack("first", FailureKind.BROKEN),
+        BackendStarted("second"),
+        CostIncurred("second", 1.0, 0.0),
     ]
 
 
-@pytest.mark.parametrize("fault", [InputRejected(Reason.NO_PERSON), OutputFailed("full")])
+@pytest.mark.parametrize("fault", [InputRejected(RejectReason.NO_PERSON), OutputFailed("full")])
 async def test_what_no_place_can_mend_asks_no_other(
     clip: Path,
     plan: Plan,
     tmp_path: Path,
     heard: Heard,
-    estimates: Estimates,
+    estimates: ThroughputEstimates,
     fault: Exception,
 ) -> None:
     """The clip's fault, or the disk's, comes straight through."""
@@ -77,7 +79,7 @@ async def test_what_no_place_can_mend_asks_no_other(
 
 
 async def test_a_bug_surfaces(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
     """An error that is none of ours is not taken for a place that is down."""
     chain = FallbackChain(
@@ -88,10 +90,10 @@ async def test_a_bug_surfaces(
 
 
 async def test_all_reasons_are_kept_when_nobody_is_left(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
     """The group holds each place's failure, and is itself a place's failure, so chains nest."""
-    failures = [down("first", Why.BUSY), down("second", Why.NO_MEMORY)]
+    failures = [down("first", FailureKind.BUSY), down("second", FailureKind.NO_MEMORY)]
     chain = FallbackChain(
         [Scripted("first", failures[:1]), Scripted("second", failures[1:])], estimates, deadline=60
     )
@@ -99,33 +101,33 @@ async def test_all_reasons_are_kept_when_nobody_is_left(
     with pytest.raises(AllBackendsFailed) as caught:
         await chain.make_mattes(clip, plan, tmp_path / "mattes", heard)
     assert caught.value.exceptions == tuple(failures)
-    assert caught.value.why is Why.NOBODY
+    assert caught.value.kind is FailureKind.ALL_FAILED
     nested = FallbackChain([Scripted("first", [caught.value]), last], estimates, deadline=60)
     await nested.make_mattes(clip, plan, tmp_path / "mattes", heard)
     assert last.asked == [plan]
 
 
 async def test_a_slow_place_is_hurried(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
     """Where the rembg engine would come too late, the mediapipe engine goes on, and says so."""
-    estimates.learn("second", "rembg", 1.0)
+    estimates.record("second", "rembg", 1.0)
     fine = plan.model_copy(update={"engine": "rembg"})
     first = Scripted("first", [down("first")], segments=6)
     second = Scripted("second")
     chain = FallbackChain([first, second], estimates, deadline=plan.frames / 4)
     await chain.make_mattes(clip, fine, tmp_path / "mattes", heard)
     assert [asked.engine for asked in first.asked + second.asked] == ["rembg", "mediapipe"]
-    assert heard.of(Hurried) == [Hurried("second", "mediapipe")]
+    assert heard.of(EngineDowngraded) == [EngineDowngraded("second", "mediapipe")]
     assert read_plan(tmp_path / "mattes").engine == "mediapipe"
-    assert not missing(plan, tmp_path / "mattes")
+    assert not find_missing_segments(plan, tmp_path / "mattes")
 
 
 async def test_only_what_is_missing_counts_as_late(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
     """A slow place may finish the last segments with the engine that was asked for."""
-    estimates.learn("second", "rembg", 1.0)
+    estimates.record("second", "rembg", 1.0)
     fine = plan.model_copy(update={"engine": "rembg"})
     second = Scripted("second")
     chain = FallbackChain(
@@ -135,11 +137,11 @@ async def test_only_what_is_missing_counts_as_late(
     )
     await chain.make_mattes(clip, fine, tmp_path / "mattes", heard)
     assert [asked.engine for asked in second.asked] == ["rembg"]
-    assert not heard.of(Hurried)
+    assert not heard.of(EngineDowngraded)
 
 
 async def test_a_place_that_nobody_knows_is_not_hurried(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: Estimates
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
     """Without an estimate the engine stays as asked for."""
     fine = plan.model_copy(update={"engine": "rembg"})

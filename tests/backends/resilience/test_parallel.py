@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from backends.errors import BackendUnavailable, Why
+from backends.errors import BackendUnavailable, FailureKind
 from backends.local.backend import LocalBackend
-from backends.resilience.parallel import SideBySide, dealt
+from backends.resilience.parallel import ParallelBackend, split_plan
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.programs import PROGRAMS
 from tests.backends.support.running_service import LIMITS, application, client, served
 from tests.backends.support.scripted_backend import Scripted
 from tests.support.make_clips import drawn, make_clip
-from video_editing.contract.plan import Plan, missing, planned
-from video_editing.reading.probe import Limits as ClipLimits
-from video_editing.reading.probe import probe
+from video_editing.contract.plan import Plan, find_missing_segments, make_plan
+from video_editing.reading.probe import ClipLimits, probe
 
 TIMED = PROGRAMS / "slow_video_cli.py"
 WORKERS = 10
@@ -26,7 +25,7 @@ PAUSE = 0.1  #: seconds a frame; U²-Net takes 0.3 on two cores
 def test_segments_are_dealt_out_once(plan: Plan) -> None:
     """However many hands there are, each segment goes to one of them, neighbours together."""
     for hands in (1, 2, 5, 12, 50):
-        parts = dealt(plan, plan.segments, hands)
+        parts = split_plan(plan, plan.segments, hands)
         assert len(parts) <= hands
         assert [s for part in parts for s in part.segments] == list(plan.segments)
 
@@ -34,7 +33,7 @@ def test_segments_are_dealt_out_once(plan: Plan) -> None:
 async def test_workers_share_a_clip(clip: Path, plan: Plan, tmp_path: Path, heard: Heard) -> None:
     """Each segment is made by one worker, and progress rises to the end."""
     workers = [Scripted(pause=0.02) for _ in range(3)]
-    await SideBySide(workers).make_mattes(clip, plan, tmp_path / "mattes", heard)
+    await ParallelBackend(workers).make_mattes(clip, plan, tmp_path / "mattes", heard)
     assert sorted(index for w in workers for index in w.made) == list(range(len(plan.segments)))
     assert all(worker.made for worker in workers)
     assert heard.done == sorted(set(heard.done))
@@ -46,12 +45,12 @@ async def test_one_that_fails_ends_the_others(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard
 ) -> None:
     """What one worker cannot do is told as its failure; what was made by then is there."""
-    failing = Scripted(script=[BackendUnavailable("x", Why.NO_MEMORY)], segments=1)
-    backend = SideBySide([Scripted(pause=0.05), failing])
+    failing = Scripted(script=[BackendUnavailable("x", FailureKind.NO_MEMORY)], segments=1)
+    backend = ParallelBackend([Scripted(pause=0.05), failing])
     with pytest.raises(BackendUnavailable) as caught:
         await backend.make_mattes(clip, plan, tmp_path / "mattes", heard)
-    assert caught.value.why is Why.NO_MEMORY
-    assert len(missing(plan, tmp_path / "mattes")) < len(plan.segments)
+    assert caught.value.kind is FailureKind.NO_MEMORY
+    assert len(find_missing_segments(plan, tmp_path / "mattes")) < len(plan.segments)
     assert not list((tmp_path / "mattes").glob(".stretch-*"))
 
 
@@ -70,9 +69,9 @@ async def test_ten_workers_are_ten_times_as_fast(tmp_path: Path, heard: Heard) -
     mattes that come through HTTP are bit by bit those of one worker in one piece.
     """
     clip = make_clip(tmp_path / "clip.mp4", drawn(6000), rate=10)
-    plan = planned(probe(clip, ClipLimits()))
+    plan = make_plan(probe(clip, ClipLimits()))
     alone = plan.frames * PAUSE
-    backend = SideBySide([timed(PAUSE) for _ in range(WORKERS)])
+    backend = ParallelBackend([timed(PAUSE) for _ in range(WORKERS)])
     async with served(application(tmp_path / "service", backend)) as address:
         began = time.monotonic()
         await client(address).make_mattes(clip, plan, tmp_path / "mattes", heard)
@@ -81,5 +80,5 @@ async def test_ten_workers_are_ten_times_as_fast(tmp_path: Path, heard: Heard) -
     assert alone / took >= 0.8 * WORKERS
     await timed(0).make_mattes(clip, plan, tmp_path / "alone", Heard())
     for segment in plan.segments:
-        one, ten = tmp_path / "alone" / segment.name, tmp_path / "mattes" / segment.name
+        one, ten = tmp_path / "alone" / segment.file_name, tmp_path / "mattes" / segment.file_name
         assert one.read_bytes() == ten.read_bytes()

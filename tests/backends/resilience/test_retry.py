@@ -7,38 +7,42 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import Waiting
-from backends.errors import BackendUnavailable, Why
-from backends.remote.http_client import seconds_until
-from backends.resilience.retry import PASSING, Retrying
+from backends.base import RetryScheduled
+from backends.errors import BackendUnavailable, FailureKind
+from backends.remote.http_client import parse_retry_after
+from backends.resilience.retry import TRANSIENT_FAILURES, RetryingBackend
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.scripted_backend import Scripted
-from video_editing.contract.errors import InputRejected, Reason
+from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan
 
 
-def down(why: Why, retry_after: float | None = None) -> BackendUnavailable:
+def down(why: FailureKind, retry_after: float | None = None) -> BackendUnavailable:
     return BackendUnavailable("place", why, retry_after=retry_after)
 
 
-@pytest.mark.parametrize("why", PASSING)
+@pytest.mark.parametrize("why", TRANSIENT_FAILURES)
 async def test_a_passing_fault_is_tried_again(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, why: Why
+    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, why: FailureKind
 ) -> None:
     """The second attempt goes on where the first stopped, within two seconds."""
     place = Scripted("place", [down(why)], segments=4)
     began = time.monotonic()
-    await Retrying(place, attempts=2, seconds=30).make_mattes(
+    await RetryingBackend(place, attempts=2, max_seconds=30).make_mattes(
         clip, plan, tmp_path / "mattes", heard
     )
     assert place.made == list(range(12))
     assert time.monotonic() - began < 2
-    assert [waiting.why for waiting in heard.of(Waiting)] == [why]
+    assert [waiting.why for waiting in heard.of(RetryScheduled)] == [why]
 
 
 @pytest.mark.parametrize(
     "fault",
-    [*(down(why) for why in Why if why not in PASSING), InputRejected(Reason.CORRUPT), KeyError()],
+    [
+        *(down(why) for why in FailureKind if why not in TRANSIENT_FAILURES),
+        InputRejected(RejectReason.CORRUPT),
+        KeyError(),
+    ],
     ids=repr,
 )
 async def test_other_faults_are_not(
@@ -47,57 +51,59 @@ async def test_other_faults_are_not(
     """What does not pass by itself, or is not the place's fault, is not tried again."""
     place = Scripted("place", [fault])
     with pytest.raises(type(fault)):
-        await Retrying(place, attempts=5, seconds=30).make_mattes(
+        await RetryingBackend(place, attempts=5, max_seconds=30).make_mattes(
             clip, plan, tmp_path / "mattes", heard
         )
     assert len(place.asked) == 1
-    assert not heard.of(Waiting)
+    assert not heard.of(RetryScheduled)
 
 
 async def test_attempts_are_counted(clip: Path, plan: Plan, tmp_path: Path, heard: Heard) -> None:
     """The last failure comes through, and nobody is told of a wait that does not follow."""
-    place = Scripted("place", [down(Why.BROKEN), down(Why.BROKEN), down(Why.BUSY)])
+    place = Scripted(
+        "place", [down(FailureKind.BROKEN), down(FailureKind.BROKEN), down(FailureKind.BUSY)]
+    )
     with pytest.raises(BackendUnavailable) as caught:
-        await Retrying(place, attempts=3, seconds=30).make_mattes(
+        await RetryingBackend(place, attempts=3, max_seconds=30).make_mattes(
             clip, plan, tmp_path / "mattes", heard
         )
-    assert caught.value.why is Why.BUSY
+    assert caught.value.kind is FailureKind.BUSY
     assert len(place.asked) == 3
-    assert len(heard.of(Waiting)) == 2
+    assert len(heard.of(RetryScheduled)) == 2
 
 
 async def test_it_waits_as_asked(clip: Path, plan: Plan, tmp_path: Path, heard: Heard) -> None:
     """A place that says when to come back is asked then, not before."""
-    place = Scripted("place", [down(Why.BUSY, retry_after=1.5)])
+    place = Scripted("place", [down(FailureKind.BUSY, retry_after=1.5)])
     began = time.monotonic()
-    await Retrying(place, attempts=2, seconds=30).make_mattes(
+    await RetryingBackend(place, attempts=2, max_seconds=30).make_mattes(
         clip, plan, tmp_path / "mattes", heard
     )
     assert 1.5 <= time.monotonic() - began < 4
-    assert heard.of(Waiting) == [Waiting("place", Why.BUSY, 1.5)]
+    assert heard.of(RetryScheduled) == [RetryScheduled("place", FailureKind.BUSY, 1.5)]
 
 
 async def test_it_does_not_wait_in_vain(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard
 ) -> None:
     """Where the wait would outlast the time for all attempts, the next place is asked at once."""
-    place = Scripted("place", [down(Why.BUSY, retry_after=31)])
+    place = Scripted("place", [down(FailureKind.BUSY, retry_after=31)])
     began = time.monotonic()
     with pytest.raises(BackendUnavailable):
-        await Retrying(place, attempts=2, seconds=30).make_mattes(
+        await RetryingBackend(place, attempts=2, max_seconds=30).make_mattes(
             clip, plan, tmp_path / "mattes", heard
         )
     assert time.monotonic() - began < 1
-    assert not heard.of(Waiting)
+    assert not heard.of(RetryScheduled)
 
 
 async def test_a_place_that_worked_for_long_is_not_asked_again(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard
 ) -> None:
     """The time for all attempts runs while the place works."""
-    place = Scripted("place", [down(Why.BROKEN)], segments=11, pause=0.05)
+    place = Scripted("place", [down(FailureKind.BROKEN)], segments=11, pause=0.05)
     with pytest.raises(BackendUnavailable):
-        await Retrying(place, attempts=2, seconds=0.5).make_mattes(
+        await RetryingBackend(place, attempts=2, max_seconds=0.5).make_mattes(
             clip, plan, tmp_path / "mattes", heard
         )
     assert len(place.asked) == 1
@@ -109,13 +115,13 @@ async def test_a_place_that_worked_for_long_is_not_asked_again(
 )
 def test_retry_after_in_seconds(header: str, seconds: float | None) -> None:
     """A number of seconds is understood; anything else asks for nothing."""
-    assert seconds_until(header) == seconds
+    assert parse_retry_after(header) == seconds
 
 
 @pytest.mark.parametrize(("ahead", "least", "most"), [(60, 55, 60), (-60, 0, 0)])
 def test_retry_after_as_a_date(ahead: int, least: int, most: int) -> None:
     """A date is understood; one that is past means now."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead), usegmt=True)
-    seconds = seconds_until(date)
+    seconds = parse_retry_after(date)
     assert seconds is not None
     assert least <= seconds <= most

@@ -9,10 +9,10 @@ from types import ModuleType
 import pytest
 from aiohttp import ClientSession
 
-from backends.server.modal_backend import Made, ModalWorkers, Stretch
+from backends.server.modal_backend import ModalBackend, WorkItem, WorkResult
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.running_service import KEY, TOKEN, application, client, served
-from video_editing.contract.plan import Plan, missing
+from video_editing.contract.plan import Plan, find_missing_segments
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*executing locally.*:UserWarning")
 
@@ -29,7 +29,7 @@ def modal_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 async def test_the_door_is_the_service(modal_app: ModuleType) -> None:
     """The door's application serves: health for everybody, the rest for who has the key."""
-    async with served(modal_app.door.local()) as address, ClientSession(address) as session:
+    async with served(modal_app.create_api.local()) as address, ClientSession(address) as session:
         async with session.get("/healthz") as answer:
             assert answer.status == 200
         async with session.get(f"/clips/{'0' * 64}") as answer:
@@ -43,9 +43,9 @@ def test_a_worker_makes_its_stretch(modal_app: ModuleType, clip: Path, plan: Pla
     (modal_app.settings.service.folder / "clips").mkdir(parents=True)
     (modal_app.settings.service.folder / "clips" / "name").write_bytes(clip.read_bytes())
     part = plan.model_copy(update={"segments": plan.segments[3:5]})
-    made = modal_app.Worker().make.local(Stretch("name", part, "key"))
+    made = modal_app.Worker().make_mattes.local(WorkItem("name", part, "key"))
     assert made.failure is None
-    assert sorted(made.segments) == [segment.name for segment in part.segments]
+    assert sorted(made.segments) == [segment.file_name for segment in part.segments]
     assert made.seconds > 0
 
 
@@ -53,7 +53,7 @@ def test_a_workers_failure_is_told(modal_app: ModuleType, plan: Plan) -> None:
     """What the clip is at fault for crosses Modal as fields, not as an exception."""
     (modal_app.settings.service.folder / "clips").mkdir(parents=True)
     (modal_app.settings.service.folder / "clips" / "name").write_text("once upon a time")
-    made = modal_app.Worker().make.local(Stretch("name", plan, "key"))
+    made = modal_app.Worker().make_mattes.local(WorkItem("name", plan, "key"))
     assert made.failure.rejected
     assert made.failure.reason == "not_a_video"
 
@@ -62,12 +62,12 @@ async def test_containers_share_a_clip(
     modal_app: ModuleType, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """The client, the door and three containers together make every segment of a clip."""
-    stretches_seen: list[Stretch] = []
+    stretches_seen: list[WorkItem] = []
 
-    async def spread(stretches: Sequence[Stretch]) -> AsyncIterator[Made]:
+    async def spread(stretches: Sequence[WorkItem]) -> AsyncIterator[WorkResult]:
         for stretch in reversed(stretches):
             stretches_seen.append(stretch)
-            yield await asyncio.to_thread(modal_app.Worker().make.local, stretch)
+            yield await asyncio.to_thread(modal_app.Worker().make_mattes.local, stretch)
 
     async def told(_key: str) -> int:
         return 1
@@ -75,8 +75,8 @@ async def test_containers_share_a_clip(
     async def share() -> None:
         """Nothing: they share this machine's disk."""
 
-    backend = ModalWorkers(spread, told, share, containers=3)
+    backend = ModalBackend(spread, told, share, max_containers=3)
     async with served(application(tmp_path / "service", backend)) as address:
         await client(address).make_mattes(clip, plan, tmp_path / "mattes", Heard())
-    assert missing(plan, tmp_path / "mattes") == []
+    assert find_missing_segments(plan, tmp_path / "mattes") == []
     assert [len(stretch.plan.segments) for stretch in stretches_seen] == [4, 4, 4]

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientSession
 from fastapi import FastAPI
 
-from backends.links.download import FetchFailed, LinkFault
+from backends.links.download import FetchFailed, LinkError
 from tests.backends.support.running_service import KEY, application, copied_from, served
 
 Opened = Callable[[FastAPI], Awaitable[ClientSession]]
@@ -90,8 +90,8 @@ async def test_a_long_one_is_asked_for_later(opened: Opened, tmp_path: Path, cli
     assert (await result(session, told["job_id"]))["status"] == "completed"
 
 
-@pytest.mark.parametrize("fault", list(LinkFault))
-async def test_a_link_that_brings_nothing(opened: Opened, tmp_path: Path, fault: LinkFault) -> None:
+@pytest.mark.parametrize("fault", list(LinkError))
+async def test_a_link_that_brings_nothing(opened: Opened, tmp_path: Path, fault: LinkError) -> None:
     """Each fault of a link is told with its word and a sentence, without the link."""
 
     async def fetched(_link: str, _path: Path) -> int:

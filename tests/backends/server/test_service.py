@@ -13,11 +13,11 @@ from aiohttp import ClientSession
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from backends.server.auth import NoKey, Signer
+from backends.server.auth import LinkSigner, MissingServiceKey
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.running_service import KEY, TOKEN, application, client, served
 from tests.backends.support.scripted_backend import Scripted
-from video_editing.contract.plan import Plan, missing
+from video_editing.contract.plan import Plan, find_missing_segments
 
 Session = ClientSession
 Opened = Callable[..., Awaitable[ClientSession]]
@@ -47,7 +47,7 @@ def digest(content: bytes) -> str:
 
 def test_without_a_key_it_does_not_start(tmp_path: Path) -> None:
     """Neither token nor both of Modal's keys: the service would be open, so it is not made."""
-    with pytest.raises(NoKey):
+    with pytest.raises(MissingServiceKey):
         application(tmp_path, token=SecretStr(""))
 
 
@@ -126,7 +126,7 @@ async def test_a_clip_with_another_hash_is_refused(opened: Opened, tmp_path: Pat
 @pytest.mark.parametrize("told", [True, False])
 async def test_a_clip_too_large_is_refused(opened: Opened, tmp_path: Path, *, told: bool) -> None:
     """One byte too many is refused, whether its length was told before or not."""
-    session = await opened(application(tmp_path, clip_mb=1))
+    session = await opened(application(tmp_path, max_clip_mb=1))
     content = b"x" * 1_000_001
 
     async def untold() -> AsyncIterator[bytes]:
@@ -277,7 +277,7 @@ async def test_too_many_jobs_are_told_to_come_back(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """The queue has an end, and says when to try again."""
-    session = await opened(application(tmp_path, Scripted(pause=1), waiting=2))
+    session = await opened(application(tmp_path, Scripted(pause=1), max_jobs=2))
     await submitted(session, clip, plan)
     told = await submitted(session, clip, plan, "cd" * 16)
     body = {"input": told["input"], "plan": plan.model_dump()}
@@ -293,7 +293,7 @@ async def test_what_nobody_asks_about_is_deleted(
     monkeypatch.setattr("backends.server.app.SWEEP_SECONDS", 0.05)
     (tmp_path / "jobs" / ("12" * 16)).mkdir(parents=True)
     (tmp_path / "jobs" / ("12" * 16) / "00000.mp4").touch()
-    session = await opened(application(tmp_path, Scripted(), keep_seconds=0.5))
+    session = await opened(application(tmp_path, Scripted(), retention_seconds=0.5))
     await submitted(session, clip, plan)
     await until(session, "done")
     for _ in range(100):
@@ -307,18 +307,18 @@ async def test_the_client_and_the_service_fit(tmp_path: Path, clip: Path, plan: 
     """What the client leaves behind at the service after a job is nothing."""
     async with served(application(tmp_path / "service", Scripted())) as address:
         await client(address).make_mattes(clip, plan, tmp_path / "mattes", Heard())
-    assert missing(plan, tmp_path / "mattes") == []
+    assert find_missing_segments(plan, tmp_path / "mattes") == []
     assert files(tmp_path / "service") == []
 
 
 def test_a_signature_is_for_one_name_and_one_while() -> None:
     """A link's signature holds for its own name until its second, and for nothing else."""
-    signer = Signer(60)
-    signed = signer.signed("name")
-    assert signer.holds("name", **signed)
-    assert not signer.holds("other", **signed)
-    assert not signer.holds("name", signed["expires"] + 1, signed["signature"])
-    assert not signer.holds("name", signed["expires"], "é")
-    assert not Signer(60).holds("name", **signed)
-    past = Signer(-1)
-    assert not past.holds("name", **past.signed("name"))
+    signer = LinkSigner(60)
+    signed = signer.sign("name")
+    assert signer.is_valid("name", **signed)
+    assert not signer.is_valid("other", **signed)
+    assert not signer.is_valid("name", signed["expires"] + 1, signed["signature"])
+    assert not signer.is_valid("name", signed["expires"], "é")
+    assert not LinkSigner(60).is_valid("name", **signed)
+    past = LinkSigner(-1)
+    assert not past.is_valid("name", **past.sign("name"))

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from backends.shotstack.client import Allowance, Shotstack
+from backends.shotstack.client import RequestLimits, ShotstackClient
 from backends.shotstack.errors import (
     OutcomeUnknown,
-    ShotstackAway,
-    ShotstackBusy,
     ShotstackError,
     ShotstackFailed,
-    ShotstackGone,
     ShotstackInvalid,
+    ShotstackNotFound,
+    ShotstackRateLimited,
     ShotstackRefused,
-    failure,
-    message,
+    ShotstackUnavailable,
+    create_error,
+    extract_message,
 )
 from tests.backends.support.fake_shotstack import KEY, FakeShotstack, Fate
 from tests.backends.support.misbehaving_service import Answer, body, cut, drip, flood, hang, status
@@ -28,7 +28,7 @@ from tests.backends.support.shotstack_client import client, edit
 from tests.support.make_clips import drawn, make_clip
 
 #: what is asked of Shotstack when a test only cares how it answers
-Question = Callable[[Shotstack], Awaitable[object]]
+Question = Callable[[ShotstackClient], Awaitable[object]]
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ async def test_a_source_that_never_appears_is_given_up(
     """After the grace a 404 is believed."""
     fake.unseen = 10_000
     async with client(fake, tmp_path) as at:
-        with pytest.raises(ShotstackGone):
+        with pytest.raises(ShotstackNotFound):
             await at.upload(film)
 
 
@@ -121,7 +121,7 @@ async def test_a_source_that_stays_importing_is_given_up(
     """There is a time in which a source must get ready."""
     fake.looks = 10_000
     async with client(fake, tmp_path, ingest=0.5) as at:
-        with pytest.raises(ShotstackAway):
+        with pytest.raises(ShotstackUnavailable):
             await at.upload(film)
 
 
@@ -143,8 +143,8 @@ async def test_a_storage_that_says_nothing_is_given_up(
     """An upload stands still for no longer than is allowed."""
     fake.lie("put", hang)
     began = time.monotonic()
-    async with client(fake, tmp_path, answer=0.2, budget=0.5) as at:
-        with pytest.raises(ShotstackAway, match="stood still"):
+    async with client(fake, tmp_path, response=0.2, retry_total=0.5) as at:
+        with pytest.raises(ShotstackUnavailable, match="stood still"):
             await at.upload(film)
     assert time.monotonic() - began < 2
 
@@ -156,7 +156,7 @@ async def test_an_upload_follows_no_redirect(
     """A clip goes where Shotstack says, and from there nowhere else."""
     fake.lie("put", status(code, Location=f"{fake.url}/elsewhere"))
     async with client(fake, tmp_path) as at:
-        with pytest.raises(ShotstackAway):
+        with pytest.raises(ShotstackUnavailable):
             await at.upload(film)
     assert all("elsewhere" not in entry.path for entry in fake.ledger)
 
@@ -171,7 +171,7 @@ async def test_an_upload_goes_to_web_addresses_only(
     place = f'{{"data": {{"id": "a", "attributes": {{"url": "{link}"}}}}}}'
     fake.lie("upload", body(place.encode()))
     async with client(fake, tmp_path) as at:
-        with pytest.raises(ShotstackAway):
+        with pytest.raises(ShotstackUnavailable):
             await at.upload(film)
     assert fake.calls("put") == []
 
@@ -182,7 +182,7 @@ async def test_an_expired_place_is_an_error(
     """A place that is no longer open gets nothing, and the error does not show its signature."""
     fake.signed = -1
     async with client(fake, tmp_path) as at:
-        with pytest.raises(ShotstackAway) as caught:
+        with pytest.raises(ShotstackUnavailable) as caught:
             await at.upload(film)
     assert "Signature" not in str(caught.value)
 
@@ -193,21 +193,21 @@ async def test_deleting_twice_is_fine(fake: FakeShotstack, tmp_path: Path, film:
         one, other = await at.upload(film), await at.upload(film)
         await at.delete_source(one.id)
         await at.delete_source(one.id)
-        assert [source.id for source in await at.sources()] == [other.id]
+        assert [source.id for source in await at.list_sources()] == [other.id]
     assert set(fake.stored) == {other.id}
 
 
 # How answers are told apart
 
 
-async def asked(at: Shotstack) -> object:
+async def asked(at: ShotstackClient) -> object:
     """Look at a render."""
-    return await at.status("a-render")
+    return await at.get_status("a-render")
 
 
-async def rendering(at: Shotstack) -> object:
+async def rendering(at: ShotstackClient) -> object:
     """Ask for a render."""
-    return await at.render(edit())
+    return await at.submit_render(edit())
 
 
 @pytest.mark.parametrize(
@@ -237,8 +237,8 @@ async def test_what_a_render_that_is_not_created_means(
     fake.lie("render", answer)
     async with client(fake, tmp_path) as at:
         with pytest.raises(kind) as caught:
-            await at.render(edit())
-    assert type(caught.value) in {kind, ShotstackGone}
+            await at.submit_render(edit())
+    assert type(caught.value) in {kind, ShotstackNotFound}
     assert len(fake.calls("render")) == 1
 
 
@@ -247,9 +247,9 @@ async def test_an_answer_has_its_time(fake: FakeShotstack, tmp_path: Path, answe
     """Whoever answers nothing, or byte by byte, may have accepted."""
     fake.lie("render", answer)
     began = time.monotonic()
-    async with client(fake, tmp_path, answer=0.5) as at:
+    async with client(fake, tmp_path, response=0.5) as at:
         with pytest.raises(OutcomeUnknown):
-            await at.render(edit())
+            await at.submit_render(edit())
     assert time.monotonic() - began < 2
 
 
@@ -257,16 +257,16 @@ async def test_nobody_there_is_certain(fake: FakeShotstack, tmp_path: Path) -> N
     """Where no connection comes about nothing was accepted."""
     fake.url = "http://127.0.0.1:9"
     async with client(fake, tmp_path) as at:
-        with pytest.raises(ShotstackAway) as caught:
-            await at.render(edit())
-    assert not caught.value.reached
+        with pytest.raises(ShotstackUnavailable) as caught:
+            await at.submit_render(edit())
+    assert not caught.value.has_reached_server
 
 
 async def test_a_wrong_key_is_refused_at_once(fake: FakeShotstack, tmp_path: Path) -> None:
     """It is asked once, and no more (S01)."""
     async with client(fake, tmp_path, key="another") as at:
         with pytest.raises(ShotstackRefused):
-            await at.status("a-render")
+            await at.get_status("a-render")
     assert len(fake.ledger) == 1
 
 
@@ -275,7 +275,7 @@ async def test_no_credits_are_a_refusal(fake: FakeShotstack, tmp_path: Path) -> 
     fake.credits = 0
     async with client(fake, tmp_path) as at:
         with pytest.raises(ShotstackRefused, match="credits"):
-            await at.render(edit())
+            await at.submit_render(edit())
     assert fake.bills == []
 
 
@@ -285,16 +285,16 @@ async def test_a_bad_edit_is_told_with_its_reason(fake: FakeShotstack, tmp_path:
     wrong["output"]["size"]["width"] = 161
     async with client(fake, tmp_path) as at:
         with pytest.raises(ShotstackInvalid, match=r"output\.size\.width"):
-            await at.render(wrong)
+            await at.submit_render(wrong)
 
 
 @pytest.mark.parametrize("answer", [status(500), status(503), cut, flood, body(b"nonsense")])
 async def test_a_question_is_repeated(fake: FakeShotstack, tmp_path: Path, answer: Answer) -> None:
     """A look that fails in passing costs nothing but time (S03)."""
     async with client(fake, tmp_path) as at:
-        render = await at.render(edit())
+        render = await at.submit_render(edit())
         fake.lie("status", answer, times=2)
-        assert (await at.status(render)).id == render
+        assert (await at.get_status(render)).id == render
 
 
 async def test_repetitions_end(fake: FakeShotstack, tmp_path: Path) -> None:
@@ -302,8 +302,8 @@ async def test_repetitions_end(fake: FakeShotstack, tmp_path: Path) -> None:
     fake.lie("status", status(500))
     began = time.monotonic()
     async with client(fake, tmp_path) as at:
-        with pytest.raises(ShotstackAway):
-            await at.status("a-render")
+        with pytest.raises(ShotstackUnavailable):
+            await at.get_status("a-render")
     assert time.monotonic() - began < 4
     assert 2 <= len(fake.calls("status")) <= 5
 
@@ -312,8 +312,8 @@ async def test_another_renders_state_is_not_taken(fake: FakeShotstack, tmp_path:
     """An answer about something else is none."""
     fake.lie("status", told(200, '{"response": {"id": "other", "status": "done"}}'))
     async with client(fake, tmp_path) as at:
-        with pytest.raises(ShotstackAway):
-            await at.status("a-render")
+        with pytest.raises(ShotstackUnavailable):
+            await at.get_status("a-render")
 
 
 async def test_strange_types_are_read_as_far_as_they_go(
@@ -323,7 +323,7 @@ async def test_strange_types_are_read_as_far_as_they_go(
     strange = '{"response": {"id": "r", "status": 7, "duration": "12.5", "url": ["x"], "new": {}}}'
     fake.lie("status", told(200, strange))
     async with client(fake, tmp_path) as at:
-        state = await at.status("r")
+        state = await at.get_status("r")
     assert (state.status, state.duration, state.url) == (None, 12.5, None)
 
 
@@ -331,9 +331,9 @@ async def test_a_429_shuts_everybody_out_for_a_window(fake: FakeShotstack, tmp_p
     """One refusal, and all wait; then it goes on (S02)."""
     fake.window = 1
     fake.lie("status", status(429), times=1)
-    async with client(fake, tmp_path, allowed=Allowance(150, 120, 1)) as at:
-        render = await at.render(edit())
-        await asyncio.gather(*(at.status(render) for _ in range(5)))
+    async with client(fake, tmp_path, allowed=RequestLimits(150, 120, 1)) as at:
+        render = await at.submit_render(edit())
+        await asyncio.gather(*(at.get_status(render) for _ in range(5)))
     times = [entry.time for entry in fake.calls("status")]
     refused = next(entry.time for entry in fake.calls("status") if entry.status == 429)
     assert sum(1 for moment in times if refused + 0.2 < moment < refused + 1) == 0
@@ -344,11 +344,11 @@ async def test_busy_for_longer_than_anybody_waits(fake: FakeShotstack, tmp_path:
     """Who cannot get a place in time is told when."""
     fake.lie("render", status(429, Retry_After="50"))
     async with client(fake, tmp_path, gate=0.2) as at:
-        with pytest.raises(ShotstackBusy) as caught:
-            await at.render(edit())
+        with pytest.raises(ShotstackRateLimited) as caught:
+            await at.submit_render(edit())
         assert caught.value.retry_after == 50
-        with pytest.raises(ShotstackBusy) as caught:
-            await at.render(edit())
+        with pytest.raises(ShotstackRateLimited) as caught:
+            await at.submit_render(edit())
         assert 40 < caught.value.retry_after < 60
     assert len(fake.calls("render")) == 1
 
@@ -356,11 +356,11 @@ async def test_busy_for_longer_than_anybody_waits(fake: FakeShotstack, tmp_path:
 async def test_a_hundred_at_once_stay_within_the_limit(fake: FakeShotstack, tmp_path: Path) -> None:
     """Renders and looks together; Shotstack never has to refuse one (60 s are 1 s here)."""
     fake.window, fake.allowed["stage", "edit"] = 1, 75
-    async with client(fake, tmp_path, allowed=Allowance(75, 120, 1)) as at:
+    async with client(fake, tmp_path, allowed=RequestLimits(75, 120, 1)) as at:
 
         async def followed() -> None:
-            render = await at.render(edit())
-            while (await at.status(render)).status != "done":
+            render = await at.submit_render(edit())
+            while (await at.get_status(render)).status != "done":
                 await asyncio.sleep(0.5)
 
         await asyncio.gather(*(followed() for _ in range(100)))
@@ -375,9 +375,9 @@ async def test_a_hundred_clients_stay_within_the_limit(fake: FakeShotstack, tmp_
     fake.window, fake.allowed["stage", "edit"] = 4, 150
 
     async def followed() -> None:
-        async with client(fake, tmp_path, allowed=Allowance(150, 120, 4), gate=60) as at:
-            render = await at.render(edit())
-            while (await at.status(render)).status != "done":
+        async with client(fake, tmp_path, allowed=RequestLimits(150, 120, 4), gate=60) as at:
+            render = await at.submit_render(edit())
+            while (await at.get_status(render)).status != "done":
                 await asyncio.sleep(0.5)
 
     await asyncio.gather(*(followed() for _ in range(100)))
@@ -391,11 +391,11 @@ async def test_templates(fake: FakeShotstack, tmp_path: Path) -> None:
     fake.templates["t"] = edit(src="{{HEAD}}")
     src = "https://films.example.com/head.mp4"
     async with client(fake, tmp_path) as at:
-        await at.render_template("t", {"HEAD": src})
+        await at.submit_template("t", {"HEAD": src})
         merge = [{"find": "HEAD", "replace": src}]
-        await at.render({**await at.template("t"), "merge": merge})
+        await at.submit_render({**await at.get_template("t"), "merge": merge})
         with pytest.raises(ShotstackInvalid):
-            await at.render_template("unknown", {})
+            await at.submit_template("unknown", {})
     assert [
         next(render.edit.clips()).asset.src  # type: ignore[union-attr]
         for render in fake.renders.values()
@@ -441,8 +441,8 @@ async def test_values_hide_their_links(fake: FakeShotstack, tmp_path: Path, film
     """What is printed of a source or a render names no address."""
     async with client(fake, tmp_path) as at:
         there = await at.upload(film)
-        render = await at.render(edit())
-        while (state := await at.status(render)).status != "done":
+        render = await at.submit_render(edit())
+        while (state := await at.get_status(render)).status != "done":
             await asyncio.sleep(0.05)
     assert state.url
     assert "http" not in f"{there!r} {state!r} {there} {state}"
@@ -469,15 +469,15 @@ async def test_values_hide_their_links(fake: FakeShotstack, tmp_path: Path, film
 )
 def test_where_the_message_of_an_error_is(text: str, found: str) -> None:
     """The most precise place that there is, in one short line."""
-    assert message(text.encode()) == found
+    assert extract_message(text.encode()) == found
 
 
 def test_a_429_says_when() -> None:
     """By its header, or after a window."""
-    said = failure(429, {"Retry-After": "7"}, b"", 60)
-    unsaid = failure(429, {}, b"", 60)
-    assert isinstance(said, ShotstackBusy)
-    assert isinstance(unsaid, ShotstackBusy)
+    said = create_error(429, {"Retry-After": "7"}, b"", 60)
+    unsaid = create_error(429, {}, b"", 60)
+    assert isinstance(said, ShotstackRateLimited)
+    assert isinstance(unsaid, ShotstackRateLimited)
     assert (said.retry_after, unsaid.retry_after) == (7, 60)
 
 
@@ -488,5 +488,5 @@ async def test_an_accepted_render_that_is_not_answered_is_billed(
     fake.fates.append(Fate(answer="dropped"))
     async with client(fake, tmp_path) as at:
         with pytest.raises(OutcomeUnknown):
-            await at.render(edit())
+            await at.submit_render(edit())
     assert fake.bills == [1.0]

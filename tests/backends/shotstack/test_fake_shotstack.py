@@ -11,9 +11,9 @@ import av
 import pytest
 from aiohttp import ClientSession
 
-from backends.shotstack.errors import ShotstackAway, ShotstackInvalid
-from backends.shotstack.render_job import rendered
-from backends.shotstack.render_log import Intents
+from backends.shotstack.errors import ShotstackInvalid, ShotstackUnavailable
+from backends.shotstack.render_job import render_edit
+from backends.shotstack.render_log import RenderLog
 from tests.backends.support.fake_shotstack import KEY, FakeShotstack, Fate
 from tests.backends.support.shotstack_client import client, edit
 from tests.support.make_clips import drawn, make_clip
@@ -108,7 +108,7 @@ async def test_what_is_taken(fake: FakeShotstack, tmp_path: Path, change: Change
     asked = deepcopy(edit())
     change(asked)
     async with client(fake, tmp_path) as at:
-        await at.render(asked)
+        await at.submit_render(asked)
     assert len(fake.bills) == 1
 
 
@@ -119,7 +119,7 @@ async def test_what_is_refused(fake: FakeShotstack, tmp_path: Path, change: Chan
     change(asked)
     async with client(fake, tmp_path) as at:
         with pytest.raises(ShotstackInvalid):
-            await at.render(asked)
+            await at.submit_render(asked)
     assert fake.bills == []
 
 
@@ -133,7 +133,7 @@ async def test_the_result_is_a_film_as_asked(
         there = await at.upload(film)
         asked = edit(1.8, there.url)
         asked["output"]["fps"] = 29.97
-        state = await rendered(at, Intents(tmp_path / "i.json"), "a", asked)
+        state = await render_edit(at, RenderLog(tmp_path / "i.json"), "a", asked)
     async with ClientSession() as session, session.get(state.url or "") as answer:
         content = await answer.read()
     with av.open(BytesIO(content)) as container:
@@ -163,8 +163,8 @@ async def test_files_must_be_there_and_long_enough(
         clip(asked)["asset"]["trim"] = trim
         if delete:
             await at.delete_source(there.id)
-        render = await at.render(asked)
-        while (state := await at.status(render)).status != "failed":
+        render = await at.submit_render(asked)
+        while (state := await at.get_status(render)).status != "failed":
             await asyncio.sleep(0.05)
     assert text in (state.error or "")
     assert fake.bills == []
@@ -177,7 +177,7 @@ async def test_dead_links(fake: FakeShotstack, tmp_path: Path, result: Any, stat
     """A result can be behind a link that leads to nothing, to half of it or to a page."""
     fake.fates.append(Fate(result=result))
     async with client(fake, tmp_path) as at:
-        state = await rendered(at, Intents(tmp_path / "i.json"), "a", edit())
+        state = await render_edit(at, RenderLog(tmp_path / "i.json"), "a", edit())
     async with ClientSession() as session, session.get(state.url or "") as answer:
         content = await answer.read()
     assert answer.status == status
@@ -236,11 +236,11 @@ async def test_everything_is_in_the_ledger(fake: FakeShotstack, tmp_path: Path) 
     """What went where it must not go would be found; the key's own header is not shown."""
     asked = edit(src="https://api.telegram.org/file/bot1:secret/x.mp4")
     async with client(fake, tmp_path) as at:
-        await at.render(asked)
+        await at.submit_render(asked)
         fake.url, real = "http://127.0.0.1:9", fake.url
-        with pytest.raises(ShotstackAway):
+        with pytest.raises(ShotstackUnavailable):
             async with client(fake, tmp_path) as nowhere:
-                await nowhere.render(edit())
+                await nowhere.submit_render(edit())
         fake.url = real
     assert "/file/bot" in fake.written()
     assert KEY not in fake.written()
@@ -253,7 +253,7 @@ async def test_a_callback_that_nobody_takes_comes_again(
     fake.resend = 0.0001
     asked = {**edit(), "callback": f"{fake.url}/nowhere"}
     async with client(fake, tmp_path) as at:
-        await at.render(asked)
+        await at.submit_render(asked)
     while len(fake.announced) < 10:
         await asyncio.sleep(0.05)
     assert {status for _, status in fake.announced} == {404}

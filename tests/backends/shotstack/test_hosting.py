@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 
-from backends.shotstack.hosting import Hosting
-from settings import Rendering
+from backends.shotstack.hosting import ShotstackHosting
+from settings import RenderingSettings
 from tests.backends.support.fake_shotstack import FakeShotstack
 from tests.backends.support.running_service import KEY as BEARER
 from tests.backends.support.running_service import application, copied_from, served
@@ -26,13 +26,13 @@ async def fake() -> AsyncIterator[FakeShotstack]:
 
 
 @pytest.fixture
-def hosting(fake: FakeShotstack, tmp_path: Path) -> Hosting:
+def hosting(fake: FakeShotstack, tmp_path: Path) -> ShotstackHosting:
     """Files there."""
-    settings = Rendering(_env_file=None, key=KEY, address=fake.url)
-    return Hosting(settings, tmp_path / "hosting", QUICK)
+    settings = RenderingSettings(_env_file=None, api_key=KEY, api_url=fake.url)
+    return ShotstackHosting(settings, tmp_path / "hosting", QUICK)
 
 
-async def made(folder: Path, hosting: Hosting) -> tuple[dict[str, object], int]:
+async def made(folder: Path, hosting: ShotstackHosting) -> tuple[dict[str, object], int]:
     """What the service answers, and the bytes that lie behind its address."""
     clip = film_of_eileen(folder / "clip.mp4", 8, side=96)
     app = application(folder / "service", fetched=copied_from(clip), hosting=hosting)
@@ -45,7 +45,7 @@ async def made(folder: Path, hosting: Hosting) -> tuple[dict[str, object], int]:
 
 
 async def test_an_overlay_lies_at_shotstack(
-    fake: FakeShotstack, hosting: Hosting, tmp_path: Path
+    fake: FakeShotstack, hosting: ShotstackHosting, tmp_path: Path
 ) -> None:
     """Its address there is what the service answers."""
     told, size = await made(tmp_path, hosting)
@@ -56,7 +56,7 @@ async def test_an_overlay_lies_at_shotstack(
 
 
 async def test_where_shotstack_fails_it_is_fetched_here(
-    fake: FakeShotstack, hosting: Hosting, tmp_path: Path
+    fake: FakeShotstack, hosting: ShotstackHosting, tmp_path: Path
 ) -> None:
     """By a link of the service's own, as without a key."""
 
@@ -70,14 +70,14 @@ async def test_where_shotstack_fails_it_is_fetched_here(
 
 
 async def test_what_is_old_is_taken_away(
-    fake: FakeShotstack, hosting: Hosting, tmp_path: Path
+    fake: FakeShotstack, hosting: ShotstackHosting, tmp_path: Path
 ) -> None:
     """Also by a later process; what is not old yet stays."""
     path = film_of_eileen(tmp_path / "file.mp4", 3, side=96)
-    assert await hosting.put("a", path)
-    await hosting.remove(older=60)
+    assert await hosting.upload("a", path)
+    await hosting.remove_older_than(seconds=60)
     assert len(fake.stored) == 1
     await asyncio.sleep(0.1)
-    settings = Rendering(_env_file=None, key=KEY, address=fake.url)
-    await Hosting(settings, tmp_path / "hosting", QUICK).remove(older=0.05)
+    settings = RenderingSettings(_env_file=None, api_key=KEY, api_url=fake.url)
+    await ShotstackHosting(settings, tmp_path / "hosting", QUICK).remove_older_than(seconds=0.05)
     assert fake.stored == {}

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from backends.errors import BackendUnavailable
-from backends.shotstack.pipeline import Pipeline, autopipeline
+from backends.shotstack.pipeline import PipelineRequest, run_pipeline
 from tests.backends.support.fake_shotstack import FakeShotstack, Fate
 from tests.backends.support.running_service import TOKEN, application, client, served
 from tests.backends.support.shotstack_renderer import KEY, shotstack
 from tests.support.paths import ROOT
 from tests.support.person_clips import film_of_eileen
 from video_editing.contract.style import Shape
-from video_editing.reading.probe import Limits, probe
+from video_editing.reading.probe import ClipLimits, probe
 
 OVERLAY = (sys.executable, "-c", "from backends.cli import main; raise SystemExit(main())")
 
@@ -97,7 +97,7 @@ async def test_from_a_clip_to_a_finished_video(
     assert [clip["asset"]["src"] for clip in clips] == [*told["overlays"].values()]
     assert [clip["length"] for clip in clips] == [0.25, 0.25]
     assert told["video"].startswith(fake.url)
-    seen = probe(result, Limits())
+    seen = probe(result, ClipLimits())
     assert (seen.size, float(seen.duration)) == ((160, 160), pytest.approx(0.5, abs=0.05))
 
 
@@ -124,8 +124,8 @@ async def test_overlays_may_come_with_their_mattes(
     fake: FakeShotstack, service: str, film: Path, data: Path
 ) -> None:
     """Then both addresses are told, and nothing is fetched that was not asked for."""
-    wanted = Pipeline(film, (Shape.CIRCLE, Shape.NONE), "luma")
-    piped = await autopipeline(
+    wanted = PipelineRequest(film, (Shape.CIRCLE, Shape.NONE), "luma")
+    piped = await run_pipeline(
         wanted, client(service), shotstack(fake.url, data), data / "w", lambda _: None
     )
     assert piped.lumas.keys() == piped.overlays.keys() == {"circle", "none"}
@@ -142,8 +142,8 @@ async def test_a_template_can_be_the_timeline(
         "timeline": {"tracks": [{"clips": [clip]}]},
         "output": {"format": "mp4", "size": {"width": 640, "height": 360}, "fps": 25},
     }
-    wanted = Pipeline(film, template="a-template", merge={"HEAD": "{circle}"})
-    piped = await autopipeline(
+    wanted = PipelineRequest(film, template="a-template", merge={"HEAD": "{circle}"})
+    piped = await run_pipeline(
         wanted,
         client(service),
         shotstack(fake.url, data),
@@ -153,7 +153,7 @@ async def test_a_template_can_be_the_timeline(
     )
     (render,) = fake.renders.values()
     assert render.asked["merge"] == [{"find": "HEAD", "replace": piped.overlays["circle"]}]
-    assert probe(data / "result.mp4", Limits()).size == (640, 360)
+    assert probe(data / "result.mp4", ClipLimits()).size == (640, 360)
 
 
 @pytest.mark.parametrize(
@@ -167,8 +167,8 @@ async def test_a_failure_leaves_nothing(
     """No file under the name that was asked for, and no source at Shotstack."""
     fake.fates.append(fate)
     with pytest.raises(BackendUnavailable):
-        await autopipeline(
-            Pipeline(film),
+        await run_pipeline(
+            PipelineRequest(film),
             client(service),
             shotstack(fake.url, data),
             data / "w",

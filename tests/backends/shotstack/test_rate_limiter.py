@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from backends.shotstack.errors import ShotstackBusy
-from backends.shotstack.rate_limiter import Limiter, Seen
-from backends.state_file import Shelf
+from backends.shotstack.errors import ShotstackRateLimited
+from backends.shotstack.rate_limiter import RateLimiter, RequestLog
+from backends.state_file import JsonStateFile
 
 ALLOWED, WINDOW, LAG = 7, 60.0, 30.0
 
@@ -47,10 +47,10 @@ class Clock:
         await task
 
 
-def limiter(clock: Clock, path: Path | None) -> Limiter:
+def limiter(clock: Clock, path: Path | None) -> RateLimiter:
     """As a process of ours would make it."""
-    shelf = Shelf(path, Seen) if path else None
-    return Limiter("k", ALLOWED, shelf, window=WINDOW, lag=LAG, clock=clock, sleep=clock.sleep)
+    shelf = JsonStateFile(path, RequestLog) if path else None
+    return RateLimiter("k", ALLOWED, shelf, window=WINDOW, lag=LAG, clock=clock, sleep=clock.sleep)
 
 
 def most(arrivals: list[float]) -> int:
@@ -64,8 +64,8 @@ async def test_no_window_has_more(seed: int, tmp_path: Path) -> None:
     chance, clock, arrivals = random.Random(seed), Clock(), list[float]()  # noqa: S311
     path = tmp_path / "seen.json"
 
-    async def ask(at: Limiter) -> None:
-        async with at.turn(longest=1e9):
+    async def ask(at: RateLimiter) -> None:
+        async with at.acquire(max_wait=1e9):
             await clock.sleep(chance.uniform(0, LAG / 2))
             arrivals.append(clock.now)
             await clock.sleep(chance.uniform(0, LAG / 2))
@@ -98,7 +98,7 @@ async def test_what_is_allowed_is_used() -> None:
     began = clock.now
 
     async def ask() -> None:
-        async with at.turn(longest=1e9):
+        async with at.acquire(max_wait=1e9):
             await clock.sleep(0.1)
 
     async def crowd() -> None:
@@ -113,8 +113,8 @@ async def test_two_processes_share(tmp_path: Path) -> None:
     clock, arrivals = Clock(), list[float]()
     both = limiter(clock, tmp_path / "seen.json"), limiter(clock, tmp_path / "seen.json")
 
-    async def ask(at: Limiter) -> None:
-        async with at.turn(longest=1e9):
+    async def ask(at: RateLimiter) -> None:
+        async with at.acquire(max_wait=1e9):
             arrivals.append(clock.now)
             await clock.sleep(0.1)
 
@@ -131,8 +131,8 @@ async def test_what_has_ended_is_known_to_all(tmp_path: Path) -> None:
     clock, times = Clock(), list[float]()
     one, other = limiter(clock, tmp_path / "seen.json"), limiter(clock, tmp_path / "seen.json")
 
-    async def ask(at: Limiter, seconds: float) -> None:
-        async with at.turn(longest=1e9):
+    async def ask(at: RateLimiter, seconds: float) -> None:
+        async with at.acquire(max_wait=1e9):
             times.append(clock.now)
             await clock.sleep(seconds)
 
@@ -153,7 +153,7 @@ async def test_a_full_disk_costs_no_limit(tmp_path: Path) -> None:
     at = limiter(clock, tmp_path / "file" / "seen.json")
 
     async def ask() -> None:
-        async with at.turn(longest=1e9):
+        async with at.acquire(max_wait=1e9):
             arrivals.append(clock.now)
 
     async def crowd() -> None:
@@ -166,12 +166,12 @@ async def test_a_full_disk_costs_no_limit(tmp_path: Path) -> None:
 async def test_a_refusal_shuts_the_gate_for_all(tmp_path: Path) -> None:
     """After a 429 nobody asks until the time that it names is over, a restarted process neither."""
     clock, times = Clock(), list[float]()
-    limiter(clock, tmp_path / "seen.json").shut(60)
+    limiter(clock, tmp_path / "seen.json").block(60)
     began = clock.now
     at = limiter(clock, tmp_path / "seen.json")
 
     async def ask() -> None:
-        async with at.turn(longest=1e9):
+        async with at.acquire(max_wait=1e9):
             times.append(clock.now)
 
     await clock.run(ask)
@@ -184,13 +184,13 @@ async def test_nobody_waits_for_ever() -> None:
     at = limiter(clock, None)
 
     async def ask() -> None:
-        async with at.turn(longest=20):
+        async with at.acquire(max_wait=20):
             await clock.sleep(1)
 
     async def crowd() -> None:
         ends = await asyncio.gather(*(ask() for _ in range(ALLOWED + 1)), return_exceptions=True)
         last = ends[-1]
-        assert isinstance(last, ShotstackBusy)
+        assert isinstance(last, ShotstackRateLimited)
         assert 30 < last.retry_after < 45
 
     await clock.run(crowd)
@@ -200,13 +200,13 @@ async def test_a_clock_that_went_wrong_blocks_for_no_longer_than_a_window(tmp_pa
     """Times from the future count as now."""
     path = tmp_path / "seen.json"
     clock = Clock()
-    with Shelf(path, Seen).changing() as kept:
-        kept["k"] = Seen(latest={str(i): clock.now + 1e6 for i in range(ALLOWED)}, shut=1e12)
+    with JsonStateFile(path, RequestLog).update() as kept:
+        kept["k"] = RequestLog(latest={str(i): clock.now + 1e6 for i in range(ALLOWED)}, shut=1e12)
     began = clock.now
     at = limiter(clock, path)
 
     async def ask() -> None:
-        async with at.turn(longest=1e9):
+        async with at.acquire(max_wait=1e9):
             pass
 
     await clock.run(ask)
@@ -219,7 +219,7 @@ async def test_those_who_give_up_leave_the_line() -> None:
     at = limiter(clock, None)
 
     async def ask() -> None:
-        async with at.turn(longest=1e9):
+        async with at.acquire(max_wait=1e9):
             await clock.sleep(1)
 
     async def crowd() -> None:

@@ -12,17 +12,22 @@ import pytest
 from aiohttp import ClientSession, web
 from pydantic import SecretStr
 
-from backends.shotstack.client import Allowance
+from backends.shotstack.client import RequestLimits
 from backends.shotstack.errors import (
     OutcomeUnknown,
-    ShotstackAway,
     ShotstackFailed,
-    ShotstackGone,
     ShotstackInvalid,
+    ShotstackNotFound,
     ShotstackRefused,
+    ShotstackUnavailable,
 )
-from backends.shotstack.render_job import Template, rendered
-from backends.shotstack.render_log import LONGEST, Callbacks, Intent, Intents
+from backends.shotstack.render_job import TemplateEdit, render_edit
+from backends.shotstack.render_log import (
+    MAX_CALLBACK_BYTES,
+    CallbackReceiver,
+    RenderIntent,
+    RenderLog,
+)
 from tests.backends.support.fake_shotstack import KEY, FakeShotstack, Fate
 from tests.backends.support.misbehaving_service import Answer, cut, status
 from tests.backends.support.programs import PROGRAMS
@@ -30,7 +35,7 @@ from tests.backends.support.shotstack_client import client, edit, hearing
 from tests.support.paths import ROOT
 
 JOB = PROGRAMS / "run_render_job.py"
-SCALED = Allowance(150, 120, 0.5)
+SCALED = RequestLimits(150, 120, 0.5)
 TEMPORARY = "The service is temporarily unavailable, please try again"
 
 
@@ -42,22 +47,22 @@ async def fake() -> AsyncIterator[FakeShotstack]:
 
 
 @pytest.fixture
-def intents(tmp_path: Path) -> Intents:
+def intents(tmp_path: Path) -> RenderLog:
     """None yet."""
-    return Intents(tmp_path / "shotstack.json")
+    return RenderLog(tmp_path / "shotstack.json")
 
 
 @pytest.fixture
-async def callback(intents: Intents) -> AsyncIterator[str]:
+async def callback(intents: RenderLog) -> AsyncIterator[str]:
     """The address at which callbacks are heard."""
-    async with hearing(Callbacks(SecretStr(KEY), intents)) as address:
+    async with hearing(CallbackReceiver(SecretStr(KEY), intents)) as address:
         yield address
 
 
-async def test_a_render(fake: FakeShotstack, tmp_path: Path, intents: Intents) -> None:
+async def test_a_render(fake: FakeShotstack, tmp_path: Path, intents: RenderLog) -> None:
     """It is asked for, looked at until it is done, and written down."""
     async with client(fake, tmp_path) as at:
-        state = await rendered(at, intents, "a", edit())
+        state = await render_edit(at, intents, "a", edit())
     assert state.status == "done"
     assert state.url
     assert fake.bills == [1.0]
@@ -65,51 +70,51 @@ async def test_a_render(fake: FakeShotstack, tmp_path: Path, intents: Intents) -
 
 
 async def test_done_before_is_not_asked_for_again(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """The same intent leads to the same render, also for another edit, and in another process."""
     async with client(fake, tmp_path) as at:
-        first = await rendered(at, intents, "a", edit())
-        second = await rendered(at, Intents(tmp_path / "shotstack.json"), "a", edit(2))
+        first = await render_edit(at, intents, "a", edit())
+        second = await render_edit(at, RenderLog(tmp_path / "shotstack.json"), "a", edit(2))
     assert first == second
     assert len(fake.calls("render")) == 1
 
 
 async def test_many_who_want_the_same(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """Tasks that start at the same moment, and wait in the same line, share one render."""
-    async with client(fake, tmp_path, allowed=Allowance(2, 120, 0.3)) as at:
-        await at.render(edit())
-        await at.render(edit())  # now all wait for a place
-        states = await asyncio.gather(*(rendered(at, intents, "a", edit()) for _ in range(8)))
+    async with client(fake, tmp_path, allowed=RequestLimits(2, 120, 0.3)) as at:
+        await at.submit_render(edit())
+        await at.submit_render(edit())  # now all wait for a place
+        states = await asyncio.gather(*(render_edit(at, intents, "a", edit()) for _ in range(8)))
     assert len({state.id for state in states}) == 1
     assert len(fake.calls("render")) == 3
 
 
 @pytest.mark.parametrize("answer", ["dropped", "garbage", "broken", "hanging"])
 async def test_a_lost_answer_is_found_by_the_callback(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents, callback: str, answer: str
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str, answer: str
 ) -> None:
     """The render was accepted and nobody told us its id; its callback does (S04)."""
     fake.fates.append(Fate(answer=answer))  # type: ignore[arg-type]
-    async with client(fake, tmp_path, answer=0.6) as at:
-        state = await rendered(at, intents, "a", edit(), callback=callback)
+    async with client(fake, tmp_path, response=0.6) as at:
+        state = await render_edit(at, intents, "a", edit(), callback_url=callback)
     assert state.id in fake.renders
     assert fake.bills == [1.0]
 
 
 @pytest.mark.parametrize("heard", [True, False])
 async def test_a_lost_answer_that_nobody_tells_of_ends_without_a_second_bill(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents, callback: str, *, heard: bool
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str, *, heard: bool
 ) -> None:
     """Asked again, today or after a restart, it is not rendered again: make it elsewhere (S04)."""
     fake.fates.append(Fate(answer="dropped", callback=False))
     address = callback if heard else None
     async with client(fake, tmp_path, adoption=0.3) as at:
-        for again in (intents, intents, Intents(tmp_path / "shotstack.json")):
+        for again in (intents, intents, RenderLog(tmp_path / "shotstack.json")):
             with pytest.raises(OutcomeUnknown):
-                await rendered(at, again, "a", edit(), callback=address)
+                await render_edit(at, again, "a", edit(), callback_url=address)
     assert fake.bills == [1.0]
 
 
@@ -118,136 +123,138 @@ async def test_a_lost_answer_that_nobody_tells_of_ends_without_a_second_bill(
     [(status(400), ShotstackInvalid), (status(401), ShotstackRefused)],
 )
 async def test_after_a_clear_refusal_it_may_be_asked_for_again(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents, answer: Answer, kind: type[Exception]
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, answer: Answer, kind: type[Exception]
 ) -> None:
     """Nothing was accepted, so nothing stands in the way (S01)."""
     fake.lie("render", answer, times=1)
     async with client(fake, tmp_path) as at:
         with pytest.raises(kind):
-            await rendered(at, intents, "a", edit())
+            await render_edit(at, intents, "a", edit())
         assert len(fake.calls("render")) == 1
-        await rendered(at, intents, "a", edit())
+        await render_edit(at, intents, "a", edit())
     assert fake.bills == [1.0]
 
 
-async def test_nobody_there(fake: FakeShotstack, tmp_path: Path, intents: Intents) -> None:
+async def test_nobody_there(fake: FakeShotstack, tmp_path: Path, intents: RenderLog) -> None:
     """Where no connection came about nothing was accepted, so it may be asked for again."""
     real, fake.url = fake.url, "http://127.0.0.1:9"
     async with client(fake, tmp_path) as at:
-        with pytest.raises(ShotstackAway):
-            await rendered(at, intents, "a", edit())
+        with pytest.raises(ShotstackUnavailable):
+            await render_edit(at, intents, "a", edit())
     fake.url = real
     async with client(fake, tmp_path) as at:
-        await rendered(at, intents, "a", edit())
+        await render_edit(at, intents, "a", edit())
     assert fake.bills == [1.0]
 
 
 async def test_a_busy_place_is_waited_for(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """A 429 is a clear refusal, after which the render is asked for again (S02)."""
     fake.lie("render", status(429, Retry_After="0"), times=2)
     async with client(fake, tmp_path, allowed=SCALED) as at:
-        await rendered(at, intents, "a", edit())
+        await render_edit(at, intents, "a", edit())
     assert len(fake.calls("render")) == 3
     assert fake.bills == [1.0]
 
 
 @pytest.mark.parametrize("answer", [status(500), status(503), cut, status(429, Retry_After="0")])
 async def test_looks_that_fail_do_not_matter(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents, answer: Answer
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, answer: Answer
 ) -> None:
     """A render goes on while nobody can look at it (S03)."""
     fake.lie("status", answer, times=7)
     async with client(fake, tmp_path, allowed=SCALED) as at:
-        state = await rendered(at, intents, "a", edit())
+        state = await render_edit(at, intents, "a", edit())
     assert state.status == "done"
     assert fake.bills == [1.0]
 
 
 async def test_a_render_that_fails_for_good(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """Its words are in the error without links, and it is not tried again (S05)."""
     text = "Asset could not be read: https://files.example.com/x?Signature=abc"
     fake.fates.append(Fate(end="failed", error=text))
     async with client(fake, tmp_path) as at:
         with pytest.raises(ShotstackFailed, match="Asset could not be read: <link>"):
-            await rendered(at, intents, "a", edit())
+            await render_edit(at, intents, "a", edit())
         with pytest.raises(ShotstackFailed):
-            await rendered(at, intents, "a", edit())
+            await render_edit(at, intents, "a", edit())
     assert len(fake.renders) == 1
 
 
 async def test_a_render_that_fails_in_passing_is_tried_once_more(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """A failed render is not billed, so a second one costs what one costs."""
     fake.fates.append(Fate(end="failed", error=TEMPORARY))
     async with client(fake, tmp_path) as at:
-        await rendered(at, intents, "a", edit())
+        await render_edit(at, intents, "a", edit())
     assert len(fake.renders) == 2
     assert fake.bills == [1.0]
 
 
 async def test_a_third_time_is_not_tried(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """Twice the same words are believed, also after a restart."""
     fake.fates.extend([Fate(end="failed", error=TEMPORARY)] * 5)
     async with client(fake, tmp_path) as at:
-        for again in (intents, Intents(tmp_path / "shotstack.json")):
+        for again in (intents, RenderLog(tmp_path / "shotstack.json")):
             with pytest.raises(ShotstackFailed):
-                await rendered(at, again, "a", edit())
+                await render_edit(at, again, "a", edit())
     assert len(fake.renders) == 2
 
 
 @pytest.mark.parametrize("end", ["rendering", "queued", "pondering", ""])
 async def test_a_render_that_never_ends(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents, end: str
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, end: str
 ) -> None:
     """Stuck, or in a state that nobody knows, it is given up at the deadline (S06)."""
     fake.fates.append(Fate(end=end))
     began = time.monotonic()
     async with client(fake, tmp_path, deadline=0.8) as at:
-        with pytest.raises(ShotstackAway, match="not done in time"):
-            await rendered(at, intents, "a", edit())
+        with pytest.raises(ShotstackUnavailable, match="not done in time"):
+            await render_edit(at, intents, "a", edit())
     assert 0.7 < time.monotonic() - began < 2
 
 
 async def test_a_restart_does_not_prolong_the_deadline_but_looks_once(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """What was finished while nobody was there is taken."""
     async with client(fake, tmp_path, deadline=0.1) as at:
-        with pytest.raises(ShotstackAway):
-            await rendered(at, intents, "a", edit())
+        with pytest.raises(ShotstackUnavailable):
+            await render_edit(at, intents, "a", edit())
         await asyncio.sleep(1)
-        assert (await rendered(at, intents, "a", edit())).status == "done"
+        assert (await render_edit(at, intents, "a", edit())).status == "done"
     assert len(fake.calls("render")) == 1
 
 
-async def test_a_render_that_is_gone(fake: FakeShotstack, tmp_path: Path, intents: Intents) -> None:
+async def test_a_render_that_is_gone(
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog
+) -> None:
     """After the grace a 404 is believed, and nothing is asked for again."""
     async with client(fake, tmp_path) as at:
         fake.lie("status", status(404))
-        with pytest.raises(ShotstackGone):
-            await rendered(at, intents, "a", edit())
+        with pytest.raises(ShotstackNotFound):
+            await render_edit(at, intents, "a", edit())
     assert len(fake.calls("render")) == 1
 
 
 async def test_a_template_has_no_callback(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents, callback: str
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
     """It is rendered by its id; an answer that is lost stays lost, without a second bill."""
     fake.templates["t"] = edit(src="{{HEAD}}")
-    head = Template("t", {"HEAD": "https://films.example.com/head.mp4"})
+    head = TemplateEdit("t", {"HEAD": "https://films.example.com/head.mp4"})
     fake.fates.extend([Fate(), Fate(answer="dropped")])
     async with client(fake, tmp_path) as at:
-        await rendered(at, intents, "a", head, callback=callback)
+        await render_edit(at, intents, "a", head, callback_url=callback)
         for _ in range(2):
             with pytest.raises(OutcomeUnknown):
-                await rendered(at, intents, "b", head, callback=callback)
+                await render_edit(at, intents, "b", head, callback_url=callback)
     assert fake.bills == [1.0, 1.0]
 
 
@@ -256,10 +263,10 @@ async def test_what_cannot_be_written_down_is_not_asked_for(
 ) -> None:
     """Without a record a restart might ask again."""
     (tmp_path / "file").touch()
-    intents = Intents(tmp_path / "file" / "shotstack.json")
+    intents = RenderLog(tmp_path / "file" / "shotstack.json")
     async with client(fake, tmp_path) as at:
-        with pytest.raises(ShotstackAway, match="cannot be kept"):
-            await rendered(at, intents, "a", edit())
+        with pytest.raises(ShotstackUnavailable, match="cannot be kept"):
+            await render_edit(at, intents, "a", edit())
     assert fake.calls("render") == []
 
 
@@ -280,39 +287,39 @@ def done(render: str) -> dict[str, str]:
 
 
 async def test_a_callback_ends_the_waiting(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents, callback: str
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
     """Nobody waits for the next look when Shotstack says that it is done."""
-    async with client(fake, tmp_path, poll=30, slowest=30, deadline=60) as at:
+    async with client(fake, tmp_path, poll=30, max_poll=30, deadline=60) as at:
         began = time.monotonic()
-        await rendered(at, intents, "a", edit(), callback=callback)
+        await render_edit(at, intents, "a", edit(), callback_url=callback)
     assert time.monotonic() - began < 5
     assert fake.announced == [(f"{callback}/a", 200)]
 
 
 async def test_a_forged_callback_is_only_a_hint(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents, callback: str
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
     """That a render is done is believed from Shotstack alone (S08)."""
     fake.fates.append(Fate(end="rendering"))
     async with client(fake, tmp_path, deadline=1) as at:
-        task = asyncio.create_task(rendered(at, intents, "a", edit(), callback=callback))
+        task = asyncio.create_task(render_edit(at, intents, "a", edit(), callback_url=callback))
         while not intents.get("a").render:
             await asyncio.sleep(0.01)
         assert await told(callback, "a", done(intents.get("a").render or "")) == 200
         assert await told(callback, "a", done("another")) == 404
-        with pytest.raises(ShotstackAway):
+        with pytest.raises(ShotstackUnavailable):
             await task
 
 
 async def test_a_forged_render_is_not_adopted(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents, callback: str
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
     """An id that Shotstack does not know, or that is another's, leads nowhere (S08)."""
     fake.fates.extend([Fate(), Fate(answer="dropped", callback=False)])
     async with client(fake, tmp_path) as at:
-        others = await rendered(at, intents, "other", edit())
-        task = asyncio.create_task(rendered(at, intents, "a", edit(), callback=callback))
+        others = await render_edit(at, intents, "other", edit())
+        task = asyncio.create_task(render_edit(at, intents, "a", edit(), callback_url=callback))
         while len(fake.calls("render")) < 2:
             await asyncio.sleep(0.01)
         assert await told(callback, "a", done("an-invented-one")) == 200
@@ -324,46 +331,46 @@ async def test_a_forged_render_is_not_adopted(
 
 
 async def test_a_callback_before_a_restart_is_remembered(
-    fake: FakeShotstack, tmp_path: Path, intents: Intents, callback: str
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
     """It comes while nobody waits, and counts when somebody does."""
     fake.fates.append(Fate(answer="dropped"))
     async with client(fake, tmp_path, adoption=0) as at:
         with pytest.raises(OutcomeUnknown):
-            await rendered(at, intents, "a", edit(), callback=callback)
+            await render_edit(at, intents, "a", edit(), callback_url=callback)
         while not fake.announced:
             await asyncio.sleep(0.05)
-        again = Intents(tmp_path / "shotstack.json")
-        assert (await rendered(at, again, "a", edit(), callback=callback)).status == "done"
+        again = RenderLog(tmp_path / "shotstack.json")
+        assert (await render_edit(at, again, "a", edit(), callback_url=callback)).status == "done"
     assert fake.bills == [1.0]
 
 
-async def test_who_may_tell(intents: Intents) -> None:
+async def test_who_may_tell(intents: RenderLog) -> None:
     """The secret and an intent that there is; anything else is not there (S08)."""
-    callbacks = Callbacks(SecretStr(KEY), intents)
+    callbacks = CallbackReceiver(SecretStr(KEY), intents)
     intents.claim("a", "")
     body = b'{"type": "edit", "action": "render", "id": "r"}'
-    assert callbacks.heard("wrong", "a", body) == 404
-    assert callbacks.heard("\udcff", "a", body) == 404
-    assert callbacks.heard(callbacks.secret, "b", body) == 404
-    assert callbacks.heard(callbacks.secret, "a", b"{") == 400
-    assert callbacks.heard(callbacks.secret, "a", b'{"type": "edit", "id": "../x"}') == 400
-    assert callbacks.heard(callbacks.secret, "a", b" " * (LONGEST + 1)) == 413
+    assert callbacks.receive("wrong", "a", body) == 404
+    assert callbacks.receive("\udcff", "a", body) == 404
+    assert callbacks.receive(callbacks.secret, "b", body) == 404
+    assert callbacks.receive(callbacks.secret, "a", b"{") == 400
+    assert callbacks.receive(callbacks.secret, "a", b'{"type": "edit", "id": "../x"}') == 400
+    assert callbacks.receive(callbacks.secret, "a", b" " * (MAX_CALLBACK_BYTES + 1)) == 413
     copy = b'{"type": "serve", "action": "copy", "id": "r"}'
-    assert callbacks.heard(callbacks.secret, "a", copy) == 200
+    assert callbacks.receive(callbacks.secret, "a", copy) == 200
     assert intents.get("a").hints == ()
-    assert [callbacks.heard(callbacks.secret, "a", body) for _ in range(3)] == [200, 200, 200]
+    assert [callbacks.receive(callbacks.secret, "a", body) for _ in range(3)] == [200, 200, 200]
     assert intents.get("a").hints == ("r",)
     assert KEY not in callbacks.secret
-    assert Callbacks(SecretStr(KEY), intents).secret == callbacks.secret
-    assert Callbacks(SecretStr("b"), intents).secret != callbacks.secret
+    assert CallbackReceiver(SecretStr(KEY), intents).secret == callbacks.secret
+    assert CallbackReceiver(SecretStr("b"), intents).secret != callbacks.secret
 
 
-async def test_hints_are_few(intents: Intents) -> None:
+async def test_hints_are_few(intents: RenderLog) -> None:
     """Nobody fills the disk with them."""
     intents.claim("a", "")
     for i in range(100):
-        intents.hint("a", f"r{i}")
+        intents.add_hint("a", f"r{i}")
     assert len(intents.get("a").hints) == 4
 
 
@@ -373,30 +380,30 @@ async def test_hints_are_few(intents: Intents) -> None:
 def test_sources_are_remembered(tmp_path: Path) -> None:
     """What was uploaded for an intent is known until it is deleted, however old it is."""
     times = [1000.0]
-    intents = Intents(tmp_path / "shotstack.json", clock=lambda: times[0])
-    intents.brought("a", "s1")
-    intents.brought("a", "s2")
-    intents.brought("b", "s3")
-    intents.deleted("a", "s1")
+    intents = RenderLog(tmp_path / "shotstack.json", clock=lambda: times[0])
+    intents.add_source("a", "s1")
+    intents.add_source("a", "s2")
+    intents.add_source("b", "s3")
+    intents.remove_source("a", "s1")
     times[0] += 1e7
-    intents.brought("c", "s4")
-    again = Intents(tmp_path / "shotstack.json", clock=lambda: times[0])
-    assert again.left_behind(times[0]) == {"a": ("s2",), "b": ("s3",)}
+    intents.add_source("c", "s4")
+    again = RenderLog(tmp_path / "shotstack.json", clock=lambda: times[0])
+    assert again.find_leftover_sources(times[0]) == {"a": ("s2",), "b": ("s3",)}
     again.forget("a")
-    assert again.get("a") == Intent()
+    assert again.get("a") == RenderIntent()
 
 
 def test_old_intents_are_forgotten(tmp_path: Path) -> None:
     """After twice the time that a result lies there, nobody asks."""
     times = [1000.0]
-    intents = Intents(tmp_path / "shotstack.json", clock=lambda: times[0])
+    intents = RenderLog(tmp_path / "shotstack.json", clock=lambda: times[0])
     intents.claim("a", "")
     times[0] += 86400
     intents.claim("b", "")
-    assert intents.known("a")
+    assert intents.has_intent("a")
     times[0] += 86400 + 1
     intents.claim("c", "")
-    assert [intents.known(name) for name in "abc"] == [False, True, True]
+    assert [intents.has_intent(name) for name in "abc"] == [False, True, True]
 
 
 # Kills

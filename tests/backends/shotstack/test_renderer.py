@@ -16,12 +16,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from backends.base import Asked, FellBack
-from backends.errors import BackendUnavailable, Why
-from backends.renderer_factory import RendererChain
-from backends.rendering.base import LocalRenderer, Rendered, Scene
-from backends.rendering.budget import Money
-from backends.shotstack.render_log import Callbacks
+from backends.base import BackendStarted, FellBack
+from backends.errors import BackendUnavailable, FailureKind
+from backends.renderer_factory import FallbackRenderer
+from backends.rendering.base import LocalRenderer, RenderRequest, RenderResult
+from backends.rendering.budget import MonthlyBudget
+from backends.shotstack.render_log import CallbackReceiver
 from backends.shotstack.renderer import ShotstackRenderer
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.fake_shotstack import FakeShotstack, Fate
@@ -29,12 +29,12 @@ from tests.backends.support.programs import PROGRAMS
 from tests.backends.support.shotstack_renderer import KEPT, KEY, LIMITS, QUICK, drawn, shotstack
 from tests.support.paths import ROOT
 from tests.support.person_clips import film_of_eileen
-from video_editing.compositing.face_position import look, middle
-from video_editing.compositing.layout import laid_out, placed
+from video_editing.compositing.face_position import compute_shape_centre, find_face
+from video_editing.compositing.layout import compute_layout, compute_top_left
 from video_editing.contract.errors import OutputFailed
-from video_editing.contract.formats import Form
+from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape, Style
-from video_editing.reading.probe import Limits, probe
+from video_editing.reading.probe import ClipLimits, probe
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +64,13 @@ class Desk:
     def __init__(self, first: ShotstackRenderer, film: Path, folder: Path) -> None:
         self.heard, self.failures = Heard(), list[BackendUnavailable]()
         self.result = folder / "result.mp4"
-        self._chain = RendererChain([first, LocalRenderer(LIMITS)], self.failures.append)
+        self._chain = FallbackRenderer([first, LocalRenderer(LIMITS)], self.failures.append)
         self._film = film
 
-    async def render(self, **scene: object) -> Rendered:
+    async def render(self, **scene: object) -> RenderResult:
         """Render the film over teal."""
         given = {"clip": self._film, "mattes": None, "background": "teal", "style": KEPT} | scene
-        return await self._chain.render(Scene(**given), self.result, self.heard)
+        return await self._chain.render(RenderRequest(**given), self.result, self.heard)
 
 
 def status(code: int, body: str = "{}") -> Callable[[web.Request], object]:
@@ -89,8 +89,8 @@ async def test_shotstack_is_asked_first(
     assert made.renderer == "shotstack"
     assert len(fake.bills) == 1
     assert fake.stored == {}
-    assert desk.heard.of(Asked) == [Asked("shotstack")]
-    assert probe(desk.result, Limits()).duration == pytest.approx(0.5, abs=0.05)
+    assert desk.heard.of(BackendStarted) == [BackendStarted("shotstack")]
+    assert probe(desk.result, ClipLimits()).duration == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,14 @@ async def test_the_overlay_lies_where_ours_does(
 ) -> None:
     """Where Shotstack would draw the file that it was given is where our compositor draws it."""
     fake.lie("delete", status(500))  # so that the files can be looked at
-    desk = Desk(shotstack(fake.url, data, alpha=alpha), film, tmp_path)
+    desk = Desk(shotstack(fake.url, data, alpha_format=alpha), film, tmp_path)
     background = str(ROOT / "docs" / "demo.jpg")
     await desk.render(style=style, background=background)
     (render,) = fake.renders.values()
     canvas = (render.asked["output"]["size"]["width"], render.asked["output"]["size"]["height"])
-    clip = probe(film, Limits())
-    layout = laid_out(clip.size, style, middle(look(clip), style), canvas)
-    left, top = placed(layout, style, canvas)
+    clip = probe(film, ClipLimits())
+    layout = compute_layout(clip.size, style, compute_shape_centre(find_face(clip), style), canvas)
+    left, top = compute_top_left(layout, style, canvas)
     right, bottom = left + layout.size[0], top + layout.size[1]
     seen = max(left, 0), max(top, 0), min(right, canvas[0]), min(bottom, canvas[1])
     for shown in render.asked["timeline"]["tracks"][0]["clips"]:
@@ -128,9 +128,9 @@ async def test_the_overlay_lies_where_ours_does(
         assert (x, y, x + width, y + height) == pytest.approx(seen, abs=1)
 
 
-@pytest.mark.parametrize("form", [form for form in Form if form is not Form.VIDEO])
+@pytest.mark.parametrize("form", [form for form in OutputFormat if form is not OutputFormat.VIDEO])
 async def test_other_forms_are_made_here(
-    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, form: Form
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, form: OutputFormat
 ) -> None:
     """Without a word to Shotstack, and without one about falling back."""
     desk = Desk(shotstack(fake.url, data), film, tmp_path)
@@ -141,16 +141,21 @@ async def test_other_forms_are_made_here(
 
 @pytest.mark.parametrize(
     ("code", "why"),
-    [(401, Why.REFUSED), (402, Why.REFUSED), (403, Why.REFUSED), (500, Why.UNREACHABLE)],
+    [
+        (401, FailureKind.REFUSED),
+        (402, FailureKind.REFUSED),
+        (403, FailureKind.REFUSED),
+        (500, FailureKind.UNREACHABLE),
+    ],
 )
 async def test_who_is_not_let_in_renders_here(
-    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, code: int, why: Why
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, code: int, why: FailureKind
 ) -> None:
     """A wrong key, no credits, a server that fails: the video comes all the same."""
     fake.lie("upload", status(code))
     desk = Desk(shotstack(fake.url, data), film, tmp_path)
     assert (await desk.render()).renderer == "local"
-    assert [failure.why for failure in desk.failures] == [why]
+    assert [failure.kind for failure in desk.failures] == [why]
     assert not fake.renders
 
 
@@ -158,12 +163,15 @@ async def test_a_refused_key_is_not_tried_for_a_while(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
     """The next job does not even make parts."""
-    desk = Desk(shotstack(fake.url, data, key="another"), film, tmp_path)
+    desk = Desk(shotstack(fake.url, data, api_key="another"), film, tmp_path)
     await desk.render()
     asked = len(fake.ledger)
     await desk.render()
     assert len(fake.ledger) == asked
-    assert [failure.why for failure in desk.failures] == [Why.REFUSED, Why.RESTING]
+    assert [failure.kind for failure in desk.failures] == [
+        FailureKind.REFUSED,
+        FailureKind.COOLING_DOWN,
+    ]
 
 
 async def test_no_credits_render_here(
@@ -173,7 +181,7 @@ async def test_no_credits_render_here(
     fake.credits = 0
     desk = Desk(shotstack(fake.url, data), film, tmp_path)
     assert (await desk.render()).renderer == "local"
-    assert desk.failures[0].why is Why.REFUSED
+    assert desk.failures[0].kind is FailureKind.REFUSED
     assert fake.stored == {}
 
 
@@ -242,17 +250,17 @@ async def test_a_callback_finds_a_render_whose_id_was_lost(
     """The answer to the request never came; the render is adopted, and billed once."""
     fake.fates.append(Fate(answer="dropped"))
     renderer = shotstack(fake.url, data, pace=QUICK.__class__(**{**QUICK.__dict__, "adoption": 9}))
-    callbacks = Callbacks(renderer.settings.key, renderer.intents)
+    callbacks = CallbackReceiver(renderer.settings.api_key, renderer.render_log)
 
     async def hear(request: web.Request) -> web.Response:
         match = request.match_info
-        code = callbacks.heard(match["secret"], match["intent"], await request.read())
+        code = callbacks.receive(match["secret"], match["intent"], await request.read())
         return web.Response(status=code)
 
     app = web.Application()
     app.router.add_post("/shotstack/{secret}/{intent}", hear)
     async with TestServer(app) as server:
-        renderer.callback = str(server.make_url(f"/shotstack/{callbacks.secret}"))
+        renderer.callback_url = str(server.make_url(f"/shotstack/{callbacks.secret}"))
         made = await Desk(renderer, film, tmp_path).render()
     assert made.renderer == "shotstack"
     assert len(fake.renders) == 1
@@ -299,7 +307,7 @@ async def test_a_month_costs_no_more_than_its_budget(
 ) -> None:
     """What does not fit into it is made here, for nothing, and that is told once."""
     alarms = []
-    money = Money(data / "money.json", 0.06, lambda *told: alarms.append(told))
+    money = MonthlyBudget(data / "money.json", 0.06, lambda *told: alarms.append(told))
     for index, (renderer, dollars) in enumerate([("shotstack", 0.05), ("local", 0), ("local", 0)]):
         first = shotstack(fake.url, data, money=money, stage="v1", price=6)
         (tmp_path / f"{index}").mkdir()
@@ -356,7 +364,7 @@ async def test_a_folder_that_cannot_be_written_to_is_nobodys_fault(
     (tmp_path / "none").write_bytes(b"")
     with pytest.raises(OutputFailed):
         await desk.render()
-    assert len(desk.heard.of(Asked)) == 1
+    assert len(desk.heard.of(BackendStarted)) == 1
 
 
 async def test_sources_that_could_not_be_deleted_go_later(
@@ -404,7 +412,7 @@ async def test_a_killed_process_is_gone_on_with(
     assert fake.stored == {}
     if call == "render":  # all was there already
         assert len(fake.calls("put")) == 2
-    assert probe(tmp_path / "result.mp4", Limits()).sound is not None
+    assert probe(tmp_path / "result.mp4", ClipLimits()).audio_stream is not None
     assert not list(tmp_path.glob(".*"))
 
 

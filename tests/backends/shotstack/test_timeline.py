@@ -6,25 +6,25 @@ from itertools import pairwise
 import pytest
 
 from backends.shotstack.timeline import (
-    RATES,
-    Backdrop,
-    Json,
-    Output,
-    Overlay,
-    TooManyTurns,
-    edit,
-    nearest_rate,
+    FRAME_RATES,
+    BackgroundClip,
+    JsonObject,
+    OutputSpec,
+    OverlayClip,
+    TooManyLoops,
+    build_edit,
+    find_nearest_rate,
 )
 from tests.backends.support.shotstack_renderer import drawn
 
-OUTPUT = Output(1080, 1920, 29.97, 12.479)
-OVERLAY = Overlay((512, 1340, 540, 548), "https://x/o.mp4", "https://x/l.mp4", sound=True)
-TEAL = Backdrop(colour="#008080")
-FILM = Backdrop(film="https://x/f.mp4", seconds=5.0055, sound=True)
+OUTPUT = OutputSpec(1080, 1920, 29.97, 12.479)
+OVERLAY = OverlayClip((512, 1340, 540, 548), "https://x/o.mp4", "https://x/l.mp4", has_sound=True)
+TEAL = BackgroundClip(colour="#008080")
+FILM = BackgroundClip(video="https://x/f.mp4", seconds=5.0055, has_sound=True)
 
 
-def clips(body: Json, track: int) -> list[Json]:
-    found: list[Json] = body["timeline"]["tracks"][track]["clips"]
+def clips(body: JsonObject, track: int) -> list[JsonObject]:
+    found: list[JsonObject] = body["timeline"]["tracks"][track]["clips"]
     return found
 
 
@@ -36,14 +36,14 @@ def test_an_overlay_is_drawn_where_it_belongs(
     box: tuple[int, int, int, int], canvas: tuple[int, int]
 ) -> None:
     """To a hundredth of a pixel, by the formula of Shotstack's own tool, read backwards."""
-    overlay = Overlay(box, "u", "l", sound=True)
-    for clip in clips(edit([overlay], TEAL, Output(*canvas, 25, 1)), 0):
+    overlay = OverlayClip(box, "u", "l", has_sound=True)
+    for clip in clips(build_edit([overlay], TEAL, OutputSpec(*canvas, 25, 1)), 0):
         assert drawn(clip, box[2:], canvas) == pytest.approx(box, abs=0.01)
 
 
 def test_the_matte_comes_before_what_it_masks() -> None:
     """In one track, at the same place and time."""
-    luma, video = clips(edit([OVERLAY], TEAL, OUTPUT), 0)
+    luma, video = clips(build_edit([OVERLAY], TEAL, OUTPUT), 0)
     assert luma["asset"] == {"type": "luma", "src": "https://x/l.mp4", "trim": 0}
     assert video["asset"]["src"] == "https://x/o.mp4"
     assert {k: v for k, v in luma.items() if k != "asset"} == {
@@ -53,14 +53,16 @@ def test_the_matte_comes_before_what_it_masks() -> None:
 
 def test_an_overlay_with_alpha_has_no_matte() -> None:
     """It is one clip, and is not encoded once more on the way."""
-    (clip,) = clips(edit([Overlay((0, 0, 2, 2), "u", None, sound=True)], TEAL, OUTPUT), 0)
+    (clip,) = clips(
+        build_edit([OverlayClip((0, 0, 2, 2), "u", None, has_sound=True)], TEAL, OUTPUT), 0
+    )
     assert clip["asset"] == {"type": "video", "src": "u", "trim": 0, "volume": 1}
 
 
 def test_several_overlays_take_turns() -> None:
     """Each shows its own part of the clip, and together they are as long as it is."""
-    overlays = [Overlay((0, 0, 2, 2), name, None, sound=True) for name in "abc"]
-    tracks = edit(overlays, TEAL, Output(640, 640, 25, 1))["timeline"]["tracks"]
+    overlays = [OverlayClip((0, 0, 2, 2), name, None, has_sound=True) for name in "abc"]
+    tracks = build_edit(overlays, TEAL, OutputSpec(640, 640, 25, 1))["timeline"]["tracks"]
     shown = [clip for track in tracks for clip in track["clips"]]
     assert len(tracks) == 3  # a matte masks all of its track
     assert [(c["asset"]["src"], c["asset"]["trim"], c["start"], c["length"]) for c in shown] == [
@@ -72,21 +74,21 @@ def test_several_overlays_take_turns() -> None:
 
 def test_overlays_that_find_no_frame_are_left_out() -> None:
     """A clip of length 0 is none that the API takes."""
-    overlays = [Overlay((0, 0, 2, 2), name, None, sound=True) for name in "abc"]
-    shown = clips(edit(overlays, TEAL, Output(640, 640, 25, 0.04)), 0)
+    overlays = [OverlayClip((0, 0, 2, 2), name, None, has_sound=True) for name in "abc"]
+    shown = clips(build_edit(overlays, TEAL, OutputSpec(640, 640, 25, 0.04)), 0)
     assert [clip["asset"]["src"] for clip in shown] == ["c"]
 
 
 def test_a_colour_is_the_timelines_own() -> None:
     """It needs no clip."""
-    timeline = edit([OVERLAY], TEAL, OUTPUT)["timeline"]
+    timeline = build_edit([OVERLAY], TEAL, OUTPUT)["timeline"]
     assert timeline["background"] == "#008080"
     assert len(timeline["tracks"]) == 1
 
 
 def test_a_picture_fills_the_frame_behind() -> None:
     """In the lowest track, from the beginning to the end."""
-    (clip,) = clips(edit([OVERLAY], Backdrop(picture="https://x/p.jpg"), OUTPUT), -1)
+    (clip,) = clips(build_edit([OVERLAY], BackgroundClip(image="https://x/p.jpg"), OUTPUT), -1)
     assert clip == {
         "asset": {"type": "image", "src": "https://x/p.jpg"},
         "start": 0,
@@ -97,22 +99,22 @@ def test_a_picture_fills_the_frame_behind() -> None:
 
 def test_a_short_film_is_repeated() -> None:
     """Turn after turn without a gap, the last one cut; no turn is longer than the film."""
-    turns = clips(edit([OVERLAY], FILM, OUTPUT), -1)
+    turns = clips(build_edit([OVERLAY], FILM, OUTPUT), -1)
     assert [turn["length"] for turn in turns] == [5.005, 5.005, 2.469]
     assert all(a["start"] + a["length"] == pytest.approx(b["start"]) for a, b in pairwise(turns))
 
 
 def test_a_long_film_is_cut() -> None:
     """To the result's length."""
-    (clip,) = clips(edit([OVERLAY], Backdrop(film="u", seconds=60), OUTPUT), -1)
+    (clip,) = clips(build_edit([OVERLAY], BackgroundClip(video="u", seconds=60), OUTPUT), -1)
     assert clip["length"] == 12.479
 
 
 def test_a_film_of_an_instant_is_too_much() -> None:
     """Hundreds of turns are better drawn here."""
     for seconds in (0.0004, 0.01):
-        with pytest.raises(TooManyTurns):
-            edit([OVERLAY], Backdrop(film="u", seconds=seconds), OUTPUT)
+        with pytest.raises(TooManyLoops):
+            build_edit([OVERLAY], BackgroundClip(video="u", seconds=seconds), OUTPUT)
 
 
 @pytest.mark.parametrize(
@@ -120,14 +122,16 @@ def test_a_film_of_an_instant_is_too_much() -> None:
 )
 def test_a_film_gives_way_to_the_voice(*, voice: bool, sound: bool, volume: float) -> None:
     """15 dB under one, at full level where there is none."""
-    overlay = Overlay((0, 0, 2, 2), "u", None, sound=voice)
-    (clip,) = clips(edit([overlay], Backdrop(film="u", seconds=60, sound=sound), OUTPUT), -1)
+    overlay = OverlayClip((0, 0, 2, 2), "u", None, has_sound=voice)
+    (clip,) = clips(
+        build_edit([overlay], BackgroundClip(video="u", seconds=60, has_sound=sound), OUTPUT), -1
+    )
     assert clip["asset"]["volume"] == volume
 
 
 def test_the_result_is_as_asked() -> None:
     """Its size, its rate, and no copy that stays at Shotstack."""
-    assert edit([OVERLAY], TEAL, OUTPUT)["output"] == {
+    assert build_edit([OVERLAY], TEAL, OUTPUT)["output"] == {
         "format": "mp4",
         "size": {"width": 1080, "height": 1920},
         "fps": 29.97,
@@ -142,9 +146,9 @@ def test_the_result_is_as_asked() -> None:
 )
 def test_the_nearest_rate_is_taken(rate: float, name: float) -> None:
     """Of those that the API has."""
-    assert nearest_rate(rate) == name
+    assert find_nearest_rate(rate) == name
 
 
 def test_rates_are_exact() -> None:
     """What is called 29.97 is not 29.97."""
-    assert RATES[29.97] == Fraction(30000, 1001)
+    assert FRAME_RATES[29.97] == Fraction(30000, 1001)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
-from backends.local.process import Limits
-from backends.local.video_cli import COMMAND
+from backends.local.process import ProcessLimits
+from backends.local.video_cli import DEFAULT_PROGRAM
 from tests.backends.support.running_service import QUICK, application, client, served
 from tests.backends.support.scripted_backend import Scripted
 
@@ -21,7 +21,9 @@ Opener = Callable[[Path, float], AbstractAsyncContextManager[OverlayBackend]]
 @asynccontextmanager
 async def local_cpu(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
     """The real command line in a real child."""
-    yield LocalBackend("local-cpu", "cpu", Limits(seconds, 30, MEMORY), program=COMMAND)
+    yield LocalBackend(
+        "local-cpu", "cpu", ProcessLimits(seconds, 30, MEMORY), program=DEFAULT_PROGRAM
+    )
 
 
 @asynccontextmanager

@@ -12,19 +12,19 @@ from fastapi import FastAPI
 
 from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
-from backends.local.process import Limits
-from backends.local.video_cli import Command
+from backends.local.process import ProcessLimits
+from backends.local.video_cli import VideoCli
 from backends.remote.backend import RemoteBackend
-from backends.remote.http_client import Patience
+from backends.remote.http_client import Timeouts
 from backends.server.app import create_app
-from backends.server.clip_store import Fetch
-from backends.shotstack.hosting import Hosting
-from settings import Remote, Service
+from backends.server.clip_store import LinkFetcher
+from backends.shotstack.hosting import ShotstackHosting
+from settings import RemoteSettings, ServiceSettings
 
 TOKEN = "a token for tests"  # noqa: S105 - opens nothing
 KEY = {"Authorization": f"Bearer {TOKEN}"}
-LIMITS = Limits(60, 30, 2_000_000_000)
-QUICK = Patience(answer=5, transfer=5, warming=0.2, start=20, stall=20, poll=0.05)
+LIMITS = ProcessLimits(60, 30, 2_000_000_000)
+QUICK = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stall=20, poll=0.05)
 
 
 @asynccontextmanager
@@ -45,25 +45,25 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 def application(
     folder: Path,
     backend: OverlayBackend | None = None,
-    fetched: Fetch | None = None,
-    hosting: Hosting | None = None,
+    fetched: LinkFetcher | None = None,
+    hosting: ShotstackHosting | None = None,
     **changes: object,
 ) -> FastAPI:
     """The service with its files in *folder*; without *backend*, with this machine's processor."""
-    settings = Service(**{"token": TOKEN, "folder": folder} | changes)
+    settings = ServiceSettings(**{"token": TOKEN, "folder": folder} | changes)
     backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
-    command = Command("here", LIMITS)
+    command = VideoCli("here", LIMITS)
     return create_app(settings, backend, command, fetched or copied_from(folder), hosting)
 
 
-def client(address: str, patience: Patience = QUICK) -> RemoteBackend:
+def client(address: str, patience: Timeouts = QUICK) -> RemoteBackend:
     """The client of the service at *address*."""
     return RemoteBackend(
-        "modal", Remote(endpoint=address, token=TOKEN, price=0.5), patience=patience
+        "modal", RemoteSettings(endpoint=address, token=TOKEN, price=0.5), timeouts=patience
     )
 
 
-def copied_from(clip: Path) -> Fetch:
+def copied_from(clip: Path) -> LinkFetcher:
     """In place of the way to the internet: whatever the link, the file is *clip*."""
 
     async def fetched(_link: str, path: Path) -> int:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from backends.base import OverlayBackend, Report, Spent, forwards
-from backends.errors import BackendUnavailable, Why
-from video_editing.contract.errors import InputRejected, Reason
-from video_editing.contract.plan import Plan, Segment, keep_plan, missing
+from backends.base import CostIncurred, OverlayBackend, Report, make_monotonic
+from backends.errors import BackendUnavailable, FailureKind
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.plan import Plan, Segment, find_missing_segments, write_plan
 from video_editing.contract.progress import Progress
 from video_editing.frames import Matte, Timed
 from video_editing.matting.segments import write_segment
@@ -52,19 +52,19 @@ class Scripted(OverlayBackend):
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
         self.asked.append(plan)
-        forward = forwards(report, plan.frames)
-        lacking = missing(plan, folder)
+        forward = make_monotonic(report, plan.frames)
+        lacking = find_missing_segments(plan, folder)
         if not lacking:
             forward(Progress("mattes", plan.frames, plan.frames, 0))
             return
-        keep_plan(plan, folder)
+        write_plan(plan, folder)
         try:
             async with asyncio.timeout(self._seconds):
                 await self._follow(clip, plan, lacking, folder, forward)
         except TimeoutError as err:
-            raise BackendUnavailable(self.name, Why.TOO_SLOW) from err
+            raise BackendUnavailable(self.name, FailureKind.TOO_SLOW) from err
         finally:
-            forward(Spent(self.name, 1.0, 0.0))
+            forward(CostIncurred(self.name, 1.0, 0.0))
 
     async def _follow(
         self, clip: Path, plan: Plan, lacking: list[Segment], folder: Path, report: Report
@@ -87,7 +87,7 @@ class Scripted(OverlayBackend):
 def refuse_text(clip: Path) -> None:
     """Raise InputRejected where *clip* is not an mp4 file."""
     if clip.read_bytes()[4:8] != b"ftyp":
-        raise InputRejected(Reason.NOT_A_VIDEO)
+        raise InputRejected(RejectReason.NOT_A_VIDEO)
 
 
 def grey(segment: Segment) -> Iterator[Timed[Matte]]:

@@ -10,20 +10,20 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
-from backends.shotstack.client import Account, Allowance, Shotstack, opened
-from backends.shotstack.rate_limiter import Pace, Seen
-from backends.shotstack.render_log import LONGEST, Callbacks
-from backends.state_file import Shelf
+from backends.shotstack.client import RequestLimits, ShotstackAccount, ShotstackClient, open_client
+from backends.shotstack.rate_limiter import RequestLog, ShotstackTimeouts
+from backends.shotstack.render_log import MAX_CALLBACK_BYTES, CallbackReceiver
+from backends.state_file import JsonStateFile
 from tests.backends.support.fake_shotstack import KEY, FakeShotstack
 
-HURRY = Pace(
-    answer=2,
+HURRY = ShotstackTimeouts(
+    response=2,
     gate=20,
-    budget=3,
-    pause=0.02,
+    retry_total=3,
+    retry_wait=0.02,
     transfer=2,
     poll=0.05,
-    slowest=0.1,
+    max_poll=0.1,
     grace=0.5,
     ingest=5,
     deadline=5,
@@ -37,27 +37,27 @@ async def client(
     folder: Path,
     *,
     key: str = KEY,
-    allowed: Allowance | None = None,
+    allowed: RequestLimits | None = None,
     **changes: float,
-) -> AsyncIterator[Shotstack]:
+) -> AsyncIterator[ShotstackClient]:
     """A client that keeps its files in *folder*; *changes* are of its pace."""
-    account = Account(SecretStr(key), "stage", fake.url, allowed)
-    kept = Shelf(folder / "seen.json", Seen)
+    account = ShotstackAccount(SecretStr(key), "stage", fake.url, allowed)
+    kept = JsonStateFile(folder / "seen.json", RequestLog)
     async with (
         ClientSession(trust_env=False) as outside,
-        opened(account, outside, kept, replace(HURRY, **changes)) as shotstack,
+        open_client(account, outside, kept, replace(HURRY, **changes)) as shotstack,
     ):
         yield shotstack
 
 
 @asynccontextmanager
-async def hearing(callbacks: Callbacks) -> AsyncIterator[str]:
+async def hearing(callbacks: CallbackReceiver) -> AsyncIterator[str]:
     """Serve the route of callbacks; gives the address with its secret."""
 
     async def heard(request: web.Request) -> web.Response:
-        body = await request.content.read(LONGEST + 1)
+        body = await request.content.read(MAX_CALLBACK_BYTES + 1)
         named = request.match_info
-        return web.Response(status=callbacks.heard(named["secret"], named["intent"], body))
+        return web.Response(status=callbacks.receive(named["secret"], named["intent"], body))
 
     app = web.Application()
     app.router.add_post("/shotstack/{secret}/{intent}", heard)

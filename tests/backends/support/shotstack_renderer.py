@@ -2,26 +2,26 @@
 
 from pathlib import Path
 
-from backends.local.process import Limits
-from backends.rendering.budget import Money
-from backends.shotstack.rate_limiter import Pace
+from backends.local.process import ProcessLimits
+from backends.rendering.budget import MonthlyBudget
+from backends.shotstack.rate_limiter import ShotstackTimeouts
 from backends.shotstack.renderer import ShotstackRenderer
-from backends.shotstack.timeline import Json
-from settings import Rendering
+from backends.shotstack.timeline import JsonObject
+from settings import RenderingSettings
 from video_editing.contract.style import Style
 
-LIMITS = Limits(120, 60, 2_000_000_000)
+LIMITS = ProcessLimits(120, 60, 2_000_000_000)
 KEPT = Style(keep_background=True)  #: needs no mattes and no engine
 KEY = "a-key-of-the-sandbox"  #: that opens the fake
 #: quick, for the fake is near
-QUICK = Pace(
-    answer=3,
+QUICK = ShotstackTimeouts(
+    response=3,
     gate=20,
-    budget=3,
-    pause=0.02,
+    retry_total=3,
+    retry_wait=0.02,
     transfer=5,
     poll=0.1,
-    slowest=0.2,
+    max_poll=0.2,
     grace=0.5,
     ingest=10,
     deadline=20,
@@ -33,17 +33,19 @@ def shotstack(
     address: str,
     folder: Path,
     *,
-    money: Money | None = None,
-    pace: Pace = QUICK,
+    money: MonthlyBudget | None = None,
+    pace: ShotstackTimeouts = QUICK,
     **settings: object,
 ) -> ShotstackRenderer:
     """A renderer whose account is at *address*; *settings* are those of its group."""
-    given = {"renderer": "shotstack", "key": KEY, "address": address} | settings
-    money = money or Money(folder / "money.json", None, lambda *_: None)
-    return ShotstackRenderer(Rendering(_env_file=None, **given), folder, LIMITS, money, pace=pace)
+    given = {"renderer": "shotstack", "api_key": KEY, "api_url": address} | settings
+    money = money or MonthlyBudget(folder / "money.json", None, lambda *_: None)
+    return ShotstackRenderer(
+        RenderingSettings(_env_file=None, **given), folder, LIMITS, money, timeouts=pace
+    )
 
 
-def drawn(clip: Json, size: tuple[int, int], canvas: tuple[int, int]) -> tuple[float, ...]:
+def drawn(clip: JsonObject, size: tuple[int, int], canvas: tuple[int, int]) -> tuple[float, ...]:
     """Where Shotstack draws an asset of *size*: left, top, width and height in pixels.
 
     ``fit: none`` leaves it as large as it is, ``scale`` multiplies that, ``position: center`` puts

@@ -18,22 +18,22 @@ from aiogram.methods import AnswerCallbackQuery, EditMessageText, SendMessage
 from aiogram.types import InlineKeyboardMarkup, Update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backends.errors import Why
-from backends.factory import Known
-from backends.resilience.circuit_breaker import Rest
-from bot.database.engine import engine, prepare
-from bot.database.repository import Knobs
-from bot.database.statistics import Measures, Statistics
-from bot.database.users import People
+from backends.errors import FailureKind
+from backends.factory import BackendState
+from backends.resilience.circuit_breaker import BreakerState
+from bot.database.engine import create_engine, prepare_database
+from bot.database.repository import KeyValueStore
+from bot.database.statistics import MeasurementRepository, Statistics
+from bot.database.users import UserRepository
 from bot.domain.job_request import Language
-from bot.handlers.admin import admin_router
-from bot.handlers.admin_backends import Do, Turn, mark
-from bot.handlers.admin_stats import table
-from bot.operations.backend_pool import Places
-from bot.telegram.limits import Limits
-from bot.telegram.messenger import Sending
+from bot.handlers.admin import create_admin_router
+from bot.handlers.admin_backends import BackendAction, BackendButton, hash_name
+from bot.handlers.admin_stats import format_table
+from bot.operations.backend_pool import BackendPool
+from bot.telegram.limits import TelegramLimits
+from bot.telegram.messenger import Messenger
 from bot.ui.texts import Texts
-from settings import Backends, Remote, Settings, Storage
+from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
 from tests.backends.support.programs import STAND_IN
 from tests.bot.support.job_rows import keep
 from tests.bot.support.recording_session import Recorded
@@ -62,8 +62,8 @@ class Talk:
     dispatcher: Dispatcher
     bot: Bot
     said: Recorded
-    places: Places
-    knobs: Knobs
+    places: BackendPool
+    knobs: KeyValueStore
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     async def update(self, kind: str, what: Mapping[str, Any]) -> None:
@@ -87,11 +87,13 @@ class Talk:
             what["from"] = person(user)
         await self.update(kind, what | more)
 
-    async def press(self, do: Do, place: str = "", user: int = ADMIN, *, old: bool = False) -> None:
+    async def press(
+        self, do: BackendAction, place: str = "", user: int = ADMIN, *, old: bool = False
+    ) -> None:
         """Press a button under a message of the bot."""
         content = {"date": 0} if old else {"date": WHEN, "text": "x"}
         under = {"message_id": 5, "chat": chat("private"), **content}
-        data = Turn(do=do, place=mark(place) if place else "").pack()
+        data = BackendButton(do=do, place=hash_name(place) if place else "").pack()
         query = {"id": "1", "chat_instance": "1", "data": data, "message": under}
         await self.update("callback_query", query | {"from": person(user)})
 
@@ -104,8 +106,8 @@ class Talk:
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     """An empty database in the test's folder."""
-    made = engine(Storage(folder=tmp_path))
-    await prepare(made)
+    made = create_engine(StorageSettings(folder=tmp_path))
+    await prepare_database(made)
     yield made
     await made.dispose()
 
@@ -113,23 +115,23 @@ async def database(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
 @pytest.fixture
 async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> Talk:
     """A bot whose chain is modal, which is down, and this machine."""
-    knobs, said = Knobs(database), Recorded()
+    knobs, said = KeyValueStore(database), Recorded()
     settings = Settings(
-        backends=Backends(names=("modal", "local-cpu")),
-        remote=Remote(endpoint=f"http://127.0.0.1:{unused_tcp_port}"),
-        storage=Storage(folder=tmp_path),
+        backends=BackendSettings(names=("modal", "local-cpu")),
+        remote=RemoteSettings(endpoint=f"http://127.0.0.1:{unused_tcp_port}"),
+        storage=StorageSettings(folder=tmp_path),
     )
     bot = Bot("42:token", session=said, default=DefaultBotProperties(parse_mode="HTML"))
-    places = await Places.build(settings, knobs, WORKS)
+    places = await BackendPool.create(settings, knobs, WORKS)
     dispatcher = Dispatcher(
         admins=frozenset({ADMIN, ANONYMOUS}),
         places=places,
         statistics=Statistics(database, tmp_path),
-        sending=Sending(bot, Limits()),
+        sending=Messenger(bot, TelegramLimits()),
         texts=Texts(),
-        people=People(database),
+        people=UserRepository(database),
     )
-    dispatcher.include_router(admin_router())
+    dispatcher.include_router(create_admin_router())
     return Talk(dispatcher, bot, said, places, knobs)
 
 
@@ -176,7 +178,7 @@ async def test_nobody_else_changes_the_chain(
     with caplog.at_level(logging.WARNING, "bot.handlers.admin"):
         await talk.message(command, **{"user": STRANGER} | STRANGERS[how])
     assert talk.said.texts == ["This is for the admins of this bot."]
-    assert talk.places.auto
+    assert talk.places.is_automatic
     assert await talk.knobs.get("places") is None
     assert len(caplog.messages) == 1
     assert caplog.messages[0].startswith("refused a command of admins to ")
@@ -193,18 +195,18 @@ async def test_commands_to_other_bots_are_theirs(talk: Talk) -> None:
     """In a group with several bots we are silent."""
     await talk.message("/backend@other_bot local-cpu", ADMIN, where="group")
     assert talk.said.asked == []
-    assert talk.places.auto
+    assert talk.places.is_automatic
 
 
-@pytest.mark.parametrize("do", Do)
-async def test_nobody_else_presses_the_buttons(talk: Talk, do: Do) -> None:
+@pytest.mark.parametrize("do", BackendAction)
+async def test_nobody_else_presses_the_buttons(talk: Talk, do: BackendAction) -> None:
     """They hang in a group maybe, where all see them."""
     await talk.press(do, "local-cpu", STRANGER)
     (answer,) = talk.said.asked
     assert isinstance(answer, AnswerCallbackQuery)
     assert answer.show_alert
     assert answer.text == "This is for the admins of this bot."
-    assert talk.places.auto
+    assert talk.places.is_automatic
 
 
 async def test_a_refusal_is_in_the_language_of_who_asks(talk: Talk) -> None:
@@ -215,7 +217,7 @@ async def test_a_refusal_is_in_the_language_of_who_asks(talk: Talk) -> None:
 
 async def test_an_admin_sees_the_chain(talk: Talk, database: AsyncEngine) -> None:
     """Each place with its state, speed, cost and last use, in the order of asking."""
-    await Measures(database).note("a", "mattes", "local-cpu", 5, 0.25)
+    await MeasurementRepository(database).record_stage("a", "mattes", "local-cpu", 5, 0.25)
     await talk.message("/backend")
     assert talk.last.text.split("\n\n") == [
         "<b>Where people are cut out</b>, first to last, as in OVERLAY_BACKENDS",
@@ -253,48 +255,48 @@ async def test_an_admin_names_who_is_first(talk: Talk, where: str, kind: str) ->
 async def test_an_admin_goes_back_to_the_settings(talk: Talk) -> None:
     """By the word auto."""
     await talk.message("/backend local-cpu")
-    assert not talk.places.auto
+    assert not talk.places.is_automatic
     await talk.message("/backend auto")
-    assert talk.places.auto
+    assert talk.places.is_automatic
 
 
 async def test_a_place_that_is_not_there_is_not_taken(talk: Talk) -> None:
     """The answer names those that are; nothing of the question comes back as markup."""
     await talk.message("/backend <b>")
     assert talk.last.text.startswith("There is no such place. There are: modal, local-cpu, auto")
-    assert talk.places.auto
+    assert talk.places.is_automatic
 
 
 async def test_the_buttons_change_the_chain(talk: Talk) -> None:
     """Each does what it says, and the message follows."""
-    await talk.press(Do.UP, "local-cpu")
+    await talk.press(BackendAction.UP, "local-cpu")
     assert talk.places.names == ("local-cpu", "modal")
-    await talk.press(Do.OFF, "local-cpu")
-    assert [health.on for health in talk.places.health()] == [False, True]
-    await talk.press(Do.OFF, "local-cpu")  # again, by somebody with an older message
-    assert [health.on for health in talk.places.health()] == [False, True]
+    await talk.press(BackendAction.OFF, "local-cpu")
+    assert [health.is_enabled for health in talk.places.get_health()] == [False, True]
+    await talk.press(BackendAction.OFF, "local-cpu")  # again, by somebody with an older message
+    assert [health.is_enabled for health in talk.places.get_health()] == [False, True]
     edited = talk.said.of(EditMessageText)[-1]
     assert "⏸ <b>local-cpu</b>: off" in (edited.text or "")
     assert buttons(edited.reply_markup)[0] == ["Switch local-cpu on"]
-    await talk.press(Do.ON, "local-cpu")
-    assert all(health.on for health in talk.places.health())
-    await talk.press(Do.AUTO)
-    assert talk.places.auto
+    await talk.press(BackendAction.ON, "local-cpu")
+    assert all(health.is_enabled for health in talk.places.get_health())
+    await talk.press(BackendAction.AUTO)
+    assert talk.places.is_automatic
     assert len(talk.said.of(AnswerCallbackQuery)) == 5
 
 
 async def test_the_last_place_cannot_be_switched_off(talk: Talk) -> None:
     """The button says why."""
-    await talk.press(Do.OFF, "modal")
-    await talk.press(Do.OFF, "local-cpu")
+    await talk.press(BackendAction.OFF, "modal")
+    await talk.press(BackendAction.OFF, "local-cpu")
     answer = talk.said.of(AnswerCallbackQuery)[-1]
     assert answer.text == "Without local-cpu nobody would be left to ask, so it stays on."
-    assert [health.on for health in talk.places.health()] == [False, True]
+    assert [health.is_enabled for health in talk.places.get_health()] == [False, True]
 
 
 async def test_buttons_of_other_settings_do_nothing(talk: Talk) -> None:
     """A message from before a restart may show places that are no more."""
-    await talk.press(Do.UP, "local-gpu")
+    await talk.press(BackendAction.UP, "local-gpu")
     assert talk.said.of(AnswerCallbackQuery)[0].text == (
         "There is no such place. There are: modal, local-cpu"
     )
@@ -302,14 +304,14 @@ async def test_buttons_of_other_settings_do_nothing(talk: Talk) -> None:
 
 async def test_a_button_under_a_message_that_is_too_old_works(talk: Talk) -> None:
     """Telegram tells nothing of it but its id; the chain changes all the same."""
-    await talk.press(Do.UP, "local-cpu", old=True)
+    await talk.press(BackendAction.UP, "local-cpu", old=True)
     assert talk.places.names == ("local-cpu", "modal")
     assert talk.said.of(EditMessageText) == []
 
 
 async def test_refresh_shows_the_chain_again(talk: Talk) -> None:
     """After a look at who was left out."""
-    await talk.press(Do.LOOK)
+    await talk.press(BackendAction.RECHECK)
     assert talk.said.of(AnswerCallbackQuery)[0].text == "Looking who is there…"
     assert len(talk.said.of(EditMessageText)) == 1
 
@@ -319,9 +321,12 @@ async def test_each_state_of_a_place_has_its_words(
     talk: Talk, language: Language, tmp_path: Path
 ) -> None:
     """A rest, a failure before it, a place that was left out, one that is off."""
-    known, said = Known(tmp_path), []
-    for rest in (Rest(failures=2, until=monotonic() + 40), Rest(failures=1, until=0)):
-        with known.rests.changing() as rests:
+    known, said = BackendState(tmp_path), []
+    for rest in (
+        BreakerState(failures=2, until=monotonic() + 40),
+        BreakerState(failures=1, until=0),
+    ):
+        with known.breaker_states.update() as rests:
             rests["modal"] = rest
         await talk.message("/backend", **{"from": person(ADMIN, language_code=language.value)})
         said.append(talk.last.text.split("\n\n")[1])
@@ -338,21 +343,28 @@ async def test_each_state_of_a_place_has_its_words(
             ],
         }[language]
     )
-    words = [Texts()(language, "admin-why", why=why.value) for why in (Why.UNSAFE, Why.REFUSED)]
+    words = [
+        Texts()(language, "admin-why", why=why.value)
+        for why in (FailureKind.UNSAFE, FailureKind.REFUSED)
+    ]
     assert len(set(words)) == 2
 
 
 async def test_two_admins_at_once_lose_nothing(talk: Talk) -> None:
     """Each change is made to what the other left."""
-    await asyncio.gather(talk.press(Do.UP, "local-cpu"), talk.press(Do.OFF, "modal"))
+    await asyncio.gather(
+        talk.press(BackendAction.UP, "local-cpu"), talk.press(BackendAction.OFF, "modal")
+    )
     assert talk.places.names == ("local-cpu", "modal")
-    assert [health.on for health in talk.places.health()] == [True, False]
+    assert [health.is_enabled for health in talk.places.get_health()] == [True, False]
 
 
 async def test_stats_say_how_jobs_went(talk: Talk, database: AsyncEngine) -> None:
     """Jobs, times, costs and the queue, narrow enough for a phone."""
     await keep(database, "a", state="done", created=WHEN - 100, ended=WHEN)
-    await Measures(database).note("a", "mattes", "a-rather-long-name.example.org", 5, 0.25)
+    await MeasurementRepository(database).record_stage(
+        "a", "mattes", "a-rather-long-name.example.org", 5, 0.25
+    )
     await talk.message("/stats")
     text = talk.last.text
     assert "success     100%  100%  100%" in text
@@ -398,7 +410,8 @@ async def test_a_long_queue_fits_one_message(talk: Talk, database: AsyncEngine) 
 def test_a_table_is_aligned_and_harmless() -> None:
     """Names to the left, numbers to the right; no markup in it."""
     assert (
-        table([["", "n"], ["a<b", "10"], ["c", "9"]]) == "<pre>      n\na&lt;b  10\nc     9</pre>"
+        format_table([["", "n"], ["a<b", "10"], ["c", "9"]])
+        == "<pre>      n\na&lt;b  10\nc     9</pre>"
     )
 
 

@@ -21,40 +21,40 @@ from aiogram.methods import (
 )
 from aiogram.types import Update
 
-from bot.database.drafts import Draft, Drafts
-from bot.database.engine import engine, prepare
-from bot.database.fsm_storage import Conversation
-from bot.database.jobs import Job, Ledger, State
-from bot.database.users import People
-from bot.domain.appearance import Backdrop, Look, PaletteColour
-from bot.domain.job_request import Language, Order
-from bot.domain.media_source import Kind, Source
-from bot.handlers import routers
-from bot.handlers.commands import commands
-from bot.telegram.limits import Limits
-from bot.telegram.messenger import Sending
+from bot.database.drafts import Draft, DraftRepository
+from bot.database.engine import create_engine, prepare_database
+from bot.database.fsm_storage import SqlStorage
+from bot.database.jobs import Job, JobRepository, JobState
+from bot.database.users import UserRepository
+from bot.domain.appearance import Appearance, BackgroundChoice, PaletteColour
+from bot.domain.job_request import JobRequest, Language
+from bot.domain.media_source import MediaSource, SourceKind
+from bot.handlers import create_routers
+from bot.handlers.commands import set_commands
+from bot.telegram.limits import TelegramLimits
+from bot.telegram.messenger import Messenger
 from bot.ui.callback_data import (
-    Cancel,
-    CardPage,
+    CancelJob,
+    ChangeCorner,
+    ChangeFormat,
+    ChangeShape,
     ChooseColour,
     ChooseFile,
+    ChooseLanguage,
     ChooseShape,
-    Keep,
-    Make,
-    OtherCorner,
-    OtherForm,
-    OtherShape,
-    Page,
-    Reset,
-    ResultPage,
-    Send,
-    Speak,
+    KeepBackground,
+    KeyboardPage,
+    MakeResult,
+    ResetAppearance,
+    SendBackground,
+    ShowCardPage,
+    ShowResultPage,
 )
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
-from settings import Storage
+from settings import StorageSettings
 from tests.bot.support.recording_session import ME, Recorded
-from video_editing.contract.formats import Form
+from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape
 
 ANN, BOB = 1, 2
@@ -69,7 +69,7 @@ PHOTO = {
     ]
 }
 FORWARDED = {"forward_origin": {"type": "hidden_user", "date": 1, "sender_user_name": "X"}}
-PICTURE = Source(kind=Kind.PHOTO, file_id="large", size=5)
+PICTURE = MediaSource(kind=SourceKind.PHOTO, file_id="large", size=5)
 
 
 def document(name: str | None, mime: str | None, **more: Any) -> dict[str, Any]:
@@ -90,11 +90,11 @@ class Easel:
     made: list[str] = field(default_factory=list)
     renewed: list[str] = field(default_factory=list)
 
-    def make(self, draft_id: str) -> None:
+    def request_card(self, draft_id: str) -> None:
         """Draw one."""
         self.made.append(draft_id)
 
-    def renew(self, draft_id: str) -> None:
+    def request_redraw(self, draft_id: str) -> None:
         """Draw one again."""
         self.renewed.append(draft_id)
 
@@ -103,16 +103,16 @@ class Easel:
 class Desk:
     """Takes jobs into the ledger, and has nobody who does them."""
 
-    ledger: Ledger
+    ledger: JobRepository
     waiting: int = 500
 
-    async def accept(self, order: Order, **more: Any) -> Job | None:
+    async def accept(self, order: JobRequest, **more: Any) -> Job | None:
         """Take one in."""
-        return await self.ledger.accept(order, **more, waiting_all=self.waiting)
+        return await self.ledger.accept(order, **more, max_waiting=self.waiting)
 
     async def cancel(self, job_id: str, user: int) -> bool:
         """Stop one."""
-        return await self.ledger.cancel(job_id, user)
+        return await self.ledger.mark_cancelled(job_id, user)
 
 
 @dataclass
@@ -122,9 +122,9 @@ class Talk:
     dispatcher: Dispatcher
     bot: Bot
     said: Recorded
-    people: People
-    drafts: Drafts
-    ledger: Ledger
+    people: UserRepository
+    drafts: DraftRepository
+    ledger: JobRepository
     cards: Easel
     desk: Desk
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(10))
@@ -182,9 +182,9 @@ class Talk:
 
     async def done(self, **order: Any) -> Job:
         """A job of Ann's that is done."""
-        clip = Source(kind=Kind.VIDEO, file_id="clip", seconds=12)
+        clip = MediaSource(kind=SourceKind.VIDEO, file_id="clip", seconds=12)
         job = await self.desk.accept(
-            Order(clip=clip, look=Look(), **order),
+            JobRequest(clip=clip, look=Appearance(), **order),
             user=ANN,
             chat=ANN,
             topic=None,
@@ -193,12 +193,12 @@ class Talk:
             origin=f"draft:{next(self.numbers)}",
         )
         assert job
-        await self.ledger.finish(job.id, State.DONE)
+        await self.ledger.finish(job.id, JobState.DONE)
         return job
 
     async def jobs(self) -> list[Job]:
         """All that are open."""
-        return await self.ledger.unfinished()
+        return await self.ledger.list_open()
 
     @property
     def answers(self) -> list[str]:
@@ -216,14 +216,18 @@ class Talk:
 @pytest.fixture
 async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
     """A talk that has not begun."""
-    database = engine(Storage(folder=tmp_path))
-    await prepare(database)
+    database = create_engine(StorageSettings(folder=tmp_path))
+    await prepare_database(database)
     said, texts = Recorded(), Texts()
     bot = Bot("42:token", session=said, default=DefaultBotProperties(parse_mode="HTML"))
-    people, drafts, ledger = People(database), Drafts(database), Ledger(database)
+    people, drafts, ledger = (
+        UserRepository(database),
+        DraftRepository(database),
+        JobRepository(database),
+    )
     cards, desk = Easel(), Desk(ledger)
     dispatcher = Dispatcher(
-        storage=Conversation(database),
+        storage=SqlStorage(database),
         events_isolation=SimpleEventIsolation(),
         admins=frozenset[int](),
         cards=cards,
@@ -231,12 +235,12 @@ async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
         jobs=desk,
         keyboards=Keyboards(texts),
         ledger=ledger,
-        limits=Limits(),
+        limits=TelegramLimits(),
         people=people,
-        sending=Sending(bot, Limits()),
+        sending=Messenger(bot, TelegramLimits()),
         texts=texts,
     )
-    dispatcher.include_routers(*routers())
+    dispatcher.include_routers(*create_routers())
     yield Talk(dispatcher, bot, said, people, drafts, ledger, cards, desk)
     await database.dispose()
 
@@ -247,18 +251,18 @@ async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
 @pytest.mark.parametrize(
     ("what", "kind"),
     [
-        (VIDEO, Kind.VIDEO),
-        ({"video_note": CLIP | {"length": 9}}, Kind.NOTE),
-        ({"animation": CLIP, **document("a.mp4", "video/mp4")}, Kind.ANIMATION),
-        (document("a.bin", "video/x-matroska"), Kind.DOCUMENT),
-        (document("../../A.MOV", "application/octet-stream"), Kind.DOCUMENT),
-        (document(None, "video/mp4"), Kind.DOCUMENT),
-        (document("a.gif", "image/gif"), Kind.DOCUMENT),
-        (VIDEO | FORWARDED, Kind.VIDEO),
+        (VIDEO, SourceKind.VIDEO),
+        ({"video_note": CLIP | {"length": 9}}, SourceKind.NOTE),
+        ({"animation": CLIP, **document("a.mp4", "video/mp4")}, SourceKind.ANIMATION),
+        (document("a.bin", "video/x-matroska"), SourceKind.DOCUMENT),
+        (document("../../A.MOV", "application/octet-stream"), SourceKind.DOCUMENT),
+        (document(None, "video/mp4"), SourceKind.DOCUMENT),
+        (document("a.gif", "image/gif"), SourceKind.DOCUMENT),
+        (VIDEO | FORWARDED, SourceKind.VIDEO),
     ],
 )
 async def test_a_clip_in_any_form_becomes_a_draft(
-    talk: Talk, what: dict[str, Any], kind: Kind
+    talk: Talk, what: dict[str, Any], kind: SourceKind
 ) -> None:
     """Its card is asked for, and somebody is told at once."""
     draft = await talk.draft(what)
@@ -291,7 +295,7 @@ async def test_the_first_link_of_a_text_is_a_clip(
 ) -> None:
     """Whether it is marked, hidden behind words, or only there."""
     draft = await talk.draft(what)
-    assert draft.clip == Source(kind=Kind.LINK, link=found)
+    assert draft.clip == MediaSource(kind=SourceKind.LINK, link=found)
     assert talk.said.texts == ["👀 Fetching your video from the link…"]
 
 
@@ -320,7 +324,7 @@ async def test_what_is_too_much_is_refused_at_once(
     await talk.sends(what)
     assert said in talk.said.texts[0]
     assert not talk.cards.made
-    assert await talk.drafts.latest(ANN, ANN) is None
+    assert await talk.drafts.get_latest(ANN, ANN) is None
 
 
 @pytest.mark.parametrize(
@@ -367,13 +371,13 @@ async def test_a_clip_that_comes_again_is_known(talk: Talk) -> None:
 
 async def test_a_card_that_is_faster_than_our_words_leaves_none(talk: Talk) -> None:
     """They are removed, since nobody else will."""
-    noted = talk.drafts.noted
+    noted = talk.drafts.set_note
 
     async def noted_after_the_card(draft_id: str, note: int) -> None:
-        await talk.drafts.carded(draft_id, 99)
+        await talk.drafts.set_card(draft_id, 99)
         await noted(draft_id, note)
 
-    talk.drafts.noted = noted_after_the_card  # type: ignore[method-assign]
+    talk.drafts.set_note = noted_after_the_card  # type: ignore[method-assign]
     await talk.sends(VIDEO)
     assert type(talk.said.asked[-1]).__name__ == "DeleteMessage"
 
@@ -470,7 +474,7 @@ async def test_an_album_in_a_group_is_mentioned_once(talk: Talk) -> None:
 async def test_a_background_in_a_group_answers_the_question(talk: Talk) -> None:
     """Otherwise Telegram may not show it to us; Bob's pictures are none of hers."""
     draft = await talk.draft(VIDEO, group=True, **mention("@overlay_bot"))
-    await talk.presses(Send(draft=draft.id).pack(), group=True)
+    await talk.presses(SendBackground(draft=draft.id).pack(), group=True)
     assert "Reply to this message" in talk.said.texts[-1]
     await talk.sends(PHOTO, BOB, group=True)
     await talk.sends("hello", group=True)
@@ -489,7 +493,7 @@ async def test_a_press_changes_the_look_and_the_card(talk: Talk) -> None:
     await talk.presses(ChooseShape(draft=draft.id, shape=Shape.RECT).pack())
     assert talk.cards.renewed == [draft.id]
     assert talk.answers == [""]
-    assert (await talk.draft()).look == Look(shape=Shape.RECT)
+    assert (await talk.draft()).look == Appearance(shape=Shape.RECT)
     assert await talk.jobs() == []
 
 
@@ -504,12 +508,12 @@ async def test_what_is_chosen_already_is_not_drawn_again(talk: Talk) -> None:
 async def test_pages_open_and_close(talk: Talk) -> None:
     """Without a new picture."""
     draft = await talk.draft()
-    for page in (Page.BACKGROUND, Page.RING, Page.FIRST):
-        await talk.presses(CardPage(draft=draft.id, page=page).pack())
+    for page in (KeyboardPage.BACKGROUND, KeyboardPage.RING, KeyboardPage.FIRST):
+        await talk.presses(ShowCardPage(draft=draft.id, page=page).pack())
     shown = talk.said.of(EditMessageReplyMarkup)
     keyboards = Keyboards(Texts())
-    pages = (Page.BACKGROUND, Page.RING, Page.FIRST)
-    assert [call.reply_markup for call in shown] == [keyboards.card(draft, p) for p in pages]
+    pages = (KeyboardPage.BACKGROUND, KeyboardPage.RING, KeyboardPage.FIRST)
+    assert [call.reply_markup for call in shown] == [keyboards.create_card(draft, p) for p in pages]
     assert talk.cards.renewed == []
 
 
@@ -518,9 +522,9 @@ async def test_make_it_makes_one_job(talk: Talk) -> None:
     draft = await talk.draft()
     await talk.presses(ChooseShape(draft=draft.id, shape=Shape.NONE).pack())
     for _ in range(3):
-        await talk.presses(Make(draft=draft.id).pack())
+        await talk.presses(MakeResult(draft=draft.id).pack())
     (job,) = await talk.jobs()
-    assert job.order == Order(clip=draft.clip, look=Look(shape=Shape.NONE))  # type: ignore[arg-type]
+    assert job.order == JobRequest(clip=draft.clip, look=Appearance(shape=Shape.NONE))  # type: ignore[arg-type]
     assert (job.user, job.chat, job.reply_to) == (ANN, ANN, draft.message)
     assert job.origin == f"draft:{draft.id}"
     assert talk.said.of(EditMessageReplyMarkup)[-1].reply_markup is None
@@ -530,7 +534,7 @@ async def test_make_it_makes_one_job(talk: Talk) -> None:
 async def test_a_double_tap_makes_one_job(talk: Talk) -> None:
     """Both at the same time."""
     draft = await talk.draft()
-    await asyncio.gather(*(talk.presses(Make(draft=draft.id).pack()) for _ in range(5)))
+    await asyncio.gather(*(talk.presses(MakeResult(draft=draft.id).pack()) for _ in range(5)))
     assert len(await talk.jobs()) == 1
 
 
@@ -539,7 +543,7 @@ async def test_who_died_between_can_press_again(talk: Talk) -> None:
     draft = await talk.draft()
     assert draft.clip
     await talk.desk.accept(
-        Order(clip=draft.clip, look=draft.look),
+        JobRequest(clip=draft.clip, look=draft.look),
         user=ANN,
         chat=ANN,
         topic=None,
@@ -547,7 +551,7 @@ async def test_who_died_between_can_press_again(talk: Talk) -> None:
         language=Language.EN,
         origin=f"draft:{draft.id}",
     )
-    await talk.presses(Make(draft=draft.id).pack())
+    await talk.presses(MakeResult(draft=draft.id).pack())
     assert len(await talk.jobs()) == 1
     assert talk.answers == ["👍 On it!"]
 
@@ -556,12 +560,12 @@ async def test_the_fifth_is_told_to_wait(talk: Talk) -> None:
     """Its card stays, to be pressed later."""
     drafts = [await talk.draft() for _ in range(5)]
     for draft in drafts:
-        await talk.presses(Make(draft=draft.id).pack())
+        await talk.presses(MakeResult(draft=draft.id).pack())
     assert len(await talk.jobs()) == 4
     assert "Press again when one is ready" in talk.alert
     job, *_ = await talk.jobs()
-    await talk.ledger.finish(job.id, State.DONE)
-    await talk.presses(Make(draft=drafts[4].id).pack())
+    await talk.ledger.finish(job.id, JobState.DONE)
+    await talk.presses(MakeResult(draft=drafts[4].id).pack())
     assert len(await talk.jobs()) == 4
 
 
@@ -569,10 +573,10 @@ async def test_a_full_house_is_told_of(talk: Talk) -> None:
     """In a window, and nothing is lost."""
     talk.desk.waiting = 0
     draft = await talk.draft()
-    await talk.presses(Make(draft=draft.id).pack())
+    await talk.presses(MakeResult(draft=draft.id).pack())
     assert "Too many people" in talk.alert
     talk.desk.waiting = 500
-    await talk.presses(Make(draft=draft.id).pack())
+    await talk.presses(MakeResult(draft=draft.id).pack())
     assert len(await talk.jobs()) == 1
 
 
@@ -580,10 +584,10 @@ async def test_a_full_house_is_told_of(talk: Talk) -> None:
     "button",
     [
         lambda it: ChooseShape(draft=it, shape=Shape.RECT),
-        lambda it: CardPage(draft=it, page=Page.RING),
-        lambda it: Send(draft=it),
-        lambda it: Keep(draft=it),
-        lambda it: Make(draft=it),
+        lambda it: ShowCardPage(draft=it, page=KeyboardPage.RING),
+        lambda it: SendBackground(draft=it),
+        lambda it: KeepBackground(draft=it),
+        lambda it: MakeResult(draft=it),
     ],
 )
 async def test_buttons_of_a_card_obey_its_owner_while_it_lasts(talk: Talk, button: Any) -> None:
@@ -594,7 +598,7 @@ async def test_buttons_of_a_card_obey_its_owner_while_it_lasts(talk: Talk, butto
     assert "belongs to somebody else" in talk.alert
     await talk.presses(button("no-such-draft").pack())
     assert "too old" in talk.alert
-    await talk.drafts.use(draft.id)
+    await talk.drafts.mark_used(draft.id)
     await talk.presses(button(draft.id).pack())
     assert "Already on it" in talk.alert
     assert len(talk.said.asked) == before + 3
@@ -619,7 +623,12 @@ async def test_a_press_on_a_message_that_is_gone_is_heard(talk: Talk) -> None:
     """Telegram tells nothing of the message then; the job is made all the same."""
     draft = await talk.draft()
     person = {"id": ANN, "is_bot": False, "first_name": "A"}
-    query = {"id": "1", "chat_instance": "1", "from": person, "data": Make(draft=draft.id).pack()}
+    query = {
+        "id": "1",
+        "chat_instance": "1",
+        "from": person,
+        "data": MakeResult(draft=draft.id).pack(),
+    }
     await talk.update(callback_query=query)
     assert len(await talk.jobs()) == 1
 
@@ -630,12 +639,12 @@ async def test_a_press_on_a_message_that_is_gone_is_heard(talk: Talk) -> None:
 async def test_a_background_that_was_asked_for_is_taken(talk: Talk) -> None:
     """The next picture; the one after it is none."""
     draft = await talk.draft()
-    await talk.presses(Send(draft=draft.id).pack())
+    await talk.presses(SendBackground(draft=draft.id).pack())
     assert "Send me a picture" in talk.said.texts[-1]
     await talk.sends(PHOTO)
     now = await talk.drafts.get(draft.id)
     assert now
-    assert now.look.backdrop == Backdrop(kind="file", source=PICTURE)
+    assert now.look.backdrop == BackgroundChoice(kind="file", source=PICTURE)
     assert talk.cards.renewed == [draft.id]
     assert "Got it" in talk.said.texts[-1]
     await talk.sends(PHOTO)
@@ -645,17 +654,17 @@ async def test_a_background_that_was_asked_for_is_taken(talk: Talk) -> None:
 @pytest.mark.parametrize(
     ("what", "kind"),
     [
-        (VIDEO, Kind.VIDEO),
-        (link("https://a.b/c.jpg"), Kind.LINK),
-        (document("a.PNG", None), Kind.DOCUMENT),
+        (VIDEO, SourceKind.VIDEO),
+        (link("https://a.b/c.jpg"), SourceKind.LINK),
+        (document("a.PNG", None), SourceKind.DOCUMENT),
     ],
 )
 async def test_a_video_or_a_link_can_be_the_background(
-    talk: Talk, what: dict[str, Any], kind: Kind
+    talk: Talk, what: dict[str, Any], kind: SourceKind
 ) -> None:
     """When it was asked for; it is no new clip."""
     draft = await talk.draft()
-    await talk.presses(Send(draft=draft.id).pack())
+    await talk.presses(SendBackground(draft=draft.id).pack())
     await talk.sends(what)
     now = await talk.drafts.get(draft.id)
     assert now
@@ -666,7 +675,7 @@ async def test_a_video_or_a_link_can_be_the_background(
 async def test_all_pictures_of_an_album_are_backgrounds_then(talk: Talk) -> None:
     """And it is said once that they came."""
     draft = await talk.draft()
-    await talk.presses(Send(draft=draft.id).pack())
+    await talk.presses(SendBackground(draft=draft.id).pack())
     for _ in range(3):
         await talk.sends(PHOTO, media_group_id="album")
     now = await talk.drafts.get(draft.id)
@@ -679,7 +688,7 @@ async def test_all_pictures_of_an_album_are_backgrounds_then(talk: Talk) -> None
 async def test_what_cannot_be_a_background_is_told_so(talk: Talk) -> None:
     """And the question stays: too big, no picture, words."""
     draft = await talk.draft()
-    await talk.presses(Send(draft=draft.id).pack())
+    await talk.presses(SendBackground(draft=draft.id).pack())
     await talk.sends({"photo": [PHOTO["photo"][1] | {"file_size": 30_000_000}]})
     assert "too big" in talk.said.texts[-1]
     for what in ("blue", {"voice": CLIP}, document("a.pdf", "application/pdf")):
@@ -693,12 +702,12 @@ async def test_what_cannot_be_a_background_is_told_so(talk: Talk) -> None:
 async def test_there_is_a_way_out_of_the_question(talk: Talk, way: str) -> None:
     """After it a video is a clip again."""
     draft = await talk.draft()
-    await talk.presses(Send(draft=draft.id).pack())
+    await talk.presses(SendBackground(draft=draft.id).pack())
     if way == "button":
-        await talk.presses(Keep(draft=draft.id).pack())
+        await talk.presses(KeepBackground(draft=draft.id).pack())
         assert "stays as it is" in talk.said.of(EditMessageText)[-1].text
     elif way == "make":
-        await talk.presses(Make(draft=draft.id).pack())
+        await talk.presses(MakeResult(draft=draft.id).pack())
     else:
         await talk.sends(way)
     await talk.sends(VIDEO)
@@ -709,8 +718,8 @@ async def test_a_question_about_a_card_that_is_no_more_is_forgotten(talk: Talk) 
     """A video that comes then is a clip, and words are words."""
     for what in (VIDEO, "hello"):
         draft = await talk.draft()
-        await talk.presses(Send(draft=draft.id).pack())
-        await talk.drafts.drop(draft.id)
+        await talk.presses(SendBackground(draft=draft.id).pack())
+        await talk.drafts.delete(draft.id)
         made = len(talk.cards.made)
         await talk.sends(what)
         assert len(talk.cards.made) == made + (what is VIDEO)
@@ -720,7 +729,7 @@ async def test_a_question_about_a_card_that_is_no_more_is_forgotten(talk: Talk) 
 async def test_commands_are_heard_while_we_wait(talk: Talk) -> None:
     """A question is no trap."""
     draft = await talk.draft()
-    await talk.presses(Send(draft=draft.id).pack())
+    await talk.presses(SendBackground(draft=draft.id).pack())
     for command, said in (("/help", "How it works"), ("/stats", "for the admins")):
         await talk.sends(command)
         assert said in talk.said.texts[-1]
@@ -729,16 +738,16 @@ async def test_commands_are_heard_while_we_wait(talk: Talk) -> None:
 async def test_a_link_for_the_background_is_not_remembered(talk: Talk) -> None:
     """It may be dead when the next clip comes; a file of Telegram's is not."""
     draft = await talk.draft()
-    await talk.presses(Send(draft=draft.id).pack())
+    await talk.presses(SendBackground(draft=draft.id).pack())
     await talk.sends(link("https://a.b/c.jpg"))
-    await talk.presses(Make(draft=draft.id).pack())
-    assert (await talk.people.look(ANN)).backdrop == Backdrop()
+    await talk.presses(MakeResult(draft=draft.id).pack())
+    assert (await talk.people.get_appearance(ANN)).backdrop == BackgroundChoice()
     draft = await talk.draft()
-    await talk.presses(Send(draft=draft.id).pack())
+    await talk.presses(SendBackground(draft=draft.id).pack())
     await talk.sends(PHOTO)
     await talk.presses(ChooseFile(draft=draft.id, number=0).pack())
-    await talk.presses(Make(draft=draft.id).pack())
-    assert (await talk.people.look(ANN)).backdrop.source == PICTURE
+    await talk.presses(MakeResult(draft=draft.id).pack())
+    assert (await talk.people.get_appearance(ANN)).backdrop.source == PICTURE
 
 
 # results
@@ -747,11 +756,11 @@ async def test_a_link_for_the_background_is_not_remembered(talk: Talk) -> None:
 @pytest.mark.parametrize(
     ("button", "changed"),
     [
-        (lambda it: OtherForm(job=it, to=Form.STICKER), {"form": Form.STICKER}),
-        (lambda it: OtherShape(job=it, shape=Shape.NONE), {"look": Look(shape=Shape.NONE)}),
+        (lambda it: ChangeFormat(job=it, to=OutputFormat.STICKER), {"form": OutputFormat.STICKER}),
+        (lambda it: ChangeShape(job=it, shape=Shape.NONE), {"look": Appearance(shape=Shape.NONE)}),
         (
-            lambda it: OtherCorner(job=it, corner=Anchor.TOP_LEFT),
-            {"look": Look(corner=Anchor.TOP_LEFT)},
+            lambda it: ChangeCorner(job=it, corner=Anchor.TOP_LEFT),
+            {"look": Appearance(corner=Anchor.TOP_LEFT)},
         ),
     ],
 )
@@ -766,7 +775,7 @@ async def test_another_of_the_same_is_one_press(
     assert other.order == job.order.model_copy(update={"mattes": job.id} | changed)
     assert (other.reply_to, other.chat) == (job.reply_to, job.chat)
     assert talk.answers == ["👍 On it!", "Already on it!", "Already on it!"]
-    await talk.ledger.finish(other.id, State.DONE)
+    await talk.ledger.finish(other.id, JobState.DONE)
     await talk.presses(button(job.id).pack())
     assert len(await talk.jobs()) == 1
 
@@ -775,19 +784,19 @@ async def test_a_press_that_is_delivered_again_asks_nothing_new(talk: Talk) -> N
     """Even when its job is over."""
     job = await talk.done()
     for _ in range(2):
-        await talk.presses(OtherForm(job=job.id, to=Form.GIF).pack(), query_id="one")
+        await talk.presses(ChangeFormat(job=job.id, to=OutputFormat.GIF).pack(), query_id="one")
         for other in await talk.jobs():
-            await talk.ledger.finish(other.id, State.DONE)
+            await talk.ledger.finish(other.id, JobState.DONE)
     assert await talk.jobs() == []
 
 
 @pytest.mark.parametrize(
     "button",
     [
-        lambda it: OtherForm(job=it, to=Form.STICKER),
-        lambda it: OtherShape(job=it, shape=Shape.NONE),
-        lambda it: OtherCorner(job=it, corner=Anchor.TOP_LEFT),
-        lambda it: ResultPage(job=it, page=Page.SHAPE),
+        lambda it: ChangeFormat(job=it, to=OutputFormat.STICKER),
+        lambda it: ChangeShape(job=it, shape=Shape.NONE),
+        lambda it: ChangeCorner(job=it, corner=Anchor.TOP_LEFT),
+        lambda it: ShowResultPage(job=it, page=KeyboardPage.SHAPE),
     ],
 )
 async def test_buttons_of_a_result_obey_its_owner(talk: Talk, button: Any) -> None:
@@ -797,7 +806,7 @@ async def test_buttons_of_a_result_obey_its_owner(talk: Talk, button: Any) -> No
     assert "belongs to somebody else" in talk.alert
     await talk.presses(button("no-such-job").pack())
     assert "too old" in talk.alert
-    await talk.ledger.finish(job.id, State.FAILED)
+    await talk.ledger.finish(job.id, JobState.FAILED)
     await talk.presses(button(job.id).pack())
     assert "too old" in talk.alert
     assert await talk.jobs() == []
@@ -807,19 +816,22 @@ async def test_buttons_of_a_result_obey_its_owner(talk: Talk, button: Any) -> No
 async def test_a_result_can_be_pressed_before_its_job_is_cleared_up(talk: Talk) -> None:
     """It is there, so its buttons are; whatever became of us in between."""
     job = await ordered(talk)
-    await talk.presses(OtherForm(job=job.id, to=Form.GIF).pack())
+    await talk.presses(ChangeFormat(job=job.id, to=OutputFormat.GIF).pack())
     assert "too old" in talk.alert
-    await talk.ledger.delivered(job.id, 99, "file")
-    await talk.presses(OtherForm(job=job.id, to=Form.GIF).pack())
-    assert [other.order.form for other in await talk.jobs()] == [Form.VIDEO, Form.GIF]
+    await talk.ledger.mark_delivered(job.id, 99, "file")
+    await talk.presses(ChangeFormat(job=job.id, to=OutputFormat.GIF).pack())
+    assert [other.order.form for other in await talk.jobs()] == [
+        OutputFormat.VIDEO,
+        OutputFormat.GIF,
+    ]
 
 
 async def test_shapes_and_corners_are_a_press_away(talk: Talk) -> None:
     """On pages of the result's buttons."""
     job = await talk.done()
-    await talk.presses(ResultPage(job=job.id, page=Page.CORNER).pack())
+    await talk.presses(ShowResultPage(job=job.id, page=KeyboardPage.CORNER).pack())
     shown = talk.said.of(EditMessageReplyMarkup)[-1].reply_markup
-    assert shown == Keyboards(Texts()).result(job, Page.CORNER)
+    assert shown == Keyboards(Texts()).create_result(job, KeyboardPage.CORNER)
 
 
 # cancelling
@@ -827,23 +839,23 @@ async def test_shapes_and_corners_are_a_press_away(talk: Talk) -> None:
 
 async def ordered(talk: Talk) -> Job:
     """A job of Ann's that waits."""
-    await talk.presses(Make(draft=(await talk.draft()).id).pack())
+    await talk.presses(MakeResult(draft=(await talk.draft()).id).pack())
     return (await talk.jobs())[-1]
 
 
 async def test_cancel_obeys_the_owner(talk: Talk) -> None:
     """And nobody else; what is over is over."""
     job = await ordered(talk)
-    await talk.presses(Cancel(job=job.id).pack(), BOB)
+    await talk.presses(CancelJob(job=job.id).pack(), BOB)
     assert "belongs to somebody else" in talk.alert
-    await talk.presses(Cancel(job="no-such-job").pack())
+    await talk.presses(CancelJob(job="no-such-job").pack())
     assert "too old" in talk.alert
     assert not (await talk.jobs())[0].cancelled
-    await talk.presses(Cancel(job=job.id).pack())
+    await talk.presses(CancelJob(job=job.id).pack())
     assert talk.answers[-1] == "Stopping…"
     assert (await talk.jobs())[0].cancelled
-    await talk.ledger.finish(job.id, State.CANCELLED)
-    await talk.presses(Cancel(job=job.id).pack())
+    await talk.ledger.finish(job.id, JobState.CANCELLED)
+    await talk.presses(CancelJob(job=job.id).pack())
     assert talk.answers[-1] == "It is over already."
 
 
@@ -876,8 +888,8 @@ async def test_the_language_is_that_of_telegram_until_another_is_chosen(talk: Ta
     assert talk.said.texts[-1].startswith("<b>Привет")
     await talk.sends("/language", language="ru")
     asked = talk.said.of(SendMessage)[-1].reply_markup
-    assert asked == Keyboards(Texts()).languages()
-    await talk.presses(Speak(language=Language.EN).pack(), language="ru")
+    assert asked == Keyboards(Texts()).create_languages()
+    await talk.presses(ChooseLanguage(language=Language.EN).pack(), language="ru")
     assert "I speak English" in talk.said.of(EditMessageText)[-1].text
     await talk.sends("/start", language="ru")
     assert talk.said.texts[-1].startswith("<b>Hi")
@@ -888,19 +900,19 @@ async def test_the_language_is_that_of_telegram_until_another_is_chosen(talk: Ta
 
 async def test_the_style_is_shown_and_forgotten(talk: Talk) -> None:
     """Each her own."""
-    await talk.people.remember(ANN, Look(shape=Shape.RECT))
+    await talk.people.set_appearance(ANN, Appearance(shape=Shape.RECT))
     await talk.sends("/style")
     assert "<b>Card</b>, bottom right" in talk.said.texts[-1]
-    await talk.presses(Reset().pack(), BOB)
-    assert await talk.people.look(ANN) == Look(shape=Shape.RECT)
-    await talk.presses(Reset().pack())
-    assert await talk.people.look(ANN) == Look()
+    await talk.presses(ResetAppearance().pack(), BOB)
+    assert await talk.people.get_appearance(ANN) == Appearance(shape=Shape.RECT)
+    await talk.presses(ResetAppearance().pack())
+    assert await talk.people.get_appearance(ANN) == Appearance()
     assert "usual look" in talk.said.of(EditMessageText)[-1].text
 
 
 async def test_the_menu_is_in_both_languages(talk: Talk) -> None:
     """Without what is for admins."""
-    await commands(talk.bot, Texts())
+    await set_commands(talk.bot, Texts())
     english, russian = talk.said.of(SetMyCommands)
     names = [command.command for command in english.commands]
     assert names == ["start", "help", "style", "cancel", "language"]
@@ -914,17 +926,17 @@ async def test_somebody_who_blocked_us_breaks_nothing(talk: Talk) -> None:
     talk.said.gone.add(ANN)
     await talk.sends("/start")
     await talk.sends(VIDEO)
-    await talk.presses(Send(draft=draft.id).pack())
-    await talk.presses(Make(draft=draft.id).pack())
+    await talk.presses(SendBackground(draft=draft.id).pack())
+    await talk.presses(MakeResult(draft=draft.id).pack())
     assert len(await talk.jobs()) == 1
 
 
 async def test_nothing_is_fetched_and_no_child_is_started_here(talk: Talk) -> None:
     """All that handlers ask of Telegram are words and buttons."""
     draft = await talk.draft()
-    await talk.presses(Send(draft=draft.id).pack())
+    await talk.presses(SendBackground(draft=draft.id).pack())
     await talk.sends(PHOTO)
-    await talk.presses(Make(draft=draft.id).pack())
+    await talk.presses(MakeResult(draft=draft.id).pack())
     assert {type(call).__name__ for call in talk.said.asked} <= {
         "SendMessage",
         "EditMessageText",

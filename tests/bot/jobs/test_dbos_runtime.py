@@ -6,9 +6,9 @@ from pathlib import Path
 
 from dbos import DBOS
 
-from bot.domain.media_source import Kind, Source
+from bot.domain.media_source import MediaSource, SourceKind
 from bot.jobs import dbos_runtime as durable
-from bot.jobs.workspace import Janitor
+from bot.jobs.workspace import Cleanup
 from tests.bot.support.job_runtime import Workshop, stand_in, until
 
 
@@ -22,9 +22,9 @@ async def test_workflows_that_ended_are_forgotten(tmp_path: Path) -> None:
         assert at_work is not None
         await workshop.at("mattes")
 
-        await durable.forget(time.time() - 60)
+        await durable.delete_workflows(time.time() - 60)
         assert len(await DBOS.list_workflows_async()) == 2
-        await durable.forget(time.time() + 60)
+        await durable.delete_workflows(time.time() + 60)
         assert [one.workflow_id for one in await DBOS.list_workflows_async()] == [at_work.id]
         async with workshop.engine.connect() as connection:
             steps = await connection.exec_driver_sql("SELECT workflow_uuid FROM operation_outputs")
@@ -34,10 +34,10 @@ async def test_workflows_that_ended_are_forgotten(tmp_path: Path) -> None:
 async def test_the_janitor_forgets(tmp_path: Path) -> None:
     """What nobody needs any more, without being asked."""
     workshop = Workshop(tmp_path / "data", stand_in(tmp_path / "programs"))
-    link = Source(kind=Kind.LINK, link="https://example.com")
+    link = MediaSource(kind=SourceKind.LINK, link="https://example.com")
     workshop.files.there[link.link] = b"a clip"
-    janitor = Janitor(
-        workshop.folder, workshop.ledger, workshop.drafts, mattes_seconds=0, mattes_size=0
+    janitor = Cleanup(
+        workshop.folder, workshop.ledger, workshop.drafts, mattes_seconds=0, mattes_bytes=0
     )
     async with workshop.open():
         job = await workshop.over(await workshop.accept(clip=link))

@@ -6,14 +6,14 @@ from statistics import mean
 
 import pytest
 
-from bot.jobs.fair_queue import ROUND, Turns
+from bot.jobs.fair_queue import ROUND_LENGTH, FairQueue
 
 
 class Waiter:
     """Somebody who waits for a turn, and keeps it until the stack is left."""
 
-    def __init__(self, stack: AsyncExitStack, turns: Turns, job: str, user: int) -> None:
-        self.task = asyncio.create_task(stack.enter_async_context(turns.turn(job, user)))
+    def __init__(self, stack: AsyncExitStack, turns: FairQueue, job: str, user: int) -> None:
+        self.task = asyncio.create_task(stack.enter_async_context(turns.acquire_slot(job, user)))
 
     async def gives_up(self) -> None:
         """Have it wait no more."""
@@ -23,11 +23,11 @@ class Waiter:
 
 async def served(coming: list[int], at_once: int = 1) -> list[int]:
     """The users in the order of their turns, when all of *coming* wait at once."""
-    turns = Turns(at_once)
+    turns = FairQueue(at_once)
     order: list[int] = []
 
     async def work(job: str, user: int) -> None:
-        async with turns.turn(job, user):
+        async with turns.acquire_slot(job, user):
             order.append(user)
             await asyncio.sleep(0)
 
@@ -55,11 +55,11 @@ async def test_many_jobs_of_one_do_not_make_others_wait() -> None:
 
 async def test_jobs_of_a_user_come_in_the_order_of_coming() -> None:
     """Within a user it is first come, first served."""
-    turns = Turns(1)
+    turns = FairQueue(1)
     order: list[str] = []
 
     async def work(job: str) -> None:
-        async with turns.turn(job, 1):
+        async with turns.acquire_slot(job, 1):
             order.append(job)
 
     async with asyncio.TaskGroup() as group:
@@ -70,11 +70,11 @@ async def test_jobs_of_a_user_come_in_the_order_of_coming() -> None:
 
 async def test_newcomers_do_not_push_back_whoever_waits_for_ever() -> None:
     """The second job of a user has its turn however many users come all the time."""
-    turns = Turns(1)
+    turns = FairQueue(1)
     order: list[int] = []
 
     async def work(job: str, user: int) -> None:
-        async with turns.turn(job, user):
+        async with turns.acquire_slot(job, user):
             order.append(user)
             if 1 < user < 1000:  # somebody new comes with each turn
                 group.create_task(work(f"{user + 1}", user + 1))
@@ -84,14 +84,14 @@ async def test_newcomers_do_not_push_back_whoever_waits_for_ever() -> None:
         for job, user in (("a", 1), ("a again", 1), ("b", 2)):
             group.create_task(work(job, user))
     assert order[:3] == [1, 2, 3]
-    assert order[1:].index(1) < 2 * ROUND
+    assert order[1:].index(1) < 2 * ROUND_LENGTH
 
 
 async def test_who_comes_back_is_no_newcomer() -> None:
     """A user whose job ended has no second turn before somebody else's first."""
-    turns = Turns(1)
+    turns = FairQueue(1)
     async with AsyncExitStack() as stack:
-        async with turns.turn("first", 1):
+        async with turns.acquire_slot("first", 1):
             waiting = [
                 Waiter(stack, turns, "first of b", 2),
                 Waiter(stack, turns, "second of b", 2),
@@ -100,20 +100,20 @@ async def test_who_comes_back_is_no_newcomer() -> None:
             await asyncio.sleep(0)
         back = Waiter(stack, turns, "second", 1)
         await asyncio.sleep(0)
-        assert turns.running() == ["first of b"]
-        assert turns.waiting() == ["of c", "second of b", "second"]
+        assert turns.list_running() == ["first of b"]
+        assert turns.list_waiting() == ["of c", "second of b", "second"]
         for waiter in (*waiting, back):
             await waiter.gives_up()
 
 
 async def test_as_many_at_once_as_allowed_and_one_of_each_user() -> None:
     """Never more than two turns side by side, and never two of one user."""
-    turns = Turns(2)
+    turns = FairQueue(2)
     running: list[int] = []
     most: list[int] = []
 
     async def work(job: str, user: int) -> None:
-        async with turns.turn(job, user):
+        async with turns.acquire_slot(job, user):
             running.append(user)
             assert len(set(running)) == len(running)
             most.append(len(running))
@@ -128,12 +128,14 @@ async def test_as_many_at_once_as_allowed_and_one_of_each_user() -> None:
 
 async def test_ahead_counts_those_before() -> None:
     """What people are told is the order that comes true."""
-    turns = Turns(1)
-    async with AsyncExitStack() as stack, turns.turn("running", 1):
+    turns = FairQueue(1)
+    async with AsyncExitStack() as stack, turns.acquire_slot("running", 1):
         coming = (("a", 1), ("a again", 1), ("b", 2), ("c", 3))
         waiters = [Waiter(stack, turns, job, user) for job, user in coming]
         await asyncio.sleep(0)
-        ahead = {job: turns.ahead(job) for job in ("running", "b", "c", "a", "a again", "who")}
+        ahead = {
+            job: turns.count_ahead(job) for job in ("running", "b", "c", "a", "a again", "who")
+        }
         for waiter in waiters:
             await waiter.gives_up()
     assert ahead == {"running": None, "b": 0, "c": 1, "a": 2, "a again": 3, "who": None}
@@ -141,54 +143,56 @@ async def test_ahead_counts_those_before() -> None:
 
 async def test_whoever_stops_waiting_leaves_no_trace() -> None:
     """A cancelled job takes no turn, and those behind it move up."""
-    turns = Turns(1)
+    turns = FairQueue(1)
     async with AsyncExitStack() as stack:
-        async with turns.turn("running", 1):
+        async with turns.acquire_slot("running", 1):
             gone = Waiter(stack, turns, "gone", 2)
             behind = Waiter(stack, turns, "behind", 3)
             await asyncio.sleep(0)
-            assert (turns.ahead("gone"), turns.ahead("behind")) == (0, 1)
+            assert (turns.count_ahead("gone"), turns.count_ahead("behind")) == (0, 1)
             await gone.gives_up()
-            assert (turns.ahead("gone"), turns.ahead("behind")) == (None, 0)
+            assert (turns.count_ahead("gone"), turns.count_ahead("behind")) == (None, 0)
         await asyncio.wait_for(behind.task, 1)
-        assert turns.running() == ["behind"]
+        assert turns.list_running() == ["behind"]
 
 
 async def test_a_turn_that_fails_is_given_up() -> None:
     """An error in a turn lets the next one have it."""
-    turns = Turns(1)
+    turns = FairQueue(1)
     with pytest.raises(ZeroDivisionError):
-        async with turns.turn("broken", 1):
+        async with turns.acquire_slot("broken", 1):
             1 / 0  # noqa: B018 - the error is what is wanted
-    async with asyncio.timeout(1), turns.turn("next", 1):
-        assert turns.running() == ["next"]
+    async with asyncio.timeout(1), turns.acquire_slot("next", 1):
+        assert turns.list_running() == ["next"]
 
 
 async def test_cancelled_as_it_is_called() -> None:
     """A job that is cancelled in the moment of its call passes the turn on."""
-    turns = Turns(1)
+    turns = FairQueue(1)
     async with AsyncExitStack() as stack:
-        async with turns.turn("holder", 1):
+        async with turns.acquire_slot("holder", 1):
             called = Waiter(stack, turns, "called", 2)
             await asyncio.sleep(0)
-        assert turns.running() == ["called"]  # though its task does not know yet
+        assert turns.list_running() == ["called"]  # though its task does not know yet
         await called.gives_up()
-        assert turns.running() == []
+        assert turns.list_running() == []
 
 
 async def test_a_suspect_has_its_turn_alone() -> None:
     """It waits until nobody runs, and nobody begins beside it, though there was room."""
-    turns = Turns(3)
+    turns = FairQueue(3)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(turns.turn("a", 1))
-        suspect = asyncio.create_task(stack.enter_async_context(turns.turn("b", 2, alone=True)))
+        await stack.enter_async_context(turns.acquire_slot("a", 1))
+        suspect = asyncio.create_task(
+            stack.enter_async_context(turns.acquire_slot("b", 2, is_alone=True))
+        )
         await asyncio.sleep(0)
-        later = asyncio.create_task(stack.enter_async_context(turns.turn("c", 3)))
+        later = asyncio.create_task(stack.enter_async_context(turns.acquire_slot("c", 3)))
         await asyncio.sleep(0.01)
-        assert turns.running() == ["a"]
+        assert turns.list_running() == ["a"]
         await stack.pop_all().aclose()
         await suspect
         await asyncio.sleep(0.01)
-        assert turns.running() == ["b"]
+        assert turns.list_running() == ["b"]
         assert not later.done()
         later.cancel()

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from backends.base import Asked, FellBack, Hurried, Waiting, Warming
-from backends.errors import Why
+from backends.base import BackendStarted, ColdStart, EngineDowngraded, FellBack, RetryScheduled
+from backends.errors import FailureKind
 from bot.database.jobs import Job
-from bot.domain.outcomes import Gone, Later, Missing
-from bot.jobs.progress_message import Status, bar
+from bot.domain.outcomes import ChatGone, MessageMissing, RetryLater
+from bot.jobs.progress_message import ProgressMessage, format_bar
 from tests.bot.support.job_runtime import JOB, Chat, Words
 from video_editing.contract.progress import Progress
 
@@ -25,14 +25,14 @@ def chat(tmp_path: Path) -> Chat:
     return Chat(tmp_path / "sent.jsonl")
 
 
-def status_of(chat: Chat, job: Job = JOB) -> Status:
+def status_of(chat: Chat, job: Job = JOB) -> ProgressMessage:
     """A status that is told quickly."""
     shown: list[int] = []
 
     async def show(message: int) -> None:
         shown.append(message)
 
-    return Status(job, chat, Words(), None, show, lambda: None, EVERY)
+    return ProgressMessage(job, chat, Words(), None, show, lambda: None, EVERY)
 
 
 async def test_it_goes_on_when_the_database_does_not(chat: Chat) -> None:
@@ -41,10 +41,10 @@ async def test_it_goes_on_when_the_database_does_not(chat: Chat) -> None:
     async def show(_message: int) -> None:
         raise OperationalError("a statement", None, Exception("away"))
 
-    status = Status(JOB, chat, Words(), None, show, lambda: None, EVERY)
-    status.at("fetch")
+    status = ProgressMessage(JOB, chat, Words(), None, show, lambda: None, EVERY)
+    status.show_stage("fetch")
     await asyncio.sleep(0.05)
-    status.at("plan")
+    status.show_stage("plan")
     await asyncio.sleep(2 * EVERY)
     await status.close()
     assert [one["text"] for one in chat.all("edit")] == ["status-planning place="]
@@ -53,9 +53,9 @@ async def test_it_goes_on_when_the_database_does_not(chat: Chat) -> None:
 async def test_it_is_told_at_most_so_often(chat: Chat) -> None:
     """A thousand steps forward are a few edits, with the time between them."""
     status = status_of(chat)
-    status.at("mattes")
+    status.show_stage("mattes")
     for done in range(1000):
-        status.hear(Progress("mattes", done, 1000, 100))
+        status.handle_event(Progress("mattes", done, 1000, 100))
         await asyncio.sleep(0.001)
     await status.close()
     times = [one["at"] for one in (*chat.all("text"), *chat.all("edit"))]
@@ -67,8 +67,8 @@ async def test_it_is_told_only_when_it_changes(chat: Chat) -> None:
     """What is said already is not said again."""
     status = status_of(chat)
     for _ in range(20):
-        status.at("compose")
-        status.hear(Progress("edit", 50, 100, 25))
+        status.show_stage("compose")
+        status.handle_event(Progress("edit", 50, 100, 25))
         await asyncio.sleep(0.05)
     await status.close()
     assert len(chat.all("text")) + len(chat.all("edit")) <= 2
@@ -77,43 +77,46 @@ async def test_it_is_told_only_when_it_changes(chat: Chat) -> None:
 async def test_it_tells_stage_bar_and_time_left(chat: Chat) -> None:
     """And where the work is done."""
     status = status_of(chat)
-    status.at("mattes")
-    status.hear(Asked("local-cpu"))
-    status.hear(Progress("mattes", 470, 1000, 10))
-    assert status.text() == "status-mattes place=local-cpu\n▰▰▰▰▱▱▱▱▱▱ 47 % · 0:53"
-    status.at("compose")
-    assert status.text() == "status-compose place="
+    status.show_stage("mattes")
+    status.handle_event(BackendStarted("local-cpu"))
+    status.handle_event(Progress("mattes", 470, 1000, 10))
+    assert status.build_text() == "status-mattes place=local-cpu\n▰▰▰▰▱▱▱▱▱▱ 47 % · 0:53"
+    status.show_stage("compose")
+    assert status.build_text() == "status-compose place="
     await status.close()
 
 
 @pytest.mark.parametrize(
     ("event", "text"),
     [
-        (FellBack("modal", Why.UNREACHABLE), "status-fell-back place=modal why=unreachable"),
-        (Warming("modal"), "status-warming place=modal"),
-        (Waiting("modal", Why.BUSY, 5), "status-waiting-for place=modal"),
-        (Hurried("modal", "mediapipe"), "status-hurried place=modal engine=mediapipe"),
+        (
+            FellBack("modal", FailureKind.UNREACHABLE),
+            "status-fell-back place=modal why=unreachable",
+        ),
+        (ColdStart("modal"), "status-warming place=modal"),
+        (RetryScheduled("modal", FailureKind.BUSY, 5), "status-waiting-for place=modal"),
+        (EngineDowngraded("modal", "mediapipe"), "status-hurried place=modal engine=mediapipe"),
     ],
 )
 async def test_it_tells_what_happened(chat: Chat, event: object, text: str) -> None:
     """Until the next stage."""
     status = status_of(chat)
-    status.at("mattes")
-    status.hear(event)  # type: ignore[arg-type]
-    assert text in status.text()
-    status.at("compose")
-    assert text not in status.text()
+    status.show_stage("mattes")
+    status.handle_event(event)  # type: ignore[arg-type]
+    assert text in status.build_text()
+    status.show_stage("compose")
+    assert text not in status.build_text()
     await status.close()
 
 
 async def test_it_is_quiet_when_telegram_wants_quiet(chat: Chat) -> None:
     """Nothing is said before the time has come; then the latest is."""
     status = status_of(chat, replace(JOB, status=5))
-    chat.edits = [Later(seconds=1)]
+    chat.edits = [RetryLater(seconds=1)]
     began = time.time()
-    status.at("fetch")
+    status.show_stage("fetch")
     await asyncio.sleep(0.1)
-    status.at("plan")
+    status.show_stage("plan")
     await asyncio.sleep(1.3)
     await status.close()
     (edit,) = chat.all("edit")
@@ -124,24 +127,24 @@ async def test_it_is_quiet_when_telegram_wants_quiet(chat: Chat) -> None:
 async def test_a_message_that_was_deleted_is_replaced(chat: Chat) -> None:
     """By a new one, which is edited from then on."""
     status = status_of(chat, replace(JOB, status=5))
-    chat.edits = [Missing()]
-    status.at("fetch")
+    chat.edits = [MessageMissing()]
+    status.show_stage("fetch")
     await asyncio.sleep(3 * EVERY)
-    status.at("plan")
+    status.show_stage("plan")
     await asyncio.sleep(2 * EVERY)
     await status.close()
     (text,), (edit,) = chat.all("text"), chat.all("edit")
     assert text["text"].startswith("status-fetching")
-    assert edit["message"] == status.message != 5
+    assert edit["message"] == status.message_id != 5
 
 
 async def test_whoever_is_gone_is_told_nothing_more(chat: Chat) -> None:
     """Not even attempts are made."""
     status = status_of(chat, replace(JOB, status=5))
-    chat.edits = [Gone()]
-    status.at("fetch")
+    chat.edits = [ChatGone()]
+    status.show_stage("fetch")
     await asyncio.sleep(2 * EVERY)
-    status.at("plan")
+    status.show_stage("plan")
     await asyncio.sleep(2 * EVERY)
     await status.close()
     assert not chat.all("edit")
@@ -153,8 +156,8 @@ async def test_the_loop_is_not_held_up(chat: Chat) -> None:
     lags = []
     for done in range(50):
         for status in statuses:
-            status.at("mattes")
-            status.hear(Progress("mattes", done, 50, 10))
+            status.show_stage("mattes")
+            status.handle_event(Progress("mattes", done, 50, 10))
         began = time.monotonic()
         await asyncio.sleep(0.01)
         lags.append(time.monotonic() - began)
@@ -172,4 +175,4 @@ async def test_the_loop_is_not_held_up(chat: Chat) -> None:
     ],
 )
 def test_bars(progress: Progress, text: str) -> None:
-    assert bar(progress) == text
+    assert format_bar(progress) == text

@@ -6,25 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import Asked, Event, OverlayBackend, Report
-from backends.local.video_cli import COMMAND, Command
-from backends.rendering.base import Rendered, Renderer, Scene
-from bot.domain.appearance import Backdrop, Look
-from bot.domain.job_request import Order
-from bot.domain.media_source import Kind, Source
-from bot.domain.outcomes import Done, Fault, Made, Refused
-from bot.jobs.stages import Stages
-from bot.jobs.workspace import CLIP as CLIP_FILE
-from bot.jobs.workspace import MATTES, Folders, link, link_all
-from bot.telegram.errors import Unfetched
-from bot.telegram.limits import Limits
+from backends.base import BackendStarted, Event, OverlayBackend, Report
+from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from backends.rendering.base import Renderer, RenderRequest, RenderResult
+from bot.domain.appearance import Appearance, BackgroundChoice
+from bot.domain.job_request import JobRequest
+from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.outcomes import FailureCode, Rejected, ResultRendered, StepDone
+from bot.jobs.stages import JobStages
+from bot.jobs.workspace import CLIP_FILE, MATTES_FOLDER, Workspace, link_file, link_folder
+from bot.telegram.errors import DownloadRejected
+from bot.telegram.limits import TelegramLimits
 from tests.bot.support.job_runtime import CHILD, CLIP, JOB, Files, stand_in
 from tests.support.make_clips import drawn, make_clip
-from video_editing.contract.errors import InputRejected, Reason
-from video_editing.contract.formats import Form
-from video_editing.contract.plan import Plan, keep_plan, read_plan
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.formats import OutputFormat
+from video_editing.contract.plan import Plan, read_plan, write_plan
 
-HOSTILE = Source(kind=Kind.DOCUMENT, file_id="../../etc/passwd")
+HOSTILE = MediaSource(kind=SourceKind.DOCUMENT, file_id="../../etc/passwd")
 
 
 class Place(OverlayBackend):
@@ -39,9 +38,9 @@ class Place(OverlayBackend):
         """See :class:`OverlayBackend`."""
         assert clip.read_bytes()
         self.asked += 1
-        report(Asked(self.name))
+        report(BackendStarted(self.name))
         for segment in plan.segments:
-            (folder / segment.name).write_bytes(b"a matte")
+            (folder / segment.file_name).write_bytes(b"a matte")
 
 
 class Studio(Renderer):
@@ -50,29 +49,29 @@ class Studio(Renderer):
     name = "studio"
 
     def __init__(self) -> None:
-        self.scenes: list[Scene] = []
+        self.scenes: list[RenderRequest] = []
         self.failure: Exception | None = None
 
-    async def render(self, scene: Scene, result: Path, report: Report) -> Rendered:
+    async def render(self, scene: RenderRequest, result: Path, report: Report) -> RenderResult:
         """See :class:`Renderer`."""
         self.scenes.append(scene)
-        report(Asked(self.name))
+        report(BackendStarted(self.name))
         if self.failure:
             raise self.failure
         result.write_bytes(b"a result")
-        return Rendered(self.name, 160, 96, 1.5, dollars=0.2)
+        return RenderResult(self.name, 160, 96, 1.5, dollars=0.2)
 
 
 class Bench:
     """Stages with all that they need."""
 
     def __init__(self, tmp_path: Path, program: tuple[str, ...]) -> None:
-        self.folders, self.files = Folders(tmp_path / "data"), Files()
+        self.folders, self.files = Workspace(tmp_path / "data"), Files()
         self.place, self.studio = Place(), Studio()
         self.events: list[Event] = []
-        command = Command("local", CHILD, program)
-        self.stages = Stages(
-            self.folders, self.files, lambda: self.place, self.studio, command, Limits()
+        command = VideoCli("local", CHILD, program)
+        self.stages = JobStages(
+            self.folders, self.files, lambda: self.place, self.studio, command, TelegramLimits()
         )
 
     def hear(self, event: Event) -> None:
@@ -89,47 +88,47 @@ def bench(tmp_path: Path) -> Bench:
 async def test_the_last_stage_makes_all_that_is_missing(bench: Bench) -> None:
     """And a second call makes nothing."""
     made = await bench.stages.compose(JOB, bench.hear)
-    assert isinstance(made, Made)
+    assert isinstance(made, ResultRendered)
     assert (made.renderer, made.dollars) == ("studio", 0.2)
     assert await bench.stages.compose(JOB, bench.hear) == made
     assert (bench.files.fetched, bench.place.asked, len(bench.studio.scenes)) == (["clip"], 1, 1)
 
 
-@pytest.mark.parametrize("lost", [CLIP_FILE, MATTES, "result.mp4", "made.json"])
+@pytest.mark.parametrize("lost", [CLIP_FILE, MATTES_FOLDER, "result.mp4", "made.json"])
 async def test_what_is_lost_is_made_again(bench: Bench, lost: str) -> None:
     """Whichever file it is."""
     await bench.stages.compose(JOB, bench.hear)
-    folder = bench.folders.job(JOB.id)
+    folder = bench.folders.get_job_folder(JOB.id)
     for path in [folder / lost, *(folder / lost).rglob("*")]:
         if path.is_file():
             path.unlink()
     for path in (folder / "result.mp4", folder / "made.json"):
         path.unlink(missing_ok=True)
-    assert isinstance(await bench.stages.compose(JOB, bench.hear), Made)
+    assert isinstance(await bench.stages.compose(JOB, bench.hear), ResultRendered)
     assert len(bench.studio.scenes) == 2
 
 
 async def test_what_a_scene_holds(bench: Bench) -> None:
     """The order, in the words of renderers; sizes fit Telegram's limit."""
-    photo = Source(kind=Kind.PHOTO, file_id="photo")
+    photo = MediaSource(kind=SourceKind.PHOTO, file_id="photo")
     bench.files.there["photo"] = b"a photo"
-    look = Look(backdrop=Backdrop(kind="file", source=photo))
-    job = replace(JOB, order=Order(clip=CLIP, look=look, form=Form.NOTE))
+    look = Appearance(backdrop=BackgroundChoice(kind="file", source=photo))
+    job = replace(JOB, order=JobRequest(clip=CLIP, look=look, form=OutputFormat.NOTE))
     await bench.stages.compose(job, bench.hear)
     (scene,) = bench.studio.scenes
-    assert (scene.form, scene.style) == (Form.NOTE, look.style(Form.NOTE))
+    assert (scene.form, scene.style) == (OutputFormat.NOTE, look.to_style(OutputFormat.NOTE))
     assert Path(scene.background).read_bytes() == b"a photo"
     assert scene.max_bytes is not None
-    assert scene.max_bytes < Limits().upload
+    assert scene.max_bytes < TelegramLimits().upload_bytes
 
 
 @pytest.mark.parametrize(
     ("backdrop", "background"),
-    [(Backdrop(kind="blur"), "blur"), (Backdrop(colour="#010203"), "#010203")],
+    [(BackgroundChoice(kind="blur"), "blur"), (BackgroundChoice(colour="#010203"), "#010203")],
 )
-async def test_backgrounds(bench: Bench, backdrop: Backdrop, background: str) -> None:
+async def test_backgrounds(bench: Bench, backdrop: BackgroundChoice, background: str) -> None:
     """Colours and blur are their own names."""
-    job = replace(JOB, order=Order(clip=CLIP, look=Look(backdrop=backdrop)))
+    job = replace(JOB, order=JobRequest(clip=CLIP, look=Appearance(backdrop=backdrop)))
     await bench.stages.compose(job, bench.hear)
     assert bench.studio.scenes[0].background == background
 
@@ -137,10 +136,10 @@ async def test_backgrounds(bench: Bench, backdrop: Backdrop, background: str) ->
 async def test_names_of_users_are_no_paths(bench: Bench) -> None:
     """Whatever a file is called, it lies in the job's folder, under a name of ours."""
     bench.files.there[HOSTILE.file_id] = b"hostile"
-    look = Look(backdrop=Backdrop(kind="file", source=HOSTILE))
-    job = replace(JOB, order=Order(clip=HOSTILE, look=look))
-    assert await bench.stages.fetch(job, bench.hear) == Done()
-    names = sorted(path.name for path in bench.folders.job(job.id).iterdir())
+    look = Appearance(backdrop=BackgroundChoice(kind="file", source=HOSTILE))
+    job = replace(JOB, order=JobRequest(clip=HOSTILE, look=look))
+    assert await bench.stages.fetch(job, bench.hear) == StepDone()
+    names = sorted(path.name for path in bench.folders.get_job_folder(job.id).iterdir())
     assert names[1] == "clip"
     assert names[0].startswith("background-")
     assert names[0].removeprefix("background-").isalnum()
@@ -148,45 +147,45 @@ async def test_names_of_users_are_no_paths(bench: Bench) -> None:
 
 async def test_mattes_that_do_not_fit_are_made_anew(bench: Bench) -> None:
     """Torn mattes are our fault, and nobody is told."""
-    bench.studio.failure = InputRejected(Reason.BAD_MATTE, why="torn")
+    bench.studio.failure = InputRejected(RejectReason.BAD_MATTE, why="torn")
     with pytest.raises(Exception, match="garbage"):
         await bench.stages.compose(JOB, bench.hear)
     bench.studio.failure = None
-    assert isinstance(await bench.stages.compose(JOB, bench.hear), Made)
+    assert isinstance(await bench.stages.compose(JOB, bench.hear), ResultRendered)
     assert bench.place.asked == 2
 
 
 async def test_mattes_of_another_clip_are_not_used(tmp_path: Path) -> None:
     """A link may lead to another clip the next time; the command line sees that."""
-    bench = Bench(tmp_path, COMMAND)
+    bench = Bench(tmp_path, DEFAULT_PROGRAM)
     first = make_clip(tmp_path / "first.mp4", drawn(10))
     second = make_clip(tmp_path / "second.mp4", drawn(25, (192, 128)))
     bench.files.there["clip"] = first.read_bytes()
-    await bench.stages.mattes(JOB, bench.hear)
-    await bench.stages.keep(JOB)
-    await bench.stages.clear(JOB)
+    await bench.stages.make_mattes(JOB, bench.hear)
+    await bench.stages.keep_mattes(JOB)
+    await bench.stages.remove_files(JOB)
     again = replace(JOB, id="again", order=JOB.order.model_copy(update={"mattes": JOB.id}))
-    await bench.stages.mattes(again, bench.hear)
+    await bench.stages.make_mattes(again, bench.hear)
     assert bench.place.asked == 1
     other = replace(again, id="other")
     bench.files.there["clip"] = second.read_bytes()
-    await bench.stages.mattes(other, bench.hear)
+    await bench.stages.make_mattes(other, bench.hear)
     assert bench.place.asked == 2
-    assert read_plan(bench.folders.job("other") / MATTES).size == (192, 128)
+    assert read_plan(bench.folders.get_job_folder("other") / MATTES_FOLDER).size == (192, 128)
 
 
 async def test_a_long_clip_is_refused(bench: Bench) -> None:
     """As soon as its length is known."""
-    folder = bench.folders.job(JOB.id) / MATTES
+    folder = bench.folders.get_job_folder(JOB.id) / MATTES_FOLDER
     bench.files.there["clip"] = b"a clip"
     await bench.stages.plan(JOB, bench.hear)
     plan = read_plan(folder)
     last = plan.segments[-1].model_copy(update={"end": plan.segments[-1].start + 700 * 25})
     for path in folder.iterdir():
         path.unlink()
-    keep_plan(plan.model_copy(update={"segments": (*plan.segments[:-1], last)}), folder)
+    write_plan(plan.model_copy(update={"segments": (*plan.segments[:-1], last)}), folder)
     refused = await bench.stages.plan(JOB, bench.hear)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Rejected)
     assert refused.fault == "too_long_clip"
 
 
@@ -197,17 +196,17 @@ async def test_a_folder_appears_whole(tmp_path: Path) -> None:
     (there / "one").write_text("one")
     (tmp_path / ".here.part").mkdir()
     (tmp_path / ".here.part" / "old").write_text("old")
-    assert await link_all(there, here)
+    assert await link_folder(there, here)
     assert [path.name for path in here.iterdir()] == ["one"]
-    assert not await link_all(tmp_path / "nowhere", tmp_path / "elsewhere")
+    assert not await link_folder(tmp_path / "nowhere", tmp_path / "elsewhere")
 
 
 async def test_a_link_that_was_forgotten_is_too_old(bench: Bench) -> None:
     """As a press long after the result has it."""
-    forgotten = Order(clip=Source(kind=Kind.LINK), look=Look())
-    with pytest.raises(Unfetched) as raised:
+    forgotten = JobRequest(clip=MediaSource(kind=SourceKind.LINK), look=Appearance())
+    with pytest.raises(DownloadRejected) as raised:
         await bench.stages.fetch(replace(JOB, order=forgotten), bench.hear)
-    assert raised.value.fault == Fault.OLD
+    assert raised.value.fault == FailureCode.EXPIRED
 
 
 async def test_where_links_cannot_be_there_are_copies(tmp_path: Path) -> None:
@@ -218,11 +217,11 @@ async def test_where_links_cannot_be_there_are_copies(tmp_path: Path) -> None:
             pytest.skip("all is one file system here")
         (there / "clip").write_bytes(b"a clip")
 
-        assert await link(there / "clip", tmp_path / "job" / "clip")
+        assert await link_file(there / "clip", tmp_path / "job" / "clip")
         assert (tmp_path / "job" / "clip").read_bytes() == b"a clip"
         (there / "clip").write_bytes(b"another")
-        assert await link(there / "clip", tmp_path / "job" / "clip")
+        assert await link_file(there / "clip", tmp_path / "job" / "clip")
         assert (tmp_path / "job" / "clip").read_bytes() == b"a clip"
-        assert not await link(there / "nothing", tmp_path / "job" / "nothing")
-        assert await link_all(there, tmp_path / "mattes")
+        assert not await link_file(there / "nothing", tmp_path / "job" / "nothing")
+        assert await link_folder(there, tmp_path / "mattes")
         assert [path.name for path in (tmp_path / "mattes").iterdir()] == ["clip"]

@@ -16,24 +16,24 @@ from numpy.typing import NDArray
 from skimage import data
 
 from backends.base import OverlayBackend, Report
-from backends.errors import AllBackendsFailed, BackendUnavailable, Why
-from backends.local.video_cli import COMMAND
-from bot.database.engine import prepare
-from bot.database.jobs import Job, State
-from bot.domain.appearance import Backdrop, Look
-from bot.domain.job_request import Language, Order
-from bot.domain.media_source import Kind, Source
-from bot.domain.outcomes import Fault, Gone, Later
-from bot.jobs.retry_policy import Pace
-from bot.jobs.supervisor import QueueFull, TooMany
-from bot.telegram.errors import TelegramAway, Unfetched
+from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
+from backends.local.video_cli import DEFAULT_PROGRAM
+from bot.database.engine import prepare_database
+from bot.database.jobs import Job, JobState
+from bot.domain.appearance import Appearance, BackgroundChoice
+from bot.domain.job_request import JobRequest, Language
+from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.outcomes import ChatGone, FailureCode, RetryLater
+from bot.jobs.retry_policy import Backoff
+from bot.jobs.supervisor import QueueFull, TooManyJobs
+from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from tests.bot.support.job_runtime import CLIP, Chat, Workshop, stand_in, until
 from tests.support.make_clips import make_clip
 from tests.support.paths import ROOT
-from video_editing.contract.formats import Form
+from video_editing.contract.formats import OutputFormat
 from video_editing.contract.plan import Plan
 
-PHOTO = Source(kind=Kind.PHOTO, file_id="photo")
+PHOTO = MediaSource(kind=SourceKind.PHOTO, file_id="photo")
 SLOW = partial(pytest.param, marks=pytest.mark.slow)
 WORKSHOP = ROOT / "tests" / "bot" / "support" / "job_runtime.py"
 
@@ -50,7 +50,7 @@ class Away(OverlayBackend):
 
     name = "chain"
 
-    def __init__(self, inner: OverlayBackend, times: int, *whys: Why) -> None:
+    def __init__(self, inner: OverlayBackend, times: int, *whys: FailureKind) -> None:
         self._inner, self.times, self._whys = inner, times, whys
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
@@ -80,22 +80,22 @@ async def test_a_job_ends_in_a_result(workshop: Workshop) -> None:
     """From the acceptance to the result; nothing else is left of it but the mattes."""
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
-        assert (job.state, job.file_id, job.status) == (State.DONE, "sent", None)
+        assert (job.state, job.file_id, job.status) == (JobState.DONE, "sent", None)
         assert workshop.chat.ends() == ["result"]
-        assert not workshop.folders.job(job.id).exists()
-        assert len(list(workshop.folders.mattes(job.id).glob("*.mp4"))) == 3
+        assert not workshop.folders.get_job_folder(job.id).exists()
+        assert len(list(workshop.folders.get_mattes_folder(job.id).glob("*.mp4"))) == 3
         assert len(workshop.chat.all("delete")) == len(workshop.chat.all("text"))
-        assert workshop.jobs.queue() == []
+        assert workshop.jobs.list_queue() == []
 
 
 @pytest.mark.slow
 async def test_the_real_program_makes_a_result(tmp_path: Path) -> None:
     """Each stage asks the command line for what it has."""
-    workshop = Workshop(tmp_path / "data", COMMAND)
+    workshop = Workshop(tmp_path / "data", DEFAULT_PROGRAM)
     workshop.files.there["clip"] = make_clip(tmp_path / "clip.mp4", somebody()).read_bytes()
     async with workshop.open():
         job = await workshop.over(await workshop.accept(), 60)
-        assert (job.state, workshop.chat.ends()) == (State.DONE, ["result"])
+        assert (job.state, workshop.chat.ends()) == (JobState.DONE, ["result"])
 
 
 async def test_an_origin_makes_one_job(workshop: Workshop) -> None:
@@ -114,7 +114,7 @@ async def test_who_brings_many_is_refused(workshop: Workshop, programs: Path) ->
     async with workshop.open():
         for number in range(4):
             assert await workshop.accept(origin=f"draft:{number}")
-        with pytest.raises(TooMany):
+        with pytest.raises(TooManyJobs):
             await workshop.accept(origin="draft:more")
         workshop.free = 1000
         with pytest.raises(QueueFull):
@@ -129,29 +129,31 @@ async def test_the_form_after_the_result_needs_no_mattes(
         first = await workshop.over(await workshop.accept())
         stand_in(programs, matte={"fault": "bug"})
         second = await workshop.accept(
-            origin=f"form:{first.id}:gif:1", form=Form.GIF, mattes=first.id
+            origin=f"form:{first.id}:gif:1", form=OutputFormat.GIF, mattes=first.id
         )
-        assert (await workshop.over(second)).state is State.DONE
+        assert (await workshop.over(second)).state is JobState.DONE
         assert workshop.files.fetched == ["clip", "clip"]
 
 
 async def test_lost_mattes_are_made_again(workshop: Workshop) -> None:
     """Another form is there even when the mattes are gone."""
     async with workshop.open():
-        second = await workshop.accept(origin="form:gone:gif:1", form=Form.GIF, mattes="gone")
-        assert (await workshop.over(second)).state is State.DONE
+        second = await workshop.accept(
+            origin="form:gone:gif:1", form=OutputFormat.GIF, mattes="gone"
+        )
+        assert (await workshop.over(second)).state is JobState.DONE
 
 
 async def test_what_the_card_fetched_is_not_fetched_again(workshop: Workshop) -> None:
     """The clip and the background of a draft are the job's; both folders go with it."""
-    look = Look(backdrop=Backdrop(kind="file", source=PHOTO))
+    look = Appearance(backdrop=BackgroundChoice(kind="file", source=PHOTO))
     workshop.files.there["photo"] = b"a photo"
-    folder = workshop.folders.draft("x")
+    folder = workshop.folders.get_draft_folder("x")
     folder.mkdir(parents=True)
     (folder / "clip").write_bytes(b"a clip")
     async with workshop.open():
         job = await workshop.over(await workshop.accept(look=look))
-        assert job.state is State.DONE
+        assert job.state is JobState.DONE
         assert workshop.files.fetched == ["photo"]
         assert not folder.exists()
 
@@ -159,8 +161,8 @@ async def test_what_the_card_fetched_is_not_fetched_again(workshop: Workshop) ->
 @pytest.mark.parametrize(
     ("failure", "fault"),
     [
-        (Unfetched(Fault.GONE_FILE), "gone_file"),
-        (Unfetched(Fault.TOO_BIG_FILE, size=30, limit=20), "too_big_file"),
+        (DownloadRejected(FailureCode.FILE_GONE), "gone_file"),
+        (DownloadRejected(FailureCode.FILE_TOO_BIG, size=30, limit=20), "too_big_file"),
     ],
 )
 async def test_a_file_that_cannot_be_had(
@@ -170,7 +172,7 @@ async def test_a_file_that_cannot_be_had(
     workshop.files.there["clip"] = failure
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
-        assert (job.state, job.fault) == (State.FAILED, fault)
+        assert (job.state, job.fault) == (JobState.FAILED, fault)
         assert workshop.chat.ends() == [f"fault {fault}"]
 
 
@@ -179,9 +181,9 @@ async def test_a_clip_at_fault(workshop: Workshop, programs: Path) -> None:
     stand_in(programs, matte={"fault": "rejects", "reason": "no_person"})
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
-        assert (job.state, job.fault) == (State.FAILED, "no_person")
+        assert (job.state, job.fault) == (JobState.FAILED, "no_person")
         assert workshop.chat.ends() == ["fault no_person"]
-        assert not workshop.folders.job(job.id).exists()
+        assert not workshop.folders.get_job_folder(job.id).exists()
 
 
 async def test_a_long_link_is_refused(tmp_path: Path, programs: Path) -> None:
@@ -197,25 +199,25 @@ async def test_a_result_that_is_too_big(workshop: Workshop, programs: Path) -> N
     """What cannot be made to fit is refused cleanly."""
     stand_in(programs, cut={"size": 2_000_000})
     async with workshop.open():
-        job = await workshop.over(await workshop.accept(form=Form.MOV))
+        job = await workshop.over(await workshop.accept(form=OutputFormat.MOV))
         assert workshop.chat.ends() == ["fault result_too_big"]
         assert job.fault == "result_too_big"
 
 
 async def test_telegram_may_be_away_for_long(workshop: Workshop) -> None:
     """The result is delivered once it is back; the same for the clip."""
-    workshop.chat.answers = [Later(seconds=0.1) for _ in range(5)]
-    away: list[Exception | bytes] = [TelegramAway(0.1), TelegramAway(0.1), b"a clip"]
+    workshop.chat.answers = [RetryLater(seconds=0.1) for _ in range(5)]
+    away: list[Exception | bytes] = [TelegramUnavailable(0.1), TelegramUnavailable(0.1), b"a clip"]
     real = workshop.files.fetch
 
-    async def fetch(source: Source, path: Path) -> None:
+    async def fetch(source: MediaSource, path: Path) -> None:
         workshop.files.there["clip"] = away.pop(0)
         await real(source, path)
 
     workshop.files.fetch = fetch  # type: ignore[method-assign]
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
-        assert (job.state, workshop.chat.ends()) == (State.DONE, ["result"])
+        assert (job.state, workshop.chat.ends()) == (JobState.DONE, ["result"])
 
 
 @pytest.mark.slow
@@ -223,7 +225,7 @@ async def test_a_wait_for_telegram_outlives_us(tmp_path: Path, programs: Path) -
     """What Telegram asks to be sent later is not made again, and sent when it is due."""
     program = stand_in(programs)
     first = Workshop(tmp_path / "data", program)
-    first.chat.answers = [Later(seconds=2.5)]
+    first.chat.answers = [RetryLater(seconds=2.5)]
     async with first.open():
         job = await first.accept()
         assert job is not None
@@ -237,7 +239,7 @@ async def test_a_wait_for_telegram_outlives_us(tmp_path: Path, programs: Path) -
     async with second.open():
         await asyncio.sleep(0.8)
         assert second.chat.ends() == []
-        assert (await second.over(job)).state is State.DONE
+        assert (await second.over(job)).state is JobState.DONE
     made = (programs / "runs.jsonl").read_text().count('"command": "edit"')
     assert (made, second.chat.ends()) == (1, ["result"])
 
@@ -249,39 +251,39 @@ async def test_whoever_blocks_us_is_left_alone(
     """The job ends silently, and its files go."""
     if fails == "text":
         stand_in(programs, edit={"fault": "rejects"})
-    workshop.chat.answers = [Gone()]
+    workshop.chat.answers = [ChatGone()]
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
-        assert (job.state, job.fault) == (State.CANCELLED, "gone")
+        assert (job.state, job.fault) == (JobState.CANCELLED, "gone")
         assert workshop.chat.ends() == []
-        assert not workshop.folders.job(job.id).exists()
+        assert not workshop.folders.get_job_folder(job.id).exists()
 
 
 async def test_a_job_that_nobody_can_do_waits(tmp_path: Path, programs: Path) -> None:
     """It is parked, told so, gives its turn to others, and goes on when somebody is there."""
-    workshop = Workshop(tmp_path / "data", stand_in(programs), pace=Pace(park=0.4))
-    workshop.place = Away(workshop.place, 2, Why.UNREACHABLE, Why.RESTING)
+    workshop = Workshop(tmp_path / "data", stand_in(programs), pace=Backoff(after_unavailable=0.4))
+    workshop.place = Away(workshop.place, 2, FailureKind.UNREACHABLE, FailureKind.COOLING_DOWN)
     async with workshop.open():
         job = await workshop.accept()
         assert job is not None
 
         async def parked() -> bool:
             now = await workshop.ledger.get(job.id)
-            parked = now is not None and now.state is State.PARKED
-            return parked and not workshop.jobs.running()
+            parked = now is not None and now.state is JobState.PARKED
+            return parked and not workshop.jobs.list_running()
 
         await until(parked)
-        assert (await workshop.over(job)).state is State.DONE
+        assert (await workshop.over(job)).state is JobState.DONE
         told = workshop.chat.all("edit") + workshop.chat.all("text")
         assert any("status-parked" in one["text"] for one in told)
 
 
 async def test_after_a_day_nobody_is_told(workshop: Workshop) -> None:
     """The day is half a second here."""
-    workshop.place = Away(workshop.place, 1000, Why.UNREACHABLE)
+    workshop.place = Away(workshop.place, 1000, FailureKind.UNREACHABLE)
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
-        assert (job.state, job.fault) == (State.FAILED, "nobody")
+        assert (job.state, job.fault) == (JobState.FAILED, "nobody")
         assert workshop.chat.ends() == ["fault nobody"]
 
 
@@ -294,7 +296,7 @@ async def test_a_job_that_breaks_children_is_poison(
     workshop.place = Chained(workshop.place)
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
-        assert (job.state, job.fault) == (State.FAILED, "poison")
+        assert (job.state, job.fault) == (JobState.FAILED, "poison")
         assert workshop.chat.ends() == ["fault poison"]
         runs = (programs / "runs.jsonl").read_text().count(f'"command": "{command}"')
         assert runs == 3
@@ -304,7 +306,7 @@ async def test_a_child_that_dies_twice_is_forgiven(workshop: Workshop, programs:
     """The third attempt is one."""
     stand_in(programs, edit={"fault": "dies", "times": 2})
     async with workshop.open():
-        assert (await workshop.over(await workshop.accept())).state is State.DONE
+        assert (await workshop.over(await workshop.accept())).state is JobState.DONE
 
 
 async def test_a_bug_of_ours_ends_in_a_message(workshop: Workshop) -> None:
@@ -353,9 +355,9 @@ async def test_cancelled_at_every_stage(workshop: Workshop, programs: Path, stag
         assert await workshop.jobs.cancel(job.id, user=7)
         over = await workshop.over(job, 5)
         assert time.monotonic() - began < 2
-        assert over.state is State.CANCELLED
+        assert over.state is JobState.CANCELLED
         assert workshop.chat.ends() == ["job-cancelled"]
-        assert not workshop.folders.job(job.id).exists()
+        assert not workshop.folders.get_job_folder(job.id).exists()
         assert not await workshop.jobs.cancel(job.id, user=7)
 
 
@@ -368,13 +370,13 @@ async def test_cancelled_while_it_is_sent(workshop: Workshop) -> None:
         await workshop.at("deliver")
         await asyncio.sleep(0.2)
         assert await workshop.jobs.cancel(job.id, user=7)
-        assert (await workshop.over(job)).state is State.DONE
+        assert (await workshop.over(job)).state is JobState.DONE
         assert workshop.chat.ends() == ["result"]
 
 
 async def test_cancelled_between_two_attempts_to_send(workshop: Workshop) -> None:
     """In good time: nothing is sent any more."""
-    workshop.chat.answers = [Later(seconds=20)]
+    workshop.chat.answers = [RetryLater(seconds=20)]
     async with workshop.open():
         job = await workshop.accept()
         assert job is not None
@@ -385,17 +387,17 @@ async def test_cancelled_between_two_attempts_to_send(workshop: Workshop) -> Non
 
         await until(delayed)
         assert await workshop.jobs.cancel(job.id, user=7)
-        assert (await workshop.over(job, 3)).state is State.CANCELLED
+        assert (await workshop.over(job, 3)).state is JobState.CANCELLED
         assert workshop.chat.ends() == ["job-cancelled"]
 
 
 async def test_who_is_gone_needs_no_work(workshop: Workshop, programs: Path) -> None:
     """As soon as Telegram says so of a status, the work ends, and nothing more is said."""
     stand_in(programs, matte={"seconds": 60})
-    workshop.chat.edits = [Gone()]
+    workshop.chat.edits = [ChatGone()]
     async with workshop.open():
         job = await workshop.over(await workshop.accept(), 5)
-        assert (job.state, job.fault) == (State.CANCELLED, "gone")
+        assert (job.state, job.fault) == (JobState.CANCELLED, "gone")
         assert workshop.chat.ends() == workshop.chat.all("delete") == []
 
 
@@ -404,32 +406,32 @@ async def test_a_workflow_that_breaks_is_followed_by_another(workshop: Workshop)
     workshop.chat.breaks = 1
     async with workshop.open():
         job = await workshop.over(await workshop.accept(), 8)
-        assert (job.state, workshop.chat.ends()) == (State.DONE, ["result"])
+        assert (job.state, workshop.chat.ends()) == (JobState.DONE, ["result"])
 
 
 async def test_a_child_that_somebody_ends_is_not_to_blame(tmp_path: Path, programs: Path) -> None:
     """However often; the job waits, and is done."""
     program = stand_in(programs, edit={"fault": "ended", "times": 4})
-    workshop = Workshop(tmp_path / "data", program, pace=Pace(broke=0.05))
+    workshop = Workshop(tmp_path / "data", program, pace=Backoff(after_error=0.05))
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
-        assert (job.state, job.attempts) == (State.DONE, 0)
+        assert (job.state, job.attempts) == (JobState.DONE, 0)
 
 
 async def test_a_suspect_is_looked_at_alone(tmp_path: Path, programs: Path) -> None:
     """Some time after our start; three deaths have not ended it, but it would be the fourth."""
     program = stand_in(programs, matte={"seconds": 0.8})
-    workshop = Workshop(tmp_path / "data", program, at_once=3, pace=Pace(quiet=0.5))
-    await prepare(workshop.engine)
+    workshop = Workshop(tmp_path / "data", program, at_once=3, pace=Backoff(startup_quiet=0.5))
+    await prepare_database(workshop.engine)
     suspect, other = [await kept(workshop, user) for user in (1, 2)]
     for _ in range(3):
-        await workshop.ledger.start(suspect.id, "mattes")
-        await workshop.ledger.died()
+        await workshop.ledger.mark_running(suspect.id, "mattes")
+        await workshop.ledger.count_crash()
     together = []
     async with workshop.open():
         began = time.monotonic()
-        while await workshop.ledger.unfinished():
-            together.append(workshop.jobs.running())
+        while await workshop.ledger.list_open():
+            together.append(workshop.jobs.list_running())
             if suspect.id in together[-1]:
                 assert time.monotonic() - began > 0.4
             await asyncio.sleep(0.02)
@@ -437,7 +439,7 @@ async def test_a_suspect_is_looked_at_alone(tmp_path: Path, programs: Path) -> N
         assert [other.id] in together
         assert max(map(len, together)) == 1
         for job in (suspect, other):
-            assert (await workshop.over(job)).state is State.DONE
+            assert (await workshop.over(job)).state is JobState.DONE
 
 
 async def test_a_cancel_that_nobody_heard_is_seen(workshop: Workshop) -> None:
@@ -447,8 +449,8 @@ async def test_a_cancel_that_nobody_heard_is_seen(workshop: Workshop) -> None:
         job = await workshop.accept()
         assert job is not None
         await workshop.at("fetch")
-        assert await workshop.ledger.cancel(job.id, 7)
-        assert (await workshop.over(job, 5)).state is State.CANCELLED
+        assert await workshop.ledger.mark_cancelled(job.id, 7)
+        assert (await workshop.over(job, 5)).state is JobState.CANCELLED
 
 
 async def test_cancelled_while_it_waits(workshop: Workshop, programs: Path) -> None:
@@ -459,27 +461,27 @@ async def test_cancelled_while_it_waits(workshop: Workshop, programs: Path) -> N
         waiting = await workshop.accept(origin="draft:second")
         assert waiting is not None
         await workshop.at("mattes")
-        assert [one.ahead for one in workshop.jobs.queue()] == [None, 0]
+        assert [one.ahead for one in workshop.jobs.list_queue()] == [None, 0]
         assert await workshop.jobs.cancel(waiting.id, user=7)
-        assert (await workshop.over(waiting, 2)).state is State.CANCELLED
-        assert len(workshop.jobs.queue()) == 1
+        assert (await workshop.over(waiting, 2)).state is JobState.CANCELLED
+        assert len(workshop.jobs.list_queue()) == 1
 
 
 async def test_cancelled_while_parked(tmp_path: Path, programs: Path) -> None:
     """However long the pause would be."""
-    workshop = Workshop(tmp_path / "data", stand_in(programs), pace=Pace())
-    workshop.place = Away(workshop.place, 1000, Why.UNREACHABLE)
+    workshop = Workshop(tmp_path / "data", stand_in(programs), pace=Backoff())
+    workshop.place = Away(workshop.place, 1000, FailureKind.UNREACHABLE)
     async with workshop.open():
         job = await workshop.accept()
         assert job is not None
 
         async def parked() -> bool:
             now = await workshop.ledger.get(job.id)
-            return now is not None and now.state is State.PARKED
+            return now is not None and now.state is JobState.PARKED
 
         await until(parked)
         assert await workshop.jobs.cancel(job.id, user=7)
-        assert (await workshop.over(job, 2)).state is State.CANCELLED
+        assert (await workshop.over(job, 2)).state is JobState.CANCELLED
 
 
 async def test_the_place_in_the_queue_is_told(workshop: Workshop, programs: Path) -> None:
@@ -513,7 +515,7 @@ async def test_what_stages_took_is_noted(workshop: Workshop, programs: Path) -> 
 async def kept(workshop: Workshop, user: int) -> Job:
     """A job that is in the ledger only."""
     job = await workshop.ledger.accept(
-        Order(clip=CLIP, look=Look()),
+        JobRequest(clip=CLIP, look=Appearance()),
         user=user,
         chat=user,
         topic=None,
@@ -532,11 +534,27 @@ def lived(folder: Path, programs: Path, where: str = "nowhere") -> int:
 
 
 DEATHS = [
-    *("files.fetch", "files.fetch:after", "chat.result", "chat.delete", "chat.delete:after"),
-    *("ledger.start:after", "measures.note", "measures.note:after", "ledger.finish"),
-    *("ledger.finish:after", "stages.plan:after", "stages.mattes", "stages.mattes:after"),
-    *("stages.compose", "stages.compose:after", "stages.keep:after", "stages.clear:after"),
-    *("ledger.delivered:after", "ledger.accept:after"),
+    *(
+        "files.fetch",
+        "files.fetch:after",
+        "chat.send_result",
+        "chat.delete_message",
+        "chat.delete_message:after",
+    ),
+    *(
+        "ledger.mark_running:after",
+        "measures.record_stage",
+        "measures.record_stage:after",
+        "ledger.finish",
+    ),
+    *("ledger.finish:after", "stages.plan:after", "stages.make_mattes", "stages.make_mattes:after"),
+    *(
+        "stages.compose",
+        "stages.compose:after",
+        "stages.keep_mattes:after",
+        "stages.remove_files:after",
+    ),
+    *("ledger.mark_delivered:after", "ledger.accept:after"),
 ]
 
 
@@ -556,7 +574,7 @@ def test_a_job_survives_death(tmp_path: Path, programs: Path, where: str) -> Non
 def test_death_inside_the_send_is_the_only_double(tmp_path: Path, programs: Path) -> None:
     """Telegram has it, and nobody told us: it is sent again, once."""
     stand_in(programs)
-    assert lived(tmp_path / "data", programs, "chat.result:after") == 9
+    assert lived(tmp_path / "data", programs, "chat.send_result:after") == 9
     assert lived(tmp_path / "data", programs) == 0
 
     assert Chat(tmp_path / "data" / "sent.jsonl").ends() == ["result", "result"]
@@ -581,12 +599,12 @@ async def test_a_lost_disk_is_survived(tmp_path: Path, programs: Path) -> None:
         assert job is not None
         await first.at("mattes")
     stand_in(programs)
-    for path in first.folders.job(job.id).rglob("*"):
+    for path in first.folders.get_job_folder(job.id).rglob("*"):
         if path.is_file():
             path.unlink()
     second = Workshop(tmp_path / "data", program)
     async with second.open():
-        assert (await second.over(job)).state is State.DONE
+        assert (await second.over(job)).state is JobState.DONE
         assert second.chat.ends() == ["result"]
 
 
@@ -599,10 +617,10 @@ async def test_cancel_after_a_restart(tmp_path: Path, programs: Path) -> None:
         assert job is not None
         await first.at("mattes")
         await first.jobs.stop()
-        assert await first.ledger.cancel(job.id, 7)
+        assert await first.ledger.mark_cancelled(job.id, 7)
     second = Workshop(tmp_path / "data", program)
     async with second.open():
-        assert (await second.over(job, 10)).state is State.CANCELLED
+        assert (await second.over(job, 10)).state is JobState.CANCELLED
         assert second.chat.ends() == ["job-cancelled"]
 
 
@@ -612,11 +630,11 @@ async def test_restarting_is_told_and_nobodys_fault(tmp_path: Path, programs: Pa
     for _ in range(2):
         workshop = Workshop(tmp_path / "data", program)
         async with workshop.open():
-            job = await workshop.accept() or (await workshop.ledger.unfinished())[0]
+            job = await workshop.accept() or (await workshop.ledger.list_open())[0]
             await workshop.at("mattes")
             await asyncio.sleep(0.2)
             began = time.monotonic()
-            await workshop.jobs.say_restarting()
+            await workshop.jobs.announce_restart()
             assert time.monotonic() - began < 1
     now = await workshop.ledger.get(job.id)
     assert now is not None
@@ -634,4 +652,4 @@ async def test_a_row_without_a_workflow_is_started(tmp_path: Path, programs: Pat
         job = await kept(first, 7)
     second = Workshop(tmp_path / "data", program)
     async with second.open():
-        assert (await second.over(job)).state is State.DONE
+        assert (await second.over(job)).state is JobState.DONE

@@ -13,32 +13,31 @@ from aiogram.methods import SendMessage
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backends.errors import AllBackendsFailed, BackendUnavailable, Why
-from backends.state_file import Shelf
-from bot.database.engine import engine, prepare
-from bot.database.repository import Knobs
-from bot.database.users import People
+from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
+from backends.state_file import JsonStateFile
+from bot.database.engine import create_engine, prepare_database
+from bot.database.repository import KeyValueStore
+from bot.database.users import UserRepository
 from bot.domain.job_request import Language
-from bot.operations.alerts import QUIET_SECONDS, Alarm, Alarms
-from bot.operations.backend_pool import Places
-from bot.telegram.limits import Limits
-from bot.telegram.messenger import Sending
+from bot.operations.alerts import REPEAT_SECONDS, AdminAlerts, AlertKind
+from bot.operations.backend_pool import BackendPool
+from bot.telegram.limits import TelegramLimits
+from bot.telegram.messenger import Messenger
 from bot.ui.texts import Texts
-from settings import Backends, Remote, Settings, Storage
+from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
 from tests.backends.support.programs import STAND_IN
 from tests.bot.support.recording_session import Recorded
 from tests.support.make_clips import drawn, make_clip
-from video_editing.contract.plan import planned
-from video_editing.reading.probe import Limits as ClipLimits
-from video_editing.reading.probe import probe
+from video_editing.contract.plan import make_plan
+from video_editing.reading.probe import ClipLimits, probe
 
 PROGRAM = (sys.executable, str(STAND_IN))
 WORDS = {
-    Alarm.REFUSED: {"place": "modal", "why": "refused"},
-    Alarm.NOBODY: {"reasons": "modal: resting"},
-    Alarm.DISK: {"free": 0.25},
-    Alarm.DATABASE: {"reason": "torn"},
-    Alarm.BUDGET: {"spent": 5.5, "budget": 5.0},
+    AlertKind.REFUSED: {"place": "modal", "why": "refused"},
+    AlertKind.NO_BACKEND: {"reasons": "modal: resting"},
+    AlertKind.DISK: {"free": 0.25},
+    AlertKind.DATABASE: {"reason": "torn"},
+    AlertKind.BUDGET: {"spent": 5.5, "budget": 5.0},
 }
 
 
@@ -49,13 +48,13 @@ def said() -> Recorded:
 
 
 @pytest.fixture
-def alarms(said: Recorded, tmp_path: Path) -> Callable[..., Alarms]:
+def alarms(said: Recorded, tmp_path: Path) -> Callable[..., AdminAlerts]:
     """Makes alarms for two admins, or the given ones, as a process does that starts."""
 
-    def made(*admins: int, people: People | None = None) -> Alarms:
+    def made(*admins: int, people: UserRepository | None = None) -> AdminAlerts:
         bot = Bot("42:token", session=said, default=DefaultBotProperties(parse_mode="HTML"))
         who = frozenset(admins or (1, 2))
-        return Alarms(Sending(bot, Limits()), Texts(), who, tmp_path, people)
+        return AdminAlerts(Messenger(bot, TelegramLimits()), Texts(), who, tmp_path, people)
 
     return made
 
@@ -63,8 +62,8 @@ def alarms(said: Recorded, tmp_path: Path) -> Callable[..., Alarms]:
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     """An empty database in the test's folder."""
-    made = engine(Storage(folder=tmp_path))
-    await prepare(made)
+    made = create_engine(StorageSettings(folder=tmp_path))
+    await prepare_database(made)
     yield made
     await made.dispose()
 
@@ -75,113 +74,115 @@ def told(said: Recorded) -> list[int]:
 
 
 async def test_each_admin_is_told_once_an_hour(
-    alarms: Callable[..., Alarms], said: Recorded
+    alarms: Callable[..., AdminAlerts], said: Recorded
 ) -> None:
     """However often it happens, and though the bot starts anew each time."""
     for _ in range(3):
         started = alarms()
         for _ in range(3):
-            started.sound(Alarm.REFUSED, "modal", place="modal", why="refused")
-        await started.tell()
+            started.raise_alert(AlertKind.REFUSED, "modal", place="modal", why="refused")
+        await started.send_pending()
     assert told(said) == [1, 2]
     assert "modal is of no use until you mend it: it does not let us in." in said.texts[0]
 
 
 async def test_after_the_hour_they_are_told_again(
-    alarms: Callable[..., Alarms], said: Recorded, tmp_path: Path
+    alarms: Callable[..., AdminAlerts], said: Recorded, tmp_path: Path
 ) -> None:
     """Since nobody has mended it."""
     started = alarms(1)
-    started.sound(Alarm.NOBODY, reasons="x")
-    with Shelf(tmp_path / "alarms.json", float).changing() as when:
-        when.update({what: time.time() - QUIET_SECONDS - 1 for what in when})
-    started.sound(Alarm.NOBODY, reasons="y")
-    await started.tell()
+    started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
+    with JsonStateFile(tmp_path / "alarms.json", float).update() as when:
+        when.update({what: time.time() - REPEAT_SECONDS - 1 for what in when})
+    started.raise_alert(AlertKind.NO_BACKEND, reasons="y")
+    await started.send_pending()
     assert told(said) == [1, 1]
 
 
 async def test_a_clock_that_was_ahead_silences_nobody(
-    alarms: Callable[..., Alarms], said: Recorded, tmp_path: Path
+    alarms: Callable[..., AdminAlerts], said: Recorded, tmp_path: Path
 ) -> None:
     """What was told tomorrow was not told within the hour."""
-    with Shelf(tmp_path / "alarms.json", float).changing() as when:
+    with JsonStateFile(tmp_path / "alarms.json", float).update() as when:
         when["nobody:"] = time.time() + 86400
     started = alarms(1)
-    started.sound(Alarm.NOBODY, reasons="x")
-    await started.tell()
+    started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
+    await started.send_pending()
     assert told(said) == [1]
 
 
-async def test_other_things_are_other_alarms(alarms: Callable[..., Alarms], said: Recorded) -> None:
+async def test_other_things_are_other_alarms(
+    alarms: Callable[..., AdminAlerts], said: Recorded
+) -> None:
     """Two places, two kinds: three alarms."""
     started = alarms(1)
-    started.sound(Alarm.REFUSED, "a", place="a", why="refused")
-    started.sound(Alarm.REFUSED, "b", place="b", why="unsafe")
-    started.sound(Alarm.NOBODY, reasons="x")
-    await started.tell()
+    started.raise_alert(AlertKind.REFUSED, "a", place="a", why="refused")
+    started.raise_alert(AlertKind.REFUSED, "b", place="b", why="unsafe")
+    started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
+    await started.send_pending()
     assert len(said.texts) == 3
 
 
 async def test_a_budget_is_told_once_a_month(
-    alarms: Callable[..., Alarms], said: Recorded, tmp_path: Path
+    alarms: Callable[..., AdminAlerts], said: Recorded, tmp_path: Path
 ) -> None:
     """Not once an hour: nothing is there to mend."""
     started = alarms(1)
-    started.sound(Alarm.BUDGET, "2026-11", spent=5.0, budget=5.0)
-    with Shelf(tmp_path / "alarms.json", float).changing() as when:
+    started.raise_alert(AlertKind.BUDGET, "2026-11", spent=5.0, budget=5.0)
+    with JsonStateFile(tmp_path / "alarms.json", float).update() as when:
         when.update({what: time.time() - 29 * 86400 for what in when})
-    started.sound(Alarm.BUDGET, "2026-11", spent=6.0, budget=5.0)
-    started.sound(Alarm.BUDGET, "2026-12", spent=6.0, budget=5.0)
-    await started.tell()
+    started.raise_alert(AlertKind.BUDGET, "2026-11", spent=6.0, budget=5.0)
+    started.raise_alert(AlertKind.BUDGET, "2026-12", spent=6.0, budget=5.0)
+    await started.send_pending()
     assert len(said.texts) == 2
 
 
 async def test_the_budget_of_this_month_is_told_in_dollars(
-    alarms: Callable[..., Alarms], said: Recorded
+    alarms: Callable[..., AdminAlerts], said: Recorded
 ) -> None:
     """Once, though each render says it."""
     started = alarms(1)
-    started.budget_reached(5.25, 5)
-    started.budget_reached(5.5, 5)
-    await started.tell()
+    started.report_spent_budget(5.25, 5)
+    started.report_spent_budget(5.5, 5)
+    await started.send_pending()
     (text,) = said.texts
     assert "$5.25 of $5.00" in text
 
 
 async def test_an_admin_who_is_gone_does_not_keep_it_from_the_others(
-    alarms: Callable[..., Alarms], said: Recorded
+    alarms: Callable[..., AdminAlerts], said: Recorded
 ) -> None:
     """She has blocked the bot, or never spoken to it."""
     said.gone = {1}
     started = alarms()
-    started.sound(Alarm.NOBODY, reasons="x")
-    await started.tell()
+    started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
+    await started.send_pending()
     assert told(said) == [2]
 
 
 async def test_what_could_not_be_told_is_told_later(
-    alarms: Callable[..., Alarms], said: Recorded
+    alarms: Callable[..., AdminAlerts], said: Recorded
 ) -> None:
     """Telegram was away; each admin is told once all the same."""
     said.away = True
     started = alarms()
-    started.sound(Alarm.NOBODY, reasons="x")
-    await started.tell()
+    started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
+    await started.send_pending()
     assert told(said) == []
     said.away = False
-    await started.tell()
-    await started.tell()
+    await started.send_pending()
+    await started.send_pending()
     assert told(said) == [1, 2]
 
 
 async def test_what_is_sounded_is_told_at_once(
-    alarms: Callable[..., Alarms], said: Recorded
+    alarms: Callable[..., AdminAlerts], said: Recorded
 ) -> None:
     """While the bot runs nobody has to ask for it."""
     started = alarms(1)
     running = asyncio.create_task(started.run())
     await asyncio.sleep(0)
-    started.sound(Alarm.NOBODY, reasons="x")
+    started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
     async with asyncio.timeout(5):
         while not said.texts:
             await asyncio.sleep(0.01)
@@ -191,39 +192,39 @@ async def test_what_is_sounded_is_told_at_once(
 async def test_without_admins_nobody_is_told(said: Recorded, tmp_path: Path) -> None:
     """A bot may have none."""
     bot = Bot("42:token", session=said)
-    started = Alarms(Sending(bot, Limits()), Texts(), frozenset(), tmp_path)
-    started.sound(Alarm.NOBODY, reasons="x")
-    await started.tell()
+    started = AdminAlerts(Messenger(bot, TelegramLimits()), Texts(), frozenset(), tmp_path)
+    started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
+    await started.send_pending()
     assert said.asked == []
 
 
 @pytest.mark.parametrize("language", Language)
-@pytest.mark.parametrize("alarm", Alarm)
+@pytest.mark.parametrize("alarm", AlertKind)
 async def test_each_alarm_has_its_text(
-    alarms: Callable[..., Alarms],
+    alarms: Callable[..., AdminAlerts],
     said: Recorded,
     database: AsyncEngine,
-    alarm: Alarm,
+    alarm: AlertKind,
     language: Language,
 ) -> None:
     """In the language that the admin chose."""
-    await People(database).speak(1, language)
-    started = alarms(1, people=People(database))
-    started.sound(alarm, **WORDS[alarm])
-    await started.tell()
+    await UserRepository(database).set_language(1, language)
+    started = alarms(1, people=UserRepository(database))
+    started.raise_alert(alarm, **WORDS[alarm])
+    await started.send_pending()
     text = said.texts[0].removeprefix("⚠️ ")
     assert "{" not in text
     assert text.isascii() == (language is Language.EN)
 
 
 async def test_a_broken_database_can_be_told_of(
-    alarms: Callable[..., Alarms], said: Recorded, tmp_path: Path
+    alarms: Callable[..., AdminAlerts], said: Recorded, tmp_path: Path
 ) -> None:
     """Nobody's language can be read then."""
-    made = engine(Storage(folder=tmp_path))  # without tables
-    started = alarms(1, people=People(made))
-    started.sound(Alarm.DATABASE, reason="overlaybot.sqlite is damaged")
-    await started.tell()
+    made = create_engine(StorageSettings(folder=tmp_path))  # without tables
+    started = alarms(1, people=UserRepository(made))
+    started.raise_alert(AlertKind.DATABASE, reason="overlaybot.sqlite is damaged")
+    await started.send_pending()
     assert "overlaybot.sqlite is damaged" in said.texts[0]
     await made.dispose()
 
@@ -231,25 +232,25 @@ async def test_a_broken_database_can_be_told_of(
 @pytest.mark.parametrize(
     ("failure", "count"),
     [
-        (BackendUnavailable("modal", Why.REFUSED), 1),
-        (BackendUnavailable("modal", Why.UNSAFE), 1),
-        (BackendUnavailable("modal", Why.UNREACHABLE), 0),
-        (BackendUnavailable("modal", Why.RESTING), 0),
-        (AllBackendsFailed("nobody", [BackendUnavailable("modal", Why.RESTING)]), 1),
+        (BackendUnavailable("modal", FailureKind.REFUSED), 1),
+        (BackendUnavailable("modal", FailureKind.UNSAFE), 1),
+        (BackendUnavailable("modal", FailureKind.UNREACHABLE), 0),
+        (BackendUnavailable("modal", FailureKind.COOLING_DOWN), 0),
+        (AllBackendsFailed("nobody", [BackendUnavailable("modal", FailureKind.COOLING_DOWN)]), 1),
     ],
 )
 async def test_only_what_an_admin_can_mend_is_an_alarm(
-    alarms: Callable[..., Alarms], said: Recorded, failure: BackendUnavailable, count: int
+    alarms: Callable[..., AdminAlerts], said: Recorded, failure: BackendUnavailable, count: int
 ) -> None:
     """What passes by itself is the chain's business."""
     started = alarms(1)
-    started.heard(failure)
-    await started.tell()
+    started.handle_failure(failure)
+    await started.send_pending()
     assert len(said.texts) == count
 
 
 async def test_a_place_that_refuses_us_is_asked_once_and_told_of(
-    alarms: Callable[..., Alarms],
+    alarms: Callable[..., AdminAlerts],
     said: Recorded,
     database: AsyncEngine,
     tmp_path: Path,
@@ -270,35 +271,41 @@ async def test_a_place_that_refuses_us_is_asked_once_and_told_of(
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
     settings = Settings(
-        backends=Backends(names=("modal", "local-cpu")),
-        remote=Remote(endpoint=f"http://127.0.0.1:{unused_tcp_port}"),
-        storage=Storage(folder=tmp_path),
+        backends=BackendSettings(names=("modal", "local-cpu")),
+        remote=RemoteSettings(endpoint=f"http://127.0.0.1:{unused_tcp_port}"),
+        storage=StorageSettings(folder=tmp_path),
     )
     started = alarms(1)
-    places = await Places.build(settings, Knobs(database), (*PROGRAM, "works"), started)
+    places = await BackendPool.create(
+        settings, KeyValueStore(database), (*PROGRAM, "works"), started
+    )
     clip = make_clip(tmp_path / "clip.mp4", drawn(30))
-    plan = planned(probe(clip, ClipLimits()))
+    plan = make_plan(probe(clip, ClipLimits()))
     status["now"] = 401
-    await places.chain().make_mattes(clip, plan, tmp_path / "a", lambda _: None)
+    await places.create_chain().make_mattes(clip, plan, tmp_path / "a", lambda _: None)
     before = knocks
-    await places.chain().make_mattes(clip, plan, tmp_path / "b", lambda _: None)
+    await places.create_chain().make_mattes(clip, plan, tmp_path / "b", lambda _: None)
     assert knocks == before
-    await started.tell()
+    await started.send_pending()
     (text,) = said.texts
     assert "modal is of no use" in text
     await runner.cleanup()
 
 
 async def test_all_places_down_is_an_alarm(
-    alarms: Callable[..., Alarms], said: Recorded, database: AsyncEngine, tmp_path: Path
+    alarms: Callable[..., AdminAlerts], said: Recorded, database: AsyncEngine, tmp_path: Path
 ) -> None:
     """With each one's reason."""
-    settings = Settings(backends=Backends(names=("local-cpu",)), storage=Storage(folder=tmp_path))
+    settings = Settings(
+        backends=BackendSettings(names=("local-cpu",)), storage=StorageSettings(folder=tmp_path)
+    )
     started = alarms(1)
-    places = await Places.build(settings, Knobs(database), (*PROGRAM, "no-model"), started)
+    places = await BackendPool.create(
+        settings, KeyValueStore(database), (*PROGRAM, "no-model"), started
+    )
     clip = make_clip(tmp_path / "clip.mp4", drawn(30))
-    plan = planned(probe(clip, ClipLimits()))
+    plan = make_plan(probe(clip, ClipLimits()))
     with pytest.raises(BackendUnavailable):
-        await places.chain().make_mattes(clip, plan, tmp_path / "a", lambda _: None)
-    await started.tell()
+        await places.create_chain().make_mattes(clip, plan, tmp_path / "a", lambda _: None)
+    await started.send_pending()
     assert "local-cpu: no_model" in said.texts[0]

@@ -11,16 +11,16 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
-from backends.shotstack.render_log import Callbacks, Intents
+from backends.shotstack.render_log import CallbackReceiver, RenderLog
 from bot.operations.http import (
-    HEADER,
-    LARGEST,
-    Lately,
+    MAX_UPDATE_BYTES,
+    WEBHOOK_HEADER,
     Readiness,
-    application,
-    callbacks,
-    webhook,
-    webhook_address,
+    RecentEvent,
+    build_webhook_url,
+    create_callback_route,
+    create_web_app,
+    create_webhook_route,
 )
 
 SECRET = "canary-of-the-webhook-secret"  # noqa: S105 - of a webhook that is not there
@@ -30,7 +30,7 @@ Client = TestClient[web.Request, web.Application]
 @asynccontextmanager
 async def serving(readiness: Readiness, *routes: web.RouteDef) -> AsyncIterator[Client]:
     """A client of the pages."""
-    async with TestClient(TestServer(application(readiness, routes))) as client:
+    async with TestClient(TestServer(create_web_app(readiness, routes))) as client:
         yield client
 
 
@@ -45,7 +45,7 @@ class Taker:
         self.taken.append(update)
 
 
-ADDRESS = webhook_address("https://bot.example/telegram", SECRET)
+ADDRESS = build_webhook_url("https://bot.example/telegram", SECRET)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def taker() -> Taker:
 @pytest.fixture
 async def hook(taker: Taker) -> AsyncIterator[Client]:
     """A client of a webhook."""
-    async with serving(Readiness(), webhook(ADDRESS, SECRET, taker.take)) as client:
+    async with serving(Readiness(), create_webhook_route(ADDRESS, SECRET, taker.take)) as client:
         yield client
 
 
@@ -98,9 +98,9 @@ async def test_what_is_missing_has_a_name() -> None:
 
 async def test_lately_ends() -> None:
     """Who has not answered for so long is away."""
-    seen = Lately(0.05)
+    seen = RecentEvent(0.05)
     assert not await seen()
-    seen.now()
+    seen.record()
     assert await seen()
     await asyncio.sleep(0.06)
     assert not await seen()
@@ -108,13 +108,19 @@ async def test_lately_ends() -> None:
 
 async def test_an_update_is_taken(hook: Client, taker: Taker) -> None:
     """At the address that Telegram was told, with the secret that it was told."""
-    answer = await hook.post(ADDRESS.path, json={"update_id": 1}, headers={HEADER: SECRET})
+    answer = await hook.post(ADDRESS.path, json={"update_id": 1}, headers={WEBHOOK_HEADER: SECRET})
     assert (answer.status, taker.taken) == (200, [{"update_id": 1}])
 
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {HEADER: ""}, {HEADER: SECRET[:-1]}, {HEADER: f"{SECRET}x"}, {HEADER: "ü\udcff"}],
+    [
+        {},
+        {WEBHOOK_HEADER: ""},
+        {WEBHOOK_HEADER: SECRET[:-1]},
+        {WEBHOOK_HEADER: f"{SECRET}x"},
+        {WEBHOOK_HEADER: "ü\udcff"},
+    ],
 )
 async def test_who_does_not_show_the_secret_is_sent_away(
     hook: Client, taker: Taker, headers: dict[str, str], caplog: pytest.LogCaptureFixture
@@ -147,31 +153,31 @@ async def test_the_address_cannot_be_guessed() -> None:
     assert SECRET not in str(ADDRESS)
     assert str(ADDRESS).startswith("https://bot.example/telegram/")
     assert len(ADDRESS.name) == 32
-    assert webhook_address("https://bot.example/telegram", SECRET) == ADDRESS
-    assert webhook_address("https://bot.example/telegram/", SECRET) == ADDRESS
-    assert webhook_address("https://bot.example", SECRET).path == f"/{ADDRESS.name}"
-    assert webhook_address("https://bot.example/telegram", SECRET[1:]) != ADDRESS
+    assert build_webhook_url("https://bot.example/telegram", SECRET) == ADDRESS
+    assert build_webhook_url("https://bot.example/telegram/", SECRET) == ADDRESS
+    assert build_webhook_url("https://bot.example", SECRET).path == f"/{ADDRESS.name}"
+    assert build_webhook_url("https://bot.example/telegram", SECRET[1:]) != ADDRESS
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"\xff\xfe"])
 async def test_what_is_no_update_is_refused(hook: Client, taker: Taker, body: bytes) -> None:
     """Without a word in the log."""
-    answer = await hook.post(ADDRESS.path, data=body, headers={HEADER: SECRET})
+    answer = await hook.post(ADDRESS.path, data=body, headers={WEBHOOK_HEADER: SECRET})
     assert (answer.status, taker.taken) == (400, [])
 
 
 async def test_what_is_too_large_is_refused(hook: Client, taker: Taker) -> None:
     """No update is a megabyte."""
     answer = await hook.post(
-        ADDRESS.path, data=BytesIO(bytes(2 * LARGEST)), headers={HEADER: SECRET}
+        ADDRESS.path, data=BytesIO(bytes(2 * MAX_UPDATE_BYTES)), headers={WEBHOOK_HEADER: SECRET}
     )
     assert (answer.status, taker.taken) == (413, [])
 
 
 async def test_shotstack_is_heard_at_a_secret_address(tmp_path: Any) -> None:
     """And nowhere else."""
-    heard = Callbacks(SecretStr("key"), Intents(tmp_path / "renders.json"))
-    async with serving(Readiness(), callbacks(heard)) as client:
+    heard = CallbackReceiver(SecretStr("key"), RenderLog(tmp_path / "renders.json"))
+    async with serving(Readiness(), create_callback_route(heard)) as client:
         for path in (f"/shotstack/{heard.secret}/unknown", "/shotstack/guessed/unknown"):
             assert (await client.post(path, json={})).status == 404
 

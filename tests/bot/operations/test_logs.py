@@ -17,7 +17,7 @@ BEGIN = f"""
 import asyncio, logging, sys, warnings
 import bot
 from bot.operations import logs
-logs.set_up(LEVEL, [{TOKEN!r}, {KEY!r}, "canary-password"])
+logs.set_up_logging(LEVEL, [{TOKEN!r}, {KEY!r}, "canary-password"])
 TOKEN, KEY = {TOKEN!r}, {KEY!r}
 """
 

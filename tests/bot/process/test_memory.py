@@ -32,17 +32,17 @@ import asyncio, sys
 import bot.__main__
 from aiohttp import web
 from bot import app as running
-from bot.database.engine import engine, prepare
+from bot.database.engine import create_engine, prepare_database
 from settings import Settings
 
 async def main():
     settings = Settings()
-    telegram, intents = running._telegram(settings), running.intents_of(settings)
-    pages = engine(settings.storage)
-    await prepare(pages)
-    await running._built(settings, ("true",), telegram, pages, intents)
+    telegram, intents = running._connect_telegram(settings), running.intents_of(settings)
+    pages = create_engine(settings.storage)
+    await prepare_database(pages)
+    await running._build_application(settings, ("true",), telegram, pages, intents)
     print(*sys.modules, flush=True)
-    running.leave(0)
+    running.exit_now(0)
 
 asyncio.run(main())
 """

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from aiohttp import ClientSession
 
-from bot.operations.http import HEADER, webhook_address
+from bot.operations.http import WEBHOOK_HEADER, build_webhook_url
 from tests.bot.support.bot_process import SECRET, WEBHOOK, BotProcess
 from tests.bot.support.conversation import clip, ordered, result_for, settled
 from tests.bot.support.fake_telegram import Telegram
@@ -161,9 +161,11 @@ async def test_updates_that_come_before_its_turn_come_again(
     second = open_bot("second", DATA_DIR=data, **hook).start()
     while await second.asked("/healthz") != 200:
         await asyncio.sleep(0.05)
-    path = webhook_address(WEBHOOK, SECRET).path
+    path = build_webhook_url(WEBHOOK, SECRET).path
     async with (
-        ClientSession(f"http://127.0.0.1:{second.port}", headers={HEADER: SECRET}) as telegram,
+        ClientSession(
+            f"http://127.0.0.1:{second.port}", headers={WEBHOOK_HEADER: SECRET}
+        ) as telegram,
         telegram.post(path, json={"update_id": 1}) as answer,
     ):
         assert answer.status == 503
@@ -245,9 +247,9 @@ def test_it_ends_though_the_loop_never_comes_back(hangs: str) -> None:
     """A thread sees to it."""
     script = f"""
 import asyncio, time
-from bot.app import Ending
+from bot.app import ShutdownSignal
 async def main():
-    Ending()
+    ShutdownSignal()
     print("ready", flush=True)
     {hangs}
 asyncio.run(main())

@@ -27,32 +27,43 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
-from backends.local.process import Limits as ChildLimits
-from backends.local.video_cli import Command
+from backends.local.process import ProcessLimits as ChildLimits
+from backends.local.video_cli import VideoCli
 from backends.rendering.base import LocalRenderer, Renderer
-from bot.database.drafts import Draft, Drafts
-from bot.database.engine import engine, prepare, system_url
-from bot.database.jobs import Job, Ledger, State
-from bot.database.statistics import Measures
-from bot.domain.appearance import Look
-from bot.domain.job_request import Language, Order
-from bot.domain.media_source import Kind, Source
-from bot.domain.outcomes import Delivered, Edited, Gone, Later, Made, Missing, Refused, Unchanged
+from bot.database.drafts import Draft, DraftRepository
+from bot.database.engine import build_system_url, create_engine, prepare_database
+from bot.database.jobs import Job, JobRepository, JobState
+from bot.database.statistics import MeasurementRepository
+from bot.domain.appearance import Appearance
+from bot.domain.job_request import JobRequest, Language
+from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.outcomes import (
+    ChatGone,
+    Delivered,
+    MessageEdited,
+    MessageMissing,
+    MessageUnchanged,
+    Rejected,
+    ResultRendered,
+    RetryLater,
+)
 from bot.jobs import dbos_runtime as durable
-from bot.jobs.fair_queue import Turns
-from bot.jobs.progress_message import Value
-from bot.jobs.retry_policy import Pace
-from bot.jobs.stages import Stages
-from bot.jobs.supervisor import Jobs
-from bot.jobs.workspace import Folders
-from bot.preview_cards import Cards
-from bot.telegram.limits import Limits
-from settings import Storage
+from bot.jobs.fair_queue import FairQueue
+from bot.jobs.progress_message import TextValue
+from bot.jobs.retry_policy import Backoff
+from bot.jobs.stages import JobStages
+from bot.jobs.supervisor import JobSupervisor
+from bot.jobs.workspace import Workspace
+from bot.preview_cards import PreviewCards
+from bot.telegram.limits import TelegramLimits
+from settings import StorageSettings
 
 STAND_IN = Path(__file__).parent / "programs" / "fake_video_cli.py"
-CHILD = ChildLimits(seconds=60, patience=30, memory=2_000_000_000, nice=0)
-QUICK = Pace(broke=0.05, park=0.1, most=0.3, give_up=0.5, quiet=0.2)
-CLIP = Source(kind=Kind.VIDEO, file_id="clip", size=1000, seconds=3)
+CHILD = ChildLimits(max_seconds=60, stall_seconds=30, max_memory=2_000_000_000, nice=0)
+QUICK = Backoff(
+    after_error=0.05, after_unavailable=0.1, maximum=0.3, give_up_after=0.5, startup_quiet=0.2
+)
+CLIP = MediaSource(kind=SourceKind.VIDEO, file_id="clip", size=1000, seconds=3)
 JOB = Job(
     id="job",
     origin="draft:x",
@@ -61,8 +72,8 @@ JOB = Job(
     topic=None,
     reply_to=None,
     language=Language.EN,
-    order=Order(clip=CLIP, look=Look()),
-    state=State.RUNNING,
+    order=JobRequest(clip=CLIP, look=Appearance()),
+    state=JobState.RUNNING,
     stage="",
     status=None,
     cancelled=False,
@@ -97,12 +108,14 @@ class Chat:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self.answers: list[Later | Gone | Missing] = []  #: what the next results and texts meet
-        self.edits: list[Later | Gone | Missing] = []  #: the same for edits
+        self.answers: list[
+            RetryLater | ChatGone | MessageMissing
+        ] = []  #: what the next results and texts meet
+        self.edits: list[RetryLater | ChatGone | MessageMissing] = []  #: the same for edits
         self.seconds = 0.0  #: that sending a result takes
         self.breaks = 0  #: how often a message cannot be removed, by a fault of ours
 
-    async def text(
+    async def send_text(
         self,
         chat: int,
         text: str,
@@ -110,12 +123,12 @@ class Chat:
         topic: int | None = None,
         reply_to: int | None = None,
         keyboard: InlineKeyboardMarkup | None = None,
-        patient: bool = True,
-    ) -> int | Later | Gone:
+        is_retried: bool = True,
+    ) -> int | RetryLater | ChatGone:
         """As Sending does."""
         if not text.startswith("status") and self.answers:
             answer = self.answers.pop(0)
-            assert not isinstance(answer, Missing)
+            assert not isinstance(answer, MessageMissing)
             return answer
         return self._write("text", text=text, chat=chat)
 
@@ -126,34 +139,34 @@ class Chat:
         text: str,
         *,
         keyboard: InlineKeyboardMarkup | None = None,
-        patient: bool = True,
-    ) -> Edited | Unchanged | Missing | Later | Gone:
+        is_retried: bool = True,
+    ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
         """As Sending does."""
         if self.edits:
             return self.edits.pop(0)
         self._write("edit", message=message, text=text)
-        return Edited()
+        return MessageEdited()
 
-    async def result(
+    async def send_result(
         self,
         job: Job,
-        made: Made,
+        rendered: ResultRendered,
         keyboard: InlineKeyboardMarkup | None = None,
         *,
         file: Path,
         thumbnail: Path | None = None,
         caption: str = "",
-    ) -> Delivered | Later | Gone | Refused:
+    ) -> Delivered | RetryLater | ChatGone | Rejected:
         """As Sending does."""
         assert file.stat().st_size
         await asyncio.sleep(self.seconds)
         if self.answers:
             answer = self.answers.pop(0)
-            assert not isinstance(answer, Missing)
+            assert not isinstance(answer, MessageMissing)
             return answer
         return Delivered(message=self._write("result", job=job.id), file_id="sent")
 
-    async def card(
+    async def send_photo(
         self,
         chat: int,
         photo: Path,
@@ -162,11 +175,11 @@ class Chat:
         topic: int | None = None,
         reply_to: int | None = None,
         keyboard: InlineKeyboardMarkup | None = None,
-    ) -> int | Later | Gone:
+    ) -> int | RetryLater | ChatGone:
         """As Sending does."""
         return await self._shown("card", photo)
 
-    async def redraw(
+    async def edit_photo(
         self,
         chat: int,
         message: int,
@@ -174,29 +187,29 @@ class Chat:
         text: str,
         *,
         keyboard: InlineKeyboardMarkup | None = None,
-        patient: bool = True,
-    ) -> Edited | Unchanged | Missing | Later | Gone:
+        is_retried: bool = True,
+    ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
         """As Sending does."""
         if self.edits:
             return self.edits.pop(0)
         await self._shown("redraw", photo)
-        return Edited()
+        return MessageEdited()
 
-    async def _shown(self, kind: str, photo: Path) -> int | Later | Gone:
+    async def _shown(self, kind: str, photo: Path) -> int | RetryLater | ChatGone:
         assert photo.stat().st_size
         if self.answers:
             answer = self.answers.pop(0)
-            assert not isinstance(answer, Missing)
+            assert not isinstance(answer, MessageMissing)
             return answer
         return self._write(kind, words=words_of(photo))
 
-    async def delete(self, chat: int, message: int) -> object:
+    async def delete_message(self, chat: int, message: int) -> object:
         """As Sending does."""
         if self.breaks:
             self.breaks -= 1
             raise ZeroDivisionError
         self._write("delete", message=message)
-        return Edited()
+        return MessageEdited()
 
     def all(self, kind: str) -> list[dict[str, Any]]:
         """All that was sent of one kind."""
@@ -230,7 +243,7 @@ class Files:
         self.fetched: list[str] = []
         self.seconds = 0.0
 
-    async def fetch(self, source: Source, path: Path) -> None:
+    async def fetch(self, source: MediaSource, path: Path) -> None:
         """As Downloads does."""
         await asyncio.sleep(self.seconds)
         found = self.there[source.file_id or source.link]
@@ -243,25 +256,25 @@ class Files:
 class Words:
     """Texts that are their own keys."""
 
-    def __call__(self, language: Language, key: str, /, **values: Value) -> str:
+    def __call__(self, language: Language, key: str, /, **values: TextValue) -> str:
         """The key, and the values."""
         return " ".join([key, *(f"{name}={value}" for name, value in values.items())])
 
-    def fault(self, language: Language, fault: str, details: dict[str, Value]) -> str:
+    def describe_failure(self, language: Language, code: str, details: dict[str, TextValue]) -> str:
         """The fault."""
-        return f"fault {fault}"
+        return f"fault {code}"
 
 
 class NoButtons:
     """Messages without any."""
 
-    def cancel(self, job: Job) -> None:
+    def create_cancel(self, job: Job) -> None:
         """None."""
 
-    def result(self, job: Job) -> None:
+    def create_result(self, job: Job) -> None:
         """None."""
 
-    def card(self, draft: Draft) -> None:
+    def create_card(self, draft: Draft) -> None:
         """None."""
 
 
@@ -275,23 +288,27 @@ class Workshop:
         *,
         at_once: int = 2,
         waiting: int = 500,
-        pace: Pace = QUICK,
+        pace: Backoff = QUICK,
     ) -> None:
-        self.storage = Storage(folder=folder)
+        self.storage = StorageSettings(folder=folder)
         self.folder = folder
-        self.engine: AsyncEngine = engine(self.storage)
-        self.ledger, self.measures = Ledger(self.engine), Measures(self.engine)
-        self.chat, self.files, self.folders = Chat(folder / "sent.jsonl"), Files(), Folders(folder)
+        self.engine: AsyncEngine = create_engine(self.storage)
+        self.ledger, self.measures = JobRepository(self.engine), MeasurementRepository(self.engine)
+        self.chat, self.files, self.folders = (
+            Chat(folder / "sent.jsonl"),
+            Files(),
+            Workspace(folder),
+        )
         self.place: OverlayBackend = LocalBackend("local-cpu", "cpu", CHILD, program=program)
         self.renderer: Renderer = LocalRenderer(CHILD, program)
-        self.command = Command("local", CHILD, program)
-        self.limits = Limits(upload=1_000_000)
+        self.command = VideoCli("local", CHILD, program)
+        self.limits = TelegramLimits(upload_bytes=1_000_000)
         self.free = 10_000_000_000
-        self.turns = Turns(at_once)
-        self.stages = Stages(
+        self.turns = FairQueue(at_once)
+        self.stages = JobStages(
             self.folders, self.files, lambda: self.place, self.renderer, self.command, self.limits
         )
-        self.jobs = Jobs(
+        self.jobs = JobSupervisor(
             self.ledger,
             self.measures,
             self.stages,
@@ -299,13 +316,13 @@ class Workshop:
             self.chat,
             Words(),
             NoButtons(),
-            free=self._free,
-            waiting=waiting,
-            pace=pace,
-            every=0.05,
+            get_free_bytes=self._free,
+            max_waiting=waiting,
+            backoff=pace,
+            edit_seconds=0.05,
         )
-        self.drafts = Drafts(self.engine)
-        self.cards = Cards(
+        self.drafts = DraftRepository(self.engine)
+        self.cards = PreviewCards(
             self.drafts,
             self.files,
             self.command,
@@ -313,7 +330,7 @@ class Workshop:
             self.chat,
             Words(),
             NoButtons(),
-            pause=0.1,
+            retry_seconds=0.1,
         )
 
     async def _free(self) -> int:
@@ -325,8 +342,8 @@ class Workshop:
         # The one that DBOS lends a loop ends with it.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4))
         self.folder.mkdir(parents=True, exist_ok=True)
-        await prepare(self.engine)
-        durable.launch(system_url(self.storage), listening=0.02)
+        await prepare_database(self.engine)
+        durable.launch(build_system_url(self.storage), poll_seconds=0.02)
         await self.jobs.resume()
         await self.cards.resume()
         try:
@@ -334,15 +351,15 @@ class Workshop:
         finally:
             await self.cards.stop()
             await self.jobs.stop()
-            await asyncio.to_thread(durable.end)
+            await asyncio.to_thread(durable.shut_down)
             _dbos._get_or_create_dbos_registry().instance_info_map.clear()  # noqa: SLF001 - for the next bot of this process
             await self.engine.dispose()
 
     async def accept(self, user: int = 7, origin: str = "draft:x", **order: Any) -> Job | None:
         """A job of *user*."""
-        given = {"clip": CLIP, "look": Look()} | order
+        given = {"clip": CLIP, "look": Appearance()} | order
         return await self.jobs.accept(
-            Order(**given),
+            JobRequest(**given),
             user=user,
             chat=user,
             topic=None,
@@ -357,7 +374,7 @@ class Workshop:
 
         async def done() -> bool:
             now = await self.ledger.get(job.id)
-            return now is not None and now.over
+            return now is not None and now.is_over
 
         await until(done, seconds)
         now = await self.ledger.get(job.id)
@@ -368,7 +385,7 @@ class Workshop:
         """Wait until a job is at *stage*."""
 
         async def there() -> bool:
-            return any(standing.stage == stage for standing in self.jobs.queue())
+            return any(standing.stage == stage for standing in self.jobs.list_queue())
 
         await until(there, seconds)
 
@@ -403,7 +420,7 @@ async def main(folder: Path, programs: Path, where: str) -> None:
         await workshop.accept()
 
         async def idle() -> bool:
-            return not await workshop.ledger.unfinished()
+            return not await workshop.ledger.list_open()
 
         await until(idle, 60)
 

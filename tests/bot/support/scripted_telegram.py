@@ -15,12 +15,12 @@ from aiogram import Bot
 from aiogram.client.default import DefaultBotProperties
 from aiohttp import web
 
-from bot.telegram.client import Session, session
-from bot.telegram.retry import Patience
+from bot.telegram.client import BotApiSession, create_bot_api_session
+from bot.telegram.retry import RetryLimits
 
 SECRET = "AAHcanary-of-the-token-that-nobody-may-see"  # noqa: S105 - of a bot that is not there
 TOKEN = f"4242:{SECRET}"
-QUICK = Patience(attempts=4, wait=2, total=10, pause=0.01)
+QUICK = RetryLimits(attempts=4, max_retry_after=2, max_seconds=10, first_pause=0.01)
 CHAT = 7
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -115,10 +115,10 @@ async def bordering(port: int = 0) -> AsyncIterator[Border]:
 
 @asynccontextmanager
 async def calling(
-    url: str, patience: Patience = QUICK, *, local: bool = False
+    url: str, patience: RetryLimits = QUICK, *, local: bool = False
 ) -> AsyncIterator[Bot]:
     """A bot that calls *url*."""
-    made = session(url, local=local, patience=patience)
+    made = create_bot_api_session(url, is_local=local, retry_limits=patience)
     connections = await made.create_session()
     try:
         yield Bot(TOKEN, made, DefaultBotProperties(parse_mode="HTML"))
@@ -126,9 +126,9 @@ async def calling(
         await connections.close()  # the session itself would wait for TLS, which is not there
 
 
-def calls_of(bot: Bot) -> Session:
+def calls_of(bot: Bot) -> BotApiSession:
     """Its session."""
-    assert isinstance(bot.session, Session)
+    assert isinstance(bot.session, BotApiSession)
     return bot.session
 
 

@@ -17,7 +17,7 @@ from aiogram.exceptions import (
 )
 from aiogram.types import BufferedInputFile
 
-from bot.telegram.retry import Doubtful, hurried
+from bot.telegram.retry import DeliveryUnknown, limit_to_single_attempt
 from tests.bot.support.scripted_telegram import (
     CHAT,
     SECRET,
@@ -82,9 +82,9 @@ async def test_a_long_wait_is_the_callers(bot: Bot, border: Border) -> None:
 async def test_a_chat_that_wants_quiet_gets_it_from_every_call(bot: Bot, border: Border) -> None:
     """Progress was too quick; nothing else reaches this chat before the time is over."""
     border.answer("editMessageText", busy(1))
-    with pytest.raises(TelegramRetryAfter), hurried():
+    with pytest.raises(TelegramRetryAfter), limit_to_single_attempt():
         await edit(bot)
-    with pytest.raises(TelegramRetryAfter), hurried():
+    with pytest.raises(TelegramRetryAfter), limit_to_single_attempt():
         await edit(bot)
     assert await say(bot) == 12
     edited, said = border.asked
@@ -94,7 +94,7 @@ async def test_a_chat_that_wants_quiet_gets_it_from_every_call(bot: Bot, border:
 
 async def test_other_chats_do_not_wait(bot: Bot, border: Border) -> None:
     border.answer("editMessageText", busy(30))
-    with pytest.raises(TelegramRetryAfter), hurried():
+    with pytest.raises(TelegramRetryAfter), limit_to_single_attempt():
         await edit(bot, chat=8)
     before = time.monotonic()
     await say(bot)
@@ -117,7 +117,7 @@ async def test_patience_ends(bot: Bot, border: Border) -> None:
 
 async def test_a_hurried_call_is_made_once(bot: Bot, border: Border) -> None:
     border.answer("editMessageText", status(502))
-    with pytest.raises(TelegramServerError), hurried():
+    with pytest.raises(TelegramServerError), limit_to_single_attempt():
         await edit(bot)
     assert len(border.asked) == 1
 
@@ -135,7 +135,7 @@ async def test_a_send_without_an_answer_is_made_once_more_and_counted(
     border.answer("sendMessage", hangs_up, FINE)
     assert await say(bot) == 12
     assert len(border.asked) == 2
-    assert calls_of(bot).calls.doubtful == 1
+    assert calls_of(bot).retry_middleware.uncertain_repeats == 1
 
 
 @pytest.mark.parametrize("fault", [hangs_up, status(504), status(200, "not JSON")])
@@ -143,7 +143,7 @@ async def test_a_send_without_an_answer_is_not_made_a_third_time(
     bot: Bot, border: Border, fault: Answer
 ) -> None:
     border.answer("sendMessage", fault)
-    with pytest.raises(Doubtful):
+    with pytest.raises(DeliveryUnknown):
         await say(bot)
     assert len(border.asked) == 2
 
@@ -152,14 +152,14 @@ async def test_a_send_that_times_out_is_made_once_more(bot: Bot, border: Border)
     border.answer("sendMessage", late(1, FINE), FINE)
     await bot.send_message(CHAT, "hello", request_timeout=0.3)
     assert len(border.asked) == 2
-    assert calls_of(bot).calls.doubtful == 1
+    assert calls_of(bot).retry_middleware.uncertain_repeats == 1
 
 
 async def test_an_edit_without_an_answer_may_be_made_often(bot: Bot, border: Border) -> None:
     border.answer("editMessageText", hangs_up, hangs_up, hangs_up, FINE)
     await edit(bot)
     assert len(border.asked) == 4
-    assert calls_of(bot).calls.doubtful == 0
+    assert calls_of(bot).retry_middleware.uncertain_repeats == 0
 
 
 async def test_an_upload_that_broke_off_was_not_done(bot: Bot, border: Border) -> None:
@@ -167,7 +167,7 @@ async def test_an_upload_that_broke_off_was_not_done(bot: Bot, border: Border) -
     border.answer("sendVideo", vanishes, vanishes, FINE)
     await bot.send_video(CHAT, BufferedInputFile(bytes(30_000_000), "a.mp4"))
     assert border.begun["sendVideo"] == 3
-    assert calls_of(bot).calls.doubtful == 0
+    assert calls_of(bot).retry_middleware.uncertain_repeats == 0
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ async def test_nobody_who_answers_is_a_network_error_without_the_token(
     async with calling(server) as bot:
         with pytest.raises(TelegramNetworkError) as caught:
             await say(bot)
-    assert not isinstance(caught.value, Doubtful)
+    assert not isinstance(caught.value, DeliveryUnknown)
     assert SECRET not in everything(caught.value, loud)
 
 

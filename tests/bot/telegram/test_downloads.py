@@ -12,14 +12,14 @@ from aiogram import Bot
 from aiohttp import ClientSession, TCPConnector, web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from backends.links.download import LinkFault
-from backends.links.ssrf_guard import guarded_session
-from bot.domain.media_source import Kind, Source
-from bot.domain.outcomes import Fault
-from bot.telegram.downloads import Downloads, TelegramAway, Unfetched
-from bot.telegram.errors import Passing
-from bot.telegram.file_stream import Pace, receive
-from bot.telegram.limits import Limits
+from backends.links.download import LinkError
+from backends.links.ssrf_guard import create_guarded_session
+from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.outcomes import FailureCode
+from bot.telegram.downloads import Downloader, DownloadRejected, TelegramUnavailable
+from bot.telegram.errors import TransientDownloadError
+from bot.telegram.file_stream import TransferLimits, stream_to_file
+from bot.telegram.limits import TelegramLimits
 from tests.bot.support.scripted_telegram import (
     SECRET,
     Answer,
@@ -41,9 +41,9 @@ from video_editing.contract.errors import OutputFailed
 __all__ = ["loud"]
 
 CONTENT = bytes(range(256)) * 400
-LIMITS = Limits(download=200_000, link_bytes=2_000_000, photo_bytes=50_000)
-PACE = Pace(patience=0.5, rate=64 << 10, attempts=3, pause=0.01)
-CLIP = Source(kind=Kind.VIDEO, file_id="abc", size=len(CONTENT))
+LIMITS = TelegramLimits(download_bytes=200_000, link_bytes=2_000_000, photo_bytes=50_000)
+PACE = TransferLimits(timeout_seconds=0.5, min_rate=64 << 10, attempts=3, retry_seconds=0.01)
+CLIP = MediaSource(kind=SourceKind.VIDEO, file_id="abc", size=len(CONTENT))
 NAME = "videos/file_0.mp4"
 
 
@@ -59,27 +59,31 @@ class Fetching:
         self.folder, self.path = folder, folder / "clip"
         self._bot, self._links = bot, links
 
-    async def got(self, source: Source = CLIP, limits: Limits = LIMITS) -> bytes:
+    async def got(self, source: MediaSource = CLIP, limits: TelegramLimits = LIMITS) -> bytes:
         """What came."""
         await self._fetch(source, limits)
         assert list(self.folder.iterdir()) == [self.path]
         return self.path.read_bytes()
 
-    async def failed(self, source: Source = CLIP, limits: Limits = LIMITS) -> Exception:
+    async def failed(
+        self, source: MediaSource = CLIP, limits: TelegramLimits = LIMITS
+    ) -> Exception:
         """Why nothing came; and nothing is left."""
-        with pytest.raises((Unfetched, TelegramAway, OutputFailed)) as caught:
+        with pytest.raises((DownloadRejected, TelegramUnavailable, OutputFailed)) as caught:
             await self._fetch(source, limits)
         assert list(self.folder.iterdir()) == []
         return caught.value
 
-    async def fault(self, source: Source = CLIP, limits: Limits = LIMITS) -> str:
+    async def fault(self, source: MediaSource = CLIP, limits: TelegramLimits = LIMITS) -> str:
         failure = await self.failed(source, limits)
-        assert isinstance(failure, Unfetched)
+        assert isinstance(failure, DownloadRejected)
         return failure.fault
 
-    async def _fetch(self, source: Source, limits: Limits) -> None:
+    async def _fetch(self, source: MediaSource, limits: TelegramLimits) -> None:
         shared = self.folder.parent / "shared"
-        downloads = Downloads(self._bot, self._links, limits, shared=shared, pace=PACE)
+        downloads = Downloader(
+            self._bot, self._links, limits, server_folder=shared, transfer_limits=PACE
+        )
         await downloads.fetch(source, self.path)
 
 
@@ -94,7 +98,7 @@ async def border() -> AsyncIterator[Border]:
 async def fetching_from(url: str, folder: Path, *, local: bool = False) -> AsyncIterator[Fetching]:
     (folder / "job").mkdir()
     (folder / "shared" / SECRET / "videos").mkdir(parents=True)
-    async with calling(url, local=local) as bot, guarded_session() as links:
+    async with calling(url, local=local) as bot, create_guarded_session() as links:
         yield Fetching(bot, links, folder / "job")
 
 
@@ -127,7 +131,7 @@ async def test_a_name_that_expired_is_asked_for_again(fetching: Fetching, border
 
 
 async def test_a_file_that_telegram_lost_is_gone(fetching: Fetching, border: Border) -> None:
-    assert await fetching.fault() == Fault.GONE_FILE
+    assert await fetching.fault() == FailureCode.FILE_GONE
     assert len(border.of("getFile")) == 3
 
 
@@ -161,18 +165,18 @@ async def test_a_body_that_ends_early_without_a_told_length_is_noticed(
         return response
 
     border.files[NAME].append(cut)
-    assert await fetching.fault() == LinkFault.BROKEN_OFF
+    assert await fetching.fault() == LinkError.BROKEN_OFF
 
 
 async def test_a_file_that_is_always_cut_is_a_fault(fetching: Fetching, border: Border) -> None:
     border.files[NAME].append(gives(CONTENT[:-1], told=len(CONTENT)))
-    assert await fetching.fault() == LinkFault.BROKEN_OFF
+    assert await fetching.fault() == LinkError.BROKEN_OFF
     assert len(border.paths) == 3
 
 
 async def test_a_file_that_always_drips_is_a_fault(fetching: Fetching, border: Border) -> None:
     border.files[NAME].append(gives(CONTENT, pause=0.1))
-    assert await fetching.fault() == LinkFault.TOO_SLOW
+    assert await fetching.fault() == LinkError.TOO_SLOW
 
 
 async def test_a_file_that_flows_may_take_longer_than_the_patience(
@@ -186,7 +190,7 @@ async def test_a_told_size_over_the_limit_is_refused_unread(
     fetching: Fetching, border: Border
 ) -> None:
     border.files[NAME].append(gives(bytes(300_000)))
-    assert await fetching.fault() == Fault.TOO_BIG_FILE
+    assert await fetching.fault() == FailureCode.FILE_TOO_BIG
 
 
 async def test_bytes_over_the_limit_are_refused_where_no_size_was_told(
@@ -199,27 +203,30 @@ async def test_bytes_over_the_limit_are_refused_where_no_size_was_told(
             await response.write(bytes(50_000))
 
     border.files[NAME].append(endless)
-    assert await fetching.fault() == Fault.TOO_BIG_FILE
+    assert await fetching.fault() == FailureCode.FILE_TOO_BIG
 
 
 async def test_a_photo_has_a_limit_of_its_own(fetching: Fetching, border: Border) -> None:
     border.files[NAME].append(gives(CONTENT))
-    assert await fetching.fault(Source(kind=Kind.PHOTO, file_id="abc")) == Fault.TOO_BIG_FILE
+    assert (
+        await fetching.fault(MediaSource(kind=SourceKind.PHOTO, file_id="abc"))
+        == FailureCode.FILE_TOO_BIG
+    )
 
 
 async def test_telegram_says_that_a_file_is_too_big(fetching: Fetching, border: Border) -> None:
     border.answers["getFile"].clear()
     border.answer("getFile", refuses(400, "Bad Request: file is too big"))
-    failure = await fetching.failed(CLIP, Limits())
-    assert isinstance(failure, Unfetched)
-    assert failure.fault == Fault.TOO_BIG_FILE
+    failure = await fetching.failed(CLIP, TelegramLimits())
+    assert isinstance(failure, DownloadRejected)
+    assert failure.fault == FailureCode.FILE_TOO_BIG
     assert failure.details == {"size": 20.1, "limit": 20}
 
 
 async def test_a_file_id_of_another_bot_is_gone(fetching: Fetching, border: Border) -> None:
     border.answers["getFile"].clear()
     border.answer("getFile", refuses(400, "Bad Request: invalid file_id"))
-    assert await fetching.fault() == Fault.GONE_FILE
+    assert await fetching.fault() == FailureCode.FILE_GONE
     assert len(border.asked) == 1
 
 
@@ -244,7 +251,7 @@ async def test_telegram_may_be_away_when_asked_for_a_name(
     border.answers["getFile"].clear()
     border.answer("getFile", answer)
     failure = await fetching.failed()
-    assert isinstance(failure, TelegramAway)
+    assert isinstance(failure, TelegramUnavailable)
     assert failure.seconds == seconds
 
 
@@ -258,7 +265,7 @@ async def test_telegram_may_be_away_when_asked_for_bytes(
 ) -> None:
     border.files[NAME].append(answer)
     failure = await fetching.failed()
-    assert isinstance(failure, TelegramAway)
+    assert isinstance(failure, TelegramUnavailable)
     assert failure.seconds == seconds
 
 
@@ -268,14 +275,14 @@ async def test_telegram_may_be_away_when_asked_for_bytes(
 async def test_a_name_does_not_lead_away(fetching: Fetching, border: Border, name: str) -> None:
     border.answers["getFile"].clear()
     border.answer("getFile", named(name))
-    assert await fetching.fault() == Fault.GONE_FILE
+    assert await fetching.fault() == FailureCode.FILE_GONE
     assert not any("getMe" in path or "etc" in path for path in border.paths)
 
 
 async def test_a_redirect_is_not_followed(fetching: Fetching, border: Border) -> None:
     border.files[NAME].append(status(302, Location=f"{border.url}/file/bot1:x/other"))
     border.files["other"].append(gives(CONTENT))
-    assert isinstance(await fetching.failed(), TelegramAway)
+    assert isinstance(await fetching.failed(), TelegramUnavailable)
     assert "other" not in border.paths
 
 
@@ -301,7 +308,7 @@ async def test_no_failure_tells_the_token(
 async def test_nobody_there_tells_no_token(tmp_path: Path, loud: pytest.LogCaptureFixture) -> None:
     async with fetching_from("http://127.0.0.1:1", tmp_path) as fetching:
         failure = await fetching.failed()
-    assert isinstance(failure, TelegramAway)
+    assert isinstance(failure, TelegramUnavailable)
     assert SECRET not in everything(failure, loud)
 
 
@@ -309,8 +316,8 @@ async def test_an_address_that_cannot_be_asked_tells_no_token(
     tmp_path: Path, loud: pytest.LogCaptureFixture
 ) -> None:
     async with calling("http://[::bad") as bot:
-        with pytest.raises(Passing) as caught:
-            await receive(bot, NAME, tmp_path / "x", most=None, size=None, pace=PACE)
+        with pytest.raises(TransientDownloadError) as caught:
+            await stream_to_file(bot, NAME, tmp_path / "x", max_bytes=None, size=None, limits=PACE)
     assert SECRET not in everything(caught.value, loud)
 
 
@@ -374,7 +381,7 @@ async def test_a_path_outside_the_shared_folder_is_not_opened(
 ) -> None:
     border.answers["getFile"].clear()
     border.answer("getFile", named(name))
-    assert await locally.fault() == Fault.GONE_FILE
+    assert await locally.fault() == FailureCode.FILE_GONE
 
 
 async def test_neither_dots_nor_links_lead_out_of_the_shared_folder(
@@ -388,7 +395,7 @@ async def test_neither_dots_nor_links_lead_out_of_the_shared_folder(
         border.answers["getFile"].clear()
         border.answer("getFile", named(f"{folder}/{name}"))
         failure = await locally.failed()
-        assert isinstance(failure, Unfetched)
+        assert isinstance(failure, DownloadRejected)
         assert SECRET not in everything(failure, loud)
 
 
@@ -399,7 +406,9 @@ async def test_a_server_that_is_not_local_after_all_is_asked_over_http(
     assert await locally.got() == CONTENT
 
 
-LINK = Source(kind=Kind.LINK, link="http://example.org/clip.mp4?signature=secret-of-a-link")
+LINK = MediaSource(
+    kind=SourceKind.LINK, link="http://example.org/clip.mp4?signature=secret-of-a-link"
+)
 
 
 class _Home(AbstractResolver):
@@ -447,23 +456,23 @@ async def test_a_link_to_nothing_keeps_its_fault(
 ) -> None:
     async with linked_to(status(404), tmp_path) as fetching:
         failure = await fetching.failed(LINK)
-    assert isinstance(failure, Unfetched)
-    assert failure.fault == LinkFault.NOT_FOUND
+    assert isinstance(failure, DownloadRejected)
+    assert failure.fault == LinkError.NOT_FOUND
     assert "secret-of-a-link" not in everything(failure, loud)
 
 
 async def test_a_link_has_a_limit_of_its_own(tmp_path: Path) -> None:
     async with linked_to(gives(bytes(2_000_001)), tmp_path) as fetching:
         failure = await fetching.failed(LINK)
-    assert isinstance(failure, Unfetched)
-    assert (failure.fault, failure.details) == (LinkFault.TOO_BIG, {"limit": 2})
+    assert isinstance(failure, DownloadRejected)
+    assert (failure.fault, failure.details) == (LinkError.TOO_BIG, {"limit": 2})
 
 
 async def test_a_link_does_not_lead_into_our_network(fetching: Fetching) -> None:
-    link = Source(kind=Kind.LINK, link="http://127.0.0.1/clip.mp4")
-    assert await fetching.fault(link) == LinkFault.UNREACHABLE
+    link = MediaSource(kind=SourceKind.LINK, link="http://127.0.0.1/clip.mp4")
+    assert await fetching.fault(link) == LinkError.UNREACHABLE
 
 
 async def test_what_is_no_link_is_not_followed(fetching: Fetching) -> None:
-    link = Source(kind=Kind.LINK, link="file:///etc/passwd")
-    assert await fetching.fault(link) == LinkFault.BAD_URL
+    link = MediaSource(kind=SourceKind.LINK, link="file:///etc/passwd")
+    assert await fetching.fault(link) == LinkError.BAD_URL

@@ -11,23 +11,23 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.domain.appearance import Look
-from bot.domain.job_request import Order
-from bot.domain.media_source import Kind, Source
+from bot.domain.appearance import Appearance
+from bot.domain.job_request import JobRequest
+from bot.domain.media_source import MediaSource, SourceKind
 from bot.domain.outcomes import (
+    ChatGone,
     Delivered,
-    Edited,
-    Fault,
-    Gone,
-    Later,
-    Made,
-    Missing,
-    Refused,
-    Unchanged,
+    FailureCode,
+    MessageEdited,
+    MessageMissing,
+    MessageUnchanged,
+    Rejected,
+    ResultRendered,
+    RetryLater,
 )
-from bot.telegram.limits import MB, Limits
-from bot.telegram.messenger import Sending
-from bot.telegram.uploads import upload_seconds
+from bot.telegram.limits import MB, TelegramLimits
+from bot.telegram.messenger import Messenger
+from bot.telegram.uploads import estimate_upload_seconds
 from tests.bot.support.scripted_telegram import (
     CHAT,
     Answer,
@@ -43,9 +43,9 @@ from tests.bot.support.scripted_telegram import (
     says,
     status,
 )
-from video_editing.contract.formats import Form
+from video_editing.contract.formats import OutputFormat
 
-MADE = Made(width=1280, height=720, seconds=12.4, renderer="local")
+MADE = ResultRendered(width=1280, height=720, seconds=12.4, renderer="local")
 BYTES = b"the result, as it is"
 GROUP, SUPERGROUP = -5, -1005
 KEYBOARD = InlineKeyboardMarkup(
@@ -57,7 +57,7 @@ KEYBOARD = InlineKeyboardMarkup(
 class Job:
     """As much of one as its delivery needs."""
 
-    order: Order
+    order: JobRequest
     chat: int = CHAT
     topic: int | None = 3
     reply_to: int | None = 11
@@ -67,18 +67,18 @@ class Job:
 class Voice:
     """A bot that speaks, and who was told that a group moved."""
 
-    sending: Sending
+    sending: Messenger
     folder: Path
     moved: list[tuple[int, int]] = field(default_factory=list)
 
-    async def deliver(self, form: Form = Form.VIDEO, chat: int = CHAT) -> object:
+    async def deliver(self, form: OutputFormat = OutputFormat.VIDEO, chat: int = CHAT) -> object:
         """Send a result of that form."""
         file, thumbnail = self.folder / f"r{form.suffix}", self.folder / "thumb.jpg"
         file.write_bytes(BYTES)
         thumbnail.write_bytes(b"small")
-        clip = Source(kind=Kind.VIDEO, file_id="x")
-        job = Job(Order(clip=clip, look=Look(), form=form), chat)
-        return await self.sending.result(job, MADE, KEYBOARD, file=file, thumbnail=thumbnail)
+        clip = MediaSource(kind=SourceKind.VIDEO, file_id="x")
+        job = Job(JobRequest(clip=clip, look=Appearance(), form=form), chat)
+        return await self.sending.send_result(job, MADE, KEYBOARD, file=file, thumbnail=thumbnail)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def voice(bot: Bot, tmp_path: Path) -> Voice:
     async def move(old: int, new: int) -> None:
         moved.append((old, new))
 
-    return Voice(Sending(bot, Limits(upload=1 * MB), move), tmp_path, moved)
+    return Voice(Messenger(bot, TelegramLimits(upload_bytes=1 * MB), move), tmp_path, moved)
 
 
 def media(kind: str) -> Answer:
@@ -134,17 +134,17 @@ async def test_a_video_is_sent_with_all_that_a_player_needs(voice: Voice, border
 @pytest.mark.parametrize(
     ("form", "method", "kind", "name"),
     [
-        (Form.VIDEO, "sendVideo", "video", "result.mp4"),
-        (Form.NOTE, "sendVideoNote", "video_note", "result.mp4"),
-        (Form.ANIMATION, "sendAnimation", "animation", "result.mp4"),
-        (Form.GIF, "sendAnimation", "animation", "result.gif"),
-        (Form.WEBM, "sendDocument", "document", "overlay.webm"),
-        (Form.MOV, "sendDocument", "document", "overlay.mov"),
-        (Form.STICKER, "sendSticker", "sticker", "overlay.webm"),
+        (OutputFormat.VIDEO, "sendVideo", "video", "result.mp4"),
+        (OutputFormat.NOTE, "sendVideoNote", "video_note", "result.mp4"),
+        (OutputFormat.ANIMATION, "sendAnimation", "animation", "result.mp4"),
+        (OutputFormat.GIF, "sendAnimation", "animation", "result.gif"),
+        (OutputFormat.WEBM, "sendDocument", "document", "overlay.webm"),
+        (OutputFormat.MOV, "sendDocument", "document", "overlay.mov"),
+        (OutputFormat.STICKER, "sendSticker", "sticker", "overlay.webm"),
     ],
 )
 async def test_every_form_is_sent_as_what_it_is(
-    voice: Voice, border: Border, form: Form, method: str, kind: str, name: str
+    voice: Voice, border: Border, form: OutputFormat, method: str, kind: str, name: str
 ) -> None:
     border.answer(method, media(kind))
     assert await voice.deliver(form) == Delivered(message=12, file_id=f"its-{kind}")
@@ -154,26 +154,26 @@ async def test_every_form_is_sent_as_what_it_is(
 
 async def test_a_note_is_round_wherever_it_is_seen(voice: Voice, border: Border) -> None:
     border.answer("sendVideoNote", media("video_note"))
-    await voice.deliver(Form.NOTE)
+    await voice.deliver(OutputFormat.NOTE)
     assert border.told["length"] == "640"
 
 
 async def test_an_overlay_stays_as_it_was_made(voice: Voice, border: Border) -> None:
     border.answer("sendDocument", media("document"))
-    await voice.deliver(Form.WEBM)
+    await voice.deliver(OutputFormat.WEBM)
     assert border.told["disable_content_type_detection"] == "true"
 
 
 @pytest.mark.parametrize(
     ("form", "method", "why"),
     [
-        (Form.STICKER, "sendSticker", "Bad Request: wrong file type"),
-        (Form.NOTE, "sendVideoNote", "Bad Request: VOICE_MESSAGES_FORBIDDEN"),
-        (Form.VIDEO, "sendVideo", "Bad Request: IMAGE_PROCESS_FAILED"),
+        (OutputFormat.STICKER, "sendSticker", "Bad Request: wrong file type"),
+        (OutputFormat.NOTE, "sendVideoNote", "Bad Request: VOICE_MESSAGES_FORBIDDEN"),
+        (OutputFormat.VIDEO, "sendVideo", "Bad Request: IMAGE_PROCESS_FAILED"),
     ],
 )
 async def test_what_is_not_taken_as_such_is_taken_as_a_file(
-    voice: Voice, border: Border, form: Form, method: str, why: str
+    voice: Voice, border: Border, form: OutputFormat, method: str, why: str
 ) -> None:
     border.answer(method, refuses(400, why))
     border.answer("sendDocument", media("document"))
@@ -184,9 +184,9 @@ async def test_what_is_not_taken_as_such_is_taken_as_a_file(
 async def test_a_result_over_the_limit_is_refused_unsent(
     bot: Bot, border: Border, tmp_path: Path
 ) -> None:
-    refused = await Voice(Sending(bot, Limits(upload=10)), tmp_path).deliver()
-    assert isinstance(refused, Refused)
-    assert refused.fault == Fault.RESULT_TOO_BIG
+    refused = await Voice(Messenger(bot, TelegramLimits(upload_bytes=10)), tmp_path).deliver()
+    assert isinstance(refused, Rejected)
+    assert refused.fault == FailureCode.RESULT_TOO_BIG
     assert border.asked == []
 
 
@@ -198,24 +198,24 @@ async def test_a_result_that_telegram_finds_too_big_is_refused(
 ) -> None:
     border.answer("sendVideo", answer)
     details = {"size": 0.1, "limit": 1}
-    assert await voice.deliver() == Refused(fault=Fault.RESULT_TOO_BIG, details=details)
+    assert await voice.deliver() == Rejected(fault=FailureCode.RESULT_TOO_BIG, details=details)
     assert len(border.asked) == 1
 
 
 async def test_a_result_that_is_not_there_is_no_fault_of_telegrams(voice: Voice) -> None:
-    job = Job(Order(clip=Source(kind=Kind.VIDEO, file_id="x"), look=Look()))
+    job = Job(JobRequest(clip=MediaSource(kind=SourceKind.VIDEO, file_id="x"), look=Appearance()))
     with pytest.raises(FileNotFoundError):
-        await voice.sending.result(job, MADE, file=voice.folder / "lost.mp4")
+        await voice.sending.send_result(job, MADE, file=voice.folder / "lost.mp4")
 
 
 async def test_a_missing_thumbnail_stops_nothing(voice: Voice, border: Border) -> None:
     border.answer("sendVideo", media("video"))
     file = voice.folder / "r.mp4"
     file.write_bytes(BYTES)
-    job = Job(Order(clip=Source(kind=Kind.VIDEO, file_id="x"), look=Look()))
+    job = Job(JobRequest(clip=MediaSource(kind=SourceKind.VIDEO, file_id="x"), look=Appearance()))
     thumbnail = voice.folder / "lost.jpg"
     assert isinstance(
-        await voice.sending.result(job, MADE, file=file, thumbnail=thumbnail), Delivered
+        await voice.sending.send_result(job, MADE, file=file, thumbnail=thumbnail), Delivered
     )
     assert "thumbnail" not in border.told
 
@@ -226,17 +226,19 @@ async def test_a_result_is_never_held_in_memory(bot: Bot, border: Border, tmp_pa
         large.truncate(40 * MB)
     border.answer("sendVideo", media("video"))
     border.blind = True
-    job = Job(Order(clip=Source(kind=Kind.VIDEO, file_id="x"), look=Look()))
+    job = Job(JobRequest(clip=MediaSource(kind=SourceKind.VIDEO, file_id="x"), look=Appearance()))
     tracemalloc.start()
-    assert isinstance(await Sending(bot, Limits()).result(job, MADE, file=file), Delivered)
+    assert isinstance(
+        await Messenger(bot, TelegramLimits()).send_result(job, MADE, file=file), Delivered
+    )
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 * MB
 
 
 def test_a_large_upload_has_more_time() -> None:
-    assert upload_seconds(50 * MB) == 310
-    assert upload_seconds(0) == 60
+    assert estimate_upload_seconds(50 * MB) == 310
+    assert estimate_upload_seconds(0) == 60
 
 
 @pytest.mark.parametrize(
@@ -253,16 +255,16 @@ def test_a_large_upload_has_more_time() -> None:
 async def test_a_chat_may_be_gone(voice: Voice, border: Border, answer: Answer) -> None:
     for method in ("sendVideo", "sendMessage", "editMessageText"):
         border.answer(method, answer)
-    assert await voice.deliver() == Gone()
-    assert await voice.sending.text(CHAT, "hello") == Gone()
-    assert await voice.sending.edit_text(CHAT, 1, "hello") == Gone()
+    assert await voice.deliver() == ChatGone()
+    assert await voice.sending.send_text(CHAT, "hello") == ChatGone()
+    assert await voice.sending.edit_text(CHAT, 1, "hello") == ChatGone()
     assert len(border.asked) == 3
 
 
 async def test_a_long_wait_is_told(voice: Voice, border: Border) -> None:
     border.answer("sendVideo", busy(3600))
     later = await voice.deliver()
-    assert isinstance(later, Later)
+    assert isinstance(later, RetryLater)
     assert later.seconds == 3600
 
 
@@ -273,12 +275,14 @@ async def test_a_telegram_that_is_away_is_asked_later(
     voice: Voice, border: Border, answer: Answer
 ) -> None:
     border.answer("sendVideo", answer)
-    assert isinstance(await voice.deliver(), Later)
+    assert isinstance(await voice.deliver(), RetryLater)
 
 
 async def test_nobody_there_means_later(tmp_path: Path) -> None:
     async with calling("http://127.0.0.1:1") as bot:
-        assert isinstance(await Voice(Sending(bot, Limits()), tmp_path).deliver(), Later)
+        assert isinstance(
+            await Voice(Messenger(bot, TelegramLimits()), tmp_path).deliver(), RetryLater
+        )
 
 
 async def test_a_result_whose_answer_is_lost_comes_twice_at_most(
@@ -287,7 +291,7 @@ async def test_a_result_whose_answer_is_lost_comes_twice_at_most(
     border.answer("sendVideo", hangs_up, media("video"))
     assert isinstance(await voice.deliver(), Delivered)
     assert len(border.asked) == 2
-    assert calls_of(bot).calls.doubtful == 1
+    assert calls_of(bot).retry_middleware.uncertain_repeats == 1
 
 
 async def test_a_group_that_moved_is_followed_and_told(voice: Voice, border: Border) -> None:
@@ -309,7 +313,9 @@ async def test_a_topic_that_was_closed_does_not_keep_the_result(
 
 
 async def test_a_text_is_html_and_tells_its_id(voice: Voice, border: Border) -> None:
-    said = await voice.sending.text(CHAT, "<b>hello</b>", topic=3, reply_to=11, keyboard=KEYBOARD)
+    said = await voice.sending.send_text(
+        CHAT, "<b>hello</b>", topic=3, reply_to=11, keyboard=KEYBOARD
+    )
     assert said == 12
     told = border.told
     assert (told["text"], told["parse_mode"]) == ("<b>hello</b>", "HTML")
@@ -319,13 +325,13 @@ async def test_a_text_is_html_and_tells_its_id(voice: Voice, border: Border) -> 
 async def test_a_text_that_is_wrong_in_itself_is_a_bug(voice: Voice, border: Border) -> None:
     border.answer("sendMessage", refuses(400, "Bad Request: can't parse entities: <b"))
     with pytest.raises(TelegramBadRequest):
-        await voice.sending.text(CHAT, "<b")
+        await voice.sending.send_text(CHAT, "<b")
 
 
 async def test_a_card_is_a_photo_with_buttons(voice: Voice, border: Border) -> None:
     photo = voice.folder / "card.jpg"
     photo.write_bytes(b"a picture")
-    assert await voice.sending.card(CHAT, photo, "as you like", keyboard=KEYBOARD) == 12
+    assert await voice.sending.send_photo(CHAT, photo, "as you like", keyboard=KEYBOARD) == 12
     assert ("card.jpg", b"a picture") in border.told.values()
     assert border.told["caption"] == "as you like"
 
@@ -334,7 +340,9 @@ async def test_a_card_is_drawn_anew_in_its_place(voice: Voice, border: Border) -
     photo = voice.folder / "card.jpg"
     photo.write_bytes(b"another")
     border.answer("editMessageMedia", says(message()))
-    assert await voice.sending.redraw(CHAT, 5, photo, "so", keyboard=KEYBOARD) == Edited()
+    assert (
+        await voice.sending.edit_photo(CHAT, 5, photo, "so", keyboard=KEYBOARD) == MessageEdited()
+    )
     assert ("card.jpg", b"another") in border.told.values()
     assert '"caption": "so"' in border.told["media"]
     assert '"parse_mode": "HTML"' in border.told["media"]
@@ -346,11 +354,11 @@ async def test_a_card_is_drawn_anew_in_its_place(voice: Voice, border: Border) -
     [
         (
             "message is not modified: specified new message content and reply markup are the same",
-            Unchanged(),
+            MessageUnchanged(),
         ),
-        ("message to edit not found", Missing()),
-        ("message can't be edited", Missing()),
-        ("MESSAGE_ID_INVALID", Missing()),
+        ("message to edit not found", MessageMissing()),
+        ("message can't be edited", MessageMissing()),
+        ("MESSAGE_ID_INVALID", MessageMissing()),
     ],
 )
 async def test_an_edit_may_change_nothing(
@@ -363,7 +371,7 @@ async def test_an_edit_may_change_nothing(
 
 
 async def test_an_edit_that_is_done_says_so(voice: Voice) -> None:
-    assert await voice.sending.edit_text(CHAT, 5, "50 %") == Edited()
+    assert await voice.sending.edit_text(CHAT, 5, "50 %") == MessageEdited()
 
 
 @pytest.mark.parametrize("answer", [status(502), busy(1)], ids=["502", "busy"])
@@ -372,7 +380,7 @@ async def test_progress_is_neither_repeated_nor_waited_for(
 ) -> None:
     border.answer("editMessageText", answer)
     before = time.monotonic()
-    assert isinstance(await voice.sending.edit_text(CHAT, 5, "50 %", patient=False), Later)
+    assert isinstance(await voice.sending.edit_text(CHAT, 5, "50 %", is_retried=False), RetryLater)
     assert len(border.asked) == 1
     assert time.monotonic() - before < 0.5
 
@@ -380,18 +388,18 @@ async def test_progress_is_neither_repeated_nor_waited_for(
 async def test_what_is_to_be_deleted_may_be_gone_already(voice: Voice, border: Border) -> None:
     why = "Bad Request: message to delete not found"
     border.answer("deleteMessage", says(result=True), refuses(400, why))
-    assert await voice.sending.delete(CHAT, 5) == Edited()
-    assert await voice.sending.delete(CHAT, 5) == Missing()
+    assert await voice.sending.delete_message(CHAT, 5) == MessageEdited()
+    assert await voice.sending.delete_message(CHAT, 5) == MessageMissing()
 
 
 async def test_a_button_that_waited_too_long_is_no_matter(voice: Voice, border: Border) -> None:
     why = "Bad Request: query is too old and response timeout expired or query ID is invalid"
     border.answer("answerCallbackQuery", refuses(400, why))
-    await voice.sending.answer("99", "done")
+    await voice.sending.answer_callback("99", "done")
     assert border.told == {"callback_query_id": "99", "text": "done"}
 
 
 async def test_showing_that_something_is_done_may_fail(voice: Voice, border: Border) -> None:
     border.answer("sendChatAction", late(0.01, status(502)))
-    await voice.sending.action(CHAT, "upload_video")
+    await voice.sending.send_action(CHAT, "upload_video")
     assert len(border.asked) == 1

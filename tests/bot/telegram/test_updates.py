@@ -11,8 +11,8 @@ from aiogram import Bot, Dispatcher, Router
 from aiogram.types import Message
 from sqlalchemy.exc import OperationalError
 
-from bot.telegram.client import session
-from bot.telegram.updates import Intake, poll
+from bot.telegram.client import create_bot_api_session
+from bot.telegram.updates import UpdateDispatcher, poll
 from tests.bot.support.fake_telegram import Telegram, User
 
 
@@ -20,7 +20,7 @@ class Listener:
     """A bot that polls, and notes what it is told."""
 
     def __init__(self, telegram: Telegram) -> None:
-        self.bot = Bot(telegram.token, session=session(telegram.url))
+        self.bot = Bot(telegram.token, session=create_bot_api_session(telegram.url))
         self.heard: list[str] = []
         self.slow: dict[str, asyncio.Event] = {}  #: texts whose handling takes until then
         self.broken: dict[str, list[Exception]] = {}  #: texts whose handling fails so, first
@@ -28,14 +28,14 @@ class Listener:
         router.message.register(self._hear)
         dispatcher = Dispatcher()
         dispatcher.include_router(router)
-        self.intake = Intake(self.bot, dispatcher)
+        self.intake = UpdateDispatcher(self.bot, dispatcher)
         self.answers = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to poll."""
         self._task = asyncio.create_task(
-            poll(self.bot, self.intake.take, ["message"], self._answered)
+            poll(self.bot, self.intake.dispatch, ["message"], self._answered)
         )
 
     async def stop(self) -> None:
@@ -152,11 +152,11 @@ async def test_an_update_that_is_brought_often_is_handled_once(
     sent = await ann.sends_text("once")
     update: Mapping[str, Any] = {"update_id": 5, "message": telegram.as_api(sent)}
     listener.slow["once"] = asyncio.Event()
-    taken = [asyncio.create_task(listener.intake.take(update)) for _ in range(3)]
+    taken = [asyncio.create_task(listener.intake.dispatch(update)) for _ in range(3)]
     await asyncio.sleep(0.05)
     listener.slow["once"].set()
     await asyncio.gather(*taken)
-    await listener.intake.take(update)
+    await listener.intake.dispatch(update)
     assert listener.heard == ["once"]
 
 
@@ -229,7 +229,7 @@ async def test_what_is_being_handled_is_not_begun_again(telegram: Telegram, ann:
 
     await ann.sends_text("slow")
     await ann.sends_text("quick")
-    bot = Bot(telegram.token, session=session(telegram.url))
+    bot = Bot(telegram.token, session=create_bot_api_session(telegram.url))
     polling = asyncio.create_task(poll(bot, take, ["message"], lambda: None))
     await telegram.until(lambda: not telegram.updates.waiting())
     polling.cancel()

@@ -9,48 +9,55 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 from pydantic import ValidationError
 
 from bot.database.drafts import Draft
-from bot.database.jobs import Job, State
-from bot.database.repository import secret_id
-from bot.domain.appearance import PALETTE, Backdrop, Look, PaletteColour, Ring, Size
-from bot.domain.job_request import Language, Order
-from bot.domain.media_source import Kind, Source
+from bot.database.jobs import Job, JobState
+from bot.database.repository import generate_id
+from bot.domain.appearance import (
+    PALETTE,
+    Appearance,
+    BackgroundChoice,
+    OverlaySize,
+    PaletteColour,
+    RingStyle,
+)
+from bot.domain.job_request import JobRequest, Language
+from bot.domain.media_source import MediaSource, SourceKind
 from bot.ui import callback_data as buttons
 from bot.ui.callback_data import (
-    CHOICES,
-    OTHERS,
-    Cancel,
-    CardPage,
-    Choice,
+    CARD_CHOICES,
+    RESULT_CHANGES,
+    CancelJob,
+    CardChoice,
+    ChangeFormat,
     ChooseColour,
     ChooseFile,
+    ChooseLanguage,
     ChooseShape,
-    Keep,
-    Make,
-    Other,
-    OtherForm,
-    Page,
-    Reset,
-    ResultPage,
-    Send,
-    Speak,
+    KeepBackground,
+    KeyboardPage,
+    MakeResult,
+    ResetAppearance,
+    ResultChange,
+    SendBackground,
+    ShowCardPage,
+    ShowResultPage,
 )
-from bot.ui.captions import said_of
-from bot.ui.keyboards import CORNERS, FORMS, Keyboards
+from bot.ui.captions import describe_appearance
+from bot.ui.keyboards import CORNER_ARROWS, RESULT_FORMATS, Keyboards
 from bot.ui.texts import Texts
-from video_editing.contract.formats import Form
-from video_editing.contract.style import Anchor, Shape, parsed
+from video_editing.contract.formats import OutputFormat
+from video_editing.contract.style import Anchor, Shape, parse_colour
 
 LONGEST = "x" * 32  #: id that the database has room for
 VALUES: dict[str, Any] = {
     "shape": Shape,
     "corner": Anchor,
-    "size": Size,
-    "ring": Ring,
+    "size": OverlaySize,
+    "ring": RingStyle,
     "engine": ("mediapipe", "rembg"),
     "colour": PaletteColour,
     "number": (0, 999),
-    "page": Page,
-    "to": Form,
+    "page": KeyboardPage,
+    "to": OutputFormat,
     "language": Language,
     "draft": (LONGEST,),
     "job": (LONGEST,),
@@ -60,31 +67,41 @@ CLASSES: list[type[CallbackData]] = [
     for each in vars(buttons).values()
     if isinstance(each, type)
     and issubclass(each, CallbackData)
-    and each not in {CallbackData, Choice, Other}
+    and each not in {CallbackData, CardChoice, ResultChange}
 ]
 LETTERS = 36  #: of a row on a phone, shared by its buttons
 ROWS = 6
-CLIP = Source(kind=Kind.VIDEO, file_id="clip", seconds=30)
-FILES = tuple(Source(kind=Kind.PHOTO, file_id=f"p{i}") for i in range(9))
+CLIP = MediaSource(kind=SourceKind.VIDEO, file_id="clip", seconds=30)
+FILES = tuple(MediaSource(kind=SourceKind.PHOTO, file_id=f"p{i}") for i in range(9))
 
 
-def draft(language: Language = Language.EN, look: Look | None = None, files: int = 0) -> Draft:
+def draft(
+    language: Language = Language.EN, look: Appearance | None = None, files: int = 0
+) -> Draft:
     """One of Ann's."""
     rest = {"album": None, "note": None, "card": None, "used": False, "created": 0.0}
-    return Draft(secret_id(), 1, 1, 5, None, language, CLIP, FILES[:files], look or Look(), **rest)
+    return Draft(
+        generate_id(), 1, 1, 5, None, language, CLIP, FILES[:files], look or Appearance(), **rest
+    )
 
 
 def job(
     language: Language = Language.EN,
-    form: Form = Form.VIDEO,
-    look: Look | None = None,
+    form: OutputFormat = OutputFormat.VIDEO,
+    look: Appearance | None = None,
     seconds: float = 30,
 ) -> Job:
     """One of Ann's, done."""
     clip = CLIP.model_copy(update={"seconds": seconds})
     values: dict[str, Any] = dict.fromkeys(Job.__dataclass_fields__)
-    values |= {"id": secret_id(), "user": 1, "chat": 1, "state": State.DONE, "language": language}
-    return Job(**values | {"order": Order(clip=clip, look=look or Look(), form=form)})
+    values |= {
+        "id": generate_id(),
+        "user": 1,
+        "chat": 1,
+        "state": JobState.DONE,
+        "language": language,
+    }
+    return Job(**values | {"order": JobRequest(clip=clip, look=look or Appearance(), form=form)})
 
 
 def every(keyboard: InlineKeyboardMarkup) -> list[InlineKeyboardButton]:
@@ -100,18 +117,27 @@ def datas(keyboard: InlineKeyboardMarkup) -> list[str]:
 def all_keyboards(language: Language) -> list[InlineKeyboardMarkup]:
     """Each of them, with each thing chosen."""
     keyboards = Keyboards(Texts())
-    looks = [Look(shape=shape, size=Size.LARGE) for shape in Shape]
-    looks += [Look(ring=ring) for ring in Ring] + [Look(backdrop=Backdrop(kind="blur"))]
-    looks += [Look(engine="rembg"), Look(backdrop=Backdrop(kind="file", source=FILES[8]))]
+    looks = [Appearance(shape=shape, size=OverlaySize.LARGE) for shape in Shape]
+    looks += [Appearance(ring=ring) for ring in RingStyle] + [
+        Appearance(backdrop=BackgroundChoice(kind="blur"))
+    ]
+    looks += [
+        Appearance(engine="rembg"),
+        Appearance(backdrop=BackgroundChoice(kind="file", source=FILES[8])),
+    ]
     made = [
-        keyboards.card(draft(language, look, files), page)
-        for look, page, files in itertools.product(looks, Page, (0, 1, 9))
+        keyboards.create_card(draft(language, look, files), page)
+        for look, page, files in itertools.product(looks, KeyboardPage, (0, 1, 9))
     ]
     made += [
-        keyboards.result(job(language, form), page) for form, page in itertools.product(Form, Page)
+        keyboards.create_result(job(language, form), page)
+        for form, page in itertools.product(OutputFormat, KeyboardPage)
     ]
-    made += [keyboards.cancel(job(language)), keyboards.asking(draft(language))]
-    return [*made, keyboards.languages(), keyboards.style(language)]
+    made += [
+        keyboards.create_cancel(job(language)),
+        keyboards.create_background_request(draft(language)),
+    ]
+    return [*made, keyboards.create_languages(), keyboards.create_style(language)]
 
 
 @pytest.mark.parametrize("kind", CLASSES)
@@ -126,12 +152,19 @@ def test_a_button_fits_64_bytes(kind: type[CallbackData]) -> None:
 
 def test_no_two_kinds_of_buttons_are_called_the_same() -> None:
     """Nor as one of the admins'."""
-    from bot.handlers.admin_backends import Turn  # noqa: PLC0415 - it alone needs admins
+    from bot.handlers.admin_backends import BackendButton  # noqa: PLC0415 - it alone needs admins
 
-    prefixes = [kind.__prefix__ for kind in (*CLASSES, Turn)]
+    prefixes = [kind.__prefix__ for kind in (*CLASSES, BackendButton)]
     assert len(set(prefixes)) == len(prefixes)
-    assert {*CHOICES, *OTHERS, CardPage, ResultPage} < set(CLASSES)
-    assert {Make, Send, Keep, Cancel, Speak, Reset} < set(CLASSES)
+    assert {*CARD_CHOICES, *RESULT_CHANGES, ShowCardPage, ShowResultPage} < set(CLASSES)
+    assert {
+        MakeResult,
+        SendBackground,
+        KeepBackground,
+        CancelJob,
+        ChooseLanguage,
+        ResetAppearance,
+    } < set(CLASSES)
 
 
 @pytest.mark.parametrize(
@@ -171,35 +204,37 @@ def test_keyboards_fit_a_phone(language: Language) -> None:
 def test_make_it_comes_first_and_is_green(language: Language) -> None:
     """On each page of a card; and *Cancel* is red."""
     keyboards = Keyboards(Texts())
-    for page in Page:
-        first = every(keyboards.card(draft(language), page))[0]
+    for page in KeyboardPage:
+        first = every(keyboards.create_card(draft(language), page))[0]
         assert (first.style, (first.callback_data or "")[:5]) == ("success", "make:")
-    assert every(keyboards.cancel(job(language)))[0].style == "danger"
+    assert every(keyboards.create_cancel(job(language)))[0].style == "danger"
 
 
 @pytest.mark.parametrize(
     ("look", "page", "marked"),
     [
-        (Look(), Page.FIRST, ["✓ Circle", "✓ ↘️", "✓ Medium", "✓ ⚡ Fast"]),
+        (Appearance(), KeyboardPage.FIRST, ["✓ Circle", "✓ ↘️", "✓ Medium", "✓ ⚡ Fast"]),
         (
-            Look(shape=Shape.NONE, corner=Anchor.CENTER, size=Size.SMALL, engine="rembg"),
-            Page.FIRST,
+            Appearance(
+                shape=Shape.NONE, corner=Anchor.CENTER, size=OverlaySize.SMALL, engine="rembg"
+            ),
+            KeyboardPage.FIRST,
             ["✓ Free", "✓ ⏺", "✓ Small", "✓ 💎 Fine"],
         ),
-        (Look(ring=Ring.GOLD), Page.RING, ["✓ Gold"]),
-        (Look(), Page.BACKGROUND, ["✓ 🟦"]),
-        (Look(backdrop=Backdrop(kind="blur")), Page.BACKGROUND, ["✓ 🌫 Blur"]),
+        (Appearance(ring=RingStyle.GOLD), KeyboardPage.RING, ["✓ Gold"]),
+        (Appearance(), KeyboardPage.BACKGROUND, ["✓ 🟦"]),
+        (Appearance(backdrop=BackgroundChoice(kind="blur")), KeyboardPage.BACKGROUND, ["✓ 🌫 Blur"]),
         (
-            Look(backdrop=Backdrop(kind="file", source=FILES[1])),
-            Page.BACKGROUND,
+            Appearance(backdrop=BackgroundChoice(kind="file", source=FILES[1])),
+            KeyboardPage.BACKGROUND,
             ["✓ 🏞 2"],
         ),
-        (Look(backdrop=Backdrop(colour="#123456")), Page.BACKGROUND, []),
+        (Appearance(backdrop=BackgroundChoice(colour="#123456")), KeyboardPage.BACKGROUND, []),
     ],
 )
-def test_what_is_chosen_is_marked(look: Look, page: Page, marked: list[str]) -> None:
+def test_what_is_chosen_is_marked(look: Appearance, page: KeyboardPage, marked: list[str]) -> None:
     """And nothing else; in words, since not every app shows colours."""
-    keyboard = Keyboards(Texts()).card(draft(look=look, files=3), page)
+    keyboard = Keyboards(Texts()).create_card(draft(look=look, files=3), page)
     found = [button for button in every(keyboard) if button.text.startswith("✓")]
     assert [button.text for button in found] == marked
     assert all(button.style == "primary" for button in found)
@@ -208,8 +243,13 @@ def test_what_is_chosen_is_marked(look: Look, page: Page, marked: list[str]) -> 
 def test_every_part_of_a_look_can_be_chosen() -> None:
     """From some page of the card."""
     keyboards, of = Keyboards(Texts()), draft(files=2)
-    sent = {data for page in Page for data in datas(keyboards.card(of, page))}
-    for field, values in {"shape": Shape, "corner": CORNERS, "size": Size, "ring": Ring}.items():
+    sent = {data for page in KeyboardPage for data in datas(keyboards.create_card(of, page))}
+    for field, values in {
+        "shape": Shape,
+        "corner": CORNER_ARROWS,
+        "size": OverlaySize,
+        "ring": RingStyle,
+    }.items():
         for value in values:
             assert f"{field}:{of.id}:{value}" in sent
     for colour in PaletteColour:
@@ -220,55 +260,61 @@ def test_every_part_of_a_look_can_be_chosen() -> None:
 
 def test_a_free_person_has_no_ring() -> None:
     """There is no edge along which it could run."""
-    sent = datas(Keyboards(Texts()).card(draft(look=Look(shape=Shape.NONE))))
+    sent = datas(Keyboards(Texts()).create_card(draft(look=Appearance(shape=Shape.NONE))))
     assert not [data for data in sent if data.endswith(":ring")]
 
 
 def test_a_choice_changes_one_thing() -> None:
     """And a file that did not come cannot be chosen."""
-    of = draft(look=Look(size=Size.LARGE), files=1)
-    shaped = ChooseShape(draft=of.id, shape=Shape.RECT).made(of)
-    assert shaped == Look(size=Size.LARGE, shape=Shape.RECT)
-    behind = ChooseFile(draft=of.id, number=0).made(of)
+    of = draft(look=Appearance(size=OverlaySize.LARGE), files=1)
+    shaped = ChooseShape(draft=of.id, shape=Shape.RECT).apply(of)
+    assert shaped == Appearance(size=OverlaySize.LARGE, shape=Shape.RECT)
+    behind = ChooseFile(draft=of.id, number=0).apply(of)
     assert behind
-    assert behind.backdrop == Backdrop(kind="file", source=FILES[0])
-    assert ChooseFile(draft=of.id, number=1).made(of) is None
-    red = ChooseColour(draft=of.id, colour=PaletteColour.RED).made(of)
-    assert said_of(red)["background"] == "red"
+    assert behind.backdrop == BackgroundChoice(kind="file", source=FILES[0])
+    assert ChooseFile(draft=of.id, number=1).apply(of) is None
+    red = ChooseColour(draft=of.id, colour=PaletteColour.RED).apply(of)
+    assert describe_appearance(red)["background"] == "red"
 
 
 def test_colours_are_such() -> None:
     """As video_editing takes them; the default is among them."""
-    assert [parsed(colour) for colour, _ in PALETTE.values()]
-    assert Backdrop().colour in {colour for colour, _ in PALETTE.values()}
+    assert [parse_colour(colour) for colour, _ in PALETTE.values()]
+    assert BackgroundChoice().colour in {colour for colour, _ in PALETTE.values()}
 
 
-@pytest.mark.parametrize("form", Form)
-def test_a_result_is_offered_as_all_that_it_is_not(form: Form) -> None:
+@pytest.mark.parametrize("form", OutputFormat)
+def test_a_result_is_offered_as_all_that_it_is_not(form: OutputFormat) -> None:
     """Each form but its own, in some seconds."""
     of = job(form=form)
-    sent = datas(Keyboards(Texts()).result(of))
+    sent = datas(Keyboards(Texts()).create_result(of))
     offered = [data.split(":")[2] for data in sent if data.startswith("again:")]
-    assert offered == [other for forms in FORMS for other in forms if other is not form]
+    assert offered == [other for forms in RESULT_FORMATS for other in forms if other is not form]
 
 
 def test_a_long_result_is_not_offered_as_a_note() -> None:
     """Telegram's notes last a minute."""
-    sent = datas(Keyboards(Texts()).result(job(seconds=61)))
-    assert OtherForm(job="x", to=Form.NOTE).pack().replace("x", "") not in ",".join(sent)
+    sent = datas(Keyboards(Texts()).create_result(job(seconds=61)))
+    assert ChangeFormat(job="x", to=OutputFormat.NOTE).pack().replace("x", "") not in ",".join(sent)
     assert not [data for data in sent if data.endswith(":note")]
 
 
 def test_other_looks_are_offered_where_they_can_be_seen() -> None:
     """A note is round and in the middle; an overlay has no corner; all others have both."""
     keyboards = Keyboards(Texts())
-    video, note, overlay = job(), job(form=Form.NOTE), job(form=Form.WEBM)
-    shapes = [data.split(":")[2] for data in datas(keyboards.result(video, Page.SHAPE))[:-1]]
+    video, note, overlay = job(), job(form=OutputFormat.NOTE), job(form=OutputFormat.WEBM)
+    shapes = [
+        data.split(":")[2]
+        for data in datas(keyboards.create_result(video, KeyboardPage.SHAPE))[:-1]
+    ]
     assert shapes == ["rect", "rounded", "none"]
-    corners = [data.split(":")[2] for data in datas(keyboards.result(video, Page.CORNER))[:-1]]
+    corners = [
+        data.split(":")[2]
+        for data in datas(keyboards.create_result(video, KeyboardPage.CORNER))[:-1]
+    ]
     assert corners == ["top-left", "top-right", "center", "bottom-left"]
-    assert not [data for data in datas(keyboards.result(note)) if data.startswith("more:")]
-    assert keyboards.result(note, Page.SHAPE) == keyboards.result(note)
-    assert [d for d in datas(keyboards.result(overlay)) if d.startswith("more:")] == [
+    assert not [data for data in datas(keyboards.create_result(note)) if data.startswith("more:")]
+    assert keyboards.create_result(note, KeyboardPage.SHAPE) == keyboards.create_result(note)
+    assert [d for d in datas(keyboards.create_result(overlay)) if d.startswith("more:")] == [
         f"more:{overlay.id}:shape"
     ]

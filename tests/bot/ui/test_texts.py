@@ -11,17 +11,17 @@ import pytest
 from fluent.syntax import FluentParser, ast
 from fluent.syntax.visitor import Visitor
 
-from backends.errors import Why
-from backends.links.download import LinkFault
+from backends.errors import FailureKind
+from backends.links.download import LinkError
 from bot.database.drafts import Draft
-from bot.domain.appearance import PALETTE, Backdrop, Look, PaletteColour
-from bot.domain.job_request import Language, spoken
-from bot.domain.media_source import Kind, Source
-from bot.domain.outcomes import Fault
-from bot.telegram.limits import limits_of, refusal
-from bot.ui.captions import card_caption, said_of
-from bot.ui.texts import DETAILS, FOLDER, Texts
-from video_editing.contract.errors import Reason
+from bot.domain.appearance import PALETTE, Appearance, BackgroundChoice, PaletteColour
+from bot.domain.job_request import Language, detect_language
+from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.outcomes import FailureCode
+from bot.telegram.limits import check_source, create_telegram_limits
+from bot.ui.captions import build_card_caption, describe_appearance
+from bot.ui.texts import DEFAULT_DETAILS, LOCALES_FOLDER, Texts
+from video_editing.contract.errors import RejectReason
 
 TEXT, CAPTION, ALERT, LABEL = 4096, 1024, 200, 24
 #: texts with a limit or a form of their own, by how their keys begin
@@ -63,7 +63,7 @@ class Variables(Visitor):
 def messages(language: Language) -> dict[str, ast.Message]:
     """All texts of a language, by their keys."""
     entries = []
-    for path in sorted(FOLDER.glob(f"*{language}.ftl")):
+    for path in sorted(LOCALES_FOLDER.glob(f"*{language}.ftl")):
         entries += FluentParser().parse(path.read_text()).body
     assert not [entry for entry in entries if isinstance(entry, ast.Junk)]
     texts = [entry for entry in entries if isinstance(entry, ast.Message)]
@@ -152,14 +152,16 @@ def test_what_is_no_html_has_no_markup(language: Language) -> None:
 
 
 @pytest.mark.parametrize("language", Language)
-@pytest.mark.parametrize("fault", [*Fault, *Reason, *LinkFault])
+@pytest.mark.parametrize("fault", [*FailureCode, *RejectReason, *LinkError])
 def test_each_fault_has_its_sentence(
-    fault: Fault | Reason | LinkFault, language: Language, caplog: pytest.LogCaptureFixture
+    fault: FailureCode | RejectReason | LinkError,
+    language: Language,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Whether details are known or not; nothing of our insides is in it."""
-    known = dict.fromkeys(DETAILS, 61.5)
+    known = dict.fromkeys(DEFAULT_DETAILS, 61.5)
     for details in ({}, known, {"path": "/data/x", "why": "y"}):
-        text = Texts().fault(language, fault, details)
+        text = Texts().describe_failure(language, fault, details)
         assert len(text) > 20
         assert "/data" not in text
         assert fault.value not in re.findall(r"\w+_\w+", text)
@@ -167,8 +169,8 @@ def test_each_fault_has_its_sentence(
 
 
 @pytest.mark.parametrize("language", Language)
-@pytest.mark.parametrize("why", Why)
-def test_each_fault_of_a_place_has_its_words(why: Why, language: Language) -> None:
+@pytest.mark.parametrize("why", FailureKind)
+def test_each_fault_of_a_place_has_its_words(why: FailureKind, language: Language) -> None:
     """In the news that another place goes on."""
     texts = Texts()
     words = texts(language, f"why-{why.replace('_', '-')}")
@@ -217,10 +219,10 @@ def test_times_are_said_as_people_say_them(seconds: float, english: str, russian
 
 def test_a_refusal_says_both_numbers() -> None:
     """What was sent, and what is taken."""
-    source = Source(kind=Kind.VIDEO, file_id="x", size=20_000_001, seconds=10)
-    refused = refusal(source, limits_of(local=False))
+    source = MediaSource(kind=SourceKind.VIDEO, file_id="x", size=20_000_001, seconds=10)
+    refused = check_source(source, create_telegram_limits(is_local=False))
     assert refused
-    text = Texts().fault(Language.EN, refused.fault, refused.details)
+    text = Texts().describe_failure(Language.EN, refused.fault, refused.details)
     assert "20.1 MB" in text
     assert "up to 20 MB" in text
     assert "link" in text
@@ -235,13 +237,13 @@ def test_the_place_in_the_queue_is_a_number(ahead: int, language: Language) -> N
 
 def test_a_card_says_what_is_chosen() -> None:
     """Shape, corner, size, background and engine, and how long the clip is."""
-    clip = Source(kind=Kind.VIDEO, file_id="x", seconds=12)
+    clip = MediaSource(kind=SourceKind.VIDEO, file_id="x", seconds=12)
     draft = Draft(
-        *("d", 1, 1, 1, None, Language.EN, clip, (), Look(), None, None, None),
+        *("d", 1, 1, 1, None, Language.EN, clip, (), Appearance(), None, None, None),
         used=False,
         created=0,
     )
-    text = card_caption(Texts(), draft)
+    text = build_card_caption(Texts(), draft)
     assert "Circle</b>, bottom right, medium\nBackground: navy blue. Quality: fast." in text
     assert "Your video: 12 seconds." in text
 
@@ -249,15 +251,19 @@ def test_a_card_says_what_is_chosen() -> None:
 def test_each_colour_has_a_name() -> None:
     """And a colour that is none of ours is called one."""
     names = {
-        Texts()(Language.EN, "look", **said_of(Look(backdrop=Backdrop(colour=colour))))
+        Texts()(
+            Language.EN,
+            "look",
+            **describe_appearance(Appearance(backdrop=BackgroundChoice(colour=colour))),
+        )
         for colour, _ in PALETTE.values()
     }
     assert len(names) == len(PaletteColour) == len(PALETTE)
-    other = Look(backdrop=Backdrop(colour="#123456"))
-    assert "Background: a colour." in Texts()(Language.EN, "look", **said_of(other))
+    other = Appearance(backdrop=BackgroundChoice(colour="#123456"))
+    assert "Background: a colour." in Texts()(Language.EN, "look", **describe_appearance(other))
 
 
 def test_languages_of_telegram() -> None:
     """Whatever it tells."""
-    assert spoken("ru") is spoken("uk-UA") is Language.RU
-    assert spoken("pt-BR") is spoken(None) is spoken("") is Language.EN
+    assert detect_language("ru") is detect_language("uk-UA") is Language.RU
+    assert detect_language("pt-BR") is detect_language(None) is detect_language("") is Language.EN

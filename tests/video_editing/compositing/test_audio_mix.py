@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from video_editing.compositing.audio_mix import ducked, has_sound, mixed
-from video_editing.reading.audio import BLOCK, RATE
+from video_editing.compositing.audio_mix import duck, has_sound, mix_audio
+from video_editing.reading.audio import BLOCK_SAMPLES, SAMPLE_RATE
 from video_editing.reading.probe import Clip, probe
 
 Sound = NDArray[np.float32]
@@ -21,13 +21,13 @@ Sound = NDArray[np.float32]
 FPS = 25
 
 
-def tone(seconds: float, hertz: float = 440, size: float = 0.5, rate: int = RATE) -> Sound:
+def tone(seconds: float, hertz: float = 440, size: float = 0.5, rate: int = SAMPLE_RATE) -> Sound:
     """A sine in two channels."""
     wave = size * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
     return np.stack((wave, wave), axis=1).astype(np.float32)
 
 
-def clicks(seconds: float, *times: float, rate: int = RATE, channels: int = 2) -> Sound:
+def clicks(seconds: float, *times: float, rate: int = SAMPLE_RATE, channels: int = 2) -> Sound:
     """Silence with a short pulse at each of *times*, seconds."""
     sound = np.zeros((round(seconds * rate), channels), np.float32)
     for time in times:
@@ -41,7 +41,7 @@ def write(
     sound: Sound | None,
     *,
     codec: str = "pcm_s16le",
-    rate: int = RATE,
+    rate: int = SAMPLE_RATE,
     layout: str = "stereo",
     picture: str = "libx264",
     seconds: float = 2,
@@ -90,7 +90,7 @@ def heard(
 ) -> Sound:
     """All of the result's sound."""
     return np.concatenate(
-        list(mixed(clip, background, seconds=Fraction(seconds), start=Fraction(start)))
+        list(mix_audio(clip, background, seconds=Fraction(seconds), start=Fraction(start)))
     )
 
 
@@ -99,8 +99,8 @@ def pulses(sound: Sound, least: float = 0.2) -> list[float]:
     size, times = np.abs(sound).max(axis=1), []
     while size.max(initial=0) > least:
         at = int(size.argmax())
-        times.append(at / RATE)
-        size[max(0, at - RATE // 20) : at + RATE // 20] = 0
+        times.append(at / SAMPLE_RATE)
+        size[max(0, at - SAMPLE_RATE // 20) : at + SAMPLE_RATE // 20] = 0
     return sorted(times)
 
 
@@ -151,7 +151,7 @@ def laid_out(clip: Clip) -> NDArray[np.float64]:
         times.append(float(frame.pts * frame.time_base) + np.arange(len(mono)) / frame.sample_rate)
     at = np.concatenate(times) - float(clip.origin)
     order = np.argsort(at, kind="stable")
-    grid = np.arange(int(at.max() * RATE)) / RATE
+    grid = np.arange(int(at.max() * SAMPLE_RATE)) / SAMPLE_RATE
     return np.interp(grid, at[order], np.concatenate(values)[order], left=0)
 
 
@@ -160,7 +160,7 @@ def lag(sound: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
     size = 2 ** (2 * len(truth)).bit_length()
     product = np.fft.rfft(sound, size) * np.conj(np.fft.rfft(truth, size))
     at = int(np.fft.irfft(product, size).argmax())
-    return (at if at < len(truth) else at - size) / RATE
+    return (at if at < len(truth) else at - size) / SAMPLE_RATE
 
 
 def rubbish(packet: av.Packet, random: np.random.Generator) -> av.Packet:
@@ -180,7 +180,7 @@ def test_a_click_is_heard_at_its_picture(
     """Whatever the container, codec, rate and start, sound is as exact as the file's own times."""
     name, options = KINDS[kind]
     channels = {"mono": 1, "5.1": 6}.get(str(options.get("layout")), 2)
-    sound = clicks(2, 0.5, 1.3, rate=int(options.get("rate", RATE)), channels=channels)
+    sound = clicks(2, 0.5, 1.3, rate=int(options.get("rate", SAMPLE_RATE)), channels=channels)
     clip = write(tmp_path / name, sound, sound_at=sound_at, picture_at=picture_at, **options)
     first_picture = float(clip.times[0] * clip.timebase)
     expected = [first_picture - picture_at + sound_at + time for time in (0.5, 1.3)]
@@ -204,10 +204,10 @@ def test_sound_is_as_long_as_asked(tmp_path: Path, seconds: Fraction) -> None:
     """Longer sound is cut, shorter is followed by silence, to the sample."""
     clip = write(tmp_path / "a.mkv", tone(2))
     sound = heard(clip, seconds=seconds)
-    assert sound.shape == (round(seconds * RATE), 2)
+    assert sound.shape == (round(seconds * SAMPLE_RATE), 2)
     assert sound.dtype == np.float32
-    assert not sound[2 * RATE :].any()
-    assert sound[: 2 * RATE].any()
+    assert not sound[2 * SAMPLE_RATE :].any()
+    assert sound[: 2 * SAMPLE_RATE].any()
 
 
 def test_a_start_takes_the_same_sound_from_there(tmp_path: Path) -> None:
@@ -253,8 +253,8 @@ def test_a_gap_is_silence(tmp_path: Path) -> None:
     )
     sound = np.abs(heard(clip)).max(axis=1)
     silent = np.flatnonzero(np.convolve(sound, np.ones(480), "same") < 0.01)
-    assert silent.min() / RATE == pytest.approx(0.5, abs=0.03)
-    assert silent.max() / RATE == pytest.approx(1.2, abs=0.03)
+    assert silent.min() / SAMPLE_RATE == pytest.approx(0.5, abs=0.03)
+    assert silent.max() / SAMPLE_RATE == pytest.approx(1.2, abs=0.03)
 
 
 def test_jitter_of_times_does_not_tear_the_sound(tmp_path: Path) -> None:
@@ -295,19 +295,19 @@ def test_corrupt_packets_are_survived(tmp_path: Path, codec: str) -> None:
         ]
 
     sound = heard(write(tmp_path / "a.mkv", clicks(2, 0.3, 1.6), codec=codec, change=spoilt))
-    assert len(sound) == 2 * RATE
+    assert len(sound) == 2 * SAMPLE_RATE
     assert np.abs(sound).max() <= 1
-    assert pulses(sound[: RATE // 2]) == pytest.approx([0.3], abs=0.0015)
-    assert pulses(sound[-RATE * 6 // 10 :]) == pytest.approx([0.2], abs=0.015)
+    assert pulses(sound[: SAMPLE_RATE // 2]) == pytest.approx([0.3], abs=0.0015)
+    assert pulses(sound[-SAMPLE_RATE * 6 // 10 :]) == pytest.approx([0.2], abs=0.015)
 
 
 def test_samples_that_are_no_numbers_are_silence(tmp_path: Path) -> None:
     """Floating-point sound may hold NaN and infinity."""
     voice = tone(2)
-    voice[RATE] = np.nan
-    voice[RATE + 1] = np.inf
+    voice[SAMPLE_RATE] = np.nan
+    voice[SAMPLE_RATE + 1] = np.inf
     sound = heard(write(tmp_path / "a.mkv", voice, codec="pcm_f32le"))
-    assert not sound[RATE].any()
+    assert not sound[SAMPLE_RATE].any()
     assert np.abs(sound).max() == 1
 
 
@@ -321,8 +321,8 @@ def test_samples_that_are_no_numbers_are_silence(tmp_path: Path) -> None:
 def test_sound_that_nobody_can_play_is_silence(tmp_path: Path, options: dict[str, Any]) -> None:
     """Channels without a known mix, and frames that would fill the memory, are left out."""
     channels = 4 if "layout" in options else 2
-    rate = options.get("rate", RATE)
-    sound = np.full((2000 if rate == 50 else 2 * RATE, channels), 0.5, np.float32)
+    rate = options.get("rate", SAMPLE_RATE)
+    sound = np.full((2000 if rate == 50 else 2 * SAMPLE_RATE, channels), 0.5, np.float32)
     assert not heard(write(tmp_path / "a.mkv", sound, **options)).any()
 
 
@@ -345,8 +345,8 @@ def test_a_file_that_breaks_off_ends_in_silence(tmp_path: Path) -> None:
     clip = write(tmp_path / "a.mkv", tone(2))
     clip.path.write_bytes(clip.path.read_bytes()[: clip.path.stat().st_size // 2])
     sound = heard(clip)
-    assert decibels(sound[: RATE // 2]) > -20
-    assert not sound[-RATE // 2 :].any()
+    assert decibels(sound[: SAMPLE_RATE // 2]) > -20
+    assert not sound[-SAMPLE_RATE // 2 :].any()
 
 
 def test_nothing_to_be_heard_is_known_beforehand(tmp_path: Path) -> None:
@@ -366,7 +366,7 @@ def test_a_background_alone_plays_at_full_level(tmp_path: Path) -> None:
     """Under a soundless clip it is neither ducked nor bent."""
     silent = write(tmp_path / "a.mkv", None)
     background = write(tmp_path / "b.mkv", tone(2, size=0.99), codec="pcm_f32le")
-    inner = slice(RATE // 10, -RATE // 10)
+    inner = slice(SAMPLE_RATE // 10, -SAMPLE_RATE // 10)
     assert np.array_equal(heard(silent, background)[inner], tone(2, size=0.99)[inner])
 
 
@@ -393,32 +393,32 @@ def test_a_loops_seam_does_not_click(tmp_path: Path) -> None:
 def speech(*words: tuple[float, float], seconds: float = 3) -> Sound:
     """Noise at −20 dBFS from and to the times of each of *words*, over noise at −65 dBFS."""
     random = np.random.default_rng(0)
-    sound = random.normal(0, 10 ** (-65 / 20), (round(seconds * RATE), 2))
+    sound = random.normal(0, 10 ** (-65 / 20), (round(seconds * SAMPLE_RATE), 2))
     for begin, end in words:
-        part = slice(round(begin * RATE), round(end * RATE))
+        part = slice(round(begin * SAMPLE_RATE), round(end * SAMPLE_RATE))
         sound[part] += random.normal(0, 0.1, sound[part].shape)
     return sound.astype(np.float32)
 
 
 def blocks(sound: Sound) -> Iterator[Sound]:
     """*sound* as endless whole blocks."""
-    yield from sound[: len(sound) // BLOCK * BLOCK].reshape(-1, BLOCK, 2)
-    yield from repeat(np.zeros((BLOCK, 2), np.float32))
+    yield from sound[: len(sound) // BLOCK_SAMPLES * BLOCK_SAMPLES].reshape(-1, BLOCK_SAMPLES, 2)
+    yield from repeat(np.zeros((BLOCK_SAMPLES, 2), np.float32))
 
 
 def under(voice: Sound, background: Sound) -> Sound:
     """What is left of *background* beside *voice*."""
-    count = len(voice) // BLOCK
-    mix = np.concatenate(list(islice(ducked(blocks(voice), blocks(background)), count)))
-    return mix - voice[: count * BLOCK]
+    count = len(voice) // BLOCK_SAMPLES
+    mix = np.concatenate(list(islice(duck(blocks(voice), blocks(background)), count)))
+    return mix - voice[: count * BLOCK_SAMPLES]
 
 
 def change(voice: Sound) -> Callable[[float, float], float]:
     """By how many dB a tone under *voice* is turned down between two times."""
-    music = tone(len(voice) / RATE, size=0.3)
+    music = tone(len(voice) / SAMPLE_RATE, size=0.3)
     left = under(voice, music)
     return lambda begin, end: (
-        decibels(left[round(begin * RATE) : round(end * RATE)]) - decibels(music)
+        decibels(left[round(begin * SAMPLE_RATE) : round(end * SAMPLE_RATE)]) - decibels(music)
     )
 
 
@@ -465,7 +465,7 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
 
     def peak(seconds: int) -> int:
         tracemalloc.start()
-        for _ in mixed(voice, background, seconds=Fraction(seconds)):
+        for _ in mix_audio(voice, background, seconds=Fraction(seconds)):
             pass
         size = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

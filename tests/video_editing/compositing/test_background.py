@@ -13,19 +13,19 @@ from PIL import Image
 from tests.support.make_clips import HD, drawn, make_clip
 from video_editing.compositing.background import (
     Background,
-    Blurred,
-    Film,
-    Flat,
-    Still,
-    background,
-    covering,
+    BlurredBackground,
+    ColourBackground,
+    ImageBackground,
+    VideoBackground,
+    cover,
+    open_background,
 )
 from video_editing.contract.errors import InputRejected
 from video_editing.frames import Picture
-from video_editing.pixels import rgb
-from video_editing.reading.probe import Limits
+from video_editing.pixels import convert_to_rgb
+from video_editing.reading.probe import ClipLimits
 
-LIMITS = Limits()
+LIMITS = ClipLimits()
 SIZE = (96, 64)
 
 
@@ -36,13 +36,13 @@ def greys(count: int) -> list[np.ndarray]:
 
 def grey(picture: Picture) -> int:
     """Which of the greys it is."""
-    return round((float(rgb(picture, SIZE).mean()) * 255 - 30) / 10)
+    return round((float(convert_to_rgb(picture, SIZE).mean()) * 255 - 30) / 10)
 
 
 def asked(behind: Background, seconds: list[Fraction]) -> list[int]:
     """Which of the greys is behind at each moment."""
     empty = Picture(*(np.zeros((2, 2), np.uint8),) * 3)
-    with behind.behind(SIZE) as at:
+    with behind.open_sampler(SIZE) as at:
         return [grey(at(moment, empty)) for moment in seconds]
 
 
@@ -52,11 +52,11 @@ def asked(behind: Background, seconds: list[Fraction]) -> list[int]:
 )
 def test_a_colour_is_that_colour(text: str, colour: tuple[int, int, int]) -> None:
     """In R'G'B' to two levels, which is what 8-bit video can."""
-    behind = background(text, LIMITS)
-    assert isinstance(behind, Flat)
+    behind = open_background(text, LIMITS)
+    assert isinstance(behind, ColourBackground)
     assert behind.size is None
-    with behind.behind((64, 36)) as at:
-        shown = rgb(at(Fraction(0), None), (64, 36)) * 255  # type: ignore[arg-type]
+    with behind.open_sampler((64, 36)) as at:
+        shown = convert_to_rgb(at(Fraction(0), None), (64, 36)) * 255  # type: ignore[arg-type]
     assert np.abs(shown - colour).max() <= 2
 
 
@@ -68,11 +68,11 @@ def test_a_picture_fills_the_canvas(tmp_path: Path, suffix: str) -> None:
     drawn.paste("blue", (100, 0, 200, 400))
     drawn.paste("white", (0, 0, 200, 50))
     drawn.save(path)
-    behind = background(str(path), LIMITS)
-    assert isinstance(behind, Still)
+    behind = open_background(str(path), LIMITS)
+    assert isinstance(behind, ImageBackground)
     assert behind.size == (200, 400)
-    with behind.behind((200, 200)) as at:
-        shown = rgb(at(Fraction(0), None), (200, 200)) * 255  # type: ignore[arg-type]
+    with behind.open_sampler((200, 200)) as at:
+        shown = convert_to_rgb(at(Fraction(0), None), (200, 200)) * 255  # type: ignore[arg-type]
     assert np.abs(shown[10:190, 20:80] - (255, 0, 0)).max() <= 8
     assert np.abs(shown[10:190, 120:180] - (0, 0, 255)).max() <= 8
 
@@ -91,10 +91,10 @@ def test_a_photograph_stands_as_its_exif_says(tmp_path: Path, turn: int) -> None
     exif = Image.Exif()
     exif[274] = turn
     stored.save(tmp_path / "turned.jpg", exif=exif, quality=95)
-    behind = background(str(tmp_path / "turned.jpg"), LIMITS)
+    behind = open_background(str(tmp_path / "turned.jpg"), LIMITS)
     assert behind.size == (160, 96)
-    with behind.behind((160, 96)) as at:
-        shown = rgb(at(Fraction(0), None), (160, 96)) * 255  # type: ignore[arg-type]
+    with behind.open_sampler((160, 96)) as at:
+        shown = convert_to_rgb(at(Fraction(0), None), (160, 96)) * 255  # type: ignore[arg-type]
     assert np.abs(shown[5:30, 5:50] - (255, 0, 0)).max() <= 12
     assert shown[60:, 80:].min() > 240
 
@@ -103,20 +103,33 @@ def test_a_film_shows_the_frame_that_is_on_screen(tmp_path: Path) -> None:
     """At 5 frames a second behind a clip at 10, each is seen twice."""
     path = make_clip(tmp_path / "film.mp4", greys(6), rate=5, colours=HD)
     moments = [Fraction(i, 10) for i in range(12)]
-    assert asked(background(str(path), LIMITS), moments) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert asked(open_background(str(path), LIMITS), moments) == [
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+        3,
+        3,
+        4,
+        4,
+        5,
+        5,
+    ]
 
 
 def test_a_short_film_starts_again(tmp_path: Path) -> None:
     """After its last frame has had its time, and again after that."""
     path = make_clip(tmp_path / "film.mp4", greys(3), rate=10, colours=HD)
     moments = [Fraction(i, 10) + Fraction(1, 50) for i in range(8)]
-    assert asked(background(str(path), LIMITS), moments) == [0, 1, 2, 0, 1, 2, 0, 1]
+    assert asked(open_background(str(path), LIMITS), moments) == [0, 1, 2, 0, 1, 2, 0, 1]
 
 
 def test_a_film_of_uneven_frames_keeps_its_times(tmp_path: Path) -> None:
     """Shown at 0, 0.1, 0.5 and 0.6 s; in the second turn too, which begins at 0.7 s."""
     path = make_clip(tmp_path / "film.mkv", greys(4), rate=10, times=[0, 1, 5, 6], colours=HD)
-    film = background(str(path), LIMITS)
+    film = open_background(str(path), LIMITS)
     assert film.clip is not None
     assert film.clip.duration == pytest.approx(0.7, abs=0.01)
     moments = [Fraction(i, 100) for i in (5, 15, 45, 55, 65, 75, 85, 115, 125)]
@@ -126,7 +139,7 @@ def test_a_film_of_uneven_frames_keeps_its_times(tmp_path: Path) -> None:
 def test_a_long_film_is_left_before_its_end(tmp_path: Path) -> None:
     """Nobody waits for the frames that are not seen."""
     path = make_clip(tmp_path / "film.mp4", greys(20), rate=10, colours=HD)
-    assert asked(background(str(path), LIMITS), [Fraction(0), Fraction(1, 10)]) == [0, 1]
+    assert asked(open_background(str(path), LIMITS), [Fraction(0), Fraction(1, 10)]) == [0, 1]
 
 
 def test_a_blurred_clip_is_soft_and_darker() -> None:
@@ -134,7 +147,7 @@ def test_a_blurred_clip_is_soft_and_darker() -> None:
     board = np.kron(np.indices((12, 16)).sum(0) % 2, np.ones((20, 20)))
     luma = np.where(board > 0, 235, 16).astype(np.uint8)
     chroma = np.full((120, 160), 128, np.uint8)
-    with Blurred().behind((320, 240)) as at:
+    with BlurredBackground().open_sampler((320, 240)) as at:
         soft = at(Fraction(0), Picture(luma, chroma, chroma))
         dark = at(Fraction(0), Picture(np.full_like(luma, 16), chroma, chroma))
     assert soft.size == (320, 240)
@@ -148,7 +161,7 @@ def test_covering_cuts_both_sides_alike() -> None:
     wide = np.zeros((100, 400), np.uint8)
     wide[:, 180:220] = 255
     half = np.full((50, 200), 128, np.uint8)
-    square = covering(Picture(wide, half, half), (100, 100))
+    square = cover(Picture(wide, half, half), (100, 100))
     lit = np.flatnonzero(square.y[50] > 127)
     assert abs(lit.mean() - 49.5) <= 1
     assert len(lit) == 40
@@ -185,21 +198,21 @@ def test_a_bad_background_is_told_from_a_bad_clip(
     """Whatever is wrong with it, the reason is the background."""
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputRejected) as rejected:
-        background(str(tmp_path / name), LIMITS)
+        open_background(str(tmp_path / name), LIMITS)
     assert rejected.value.reason == "bad_background"
 
 
 def test_a_film_without_pictures_is_a_bad_background(media: Path) -> None:
     """Sound alone cannot be seen."""
     with pytest.raises(InputRejected) as rejected:
-        background(str(media / "awkward/ax_audio_only_15s.mp4"), LIMITS)
+        open_background(str(media / "awkward/ax_audio_only_15s.mp4"), LIMITS)
     assert rejected.value.reason == "bad_background"
 
 
 def test_a_film_that_breaks_while_it_plays_is_a_bad_background(tmp_path: Path) -> None:
     """Its index is whole, its pictures are not: the clip is not to blame."""
     path = make_clip(tmp_path / "film.mp4", drawn(20), rate=10, muxing={"movflags": "faststart"})
-    film = background(str(path), LIMITS)
+    film = open_background(str(path), LIMITS)
     os.truncate(path, path.stat().st_size // 2)
     with pytest.raises(InputRejected) as rejected:
         asked(film, [Fraction(i, 10) for i in range(40)])
@@ -210,14 +223,14 @@ def test_a_film_that_breaks_while_it_plays_is_a_bad_background(tmp_path: Path) -
 def test_what_is_neither_file_nor_colour_is_a_bad_option(text: str) -> None:
     """It is told so, however odd or long it is."""
     with pytest.raises(InputRejected) as rejected:
-        background(text, LIMITS)
+        open_background(text, LIMITS)
     assert rejected.value.reason == "bad_option"
     assert rejected.value.details["option"] == "background"
 
 
 def test_a_film_has_the_sound_that_is_ducked(media: Path) -> None:
     """The mixer is given its clip."""
-    film = background(str(media / "bg/ax_rooftops_360p_sound_noperson.mp4"), LIMITS)
-    assert isinstance(film, Film)
-    assert film.clip.sound is not None
+    film = open_background(str(media / "bg/ax_rooftops_360p_sound_noperson.mp4"), LIMITS)
+    assert isinstance(film, VideoBackground)
+    assert film.clip.audio_stream is not None
     assert film.size == (640, 360)

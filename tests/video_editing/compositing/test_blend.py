@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from video_editing.compositing.blend import over, pasted
-from video_editing.frames import CutOut, Picture
+from video_editing.compositing.blend import composite_over, paste
+from video_editing.frames import Layer, Picture
 
 RANDOM = np.random.default_rng(7)
 Field = NDArray[np.float64]
@@ -20,10 +20,10 @@ def picture(height: int, width: int) -> Picture:
     return Picture(noise(height, width), noise(*half), noise(*half))
 
 
-def cutout(height: int, width: int) -> CutOut:
+def cutout(height: int, width: int) -> Layer:
     alpha = noise(height, width)
     alpha[: height // 4], alpha[-(height // 4) :] = 0, 255
-    return CutOut(picture(height, width), alpha)
+    return Layer(picture(height, width), alpha)
 
 
 def halved(alpha: Field) -> Field:
@@ -42,7 +42,7 @@ def mixed(top: NDArray[np.uint8], bottom: NDArray[np.uint8], weight: Field) -> F
 def test_an_overlay_is_mixed_by_its_alpha(left: int, top: int) -> None:
     """Each plane within a level, inside and partly outside the background; the rest stays."""
     below, overlay = picture(48, 64), cutout(24, 32)
-    result = pasted(overlay, left, top, below)
+    result = paste(overlay, left, top, below)
     alpha = np.zeros((200, 200))
     alpha[top + 50 : top + 74, left + 50 : left + 82] = overlay.alpha / 255
     seen, half = alpha[50:98, 50:114], halved(alpha)[25:49, 25:57]
@@ -61,8 +61,8 @@ def test_nothing_and_everything_are_exact() -> None:
     """Alpha 0 leaves the background, 255 the overlay, bit by bit."""
     below, above = picture(16, 16), picture(16, 16)
     for alpha, expected in ((0, below), (255, above)):
-        cut = CutOut(above, np.full((16, 16), alpha, np.uint8))
-        result = pasted(cut, 0, 0, below)
+        cut = Layer(above, np.full((16, 16), alpha, np.uint8))
+        result = paste(cut, 0, 0, below)
         for name in "yuv":
             assert (getattr(result, name) == getattr(expected, name)).all()
 
@@ -71,7 +71,7 @@ def test_the_background_is_not_written_to() -> None:
     """It is shown again behind the next frame."""
     below = picture(16, 16)
     before = below.y.copy()
-    pasted(cutout(16, 16), 0, 0, below)
+    paste(cutout(16, 16), 0, 0, below)
     assert (below.y == before).all()
 
 
@@ -79,13 +79,13 @@ def test_the_background_is_not_written_to() -> None:
 def test_an_overlay_off_the_canvas_changes_nothing(place: tuple[int, int]) -> None:
     """Wherever it is."""
     below = picture(48, 64)
-    assert (pasted(cutout(24, 32), *place, below).y == below.y).all()
+    assert (paste(cutout(24, 32), *place, below).y == below.y).all()
 
 
 def test_over_is_that_of_porter_and_duff() -> None:
     """Alpha and colours of two straight cut-outs, one on the other."""
     above, below = cutout(24, 32), cutout(24, 32)
-    result = over(above, below)
+    result = composite_over(above, below)
     upper = above.alpha / 255
     rest = below.alpha / 255 * (1 - upper)
     assert np.abs(result.alpha - 255 * (upper + rest)).max() <= 1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from video_editing.compositing.despill import decontaminated
+from video_editing.compositing.despill import despill
 from video_editing.frames import Picture, Plane
 
 Exact = NDArray[np.float64]  #: (H, W) or (H, W, 3), levels that are not yet rounded
@@ -89,7 +89,7 @@ def test_no_rim(alpha: Plane, ground: int) -> None:
     """On white and on black the edge is within 2 levels of the truth, an eighth of what it was."""
     mixed = mixture(alpha)
     before, _ = rim(mixed, mixed.picture, alpha, ground)
-    after, lean = rim(mixed, decontaminated(mixed.picture, alpha), alpha, ground)
+    after, lean = rim(mixed, despill(mixed.picture, alpha), alpha, ground)
     assert before > 12
     assert after < 2
     assert after < before / 8
@@ -102,7 +102,7 @@ def test_no_tint(alpha: Plane) -> None:
     mixed = mixture(alpha)
     share = cv2.resize(alpha, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA) / 255
     edge = (share > 0) & (share < 1)
-    truth, was, is_now = planes(mixed.person), mixed.picture, decontaminated(mixed.picture, alpha)
+    truth, was, is_now = planes(mixed.person), mixed.picture, despill(mixed.picture, alpha)
     for name in ("u", "v"):
         right = getattr(truth, name).astype(float)
         before = np.abs(share * (getattr(was, name) - right))[edge].mean()
@@ -115,7 +115,7 @@ def test_a_matte_that_is_too_wide() -> None:
     mixed = mixture(disc(6))
     wide = cv2.dilate(mixed.alpha, np.ones((5, 5)))
     before, _ = rim(mixed, mixed.picture, wide, BLACK)
-    after, _ = rim(mixed, decontaminated(mixed.picture, wide), wide, BLACK)
+    after, _ = rim(mixed, despill(mixed.picture, wide), wide, BLACK)
     assert after < before / 3
 
 
@@ -124,7 +124,7 @@ def test_a_feathered_matte() -> None:
     mixed = mixture(disc(6))
     soft = cv2.GaussianBlur(mixed.alpha, (0, 0), 4)
     before, _ = rim(mixed, mixed.picture, soft, BLACK)
-    after, _ = rim(mixed, decontaminated(mixed.picture, soft), soft, BLACK)
+    after, _ = rim(mixed, despill(mixed.picture, soft), soft, BLACK)
     assert after < before / 2
     assert after < 4
 
@@ -133,7 +133,7 @@ def test_what_is_solid_stays() -> None:
     """Where alpha is 255 the luma is the camera's, bit by bit."""
     mixed = mixture(disc(24))
     solid = mixed.alpha == 255
-    cleaned = decontaminated(mixed.picture, mixed.alpha)
+    cleaned = despill(mixed.picture, mixed.alpha)
     assert np.array_equal(cleaned.y[solid], mixed.picture.y[solid])
 
 
@@ -141,7 +141,7 @@ def test_what_is_transparent_is_smooth() -> None:
     """Where alpha is 0 there is nothing of the wall, and nothing that costs bits."""
     mixed = mixture(disc(6))
     near = cv2.dilate(mixed.alpha, np.ones((31, 31))).astype(bool) & (mixed.alpha == 0)
-    cleaned = decontaminated(mixed.picture, mixed.alpha).y.astype(float)
+    cleaned = despill(mixed.picture, mixed.alpha).y.astype(float)
     assert abs(cleaned[near].mean() - 90) < 15
     steps = np.abs(np.diff(cleaned, axis=1))[:, 1:][mixed.alpha[:, 2:] == 0]
     assert steps.mean() < 1
@@ -154,7 +154,7 @@ def test_any_size_and_alpha(size: tuple[int, int], level: int) -> None:
     width, height = size
     random = np.random.default_rng(2)
     picture = planes(random.uniform(16, 235, (height, width, 3)))
-    cleaned = decontaminated(picture, np.full((height, width), level, np.uint8))
+    cleaned = despill(picture, np.full((height, width), level, np.uint8))
     assert [p.shape for p in (cleaned.y, cleaned.u, cleaned.v)] == [
         p.shape for p in (picture.y, picture.u, picture.v)
     ]

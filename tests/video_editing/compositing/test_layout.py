@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from video_editing.compositing.layout import canvas_size, laid_out, placed
+from video_editing.compositing.layout import compute_canvas_size, compute_layout, compute_top_left
 from video_editing.contract.style import Anchor, Shape, Style
 from video_editing.frames import Box
 
@@ -28,7 +28,7 @@ def test_a_canvas_has_the_form_and_lines_asked_for(
     aspect: str, lines: int, size: tuple[int, int]
 ) -> None:
     """Whatever the source is, the shorter side has the lines."""
-    assert canvas_size(aspect, lines, (333, 777)) == size
+    assert compute_canvas_size(aspect, lines, (333, 777)) == size
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_without_a_form_the_source_gives_the_size(
     source: tuple[int, int], size: tuple[int, int]
 ) -> None:
     """Even sides within a pixel of the source's, none longer than 1920."""
-    width, height = canvas_size(None, 1080, source)
+    width, height = compute_canvas_size(None, 1080, source)
     assert (width % 2, height % 2) == (0, 0)
     assert np.allclose((width, height), size, atol=1)
 
@@ -71,7 +71,7 @@ def test_an_anchor_keeps_the_overlay_near_its_edge(anchor: Anchor) -> None:
     """3 % of the shorter side is left free at an edge; the middle is the middle."""
     across, down = PLACES[anchor]
     style = CARD.model_copy(update={"position": anchor, "size": 0.25})
-    left, top = placed(laid_out(HD, style, (0.5, 0.5), HD), style, HD)
+    left, top = compute_top_left(compute_layout(HD, style, (0.5, 0.5), HD), style, HD)
     free = 0.03 * 720
     expected = {0.0: free, 0.5: 0, 1.0: -free}
     assert abs(left - (ACROSS[across] * (1280 - 320) + expected[ACROSS[across]])) <= 1
@@ -83,16 +83,22 @@ def test_an_offset_moves_by_fractions_of_the_result() -> None:
     """X runs to the right, Y downwards; the overlay may leave the canvas."""
     style = CARD.model_copy(update={"position": Anchor.CENTER})
     moved = style.model_copy(update={"offset": (0.25, -1.0)})
-    layout = laid_out(HD, style, (0.5, 0.5), HD)
-    (x, y), (moved_x, moved_y) = placed(layout, style, HD), placed(layout, moved, HD)
+    layout = compute_layout(HD, style, (0.5, 0.5), HD)
+    (x, y), (moved_x, moved_y) = (
+        compute_top_left(layout, style, HD),
+        compute_top_left(layout, moved, HD),
+    )
     assert (moved_x - x, moved_y - y) == (320, -720)
 
 
 def test_a_shadow_does_not_move_the_overlay() -> None:
     """Its margin lies around what is placed."""
     shadowed = CARD.model_copy(update={"shadow": 0.5})
-    plain, dark = (laid_out(HD, style, (0.5, 0.5), HD) for style in (CARD, shadowed))
-    (x, y), (dark_x, dark_y) = placed(plain, CARD, HD), placed(dark, shadowed, HD)
+    plain, dark = (compute_layout(HD, style, (0.5, 0.5), HD) for style in (CARD, shadowed))
+    (x, y), (dark_x, dark_y) = (
+        compute_top_left(plain, CARD, HD),
+        compute_top_left(dark, shadowed, HD),
+    )
     assert dark.margin > 0
     assert (x, y) == (dark_x + dark.margin, dark_y + dark.margin)
 
@@ -111,19 +117,19 @@ def test_the_size_is_a_fraction_of_the_result(
 ) -> None:
     """Of its height, or of its width where that is less; to an even number."""
     style = CARD.model_copy(update={"size": size})
-    layout = laid_out((1920, 1080), style, (0.5, 0.5), canvas)
+    layout = compute_layout((1920, 1080), style, (0.5, 0.5), canvas)
     assert np.allclose(layout.view, view, atol=1)
 
 
 def test_half_the_result_unless_asked_and_all_for_a_free_person() -> None:
     """These are the sizes in the help."""
-    assert laid_out(HD, CARD, (0.5, 0.5), HD).view == (640, 360)
-    assert laid_out(HD, Style(shape=Shape.NONE), (0.5, 0.5), HD).view == HD
+    assert compute_layout(HD, CARD, (0.5, 0.5), HD).view == (640, 360)
+    assert compute_layout(HD, Style(shape=Shape.NONE), (0.5, 0.5), HD).view == HD
 
 
 def test_a_circle_is_shown_with_its_box() -> None:
     """The radius is a fraction of the clip's shorter side."""
-    layout = laid_out((1920, 1080), Style(radius=0.35), (0.5, 0.5))
+    layout = compute_layout((1920, 1080), Style(radius=0.35), (0.5, 0.5))
     assert layout.box == Box(582, 162, 756, 756)
     assert layout.centre == (378, 378)
     assert layout.radius == 378
@@ -131,20 +137,20 @@ def test_a_circle_is_shown_with_its_box() -> None:
 
 def test_a_card_shows_what_is_cropped() -> None:
     """As fractions of the clip's width and height, around its centre."""
-    layout = laid_out(HD, Style(shape=Shape.RECT, crop=(0.5, 0.25)), (0.5, 0.5))
+    layout = compute_layout(HD, Style(shape=Shape.RECT, crop=(0.5, 0.25)), (0.5, 0.5))
     assert layout.box == Box(320, 270, 640, 180)
 
 
 def test_a_found_centre_keeps_the_shape_in_the_frame() -> None:
     """A face in the corner does not cut the circle off."""
-    layout = laid_out(HD, Style(radius=0.25), (0.99, 0.01))
+    layout = compute_layout(HD, Style(radius=0.25), (0.99, 0.01))
     assert layout.box == Box(920, 0, 360, 360)
 
 
 def test_a_given_centre_stays_where_it_is() -> None:
     """Of the circle only what lies inside the frame is shown, its middle in the view's corner."""
     style = Style(radius=0.25, centre=(1, 0))
-    layout = laid_out(HD, style, (1, 0))
+    layout = compute_layout(HD, style, (1, 0))
     assert layout.box == Box(1100, 0, 180, 180)
     assert layout.centre == (180, 0)
     assert layout.radius == 180
@@ -158,7 +164,7 @@ def test_boxes_stay_inside_odd_frames(
 ) -> None:
     """They begin at even pixels, where chroma does, and end inside the frame."""
     style = Style(shape=shape, centre=centre, crop=(0.4, 0.3))
-    box = laid_out(size, style, centre).box
+    box = compute_layout(size, style, centre).box
     assert box.left % 2 == box.top % 2 == 0
     assert box.width > 0
     assert box.height > 0

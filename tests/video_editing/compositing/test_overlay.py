@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from video_editing.compositing.layout import laid_out
-from video_editing.compositing.overlay import OverlayMaker, framed, resampled
-from video_editing.contract.style import Shape, Style, parsed
-from video_editing.frames import CutOut, Matte, Picture
+from video_editing.compositing.layout import compute_layout
+from video_editing.compositing.overlay import OverlayRenderer, place_in_frame, resample_final_matte
+from video_editing.contract.style import Shape, Style, parse_colour
+from video_editing.frames import Layer, Matte, Picture
 
 SIZE = (160, 120)
 LENGTH = Fraction(10)
@@ -34,10 +34,10 @@ def made(
     matte: Matte | None = None,
     size: tuple[int, int] = SIZE,
     canvas: tuple[int, int] | None = None,
-) -> CutOut:
-    layout = laid_out(size, style, (0.5, 0.5), canvas)
-    maker = OverlayMaker(layout, style, resampled, LENGTH)
-    return maker.made(picture(size), matte, seconds)
+) -> Layer:
+    layout = compute_layout(size, style, (0.5, 0.5), canvas)
+    maker = OverlayRenderer(layout, style, resample_final_matte, LENGTH)
+    return maker.render(picture(size), matte, seconds)
 
 
 @pytest.mark.parametrize("size", [(160, 120), (159, 119)])
@@ -103,7 +103,7 @@ def test_a_feather_softens_the_edge_by_its_width() -> None:
 def test_a_ring_has_its_colour_and_width() -> None:
     """A tenth of 120 pixels along each edge; inside it is the clip."""
     style = Style(shape=Shape.RECT, keep_background=True, ring=0.1, ring_colour="#c02040")
-    overlay, clip, colour = made(style), picture(), parsed("#c02040")
+    overlay, clip, colour = made(style), picture(), parse_colour("#c02040")
     for part in (np.s_[:11], np.s_[-11:], np.s_[:, :11], np.s_[:, -11:]):
         assert (overlay.picture.y[part] == colour.y).all()
     assert (overlay.picture.u[:5] == colour.u).all()
@@ -120,7 +120,7 @@ def test_a_ring_is_seen_where_the_person_is_not() -> None:
     assert row[16:-16].max() == 0
 
 
-def blended(overlay: CutOut, behind: float) -> NDArray[np.float64]:
+def blended(overlay: Layer, behind: float) -> NDArray[np.float64]:
     alpha = overlay.alpha / 255
     return overlay.picture.y * alpha + behind * (1 - alpha)
 
@@ -166,9 +166,9 @@ def test_without_a_fade_it_is_there_at_once() -> None:
 @pytest.mark.parametrize("place", [(20, 10), (-8, -6), (100, 90), (-8, 90)])
 def test_a_frame_holds_the_overlay_where_it_belongs(place: tuple[int, int]) -> None:
     """What reaches beyond it is cut off; all around is transparent."""
-    overlay = CutOut(picture((40, 30)), np.full((30, 40), 200, np.uint8))
+    overlay = Layer(picture((40, 30)), np.full((30, 40), 200, np.uint8))
     left, top = place
-    whole = framed(overlay, left, top, (120, 100))
+    whole = place_in_frame(overlay, left, top, (120, 100))
     assert whole.picture.size == (120, 100)
     assert whole.picture.u.shape == (50, 60)
     canvas, luma = np.zeros((300, 300), np.uint8), np.zeros((300, 300), np.uint8)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from video_editing.compositing.blend import ring_alpha, shape_alpha
-from video_editing.compositing.layout import Layout, laid_out
+from video_editing.compositing.blend import compute_ring_alpha, compute_shape_alpha
+from video_editing.compositing.layout import Layout, compute_layout
 from video_editing.contract.style import Shape, Style
 
 FINE = 8  #: places looked at along each side of a pixel
@@ -31,10 +31,10 @@ def circle(layout: Layout) -> NDArray[np.float64]:
 def test_the_middle_circle_is_the_one_that_geometry_draws(clip: tuple[int, int]) -> None:
     """Centre 0.5/0.5 and radius 0.35 in a frame, drawn in the frame itself."""
     style = Style(radius=0.35, centre=(0.5, 0.5))
-    layout = laid_out(clip, style, (0.5, 0.5))
+    layout = compute_layout(clip, style, (0.5, 0.5))
     frame = np.zeros((clip[1], clip[0]))
     box = layout.box
-    frame[box.top : box.top + box.height, box.left : box.left + box.width] = shape_alpha(
+    frame[box.top : box.top + box.height, box.left : box.left + box.width] = compute_shape_alpha(
         layout, style
     )
     radius = 0.35 * min(clip)
@@ -52,21 +52,23 @@ def test_a_circle_outside_the_frame_is_cut_off_there(
 ) -> None:
     """What is left of it is still the same circle, at any scale."""
     style = Style(radius=0.3, centre=centre)
-    layout = laid_out((320, 180), style, centre, canvas)
-    assert np.abs(shape_alpha(layout, style) - circle(layout)).max() <= 24
+    layout = compute_layout((320, 180), style, centre, canvas)
+    assert np.abs(compute_shape_alpha(layout, style) - circle(layout)).max() <= 24
 
 
 def test_a_rect_is_all_there_and_so_is_a_free_frame() -> None:
     """Nothing is cut from either."""
     for shape in (Shape.RECT, Shape.NONE):
         style = Style(shape=shape)
-        assert (shape_alpha(laid_out((320, 180), style, (0.5, 0.5)), style) == 255).all()
+        assert (
+            compute_shape_alpha(compute_layout((320, 180), style, (0.5, 0.5)), style) == 255
+        ).all()
 
 
 def test_a_rounded_card_has_round_corners() -> None:
     """Their radius is 12 % of the shorter side."""
     style = Style(shape=Shape.ROUNDED)
-    layout = laid_out((320, 200), style, (0.5, 0.5))
+    layout = compute_layout((320, 200), style, (0.5, 0.5))
     corner = 0.12 * 200
 
     def inside(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -74,15 +76,15 @@ def test_a_rounded_card_has_round_corners() -> None:
         over_y = np.maximum(np.abs(y - 100) - (100 - corner), 0)
         return over_x**2 + over_y**2 <= corner**2
 
-    assert np.abs(shape_alpha(layout, style) - drawn(320, 200, inside)).max() <= 24
+    assert np.abs(compute_shape_alpha(layout, style) - drawn(320, 200, inside)).max() <= 24
 
 
 @pytest.mark.parametrize("shape", [Shape.CIRCLE, Shape.RECT, Shape.ROUNDED])
 def test_a_ring_lies_inside_the_edge_and_has_its_width(shape: Shape) -> None:
     """5 % of 200 pixels are 10, along the left edge as along any other."""
     style = Style(shape=shape, ring=0.05, radius=0.5)
-    layout = laid_out((200, 200), style, (0.5, 0.5))
-    ring, alpha = ring_alpha(layout, style), shape_alpha(layout, style)
+    layout = compute_layout((200, 200), style, (0.5, 0.5))
+    ring, alpha = compute_ring_alpha(layout, style), compute_shape_alpha(layout, style)
     assert ring is not None
     assert (ring <= alpha).all()
     row = ring[100].astype(float) / 255
@@ -93,4 +95,4 @@ def test_a_ring_lies_inside_the_edge_and_has_its_width(shape: Shape) -> None:
 def test_there_is_no_ring_around_a_free_person_or_without_width() -> None:
     """None of either is drawn."""
     for style in (Style(shape=Shape.NONE, ring=0.1), Style(ring=0)):
-        assert ring_alpha(laid_out((200, 100), style, (0.5, 0.5)), style) is None
+        assert compute_ring_alpha(compute_layout((200, 100), style, (0.5, 0.5)), style) is None

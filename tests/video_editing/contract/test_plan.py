@@ -5,8 +5,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.make_clips import drawn, make_clip
-from video_editing.contract.errors import InputRejected, OutputFailed, Reason
-from video_editing.contract.plan import Plan, keep_plan, missing, plan_of, planned, read_plan
+from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
+from video_editing.contract.plan import (
+    Plan,
+    find_missing_segments,
+    make_plan,
+    read_plan,
+    read_plan_of,
+    write_plan,
+)
 from video_editing.reading.probe import Clip, probe
 
 
@@ -21,7 +28,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 @pytest.mark.parametrize("seconds", [0.1, 0.5, 1, 100])
 def test_segments_hold_every_frame_once(clip: Clip, seconds: float) -> None:
     """In order, without a gap, none empty, whatever their length."""
-    segments = planned(clip, seconds=seconds).segments
+    segments = make_plan(clip, segment_seconds=seconds).segments
     held = [[t for t in clip.times if s.start <= t < s.end] for s in segments]
     assert [t for times in held for t in times] == list(clip.times)
     assert [len(times) for times in held] == [s.frames for s in segments]
@@ -32,45 +39,45 @@ def test_segments_hold_every_frame_once(clip: Clip, seconds: float) -> None:
 def test_segments_are_about_as_long_as_asked(tmp_path: Path) -> None:
     """Two seconds in halves are four of them; a second in ten-second pieces is one."""
     even = probe(make_clip(tmp_path / "even.mp4", drawn(60), rate=30))
-    assert [s.frames for s in planned(even, seconds=0.5).segments] == [15] * 4
-    assert len(planned(even, seconds=10).segments) == 1
+    assert [s.frames for s in make_plan(even, segment_seconds=0.5).segments] == [15] * 4
+    assert len(make_plan(even, segment_seconds=10).segments) == 1
 
 
 def test_segments_begin_with_a_frame(clip: Clip) -> None:
     """A file of mattes begins at 0 then, and no container has to keep a start to the tick."""
-    assert all(s.start in clip.times for s in planned(clip, seconds=0.1).segments)
+    assert all(s.start in clip.times for s in make_plan(clip, segment_seconds=0.1).segments)
 
 
 def test_a_kept_plan_is_read_back(clip: Clip, tmp_path: Path) -> None:
     """With all that it says; the folder is made."""
-    plan = planned(clip, "rembg", model="isnet-general-use", every=6)
-    keep_plan(plan, tmp_path / "a" / "b")
+    plan = make_plan(clip, "rembg", model="isnet-general-use", every=6)
+    write_plan(plan, tmp_path / "a" / "b")
     assert read_plan(tmp_path / "a" / "b") == plan
-    assert plan_of(clip, tmp_path / "a" / "b") == plan
+    assert read_plan_of(clip, tmp_path / "a" / "b") == plan
     assert plan.frames == 33
-    assert missing(plan, tmp_path / "a" / "b") == list(plan.segments)
+    assert find_missing_segments(plan, tmp_path / "a" / "b") == list(plan.segments)
 
 
 def test_a_folder_goes_on_with_another_engine(clip: Clip, tmp_path: Path) -> None:
     """Its segments are the same ones."""
-    keep_plan(planned(clip), tmp_path)
-    keep_plan(planned(clip, "rembg"), tmp_path)
+    write_plan(make_plan(clip), tmp_path)
+    write_plan(make_plan(clip, "rembg"), tmp_path)
     assert read_plan(tmp_path).engine == "rembg"
 
 
 def test_a_folder_belongs_to_one_clip(clip: Clip, tmp_path: Path) -> None:
     """Another length or size is another clip's, when a plan is kept as when it is read."""
-    keep_plan(planned(clip), tmp_path / "folder")
+    write_plan(make_plan(clip), tmp_path / "folder")
     ticks = [*range(20), *range(140, 153)]
     shorter = make_clip(tmp_path / "shorter.mp4", drawn(32), rate=30, times=ticks[:-1])
     smaller = make_clip(tmp_path / "smaller.mp4", drawn(33, (96, 64)), rate=30, times=ticks)
     for other in (probe(shorter), probe(smaller)):
         with pytest.raises(InputRejected) as kept:
-            keep_plan(planned(other), tmp_path / "folder")
+            write_plan(make_plan(other), tmp_path / "folder")
         with pytest.raises(InputRejected) as read:
-            plan_of(other, tmp_path / "folder")
-        assert kept.value.reason is read.value.reason is Reason.BAD_MATTE
-    assert read_plan(tmp_path / "folder") == planned(clip)
+            read_plan_of(other, tmp_path / "folder")
+        assert kept.value.reason is read.value.reason is RejectReason.BAD_MATTE
+    assert read_plan(tmp_path / "folder") == make_plan(clip)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "no plan", '{"size": [1, 2]}', "[" * 9999])
@@ -80,17 +87,17 @@ def test_a_plan_that_is_none_is_a_bad_matte(tmp_path: Path, text: str) -> None:
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(InputRejected) as rejected:
             read_plan(folder)
-        assert rejected.value.reason is Reason.BAD_MATTE
+        assert rejected.value.reason is RejectReason.BAD_MATTE
 
 
 def test_a_folder_that_cannot_be_made_is_told(clip: Clip, tmp_path: Path) -> None:
     """A file is in its place."""
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputFailed):
-        keep_plan(planned(clip), tmp_path / "file" / "folder")
+        write_plan(make_plan(clip), tmp_path / "file" / "folder")
 
 
 def test_a_plan_survives_the_trip(clip: Clip) -> None:
     """Services send it as JSON."""
-    plan = planned(clip, seconds=0.3)
+    plan = make_plan(clip, segment_seconds=0.3)
     assert Plan.model_validate_json(plan.model_dump_json()) == plan

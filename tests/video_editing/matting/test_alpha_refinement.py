@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from video_editing.frames import Box, Luma, Matte
-from video_editing.matting.alpha_refinement import feathered, levelled, refined
+from video_editing.matting.alpha_refinement import apply_threshold, feather, refine_alpha
 
 SIZE = (1280, 720)
 
@@ -29,8 +29,8 @@ def test_a_refined_box_is_the_box_of_the_refined_frame(luma: Luma, matte: Matte)
     """Whatever is shown of the frame, each pixel's alpha is the same, to one level."""
     box = Box(333, 111, 401, 397)
     rows, columns = slice(111, 111 + 397), slice(333, 333 + 401)
-    whole = refined(matte, luma, Box(0, 0, *SIZE), luma)
-    part = refined(matte, luma, box, luma[rows, columns])
+    whole = refine_alpha(matte, luma, Box(0, 0, *SIZE), luma)
+    part = refine_alpha(matte, luma, box, luma[rows, columns])
     assert cv2.absdiff(part, whole[rows, columns]).max() <= 1
 
 
@@ -38,8 +38,8 @@ def test_a_scaled_box_lies_where_it_lay(luma: Luma, matte: Matte) -> None:
     """Half as large a view is half as large a matte: no half pixel is lost."""
     box = Box(320, 100, 600, 600)
     view = cv2.resize(luma[100:700, 320:920], (300, 300), interpolation=cv2.INTER_AREA)
-    small = refined(matte, luma, box, np.asarray(view, np.uint8)).astype(float)
-    large = refined(matte, luma, box, luma[100:700, 320:920])
+    small = refine_alpha(matte, luma, box, np.asarray(view, np.uint8)).astype(float)
+    large = refine_alpha(matte, luma, box, luma[100:700, 320:920])
     expected = cv2.resize(large, (300, 300), interpolation=cv2.INTER_AREA).astype(float)
     assert abs(_centre(small) - _centre(expected)) < 0.05
     assert np.abs(small - expected).mean() < 1
@@ -49,7 +49,7 @@ def test_edges_come_to_lie_on_those_of_the_picture(luma: Luma, matte: Matte) -> 
     """Alpha is nearer to the disc than the enlarged matte is."""
     disc = cv2.circle(np.zeros(SIZE[::-1], np.uint8), (640, 400), 250, 255, cv2.FILLED)
     enlarged = np.asarray(cv2.resize(matte, SIZE), np.uint8)
-    ours = refined(matte, luma, Box(0, 0, *SIZE), luma)
+    ours = refine_alpha(matte, luma, Box(0, 0, *SIZE), luma)
     assert cv2.absdiff(ours, disc).mean() < 0.95 * cv2.absdiff(enlarged, disc).mean()
 
 
@@ -57,20 +57,20 @@ def test_edges_come_to_lie_on_those_of_the_picture(luma: Luma, matte: Matte) -> 
 def test_what_is_certain_stays(luma: Luma, level: int) -> None:
     """Nothing is added where nobody is, nothing taken where somebody is."""
     sure = np.full((360, 640), level, np.uint8)
-    assert (refined(sure, luma, Box(0, 0, *SIZE), luma) == level).all()
+    assert (refine_alpha(sure, luma, Box(0, 0, *SIZE), luma) == level).all()
 
 
 def test_a_threshold_of_half_changes_nothing() -> None:
     """0.5 is where the middle is anyway."""
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    assert np.array_equal(levelled(levels, 0.5), levels)
+    assert np.array_equal(apply_threshold(levels, 0.5), levels)
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.4, 0.6, 0.9])
 def test_a_threshold_becomes_the_middle(threshold: float) -> None:
     """What was at the threshold is at one half, the order of levels and both ends stay."""
     levels = np.arange(256, dtype=np.uint8).reshape(1, 256)
-    moved = levelled(levels, threshold).astype(int)[0]
+    moved = apply_threshold(levels, threshold).astype(int)[0]
     assert abs(moved[round(255 * threshold)] - 127.5) < 4
     assert moved[0] == 0
     assert moved[255] == 255
@@ -79,14 +79,14 @@ def test_a_threshold_becomes_the_middle(threshold: float) -> None:
 
 def test_no_feather_changes_nothing(matte: Matte) -> None:
     """0 is as found."""
-    assert np.array_equal(feathered(matte, 0), matte)
+    assert np.array_equal(feather(matte, 0), matte)
 
 
 def test_a_feather_softens_as_wide_as_it_says() -> None:
     """A hard edge becomes a ramp that lies inside the kernel's width."""
     edge = np.zeros((9, 64), np.uint8)
     edge[:, 32:] = 255
-    soft = feathered(edge, 7)[4]
+    soft = feather(edge, 7)[4]
     assert (soft[:29] == 0).all()
     assert (soft[35:] == 255).all()
     assert 0 < soft[31] < soft[32] < 255

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from video_editing.frames import Matte, Picture
-from video_editing.matting.color_prior import swayed
+from video_editing.matting.color_prior import apply_colour_prior
 
 WIDTH, HEIGHT = 320, 240
 
@@ -27,22 +27,22 @@ def doubtful(left: int, right: int) -> Matte:
 def test_what_has_the_colour_of_the_person_is_moved_towards_her() -> None:
     """A matte that ends short of the red reaches farther into it."""
     said = doubtful(106, 220)
-    assert swayed(said, striped())[120, 102] > said[120, 102] + 3
+    assert apply_colour_prior(said, striped())[120, 102] > said[120, 102] + 3
 
 
 def test_what_has_the_colour_of_the_background_is_moved_away() -> None:
     """A matte that spills over into the grey spills less."""
     said = doubtful(94, 220)
-    assert swayed(said, striped())[120, 96] < said[120, 96] - 3
+    assert apply_colour_prior(said, striped())[120, 96] < said[120, 96] - 3
 
 
 def test_far_from_edges_nothing_moves() -> None:
     """The wall stays empty and the middle of the person full."""
-    ours = swayed(doubtful(100, 220), striped())
+    ours = apply_colour_prior(doubtful(100, 220), striped())
     assert not ours[:, :60].any()
     assert (ours[:, 140:180] == 255).all()
 
 
 def test_nobody_stays_nobody() -> None:
     """An empty matte is not filled by any colour."""
-    assert not swayed(np.zeros((HEIGHT, WIDTH), np.uint8), striped()).any()
+    assert not apply_colour_prior(np.zeros((HEIGHT, WIDTH), np.uint8), striped()).any()

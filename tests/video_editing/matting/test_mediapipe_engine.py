@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from video_editing.frames import Matte, Picture, Timed
-from video_editing.matting.mediapipe_engine import Selfie
-from video_editing.reading.decode import pictures
+from video_editing.matting.mediapipe_engine import MediapipeEngine
+from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip, probe
 
 FRAMES = 30
@@ -18,11 +18,11 @@ FRAMES = 30
 
 def mattes(clip: Clip, start: int = 0, end: int | None = None) -> Iterator[Matte]:
     """Mattes of the frames from *start* to *end*, made from those and their context alone."""
-    engine = Selfie(clip)
+    engine = MediapipeEngine(clip)
     end = len(clip.times) if end is None else end
-    first, last = max(0, start - engine.context), end + engine.context
+    first, last = max(0, start - engine.context_frames), end + engine.context_frames
     until = clip.times[last] if last < len(clip.times) else None
-    found = engine.mattes(pictures(clip, clip.times[first], until))
+    found = engine.compute_mattes(read_frames(clip, clip.times[first], until))
     return (matte for _, matte in islice(found, start - first, end - first))
 
 
@@ -40,7 +40,7 @@ def test_a_clip_in_pieces_gets_the_same_mattes_as_in_one(talker: Clip) -> None:
 
 def test_every_frame_comes_back_once_and_in_order(talker: Clip) -> None:
     """The stage drops and repeats nothing, at the ends of the clip neither."""
-    found = Selfie(talker).mattes(pictures(talker))
+    found = MediapipeEngine(talker).compute_mattes(read_frames(talker))
     assert [frame.time for frame, _ in found] == list(talker.times)
 
 
@@ -73,9 +73,9 @@ def test_a_person_is_gone_with_her_shot(media: Path) -> None:
 
 def test_a_matte_never_reaches_across_a_cut(talker: Clip, media: Path) -> None:
     """The frames of a shot get the same mattes whatever other shot follows them."""
-    shot = list(islice(pictures(talker), 20))
+    shot = list(islice(read_frames(talker), 20))
     other = probe(media / "bg/ae_sound_over_plain_colour_noperson.mp4")
-    strange = next(pictures(other)).what
+    strange = next(read_frames(other)).value
     width, height = talker.size
     strange = Picture(
         np.ascontiguousarray(cv2.resize(strange.y, (width, height))),
@@ -83,9 +83,9 @@ def test_a_matte_never_reaches_across_a_cut(talker: Clip, media: Path) -> None:
         np.ascontiguousarray(cv2.resize(strange.v, (width // 2, height // 2))),
     )
     after = [Timed(time, strange) for time in talker.times[20:40]]
-    engine = Selfie(talker)
-    alone = [matte for _, matte in engine.mattes(shot)]
-    followed = [matte for _, matte in engine.mattes([*shot, *after])]
+    engine = MediapipeEngine(talker)
+    alone = [matte for _, matte in engine.compute_mattes(shot)]
+    followed = [matte for _, matte in engine.compute_mattes([*shot, *after])]
     assert all(np.array_equal(a, b) for a, b in zip(alone, followed[:20], strict=True))
     assert not any(matte.any() for matte in followed[20:])
 
@@ -108,14 +108,16 @@ def test_both_of_two_people_are_kept(media: Path) -> None:
 def test_a_person_is_found_where_the_truth_has_her(talker: Clip, media: Path) -> None:
     """Masks of a few frames agree with exact alpha better than the model's own 0.94."""
     truth = probe(media / "gt/gt_talk_lbbc2a_rooftops.alpha.mkv")
-    for matte, exact in zip(mattes(talker, 20, 30), pictures(truth, truth.times[20]), strict=False):
-        ours, person = matte > 127, exact.what.y > 127
+    for matte, exact in zip(
+        mattes(talker, 20, 30), read_frames(truth, truth.times[20]), strict=False
+    ):
+        ours, person = matte > 127, exact.value.y > 127
         assert (ours & person).sum() / (ours | person).sum() > 0.945
 
 
 def _cut(clip: Clip, start: int, end: int) -> int:
     """The place, from *start*, of the frame that differs most from the one before it."""
-    frames = pictures(clip, clip.times[start], clip.times[end])
-    lumas = [cv2.resize(frame.what.y, (32, 32)).astype(int) for frame in frames]
+    frames = read_frames(clip, clip.times[start], clip.times[end])
+    lumas = [cv2.resize(frame.value.y, (32, 32)).astype(int) for frame in frames]
     changes = [np.abs(b - a).mean() for a, b in pairwise(lumas)]
     return int(np.argmax(changes)) + 1

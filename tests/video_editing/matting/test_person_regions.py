@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from video_editing.frames import Box, Luma, Matte
-from video_editing.matting.person_regions import is_cut, joined, occupied, squared, tidied
+from video_editing.matting.person_regions import (
+    expand_to_square,
+    find_people_box,
+    is_shot_boundary,
+    merge_boxes,
+    remove_islands_and_holes,
+)
 
 
 def scene(seed: int) -> Luma:
@@ -24,39 +30,39 @@ def matte(*discs: tuple[int, int, int]) -> Matte:
 
 def test_another_scene_is_a_cut() -> None:
     """Nothing is where it was."""
-    assert is_cut(scene(1), scene(2))
+    assert is_shot_boundary(scene(1), scene(2))
 
 
 def test_a_swaying_camera_is_no_cut() -> None:
     """Everything has moved by a twentieth of the frame."""
-    assert not is_cut(scene(1), np.roll(scene(1), 16, axis=1))
+    assert not is_shot_boundary(scene(1), np.roll(scene(1), 16, axis=1))
 
 
 @pytest.mark.parametrize("level", [16, 235])
 def test_a_blank_picture_after_a_scene_is_a_cut(level: int) -> None:
     """Black between two shots correlates with nothing."""
-    assert is_cut(scene(1), np.full((240, 320), level, np.uint8))
+    assert is_shot_boundary(scene(1), np.full((240, 320), level, np.uint8))
 
 
 def test_noise_on_a_wall_is_no_cut() -> None:
     """Two noisy pictures of the same grey do not correlate either, but do not differ."""
     first, second = np.random.default_rng(3).integers(120, 130, (2, 240, 320), np.uint8)
-    assert not is_cut(first, second)
+    assert not is_shot_boundary(first, second)
 
 
 def test_two_people_are_in_one_box() -> None:
     """The box reaches from one to the other."""
-    assert occupied(matte((80, 120, 40), (240, 120, 30))) == Box(40, 80, 231, 81)
+    assert find_people_box(matte((80, 120, 40), (240, 120, 30))) == Box(40, 80, 231, 81)
 
 
 def test_a_speck_is_nobody() -> None:
     """There is no box for less than a thousandth of the frame."""
-    assert occupied(matte((80, 120, 3))) is None
+    assert find_people_box(matte((80, 120, 3))) is None
 
 
 def test_islands_go_and_second_people_stay() -> None:
     """A disc a twentieth as large goes, one half as large stays."""
-    tidy = tidied(matte((80, 120, 50), (200, 60, 11), (250, 150, 36)))
+    tidy = remove_islands_and_holes(matte((80, 120, 50), (200, 60, 11), (250, 150, 36)))
     assert np.array_equal(tidy, matte((80, 120, 50), (250, 150, 36)))
 
 
@@ -65,14 +71,14 @@ def test_a_small_hole_is_closed_and_the_gap_under_an_arm_is_not() -> None:
     body = matte((160, 120, 100))
     cv2.circle(body, (120, 120), 6, 0, cv2.FILLED)
     cv2.circle(body, (200, 120), 25, 0, cv2.FILLED)
-    tidy = tidied(body)
+    tidy = remove_islands_and_holes(body)
     assert tidy[120, 120] == 255
     assert tidy[120, 200] == 0
 
 
 def test_a_joined_box_holds_all_of_them_with_a_margin() -> None:
     """It does not leave the frame, whatever the margin."""
-    box = joined([Box(128, 72, 64, 168), Box(140, 60, 80, 180)], (320, 240))
+    box = merge_boxes([Box(128, 72, 64, 168), Box(140, 60, 80, 180)], (320, 240))
     assert box.left < 128
     assert box.top < 60
     assert box.left + box.width > 220
@@ -81,12 +87,12 @@ def test_a_joined_box_holds_all_of_them_with_a_margin() -> None:
 
 def test_a_joined_box_does_not_follow_small_movements() -> None:
     """Its sides lie on a grid."""
-    assert joined([Box(130, 72, 64, 168)], (320, 240)) == joined(
+    assert merge_boxes([Box(130, 72, 64, 168)], (320, 240)) == merge_boxes(
         [Box(131, 72, 64, 168)], (320, 240)
     )
 
 
 def test_a_squared_box_is_square_and_inside_the_frame() -> None:
     """What it held it still holds; a frame that is too low gives what it has."""
-    assert squared(Box(280, 50, 40, 180), (320, 240)) == Box(140, 50, 180, 180)
-    assert squared(Box(0, 0, 320, 100), (320, 240)) == Box(0, 0, 320, 240)
+    assert expand_to_square(Box(280, 50, 40, 180), (320, 240)) == Box(140, 50, 180, 180)
+    assert expand_to_square(Box(0, 0, 320, 100), (320, 240)) == Box(0, 0, 320, 240)

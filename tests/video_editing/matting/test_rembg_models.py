@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 from PIL.Image import Image, new
 
 from tests.support.onnx_networks import save_constant, save_tinted
-from video_editing.contract.errors import InputRejected, ModelUnavailable, Reason
-from video_editing.matting.rembg_models import FORMS, Form, Saliency, known, spacing
+from video_editing.contract.errors import InputRejected, ModelUnavailable, RejectReason
+from video_editing.matting.rembg_models import (
+    MODEL_SPECS,
+    ModelSpec,
+    OnnxSegmenter,
+    choose_keyframe_interval,
+    get_model_spec,
+)
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +31,7 @@ def noise() -> NDArray[np.float32]:
 def test_batches(weights: Path, noise: NDArray[np.float32], batch: int | str) -> None:
     """A batch gives, bit by bit, what its pictures give one by one, whatever the model takes."""
     save_tinted(weights / "u2net_human_seg.onnx", batch=batch)
-    look = Saliency()
+    look = OnnxSegmenter()
     together = look(noise)
     alone = [look(noise[i : i + 1])[0] for i in range(len(noise))]
     np.testing.assert_array_equal(together, alone)
@@ -35,13 +41,13 @@ def test_batches(weights: Path, noise: NDArray[np.float32], batch: int | str) ->
 def test_empty_stays_empty(weights: Path, noise: NDArray[np.float32]) -> None:
     """A network that is 2 % sure of every pixel gives 2 %, not a stretched mask."""
     save_constant(weights / "u2net_human_seg.onnx", 0.02)
-    assert all((matte == 5).all() for matte in Saliency()(noise))
+    assert all((matte == 5).all() for matte in OnnxSegmenter()(noise))
 
 
 def test_logits(weights: Path) -> None:
     """Where rembg applies a sigmoid to a network's output, so do we; far ones do not overflow."""
     save_constant(weights / "birefnet-general.onnx", -200, side=1024)
-    matte = Saliency("birefnet-general")(np.zeros((1, 1024, 1024, 3), np.float32))[0]
+    matte = OnnxSegmenter("birefnet-general")(np.zeros((1, 1024, 1024, 3), np.float32))[0]
     assert (matte == 0).all()
 
 
@@ -50,12 +56,12 @@ def test_forms() -> None:
     """Sizes, means, deviations and sigmoids are those that rembg's own session classes use."""
     from rembg.sessions import sessions  # noqa: PLC0415 - compiles for half a minute at first
 
-    assert {model: used_by(sessions[model]) for model in FORMS} == FORMS
+    assert {model: used_by(sessions[model]) for model in MODEL_SPECS} == MODEL_SPECS
 
 
-def used_by(session_class: type) -> Form:
+def used_by(session_class: type) -> ModelSpec:
     """What one of rembg's session classes does to pictures and outputs, as seen by the network."""
-    used: dict[str, Any] = {"logits": False}
+    used: dict[str, Any] = {"has_logits": False}
 
     class Watched(session_class):
         def __init__(self) -> None:
@@ -68,19 +74,19 @@ def used_by(session_class: type) -> Form:
             return [np.float32([[[[0, 1]]]])]
 
         def sigmoid(self, output: NDArray[np.float32]) -> NDArray[np.float32]:
-            used["logits"] = True
+            used["has_logits"] = True
             return output
 
     Watched().predict(new("RGB", (1, 1)))
-    return Form(**used)
+    return ModelSpec(**used)
 
 
 def test_unknown_model() -> None:
     """A model that rembg has not, or that needs more than a name, is a bad option."""
     for model in ("u3net", "u2net_custom", "sam", "withoutbg"):
         with pytest.raises(InputRejected) as failure:
-            known(model)
-        assert failure.value.reason is Reason.BAD_OPTION
+            get_model_spec(model)
+        assert failure.value.reason is RejectReason.BAD_OPTION
         assert failure.value.details == {"option": "model", "value": model}
 
 
@@ -88,14 +94,14 @@ def test_unknown_model() -> None:
 def test_no_weights() -> None:
     """Without weights and network the model is unavailable, and the error says why."""
     with pytest.raises(ModelUnavailable, match="u2net_human_seg: its weights cannot be loaded"):
-        Saliency()
+        OnnxSegmenter()
 
 
 def test_broken_weights(weights: Path) -> None:
     """A file that is no network makes the model unavailable."""
     (weights / "u2net_human_seg.onnx").write_bytes(b"<html>not found</html>")
     with pytest.raises(ModelUnavailable, match="u2net_human_seg: its weights cannot be loaded"):
-        Saliency()
+        OnnxSegmenter()
 
 
 def test_no_cuda(weights: Path) -> None:
@@ -105,13 +111,15 @@ def test_no_cuda(weights: Path) -> None:
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime has CUDA")
     with pytest.raises(ModelUnavailable, match="CUDAExecutionProvider"):
-        Saliency(device="cuda")
+        OnnxSegmenter(device="cuda")
 
 
 def test_spacing() -> None:
     """Every frame is looked at on a GPU; on a processor the larger networks look more rarely."""
-    assert spacing("u2net_human_seg", "cuda") == 1
-    assert spacing("u2net_human_seg", "cpu") < spacing("birefnet-general", "cpu")
+    assert choose_keyframe_interval("u2net_human_seg", "cuda") == 1
+    assert choose_keyframe_interval("u2net_human_seg", "cpu") < choose_keyframe_interval(
+        "birefnet-general", "cpu"
+    )
 
 
 def test_cheap_import() -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from tests.support.make_clips import drawn, make_clip
-from video_editing.contract.errors import InputRejected, OutputFailed, Reason
-from video_editing.contract.plan import Plan, keep_plan, planned
+from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
+from video_editing.contract.plan import Plan, make_plan, write_plan
 from video_editing.frames import Matte, Timed
-from video_editing.matting.segments import read_mattes, read_segment, runs, write_segment
+from video_editing.matting.segments import group_runs, read_mattes, read_segment, write_segment
 from video_editing.reading.probe import Clip, probe
 
 
@@ -29,7 +29,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 @pytest.fixture
 def plan(clip: Clip) -> Plan:
     """In three segments."""
-    return planned(clip, seconds=Fraction(1, 4))
+    return make_plan(clip, segment_seconds=Fraction(1, 4))
 
 
 def noise(clip: Clip, size: tuple[int, int] = (55, 97)) -> Iterator[Timed[Matte]]:
@@ -40,7 +40,7 @@ def noise(clip: Clip, size: tuple[int, int] = (55, 97)) -> Iterator[Timed[Matte]
 
 
 def kept(clip: Clip, plan: Plan, folder: Path) -> None:
-    keep_plan(plan, folder)
+    write_plan(plan, folder)
     mattes = noise(clip)
     for segment in plan.segments:
         write_segment(plan, segment, islice(mattes, segment.frames), folder)
@@ -52,14 +52,14 @@ def test_mattes_come_back_bit_by_bit(clip: Clip, plan: Plan, tmp_path: Path) -> 
     assert len(plan.segments) == 3
     for read, wrote in zip(read_mattes(clip, tmp_path), noise(clip), strict=True):
         assert read.time == wrote.time
-        assert (read.what == wrote.what).all()
+        assert (read.value == wrote.value).all()
 
 
 def test_segments_are_read_in_any_order(clip: Clip, plan: Plan, tmp_path: Path) -> None:
     """Each has all that it needs in itself."""
     kept(clip, plan, tmp_path)
     last = plan.segments[-1]
-    (tmp_path / plan.segments[0].name).unlink()
+    (tmp_path / plan.segments[0].file_name).unlink()
     times = [matte.time for matte in read_segment(plan, last, tmp_path)]
     assert times == [time for time in clip.times if time >= last.start]
 
@@ -67,12 +67,12 @@ def test_segments_are_read_in_any_order(clip: Clip, plan: Plan, tmp_path: Path) 
 def test_neighbours_run_together(plan: Plan) -> None:
     """So that the frames around a border are decoded once."""
     first, second, third = plan.segments
-    assert list(runs([first, second, third])) == [[first, second, third]]
-    assert list(runs([first, third])) == [[first], [third]]
-    assert not list(runs([]))
+    assert list(group_runs([first, second, third])) == [[first, second, third]]
+    assert list(group_runs([first, third])) == [[first], [third]]
+    assert not list(group_runs([]))
 
 
-def refused(plan: Plan, folder: Path) -> Reason:
+def refused(plan: Plan, folder: Path) -> RejectReason:
     with pytest.raises(InputRejected) as rejected:
         list(read_segment(plan, plan.segments[1], folder))
     return rejected.value.reason
@@ -84,10 +84,10 @@ def test_a_segment_that_is_cut_is_a_bad_matte(
 ) -> None:
     """Wherever it ends."""
     kept(clip, plan, tmp_path)
-    path = tmp_path / plan.segments[1].name
+    path = tmp_path / plan.segments[1].file_name
     whole = path.stat().st_size
     os.truncate(path, int(length * whole if 0 < length < 1 else length))
-    assert refused(plan, tmp_path) is Reason.BAD_MATTE
+    assert refused(plan, tmp_path) is RejectReason.BAD_MATTE
 
 
 def test_a_segment_of_another_stretch_is_a_bad_matte(
@@ -95,17 +95,17 @@ def test_a_segment_of_another_stretch_is_a_bad_matte(
 ) -> None:
     """It has other times, or another number of mattes; so has no segment at all."""
     kept(clip, plan, tmp_path)
-    path = tmp_path / plan.segments[1].name
+    path = tmp_path / plan.segments[1].file_name
     sparse = list(islice(noise(clip), plan.segments[1].frames - 1))
-    shutil.copy(tmp_path / plan.segments[0].name, path)
+    shutil.copy(tmp_path / plan.segments[0].file_name, path)
     first = plan.segments[0]
     if first.frames == plan.segments[1].frames:
         with pytest.raises(ValueError, match="mattes for"):
             write_segment(plan, first, sparse, tmp_path)
     else:
-        assert refused(plan, tmp_path) is Reason.BAD_MATTE
+        assert refused(plan, tmp_path) is RejectReason.BAD_MATTE
     path.unlink()
-    assert refused(plan, tmp_path) is Reason.BAD_MATTE
+    assert refused(plan, tmp_path) is RejectReason.BAD_MATTE
 
 
 def test_a_segment_is_there_whole_or_not_at_all(clip: Clip, plan: Plan, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_segment_is_there_whole_or_not_at_all(clip: Clip, plan: Plan, tmp_path
 
     def broken() -> Iterator[Timed[Matte]]:
         yield from islice(noise(clip), 3)
-        raise InputRejected(Reason.CORRUPT)
+        raise InputRejected(RejectReason.CORRUPT)
 
     with pytest.raises(InputRejected):
         write_segment(plan, plan.segments[0], broken(), tmp_path)

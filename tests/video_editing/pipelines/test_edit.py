@@ -12,20 +12,20 @@ import pytest
 from tests.support.decode_media import heard, rgb, times
 from tests.support.make_clips import HD, drawn, make_clip
 from tests.support.person_clips import film_of_eileen
-from video_editing.compositing.alpha_source import person
-from video_editing.compositing.background import background
-from video_editing.compositing.layout import laid_out, placed
-from video_editing.contract.errors import InputRejected, Reason
-from video_editing.contract.formats import Form
-from video_editing.contract.plan import keep_plan, planned
-from video_editing.contract.progress import Progress, unreported
+from video_editing.compositing.alpha_source import open_alpha_source
+from video_editing.compositing.background import open_background
+from video_editing.compositing.layout import compute_layout, compute_top_left
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.formats import OutputFormat
+from video_editing.contract.plan import make_plan, write_plan
+from video_editing.contract.progress import Progress, ignore_progress
 from video_editing.contract.style import Anchor, Shape, Style
 from video_editing.frames import Box
-from video_editing.matting.engines import MEDIAPIPE, engine
-from video_editing.matting.matte_stream import fill
+from video_editing.matting.engines import DEFAULT_ENGINE, create_engine
+from video_editing.matting.matte_stream import write_missing_segments
 from video_editing.pipelines.edit import edit
-from video_editing.pipelines.matte import final_matte
-from video_editing.reading.probe import Limits, probe
+from video_editing.pipelines.matte import write_final_matte
+from video_editing.reading.probe import ClipLimits, probe
 
 KEPT = Style(keep_background=True)
 
@@ -39,7 +39,7 @@ def eileen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def edited(clip: Path, result: Path, behind: str = "#204060", **options: object) -> Path:
     """The result of an edit onto 320 × 240."""
     given = {"style": KEPT, **options}
-    edit(probe(clip), result, background(behind, Limits()), (320, 240), **given)  # type: ignore[arg-type]
+    edit(probe(clip), result, open_background(behind, ClipLimits()), (320, 240), **given)  # type: ignore[arg-type]
     return result
 
 
@@ -54,8 +54,8 @@ def test_the_circle_shows_the_clip_and_nothing_around_it(tmp_path: Path) -> None
     """Its pixels at their place and scale, but for what H.264 loses; the colour next to it."""
     clip = make_clip(tmp_path / "c.mp4", drawn(5, (320, 240)), colours=HD, options={"qp": "0"})
     style = Style(keep_background=True, centre=(0.4, 0.5), position=Anchor.TOP_LEFT, size=0.7)
-    layout = laid_out((320, 240), style, (0.4, 0.5), (320, 240))
-    left, top = placed(layout, style, (320, 240))
+    layout = compute_layout((320, 240), style, (0.4, 0.5), (320, 240))
+    left, top = compute_top_left(layout, style, (320, 240))
     box = layout.box
     assert layout.view == (box.width, box.height)  # the clip's own scale
     y, x = np.mgrid[:240, :320] + 0.5
@@ -123,7 +123,7 @@ def test_nobody_in_the_clip_leaves_nothing(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "c.mp4", drawn(10))
     with pytest.raises(InputRejected) as rejected:
         edited(clip, tmp_path / "out" / "r.mp4", style=Style())
-    assert rejected.value.reason is Reason.NO_PERSON
+    assert rejected.value.reason is RejectReason.NO_PERSON
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -140,7 +140,7 @@ def test_real_clips_of_nobody_are_refused(media: Path, tmp_path: Path, name: str
     """Rooftops and a timecode are no people."""
     with pytest.raises(InputRejected) as rejected:
         edited(media / name, tmp_path / "r.mp4", style=Style())
-    assert rejected.value.reason is Reason.NO_PERSON
+    assert rejected.value.reason is RejectReason.NO_PERSON
 
 
 def test_progress_rises_to_the_total(tmp_path: Path, eileen: Path) -> None:
@@ -154,17 +154,19 @@ def test_progress_rises_to_the_total(tmp_path: Path, eileen: Path) -> None:
 
 def mattes_of(clip: Path, folder: Path) -> Path:
     opened = probe(clip)
-    plan = planned(opened, seconds=Fraction(1, 2))
-    keep_plan(plan, folder)
-    fill(opened, plan, folder, engine(MEDIAPIPE, opened), unreported)
+    plan = make_plan(opened, segment_seconds=Fraction(1, 2))
+    write_plan(plan, folder)
+    write_missing_segments(
+        opened, plan, folder, create_engine(DEFAULT_ENGINE, opened), ignore_progress
+    )
     return folder
 
 
 def alphas(clip: Path, mattes: Path | None) -> list[bytes]:
     """Alpha of each whole frame, as the edit lays it over a background."""
     opened = probe(clip)
-    with person(opened, Style(), MEDIAPIPE, mattes) as (pairs, alpha):
-        frames = ((frame.what, matte) for frame, matte in pairs if matte is not None)
+    with open_alpha_source(opened, Style(), DEFAULT_ENGINE, mattes) as (pairs, alpha):
+        frames = ((frame.value, matte) for frame, matte in pairs if matte is not None)
         box = Box(0, 0, *opened.size)
         return [alpha(matte, frame, box, frame.y).tobytes() for frame, matte in frames]
 
@@ -184,14 +186,14 @@ def test_segments_give_the_same_result_as_the_engine(tmp_path: Path, eileen: Pat
 def test_a_final_matte_gives_nearly_the_same_result(tmp_path: Path, eileen: Path) -> None:
     """It was drawn at the clip's size and is scaled here: no face moves, no hole opens."""
     style = Style(shape=Shape.NONE)
-    final_matte(probe(eileen), tmp_path / "m.mkv", style=style)
+    write_final_matte(probe(eileen), tmp_path / "m.mkv", style=style)
     one = rgb(edited(eileen, tmp_path / "one.mp4", style=style))
     other = rgb(edited(eileen, tmp_path / "other.mp4", style=style, mattes=tmp_path / "m.mkv"))
     for a, b in zip(one, other, strict=True):
         assert np.abs(a.astype(int) - b).mean() < 2
 
 
-def refused(clip: Path, result: Path, mattes: Path) -> Reason:
+def refused(clip: Path, result: Path, mattes: Path) -> RejectReason:
     with pytest.raises(InputRejected) as rejected:
         edited(clip, result, style=Style(), mattes=mattes)
     assert not result.exists()
@@ -202,17 +204,17 @@ def refused(clip: Path, result: Path, mattes: Path) -> Reason:
 def test_mattes_of_another_clip_are_refused(tmp_path: Path, eileen: Path, frames: int) -> None:
     """One frame more or less tells them apart, in a folder as in a file."""
     other = film_of_eileen(tmp_path / "other.mp4", frames)
-    final_matte(probe(other), tmp_path / "m.mkv", style=Style())
+    write_final_matte(probe(other), tmp_path / "m.mkv", style=Style())
     for mattes in (mattes_of(other, tmp_path / "segments"), tmp_path / "m.mkv"):
-        assert refused(eileen, tmp_path / "r.mp4", mattes) is Reason.BAD_MATTE
+        assert refused(eileen, tmp_path / "r.mp4", mattes) is RejectReason.BAD_MATTE
 
 
 def test_mattes_of_another_size_are_refused(tmp_path: Path, eileen: Path) -> None:
     """The same frames of a smaller clip are not this one's."""
     other = film_of_eileen(tmp_path / "other.mp4", 30, side=256, tone=330)
-    final_matte(probe(other), tmp_path / "m.mkv", style=Style())
+    write_final_matte(probe(other), tmp_path / "m.mkv", style=Style())
     for mattes in (mattes_of(other, tmp_path / "segments"), tmp_path / "m.mkv"):
-        assert refused(eileen, tmp_path / "r.mp4", mattes) is Reason.BAD_MATTE
+        assert refused(eileen, tmp_path / "r.mp4", mattes) is RejectReason.BAD_MATTE
 
 
 def test_broken_mattes_are_refused(tmp_path: Path, eileen: Path) -> None:
@@ -226,13 +228,13 @@ def test_broken_mattes_are_refused(tmp_path: Path, eileen: Path) -> None:
     (tmp_path / "planless/plan.json").unlink()
     (tmp_path / "words.mkv").write_text("no mattes")
     for name in ("missing", "cut", "empty", "planless", "words.mkv", "none.mkv"):
-        assert refused(eileen, tmp_path / "r.mp4", tmp_path / name) is Reason.BAD_MATTE, name
+        assert refused(eileen, tmp_path / "r.mp4", tmp_path / name) is RejectReason.BAD_MATTE, name
 
 
 def test_a_note_is_a_square_minute(tmp_path: Path) -> None:
     """Of a longer clip, its first 60 s; with sound."""
     clip = make_clip(tmp_path / "c.mp4", drawn(124, (64, 36)), rate=2, tone=300)
-    note = edited(clip, tmp_path / "note.mp4", form=Form.NOTE)
+    note = edited(clip, tmp_path / "note.mp4", output_format=OutputFormat.NOTE)
     with av.open(str(note)) as container:
         stream = container.streams.video[0]
         assert (stream.width, stream.height) == (640, 640)
@@ -244,7 +246,7 @@ def test_a_note_is_a_square_minute(tmp_path: Path) -> None:
 
 def test_an_animation_has_no_sound(tmp_path: Path, eileen: Path) -> None:
     """That is what makes Telegram call it so; its frames and times stay."""
-    result = edited(eileen, tmp_path / "r.mp4", form=Form.ANIMATION)
+    result = edited(eileen, tmp_path / "r.mp4", output_format=OutputFormat.ANIMATION)
     assert heard(result) is None
     assert times(result) == [time - times(eileen)[0] for time in times(eileen)]
 
@@ -255,8 +257,8 @@ def test_a_gif_is_small_and_short(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "c.mp4", drawn(90, (64, 36)), rate=30, times=moments)
     style = KEPT.model_copy(update={"shape": Shape.RECT})
     result = tmp_path / "r.gif"
-    behind = background("black", Limits())
-    edit(probe(clip), result, behind, (1280, 720), style=style, form=Form.GIF)
+    behind = open_background("black", ClipLimits())
+    edit(probe(clip), result, behind, (1280, 720), style=style, output_format=OutputFormat.GIF)
     with av.open(str(result)) as container:
         stream = container.streams.video[0]
         frames = [frame.time for frame in container.decode(stream)]
@@ -283,5 +285,5 @@ def test_a_size_that_no_picture_bears_is_refused(tmp_path: Path, eileen: Path) -
     """And nothing is left of the tries."""
     with pytest.raises(InputRejected) as rejected:
         edited(eileen, tmp_path / "r.mp4", max_bytes=3000)
-    assert rejected.value.reason is Reason.DOES_NOT_FIT
+    assert rejected.value.reason is RejectReason.DOES_NOT_FIT
     assert not list(tmp_path.iterdir())

@@ -9,22 +9,22 @@ from PIL import Image
 from tests.support.decode_media import rgb
 from tests.support.make_clips import HD, drawn, make_clip
 from tests.support.person_clips import film_of_eileen
-from video_editing.compositing.background import background
-from video_editing.contract.errors import InputRejected, OutputFailed, Reason
+from video_editing.compositing.background import open_background
+from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
 from video_editing.contract.style import Anchor, Shape, Style
 from video_editing.pipelines.edit import edit
-from video_editing.pipelines.preview import preview
-from video_editing.reading.probe import Limits, probe
+from video_editing.pipelines.preview import write_preview
+from video_editing.reading.probe import ClipLimits, probe
 
 CANVAS = (320, 240)
-BLUE = background("#204060", Limits())
+BLUE = open_background("#204060", ClipLimits())
 
 
 @pytest.mark.parametrize("style", [Style(keep_background=True), Style(shape=Shape.NONE), Style()])
 def test_a_preview_is_a_frame_of_the_edit(tmp_path: Path, style: Style) -> None:
     """The same place, size and person, but for JPEG, H.264 and a matte from one frame alone."""
     clip = probe(film_of_eileen(tmp_path / "c.mp4", 5))
-    preview(clip, tmp_path / "card.jpg", BLUE, CANVAS, style=style)
+    write_preview(clip, tmp_path / "card.jpg", BLUE, CANVAS, style=style)
     edit(clip, tmp_path / "r.mp4", BLUE, CANVAS, style=style)
     with Image.open(tmp_path / "card.jpg") as card:
         assert card.format == "JPEG"
@@ -39,7 +39,7 @@ def test_a_preview_is_not_faded(tmp_path: Path) -> None:
     style = Style(keep_background=True, shape=Shape.RECT, position=Anchor.CENTER)
     for name, fade in (("plain.jpg", 0), ("fading.jpg", 9)):
         faded = style.model_copy(update={"fade": fade})
-        preview(clip, tmp_path / name, BLUE, CANVAS, style=faded)
+        write_preview(clip, tmp_path / name, BLUE, CANVAS, style=faded)
     assert (tmp_path / "plain.jpg").read_bytes() == (tmp_path / "fading.jpg").read_bytes()
 
 
@@ -49,7 +49,7 @@ def test_the_frame_with_the_largest_face_is_shown(tmp_path: Path) -> None:
     empty = [np.full_like(frames[0], 90)] * 2
     clip = make_clip(tmp_path / "c.mp4", empty + frames + empty, options={"g": "2"}, colours=HD)
     style = Style(keep_background=True, shape=Shape.RECT)
-    preview(probe(clip), tmp_path / "card.jpg", BLUE, CANVAS, style=style)
+    write_preview(probe(clip), tmp_path / "card.jpg", BLUE, CANVAS, style=style)
     with Image.open(tmp_path / "card.jpg") as card:
         overlay = np.asarray(card)[130:220, 210:300]
     assert overlay.std() > 30
@@ -59,8 +59,8 @@ def test_nobody_has_no_preview(tmp_path: Path) -> None:
     """Refused as the edit would be."""
     clip = probe(make_clip(tmp_path / "c.mp4", drawn(3)))
     with pytest.raises(InputRejected) as rejected:
-        preview(clip, tmp_path / "card.jpg", BLUE, CANVAS, style=Style())
-    assert rejected.value.reason is Reason.NO_PERSON
+        write_preview(clip, tmp_path / "card.jpg", BLUE, CANVAS, style=Style())
+    assert rejected.value.reason is RejectReason.NO_PERSON
     assert not (tmp_path / "card.jpg").exists()
 
 
@@ -68,5 +68,7 @@ def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     """It is not made."""
     clip = probe(make_clip(tmp_path / "c.mp4", drawn(3)))
     with pytest.raises(OutputFailed):
-        preview(clip, tmp_path / "no/card.jpg", BLUE, CANVAS, style=Style(keep_background=True))
+        write_preview(
+            clip, tmp_path / "no/card.jpg", BLUE, CANVAS, style=Style(keep_background=True)
+        )
     assert not (tmp_path / "no").exists()

@@ -13,12 +13,17 @@ from tests.support.make_clips import HD, drawn, make_clip
 from tests.support.overlay_command import overlay
 from tests.support.paths import ROOT
 from tests.support.person_clips import film_of_eileen
-from video_editing.compositing.background import background
+from video_editing.compositing.background import open_background
 from video_editing.contract.style import Style
 from video_editing.frames import Timed
 from video_editing.pipelines.edit import edit
-from video_editing.pipelines.render_parts import Pace, Way, parts, seen
-from video_editing.reading.probe import Clip, Limits, probe
+from video_editing.pipelines.render_parts import (
+    AlphaFormat,
+    ConstantRate,
+    find_visible_box,
+    render_parts,
+)
+from video_editing.reading.probe import Clip, ClipLimits, probe
 
 CANVAS = (320, 240)
 STYLE = Style(keep_background=True, ring=0.05, shadow=0.5, centre=(0.5, 0.5))
@@ -32,9 +37,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 
 
 def made(clip: Clip, folder: Path, source: str = "teal", **options: object) -> dict[str, object]:
-    behind = background(source, Limits())
+    behind = open_background(source, ClipLimits())
     rest = {"rate": Fraction(24), "style": STYLE} | options
-    return parts(clip, folder, behind, source, CANVAS, **rest)
+    return render_parts(clip, folder, behind, source, CANVAS, **rest)
 
 
 def rgb(path: object, pixels: str = "rgb24") -> list[NDArray[np.float32]]:
@@ -48,7 +53,7 @@ def test_laid_on_the_background_they_are_our_own_result(clip: Clip, tmp_path: Pa
     """Ring, shadow, place and all, but for what two encoders make of it."""
     told = made(clip, tmp_path)
     left, top, width, height = told["box"]
-    edit(clip, tmp_path / "r.mp4", background("teal", Limits()), CANVAS, style=STYLE)
+    edit(clip, tmp_path / "r.mp4", open_background("teal", ClipLimits()), CANVAS, style=STYLE)
     for colours, mask, ours in zip(
         rgb(told["overlay"]), rgb(told["luma"]), rgb(tmp_path / "r.mp4"), strict=True
     ):
@@ -59,12 +64,14 @@ def test_laid_on_the_background_they_are_our_own_result(clip: Clip, tmp_path: Pa
         assert np.abs(canvas - ours).mean() < 0.012
 
 
-@pytest.mark.parametrize("way", [Way.MOV, Way.WEBM])
-def test_alpha_in_the_file_is_the_same_as_beside_it(clip: Clip, tmp_path: Path, way: Way) -> None:
+@pytest.mark.parametrize("way", [AlphaFormat.MOV, AlphaFormat.WEBM])
+def test_alpha_in_the_file_is_the_same_as_beside_it(
+    clip: Clip, tmp_path: Path, way: AlphaFormat
+) -> None:
     """All ways say the same of what is seen."""
-    beside, inside = made(clip, tmp_path), made(clip, tmp_path, way=way)
+    beside, inside = made(clip, tmp_path), made(clip, tmp_path, alpha_format=way)
     assert inside["luma"] is None
-    if way is Way.WEBM:
+    if way is AlphaFormat.WEBM:
         assert str(inside["overlay"]).endswith(".webm")
         return
     for mask, cutout in zip(rgb(beside["luma"]), rgb(inside["overlay"], "rgba"), strict=True):
@@ -112,21 +119,21 @@ def test_what_lies_outside_is_not_sent(
     corner: tuple[int, int], size: tuple[int, int], box: tuple[int, int, int, int]
 ) -> None:
     """An overlay larger than the canvas is cut to it; of one outside two lines remain."""
-    assert seen(corner, size, CANVAS) == box
+    assert find_visible_box(corner, size, CANVAS) == box
 
 
 def test_an_even_clip_keeps_its_frames() -> None:
     """At its own rate each frame comes once."""
     items = [Timed(i * 512, i) for i in range(24)]
-    kept = Pace(Fraction(24), 24).kept(iter(items), Fraction(1, 12288))
-    assert [(it.time, it.what) for it in kept] == [(i, i) for i in range(24)]
+    kept = ConstantRate(Fraction(24), 24).resample(iter(items), Fraction(1, 12288))
+    assert [(it.time, it.value) for it in kept] == [(i, i) for i in range(24)]
 
 
 def test_an_uneven_clip_becomes_even() -> None:
     """A frame that stays long is repeated, and of those that come in a burst the last is kept."""
     items = [Timed(time, time) for time in (0, 10, 100, 101, 102, 150)]
-    kept = list(Pace(Fraction(25), 5).kept(iter(items), Fraction(1, 1000)))
-    assert [it.what for it in kept] == [10, 10, 100, 102, 150]
+    kept = list(ConstantRate(Fraction(25), 5).resample(iter(items), Fraction(1, 1000)))
+    assert [it.value for it in kept] == [10, 10, 100, 102, 150]
     assert [it.time for it in kept] == [0, 1, 2, 3, 4]
 
 

@@ -10,14 +10,14 @@ from tests.support.decode_media import rgb
 from tests.support.make_clips import HD, drawn, make_clip
 from tests.support.person_clips import film_of_eileen
 from video_editing.cli.main import main
-from video_editing.compositing.background import background
+from video_editing.compositing.background import open_background
 from video_editing.contract.errors import OutputFailed
-from video_editing.contract.formats import Extent
+from video_editing.contract.formats import OutputInfo
 from video_editing.contract.style import Style
 from video_editing.pipelines.edit import edit
-from video_editing.reading.probe import Limits, probe
+from video_editing.reading.probe import ClipLimits, probe
 
-BLUE = background("#204060", Limits())
+BLUE = open_background("#204060", ClipLimits())
 
 
 def test_a_thumbnail_shows_the_middle_of_the_result(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_thumbnail_shows_the_middle_of_the_result(tmp_path: Path) -> None:
     result, small = tmp_path / "r.mp4", tmp_path / "t.jpg"
     style = Style(keep_background=True)
     extent = edit(clip, result, BLUE, (640, 360), style=style, thumbnail=small)
-    assert extent == Extent(640, 360, 0.4)
+    assert extent == OutputInfo(640, 360, 0.4)
     with Image.open(small) as opened:
         assert opened.size == (320, 180)
         shown = np.asarray(opened.convert("RGB")).astype(int)

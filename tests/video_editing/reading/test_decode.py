@@ -13,12 +13,12 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.make_clips import HD, Colours, drawn, make_clip
-from video_editing.concurrency import cpus
+from video_editing.concurrency import count_cpus
 from video_editing.contract.errors import InputRejected
 from video_editing.frames import Picture, Timed
-from video_editing.reading.decode import image, pictures
+from video_editing.reading.decode import read_frames, read_image
 from video_editing.reading.probe import Clip, probe
-from video_editing.reading.tonemap import HLG, PQ, WHITE, mapped, pq, rolled_off
+from video_editing.reading.tonemap import HLG, PQ, WHITE_NITS, encode_pq, roll_off, tone_map
 
 #: Clips of shared/media: upright size with square pixels, and how many frames are shown.
 CLIPS = {
@@ -56,7 +56,7 @@ TURNS = {
 
 
 def read(clip: Clip, start: int = 0, end: int | None = None) -> list[Timed[Picture]]:
-    return list(pictures(clip, start, end))
+    return list(read_frames(clip, start, end))
 
 
 def are_same(one: Picture, other: Picture) -> bool:
@@ -111,7 +111,7 @@ FULL = (np.array([255, 255, 255]), np.array([0, 128, 128]))
 def test_a_real_clip_has_its_size_and_every_frame_its_time(media: Path, name: str) -> None:
     """Compared with what FFmpeg decodes, in seconds of the file's clock."""
     clip = probe(media / name)
-    times = [frame.pts * frame.time_base for frame in raw_frames(clip.path, clip.stream)]
+    times = [frame.pts * frame.time_base for frame in raw_frames(clip.path, clip.video_stream)]
     assert (clip.size, len(clip.times)) == CLIPS[name]
     assert [clip.origin + time * clip.timebase for time in clip.times] == times
     assert all(b > a >= 0 for a, b in pairwise(clip.times))
@@ -124,12 +124,12 @@ def test_a_real_clip_gives_pictures_of_its_size(media: Path, name: str) -> None:
     clip = probe(media / name)
     half = len(clip.times) // 2
     width, height = clip.size
-    found = pictures(clip, end=clip.times[half])
+    found = read_frames(clip, end=clip.times[half])
     for time, picture in zip(clip.times[:half], found, strict=True):
         assert picture.time == time
-        assert picture.what.size == clip.size
-        assert picture.what.u.shape == picture.what.v.shape
-        assert picture.what.u.shape == ((height + 1) // 2, (width + 1) // 2)
+        assert picture.value.size == clip.size
+        assert picture.value.u.shape == picture.value.v.shape
+        assert picture.value.u.shape == ((height + 1) // 2, (width + 1) // 2)
 
 
 def test_sound_without_pictures_is_refused(media: Path) -> None:
@@ -149,14 +149,14 @@ def test_sound_without_pictures_is_refused(media: Path) -> None:
 def test_a_real_clip_stands_as_its_matrix_says(media: Path, name: str) -> None:
     """Every pixel is where multiplying its coordinates with the file's matrix puts it."""
     clip = probe(media / name)
-    frame = next(raw_frames(clip.path, clip.stream))
+    frame = next(raw_frames(clip.path, clip.video_stream))
     a, b, _, c, d, *_ = np.frombuffer(frame.side_data["DISPLAYMATRIX"], np.int32) / UNIT
     luma = np.frombuffer(frame.planes[0], np.uint8).reshape(frame.height, -1)[:, : frame.width]
     y, x = np.mgrid[: frame.height, : frame.width]
     across, down = np.rint(a * x + c * y).astype(int), np.rint(b * x + d * y).astype(int)
     expected = np.zeros(clip.size[::-1], np.int16)
     expected[down - down.min(), across - across.min()] = luma
-    found = next(pictures(clip)).what.y.astype(np.int16)
+    found = next(read_frames(clip)).value.y.astype(np.int16)
     assert np.corrcoef(expected.ravel(), found.ravel())[0, 1] > 0.999
 
 
@@ -173,8 +173,8 @@ def test_each_of_the_eight_turns(tmp_path: Path, turn: str, size: tuple[int, int
     )
     stored = [frame.to_ndarray()[: size[1]] for frame in raw_frames(path, 0)]
     found = read(probe(path))
-    assert all(np.array_equal(p.what.y, same(y)) for p, y in zip(found, stored, strict=True))
-    assert found[0].what.size == probe(path).size
+    assert all(np.array_equal(p.value.y, same(y)) for p, y in zip(found, stored, strict=True))
+    assert found[0].value.size == probe(path).size
 
 
 @pytest.mark.parametrize(("degrees", "quarter"), [(30, 0), (-60, -1), (100, 1), (-170, 2)])
@@ -184,7 +184,7 @@ def test_other_angles_go_to_the_nearest_quarter(tmp_path: Path, degrees: int, qu
     turn = [int(n * UNIT) for n in (cos, -sin, 0, sin, cos, 0, 0, 0)] + [1 << 30]
     path = make_clip(tmp_path / "a.mp4", drawn(1), colours=HD, turn=turn)
     stored = next(raw_frames(path, 0)).to_ndarray()[:96]
-    assert np.array_equal(next(pictures(probe(path))).what.y, np.rot90(stored, quarter))
+    assert np.array_equal(next(read_frames(probe(path))).value.y, np.rot90(stored, quarter))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_pixels_become_square_and_none_is_lost(
     path = make_clip(tmp_path / "a.mp4", drawn(2), aspect=aspect, colours=HD)
     clip = probe(path)
     assert clip.size == size
-    found = next(pictures(clip)).what.y
+    found = next(read_frames(clip)).value.y
     stored = next(raw_frames(path, 0)).to_ndarray()[:96]
     assert np.abs(found.astype(int) - cv2.resize(stored, size).astype(int)).mean() < 4
 
@@ -208,8 +208,8 @@ def test_any_parity_and_the_smallest_sizes(tmp_path: Path, size: tuple[int, int]
     clip = probe(make_clip(tmp_path / "a.webm", drawn(2, size), codec="libvpx-vp9"))
     found = read(clip)
     assert clip.size == size
-    assert found[0].what.y.shape == size[::-1]
-    assert found[0].what.u.shape == ((size[1] + 1) // 2, (size[0] + 1) // 2)
+    assert found[0].value.y.shape == size[::-1]
+    assert found[0].value.u.shape == ((size[1] + 1) // 2, (size[0] + 1) // 2)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_colours_are_those_of_the_tags(
         path = make_clip(tmp_path / "a.mkv", [flat((64, 64), stored)], codec="ffv1", colours=tags)
         rgb = np.linalg.solve(coefficients, (np.array(stored) - zero) / size)
         expected = BT709 @ rgb * LIMITED[0] + LIMITED[1]
-        found = centre(read(probe(path))[0].what)
+        found = centre(read(probe(path))[0].value)
         assert np.abs(np.array(found) - expected).max() <= 2.6
 
 
@@ -250,7 +250,7 @@ def test_large_clips_are_bt709_unless_tagged(
     path = make_clip(
         tmp_path / "a.mkv", [flat(size, stored)], codec="ffv1", colours=Colours(matrix=matrix_tag)
     )
-    assert (centre(read(probe(path))[0].what) == stored) == (matrix_tag == 2)
+    assert (centre(read(probe(path))[0].value) == stored) == (matrix_tag == 2)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_other_pixel_formats(tmp_path: Path, pixels: str) -> None:
     """What was drawn is there, whatever the encoder stored: depth, subsampling, RGB."""
     path = make_clip(tmp_path / "a.mkv", drawn(1), codec="ffv1", pixels=pixels)
     reference = make_clip(tmp_path / "b.mkv", drawn(1), codec="ffv1", pixels="yuv444p")
-    found, expected = (read(probe(p))[0].what for p in (path, reference))
+    found, expected = (read(probe(p))[0].value for p in (path, reference))
     assert np.abs(found.y.astype(int) - expected.y.astype(int)).mean() < 2.5
     assert np.abs(found.u.astype(int) - expected.u.astype(int)).mean() < 2.5
 
@@ -272,14 +272,14 @@ def test_grey_clips_have_grey_pictures(tmp_path: Path, extent: int, luma: float)
     path = make_clip(
         tmp_path / "a.mkv", [frame], codec="ffv1", pixels="gray", colours=Colours(range=extent)
     )
-    assert centre(read(probe(path))[0].what) == (pytest.approx(luma, abs=1), 128, 128)
+    assert centre(read(probe(path))[0].value) == (pytest.approx(luma, abs=1), 128, 128)
 
 
 def test_what_shines_through_is_black(tmp_path: Path) -> None:
     """Alpha is composed over black."""
     frame = av.VideoFrame.from_ndarray(np.full((64, 64, 4), (200, 200, 200, 64), np.uint8), "rgba")
     path = make_clip(tmp_path / "a.mov", [frame], codec="qtrle", pixels="argb")
-    y, u, v = centre(read(probe(path))[0].what)
+    y, u, v = centre(read(probe(path))[0].value)
     assert y == pytest.approx(16 + 219 * 50 / 255, abs=1)
     assert (u, v) == (128, 128)
 
@@ -295,7 +295,7 @@ def test_an_animated_gif_is_a_clip(tmp_path: Path) -> None:
 
 def test_the_usual_clip_is_not_copied(tmp_path: Path) -> None:
     """Planes of 8-bit BT.709 are the decoder's memory: nobody may write there."""
-    picture = next(pictures(probe(make_clip(tmp_path / "a.mp4", drawn(2), colours=HD)))).what
+    picture = next(read_frames(probe(make_clip(tmp_path / "a.mp4", drawn(2), colours=HD)))).value
     for plane in (picture.y, picture.u, picture.v):
         assert not plane.flags.owndata
         assert not plane.flags.writeable
@@ -305,9 +305,9 @@ def test_pictures_outlive_the_decoder(tmp_path: Path) -> None:
     """Whoever keeps one sees it unchanged when the decoder is far ahead, or gone."""
     clip = probe(make_clip(tmp_path / "a.mp4", drawn(60), colours=HD))
     copies, kept = [], []
-    for picture in pictures(clip):
-        kept.append(picture.what)
-        copies.append(picture.what.y.copy())
+    for picture in read_frames(clip):
+        kept.append(picture.value)
+        copies.append(picture.value.y.copy())
     assert all(np.array_equal(p.y, copy) for p, copy in zip(kept, copies, strict=True))
 
 
@@ -342,7 +342,7 @@ def test_frames_are_the_same_wherever_reading_starts(tmp_path: Path, kind: str) 
         end = clip.times[last] if last < 50 else None
         part = read(clip, clip.times[first], end)
         assert [p.time for p in part] == list(clip.times[first:last])
-        assert all(are_same(p.what, w.what) for p, w in zip(part, whole[first:last], strict=True))
+        assert all(are_same(p.value, w.value) for p, w in zip(part, whole[first:last], strict=True))
 
 
 @pytest.mark.parametrize(
@@ -351,11 +351,11 @@ def test_frames_are_the_same_wherever_reading_starts(tmp_path: Path, kind: str) 
 def test_real_clips_are_the_same_wherever_reading_starts(media: Path, name: str) -> None:
     """Also with the files of others."""
     clip = probe(media / name)
-    whole = {p.time: p.what for p in pictures(clip, end=clip.times[70])}
+    whole = {p.time: p.value for p in read_frames(clip, end=clip.times[70])}
     for first in (1, 33, 68):
         part = read(clip, clip.times[first], clip.times[70])
         assert len(part) == 70 - first
-        assert all(are_same(p.what, whole[p.time]) for p in part)
+        assert all(are_same(p.value, whole[p.time]) for p in part)
 
 
 def remuxed(source: Path, path: Path, change: Callable[[int, bytes], bytes | None]) -> Path:
@@ -383,7 +383,7 @@ def test_frames_that_are_only_referred_to_are_not_shown(tmp_path: Path) -> None:
     )
     whole, clip = probe(source), probe(hidden)
     assert clip.times == whole.times[:7] + whole.times[8:]
-    assert tuple(picture.time for picture in pictures(clip)) == clip.times
+    assert tuple(picture.time for picture in read_frames(clip)) == clip.times
 
 
 def test_a_recording_that_begins_in_the_middle_of_a_group(tmp_path: Path) -> None:
@@ -394,7 +394,7 @@ def test_a_recording_that_begins_in_the_middle_of_a_group(tmp_path: Path) -> Non
     clip = probe(cut)
     assert len(clip.times) == 38
     assert clip.times[0] == clip.keyframes[0] == 0
-    assert tuple(picture.time for picture in pictures(clip)) == clip.times
+    assert tuple(picture.time for picture in read_frames(clip)) == clip.times
 
 
 def test_a_start_between_frames_gives_the_next(tmp_path: Path) -> None:
@@ -408,17 +408,17 @@ def test_a_start_between_frames_gives_the_next(tmp_path: Path) -> None:
 def test_key_frames_are_a_quick_look(tmp_path: Path) -> None:
     """The same pictures that reading everything gives at these times."""
     clip = probe(make_clip(tmp_path / "a.mp4", drawn(50), options={"g": "10", "sc_threshold": "0"}))
-    keys = list(pictures(clip, keyframes_only=True))
+    keys = list(read_frames(clip, keyframes_only=True))
     assert [p.time for p in keys] == list(clip.keyframes) == list(clip.times[::10])
-    whole = {p.time: p.what for p in read(clip)}
-    assert all(are_same(p.what, whole[p.time]) for p in keys)
+    whole = {p.time: p.value for p in read(clip)}
+    assert all(are_same(p.value, whole[p.time]) for p in keys)
 
 
 def test_a_variable_rate_is_kept(tmp_path: Path) -> None:
     """Times come from the file, not from a mean rate."""
     times = [0, 1, 5, 6, 30, 31, 77]
     clip = probe(make_clip(tmp_path / "a.mp4", drawn(7), rate=100, times=times))
-    assert [p.time * clip.timebase for p in pictures(clip)] == [Fraction(t, 100) for t in times]
+    assert [p.time * clip.timebase for p in read_frames(clip)] == [Fraction(t, 100) for t in times]
     assert clip.rate == Fraction(600, 77)
 
 
@@ -448,7 +448,7 @@ def test_time_zero_is_the_voice_where_it_comes_first(tmp_path: Path) -> None:
     times = [5, 6, 7, 8]
     path = make_clip(tmp_path / "a.mp4", drawn(4), rate=10, times=times, tone=440)
     clip = probe(path)
-    assert clip.sound is not None
+    assert clip.audio_stream is not None
     assert clip.origin == 0
     assert clip.times[0] * clip.timebase == Fraction(1, 2)
     assert float(clip.duration) == pytest.approx(0.9)
@@ -457,7 +457,7 @@ def test_time_zero_is_the_voice_where_it_comes_first(tmp_path: Path) -> None:
 def test_the_stream_with_most_frames_is_the_picture(media: Path) -> None:
     """A motion photo holds a large still beside the film."""
     clip = probe(media / "awkward/ax_two_hevc_tracks_rot_vfr_noperson.mp4")
-    assert clip.stream == 0
+    assert clip.video_stream == 0
     assert len(clip.times) == 58
 
 
@@ -467,23 +467,23 @@ def test_grey_keeps_its_place_in_sdr(nits: float, low: float, high: float) -> No
 
     ITU-R BT.2408-7, table 1, names these levels.
     """
-    grey = mapped(np.full((1, 3), pq(np.array(nits, float))), PQ)[0]
+    grey = tone_map(np.full((1, 3), encode_pq(np.array(nits, float))), PQ)[0]
     assert np.ptp(grey) < 1e-3
     assert low <= grey.mean() <= high
 
 
 def test_hlg_and_pq_agree_on_reference_levels() -> None:
     """HLG 75 % and PQ 58 % are both 203 nits (ITU-R BT.2408-7, table 1)."""
-    hlg = mapped(np.full((1, 3), 0.75), HLG)
-    assert np.allclose(hlg, mapped(np.full((1, 3), 0.5806), PQ), atol=0.01)
+    hlg = tone_map(np.full((1, 3), 0.75), HLG)
+    assert np.allclose(hlg, tone_map(np.full((1, 3), 0.5806), PQ), atol=0.01)
 
 
 def test_the_curve_rises_and_never_leaves_its_range() -> None:
     """Also beyond what the source may hold."""
     nits = np.geomspace(0.001, 10_000, 500)
-    sdr = rolled_off(nits)
+    sdr = roll_off(nits)
     assert (np.diff(sdr) > -1e-6).all()
-    assert sdr.max() == pytest.approx(WHITE, rel=1e-3)
+    assert sdr.max() == pytest.approx(WHITE_NITS, rel=1e-3)
     assert np.allclose(sdr[nits < 50], nits[nits < 50], rtol=1e-3)
 
 
@@ -497,18 +497,18 @@ def test_hdr_frames_are_mapped_as_the_formula_says(tmp_path: Path, transfer: int
         path = make_clip(
             tmp_path / "a.mkv", [frame], codec="ffv1", pixels="yuv420p10le", colours=tags
         )
-        expected = BT709 @ mapped(np.array([rgb]), transfer)[0] * LIMITED[0] + LIMITED[1]
-        found = centre(read(probe(path))[0].what)
+        expected = BT709 @ tone_map(np.array([rgb]), transfer)[0] * LIMITED[0] + LIMITED[1]
+        found = centre(read(probe(path))[0].value)
         assert np.abs(np.array(found) - expected).max() <= 3
 
 
 def test_colours_outside_bt709_keep_their_hue_and_brightness_order() -> None:
     """The most saturated colours of BT.2020 stay inside 0–1 and what they were."""
-    red, green, blue = mapped(np.eye(3) * 0.58, PQ)
+    red, green, blue = tone_map(np.eye(3) * 0.58, PQ)
     assert red.argmax() == 0
     assert green.argmax() == 1
     assert blue.argmax() == 2
-    corners = mapped(np.stack(np.meshgrid(*[[0.0, 0.5, 1.0]] * 3), -1), PQ)
+    corners = tone_map(np.stack(np.meshgrid(*[[0.0, 0.5, 1.0]] * 3), -1), PQ)
     assert corners.min() >= 0
     assert corners.max() <= 1
 
@@ -520,7 +520,7 @@ def test_an_image_is_a_picture(tmp_path: Path, suffix: str) -> None:
     drawing[:45, :, 2], drawing[45:, :, 1] = 255, 255
     path = tmp_path / f"%02d.{suffix}"
     cv2.imwrite(str(path), drawing)
-    picture = image(path)
+    picture = read_image(path)
     assert picture.size == (121, 90)
     for row, rgb in ((10, (1, 0, 0)), (80, (0, 1, 0))):
         expected = BT709 @ np.array(rgb) * LIMITED[0] + LIMITED[1]
@@ -531,7 +531,7 @@ def test_an_image_is_a_picture(tmp_path: Path, suffix: str) -> None:
 def test_an_image_with_alpha_lies_on_black(tmp_path: Path) -> None:
     """Half of white is grey."""
     cv2.imwrite(str(tmp_path / "a.png"), np.full((40, 40, 4), (255, 255, 255, 128), np.uint8))
-    assert centre(image(tmp_path / "a.png"))[0] == pytest.approx(16 + 219 * 128 / 255, abs=1)
+    assert centre(read_image(tmp_path / "a.png"))[0] == pytest.approx(16 + 219 * 128 / 255, abs=1)
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
@@ -543,7 +543,7 @@ def test_an_image_is_turned_as_the_camera_says(tmp_path: Path, orientation: int)
     path = tmp_path / "a.jpg"
     path.write_bytes(plain[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + plain[2:])
     expected = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(float) * 219 / 255 + 16
-    found = image(path).y
+    found = read_image(path).y
     assert found.shape == expected.shape
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
 
@@ -551,7 +551,7 @@ def test_an_image_is_turned_as_the_camera_says(tmp_path: Path, orientation: int)
 def test_a_huge_image_is_brought_down_to_4k(tmp_path: Path) -> None:
     """A result as large as a photo would play nowhere."""
     cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((4000, 6000, 3), np.uint8))
-    width, height = image(tmp_path / "a.jpg").size
+    width, height = read_image(tmp_path / "a.jpg").size
     assert width * height <= 4096 * 2304
     assert width / height == pytest.approx(1.5, abs=0.01)
 
@@ -575,4 +575,4 @@ def test_the_quota_of_a_container_counts(
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content)
-    assert cpus(tmp_path) == (expected or cpus(tmp_path / "nothing"))
+    assert count_cpus(tmp_path) == (expected or count_cpus(tmp_path / "nothing"))

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from tests.support.make_clips import HD, drawn, make_clip
-from video_editing.contract.errors import InputRejected, Reason
-from video_editing.reading.decode import image, pictures
-from video_editing.reading.probe import Limits, probe
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.reading.decode import read_frames, read_image
+from video_editing.reading.probe import ClipLimits, probe
 
 FASTSTART = {"movflags": "faststart"}
 
@@ -25,21 +25,21 @@ READ = """
 import re, sys
 from pathlib import Path
 from video_editing.reading.probe import probe
-from video_editing.reading.decode import pictures
+from video_editing.reading.decode import read_frames
 from video_editing.contract.errors import InputRejected
 try:
     clip = probe(Path(sys.argv[1]))
-    print(sum(1 for _ in pictures(clip)), "pictures")
+    print(sum(1 for _ in read_frames(clip)), "pictures")
 except InputRejected as refusal:
     print(refusal.reason)
 print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
 """
 
 
-def refusal(path: Path, limits: Limits | None = None) -> InputRejected:
+def refusal(path: Path, limits: ClipLimits | None = None) -> InputRejected:
     """Why *path* is refused, at probe or while it is decoded."""
     with pytest.raises(InputRejected) as caught:
-        for _ in pictures(probe(path, limits or Limits())):
+        for _ in read_frames(probe(path, limits or ClipLimits())):
             pass
     return caught.value
 
@@ -69,27 +69,28 @@ def mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
     """M01."""
-    assert refusal(write(tmp_path / "zero.mp4", b"")).reason is Reason.EMPTY_FILE
+    assert refusal(write(tmp_path / "zero.mp4", b"")).reason is RejectReason.EMPTY_FILE
 
 
 @pytest.mark.parametrize("content", [b"\0", b"hello", bytes(range(256)) * 40, b"<svg></svg>"])
 def test_what_is_no_media_is_no_video(tmp_path: Path, content: bytes) -> None:
     """Bytes that no demuxer knows are told from a broken video."""
-    assert refusal(write(tmp_path / "x.mp4", content)).reason is Reason.NOT_A_VIDEO
+    assert refusal(write(tmp_path / "x.mp4", content)).reason is RejectReason.NOT_A_VIDEO
 
 
 def test_a_folder_is_no_video(tmp_path: Path) -> None:
     """A path may lead anywhere."""
-    assert refusal(tmp_path).reason is Reason.NOT_A_VIDEO
+    assert refusal(tmp_path).reason is RejectReason.NOT_A_VIDEO
 
 
 def test_a_recording_that_was_never_finished_is_truncated(tmp_path: Path) -> None:
     """M02: a phone that ran out of battery leaves an MP4 without its index."""
     whole = make_clip(tmp_path / "whole.mp4", drawn(30)).read_bytes()
     cut = write(tmp_path / "cut.mp4", whole[: whole.index(b"moov") - 4])
-    assert refusal(cut).reason is Reason.TRUNCATED
+    assert refusal(cut).reason is RejectReason.TRUNCATED
     assert (
-        refusal(write(tmp_path / "half.mp4", whole[: len(whole) // 2])).reason is Reason.TRUNCATED
+        refusal(write(tmp_path / "half.mp4", whole[: len(whole) // 2])).reason
+        is RejectReason.TRUNCATED
     )
 
 
@@ -97,14 +98,14 @@ def test_a_file_cut_inside_its_index_is_truncated(tmp_path: Path, mp4: Path) -> 
     """M02: the index in front, but not all of it."""
     whole = mp4.read_bytes()
     cut = write(tmp_path / "cut.mp4", whole[: whole.index(b"stbl") + 20])
-    assert refusal(cut).reason is Reason.TRUNCATED
+    assert refusal(cut).reason is RejectReason.TRUNCATED
 
 
 def test_half_of_a_faststart_mp4_is_truncated_not_short(tmp_path: Path, mp4: Path) -> None:
     """M03: FFmpeg decodes the half that is there without an error."""
     whole = mp4.read_bytes()
     error = refusal(write(tmp_path / "half.mp4", whole[: len(whole) // 2]))
-    assert error.reason is Reason.TRUNCATED
+    assert error.reason is RejectReason.TRUNCATED
     assert error.details["total_seconds"] == pytest.approx(4, abs=0.1)
     assert 0.5 < float(error.details["readable_seconds"]) < 3.5
 
@@ -114,7 +115,7 @@ def test_half_of_a_matroska_file_is_truncated(tmp_path: Path, suffix: str, codec
     """M03, in the other container that states its length."""
     whole = make_clip(tmp_path / f"whole.{suffix}", drawn(100), codec=codec).read_bytes()
     error = refusal(write(tmp_path / f"half.{suffix}", whole[: len(whole) // 2]))
-    assert error.reason is Reason.TRUNCATED
+    assert error.reason is RejectReason.TRUNCATED
     assert error.details["total_seconds"] == pytest.approx(100 / 30, abs=0.1)
 
 
@@ -122,7 +123,7 @@ def test_half_of_an_avi_is_truncated(tmp_path: Path) -> None:
     """M03, in RIFF."""
     whole = make_clip(tmp_path / "whole.avi", drawn(100), codec="mpeg4").read_bytes()
     half = write(tmp_path / "half.avi", whole[: len(whole) // 2])
-    assert refusal(half).reason is Reason.TRUNCATED
+    assert refusal(half).reason is RejectReason.TRUNCATED
 
 
 def test_a_file_that_lost_only_its_tail_of_metadata_is_whole(tmp_path: Path, mp4: Path) -> None:
@@ -139,7 +140,7 @@ def test_damage_in_the_middle_costs_only_its_own_pictures(tmp_path: Path, mp4: P
     middle = packets[1].pos or 0
     content[middle + 4 : middle + 12] = bytes(8)
     damaged = write(tmp_path / "damaged.mp4", bytes(content))
-    times = [picture.time for picture in pictures(probe(damaged))]
+    times = [picture.time for picture in read_frames(probe(damaged))]
     assert set(times) <= set(clip.times)
     assert times[-1] == clip.times[-1]
 
@@ -154,7 +155,7 @@ def test_a_clip_whose_frames_are_noise_is_corrupt(tmp_path: Path, mp4: Path) -> 
     content = bytearray(mp4.read_bytes())
     start = content.index(b"mdat") + 4
     content[start:] = np.random.default_rng(1).bytes(len(content) - start)
-    assert refusal(write(tmp_path / "noise.mp4", bytes(content))).reason is Reason.CORRUPT
+    assert refusal(write(tmp_path / "noise.mp4", bytes(content))).reason is RejectReason.CORRUPT
 
 
 def test_a_clip_that_stops_decoding_half_way_is_corrupt(tmp_path: Path) -> None:
@@ -166,8 +167,8 @@ def test_a_clip_that_stops_decoding_half_way_is_corrupt(tmp_path: Path) -> None:
     clip = probe(write(tmp_path / "b.avi", bytes(content)))
     given = []
     with pytest.raises(InputRejected) as caught:
-        given.extend(picture.time for picture in pictures(clip))
-    assert caught.value.reason is Reason.CORRUPT
+        given.extend(picture.time for picture in read_frames(clip))
+    assert caught.value.reason is RejectReason.CORRUPT
     assert caught.value.details == {"decoded": 20, "expected": 40}
 
 
@@ -202,12 +203,12 @@ READ_MANY = """
 import signal, sys
 from pathlib import Path
 from video_editing.reading.probe import probe
-from video_editing.reading.decode import pictures
+from video_editing.reading.decode import read_frames
 from video_editing.contract.errors import InputRejected
 for name in sys.argv[1:]:
     signal.alarm(10)
     try:
-        print(sum(1 for _ in pictures(probe(Path(name)))), flush=True)
+        print(sum(1 for _ in read_frames(probe(Path(name)))), flush=True)
     except InputRejected as refusal:
         print(refusal.reason, flush=True)
 """
@@ -216,7 +217,7 @@ for name in sys.argv[1:]:
 def test_sound_alone_is_no_video(tmp_path: Path, mp4: Path) -> None:
     """M05."""
     error = refusal(_remuxed(mp4, tmp_path / "audio.mp4", keep="audio"))
-    assert error.reason is Reason.NO_VIDEO_STREAM
+    assert error.reason is RejectReason.NO_VIDEO_STREAM
 
 
 def test_cover_art_is_no_video(tmp_path: Path, mp4: Path) -> None:
@@ -232,7 +233,7 @@ def test_cover_art_is_no_video(tmp_path: Path, mp4: Path) -> None:
                 out.mux(packet)
     with av.open(str(path)) as song:
         assert song.streams.video, "the cover counts as a picture stream for FFmpeg"
-    assert refusal(path).reason is Reason.NO_VIDEO_STREAM
+    assert refusal(path).reason is RejectReason.NO_VIDEO_STREAM
 
 
 def _remuxed(source: Path, path: Path, keep: str) -> Path:
@@ -251,7 +252,7 @@ def _remuxed(source: Path, path: Path, keep: str) -> Path:
 def test_one_and_two_frames_are_clips(tmp_path: Path, count: int, suffix: str) -> None:
     """M06."""
     clip = probe(make_clip(tmp_path / f"short.{suffix}", drawn(count)))
-    assert len(list(pictures(clip))) == len(clip.times) == count
+    assert len(list(read_frames(clip))) == len(clip.times) == count
     assert 0 < clip.duration < 1
     assert clip.rate > 0
 
@@ -265,15 +266,15 @@ def test_a_clip_without_durations_and_rate_is_read(tmp_path: Path) -> None:
         hidden = content.index(box)
         content[hidden : hidden + 4] = b"free"
     clip = probe(write(tmp_path / "still.mp4", bytes(content)))
-    assert [picture.time for picture in pictures(clip)] == list(clip.times) == list(range(10))
-    assert [picture.time for picture in pictures(clip, start=6)] == [6, 7, 8, 9]
+    assert [picture.time for picture in read_frames(clip)] == list(clip.times) == list(range(10))
+    assert [picture.time for picture in read_frames(clip, start=6)] == [6, 7, 8, 9]
     assert clip.rate > 0
 
 
 def test_more_frames_than_a_camera_takes_are_refused(tmp_path: Path) -> None:
     """M08: a table of samples may hold millions in no time at all."""
     path = make_clip(tmp_path / "a.mp4", drawn(30), rate=30_000)
-    assert refusal(path, Limits(max_seconds=0.02)).reason is Reason.CORRUPT
+    assert refusal(path, ClipLimits(max_seconds=0.02)).reason is RejectReason.CORRUPT
 
 
 def test_ten_hours_in_four_kilobytes_are_too_long(tmp_path: Path) -> None:
@@ -281,7 +282,7 @@ def test_ten_hours_in_four_kilobytes_are_too_long(tmp_path: Path) -> None:
     bomb = make_clip(tmp_path / "bomb.mp4", drawn(2), rate=1, times=[0, 36_000])
     assert bomb.stat().st_size < 5_000
     error = refusal(bomb)
-    assert error.reason is Reason.TOO_LONG
+    assert error.reason is RejectReason.TOO_LONG
     assert error.details == {"seconds": pytest.approx(36_001, abs=1), "limit": 1800}
 
 
@@ -289,7 +290,7 @@ def test_a_frame_that_lasts_ten_hours_is_too_long(tmp_path: Path) -> None:
     """M07: the same with one frame."""
     content = bytearray(make_clip(tmp_path / "a.mp4", drawn(1), rate=25).read_bytes())
     struct.pack_into(">III", content, content.index(b"stts") + 8, 1, 1, 36_000 * 12_800)
-    assert refusal(write(tmp_path / "b.mp4", bytes(content))).reason is Reason.TOO_LONG
+    assert refusal(write(tmp_path / "b.mp4", bytes(content))).reason is RejectReason.TOO_LONG
 
 
 @pytest.mark.parametrize("claimed", [1, 36_000])
@@ -305,7 +306,7 @@ def test_a_header_may_claim_any_duration(tmp_path: Path, mp4: Path, claimed: int
         content[at : at + 4] = b"free"
     path = write(tmp_path / "lies.mp4", bytes(content))
     assert float(probe(path).duration) == pytest.approx(4, abs=0.1)
-    assert refusal(path, Limits(max_seconds=3)).reason is Reason.TOO_LONG
+    assert refusal(path, ClipLimits(max_seconds=3)).reason is RejectReason.TOO_LONG
 
 
 def test_eight_k_is_too_large(tmp_path: Path) -> None:
@@ -314,8 +315,8 @@ def test_eight_k_is_too_large(tmp_path: Path) -> None:
         tmp_path / "8k.mp4", [av.VideoFrame(7680, 4320, "yuv420p")], options={"preset": "ultrafast"}
     )
     error = refusal(path)
-    assert error.reason is Reason.TOO_LARGE
-    assert error.details == {"width": 7680, "height": 4320, "limit": Limits().max_pixels}
+    assert error.reason is RejectReason.TOO_LARGE
+    assert error.details == {"width": 7680, "height": 4320, "limit": ClipLimits().max_pixels}
 
 
 @pytest.mark.parametrize("kind", ["vp8", "h264"])
@@ -326,7 +327,7 @@ def test_a_pixel_bomb_costs_no_memory(tmp_path: Path, kind: str) -> None:
     """
     bomb = vp8_bomb(tmp_path) if kind == "vp8" else h264_bomb(tmp_path)
     answer, memory = read_by_child(bomb)
-    assert answer == Reason.TOO_LARGE
+    assert answer == RejectReason.TOO_LARGE
     assert memory < 110
 
 
@@ -373,10 +374,10 @@ def test_a_picture_that_grows_is_scaled_to_the_clip(tmp_path: Path) -> None:
     small = make_clip(tmp_path / "s.ts", drawn(10), colours=HD)
     large = make_clip(tmp_path / "l.ts", drawn(10, (320, 192)), colours=HD)
     clip = probe(joined(tmp_path / "joined.ts", small, large))
-    found = list(pictures(clip))
-    assert {picture.what.size for picture in found} == {clip.size} == {(160, 96)}
+    found = list(read_frames(clip))
+    assert {picture.value.size for picture in found} == {clip.size} == {(160, 96)}
     assert len(found) == 20
-    lumas = [picture.what.y.astype(int) for picture in found]
+    lumas = [picture.value.y.astype(int) for picture in found]
     assert abs(lumas[3] - lumas[13]).mean() < 6, "the same drawing, only larger"
 
 
@@ -387,7 +388,7 @@ def test_a_picture_that_grows_beyond_4k_is_passed_over(tmp_path: Path) -> None:
     large = make_clip(tmp_path / "l.ts", giant, options={"preset": "ultrafast"})
     clip = probe(joined(tmp_path / "joined.ts", small, large, small))
     assert len(clip.times) == 61
-    times = [picture.time for picture in pictures(clip)]
+    times = [picture.time for picture in read_frames(clip)]
     assert times == [*clip.times[:30], *clip.times[31:]]
 
 
@@ -423,7 +424,7 @@ def test_a_script_never_reads_its_neighbour(tmp_path: Path, mp4: Path, script: s
     """M11: with a perfectly good clip lying beside it."""
     shutil.copy(mp4, tmp_path / "neighbour.mp4")
     path = write(tmp_path / "clip.mp4", script)
-    assert refusal(path).reason is Reason.UNSUPPORTED_FORMAT
+    assert refusal(path).reason is RejectReason.UNSUPPORTED_FORMAT
 
 
 @pytest.mark.parametrize("name", ["concat:a|b.mp4", "-i.mp4", "%02d.mp4", "a?b#c.mp4", "é'\n.mp4"])
@@ -444,14 +445,18 @@ def test_media_in_another_file_is_not_followed(tmp_path: Path, mp4: Path) -> Non
     assert local in content
     size = struct.pack(">I4sI", 12, b"url ", 0)
     path = write(tmp_path / "clip.mp4", content[: content.index(b"mdat") - 4].replace(local, size))
-    assert refusal(path).reason in {Reason.CORRUPT, Reason.TRUNCATED, Reason.NO_VIDEO_STREAM}
+    assert refusal(path).reason in {
+        RejectReason.CORRUPT,
+        RejectReason.TRUNCATED,
+        RejectReason.NO_VIDEO_STREAM,
+    }
 
 
 def test_a_clip_that_is_also_a_zip_is_only_a_clip(tmp_path: Path, mp4: Path) -> None:
     """M12: what follows the last box is ignored."""
     zipped = shutil.make_archive(str(tmp_path / "a"), "zip", mp4.parent)
     both = write(tmp_path / "both.mp4", mp4.read_bytes() + Path(zipped).read_bytes())
-    assert len(list(pictures(probe(both)))) == 100
+    assert len(list(read_frames(probe(both)))) == 100
 
 
 def test_attachments_stay_where_they_are(tmp_path: Path) -> None:
@@ -464,7 +469,7 @@ def test_attachments_stay_where_they_are(tmp_path: Path) -> None:
         for drawing in drawn(5):
             out.mux(stream.encode(av.VideoFrame.from_ndarray(drawing, "rgb24")))
         out.mux(stream.encode(None))
-    assert len(list(pictures(probe(path)))) == 5
+    assert len(list(read_frames(probe(path)))) == 5
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -473,7 +478,7 @@ def test_a_rare_decoder_is_named_and_not_run(tmp_path: Path) -> None:
     for codec, pixels in (("magicyuv", "yuv420p"), ("png", "rgb24")):
         path = make_clip(tmp_path / f"{codec}.mov", drawn(3), codec=codec, pixels=pixels)
         error = refusal(path)
-        assert error.reason is Reason.UNSUPPORTED_CODEC
+        assert error.reason is RejectReason.UNSUPPORTED_CODEC
         assert error.details == {"codec": codec}
 
 
@@ -504,5 +509,5 @@ def png(width: int, height: int) -> bytes:
 def test_a_bad_image_is_a_bad_background(tmp_path: Path, content: bytes) -> None:
     """Z06: images pass the same gate."""
     with pytest.raises(InputRejected) as caught:
-        image(write(tmp_path / "a.png", content))
-    assert caught.value.reason is Reason.BAD_BACKGROUND
+        read_image(write(tmp_path / "a.png", content))
+    assert caught.value.reason is RejectReason.BAD_BACKGROUND

@@ -17,17 +17,16 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.paths import ROOT
-from video_editing.contract.atomic_file import whole
-from video_editing.contract.errors import InputRejected, OutputFailed, Reason
-from video_editing.frames import CutOut, Matte, Picture, Timed
-from video_editing.reading.audio import RATE as SAMPLE_RATE
-from video_editing.reading.audio import Samples
-from video_editing.writing.alpha_video import STICKER_BYTES, mov_file, sticker_file, webm_file
-from video_editing.writing.encoder import Writer
-from video_editing.writing.gif import gif_file
-from video_editing.writing.matte_video import matte_file
-from video_editing.writing.mp4 import note_file, result_file
-from video_editing.writing.size_budget import TooBig, fitting_size, within
+from video_editing.contract.atomic_file import atomic_write
+from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
+from video_editing.frames import Layer, Matte, Picture, Timed
+from video_editing.reading.audio import SAMPLE_RATE, Samples
+from video_editing.writing.alpha_video import STICKER_MAX_BYTES, open_mov, open_sticker, open_webm
+from video_editing.writing.encoder import FileWriter
+from video_editing.writing.gif import open_gif
+from video_editing.writing.matte_video import open_matte_video
+from video_editing.writing.mp4 import open_mp4, open_note
+from video_editing.writing.size_budget import FileTooLarge, compute_fitting_size, retry_smaller
 
 SIZE = (160, 96)
 RATE = Fraction(25)
@@ -123,11 +122,11 @@ def duration(path: Path) -> Fraction:
 
 def write_result(path: Path, clock: Clock, size: tuple[int, int] = SIZE) -> None:
     timebase, ticks, end = clock
-    with result_file(
-        path, size, timebase, rate=RATE, seconds=end * timebase, sound=False, threads=2
+    with open_mp4(
+        path, size, timebase, rate=RATE, seconds=end * timebase, has_sound=False, threads=2
     ) as writer:
         for i, tick in enumerate(ticks):
-            writer.picture(Timed(tick, picture(40 + 5 * i % 150, size)))
+            writer.write_picture(Timed(tick, picture(40 + 5 * i % 150, size)))
 
 
 @pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
@@ -151,16 +150,16 @@ def test_times_of_others(tmp_path: Path, form: str, clock: Clock) -> None:
     timebase, ticks, end = clock
     path = tmp_path / f"file.{form}"
     given: dict[str, Any] = {"rate": RATE, "seconds": end * timebase, "threads": 2}
-    file: AbstractContextManager[Writer[Any]]
+    file: AbstractContextManager[FileWriter[Any]]
     if form == "mkv":
-        file, what = matte_file(path, SIZE, timebase, **given), soft_disc(SIZE)
+        file, what = open_matte_video(path, SIZE, timebase, **given), soft_disc(SIZE)
     else:
-        open_file = mov_file if form == "mov" else webm_file
-        file = open_file(path, SIZE, timebase, **given, sound=False, note={})
-        what = CutOut(picture(90), soft_disc(SIZE))
+        open_file = open_mov if form == "mov" else open_webm
+        file = open_file(path, SIZE, timebase, **given, has_sound=False, comment={})
+        what = Layer(picture(90), soft_disc(SIZE))
     with file as writer:
         for tick in ticks:
-            writer.picture(Timed(tick, what))
+            writer.write_picture(Timed(tick, what))
     got = times(path)
     assert len(got) == len(ticks)
     assert (
@@ -202,25 +201,25 @@ def test_planes_arrive(tmp_path: Path, size: tuple[int, int]) -> None:
 def test_a_picture_may_be_reused(tmp_path: Path) -> None:
     """What is written was copied: the caller may draw the next picture into the same memory."""
     drawn = picture(40)
-    with result_file(
-        tmp_path / "r.mp4", SIZE, 1 / RATE, rate=RATE, seconds=10 / RATE, sound=False, threads=2
+    with open_mp4(
+        tmp_path / "r.mp4", SIZE, 1 / RATE, rate=RATE, seconds=10 / RATE, has_sound=False, threads=2
     ) as writer:
         for i in range(10):
             drawn.y[:] = 40 + 15 * i
-            writer.picture(Timed(i, drawn))
+            writer.write_picture(Timed(i, drawn))
     shades = [plane(frame, 0).mean() for frame in decoded(tmp_path / "r.mp4")]
     assert np.abs(np.array(shades) - 40 - 15 * np.arange(10)).max() < 2
 
 
-def flash_and_click(writer: Writer[Any], white: Any, black: Any, at: int) -> None:
+def flash_and_click(writer: FileWriter[Any], white: Any, black: Any, at: int) -> None:
     """Three seconds of darkness with one bright picture and one click at the same moment."""
     step = SAMPLE_RATE // int(RATE)
     for i in range(3 * int(RATE)):
         block = np.zeros((step, 2), np.float32)
         if i == at:
             block[:48] = 0.9
-        writer.sound(block)
-        writer.picture(Timed(i, white if i == at else black))
+        writer.write_samples(block)
+        writer.write_picture(Timed(i, white if i == at else black))
 
 
 @pytest.mark.parametrize("form", ["mp4", "note", "mov", "webm"])
@@ -231,21 +230,21 @@ def test_sync(tmp_path: Path, form: str) -> None:
     given: dict[str, Any] = {
         "rate": RATE,
         "seconds": Fraction(3),
-        "sound": True,
+        "has_sound": True,
         "threads": 2,
     }
     white: Any = picture(220, size)
     black: Any = picture(20, size)
-    file: AbstractContextManager[Writer[Any]]
+    file: AbstractContextManager[FileWriter[Any]]
     if form == "mp4":
-        file = result_file(path, size, 1 / RATE, **given)
+        file = open_mp4(path, size, 1 / RATE, **given)
     elif form == "note":
-        file = note_file(path, 384, 1 / RATE, **given)
+        file = open_note(path, 384, 1 / RATE, **given)
     else:
-        open_file = mov_file if form == "mov" else webm_file
-        file = open_file(path, size, 1 / RATE, **given, note={})
+        open_file = open_mov if form == "mov" else open_webm
+        file = open_file(path, size, 1 / RATE, **given, comment={})
         solid = np.full(size[::-1], 255, np.uint8)
-        white, black = CutOut(white, solid), CutOut(black, solid)
+        white, black = Layer(white, solid), Layer(black, solid)
     with file as writer:
         flash_and_click(writer, white, black, at=30)
     ten_bits = form == "mov"
@@ -261,7 +260,7 @@ def test_sync(tmp_path: Path, form: str) -> None:
 def test_alpha_in_prores(tmp_path: Path, size: tuple[int, int]) -> None:
     """ProRes keeps alpha within half a level, what is solid is wholly solid."""
     path = tmp_path / "overlay.mov"
-    alphas = write_overlay(mov_file, path, size)
+    alphas = write_overlay(open_mov, path, size)
     for frame, alpha in zip(decoded(path), alphas, strict=True):
         levels = plane(frame, 3, np.uint16) / 4095 * 255
         assert not levels[:, size[0] :].any()
@@ -275,19 +274,19 @@ def test_alpha_in_prores(tmp_path: Path, size: tuple[int, int]) -> None:
 def test_alpha_in_webm(tmp_path: Path, size: tuple[int, int]) -> None:
     """VP9's alpha is the matte, bit by bit."""
     path = tmp_path / "overlay.webm"
-    alphas = write_overlay(webm_file, path, size)
+    alphas = write_overlay(open_webm, path, size)
     for frame, alpha in zip(decoded(path, "libvpx-vp9"), alphas, strict=True):
         assert frame.format.name == "yuva420p"
         assert np.array_equal(plane(frame, 3), alpha)
 
 
-@pytest.mark.parametrize("open_file", [mov_file, webm_file])
+@pytest.mark.parametrize("open_file", [open_mov, open_webm])
 def test_overlay_colours_are_straight(tmp_path: Path, open_file: Any) -> None:
     """Colours are not multiplied by alpha, and say that they are BT.709."""
-    path = tmp_path / ("o.mov" if open_file is mov_file else "o.webm")
+    path = tmp_path / ("o.mov" if open_file is open_mov else "o.webm")
     write_overlay(open_file, path, SIZE)
     for frame in decoded(path):
-        bits, dtype = (4, np.uint16) if open_file is mov_file else (0, np.uint8)
+        bits, dtype = (4, np.uint16) if open_file is open_mov else (0, np.uint8)
         assert np.abs((plane(frame, 0, dtype)[50:] >> bits).astype(int) - 90).max() < 4
         assert np.abs((plane(frame, 1, dtype) >> bits).astype(int) - 110).max() < 4
         assert frame.colorspace == 1
@@ -297,11 +296,11 @@ def test_chroma_stays_in_place(tmp_path: Path) -> None:
     """Chroma at full size is what it was on its own columns, and lies between its own rows."""
     path = tmp_path / "o.mov"
     ramp = np.tile(np.arange(40, 200, 2, dtype=np.uint8), (48, 1))
-    cutout = CutOut(Picture(np.full((96, 160), 90, np.uint8), ramp, ramp.copy()), soft_disc(SIZE))
-    with mov_file(
-        path, SIZE, 1 / RATE, rate=RATE, seconds=1 / RATE, sound=False, threads=1, note={}
+    cutout = Layer(Picture(np.full((96, 160), 90, np.uint8), ramp, ramp.copy()), soft_disc(SIZE))
+    with open_mov(
+        path, SIZE, 1 / RATE, rate=RATE, seconds=1 / RATE, has_sound=False, threads=1, comment={}
     ) as writer:
-        writer.picture(Timed(0, cutout))
+        writer.write_picture(Timed(0, cutout))
     (frame,) = decoded(path)
     columns = plane(frame, 1, np.uint16).mean(axis=0) / 16
     assert np.abs(columns[2:-2] - np.arange(42, 198)).max() < 0.4
@@ -312,10 +311,10 @@ def write_overlay(open_file: Any, path: Path, size: tuple[int, int]) -> list[Mat
     alphas = [soft_disc(size, step) for step in range(10)]
     note = {"box": [2, 4, *size], "frame": [1920, 1080]}
     with open_file(
-        path, size, 1 / RATE, rate=RATE, seconds=10 / RATE, sound=False, threads=2, note=note
+        path, size, 1 / RATE, rate=RATE, seconds=10 / RATE, has_sound=False, threads=2, comment=note
     ) as writer:
         for i, alpha in enumerate(alphas):
-            writer.picture(Timed(i, CutOut(picture(90, size), alpha)))
+            writer.write_picture(Timed(i, Layer(picture(90, size), alpha)))
     with av.open(str(path)) as file:
         tags = {name.lower(): value for name, value in file.metadata.items()}
     assert json.loads(tags["comment"]) == note
@@ -327,9 +326,9 @@ def test_mattes_are_exact(tmp_path: Path, size: tuple[int, int]) -> None:
     """A matte comes back bit by bit, whatever its size."""
     path = tmp_path / "matte.mkv"
     mattes = [noise(size, seed).y for seed in range(5)]
-    with matte_file(path, size, 1 / RATE, rate=RATE, seconds=5 / RATE, threads=2) as writer:
+    with open_matte_video(path, size, 1 / RATE, rate=RATE, seconds=5 / RATE, threads=2) as writer:
         for i, matte in enumerate(mattes):
-            writer.picture(Timed(i, matte))
+            writer.write_picture(Timed(i, matte))
     for frame, matte in zip(decoded(path), mattes, strict=True):
         assert frame.format.name == "gray"
         assert np.array_equal(plane(frame, 0), matte)
@@ -340,19 +339,19 @@ def test_a_budget_is_kept(tmp_path: Path, max_bytes: int) -> None:
     """Three seconds of noise with sound weigh no more than they may, and use most of it."""
     path = tmp_path / "result.mp4"
     random = np.random.default_rng(0)
-    with result_file(
+    with open_mp4(
         path,
         SIZE,
         1 / RATE,
         rate=RATE,
         seconds=Fraction(3),
-        sound=True,
+        has_sound=True,
         threads=2,
         max_bytes=max_bytes,
     ) as writer:
         for i in range(75):
-            writer.sound(random.uniform(-0.5, 0.5, (1920, 2)).astype(np.float32))
-            writer.picture(Timed(i, noise(SIZE, i)))
+            writer.write_samples(random.uniform(-0.5, 0.5, (1920, 2)).astype(np.float32))
+            writer.write_picture(Timed(i, noise(SIZE, i)))
     assert max_bytes / 2 < path.stat().st_size <= max_bytes
 
 
@@ -360,25 +359,25 @@ def test_a_generous_budget_changes_nothing(tmp_path: Path) -> None:
     """A clip that is small anyway is as good as without a limit."""
     sizes = []
     for max_bytes in (None, 10**8):
-        with result_file(
+        with open_mp4(
             tmp_path / "r.mp4",
             SIZE,
             1 / RATE,
             rate=RATE,
             seconds=Fraction(1),
-            sound=False,
+            has_sound=False,
             threads=2,
             max_bytes=max_bytes,
         ) as writer:
             for i in range(25):
-                writer.picture(Timed(i, picture(40 + i)))
+                writer.write_picture(Timed(i, picture(40 + i)))
         sizes.append((tmp_path / "r.mp4").stat().st_size)
     assert sizes[1] == pytest.approx(sizes[0], rel=0.05)
 
 
 def test_too_big_leaves_nothing(tmp_path: Path) -> None:
     """Noise that VP9 cannot hold raises TooBig; who called may try again."""
-    with pytest.raises(TooBig) as caught:
+    with pytest.raises(FileTooLarge) as caught:
         write_sticker(tmp_path / "s.webm", [noise((512, 384), 0)], 50_000)
     assert caught.value.size > caught.value.max_bytes == 50_000
     assert not list(tmp_path.iterdir())
@@ -388,19 +387,19 @@ def test_a_hopeless_budget(tmp_path: Path) -> None:
     """Where the index alone is too large nothing is begun."""
     with (
         pytest.raises(InputRejected) as caught,
-        result_file(
+        open_mp4(
             tmp_path / "r.mp4",
             SIZE,
             1 / RATE,
             rate=RATE,
             seconds=Fraction(60),
-            sound=True,
+            has_sound=True,
             threads=2,
             max_bytes=10_000,
         ),
     ):
         pass
-    assert caught.value.reason is Reason.DOES_NOT_FIT
+    assert caught.value.reason is RejectReason.DOES_NOT_FIT
     assert not list(tmp_path.iterdir())
 
 
@@ -411,48 +410,51 @@ def test_within_tries_with_less() -> None:
     def write(max_bytes: int) -> None:
         asked.append(max_bytes)
         if max_bytes > 700:
-            raise TooBig(2000, max_bytes)
+            raise FileTooLarge(2000, max_bytes)
 
-    within(1000, write)
+    retry_smaller(1000, write)
     assert asked == [1000, 800, 600]
     with pytest.raises(InputRejected) as caught:
-        within(10_000, write)
-    assert caught.value.reason is Reason.DOES_NOT_FIT
+        retry_smaller(10_000, write)
+    assert caught.value.reason is RejectReason.DOES_NOT_FIT
 
 
 def test_fitting_size() -> None:
     """Fewer bytes or a longer clip give a smaller even picture of the same form, then none."""
     full, minute = (1920, 1080), Fraction(60)
-    assert fitting_size(full, Fraction(30), minute, 50_000_000, sound=True) == full
+    assert compute_fitting_size(full, Fraction(30), minute, 50_000_000, has_sound=True) == full
     budgets = [8_000_000, 5_000_000, 3_000_000, 2_000_000]
-    sizes = [fitting_size(full, Fraction(30), minute, budget, sound=True) for budget in budgets]
+    sizes = [
+        compute_fitting_size(full, Fraction(30), minute, budget, has_sound=True)
+        for budget in budgets
+    ]
     assert all(a[0] > b[0] for a, b in itertools.pairwise(sizes))
     for width, height in sizes:
         assert (width % 2, height % 2) == (0, 0)
         assert width / height == pytest.approx(16 / 9, rel=0.01)
-    assert fitting_size(full, Fraction(30), 10 * minute, 50_000_000, sound=True) < full
+    assert compute_fitting_size(full, Fraction(30), 10 * minute, 50_000_000, has_sound=True) < full
     with pytest.raises(InputRejected) as caught:
-        fitting_size(full, Fraction(30), 60 * minute, 10_000_000, sound=True)
-    assert caught.value.reason is Reason.DOES_NOT_FIT
-    assert fitting_size((100, 100), RATE, minute, 50_000_000, sound=False) == (100, 100)
+        compute_fitting_size(full, Fraction(30), 60 * minute, 10_000_000, has_sound=True)
+    assert caught.value.reason is RejectReason.DOES_NOT_FIT
+    assert compute_fitting_size((100, 100), RATE, minute, 50_000_000, has_sound=False) == (100, 100)
 
 
 def write_sticker(path: Path, pictures: list[Picture], max_bytes: int) -> None:
     """Write a second of *pictures* in turn."""
     rate = Fraction(30)
     size = pictures[0].size
-    with sticker_file(
+    with open_sticker(
         path, size, 1 / rate, rate=rate, seconds=Fraction(1), threads=2, max_bytes=max_bytes
     ) as writer:
         for i in range(30):
-            writer.picture(Timed(i, CutOut(pictures[i % len(pictures)], soft_disc(size, i))))
+            writer.write_picture(Timed(i, Layer(pictures[i % len(pictures)], soft_disc(size, i))))
 
 
 def test_a_sticker_is_as_telegram_wants_it(tmp_path: Path) -> None:
     """VP9 with alpha, 512 pixels, no sound, at most 256 KB: also when no two pictures agree."""
     path = tmp_path / "sticker.webm"
     pictures = [softened(noise((512, 384), seed)) for seed in range(3)]
-    within(STICKER_BYTES, lambda max_bytes: write_sticker(path, pictures, max_bytes))
+    retry_smaller(STICKER_MAX_BYTES, lambda max_bytes: write_sticker(path, pictures, max_bytes))
     assert path.stat().st_size <= 256 * 1024
     with av.open(str(path)) as file:
         assert [stream.type for stream in file.streams] == ["video"]
@@ -469,30 +471,30 @@ def softened(rough: Picture) -> Picture:
 @pytest.mark.parametrize(
     ("open_file", "size", "seconds"),
     [
-        (sticker_file, (512, 512), Fraction(31, 10)),
-        (note_file, 480, Fraction(61)),
+        (open_sticker, (512, 512), Fraction(31, 10)),
+        (open_note, 480, Fraction(61)),
     ],
 )
 def test_telegram_limits(tmp_path: Path, open_file: Any, size: Any, seconds: Fraction) -> None:
     """Nothing is written that Telegram would refuse for its length."""
-    given = {"sound": True} if open_file is note_file else {}
+    given = {"has_sound": True} if open_file is open_note else {}
     path = tmp_path / "file"
     with (
         pytest.raises(InputRejected) as caught,
         open_file(path, size, 1 / RATE, rate=RATE, seconds=seconds, threads=2, **given),
     ):
         pass
-    assert caught.value.reason is Reason.TOO_LONG
+    assert caught.value.reason is RejectReason.TOO_LONG
 
 
 def test_a_note_is_about_a_megabit(tmp_path: Path) -> None:
     """A video note of noise weighs what Telegram's own weigh, and the oldest phones play it."""
     path = tmp_path / "note.mp4"
-    with note_file(
-        path, 384, 1 / RATE, rate=RATE, seconds=Fraction(4), sound=False, threads=2
+    with open_note(
+        path, 384, 1 / RATE, rate=RATE, seconds=Fraction(4), has_sound=False, threads=2
     ) as writer:
         for i in range(100):
-            writer.picture(Timed(i, noise((384, 384), i % 7)))
+            writer.write_picture(Timed(i, noise((384, 384), i % 7)))
     assert path.stat().st_size * 8 / 4 < 1_000_000 * 1.35
     with av.open(str(path)) as file:
         assert "Baseline" in str(file.streams.video[0].codec_context.profile)
@@ -502,12 +504,12 @@ def test_a_note_is_about_a_megabit(tmp_path: Path) -> None:
 def test_gif(tmp_path: Path, rate: int) -> None:
     """A GIF keeps times to a hundredth, at most 33 pictures a second, and the colours."""
     path = tmp_path / "a.gif"
-    with gif_file(
+    with open_gif(
         path, SIZE, Fraction(1, rate), rate=Fraction(rate), seconds=Fraction(1)
     ) as writer:
         for i in range(rate):
             chroma = (np.full((48, 80), level, np.uint8) for level in (90, 180))
-            writer.picture(Timed(i, Picture(np.full((96, 160), 130 + i, np.uint8), *chroma)))
+            writer.write_picture(Timed(i, Picture(np.full((96, 160), 130 + i, np.uint8), *chroma)))
     frames = list(decoded(path))
     assert len(frames) == min(rate, 30)
     kept = range(0, rate, 2 if rate == 60 else 1)
@@ -535,24 +537,24 @@ def test_interrupted(tmp_path: Path, form: str, error: type[BaseException]) -> N
 
 
 @contextmanager
-def opened(form: str, path: Path) -> Iterator[tuple[Writer[Any], Any]]:
+def opened(form: str, path: Path) -> Iterator[tuple[FileWriter[Any], Any]]:
     """A writer of each kind of file, and something to write to it that does not compress."""
     size = (640, 360)
     given: dict[str, Any] = {"rate": RATE, "seconds": Fraction(4)}
     rough = noise(size, 0)
-    file: AbstractContextManager[Writer[Any]]
+    file: AbstractContextManager[FileWriter[Any]]
     what: Any = rough
     match form:
         case "mp4":
-            file = result_file(path, size, 1 / RATE, **given, sound=False, threads=2)
+            file = open_mp4(path, size, 1 / RATE, **given, has_sound=False, threads=2)
         case "gif":
-            file = gif_file(path, size, 1 / RATE, **given)
+            file = open_gif(path, size, 1 / RATE, **given)
         case "mkv":
-            file, what = matte_file(path, size, 1 / RATE, **given, threads=2), rough.y
+            file, what = open_matte_video(path, size, 1 / RATE, **given, threads=2), rough.y
         case _:
-            open_file = mov_file if form == "mov" else webm_file
-            file = open_file(path, size, 1 / RATE, **given, sound=False, threads=2, note={})
-            what = CutOut(rough, rough.y)
+            open_file = open_mov if form == "mov" else open_webm
+            file = open_file(path, size, 1 / RATE, **given, has_sound=False, threads=2, comment={})
+            what = Layer(rough, rough.y)
     with file as writer:
         yield writer, what
 
@@ -561,7 +563,7 @@ def write_some(form: str, path: Path, error: type[BaseException] | None = None) 
     """Write three pictures; then raise *error*, if any."""
     with opened(form, path) as (writer, what):
         for i in range(3):
-            writer.picture(Timed(i, what))
+            writer.write_picture(Timed(i, what))
         if error is not None:
             raise error
 
@@ -571,7 +573,7 @@ def fill_up(form: str, path: Path) -> None:
     try:
         with opened(form, path) as (writer, what):
             for i in range(100):
-                writer.picture(Timed(i, what))
+                writer.write_picture(Timed(i, what))
     except OutputFailed as failure:
         print(failure)  # noqa: T201 - the parent reads it
 
@@ -648,7 +650,7 @@ def test_whole_replaces(tmp_path: Path) -> None:
     """A file that ended well takes the place of the older one, and of its name only."""
     path = tmp_path / "file.txt"
     path.write_text("older")
-    with whole(path) as part:
+    with atomic_write(path) as part:
         assert part.suffix == ".txt"
         assert part.parent == tmp_path
         part.write_text("newer")

@@ -4,10 +4,13 @@ import asyncio
 import sys
 from pathlib import Path
 
-from backends.factory import chain
-from settings import Backends, Settings, Storage
+from backends.factory import create_chain
+from settings import BackendSettings, Settings, StorageSettings
 
 if __name__ == "__main__":
-    places, storage = Backends(names=("local-cpu",)), Storage(folder=Path(sys.argv[1]))
-    asyncio.run(chain(Settings(backends=places, storage=storage)))
+    places, storage = (
+        BackendSettings(names=("local-cpu",)),
+        StorageSettings(folder=Path(sys.argv[1])),
+    )
+    asyncio.run(create_chain(Settings(backends=places, storage=storage)))
     print(*sys.modules)  # noqa: T201

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from video_editing.contract.plan import Segment, missing, read_plan
+from video_editing.contract.plan import Segment, find_missing_segments, read_plan
 from video_editing.frames import Matte, Timed
 from video_editing.matting.segments import write_segment
 
@@ -25,7 +25,7 @@ FOLDER = Path(sys.argv[sys.argv.index("--segments") + 1])
 def work(pause: float) -> None:
     """Write every segment that the folder lacks, telling each frame."""
     plan = read_plan(FOLDER)
-    lacking = missing(plan, FOLDER)
+    lacking = find_missing_segments(plan, FOLDER)
     done = plan.frames - sum(segment.frames for segment in lacking)
 
     def mattes(segment: Segment) -> Iterator[Timed[Matte]]:

@@ -7,14 +7,14 @@ import asyncio
 import sys
 from pathlib import Path
 
-from backends.renderer_factory import RendererChain
-from backends.rendering.base import LocalRenderer, Scene
+from backends.renderer_factory import FallbackRenderer
+from backends.rendering.base import LocalRenderer, RenderRequest
 from tests.backends.support.shotstack_renderer import KEPT, LIMITS, shotstack
 
 
 async def _work(address: str, folder: Path, clip: Path, result: Path) -> None:
-    chain = RendererChain([shotstack(address, folder), LocalRenderer(LIMITS)])
-    made = await chain.render(Scene(clip, None, "teal", KEPT), result, lambda _: None)
+    chain = FallbackRenderer([shotstack(address, folder), LocalRenderer(LIMITS)])
+    made = await chain.render(RenderRequest(clip, None, "teal", KEPT), result, lambda _: None)
     print(made.renderer)  # noqa: T201 - the test reads it
 
 

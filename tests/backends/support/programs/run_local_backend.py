@@ -10,19 +10,19 @@ from pathlib import Path
 
 from backends.errors import BackendUnavailable
 from backends.local.backend import LocalBackend
-from backends.local.process import Limits
-from backends.local.video_cli import COMMAND
+from backends.local.process import ProcessLimits
+from backends.local.video_cli import DEFAULT_PROGRAM
 from video_editing.contract.plan import read_plan
 
 
 async def main(clip: Path, folder: Path, patience: float, *program: str) -> str:
     """Work on *clip*; gives the outcome."""
-    limits = Limits(600, patience, 2_000_000_000)
-    place = LocalBackend("local-cpu", "cpu", limits, program=program or COMMAND)
+    limits = ProcessLimits(600, patience, 2_000_000_000)
+    place = LocalBackend("local-cpu", "cpu", limits, program=program or DEFAULT_PROGRAM)
     try:
         await place.make_mattes(clip, read_plan(folder), folder, lambda _: None)
     except BackendUnavailable as failure:
-        return failure.why
+        return failure.kind
     return "done"
 
 

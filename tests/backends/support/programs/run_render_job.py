@@ -7,8 +7,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from backends.shotstack.render_job import rendered
-from backends.shotstack.render_log import Intents
+from backends.shotstack.render_job import render_edit
+from backends.shotstack.render_log import RenderLog
 from tests.backends.support.fake_shotstack import FakeShotstack
 from tests.backends.support.shotstack_client import client, edit
 
@@ -17,9 +17,9 @@ async def main(url: str, folder: str, intent: str, callback: str | None = None) 
     """Have it rendered."""
     fake = FakeShotstack()  # never entered: only its address matters
     fake.url = url
-    intents = Intents(Path(folder) / "shotstack.json")
-    async with client(fake, Path(folder), answer=30, deadline=60, adoption=30) as at:
-        state = await rendered(at, intents, intent, edit(), callback=callback)
+    intents = RenderLog(Path(folder) / "shotstack.json")
+    async with client(fake, Path(folder), response=30, deadline=60, adoption=30) as at:
+        state = await render_edit(at, intents, intent, edit(), callback_url=callback)
     print(state.id, flush=True)  # noqa: T201
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from video_editing.contract.plan import Segment, missing, read_plan
+from video_editing.contract.plan import Segment, find_missing_segments, read_plan
 from video_editing.frames import Matte, Timed
 from video_editing.matting.segments import write_segment
 
@@ -24,7 +24,7 @@ def main() -> None:
     """Write every segment that the folder lacks."""
     plan = read_plan(FOLDER)
     done = 0
-    for segment in missing(plan, FOLDER):
+    for segment in find_missing_segments(plan, FOLDER):
         write_segment(plan, segment, mattes(segment), FOLDER)
         done += segment.frames
         line = {"stage": "mattes", "done": done, "total": plan.frames, "fps": 25.0}

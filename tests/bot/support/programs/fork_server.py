@@ -27,8 +27,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 
-from backends.renderer_factory import renderer
-from backends.shotstack.rate_limiter import Pace
+from backends.renderer_factory import create_renderer
+from backends.shotstack.rate_limiter import ShotstackTimeouts
 from bot import __main__ as entry
 from bot import app as running
 from bot.app import serve
@@ -98,8 +98,8 @@ def hurry_as_told(tools: Path) -> None:
     """Wait for Shotstack as long as TOOLS/pace.json says, where there is one."""
     path = tools / "pace.json"
     if path.exists():
-        pace = Pace(**json.loads(path.read_text()))
-        running.renderer = partial(renderer, pace=pace)  # type: ignore[attr-defined]
+        pace = ShotstackTimeouts(**json.loads(path.read_text()))
+        running.create_renderer = partial(create_renderer, timeouts=pace)  # type: ignore[attr-defined]
 
 
 def die_as_told(tools: Path) -> None:
