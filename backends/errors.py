@@ -20,7 +20,7 @@ class FailureKind(StrEnum):
     ALL_FAILED = "nobody"  #: every place of a chain failed
 
 
-class BackendUnavailable(Exception):  # noqa: N818 - it says what to do next: ask elsewhere
+class BackendUnavailable(Exception):
     """The place is at fault; ask the next.
 
     Attributes:

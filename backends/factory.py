@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 TOLERATED_AT_STARTUP = (*TRANSIENT_FAILURES, FailureKind.TOO_SLOW)
 
 
-class NoBackendAvailable(Exception):  # noqa: N818
+class NoBackendAvailable(Exception):
     """No place that OVERLAY_BACKENDS names is configured and there, so nothing can be done."""
 
 

@@ -120,11 +120,11 @@ FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = (
 RESTART_PAUSE_SECONDS = 5.0  #: until what broke beside the jobs is begun again
 
 
-class TokenRejected(Exception):  # noqa: N818 - it says what happened
+class TokenRejected(Exception):
     """Telegram does not know us."""
 
 
-class UnusableSetting(Exception):  # noqa: N818 - as above
+class UnusableSetting(Exception):
     """Something that a setting names cannot be used; the message is one line for people."""
 
 

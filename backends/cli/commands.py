@@ -34,11 +34,11 @@ from video_editing.contract.style import Shape
 from video_editing.matting.rembg_models import DEFAULT_MODEL
 
 
-class InvalidSettings(Exception):  # noqa: N818 - it says what is wrong
+class InvalidSettings(Exception):
     """A variable of the environment has a value that is not possible."""
 
 
-class ClipNotFetched(Exception):  # noqa: N818 - as above
+class ClipNotFetched(Exception):
     """Nothing came from the link."""
 
 

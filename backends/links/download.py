@@ -40,7 +40,7 @@ class LinkError(StrEnum):
     BROKEN_OFF = "broken_off"  #: the connection broke, again and again
 
 
-class FetchFailed(Exception):  # noqa: N818 - it says what happened, not that something broke
+class FetchFailed(Exception):
     """Nothing usable came from the link.
 
     Attributes:
@@ -77,7 +77,7 @@ REDIRECT_STATUSES = {301, 302, 303, 307, 308}
 HTML_START = re.compile(rb"\s*(?:<!doctype html|<html|<head|<\?xml[^>]*>\s*<html)", re.IGNORECASE)
 
 
-class _ConnectionLost(Exception):  # noqa: N818
+class _ConnectionLost(Exception):
     """The connection ended before the file did."""
 
 

@@ -93,11 +93,11 @@ LINK_PATTERN = re.compile(
 AddressInfos = list[Any]  #: as socket.getaddrinfo answers
 
 
-class UrlRejected(Exception):  # noqa: N818 - it says what happened, not that something broke
+class UrlRejected(Exception):
     """The link is none that we follow, whatever lies behind it."""
 
 
-class ForbiddenAddress(OSError):  # noqa: N818
+class ForbiddenAddress(OSError):
     """The way leads to an address that is not public."""
 
 

@@ -14,7 +14,7 @@ BudgetListener = Callable[[float, float], None]
 RETAINED_MONTHS = 13  #: that are remembered
 
 
-class BudgetExceeded(Exception):  # noqa: N818 - it says what happened
+class BudgetExceeded(Exception):
     """The month's budget does not allow it."""
 
 

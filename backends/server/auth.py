@@ -23,7 +23,7 @@ Bearer = Annotated[
 ]
 
 
-class MissingServiceKey(Exception):  # noqa: N818 - it says what is wrong with the settings
+class MissingServiceKey(Exception):
     """The service does not start without a key: it would be open to everybody."""
 
 

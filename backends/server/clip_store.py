@@ -13,7 +13,7 @@ from video_editing.contract.atomic_file import atomic_write
 from video_editing.contract.errors import OutputFailed
 
 
-class DigestMismatch(Exception):  # noqa: N818
+class DigestMismatch(Exception):
     """The bytes do not have the hash that they came under."""
 
 

@@ -23,15 +23,15 @@ from video_editing.contract.progress import Progress
 REQUEST_FILE = "job.json"  #: what a job's folder was asked for
 
 
-class UnknownClip(Exception):  # noqa: N818
+class UnknownClip(Exception):
     """The clip was never uploaded, or is gone."""
 
 
-class JobConflict(Exception):  # noqa: N818
+class JobConflict(Exception):
     """There is a job of this name for other work."""
 
 
-class JobQueueFull(Exception):  # noqa: N818
+class JobQueueFull(Exception):
     """Too many jobs are waiting."""
 
 

@@ -1,7 +1,5 @@
 """What Shotstack's API may do to us, split by what to do next; no text carries a link or a key."""
 
-# ruff: noqa: N818 - the names say what to do next
-
 import json
 import re
 from collections.abc import Iterator, Mapping

@@ -38,7 +38,7 @@ MAX_LOOPS = 200  #: turns of a short film; more would be a body that nobody take
 DESTINATIONS = ({"provider": "shotstack", "exclude": True},)
 
 
-class TooManyLoops(ValueError):  # noqa: N818
+class TooManyLoops(ValueError):
     """The film behind is so short that it would have to be repeated too often."""
 
 

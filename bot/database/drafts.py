@@ -54,7 +54,7 @@ class Draft:
     is_merged: bool = False
 
 
-class DraftNotFound(LookupError):  # noqa: N818 - it says what is wrong
+class DraftNotFound(LookupError):
     """There is no such draft any more."""
 
 

@@ -16,7 +16,7 @@ from bot.domain.job_request import JobRequest, Language
 QUEUE_LOCK_ID = 0x6F76_6572  #: of Postgres, so that two do not both find the last place free
 
 
-class TooManyJobs(Exception):  # noqa: N818 - it says what is wrong
+class TooManyJobs(Exception):
     """One job of the user runs, and as many wait as may.
 
     Attributes:
@@ -28,7 +28,7 @@ class TooManyJobs(Exception):  # noqa: N818 - it says what is wrong
         self.count = count
 
 
-class QueueFull(Exception):  # noqa: N818 - as above
+class QueueFull(Exception):
     """Nobody's job can be taken now."""
 
 

@@ -136,7 +136,7 @@ MIGRATIONS: Migrations = ()
 SCHEMA_VERSION = len(MIGRATIONS) + 1
 
 
-class DatabaseUnusable(Exception):  # noqa: N818 - it says what is wrong
+class DatabaseUnusable(Exception):
     """The database cannot be used; the message is one line for people."""
 
 

@@ -80,11 +80,11 @@ ORDER_KEY = "places"  #: under which the ranking is kept; None is the settings' 
 ENGINES = ("mediapipe", "rembg")
 
 
-class UnknownBackend(Exception):  # noqa: N818 - it says what is wrong
+class UnknownBackend(Exception):
     """The settings name no such place."""
 
 
-class LastBackend(Exception):  # noqa: N818 - as above
+class LastBackend(Exception):
     """Without it nobody would be left to ask."""
 
 

@@ -111,7 +111,7 @@ def _has_phrase(err: TelegramBadRequest, phrases: tuple[str, ...]) -> bool:
     return any(word in text for word in phrases)
 
 
-class DownloadRejected(Exception):  # noqa: N818 - it says what happened, not that something broke
+class DownloadRejected(Exception):
     """The file cannot be had, and asking again is pointless.
 
     Attributes:
@@ -125,7 +125,7 @@ class DownloadRejected(Exception):  # noqa: N818 - it says what happened, not th
         self.details = details
 
 
-class TelegramUnavailable(Exception):  # noqa: N818
+class TelegramUnavailable(Exception):
     """Telegram does not hand the file out now, and may in some time.
 
     Attributes:

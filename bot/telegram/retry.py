@@ -28,7 +28,7 @@ MAX_QUIET_CHATS = 1000  #: chats that asked for quiet, of which the past ones ar
 _is_single_attempt: ContextVar[bool] = ContextVar("is_single_attempt", default=False)
 
 
-class DeliveryUnknown(TelegramNetworkError):  # noqa: N818 - it says what happened
+class DeliveryUnknown(TelegramNetworkError):
     """The call was sent whole and no answer came: it may have been done."""
 
 

@@ -23,7 +23,7 @@ class RejectReason(StrEnum):
     DOES_NOT_FIT = "does_not_fit"
 
 
-class InputRejected(Exception):  # noqa: N818 - it says what happened, not that something broke
+class InputRejected(Exception):
     """What the user gave cannot be used; asking elsewhere is pointless.
 
     Attributes:
@@ -37,7 +37,7 @@ class InputRejected(Exception):  # noqa: N818 - it says what happened, not that 
         self.details = details
 
 
-class ModelUnavailable(Exception):  # noqa: N818
+class ModelUnavailable(Exception):
     """A model cannot be used in this place: no weights, or no device to run them on."""
 
     def __init__(self, model: str, why: str) -> None:
@@ -46,11 +46,11 @@ class ModelUnavailable(Exception):  # noqa: N818
         self.why = why
 
 
-class OutputFailed(Exception):  # noqa: N818
+class OutputFailed(Exception):
     """The result could not be written: the disk is full, or the folder is not writable."""
 
 
-class Cancelled(Exception):  # noqa: N818
+class Cancelled(Exception):
     """Somebody asked the work to stop.
 
     Attributes:

@@ -19,7 +19,7 @@ MIN_AUDIO_BITRATE = 32_000  #: bits a second below which AAC's speech is hard to
 BUDGET_SHARES = (1.0, 0.8, 0.6, 0.4)  #: of the bytes to aim at, one after the other
 
 
-class FileTooLarge(Exception):  # noqa: N818 - it says what happened
+class FileTooLarge(Exception):
     """A file was written and weighs more than it may; it is gone.
 
     Attributes:

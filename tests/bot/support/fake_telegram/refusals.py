@@ -15,7 +15,7 @@ TAGS |= {"tg-emoji", "code", "pre", "blockquote"}
 TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)((?:\s+[\w-]+(?:=(?:\"[^\"<>]*\"|'[^'<>]*'))?)*)\s*>")
 
 
-class Refused(Exception):  # noqa: N818 - as Telegram says it
+class Refused(Exception):
     """An answer that is not ok."""
 
     def __init__(self, status: int, description: str, **parameters: int) -> None:
