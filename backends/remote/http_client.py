@@ -213,28 +213,36 @@ class ServiceClient:
                     target.write(chunk)
 
     async def requires_authentication(self, path: str) -> bool:
-        """Whether a request without a key is turned away.
+        """Return whether a request without a key is rejected; False only if it succeeds.
 
         Raises:
-            BackendUnavailable: nobody can tell.
+            BackendUnavailable: the answer shows neither, such as 404 or 500.
         """
-        answer = await self._send("GET", self._base / path, None, {})
-        answer.close()
-        if answer.status == 429 or answer.status >= 500:
-            raise ServiceHttpError(self._backend, answer.status, answer.headers)
-        return answer.status in {401, 403}
+        async with self._follow_redirects("GET", path, None, {}) as answer:
+            if answer.status in {401, 403}:
+                return True
+            self._raise_for_status(answer)
+            return False
 
     @asynccontextmanager
     async def _open_response(
         self, method: str, path: str, body: RequestBody = None
     ) -> AsyncIterator[ClientResponse]:
-        """A successful answer, which Modal may have us fetch elsewhere on the same host."""
+        """Yield a successful answer."""
+        async with self._follow_redirects(method, path, body, self._auth_headers) as answer:
+            self._raise_for_status(answer)
+            yield answer
+
+    @asynccontextmanager
+    async def _follow_redirects(
+        self, method: str, path: str, body: RequestBody, auth_headers: Mapping[str, str]
+    ) -> AsyncIterator[ClientResponse]:
+        """Yield the answer at the end of the 303s into which Modal cuts a long request."""
         url = self._base / path
         for _ in range(1 + MAX_REDIRECTS):
-            answer = await self._send(method, url, body, self._auth_headers)
+            answer = await self._send(method, url, body, auth_headers)
             try:
                 if answer.status != 303:
-                    self._raise_for_status(answer)
                     yield answer
                     return
                 url = self._resolve_redirect(answer)

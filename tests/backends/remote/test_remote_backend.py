@@ -405,14 +405,41 @@ async def test_the_key_goes_nowhere_else(
     assert seen == []
 
 
-@pytest.mark.parametrize("code", [200, 404, 422])
-async def test_an_open_service_is_refused(
-    liar: Liar, clip: Path, tmp_path: Path, code: int
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (200, FailureKind.UNSAFE),
+        (204, FailureKind.UNSAFE),
+        (302, FailureKind.INVALID_RESPONSE),
+        (303, FailureKind.INVALID_RESPONSE),
+        (400, FailureKind.INVALID_RESPONSE),
+        (404, FailureKind.REFUSED),
+        (422, FailureKind.INVALID_RESPONSE),
+        (500, FailureKind.BROKEN),
+    ],
+)
+async def test_a_service_that_does_not_reject_a_request_without_a_key_receives_no_clip(
+    liar: Liar, clip: Path, tmp_path: Path, code: int, expected: FailureKind
 ) -> None:
-    """Where a call without a key is not turned away, no clip goes (Z10)."""
+    """Only a success is reported as open to everybody (Z10)."""
     liar.lies["strangers"] = status(code)
-    assert (await why(liar, clip, tmp_path)).kind is FailureKind.UNSAFE
+    assert (await why(liar, clip, tmp_path)).kind is expected
     assert liar.calls == []
+
+
+async def test_a_redirect_of_a_request_without_a_key_is_followed(
+    liar: Liar, clip: Path, tmp_path: Path
+) -> None:
+    """Modal redirects while it starts; the answer at the end tells that a key is needed."""
+    answers = iter([status(303, Location="/clips/0"), status(401)])
+
+    async def redirect_once(request: web.Request) -> web.StreamResponse:
+        return await next(answers)(request)
+
+    liar.lies["strangers"] = redirect_once
+    async with lying(liar) as address:
+        await client(address).make_mattes(clip, liar.plan, tmp_path, Heard())
+    assert find_missing_segments(liar.plan, tmp_path) == []
 
 
 @pytest.fixture
