@@ -44,6 +44,7 @@ from bot.ui.callback_data import (
 from bot.ui.captions import describe_appearance
 from bot.ui.keyboards import CORNER_ARROWS, RESULT_FORMATS, Keyboards
 from bot.ui.texts import Texts
+from video_editing.contract.engines import ENGINES
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape, parse_colour
 
@@ -53,7 +54,7 @@ VALUES: dict[str, Any] = {
     "corner": Anchor,
     "size": OverlaySize,
     "ring": RingStyle,
-    "engine": ("mediapipe", "rembg"),
+    "engine": tuple(ENGINES),
     "colour": PaletteColour,
     "number": (0, 999),
     "page": KeyboardPage,
