@@ -40,7 +40,7 @@ async def opened(workshop: Workshop, message: int = 1, **more: object) -> Draft:
         "message": message,
         "topic": None,
         "language": Language.EN,
-        "look": Appearance(),
+        "appearance": Appearance(),
         "clip": CLIP,
     }
     draft = await workshop.drafts.add_message(**given | more)  # type: ignore[arg-type]
@@ -91,7 +91,7 @@ async def test_the_real_program_draws_it(tmp_path: Path) -> None:
     workshop.files.there["clip"] = make_clip(tmp_path / "clip.mp4", drawn(10)).read_bytes()
     look = Appearance(shape=Shape.NONE, backdrop=BackgroundChoice(kind="blur"), engine="rembg")
     async with workshop.open():
-        draft = await opened(workshop, look=look)
+        draft = await opened(workshop, appearance=look)
         workshop.cards.request_card(draft.id)
 
         async def ended() -> bool:
@@ -106,7 +106,7 @@ async def test_the_real_program_draws_it(tmp_path: Path) -> None:
 async def test_the_card_shows_what_was_chosen(workshop: Workshop) -> None:
     """The look is the program's arguments; the fine engine is not asked for a card."""
     async with workshop.open():
-        draft = await opened(workshop, look=Appearance(shape=Shape.RECT, engine="rembg"))
+        draft = await opened(workshop, appearance=Appearance(shape=Shape.RECT, engine="rembg"))
         workshop.cards.request_card(draft.id)
         await carded(workshop, draft)
         (card,) = workshop.chat.all("card")
@@ -225,7 +225,7 @@ async def test_a_background_of_an_earlier_clip_may_be_gone(workshop: Workshop) -
     workshop.files.there["photo"] = DownloadRejected(FailureCode.FILE_GONE)
     async with workshop.open():
         look = Appearance(backdrop=BackgroundChoice(kind="file", source=PHOTO))
-        draft = await opened(workshop, look=look)
+        draft = await opened(workshop, appearance=look)
         workshop.cards.request_card(draft.id)
         now = await carded(workshop, draft)
         assert now.look.backdrop == BackgroundChoice()

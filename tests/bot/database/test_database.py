@@ -66,7 +66,7 @@ async def opened(drafts: DraftRepository, message: int = 1, **more: object) -> D
         "message": message,
         "topic": None,
         "language": Language.EN,
-        "look": Appearance(),
+        "appearance": Appearance(),
         "clip": CLIP,
     }
     return await drafts.add_message(**given | more)  # type: ignore[arg-type]
@@ -80,7 +80,7 @@ async def accepted(ledger: JobRepository, user: int = 7, **more: object) -> Job 
         "reply_to": None,
         "language": Language.EN,
         "origin": secrets.token_hex(4),
-        "order": JobRequest(clip=CLIP, look=Appearance()),
+        "request": JobRequest(clip=CLIP, look=Appearance()),
     }
     return await ledger.accept(user=user, **given | more)  # type: ignore[arg-type]
 
@@ -99,7 +99,7 @@ async def test_a_draft_comes_back_as_it_was(database: AsyncEngine) -> None:
     """All its fields."""
     drafts = DraftRepository(database)
     draft = await opened(
-        drafts, topic=3, look=Appearance(size=OverlaySize.LARGE), language=Language.RU
+        drafts, topic=3, appearance=Appearance(size=OverlaySize.LARGE), language=Language.RU
     )
     assert draft is not None
     assert await drafts.get(draft.id) == draft
@@ -269,9 +269,9 @@ async def test_a_full_queue_refuses(database: AsyncEngine) -> None:
     """It is bounded in all; what is there is kept."""
     ledger = JobRepository(database)
     for user in range(3):
-        await accepted(ledger, user=user, waiting_all=3)
+        await accepted(ledger, user=user, max_waiting=3)
     with pytest.raises(QueueFull):
-        await accepted(ledger, user=9, waiting_all=3)
+        await accepted(ledger, user=9, max_waiting=3)
     assert len(await ledger.list_open()) == 3
 
 
@@ -315,7 +315,7 @@ async def test_links_are_forgotten(database: AsyncEngine) -> None:
         JobRequest(clip=CLIP, look=Appearance()),
     ]
     orders += [JobRequest(clip=CLIP, look=Appearance(backdrop=behind)), orders[0]]
-    made = [await accepted(ledger, user=user, order=order) for user, order in enumerate(orders)]
+    made = [await accepted(ledger, user=user, request=order) for user, order in enumerate(orders)]
     ids = [job.id for job in made if job]
     for id_ in ids[:3]:
         await ledger.finish(id_, JobState.DONE)
