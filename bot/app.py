@@ -351,16 +351,20 @@ async def _build_application(
     intents: RenderLog,
 ) -> Application:
     """Everything, each part given what it needs."""
-    storage, texts, sending = settings.storage, telegram.texts, telegram.messenger
-    people, drafts, ledger = UserRepository(engine), DraftRepository(engine), JobRepository(engine)
+    storage, texts, messenger = settings.storage, telegram.texts, telegram.messenger
+    users, drafts, job_repository = (
+        UserRepository(engine),
+        DraftRepository(engine),
+        JobRepository(engine),
+    )
     admins = settings.bot.admin_ids
-    alarms = AdminAlerts(sending, texts, admins, storage.folder, people)
+    alarms = AdminAlerts(messenger, texts, admins, storage.folder, users)
     knobs, measures, statistics = (
         KeyValueStore(engine),
         MeasurementRepository(engine),
         Statistics(engine, storage.folder),
     )
-    places = await BackendPool.create(settings, knobs, program, alarms)
+    backend_pool = await BackendPool.create(settings, knobs, program, alarms)
     folders, keyboards, lag = Workspace(storage.folder), Keyboards(texts), LoopLag()
     links = create_guarded_session()
     downloads = Downloader(
@@ -369,7 +373,7 @@ async def _build_application(
     stages = JobStages(
         folders,
         downloads,
-        places.create_chain,
+        backend_pool.create_chain,
         create_renderer(
             settings,
             program=program,
@@ -382,11 +386,11 @@ async def _build_application(
         telegram.limits,
     )
     jobs = JobSupervisor(
-        ledger,
+        job_repository,
         measures,
         stages,
         FairQueue(settings.bot.parallel_jobs),
-        sending,
+        messenger,
         texts,
         keyboards,
         get_free_bytes=folders.get_free_bytes,
@@ -397,7 +401,7 @@ async def _build_application(
         downloads,
         VideoCli("local", CARD_PROCESS_LIMITS, program),
         folders,
-        sending,
+        messenger,
         texts,
         keyboards,
         max_drawing=settings.bot.parallel_cards,
@@ -410,18 +414,18 @@ async def _build_application(
         drafts=drafts,
         jobs=jobs,
         keyboards=keyboards,
-        ledger=ledger,
+        job_repository=job_repository,
         limits=telegram.limits,
-        people=people,
-        places=places,
-        sending=sending,
+        users=users,
+        backend_pool=backend_pool,
+        messenger=messenger,
         statistics=statistics,
         texts=texts,
     )
     dispatcher.include_routers(*create_routers())
     janitor = Cleanup(
         storage.folder,
-        ledger,
+        job_repository,
         drafts,
         mattes_seconds=storage.mattes_hours * 3600,
         mattes_bytes=storage.mattes_mb * 1_000_000,
@@ -431,8 +435,8 @@ async def _build_application(
         cards,
         UpdateDispatcher(telegram.bot, dispatcher),
         dispatcher.resolve_used_update_types(),
-        Metrics(statistics, places, telegram.session.retry_middleware, lag),
-        [lag.run, alarms.run, places.watch, janitor.run],
+        Metrics(statistics, backend_pool, telegram.session.retry_middleware, lag),
+        [lag.run, alarms.run, backend_pool.watch, janitor.run],
     )
 
 

@@ -22,6 +22,7 @@ from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from bot.telegram.messenger import KeyboardProvider, MessageSender, TextProvider
 from bot.ui.captions import build_card_caption
 from video_editing.contract.atomic_file import translate_output_errors
+from video_editing.contract.engines import FAST_ENGINE
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
 from video_editing.contract.progress import ignore_progress
 
@@ -215,8 +216,8 @@ class PreviewCards:
                 f"--output={folder / CARD_FILE}",
                 f"--background={resolve_background(format_background(look.backdrop, folder))}",
                 f"--side={CARD_SIDE}",
-                # Whatever is chosen: the fine engine takes longer than people wait for a card.
-                "--engine=mediapipe",
+                # Whatever is chosen: a slow engine takes longer than users wait for a card.
+                f"--engine={FAST_ENGINE}",
                 *build_style_arguments(look.to_style()),
                 "--progress=json",
                 report=ignore_progress,

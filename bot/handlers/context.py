@@ -69,8 +69,8 @@ class LanguageMiddleware(BaseMiddleware):
     ) -> Any:
         """Look it up."""
         user: User | None = data.get("event_from_user")
-        people: UserRepository = data["people"]
-        chosen = await people.get_language(user.id) if user else None
+        users: UserRepository = data["users"]
+        chosen = await users.get_language(user.id) if user else None
         data["language"] = chosen or detect_language(user.language_code if user else None)
         return await handler(event, data)
 
@@ -90,10 +90,10 @@ def get_destination(message: Message) -> Destination:
 
 
 async def reply(
-    sending: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
+    messenger: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
 ) -> None:
     """Answer *message*."""
-    await sending.send_text(get_destination(message), text, keyboard=keyboard)
+    await messenger.send_text(get_destination(message), text, keyboard=keyboard)
 
 
 class DialogState(StatesGroup):
@@ -119,17 +119,17 @@ DURATION_UNITS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
 
 
 async def reply_to_admin(
-    sending: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
+    messenger: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
 ) -> None:
     """Say *text* where *message* is; a chat that does not let us is left alone."""
-    await sending.send_text(get_destination(message), text, keyboard=keyboard)
+    await messenger.send_text(get_destination(message), text, keyboard=keyboard)
 
 
-async def get_language(user: User | None, people: UserRepository) -> Language:
+async def get_language(user: User | None, users: UserRepository) -> Language:
     """The language that *user* chose, or else has in Telegram; English where there is nobody."""
     if user is None:
         return Language.EN
-    return await people.get_language(user.id) or detect_language(user.language_code)
+    return await users.get_language(user.id) or detect_language(user.language_code)
 
 
 def format_duration(texts: Texts, language: Language, seconds: float) -> str:

@@ -46,7 +46,7 @@ class Plan(BaseModel):
     Attributes:
         size: width and height of the upright clip.
         timebase: numerator and denominator of a tick in seconds.
-        engine: "mediapipe" or "rembg".
+        engine: a key of the table `ENGINES`.
         model: which of rembg's models; unused by the mediapipe engine.
         every: how many frames lie between two looks of the rembg model, or 0 for "auto".
         segments: in order; together they hold every frame of the clip once.

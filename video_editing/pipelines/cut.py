@@ -15,7 +15,7 @@ from video_editing.compositing.audio_mix import mix_audio
 from video_editing.compositing.face_position import compute_shape_centre, find_face
 from video_editing.compositing.layout import Size, compute_layout
 from video_editing.compositing.overlay import OverlayRenderer, place_in_frame
-from video_editing.concurrency import count_cpus, prefetch
+from video_editing.concurrency import prefetch
 from video_editing.contract.formats import OutputInfo
 from video_editing.contract.progress import Report, ignore_progress, with_progress
 from video_editing.contract.style import Style
@@ -33,6 +33,7 @@ from video_editing.writing.alpha_video import (
     open_webm,
 )
 from video_editing.writing.size_budget import retry_smaller
+from video_editing.writing.tracks import StreamSpec
 
 
 class OverlayContainer(StrEnum):
@@ -83,18 +84,16 @@ def cut(
     }
     file = {OverlayContainer.MOV: open_mov, OverlayContainer.WEBM: open_webm}[container]
     sound = mix_audio(clip, seconds=clip.duration) if clip.audio_stream is not None else None
+    spec = StreamSpec(
+        size=size,
+        timebase=clip.timebase,
+        rate=clip.rate,
+        seconds=clip.duration,
+        has_sound=sound is not None,
+    )
     with (
         open_alpha_source(clip, style, engine_options, mattes) as (pairs, alpha),
-        file(
-            result,
-            size,
-            clip.timebase,
-            rate=clip.rate,
-            seconds=clip.duration,
-            has_sound=sound is not None,
-            threads=min(4, count_cpus()),
-            comment=note,
-        ) as writer,
+        file(result, spec, note) as writer,
     ):
         maker = OverlayRenderer(layout, style, alpha, clip.duration)
         overlays = _render_overlays(pairs, maker, clip.timebase)
@@ -130,21 +129,19 @@ def cut_sticker(
         clip.size, style, compute_shape_centre(find_face(clip), style), (STICKER_SIDE, STICKER_SIDE)
     )
     total = sum(time * clip.timebase < seconds for time in clip.times)
+    spec = StreamSpec(
+        size=layout.size,
+        timebase=clip.timebase,
+        rate=min(clip.rate, Fraction(STICKER_MAX_RATE)),
+        seconds=seconds,
+    )
 
     def attempt(max_bytes: int) -> None:
         with (
             open_alpha_source(
                 clip, style, engine_options, mattes, int(seconds / clip.timebase)
             ) as (pairs, alpha),
-            open_sticker(
-                result,
-                layout.size,
-                clip.timebase,
-                rate=min(clip.rate, Fraction(STICKER_MAX_RATE)),
-                seconds=seconds,
-                threads=min(4, count_cpus()),
-                max_bytes=max_bytes,
-            ) as writer,
+            open_sticker(result, spec, max_bytes) as writer,
         ):
             maker = OverlayRenderer(layout, style, alpha, seconds)
             passed = with_progress(pairs, "cut", total, report)

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from video_editing.compositing.blend import paste
 from video_editing.compositing.face_position import compute_shape_centre, find_face
 from video_editing.compositing.layout import Size, compute_layout, compute_top_left, fit_within_side
 from video_editing.compositing.overlay import OverlayRenderer
-from video_editing.concurrency import count_cpus, prefetch
+from video_editing.concurrency import prefetch
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import OutputFormat, OutputInfo
 from video_editing.contract.progress import Report, ignore_progress, with_progress
@@ -31,6 +32,7 @@ from video_editing.writing.encoder import FileWriter
 from video_editing.writing.gif import open_gif
 from video_editing.writing.mp4 import NOTE_MAX_SECONDS, open_mp4, open_note
 from video_editing.writing.size_budget import compute_fitting_size, retry_smaller
+from video_editing.writing.tracks import StreamSpec
 
 NOTE_SIDE = 640  #: pixels
 GIF_SIDE = 480  #: pixels of the longer side
@@ -95,13 +97,15 @@ def edit(
     end = None if seconds == clip.duration else int(seconds / clip.timebase)
     total = len(clip.times) if end is None else bisect_left(clip.times, end)
 
+    spec = StreamSpec(
+        size=canvas, timebase=clip.timebase, rate=clip.rate, seconds=seconds, has_sound=loud
+    )
+
     def attempt(allowed: int | None) -> None:
         with (
             open_alpha_source(clip, style, engine_options, mattes, end) as (pairs, alpha),
             background.open_sampler(canvas) as behind,
-            _open_result(
-                output_format, result, canvas, clip, seconds, has_sound=loud, max_bytes=allowed
-            ) as writer,
+            _open_result(output_format, result, spec, allowed) as writer,
         ):
             passed = with_progress(pairs, "edit", total, report)
             if output_format is OutputFormat.GIF:
@@ -133,42 +137,16 @@ def _choose_canvas(output_format: OutputFormat, canvas: Size) -> Size:
 
 
 def _open_result(
-    output_format: OutputFormat,
-    result: Path,
-    canvas: Size,
-    clip: Clip,
-    seconds: Fraction,
-    *,
-    has_sound: bool,
-    max_bytes: int | None,
+    output_format: OutputFormat, result: Path, spec: StreamSpec, max_bytes: int | None
 ) -> AbstractContextManager[FileWriter[Picture]]:
     """Open the file that *output_format* is written to."""
-    threads = min(4, count_cpus())
     match output_format:
         case OutputFormat.GIF:
-            rate = min(clip.rate, Fraction(GIF_RATE))
-            return open_gif(result, canvas, clip.timebase, rate=rate, seconds=seconds)
+            return open_gif(result, replace(spec, rate=min(spec.rate, Fraction(GIF_RATE))))
         case OutputFormat.NOTE:
-            return open_note(
-                result,
-                NOTE_SIDE,
-                clip.timebase,
-                rate=clip.rate,
-                seconds=seconds,
-                has_sound=has_sound,
-                threads=threads,
-            )
+            return open_note(result, spec)
         case _:
-            return open_mp4(
-                result,
-                canvas,
-                clip.timebase,
-                rate=clip.rate,
-                seconds=seconds,
-                has_sound=has_sound,
-                threads=threads,
-                max_bytes=max_bytes,
-            )
+            return open_mp4(result, spec, max_bytes)
 
 
 def compose(

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from video_editing.concurrency import count_cpus
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan, Segment
 from video_editing.contract.progress import Report, ignore_progress, with_progress
@@ -15,6 +14,7 @@ from video_editing.matting.matte_stream import is_empty, open_computed_mattes
 from video_editing.matting.segments import read_segment
 from video_editing.reading.probe import Clip
 from video_editing.writing.matte_video import open_matte_video
+from video_editing.writing.tracks import StreamSpec
 
 
 def write_final_matte(
@@ -39,16 +39,10 @@ def write_final_matte(
         OutputFailed: the result cannot be written.
     """
     frame = Box(0, 0, *clip.size)
+    spec = StreamSpec(size=clip.size, timebase=clip.timebase, rate=clip.rate, seconds=clip.duration)
     with (
         open_computed_mattes(clip, create_engine(engine_options, clip)) as pairs,
-        open_matte_video(
-            result,
-            clip.size,
-            clip.timebase,
-            rate=clip.rate,
-            seconds=clip.duration,
-            threads=min(4, count_cpus()),
-        ) as writer,
+        open_matte_video(result, spec) as writer,
     ):
         for picture, small in with_progress(pairs, "matte", len(clip.times), report):
             alpha = refine_alpha(small, picture.value.y, frame, picture.value.y)

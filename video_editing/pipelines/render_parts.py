@@ -5,7 +5,7 @@ and fade are part of the overlay, as they are in our own results.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -27,7 +27,7 @@ from video_editing.compositing.background import (
 from video_editing.compositing.face_position import compute_shape_centre, find_face
 from video_editing.compositing.layout import Size, compute_layout, compute_top_left, fit_within_side
 from video_editing.compositing.overlay import OverlayRenderer, place_in_frame
-from video_editing.concurrency import count_cpus, prefetch
+from video_editing.concurrency import prefetch
 from video_editing.contract.atomic_file import translate_output_errors
 from video_editing.contract.progress import Report, ignore_progress, with_progress
 from video_editing.contract.style import Style
@@ -39,8 +39,8 @@ from video_editing.pixels import compute_chroma_size, convert_to_rgb
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip
 from video_editing.writing.alpha_video import open_mov, open_webm
-from video_editing.writing.encoder import FileWriter
 from video_editing.writing.mp4 import open_mp4
+from video_editing.writing.tracks import StreamSpec
 
 BLUR_SIDE = 480  #: pixels of the longer side of a blurred background; nothing in it is sharp
 #: luma of each alpha: 16 for what is not there, 235 for what is solid
@@ -72,6 +72,16 @@ class ConstantRate(NamedTuple):
     def seconds(self) -> Fraction:
         """How long all of them last."""
         return self.frame_count / self.rate
+
+    def make_spec(self, size: Size, *, has_sound: bool = False) -> StreamSpec:
+        """Return the streams of a file of *size* with one frame per tick."""
+        return StreamSpec(
+            size=size,
+            timebase=1 / self.rate,
+            rate=self.rate,
+            seconds=self.seconds,
+            has_sound=has_sound,
+        )
 
     def resample(self, items: Iterator[Timed[T]], timebase: Fraction) -> Iterator[Timed[T]]:
         """For each tick the item that is on screen in its middle."""
@@ -199,21 +209,12 @@ def _write_overlay(
     size, tick = (box.width, box.height), 1 / timing.rate
     if luma is None:
         file = open_webm if overlay.suffix == ".webm" else open_mov
-        with file(
-            overlay,
-            size,
-            tick,
-            rate=timing.rate,
-            seconds=timing.seconds,
-            has_sound=loud,
-            threads=min(4, count_cpus()),
-            comment={},
-        ) as writer:
+        with file(overlay, timing.make_spec(size, has_sound=loud), {}) as writer:
             writer.write_all(overlays, sound, tick)
         return
     with (
-        _open_part(luma, size, timing, has_sound=False) as matte,
-        _open_part(overlay, size, timing, has_sound=loud) as pictured,
+        open_mp4(luma, timing.make_spec(size)) as matte,
+        open_mp4(overlay, timing.make_spec(size, has_sound=loud)) as pictured,
     ):
 
         def coloured() -> Iterator[Timed[Picture]]:
@@ -222,20 +223,6 @@ def _write_overlay(
                 yield Timed(it.time, it.value.picture)
 
         pictured.write_all(coloured(), sound, tick)
-
-
-def _open_part(
-    path: Path, size: Size, timing: ConstantRate, *, has_sound: bool
-) -> AbstractContextManager[FileWriter[Picture]]:
-    return open_mp4(
-        path,
-        size,
-        1 / timing.rate,
-        rate=timing.rate,
-        seconds=timing.seconds,
-        has_sound=has_sound,
-        threads=min(4, count_cpus()),
-    )
 
 
 def _write_background(
@@ -259,7 +246,7 @@ def _write_background(
             size = fit_within_side(canvas, BLUR_SIDE)
             with (
                 background.open_sampler(size) as behind,
-                _open_part(path, size, timing, has_sound=False) as writer,
+                open_mp4(path, timing.make_spec(size)) as writer,
             ):
                 shown = timing.resample(read_frames(clip), clip.timebase)
                 soft = (Timed(it.time, behind(Fraction(0), it.value)) for it in shown)

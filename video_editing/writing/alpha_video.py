@@ -4,7 +4,7 @@ import json
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from fractions import Fraction
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Layer, Picture, Plane, Timed
 from video_editing.writing.encoder import (
+    AudioCodec,
     CodecOptions,
     FileWriter,
-    add_audio_stream,
+    VideoCodec,
+    add_audio_track,
     add_video_stream,
     copy_plane,
     make_grey_frame,
@@ -29,17 +31,18 @@ from video_editing.writing.encoder import (
     open_output,
     set_colour_tags,
 )
-from video_editing.writing.tracks import AudioTrack, VideoTrack
+from video_editing.writing.tracks import StreamSpec, VideoTrack
 
 TEN_BIT_FACTOR = 4  #: times an 8-bit step of limited-range colour
 #: Alpha has full range: 255 must become 1023, or what is solid shines through.
 TEN_BIT_ALPHA = np.array([round(alpha * 1023 / 255) for alpha in range(256)], np.uint16)
 
-OPUS_BITRATE = 128_000
-PRORES_4444 = {"profile": "4", "vendor": "apl0"}
+PRORES_4444 = VideoCodec("prores_aw", "yuva444p10le", {"profile": "4", "vendor": "apl0"})
+PCM = AudioCodec("pcm_s16le")
+OPUS = AudioCodec("libopus", 128_000)
 #: One packet out for each picture in, which is how alpha and colours find each other.
 VP9 = {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "lag-in-frames": "0"}
-VP9_COLOUR = VP9 | {"crf": "24", "b": "0"}
+VP9_COLOUR = VideoCodec("libvpx-vp9", "yuv420p", VP9 | {"crf": "24", "b": "0"})
 VP9_ALPHA = VP9 | {"lossless": "1"}
 
 BLOCK_ADDITIONAL = 15  #: AV_PKT_DATA_MATROSKA_BLOCKADDITIONAL, which PyAV can read by name only
@@ -57,26 +60,13 @@ STICKER_TARGET_SHARE = (
 
 @contextmanager
 def open_mov(
-    path: Path,
-    size: tuple[int, int],
-    timebase: Fraction,
-    *,
-    rate: Fraction,
-    seconds: Fraction,
-    has_sound: bool,
-    threads: int,
-    comment: Mapping[str, object],
+    path: Path, spec: StreamSpec, comment: Mapping[str, object]
 ) -> Iterator[FileWriter[Layer]]:
     """Write ProRes 4444 with alpha and PCM sound, which editors take.
 
     Args:
         path: appears when the block ends well, and only then.
-        size: width and height of every cut-out; an odd width gets a transparent column.
-        timebase: seconds in one tick of their times, which are kept.
-        rate: average cut-outs a second.
-        seconds: from the origin to the end of the last one.
-        has_sound: whether the file has a sound track.
-        threads: how many the encoder may use.
+        spec: of the overlay; an odd width gets a transparent column; times are kept.
         comment: kept as JSON in the file's comment: where in its frame the overlay belongs.
 
     Raises:
@@ -84,91 +74,59 @@ def open_mov(
     """
     with open_output(path, "mov", {"movie_timescale": "90000"}) as container:
         container.metadata["comment"] = json.dumps(comment)
-        even = size[0] + size[0] % 2, size[1]
-        options = PRORES_4444
-        stream = add_video_stream(
-            container, "prores_aw", "yuva444p10le", even, rate, options, threads
-        )
-        pictures = VideoTrack(container, stream, timebase, seconds, _make_ten_bit_frame)
-        voice = (
-            AudioTrack(container, add_audio_stream(container, "pcm_s16le")) if has_sound else None
-        )
-        writer = FileWriter(pictures, voice)
-        yield writer
-        writer.finish()
+        width, height = spec.size
+        even = replace(spec, size=(width + width % 2, height))
+        stream = add_video_stream(container, PRORES_4444, even)
+        pictures = VideoTrack(container, stream, spec, _make_ten_bit_frame)
+        with FileWriter(pictures, add_audio_track(container, PCM, spec)) as writer:
+            yield writer
 
 
 @contextmanager
 def open_webm(
-    path: Path,
-    size: tuple[int, int],
-    timebase: Fraction,
-    *,
-    rate: Fraction,
-    seconds: Fraction,
-    has_sound: bool,
-    threads: int,
-    comment: Mapping[str, object],
+    path: Path, spec: StreamSpec, comment: Mapping[str, object]
 ) -> Iterator[FileWriter[Layer]]:
     """Write VP9 with alpha and Opus, which browsers take; the alpha is exact.
 
-    Args and Raises are those of `mov_file`; times are kept to the millisecond.
+    Args and Raises are those of `open_mov`; times are kept to the millisecond.
     """
     with open_output(path, "webm", {}) as container:
         container.metadata["comment"] = json.dumps(comment)
-        stream = add_video_stream(
-            container, "libvpx-vp9", "yuv420p", size, rate, VP9_COLOUR, threads
-        )
-        pictures = _AlphaTrack(container, stream, timebase, seconds, VP9_ALPHA)
-        voice = None
-        if has_sound:
-            voice = AudioTrack(container, add_audio_stream(container, "libopus", OPUS_BITRATE))
-        writer = FileWriter(pictures, voice)
-        yield writer
-        writer.finish()
+        stream = add_video_stream(container, VP9_COLOUR, spec)
+        pictures = _AlphaTrack(container, stream, spec, VP9_ALPHA)
+        with FileWriter(pictures, add_audio_track(container, OPUS, spec)) as writer:
+            yield writer
 
 
 @contextmanager
 def open_sticker(
-    path: Path,
-    size: tuple[int, int],
-    timebase: Fraction,
-    *,
-    rate: Fraction,
-    seconds: Fraction,
-    threads: int,
-    max_bytes: int = STICKER_MAX_BYTES,
+    path: Path, spec: StreamSpec, max_bytes: int = STICKER_MAX_BYTES
 ) -> Iterator[FileWriter[Layer]]:
-    """Write a Telegram video sticker; let `within` call this with fewer bytes where needed.
+    """Write a Telegram video sticker; let `retry_smaller` call this with fewer bytes where needed.
 
     Args:
         path: appears when the block ends well, and only then.
-        size: width and height, the longer one 512.
-        timebase: seconds in one tick.
-        rate: average cut-outs a second, at most 30.
-        seconds: to the end, at most 3.
-        threads: of the encoder.
-        max_bytes: what the file may weigh.
+        spec: its longer side is 512, its rate at most 30, its length at most 3 seconds; the file
+            has no sound.
+        max_bytes: of the file.
 
     Raises:
         OutputFailed: the file cannot be written.
         InputRejected: it is longer than 3 seconds.
         TooBig: the file came out larger than *max_bytes*.
     """
-    assert max(size) == STICKER_SIDE
-    assert rate <= STICKER_MAX_RATE
-    if seconds > STICKER_MAX_SECONDS:
-        raise InputRejected(
-            RejectReason.TOO_LONG, seconds=float(seconds), limit=STICKER_MAX_SECONDS
-        )
-    bits = STICKER_TARGET_SHARE * 8 * max_bytes / float(seconds)
+    seconds = float(spec.seconds)
+    assert max(spec.size) == STICKER_SIDE
+    assert spec.rate <= STICKER_MAX_RATE
+    if spec.seconds > STICKER_MAX_SECONDS:
+        raise InputRejected(RejectReason.TOO_LONG, seconds=seconds, limit=STICKER_MAX_SECONDS)
+    bits = STICKER_TARGET_SHARE * 8 * max_bytes / seconds
     colour = _make_vp9_options((1 - STICKER_ALPHA_SHARE) * bits)
+    alpha = _make_vp9_options(STICKER_ALPHA_SHARE * bits)
     with open_output(path, "webm", {}, max_bytes) as container:
-        stream = add_video_stream(container, "libvpx-vp9", "yuv420p", size, rate, colour, threads)
-        alpha = _make_vp9_options(STICKER_ALPHA_SHARE * bits)
-        writer = FileWriter(_AlphaTrack(container, stream, timebase, seconds, alpha), None)
-        yield writer
-        writer.finish()
+        stream = add_video_stream(container, VP9_COLOUR._replace(options=colour), spec)
+        with FileWriter(_AlphaTrack(container, stream, spec, alpha), None) as writer:
+            yield writer
 
 
 class _AlphaTrack(VideoTrack[Layer]):
@@ -182,11 +140,10 @@ class _AlphaTrack(VideoTrack[Layer]):
         self,
         container: OutputContainer,
         stream: VideoStream,
-        timebase: Fraction,
-        end: Fraction,
+        spec: StreamSpec,
         options: CodecOptions,
     ) -> None:
-        super().__init__(container, stream, timebase, end, _make_colour_frame)
+        super().__init__(container, stream, spec, _make_colour_frame)
         stream.metadata["alpha_mode"] = "1"
         self._alpha = _create_alpha_codec(stream.codec_context, options)
         self._packets: deque[bytes] = deque()  # at most the one whose colours come next

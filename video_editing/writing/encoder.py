@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import av
 import numpy as np
@@ -23,7 +24,7 @@ from video_editing.contract.atomic_file import atomic_write, translate_output_er
 from video_editing.frames import Picture, Plane, Timed
 from video_editing.reading.audio import SAMPLE_RATE, Samples
 from video_editing.writing.size_budget import FileTooLarge
-from video_editing.writing.tracks import AudioTrack, VideoTrack
+from video_editing.writing.tracks import AudioTrack, StreamSpec, VideoTrack
 
 CodecOptions = Mapping[str, str]  #: as FFmpeg's command line names them
 
@@ -32,9 +33,36 @@ BT709_LIMITED = {"colorspace": 1, "color_primaries": 1, "color_trc": 1, "color_r
 P = TypeVar("P")
 
 
+class VideoCodec(NamedTuple):
+    """Names a video encoder and its settings.
+
+    Attributes:
+        name: of the encoder in FFmpeg.
+        pixel_format: of the frames that it takes, as FFmpeg names it.
+        options: private options of the encoder.
+    """
+
+    name: str
+    pixel_format: str
+    options: CodecOptions
+
+
+class AudioCodec(NamedTuple):
+    """Names an audio encoder and its bit rate.
+
+    Attributes:
+        name: of the encoder in FFmpeg.
+        bitrate: bits per second; 0 for a codec without a choice.
+    """
+
+    name: str
+    bitrate: int = 0
+
+
 class FileWriter(Generic[P]):
     """Writes pictures, and sound where the file has any, as they come.
 
+    As a context manager it finishes the tracks when the block ends without an exception.
     Both start at the clip's origin. They may come in any order, but memory holds what one is
     ahead of the other, so whoever feeds them lets them go side by side.
     """
@@ -42,6 +70,18 @@ class FileWriter(Generic[P]):
     def __init__(self, pictures: VideoTrack[P], sound: AudioTrack | None) -> None:
         self._pictures = pictures
         self._sound = sound
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.finish()
 
     def write_picture(self, timed: Timed[P]) -> None:
         """Write the next picture; it is copied before this returns.
@@ -125,31 +165,30 @@ def _open_container(
 
 
 def add_video_stream(
-    container: OutputContainer,
-    codec: str,
-    pixel_format: str,
-    size: tuple[int, int],
-    rate: Fraction,
-    options: CodecOptions,
-    threads: int,
+    container: OutputContainer, codec: VideoCodec, spec: StreamSpec
 ) -> VideoStream:
     """Add a video stream of BT.709 pictures whose encoder uses a fixed number of threads."""
-    stream = container.add_stream(codec, rate.limit_denominator(1001), options=dict(options))
+    rate = spec.rate.limit_denominator(1001)
+    stream = container.add_stream(codec.name, rate, options=dict(codec.options))
     assert isinstance(stream, VideoStream)
     encoder = stream.codec_context
-    encoder.width, encoder.height = size
-    encoder.pix_fmt = pixel_format
-    encoder.thread_count = threads
+    encoder.width, encoder.height = spec.size
+    encoder.pix_fmt = codec.pixel_format
+    encoder.thread_count = spec.threads
     encoder.thread_type = ThreadType.AUTO  # PyAV's own choice cuts H.264 into slices
     set_colour_tags(encoder)
     return stream
 
 
-def add_audio_stream(container: OutputContainer, codec: str, bitrate: int = 0) -> AudioStream:
-    """Add a stereo stream of *bitrate* a second, 0 for a codec that has no choice."""
-    stream = container.add_stream(codec, SAMPLE_RATE, bit_rate=bitrate, layout="stereo")
+def add_audio_track(
+    container: OutputContainer, codec: AudioCodec, spec: StreamSpec
+) -> AudioTrack | None:
+    """Add a stereo track if *spec* has sound; else return None."""
+    if not spec.has_sound:
+        return None
+    stream = container.add_stream(codec.name, SAMPLE_RATE, bit_rate=codec.bitrate, layout="stereo")
     assert isinstance(stream, AudioStream)
-    return stream
+    return AudioTrack(container, stream)
 
 
 def set_colour_tags(target: VideoCodecContext | av.VideoFrame) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,9 +12,16 @@ from av.filter import Graph
 from av.video.stream import VideoStream
 
 from video_editing.frames import Picture, Timed
-from video_editing.writing.encoder import FileWriter, add_video_stream, make_yuv_frame, open_output
-from video_editing.writing.tracks import VideoTrack
+from video_editing.writing.encoder import (
+    FileWriter,
+    VideoCodec,
+    add_video_stream,
+    make_yuv_frame,
+    open_output,
+)
+from video_editing.writing.tracks import StreamSpec, VideoTrack
 
+CODEC = VideoCodec("gif", "pal8", {})
 GIF_TICK = Fraction(1, 100)  #: seconds, in which the format counts
 MIN_FRAME_TICKS = 3  #: ticks between frames: many viewers slow down what is faster
 
@@ -21,11 +29,7 @@ MIN_FRAME_TICKS = 3  #: ticks between frames: many viewers slow down what is fas
 @contextmanager
 def open_gif(
     path: Path,
-    size: tuple[int, int],
-    timebase: Fraction,
-    *,
-    rate: Fraction,
-    seconds: Fraction,
+    spec: StreamSpec,
 ) -> Iterator[FileWriter[Picture]]:
     """Write a GIF that repeats for ever, at most 33 pictures a second, a palette for each.
 
@@ -33,21 +37,17 @@ def open_gif(
 
     Args:
         path: appears when the block ends well, and only then.
-        size: width and height of every picture.
-        timebase: seconds in one tick of their times, which are kept to a hundredth of a second.
-        rate: average pictures a second.
-        seconds: from the origin to the end of the last picture.
+        spec: the file has no sound and its encoder one thread, whatever it says; times are
+            kept to a hundredth of a second.
 
     Raises:
         OutputFailed: the file cannot be written.
     """
     with open_output(path, "gif", {"loop": "0"}) as container:
-        stream = add_video_stream(container, "gif", "pal8", size, rate, {}, threads=1)
-        writer = FileWriter(
-            _GifTrack(container, stream, timebase, seconds, _PaletteFilter(size)), None
-        )
-        yield writer
-        writer.finish()
+        stream = add_video_stream(container, CODEC, replace(spec, threads=1))
+        pictures = _GifTrack(container, stream, spec, _PaletteFilter(spec.size))
+        with FileWriter(pictures, None) as writer:
+            yield writer
 
 
 class _GifTrack(VideoTrack[Picture]):
@@ -57,12 +57,11 @@ class _GifTrack(VideoTrack[Picture]):
         self,
         container: OutputContainer,
         stream: VideoStream,
-        timebase: Fraction,
-        end: Fraction,
+        spec: StreamSpec,
         palettes: "_PaletteFilter",
     ) -> None:
-        super().__init__(container, stream, GIF_TICK, end, palettes.quantize)
-        self._source_timebase = timebase
+        super().__init__(container, stream, replace(spec, timebase=GIF_TICK), palettes.quantize)
+        self._source_timebase = spec.timebase
         self._due = 0
 
     def write(self, timed: Timed[Picture]) -> None:

@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Picture
 from video_editing.writing.encoder import (
+    AudioCodec,
     FileWriter,
-    add_audio_stream,
+    VideoCodec,
+    add_audio_track,
     add_video_stream,
     make_yuv_frame,
     open_output,
@@ -20,7 +21,7 @@ from video_editing.writing.size_budget import (
     compute_audio_bitrate,
     compute_video_bitrate,
 )
-from video_editing.writing.tracks import AudioTrack, VideoTrack
+from video_editing.writing.tracks import StreamSpec, VideoTrack
 
 #: The index comes first; a start later than 0 is kept to 11 µs, where the default is 1 ms.
 MP4_OPTIONS = {"movflags": "+faststart", "movie_timescale": "90000"}
@@ -54,15 +55,7 @@ NOTE_QUALITY = Quality(
 
 @contextmanager
 def open_mp4(
-    path: Path,
-    size: tuple[int, int],
-    timebase: Fraction,
-    *,
-    rate: Fraction,
-    seconds: Fraction,
-    has_sound: bool,
-    threads: int,
-    max_bytes: int | None = None,
+    path: Path, spec: StreamSpec, max_bytes: int | None = None
 ) -> Iterator[FileWriter[Picture]]:
     """Write an mp4: H.264 High and AAC, the index in front, BT.709 limited.
 
@@ -70,14 +63,9 @@ def open_mp4(
 
     Args:
         path: appears when the block ends well, and only then.
-        size: width and height of every picture, both even.
-        timebase: seconds in one tick of the pictures' times, which are kept.
-        rate: average pictures a second; it steers the encoder, not the times.
-        seconds: from the origin to the end of the last picture.
-        has_sound: whether the file has a sound track.
-        threads: how many the picture's encoder may use.
-        max_bytes: what the file may weigh; quality gives way to it. `fitting_size` tells which
-            size of picture bears that.
+        spec: width and height are even; times are kept.
+        max_bytes: of the file; the quality is lowered to keep to it. `compute_fitting_size`
+            gives a size of the frames that bears it.
 
     Raises:
         OutputFailed: the file cannot be written.
@@ -87,77 +75,50 @@ def open_mp4(
     quality = RESULT_QUALITY
     if max_bytes is not None:
         voice = (
-            compute_audio_bitrate(seconds, max_bytes, RESULT_QUALITY.audio_bitrate)
-            if has_sound
+            compute_audio_bitrate(spec.seconds, max_bytes, RESULT_QUALITY.audio_bitrate)
+            if spec.has_sound
             else 0
         )
-        peak = compute_video_bitrate(rate, seconds, max_bytes, voice)
+        peak = compute_video_bitrate(spec.rate, spec.seconds, max_bytes, voice)
         quality = replace(RESULT_QUALITY, video_bitrate=peak, audio_bitrate=voice)
-    with _open_with_quality(
-        path, size, timebase, rate, seconds, quality, threads, max_bytes, has_sound=has_sound
-    ) as it:
-        yield it
+    with _open_with_quality(path, spec, quality, max_bytes) as writer:
+        yield writer
 
 
 @contextmanager
-def open_note(
-    path: Path,
-    side: int,
-    timebase: Fraction,
-    *,
-    rate: Fraction,
-    seconds: Fraction,
-    has_sound: bool,
-    threads: int,
-) -> Iterator[FileWriter[Picture]]:
+def open_note(path: Path, spec: StreamSpec) -> Iterator[FileWriter[Picture]]:
     """Write a Telegram video note, a square mp4 of about 1 Mbit/s that Telegram shows round.
 
     Args:
-        path: as for `result_file`, and so are the others.
-        side: pixels, even, 384 … 640.
-        timebase: seconds in one tick.
-        rate: pictures a second.
-        seconds: to the end; at most a minute.
-        has_sound: whether there is any.
-        threads: of the encoder.
+        path: appears when the block ends well, and only then.
+        spec: width and height are equal, even and 384 … 640; at most a minute long.
 
     Raises:
         OutputFailed: the file cannot be written.
         InputRejected: it is longer than a minute.
     """
-    assert side in NOTE_SIDES
-    if seconds > NOTE_MAX_SECONDS:
-        raise InputRejected(RejectReason.TOO_LONG, seconds=float(seconds), limit=NOTE_MAX_SECONDS)
-    size = (side, side)
-    with _open_with_quality(
-        path, size, timebase, rate, seconds, NOTE_QUALITY, threads, None, has_sound=has_sound
-    ) as it:
-        yield it
+    width, height = spec.size
+    assert width == height
+    assert width in NOTE_SIDES
+    if spec.seconds > NOTE_MAX_SECONDS:
+        raise InputRejected(
+            RejectReason.TOO_LONG, seconds=float(spec.seconds), limit=NOTE_MAX_SECONDS
+        )
+    with _open_with_quality(path, spec, NOTE_QUALITY, None) as writer:
+        yield writer
 
 
 @contextmanager
 def _open_with_quality(
-    path: Path,
-    size: tuple[int, int],
-    timebase: Fraction,
-    rate: Fraction,
-    seconds: Fraction,
-    quality: Quality,
-    threads: int,
-    max_bytes: int | None,
-    *,
-    has_sound: bool,
+    path: Path, spec: StreamSpec, quality: Quality, max_bytes: int | None
 ) -> Iterator[FileWriter[Picture]]:
     with open_output(path, "mp4", MP4_OPTIONS, max_bytes) as container:
-        options = _make_x264_options(quality)
-        stream = add_video_stream(container, "libx264", "yuv420p", size, rate, options, threads)
-        pictures = VideoTrack(container, stream, timebase, seconds, make_yuv_frame)
-        voice = None
-        if has_sound:
-            voice = AudioTrack(container, add_audio_stream(container, "aac", quality.audio_bitrate))
-        writer = FileWriter(pictures, voice)
-        yield writer
-        writer.finish()
+        codec = VideoCodec("libx264", "yuv420p", _make_x264_options(quality))
+        stream = add_video_stream(container, codec, spec)
+        pictures = VideoTrack(container, stream, spec, make_yuv_frame)
+        sound = add_audio_track(container, AudioCodec("aac", quality.audio_bitrate), spec)
+        with FileWriter(pictures, sound) as writer:
+            yield writer
 
 
 def _make_x264_options(quality: Quality) -> dict[str, str]:

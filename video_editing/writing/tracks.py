@@ -1,6 +1,7 @@
 """The tracks of one file: how pictures and sound get their times and reach the container."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Generic, TypeVar
 
@@ -12,13 +13,42 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from video_editing.concurrency import count_cpus
 from video_editing.frames import Timed
 from video_editing.reading.audio import SAMPLE_RATE, Samples
 
 #: More ticks a second than this make MP4's 32-bit frame durations short.
 MAX_TICKS_PER_SECOND = 1_000_000
 
+MAX_ENCODER_THREADS = 4  #: decoding, matting and compositing run at the same time
+
 P = TypeVar("P")
+
+
+def count_encoder_threads() -> int:
+    """Return how many threads an encoder uses: one for each CPU, at most four."""
+    return min(MAX_ENCODER_THREADS, count_cpus())
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamSpec:
+    """Describes the streams of an output file.
+
+    Attributes:
+        size: width and height of each frame in pixels.
+        timebase: seconds of one tick of the frames' times.
+        rate: average frames per second; it steers the encoder, not the times.
+        seconds: from the origin to the end of the last frame.
+        has_sound: whether the file has an audio stream.
+        threads: of the video encoder.
+    """
+
+    size: tuple[int, int]
+    timebase: Fraction
+    rate: Fraction
+    seconds: Fraction
+    has_sound: bool = False
+    threads: int = field(default_factory=count_encoder_threads)
 
 
 class VideoTrack(Generic[P]):
@@ -29,8 +59,7 @@ class VideoTrack(Generic[P]):
     Args:
         container: the file.
         stream: its video stream, whose codec is set up but not yet open.
-        timebase: seconds in one tick of the pictures' times.
-        end: seconds at which the last picture ends.
+        spec: of the file; its timebase is that of the pictures' times.
         make_frame: makes a frame of the codec out of what a caller calls a picture.
     """
 
@@ -38,15 +67,14 @@ class VideoTrack(Generic[P]):
         self,
         container: OutputContainer,
         stream: VideoStream,
-        timebase: Fraction,
-        end: Fraction,
+        spec: StreamSpec,
         make_frame: Callable[[P], av.VideoFrame],
     ) -> None:
         self._container = container
         self._stream = stream
-        self._timebase = timebase
-        self._container_timebase = choose_container_timebase(timebase)
-        self._end = end
+        self._timebase = spec.timebase
+        self._container_timebase = choose_container_timebase(spec.timebase)
+        self._end = spec.seconds
         self._make_frame = make_frame
         self._newest: av.VideoFrame | None = None
         self._lead: int | None = None  # ticks from decoding the first picture to showing it

@@ -37,7 +37,7 @@ from settings import Settings
 
 async def main():
     settings = Settings()
-    telegram, intents = running._connect_telegram(settings), running.intents_of(settings)
+    telegram, intents = running._connect_telegram(settings), running.create_render_log(settings)
     pages = create_engine(settings.storage)
     await prepare_database(pages)
     await running._build_application(settings, ("true",), telegram, pages, intents)

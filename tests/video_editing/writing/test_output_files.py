@@ -27,6 +27,7 @@ from video_editing.writing.gif import open_gif
 from video_editing.writing.matte_video import open_matte_video
 from video_editing.writing.mp4 import open_mp4, open_note
 from video_editing.writing.size_budget import FileTooLarge, compute_fitting_size, retry_smaller
+from video_editing.writing.tracks import StreamSpec
 
 SIZE = (160, 96)
 RATE = Fraction(25)
@@ -49,6 +50,20 @@ CLOCKS: dict[str, Clock] = {
     "two": (Fraction(1, 24000), [0, 7000], 9000),
     "one": (Fraction(1, 30), [0], 1),
 }
+
+
+def make_spec(
+    seconds: Fraction,
+    size: tuple[int, int] = SIZE,
+    timebase: Fraction = 1 / RATE,
+    rate: Fraction = RATE,
+    *,
+    has_sound: bool = False,
+) -> StreamSpec:
+    """Return streams whose encoder has two threads."""
+    return StreamSpec(
+        size=size, timebase=timebase, rate=rate, seconds=seconds, has_sound=has_sound, threads=2
+    )
 
 
 def picture(shade: int, size: tuple[int, int] = SIZE) -> Picture:
@@ -122,9 +137,7 @@ def duration(path: Path) -> Fraction:
 
 def write_result(path: Path, clock: Clock, size: tuple[int, int] = SIZE) -> None:
     timebase, ticks, end = clock
-    with open_mp4(
-        path, size, timebase, rate=RATE, seconds=end * timebase, has_sound=False, threads=2
-    ) as writer:
+    with open_mp4(path, make_spec(end * timebase, size, timebase)) as writer:
         for i, tick in enumerate(ticks):
             writer.write_picture(Timed(tick, picture(40 + 5 * i % 150, size)))
 
@@ -149,13 +162,13 @@ def test_times_of_others(tmp_path: Path, form: str, clock: Clock) -> None:
     """So have overlays and mattes."""
     timebase, ticks, end = clock
     path = tmp_path / f"file.{form}"
-    given: dict[str, Any] = {"rate": RATE, "seconds": end * timebase, "threads": 2}
+    spec = make_spec(end * timebase, SIZE, timebase)
     file: AbstractContextManager[FileWriter[Any]]
     if form == "mkv":
-        file, what = open_matte_video(path, SIZE, timebase, **given), soft_disc(SIZE)
+        file, what = open_matte_video(path, spec), soft_disc(SIZE)
     else:
         open_file = open_mov if form == "mov" else open_webm
-        file = open_file(path, SIZE, timebase, **given, has_sound=False, comment={})
+        file = open_file(path, spec, {})
         what = Layer(picture(90), soft_disc(SIZE))
     with file as writer:
         for tick in ticks:
@@ -201,9 +214,7 @@ def test_planes_arrive(tmp_path: Path, size: tuple[int, int]) -> None:
 def test_a_picture_may_be_reused(tmp_path: Path) -> None:
     """What is written was copied: the caller may draw the next picture into the same memory."""
     drawn = picture(40)
-    with open_mp4(
-        tmp_path / "r.mp4", SIZE, 1 / RATE, rate=RATE, seconds=10 / RATE, has_sound=False, threads=2
-    ) as writer:
+    with open_mp4(tmp_path / "r.mp4", make_spec(10 / RATE)) as writer:
         for i in range(10):
             drawn.y[:] = 40 + 15 * i
             writer.write_picture(Timed(i, drawn))
@@ -227,22 +238,17 @@ def test_sync(tmp_path: Path, form: str) -> None:
     """A click is heard within 20 ms of its flash: what encoders put before the sound is cut."""
     size = (384, 384)
     path = tmp_path / f"file.{'mp4' if form == 'note' else form}"
-    given: dict[str, Any] = {
-        "rate": RATE,
-        "seconds": Fraction(3),
-        "has_sound": True,
-        "threads": 2,
-    }
+    spec = make_spec(Fraction(3), size, has_sound=True)
     white: Any = picture(220, size)
     black: Any = picture(20, size)
     file: AbstractContextManager[FileWriter[Any]]
     if form == "mp4":
-        file = open_mp4(path, size, 1 / RATE, **given)
+        file = open_mp4(path, spec)
     elif form == "note":
-        file = open_note(path, 384, 1 / RATE, **given)
+        file = open_note(path, spec)
     else:
         open_file = open_mov if form == "mov" else open_webm
-        file = open_file(path, size, 1 / RATE, **given, comment={})
+        file = open_file(path, spec, {})
         solid = np.full(size[::-1], 255, np.uint8)
         white, black = Layer(white, solid), Layer(black, solid)
     with file as writer:
@@ -297,9 +303,7 @@ def test_chroma_stays_in_place(tmp_path: Path) -> None:
     path = tmp_path / "o.mov"
     ramp = np.tile(np.arange(40, 200, 2, dtype=np.uint8), (48, 1))
     cutout = Layer(Picture(np.full((96, 160), 90, np.uint8), ramp, ramp.copy()), soft_disc(SIZE))
-    with open_mov(
-        path, SIZE, 1 / RATE, rate=RATE, seconds=1 / RATE, has_sound=False, threads=1, comment={}
-    ) as writer:
+    with open_mov(path, make_spec(1 / RATE), {}) as writer:
         writer.write_picture(Timed(0, cutout))
     (frame,) = decoded(path)
     columns = plane(frame, 1, np.uint16).mean(axis=0) / 16
@@ -310,9 +314,7 @@ def write_overlay(open_file: Any, path: Path, size: tuple[int, int]) -> list[Mat
     """Write ten cut-outs of a walking disc and give their alphas."""
     alphas = [soft_disc(size, step) for step in range(10)]
     note = {"box": [2, 4, *size], "frame": [1920, 1080]}
-    with open_file(
-        path, size, 1 / RATE, rate=RATE, seconds=10 / RATE, has_sound=False, threads=2, comment=note
-    ) as writer:
+    with open_file(path, make_spec(10 / RATE, size), note) as writer:
         for i, alpha in enumerate(alphas):
             writer.write_picture(Timed(i, Layer(picture(90, size), alpha)))
     with av.open(str(path)) as file:
@@ -326,7 +328,7 @@ def test_mattes_are_exact(tmp_path: Path, size: tuple[int, int]) -> None:
     """A matte comes back bit by bit, whatever its size."""
     path = tmp_path / "matte.mkv"
     mattes = [noise(size, seed).y for seed in range(5)]
-    with open_matte_video(path, size, 1 / RATE, rate=RATE, seconds=5 / RATE, threads=2) as writer:
+    with open_matte_video(path, make_spec(5 / RATE, size)) as writer:
         for i, matte in enumerate(mattes):
             writer.write_picture(Timed(i, matte))
     for frame, matte in zip(decoded(path), mattes, strict=True):
@@ -339,16 +341,7 @@ def test_a_budget_is_kept(tmp_path: Path, max_bytes: int) -> None:
     """Three seconds of noise with sound weigh no more than they may, and use most of it."""
     path = tmp_path / "result.mp4"
     random = np.random.default_rng(0)
-    with open_mp4(
-        path,
-        SIZE,
-        1 / RATE,
-        rate=RATE,
-        seconds=Fraction(3),
-        has_sound=True,
-        threads=2,
-        max_bytes=max_bytes,
-    ) as writer:
+    with open_mp4(path, make_spec(Fraction(3), has_sound=True), max_bytes) as writer:
         for i in range(75):
             writer.write_samples(random.uniform(-0.5, 0.5, (1920, 2)).astype(np.float32))
             writer.write_picture(Timed(i, noise(SIZE, i)))
@@ -359,16 +352,7 @@ def test_a_generous_budget_changes_nothing(tmp_path: Path) -> None:
     """A clip that is small anyway is as good as without a limit."""
     sizes = []
     for max_bytes in (None, 10**8):
-        with open_mp4(
-            tmp_path / "r.mp4",
-            SIZE,
-            1 / RATE,
-            rate=RATE,
-            seconds=Fraction(1),
-            has_sound=False,
-            threads=2,
-            max_bytes=max_bytes,
-        ) as writer:
+        with open_mp4(tmp_path / "r.mp4", make_spec(Fraction(1)), max_bytes) as writer:
             for i in range(25):
                 writer.write_picture(Timed(i, picture(40 + i)))
         sizes.append((tmp_path / "r.mp4").stat().st_size)
@@ -387,16 +371,7 @@ def test_a_hopeless_budget(tmp_path: Path) -> None:
     """Where the index alone is too large nothing is begun."""
     with (
         pytest.raises(InputRejected) as caught,
-        open_mp4(
-            tmp_path / "r.mp4",
-            SIZE,
-            1 / RATE,
-            rate=RATE,
-            seconds=Fraction(60),
-            has_sound=True,
-            threads=2,
-            max_bytes=10_000,
-        ),
+        open_mp4(tmp_path / "r.mp4", make_spec(Fraction(60), has_sound=True), 10_000),
     ):
         pass
     assert caught.value.reason is RejectReason.DOES_NOT_FIT
@@ -443,9 +418,7 @@ def write_sticker(path: Path, pictures: list[Picture], max_bytes: int) -> None:
     """Write a second of *pictures* in turn."""
     rate = Fraction(30)
     size = pictures[0].size
-    with open_sticker(
-        path, size, 1 / rate, rate=rate, seconds=Fraction(1), threads=2, max_bytes=max_bytes
-    ) as writer:
+    with open_sticker(path, make_spec(Fraction(1), size, 1 / rate, rate), max_bytes) as writer:
         for i in range(30):
             writer.write_picture(Timed(i, Layer(pictures[i % len(pictures)], soft_disc(size, i))))
 
@@ -472,16 +445,16 @@ def softened(rough: Picture) -> Picture:
     ("open_file", "size", "seconds"),
     [
         (open_sticker, (512, 512), Fraction(31, 10)),
-        (open_note, 480, Fraction(61)),
+        (open_note, (480, 480), Fraction(61)),
     ],
 )
 def test_telegram_limits(tmp_path: Path, open_file: Any, size: Any, seconds: Fraction) -> None:
     """Nothing is written that Telegram would refuse for its length."""
-    given = {"has_sound": True} if open_file is open_note else {}
+    spec = make_spec(seconds, size, has_sound=open_file is open_note)
     path = tmp_path / "file"
     with (
         pytest.raises(InputRejected) as caught,
-        open_file(path, size, 1 / RATE, rate=RATE, seconds=seconds, threads=2, **given),
+        open_file(path, spec),
     ):
         pass
     assert caught.value.reason is RejectReason.TOO_LONG
@@ -490,9 +463,7 @@ def test_telegram_limits(tmp_path: Path, open_file: Any, size: Any, seconds: Fra
 def test_a_note_is_about_a_megabit(tmp_path: Path) -> None:
     """A video note of noise weighs what Telegram's own weigh, and the oldest phones play it."""
     path = tmp_path / "note.mp4"
-    with open_note(
-        path, 384, 1 / RATE, rate=RATE, seconds=Fraction(4), has_sound=False, threads=2
-    ) as writer:
+    with open_note(path, make_spec(Fraction(4), (384, 384))) as writer:
         for i in range(100):
             writer.write_picture(Timed(i, noise((384, 384), i % 7)))
     assert path.stat().st_size * 8 / 4 < 1_000_000 * 1.35
@@ -504,9 +475,7 @@ def test_a_note_is_about_a_megabit(tmp_path: Path) -> None:
 def test_gif(tmp_path: Path, rate: int) -> None:
     """A GIF keeps times to a hundredth, at most 33 pictures a second, and the colours."""
     path = tmp_path / "a.gif"
-    with open_gif(
-        path, SIZE, Fraction(1, rate), rate=Fraction(rate), seconds=Fraction(1)
-    ) as writer:
+    with open_gif(path, make_spec(Fraction(1), SIZE, Fraction(1, rate), Fraction(rate))) as writer:
         for i in range(rate):
             chroma = (np.full((48, 80), level, np.uint8) for level in (90, 180))
             writer.write_picture(Timed(i, Picture(np.full((96, 160), 130 + i, np.uint8), *chroma)))
@@ -540,20 +509,20 @@ def test_interrupted(tmp_path: Path, form: str, error: type[BaseException]) -> N
 def opened(form: str, path: Path) -> Iterator[tuple[FileWriter[Any], Any]]:
     """A writer of each kind of file, and something to write to it that does not compress."""
     size = (640, 360)
-    given: dict[str, Any] = {"rate": RATE, "seconds": Fraction(4)}
+    spec = make_spec(Fraction(4), size)
     rough = noise(size, 0)
     file: AbstractContextManager[FileWriter[Any]]
     what: Any = rough
     match form:
         case "mp4":
-            file = open_mp4(path, size, 1 / RATE, **given, has_sound=False, threads=2)
+            file = open_mp4(path, spec)
         case "gif":
-            file = open_gif(path, size, 1 / RATE, **given)
+            file = open_gif(path, spec)
         case "mkv":
-            file, what = open_matte_video(path, size, 1 / RATE, **given, threads=2), rough.y
+            file, what = open_matte_video(path, spec), rough.y
         case _:
             open_file = open_mov if form == "mov" else open_webm
-            file = open_file(path, size, 1 / RATE, **given, has_sound=False, threads=2, comment={})
+            file = open_file(path, spec, {})
             what = Layer(rough, rough.y)
     with file as writer:
         yield writer, what
