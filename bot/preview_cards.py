@@ -157,9 +157,7 @@ class PreviewCards:
         picture = await self._draw(draft)
         if isinstance(picture, Path):
             text = self._texts.describe_failure(draft.language, RejectReason.BAD_BACKGROUND, {})
-            await self._messenger.send_text(
-                draft.chat, text, topic=draft.topic, reply_to=draft.message
-            )
+            await self._messenger.send_text(draft.destination, text)
         return draft, picture
 
     async def _reject_draft(self, draft_id: str, rejection: Rejected) -> None:
@@ -228,11 +226,9 @@ class PreviewCards:
 
     async def _send_card(self, draft: Draft, picture: Path) -> int | RetryLater | ChatGone:
         return await self._messenger.send_photo(
-            draft.chat,
+            draft.destination,
             picture,
             build_card_caption(self._texts, draft),
-            topic=draft.topic,
-            reply_to=draft.message,
             keyboard=self._keyboards.create_card(draft),
         )
 
@@ -285,7 +281,7 @@ class PreviewCards:
     async def _drop_background(self, draft: Draft, rejection: Rejected) -> None:
         """Say what is wrong with what came for the background, and go on without it."""
         text = self._texts.describe_failure(draft.language, rejection.fault, rejection.details)
-        await self._messenger.send_text(draft.chat, text, topic=draft.topic, reply_to=draft.message)
+        await self._messenger.send_text(draft.destination, text)
         if draft.look.backdrop.kind == "file":
             now = await self._drafts.get(draft.id)
             if now and now.look == draft.look:
@@ -301,9 +297,7 @@ class PreviewCards:
                 return told
             if not isinstance(told, MessageMissing):
                 return draft.note
-        return await self._messenger.send_text(
-            draft.chat, text, topic=draft.topic, reply_to=draft.message
-        )
+        return await self._messenger.send_text(draft.destination, text)
 
     async def _delete_message(self, chat: int, message: int) -> None:
         try:

@@ -211,10 +211,8 @@ class ProgressMessage:
                 job.chat, self.message_id, text, keyboard=self._keyboard, is_retried=False
             )
         told = await self._messenger.send_text(
-            job.chat,
+            job.destination,
             text,
-            topic=job.topic,
-            reply_to=job.reply_to,
             keyboard=self._keyboard,
             is_retried=False,  # so that it is known soon whether there is one, also at the end
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -22,7 +23,7 @@ from aiogram.types import FSInputFile, InlineKeyboardMarkup, InputMediaPhoto, Me
 
 from bot.database.drafts import Draft
 from bot.database.jobs import Job
-from bot.domain.job_request import JobRequest, Language
+from bot.domain.job_request import Destination, JobRequest, Language
 from bot.domain.outcomes import (
     ChatGone,
     Delivered,
@@ -38,7 +39,6 @@ from bot.telegram.errors import ErrorOutcome, classify_error, is_topic_missing
 from bot.telegram.limits import TelegramLimits, describe_sizes
 from bot.telegram.retry import limit_to_single_attempt
 from bot.telegram.uploads import (
-    Destination,
     MediaDimensions,
     ResultUpload,
     create_reply_parameters,
@@ -58,11 +58,7 @@ class Deliverable(Protocol):
     """What of a job its delivery needs."""
 
     @property
-    def chat(self) -> int: ...  # noqa: D102
-    @property
-    def topic(self) -> int | None: ...  # noqa: D102
-    @property
-    def reply_to(self) -> int | None: ...  # noqa: D102
+    def destination(self) -> Destination: ...  # noqa: D102
     @property
     def order(self) -> JobRequest: ...  # noqa: D102
 
@@ -111,10 +107,8 @@ class Messenger:
         if size > self._limits.upload_bytes:
             details = describe_sizes(size, self._limits.upload_bytes)
             return Rejected(fault=FailureCode.RESULT_TOO_BIG, details=details)
-        upload = ResultUpload(
-            job.order.form, file, rendered, thumbnail, caption, job.reply_to, keyboard
-        )
-        to, seconds = Destination(job.chat, job.topic), estimate_upload_seconds(size)
+        upload = ResultUpload(job.order.form, file, rendered, thumbnail, caption, keyboard)
+        to, seconds = job.destination, estimate_upload_seconds(size)
         try:
             answer = await self._call(to, upload.build_method, seconds)
         except TelegramBadRequest:
@@ -129,11 +123,9 @@ class Messenger:
 
     async def send_text(
         self,
-        chat: int,
+        destination: Destination,
         text: str,
         *,
-        topic: int | None = None,
-        reply_to: int | None = None,
         keyboard: Keyboard = None,
         is_retried: bool = True,
     ) -> int | RetryLater | ChatGone:
@@ -144,20 +136,18 @@ class Messenger:
                 chat_id=to.chat,
                 message_thread_id=to.topic,
                 text=text,
-                reply_parameters=create_reply_parameters(reply_to),
+                reply_parameters=create_reply_parameters(to.reply_to),
                 reply_markup=keyboard,
             )
 
-        return await self._send(Destination(chat, topic), call, is_retried=is_retried)
+        return await self._send(destination, call, is_retried=is_retried)
 
     async def send_photo(
         self,
-        chat: int,
+        destination: Destination,
         photo: Path,
         text: str,
         *,
-        topic: int | None = None,
-        reply_to: int | None = None,
         keyboard: Keyboard = None,
     ) -> int | RetryLater | ChatGone:
         """Show *photo* with *text* under it; the message's id."""
@@ -168,11 +158,11 @@ class Messenger:
                 message_thread_id=to.topic,
                 photo=FSInputFile(photo, "card.jpg"),
                 caption=text or None,
-                reply_parameters=create_reply_parameters(reply_to),
+                reply_parameters=create_reply_parameters(to.reply_to),
                 reply_markup=keyboard,
             )
 
-        return await self._send(Destination(chat, topic), call)
+        return await self._send(destination, call)
 
     async def edit_photo(
         self,
@@ -313,12 +303,12 @@ class Messenger:
         try:
             return await self._bot(call(to), request_timeout=seconds)
         except TelegramMigrateToChat as err:
-            now = Destination(err.migrate_to_chat_id, to.topic)
+            now = replace(to, chat=err.migrate_to_chat_id)
             await self._on_chat_moved(to.chat, now.chat)
         except TelegramBadRequest as err:
             if to.topic is None or not is_topic_missing(err):
                 raise
-            now = Destination(to.chat)
+            now = replace(to, topic=None)
         return await self._bot(call(now), request_timeout=seconds)
 
 
@@ -337,11 +327,9 @@ class MessageSender(Protocol):
 
     async def send_text(
         self,
-        chat: int,
+        destination: Destination,
         text: str,
         *,
-        topic: int | None = None,
-        reply_to: int | None = None,
         keyboard: Keyboard = None,
         is_retried: bool = True,
     ) -> int | RetryLater | ChatGone:
@@ -362,12 +350,10 @@ class MessageSender(Protocol):
 
     async def send_photo(
         self,
-        chat: int,
+        destination: Destination,
         photo: Path,
         text: str,
         *,
-        topic: int | None = None,
-        reply_to: int | None = None,
         keyboard: Keyboard = None,
     ) -> int | RetryLater | ChatGone:
         """Show *photo* with *text* under it; the message's id."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from aiogram.methods import (
     SendAnimation,
@@ -20,18 +20,12 @@ from aiogram.types import (
     ReplyParameters,
 )
 
+from bot.domain.job_request import Destination
 from video_editing.contract.formats import OutputFormat
 
 UPLOAD_CHUNK_BYTES = 1 << 18
 MAX_NOTE_SIDE = 640
 MIN_UPLOAD_SECONDS, MIN_UPLOAD_RATE = 60, 200_000  #: for any upload, and bytes a second beyond that
-
-
-class Destination(NamedTuple):
-    """A chat, and a topic in it."""
-
-    chat: int
-    topic: int | None = None
 
 
 class MediaDimensions(Protocol):
@@ -55,7 +49,6 @@ class ResultUpload:
         dimensions: its extent.
         thumbnail: a picture of it, where there is one.
         caption: what is said under it, in HTML.
-        reply_to: the message that it answers.
         keyboard: the buttons under it.
     """
 
@@ -64,7 +57,6 @@ class ResultUpload:
     dimensions: MediaDimensions
     thumbnail: Path | None = None
     caption: str = ""
-    reply_to: int | None = None
     keyboard: InlineKeyboardMarkup | None = None
 
     def build_method(self, destination: Destination) -> TelegramMethod[Message]:
@@ -117,7 +109,7 @@ class ResultUpload:
             "chat_id": destination.chat,
             "message_thread_id": destination.topic,
             "caption": self.caption or None,
-            "reply_parameters": create_reply_parameters(self.reply_to),
+            "reply_parameters": create_reply_parameters(destination.reply_to),
             "reply_markup": self.keyboard,
         }
 

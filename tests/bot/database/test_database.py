@@ -23,7 +23,7 @@ from bot.database.schema import MIGRATIONS, SCHEMA_VERSION, DatabaseUnusable, me
 from bot.database.statistics import MeasurementRepository
 from bot.database.users import UserRepository
 from bot.domain.appearance import Appearance, BackgroundChoice, OverlaySize
-from bot.domain.job_request import JobRequest, Language
+from bot.domain.job_request import Destination, JobRequest, Language, Requester
 from bot.domain.media_source import MediaSource, SourceKind
 from settings import StorageSettings
 from tests.bot.support.postgres_server import created
@@ -58,31 +58,36 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     await made.dispose()
 
 
-async def opened(drafts: DraftRepository, message: int = 1, **more: object) -> Draft | None:
+async def opened(
+    drafts: DraftRepository,
+    message: int = 1,
+    *,
+    user: int = 7,
+    chat: int = 8,
+    topic: int | None = None,
+    language: Language = Language.EN,
+    **more: object,
+) -> Draft | None:
     """A draft of a clip, or of what *more* says."""
-    given: dict[str, object] = {
-        "user": 7,
-        "chat": 8,
-        "message": message,
-        "topic": None,
-        "language": Language.EN,
-        "appearance": Appearance(),
-        "clip": CLIP,
-    }
-    return await drafts.add_message(**given | more)  # type: ignore[arg-type]
+    given: dict[str, object] = {"appearance": Appearance(), "clip": CLIP} | more
+    return await drafts.add_message(
+        Requester(user, language),
+        Destination(chat, topic, message),
+        **given,  # type: ignore[arg-type]
+    )
 
 
 async def accepted(ledger: JobRepository, user: int = 7, **more: object) -> Job | None:
     """A job of *user*, of an origin of its own."""
     given: dict[str, object] = {
-        "chat": 8,
-        "topic": None,
-        "reply_to": None,
-        "language": Language.EN,
         "origin": secrets.token_hex(4),
         "request": JobRequest(clip=CLIP, look=Appearance()),
-    }
-    return await ledger.accept(user=user, **given | more)  # type: ignore[arg-type]
+    } | more
+    return await ledger.accept(
+        requester=Requester(user, Language.EN),
+        destination=Destination(8),
+        **given,  # type: ignore[arg-type]
+    )
 
 
 async def test_a_message_opens_one_draft(database: AsyncEngine) -> None:
