@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aiogram import Bot, Dispatcher
@@ -119,8 +120,13 @@ class _SharedParts:
     keyboards: Keyboards
 
 
-def connect_telegram(settings: Settings) -> TelegramConnection:
-    """Create the client of the Bot API; no call is made yet."""
+def connect_telegram(settings: Settings, engine: AsyncEngine) -> TelegramConnection:
+    """Create the client of the Bot API; no call is made yet.
+
+    Args:
+        settings: of the whole process.
+        engine: of the database, in which the new id of a group that moved is stored.
+    """
     session = create_bot_api_session(settings.bot.api_server, is_local=settings.bot.is_local_server)
     bot = Bot(
         settings.bot.token.get_secret_value(),
@@ -138,7 +144,7 @@ def connect_telegram(settings: Settings) -> TelegramConnection:
         RecentEvent(TELEGRAM_FRESH_SECONDS),
         limits,
         Texts(),
-        Messenger(bot, limits),
+        Messenger(bot, limits, partial(_move_chat, engine)),
     )
 
 
@@ -201,6 +207,12 @@ def build_callback_url(settings: Settings, render_log: RenderLog) -> str | None:
         return None
     secret = CallbackReceiver(settings.rendering.api_key, render_log).secret
     return str(URL(settings.bot.webhook_url).origin() / CALLBACK_PATH.strip("/") / secret)
+
+
+async def _move_chat(engine: AsyncEngine, old_chat: int, new_chat: int) -> None:
+    """Store the new id of a group that became a supergroup."""
+    await JobRepository(engine).move_chat(old_chat, new_chat)
+    await DraftRepository(engine).move_chat(old_chat, new_chat)
 
 
 def _create_shared_parts(
