@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bot.ui.captions import build_card_caption
 
 from backends.local.backend import LocalBackend
 from backends.local.process import ProcessLimits
@@ -14,7 +15,6 @@ from bot.domain.appearance import Appearance
 from bot.domain.job_request import Language
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.ui.callback_data import ChooseEngine
-from bot.ui.captions import build_card_caption
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
 from tests.backends.support.running_service import application
