@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -110,13 +110,12 @@ async def run_supervised(
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    monitor = _ProcessMonitor(process, limits, on_line)
-    try:
-        while process.poll() is None and not monitor.has_broken_limit():  # noqa: ASYNC110 - see above
-            await asyncio.sleep(POLL_SECONDS)
-    finally:
-        await _stop(process)
-        monitor.close()
+    with closing(_ProcessMonitor(process, limits, on_line)) as monitor:
+        try:
+            while process.poll() is None and not monitor.has_broken_limit():  # noqa: ASYNC110 - threads run out
+                await asyncio.sleep(POLL_SECONDS)
+        finally:
+            await _stop(process)
     return ProcessResult(process.returncode, monitor.stderr, monitor.broken_limit)
 
 
@@ -134,7 +133,23 @@ async def _stop(process: subprocess.Popen[bytes]) -> None:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        await _reap(process)
+
+
+async def _reap(process: subprocess.Popen[bytes]) -> None:
+    """Wait until the kernel has ended the killed child; a cancel is raised only then.
+
+    That may take seconds, for one that holds much memory or that is traced; polling needs no
+    thread and leaves the event loop free.
+    """
+    cancelled = None
+    while process.poll() is None:
+        try:
+            await asyncio.sleep(POLL_SECONDS)
+        except asyncio.CancelledError as err:
+            cancelled = err
+    if cancelled is not None:
+        raise cancelled
 
 
 async def _terminate(process: subprocess.Popen[bytes]) -> None:
