@@ -65,7 +65,7 @@ def client(
 
 
 def copied_from(clip: Path) -> LinkFetcher:
-    """In place of the way to the internet: whatever the link, the file is *clip*."""
+    """Create a fetcher that copies *clip* for any link, without the internet."""
 
     async def fetched(_link: str, path: Path) -> int:
         shutil.copy(clip, path)
