@@ -33,7 +33,7 @@ from backends.links.ssrf_guard import create_guarded_session
 from backends.local.process import ProcessLimits as ChildLimits
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
 from backends.renderer_factory import create_process_limits, create_render_log, create_renderer
-from backends.shotstack.render_log import CallbackReceiver, RenderLog
+from backends.shotstack.render_log import CallbackReceiver, RenderLog, RenderTracking
 from bot.database import engine as databases
 from bot.database.drafts import DraftRepository
 from bot.database.fsm_storage import SqlStorage
@@ -377,8 +377,7 @@ async def _build_application(
         create_renderer(
             settings,
             program=program,
-            render_log=intents,
-            callback_url=_build_callback_url(settings, intents),
+            tracking=RenderTracking(intents, _build_callback_url(settings, intents)),
             on_failure=alarms.handle_failure,
             on_budget_exceeded=alarms.report_spent_budget,
         ),
