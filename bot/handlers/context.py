@@ -11,7 +11,7 @@ from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import InlineKeyboardMarkup, Message, TelegramObject, User
 
 from bot.database.users import UserRepository
-from bot.domain.job_request import Language, detect_language
+from bot.domain.job_request import Destination, Language, detect_language
 from bot.telegram.messenger import Messenger
 from bot.ui.texts import Texts
 
@@ -83,22 +83,17 @@ def create_router(name: str) -> Router:
     return made
 
 
-def get_topic(message: Message) -> int | None:
-    """The topic in which a message is, if it is in one."""
-    return message.message_thread_id if message.is_topic_message else None
+def get_destination(message: Message) -> Destination:
+    """Return where a reply to *message* is sent."""
+    topic = message.message_thread_id if message.is_topic_message else None
+    return Destination(message.chat.id, topic, message.message_id)
 
 
 async def reply(
     messenger: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
 ) -> None:
     """Answer *message*."""
-    await messenger.send_text(
-        message.chat.id,
-        text,
-        topic=get_topic(message),
-        reply_to=message.message_id,
-        keyboard=keyboard,
-    )
+    await messenger.send_text(get_destination(message), text, keyboard=keyboard)
 
 
 class DialogState(StatesGroup):
@@ -127,10 +122,7 @@ async def reply_to_admin(
     messenger: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
 ) -> None:
     """Say *text* where *message* is; a chat that does not let us is left alone."""
-    topic = message.message_thread_id if message.is_topic_message else None
-    await messenger.send_text(
-        message.chat.id, text, topic=topic, reply_to=message.message_id, keyboard=keyboard
-    )
+    await messenger.send_text(get_destination(message), text, keyboard=keyboard)
 
 
 async def get_language(user: User | None, users: UserRepository) -> Language:

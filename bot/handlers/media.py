@@ -10,14 +10,14 @@ from aiogram.types import Document, Message, MessageEntity
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository
 from bot.database.users import UserRepository
-from bot.domain.job_request import Language
+from bot.domain.job_request import Language, Requester
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.handlers.context import (
     AddressedToBot,
     DialogData,
     DialogState,
     create_router,
-    get_topic,
+    get_destination,
     reply,
 )
 from bot.preview_cards import PreviewCards
@@ -155,12 +155,9 @@ async def _add_to_draft(
     user = message.from_user
     assert user is not None, "what is addressed to us comes from somebody"
     return await drafts.add_message(
-        user=user.id,
-        chat=message.chat.id,
-        message=message.message_id,
-        topic=get_topic(message),
-        language=language,
-        appearance=await users.get_appearance(user.id),
+        Requester(user.id, language),
+        get_destination(message),
+        await users.get_appearance(user.id),
         clip=clip,
         backgrounds=(background,) if background else (),
         album=message.media_group_id,
@@ -175,9 +172,7 @@ async def _start_card(
         cards.request_redraw(draft.id)
         return
     key = "looking-link" if draft.clip and draft.clip.kind is SourceKind.LINK else "looking"
-    note = await messenger.send_text(
-        draft.chat, texts(draft.language, key), topic=draft.topic, reply_to=draft.message
-    )
+    note = await messenger.send_text(draft.destination, texts(draft.language, key))
     cards.request_card(draft.id)
     if not isinstance(note, int):
         return

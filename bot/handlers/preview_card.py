@@ -1,5 +1,7 @@
 """Presses on a card."""
 
+from dataclasses import replace
+
 from aiogram import Router
 from aiogram.enums import ChatType
 from aiogram.filters.callback_data import CallbackData
@@ -10,7 +12,7 @@ from bot.database.drafts import Draft, DraftNotFound, DraftRepository
 from bot.database.jobs import QueueFull, TooManyJobs
 from bot.database.users import UserRepository
 from bot.domain.appearance import Appearance, BackgroundChoice
-from bot.domain.job_request import JobRequest, Language
+from bot.domain.job_request import JobRequest, Language, Requester
 from bot.domain.media_source import SourceKind
 from bot.domain.outcomes import FailureCode
 from bot.handlers.context import DialogData, DialogState, create_router
@@ -142,9 +144,8 @@ async def ask_background(
     await messenger.answer_callback(query.id)
     private = query.message is None or query.message.chat.type == ChatType.PRIVATE
     await messenger.send_text(
-        draft.chat,
+        replace(draft.destination, reply_to=None),
         texts(language, "background-ask" if private else "background-ask-group"),
-        topic=draft.topic,
         keyboard=keyboards.create_background_request(draft),
     )
 
@@ -186,11 +187,8 @@ async def order_result(
     try:
         await jobs.accept(
             JobRequest(clip=draft.clip, look=draft.look),
-            user=draft.user,
-            chat=draft.chat,
-            topic=draft.topic,
-            reply_to=draft.message,
-            language=language,
+            Requester(draft.user, language),
+            draft.destination,
             origin=f"draft:{draft.id}",
         )
     except (TooManyJobs, QueueFull) as full:

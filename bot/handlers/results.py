@@ -5,7 +5,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
 from bot.database.jobs import Job, JobRepository, JobState, QueueFull, TooManyJobs
-from bot.domain.job_request import JobRequest, Language
+from bot.domain.job_request import JobRequest, Language, Requester
 from bot.handlers.context import create_router
 from bot.handlers.preview_card import explain_full_queue
 from bot.jobs.supervisor import JobSupervisor
@@ -95,11 +95,8 @@ async def order_variant(
     try:
         await jobs.accept(
             order,
-            user=job.user,
-            chat=job.chat,
-            topic=job.topic,
-            reply_to=job.reply_to,
-            language=language,
+            Requester(job.user, language),
+            job.destination,
             origin=f"form:{job.id}:{order.form}:{query.id}",
         )
     except (TooManyJobs, QueueFull) as full:

@@ -27,7 +27,7 @@ from bot.database.fsm_storage import SqlStorage
 from bot.database.jobs import Job, JobRepository, JobState
 from bot.database.users import UserRepository
 from bot.domain.appearance import Appearance, BackgroundChoice, PaletteColour
-from bot.domain.job_request import JobRequest, Language
+from bot.domain.job_request import Destination, JobRequest, Language, Requester
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.handlers import create_routers
 from bot.handlers.commands import set_commands
@@ -106,9 +106,13 @@ class Desk:
     job_repository: JobRepository
     waiting: int = 500
 
-    async def accept(self, order: JobRequest, **more: Any) -> Job | None:
-        """Take one in."""
-        return await self.job_repository.accept(order, **more, max_waiting=self.waiting)
+    async def accept(
+        self, request: JobRequest, requester: Requester, destination: Destination, *, origin: str
+    ) -> Job | None:
+        """Insert a job."""
+        return await self.job_repository.accept(
+            request, requester, destination, origin=origin, max_waiting=self.waiting
+        )
 
     async def cancel(self, job_id: str, user: int) -> bool:
         """Stop one."""
@@ -185,11 +189,8 @@ class Talk:
         clip = MediaSource(kind=SourceKind.VIDEO, file_id="clip", seconds=12)
         job = await self.desk.accept(
             JobRequest(clip=clip, look=Appearance(), **order),
-            user=ANN,
-            chat=ANN,
-            topic=None,
-            reply_to=5,
-            language=Language.EN,
+            Requester(ANN, Language.EN),
+            Destination(ANN, reply_to=5),
             origin=f"draft:{next(self.numbers)}",
         )
         assert job
@@ -544,11 +545,8 @@ async def test_who_died_between_can_press_again(talk: Talk) -> None:
     assert draft.clip
     await talk.desk.accept(
         JobRequest(clip=draft.clip, look=draft.look),
-        user=ANN,
-        chat=ANN,
-        topic=None,
-        reply_to=draft.message,
-        language=Language.EN,
+        Requester(ANN, Language.EN),
+        Destination(ANN, reply_to=draft.message),
         origin=f"draft:{draft.id}",
     )
     await talk.presses(MakeResult(draft=draft.id).pack())
