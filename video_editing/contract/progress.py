@@ -35,8 +35,8 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-def ignore_progress(_: Progress) -> None:
-    """A report for callers who do not want to know."""
+def ignore_progress(_: object) -> None:
+    """Discard a report of progress, or any other event."""
 
 
 def with_progress(
