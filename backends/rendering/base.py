@@ -13,13 +13,10 @@ from backends.base import Report
 from backends.errors import BackendUnavailable, FailureKind
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from video_editing.cli.arguments import format_options
 from video_editing.contract.formats import OutputFormat
-from video_editing.contract.style import Style
+from video_editing.contract.style import PLACEMENT_FIELDS, Style
 
-#: options of the command line whose names are not those of the style's fields
-OPTION_NAMES = {"centre": "center"}
-#: fields of a style that say where an overlay is on a result; an overlay alone is nowhere
-PLACEMENT_FIELDS = ("position", "offset", "size")
 #: forms whose bytes can be kept to a limit; the others are small, or as large as they are
 SIZE_LIMITED_FORMS = (OutputFormat.VIDEO, OutputFormat.ANIMATION)
 
@@ -132,7 +129,7 @@ def build_arguments(request: RenderRequest, result: Path) -> list[str]:
             "cut",
             *input_arguments,
             f"--container={request.form}",
-            *build_style_arguments(style),
+            *format_options(style),
         ]
     is_size_limited = request.max_bytes is not None and request.form in SIZE_LIMITED_FORMS
     return [
@@ -154,26 +151,9 @@ def build_input_arguments(request: RenderRequest, result: Path) -> list[str]:
 def build_composition_arguments(request: RenderRequest) -> list[str]:
     """How the overlay looks, and what it is laid on."""
     background = resolve_background(request.background)
-    return [f"--background={background}", *build_style_arguments(request.style)]
+    return [f"--background={background}", *format_options(request.style)]
 
 
 def resolve_background(background: str) -> str:
     """*background* for a child, which has another working directory."""
     return os.path.abspath(background) if os.path.isfile(background) else background  # noqa: PTH100, PTH113 - Path's raise when a name is too long
-
-
-def build_style_arguments(style: Style) -> list[str]:
-    """*style* for the command line of video_editing; what is as by default is left out."""
-    default = Style()
-    arguments = []
-    for field in Style.model_fields:
-        value = getattr(style, field)
-        if value is None or value == getattr(default, field):
-            continue
-        option = "--" + OPTION_NAMES.get(field, field).replace("_", "-")
-        arguments.append(option if value is True else f"{option}={_format_value(value)}")
-    return arguments
-
-
-def _format_value(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -17,7 +17,7 @@ from tests.support.decode_media import times
 from tests.support.make_clips import drawn, make_clip
 from tests.support.overlay_command import command, overlay
 from tests.support.person_clips import film_of_eileen
-from video_editing.cli.main import build_parsers, main
+from video_editing.cli.main import build_parser, main
 from video_editing.concurrency import count_cpus
 
 PROMPT = 1.0  #: seconds in which a signal ends the work, on a machine that is ours alone
@@ -58,8 +58,7 @@ def parts(folder: Path) -> list[str]:
 @pytest.mark.parametrize("name", ["edit", "cut", "matte", "preview", "parts", "probe", "demo"])
 def test_help_explains_every_option(name: str) -> None:
     """Each says its default, or that nothing is done without it, or it must be given."""
-    _, commands = build_parsers()
-    for option in commands.choices[name]._actions:  # noqa: SLF001 - argparse shows them nowhere else
+    for option in build_parser()[1][name]._actions:  # noqa: SLF001 - argparse shows them nowhere else
         assert option.help, option.dest
         if option.option_strings and not option.required and option.dest != "help":
             switch = option.nargs == 0
