@@ -14,9 +14,8 @@ from bot.domain.appearance import Appearance
 from bot.domain.job_request import Language
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.ui.callback_data import ChooseEngine
-from bot.ui.captions import build_card_caption
 from bot.ui.keyboards import Keyboards
-from bot.ui.texts import Texts
+from bot.ui.texts import Texts, build_card_caption
 from tests.backends.support.running_service import application
 from tests.support.make_clips import drawn, make_clip
 from tests.support.toy_engine import TOY

@@ -60,16 +60,6 @@ BACKEND_FAILURES = {
     ClipNotFetched: Failure(3, "NotFetched"),
 }
 
-#: the "stage" of each event in ``--progress json``; parents read it, so it never changes
-EVENT_STAGES: dict[type, str] = {
-    BackendStarted: "asked",
-    ColdStart: "warming",
-    RetryScheduled: "waiting",
-    FellBack: "fellback",
-    EngineDowngraded: "hurried",
-    CostIncurred: "spent",
-}
-
 BACKEND_METAVAR = Metavar("BACKEND", default="in this process")
 BACKEND_HELP = (
     "where the mattes are made: local-cpu, local-gpu, modal, the https address of a service, or "
@@ -283,7 +273,7 @@ def _create_event_report(options: CommandOptions, report: Report) -> BackendRepo
         if isinstance(event, Progress):
             report(event)
         elif options.progress == "json":
-            line = {"stage": EVENT_STAGES[type(event)], **asdict(event)}
+            line = {"stage": event.kind, **asdict(event)}
             print(json.dumps(line), flush=True)
         else:
             print(describe_event(event), file=sys.stderr)

@@ -41,9 +41,8 @@ from bot.ui.callback_data import (
     ShowCardPage,
     ShowResultPage,
 )
-from bot.ui.captions import describe_appearance
 from bot.ui.keyboards import CORNER_ARROWS, RESULT_FORMATS, Keyboards
-from bot.ui.texts import Texts
+from bot.ui.texts import Texts, describe_appearance
 from video_editing.contract.engines import ENGINES
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape, parse_colour
