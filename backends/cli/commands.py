@@ -70,7 +70,7 @@ BACKEND_HELP = (
 def _validate_merge_field(text: str) -> str:
     name, equals, _ = text.partition("=")
     if not name or not equals:
-        raise ValueError(f"--merge: {text!r} is not FIELD=VALUE")
+        raise ValueError(f"{text!r} is not FIELD=VALUE")
     return text
 
 

@@ -140,7 +140,9 @@ def read_options(
     try:
         return model.model_validate(values)
     except ValidationError as err:
-        command.error(err.errors(include_url=False)[0]["msg"].removeprefix("Value error, "))
+        first = err.errors(include_url=False)[0]
+        option = "".join(f"argument {_format_flag(str(name))}: " for name in first["loc"][:1])
+        command.error(option + first["msg"].removeprefix("Value error, "))
 
 
 def format_options(options: OptionModel) -> list[str]:
@@ -246,7 +248,7 @@ def _create_reader(option: Option) -> Callable[[str], object]:
             return option.field.default
         try:
             return _read_value(text, option.kind, option.annotations)
-        except ValueError as err:
+        except (ValueError, ZeroDivisionError) as err:
             raise argparse.ArgumentTypeError(f"{text!r} is not {expected}") from err
 
     return read
@@ -256,7 +258,7 @@ def _read_value(text: str, kind: Any, annotations: Iterable[Any]) -> object:
     """Convert *text*; whole numbers and rates must be in their range, models check the others.
 
     Raises:
-        ValueError: it is not such a value.
+        ValueError, ZeroDivisionError: it is not such a value.
     """
     if get_origin(kind) is list:
         return _read_value(text, *_split_annotation(_get_item_type(kind)))

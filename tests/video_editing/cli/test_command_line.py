@@ -82,6 +82,8 @@ def test_help_explains_every_option(name: str) -> None:
         ["edit", "c.mp4", "-o", "r.mp4", "--center", "left"],
         ["edit", "c.mp4", "-o", "r.mp4", "--lines", "500"],
         ["edit", "c.mp4", "-o", "r.mp4", "--every", "-1"],
+        ["parts", "c.mp4", "-o", "p", "--rate", "1/0"],
+        ["parts", "c.mp4", "-o", "p", "--rate", "121"],
         ["matte", "c.mp4"],
         ["matte", "c.mp4", "--segments", "s", "--only", "-2"],
         ["matte", "c.mp4", "--segments", "s", "-o", "m.mkv"],
