@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,7 +31,7 @@ from backends.links.ssrf_guard import create_guarded_session
 from backends.remote.http_client import ServiceHttpError
 from backends.renderer_factory import create_shotstack_renderer
 from backends.shotstack.pipeline import PipelineRequest, PipelineResult, run_pipeline
-from settings import Settings
+from settings import BACKEND_PATTERN, Settings
 from video_editing.cli import commands as video_commands
 from video_editing.cli.arguments import Only, Positional
 from video_editing.cli.commands import Command, CommandOptions, CutOptions, EditOptions
@@ -60,11 +62,26 @@ BACKEND_FAILURES = {
     ClipNotFetched: Failure(3, "NotFetched"),
 }
 
-BACKEND_METAVAR = Metavar("BACKEND", default="in this process")
-BACKEND_HELP = (
-    "where the mattes are made: local-cpu, local-gpu, modal, the https address of a service, or "
-    "chain, which asks those that OVERLAY_BACKENDS names one after the other"
-)
+BACKEND_NAMES = re.compile(rf"chain|http://[^\s,]+|{BACKEND_PATTERN}")
+
+
+def _validate_backend(name: str) -> str:
+    if not BACKEND_NAMES.fullmatch(name) or ("://" in name and not urlsplit(name).hostname):
+        raise ValueError(
+            f"{name!r} is not a backend: chain, local-cpu, local-gpu, modal, https://…"
+        )
+    return name
+
+
+BackendName = Annotated[str, AfterValidator(_validate_backend)]
+BackendOption = Annotated[
+    BackendName | None,
+    Metavar("BACKEND", default="in this process"),
+    Field(
+        description="where the mattes are made: local-cpu, local-gpu, modal, the https address of "
+        "a service, or chain, which asks those that OVERLAY_BACKENDS names one after the other"
+    ),
+]
 
 
 def _validate_merge_field(text: str) -> str:
@@ -80,13 +97,13 @@ MergeField = Annotated[str, AfterValidator(_validate_merge_field)]
 class BackendEditOptions(EditOptions):
     """Options of ``overlay edit``, with a backend."""
 
-    backend: Annotated[str | None, BACKEND_METAVAR] = Field(default=None, description=BACKEND_HELP)
+    backend: BackendOption = None
 
 
 class BackendCutOptions(CutOptions):
     """Options of ``overlay cut``, with a backend."""
 
-    backend: Annotated[str | None, BACKEND_METAVAR] = Field(default=None, description=BACKEND_HELP)
+    backend: BackendOption = None
 
 
 class AutopipelineOptions(CommandOptions):
@@ -116,7 +133,7 @@ class AutopipelineOptions(CommandOptions):
         default="#1d3557",
         description="a video, a picture, a colour, or blur, the clip out of focus",
     )
-    backend: Annotated[str, Metavar("BACKEND")] = Field(
+    backend: Annotated[BackendName, Metavar("BACKEND")] = Field(
         default="chain", description="where the mattes are made, as for edit"
     )
     template: Annotated[str | None, Metavar("ID")] = Field(
@@ -179,10 +196,11 @@ async def _make_mattes(
     options: BackendEditOptions | BackendCutOptions, name: str, folder: Path, report: Report
 ) -> None:
     """Fill *folder* with the clip's mattes."""
+    video_commands.require_file(options.clip)
+    backend = await create_backend(name, load_settings())
     clip = video_commands.open_clip(options.clip, options.output)
     engine = options.engine_options
     plan = make_plan(clip, engine.engine, model=engine.model, every=engine.every)
-    backend = await create_backend(name, load_settings())
     await backend.make_mattes(clip.path, plan, folder, _create_event_report(options, report))
 
 
@@ -200,6 +218,7 @@ async def _render_pipeline(
 ) -> PipelineResult:
     settings = load_settings()
     renderer = create_shotstack_renderer(settings)
+    backend = await create_backend(options.backend, settings)
     request = PipelineRequest(
         await _fetch_clip(options.clip, folder),
         tuple(dict.fromkeys(options.shapes)),
@@ -211,7 +230,6 @@ async def _render_pipeline(
         options.template,
         dict(field.split("=", 1) for field in options.merge),
     )
-    backend = await create_backend(options.backend, settings)
     return await run_pipeline(request, backend, renderer, folder, report, options.output)
 
 
