@@ -23,7 +23,6 @@ from aiogram.types import (
 from video_editing.contract.formats import OutputFormat
 
 UPLOAD_CHUNK_BYTES = 1 << 18
-MAX_NOTE_SIDE = 640
 MIN_UPLOAD_SECONDS, MIN_UPLOAD_RATE = 60, 200_000  #: for any upload, and bytes a second beyond that
 
 
@@ -85,7 +84,7 @@ class ResultUpload:
                 )
             case OutputFormat.NOTE:
                 rest.pop("caption")
-                side = min(self.dimensions.width, MAX_NOTE_SIDE)
+                side = min(self.dimensions.width, OutputFormat.NOTE.spec.side)
                 return SendVideoNote(
                     video_note=self._create_input_file(),
                     length=side,

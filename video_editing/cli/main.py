@@ -16,6 +16,7 @@ import cv2
 
 from video_editing.cli.output import describe_error, show_progress
 from video_editing.compositing.background import Background, open_background
+from video_editing.compositing.composition import Composition
 from video_editing.compositing.layout import (
     ASPECTS,
     MAX_SIDE,
@@ -30,20 +31,19 @@ from video_editing.contract.errors import (
     OutputFailed,
     RejectReason,
 )
-from video_editing.contract.formats import EDIT_FORMATS, OutputFormat, OutputInfo
+from video_editing.contract.formats import CUT_FORMATS, EDIT_FORMATS, OutputFormat, OutputInfo
 from video_editing.contract.plan import PLAN_FILE, Plan, make_plan, read_plan_of, write_plan
 from video_editing.contract.progress import Report
 from video_editing.contract.style import Anchor, Shape, Style
 from video_editing.matting.engines import EngineOptions, create_engine
 from video_editing.matting.matte_stream import write_missing_segments
 from video_editing.matting.rembg_models import DEFAULT_MODEL
-from video_editing.pipelines.cut import OverlayContainer, cut, cut_sticker
+from video_editing.pipelines.cut import cut, cut_sticker
 from video_editing.pipelines.demo import make_demo
-from video_editing.pipelines.edit import edit
+from video_editing.pipelines.edit import ResultOptions, edit
 from video_editing.pipelines.matte import check_segments, write_final_matte
-from video_editing.pipelines.preview import write_preview
-from video_editing.pipelines.render_parts import AlphaFormat, render_parts
-from video_editing.pipelines.thumbnail import write_thumbnail
+from video_editing.pipelines.preview import write_preview, write_thumbnail
+from video_editing.pipelines.render_parts import AlphaFormat, PartsOptions, render_parts
 from video_editing.reading.probe import Clip, ClipLimits, probe
 
 #: What a parent learns from the exit status; 0 is success, 1 a bug, 2 a wrong command line, and
@@ -194,8 +194,9 @@ def _configure_cut(command: CommandParser) -> None:
     _add_clip_options(command, "overlay.mov")
     command.add_argument(
         "--container",
-        choices=[*OverlayContainer, "sticker"],
-        default=OverlayContainer.MOV,
+        type=OutputFormat,
+        choices=CUT_FORMATS,
+        default=OutputFormat.MOV,
         help="mov: ProRes 4444, large, for editing programs; webm: VP9, small, for browsers; "
         "sticker: Telegram's video sticker, 512 pixels, the first 3 s (default: %(default)s)",
     )
@@ -496,60 +497,46 @@ def _run_edit(options: Arguments, report: Report) -> None:
     if options.form is OutputFormat.NOTE:  # which is shown round: its corners are not there
         options.position = options.position or Anchor.CENTER
         options.size = options.size or 0.9
-    extent = edit(
-        clip,
-        options.output,
-        behind,
-        canvas,
-        style=build_style(options),
-        engine_options=_build_engine_options(options),
-        mattes=options.matte,
+    result = ResultOptions(
         output_format=options.form,
         max_bytes=None if options.max_mb is None else _convert_to_bytes(options.max_mb),
         thumbnail=options.thumbnail,
-        report=report,
     )
+    composition = _build_composition(options, clip)
+    extent = edit(composition, options.output, behind, canvas, result, report)
     print_result(options, **extent._asdict())
 
 
 def _run_cut(options: Arguments, report: Report) -> None:
     clip = open_clip(options)
-    rest = {
-        "style": build_style(options),
-        "engine_options": _build_engine_options(options),
-        "mattes": options.matte,
-        "report": report,
-    }
-    if options.container == "sticker":
-        extent = cut_sticker(clip, options.output, **rest)
+    composition = _build_composition(options, clip)
+    if options.container is OutputFormat.STICKER:
+        extent = cut_sticker(composition, options.output, report)
         print_result(options, **extent._asdict())
     else:
-        place = cut(
-            clip, options.output, options.container, is_full_frame=options.full_frame, **rest
+        placement = cut(
+            composition,
+            options.output,
+            options.container,
+            is_full_frame=options.full_frame,
+            report=report,
         )
-        width, height = place["box"][2:]
+        width, height = placement["box"][2:]
         extent = OutputInfo(width, height, float(clip.duration))
-        print_result(options, **extent._asdict(), **place)
+        print_result(options, **extent._asdict(), **placement)
 
 
 def _run_matte(options: Arguments, report: Report) -> None:
     clip = open_clip(options)
     if options.output:
-        write_final_matte(
-            clip,
-            options.output,
-            style=build_style(options),
-            engine_options=_build_engine_options(options),
-            report=report,
-        )
+        write_final_matte(_build_composition(options, clip), options.output, report)
         print_result(options)
         return
     plan = _load_or_make_plan(options, clip)
-    indices = options.only or range(len(plan.segments))
+    part = plan.select(options.only) if options.only else plan
     if options.check:
-        check_segments(plan, options.segments, indices)
+        check_segments(part, options.segments)
     elif not options.plan_only:
-        part = plan.model_copy(update={"segments": [plan.segments[i] for i in indices]})
         choice = EngineOptions(plan.engine, plan.model, plan.every, options.device)
         write_missing_segments(clip, part, options.segments, create_engine(choice, clip), report)
 
@@ -569,33 +556,21 @@ def _load_or_make_plan(options: Arguments, clip: Clip) -> Plan:
 def _run_preview(options: Arguments, _report: Report) -> None:
     clip, behind, canvas = _open_scene(options)
     canvas = fit_within_side(canvas, options.side)
-    write_preview(
-        clip,
-        options.output,
-        behind,
-        canvas,
-        style=build_style(options),
-        engine_options=_build_engine_options(options),
-    )
+    write_preview(_build_composition(options, clip), options.output, behind, canvas)
     print_result(options)
 
 
 def _run_parts(options: Arguments, report: Report) -> None:
     clip, behind, canvas = _open_scene(options)
-    made = render_parts(
-        clip,
+    parts = render_parts(
+        _build_composition(options, clip),
         options.output,
         behind,
-        options.background,
         canvas,
-        rate=options.rate or clip.rate,
-        style=build_style(options),
-        alpha_format=options.way,
-        engine_options=_build_engine_options(options),
-        mattes=options.matte,
-        report=report,
+        PartsOptions(options.rate, options.way),
+        report,
     )
-    print_result(options, **made)
+    print_result(options, **parts)
 
 
 def _run_probe(options: Arguments, _report: Report) -> None:
@@ -645,6 +620,11 @@ def _open_scene(options: Arguments) -> tuple[Clip, Background, Size]:
 def build_style(options: Arguments) -> Style:
     """The style that *options* have; what they lack is as by default."""
     return Style.from_options(**{name: getattr(options, name, None) for name in Style.model_fields})
+
+
+def _build_composition(options: Arguments, clip: Clip) -> Composition:
+    mattes = getattr(options, "matte", None)
+    return Composition(clip, build_style(options), _build_engine_options(options), mattes)
 
 
 def _build_engine_options(options: Arguments) -> EngineOptions:

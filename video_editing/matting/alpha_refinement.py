@@ -8,13 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video_editing.frames import Box, Luma, Matte
+from video_editing.frames import Box, FloatPlane, Luma, Matte
 from video_editing.pixels import resize
 
 GUIDE_RADIUS = 1  #: pixels of the matte over which alpha is a linear function of luma
 NOISE_VARIANCE = 65.0  #: variance of luma, in levels squared, below which a picture has no edge
-
-FloatPlane = NDArray[np.float32]
 
 
 def refine_alpha(matte: Matte, luma: Luma, box: Box, view: Luma) -> Matte:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video_editing.frames import Matte, Picture, Plane
+from video_editing.frames import FloatPlane, Matte, Picture, Plane
 
 PRIOR_WEIGHT = 0.35  #: of the colours' word by that of the models
 EDGE_BAND = 1 / 30  #: width of what is near an edge, on each side of it, by the matte's longer side
@@ -17,8 +17,6 @@ PATCH_RADIUS = 3  #: pixels, at chroma's size, over which the colours' word is a
 BINS = 24  #: of each component
 MAX_LOG_RATIO = 3.0  #: logarithm of the largest ratio that is believed
 MIN_PROBABILITY = 0.005  #: distance from 0 and 1 that the models' word is held to keep
-
-FloatPlane = NDArray[np.float32]
 
 
 def apply_colour_prior(matte: Matte, picture: Picture) -> Matte:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video_editing.frames import Box, Luma, Matte, Picture, Plane, Timed
+from video_editing.frames import Box, FloatPlane, FrameMatte, Luma, Matte, Picture, Plane, Timed
 from video_editing.matting.alpha_refinement import apply_guided_filter
 from video_editing.matting.color_prior import apply_colour_prior
 from video_editing.matting.person_regions import (
@@ -50,9 +50,6 @@ FILTER_WINDOW = 2  #: frames before and after one that its matte is steadied by
 _CONTRAST_CURVE = np.rint(
     255 * np.clip(CONTRAST * (np.arange(256) / 255 - EDGE_PROBABILITY) + 0.5, 0, 1)
 ).astype(np.uint8)
-
-FloatPlane = NDArray[np.float32]  #: (h, w), 0 background … 1 person
-FrameMatte = tuple[Timed[Picture], Matte]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +86,12 @@ class MediapipeEngine:
     """An engine that needs no more than a processor core.
 
     Attributes:
-        context_frames: how many frames before and after one its matte depends on.
+        context_frames: number of frames before and after a frame that its matte depends on.
+        warm_up_frames: none; the engine has no state.
     """
 
     context_frames: int
+    warm_up_frames = 0
 
     def __init__(self, clip: Clip) -> None:
         """Load the models.

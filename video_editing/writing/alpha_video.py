@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.formats import OutputFormat
 from video_editing.frames import Layer, Picture, Plane, Timed
 from video_editing.writing.encoder import (
     CodecOptions,
@@ -45,10 +46,7 @@ VP9_ALPHA = VP9 | {"lossless": "1"}
 BLOCK_ADDITIONAL = 15  #: AV_PKT_DATA_MATROSKA_BLOCKADDITIONAL, which PyAV can read by name only
 ALPHA_ID = (1).to_bytes(8, "big")  #: BlockAddID of alpha; WebM container guidelines, AlphaMode
 
-STICKER_SIDE = 512  #: pixels of the longer side of a Telegram video sticker
-STICKER_MAX_SECONDS = 3
-STICKER_MAX_RATE = 30
-STICKER_MAX_BYTES = 256 * 1024
+STICKER = OutputFormat.STICKER.spec
 STICKER_ALPHA_SHARE = 0.35  #: of a sticker's bits go to its alpha
 STICKER_TARGET_SHARE = (
     0.9  #: of the bytes are aimed at, the rest is container and the encoder's error
@@ -137,7 +135,7 @@ def open_sticker(
     rate: Fraction,
     seconds: Fraction,
     threads: int,
-    max_bytes: int = STICKER_MAX_BYTES,
+    max_bytes: int = STICKER.max_bytes,
 ) -> Iterator[FileWriter[Layer]]:
     """Write a Telegram video sticker; let `within` call this with fewer bytes where needed.
 
@@ -155,11 +153,11 @@ def open_sticker(
         InputRejected: it is longer than 3 seconds.
         TooBig: the file came out larger than *max_bytes*.
     """
-    assert max(size) == STICKER_SIDE
-    assert rate <= STICKER_MAX_RATE
-    if seconds > STICKER_MAX_SECONDS:
+    assert max(size) == STICKER.side
+    assert rate <= STICKER.max_rate
+    if seconds > STICKER.max_seconds:
         raise InputRejected(
-            RejectReason.TOO_LONG, seconds=float(seconds), limit=STICKER_MAX_SECONDS
+            RejectReason.TOO_LONG, seconds=float(seconds), limit=STICKER.max_seconds
         )
     bits = STICKER_TARGET_SHARE * 8 * max_bytes / float(seconds)
     colour = _make_vp9_options((1 - STICKER_ALPHA_SHARE) * bits)

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.formats import OutputFormat
 from video_editing.frames import Picture
 from video_editing.writing.encoder import (
     FileWriter,
@@ -26,7 +27,6 @@ from video_editing.writing.tracks import AudioTrack, VideoTrack
 MP4_OPTIONS = {"movflags": "+faststart", "movie_timescale": "90000"}
 
 NOTE_SIDES = range(384, 641)  #: pixels of a Telegram video note, which is square
-NOTE_MAX_SECONDS = 60  #: the longest note
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,9 @@ def open_note(
         InputRejected: it is longer than a minute.
     """
     assert side in NOTE_SIDES
-    if seconds > NOTE_MAX_SECONDS:
-        raise InputRejected(RejectReason.TOO_LONG, seconds=float(seconds), limit=NOTE_MAX_SECONDS)
+    limit = OutputFormat.NOTE.spec.max_seconds
+    if seconds > limit:
+        raise InputRejected(RejectReason.TOO_LONG, seconds=float(seconds), limit=limit)
     size = (side, side)
     with _open_with_quality(
         path, size, timebase, rate, seconds, NOTE_QUALITY, threads, None, has_sound=has_sound
