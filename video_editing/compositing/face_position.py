@@ -131,8 +131,11 @@ def find_shape_centre(
     Raises:
         InputRejected: CORRUPT, no key frame decodes.
     """
-    centre = (face or find_face(clip)).centre
-    return style.centre or ((0.5, 0.5) if is_full_frame(style) else centre)
+    if style.centre is not None:
+        return style.centre
+    if is_full_frame(style):
+        return 0.5, 0.5
+    return (face or find_face(clip)).centre
 
 
 def is_full_frame(style: Style) -> bool:
