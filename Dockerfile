@@ -4,7 +4,7 @@ RUN pip install --no-cache-dir uv
 WORKDIR /app
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
 
-# What changes seldom comes first, and is not built again.
+# Dependencies first: their layer is reused until they change.
 COPY pyproject.toml uv.lock ./
 RUN uv sync --locked --no-dev --no-install-project
 COPY . .
@@ -12,10 +12,10 @@ RUN uv sync --locked --no-dev
 
 RUN useradd --create-home bot && mkdir /data && chown bot /data
 USER bot
-# Two arenas: on a machine with many cores memory would be kept apart for each thread.
+# Two malloc arenas: on a machine with many cores each thread would keep memory of its own.
 ENV PATH="/app/.venv/bin:$PATH" DATA_DIR=/data MALLOC_ARENA_MAX=2 \
     U2NET_HOME=/data/models NUMBA_CACHE_DIR=/home/bot/.cache/numba
-# It compiles for a minute, and keeps what it compiled.
+# The first import compiles for a minute and caches the result.
 RUN ["python", "-c", "import rembg"]
 VOLUME /data
 EXPOSE 8080

@@ -9,47 +9,54 @@ from video_editing.compositing.audio_mix import mix_audio
 from video_editing.compositing.background import VideoBackground, make_solid_picture
 from video_editing.compositing.layout import Size
 from video_editing.compositing.overlay import BLACK
-from video_editing.concurrency import count_cpus
 from video_editing.frames import Picture, Timed
 from video_editing.reading.probe import Clip, probe
 from video_editing.writing.encoder import (
+    AudioCodec,
     FileWriter,
-    add_audio_stream,
+    VideoCodec,
+    add_audio_track,
     add_video_stream,
     make_yuv_frame,
     open_output,
 )
-from video_editing.writing.tracks import AudioTrack, VideoTrack
+from video_editing.writing.tracks import StreamSpec, VideoTrack
 
 SIZE = 1920, 1080
 RATE = 30
 #: A second of the picture. A bot may fetch 20 MB, which leaves a minute 2.7 Mbit/s.
 BITS = 2_500_000
-CAMERA = {
-    "preset": "veryfast",
-    "profile": "high",
-    "b": str(BITS),
-    "g": str(RATE),  # a key frame each second, and at no other time
-    "sc_threshold": "0",
-}
-SOUND_BITS = 128_000
+CAMERA = VideoCodec(
+    "libx264",
+    "yuv420p",
+    {
+        "preset": "veryfast",
+        "profile": "high",
+        "b": str(BITS),
+        "g": str(RATE),  # a key frame each second, and at no other time
+        "sc_threshold": "0",
+    },
+)
+MICROPHONE = AudioCodec("aac", 128_000)
 
 
 def film(source: Path, path: Path, seconds: int, size: Size = SIZE) -> None:
     """Write *seconds* of *source*, played again and again and cut to fill *size*, to *path*."""
     clip = probe(source)
-    end = Fraction(seconds)
+    spec = StreamSpec(
+        size=size,
+        timebase=Fraction(1, RATE),
+        rate=Fraction(RATE),
+        seconds=Fraction(seconds),
+        has_sound=True,
+    )
     with open_output(path, "mp4", {}) as container:
-        video = add_video_stream(
-            container, "libx264", "yuv420p", size, Fraction(RATE), CAMERA, min(4, count_cpus())
-        )
-        pictures = VideoTrack(container, video, Fraction(1, RATE), end, make_yuv_frame)
-        sound = AudioTrack(container, add_audio_stream(container, "aac", SOUND_BITS))
-        writer = FileWriter(pictures, sound)
+        video = add_video_stream(container, CAMERA, spec)
+        pictures = VideoTrack(container, video, spec, make_yuv_frame)
         # A background's sound is repeated, a voice is not.
-        loop = mix_audio(replace(clip, audio_stream=None), clip, seconds=end)
-        writer.write_all(_looped(clip, seconds * RATE, size), loop, Fraction(1, RATE))
-        writer.finish()
+        loop = mix_audio(replace(clip, audio_stream=None), clip, seconds=spec.seconds)
+        with FileWriter(pictures, add_audio_track(container, MICROPHONE, spec)) as writer:
+            writer.write_all(_looped(clip, seconds * RATE, size), loop, spec.timebase)
 
 
 def _looped(clip: Clip, count: int, size: Size) -> Iterator[Timed[Picture]]:

@@ -7,7 +7,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from video_editing.concurrency import count_cpus, limit_library_threads
+from video_editing.concurrency import limit_library_threads
 
 limit_library_threads()  # as the command line of video_editing does
 
@@ -17,22 +17,22 @@ from video_editing.matting.matte_stream import PREFETCH_DEPTH  # noqa: E402
 from video_editing.reading.decode import read_frames  # noqa: E402
 from video_editing.reading.probe import probe  # noqa: E402
 from video_editing.writing.mp4 import open_mp4  # noqa: E402
+from video_editing.writing.tracks import StreamSpec  # noqa: E402
 
 
 def transcode(source: Path, result: Path) -> None:
     """Write *source* to *result* as `edit` would, without looking at a single picture."""
     clip = probe(source)
     sound = None if clip.audio_stream is None else mix_audio(clip, seconds=clip.duration)
+    spec = StreamSpec(
+        size=clip.size,
+        timebase=clip.timebase,
+        rate=clip.rate,
+        seconds=clip.duration,
+        has_sound=sound is not None,
+    )
     with (
-        open_mp4(
-            result,
-            clip.size,
-            clip.timebase,
-            rate=clip.rate,
-            seconds=clip.duration,
-            has_sound=sound is not None,
-            threads=min(4, count_cpus()),
-        ) as writer,
+        open_mp4(result, spec) as writer,
         closing(prefetch(read_frames(clip), PREFETCH_DEPTH)) as frames,
     ):
         writer.write_all(frames, sound, clip.timebase)

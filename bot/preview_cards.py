@@ -19,9 +19,11 @@ from bot.jobs.retry_policy import build_rejection
 from bot.jobs.stages import SourceFetcher, format_background
 from bot.jobs.workspace import CARD_FILE, CLIP_FILE, Workspace, name_background_file, remove_folder
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
-from bot.telegram.messenger import KeyboardProvider, MessageSender, TextProvider
-from bot.ui.captions import build_card_caption
+from bot.telegram.messenger import MessageSender
+from bot.ui.keyboards import Keyboards
+from bot.ui.texts import Texts, build_card_caption
 from video_editing.contract.atomic_file import translate_output_errors
+from video_editing.contract.engines import FAST_ENGINE
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
 from video_editing.contract.progress import ignore_progress
 
@@ -51,8 +53,8 @@ class PreviewCards:
         video_cli: VideoCli,
         workspace: Workspace,
         messenger: MessageSender,
-        texts: TextProvider,
-        keyboards: KeyboardProvider,
+        texts: Texts,
+        keyboards: Keyboards,
         *,
         max_drawing: int = 2,
         retry_seconds: float = RETRY_SECONDS,
@@ -156,9 +158,7 @@ class PreviewCards:
         picture = await self._draw(draft)
         if isinstance(picture, Path):
             text = self._texts.describe_failure(draft.language, RejectReason.BAD_BACKGROUND, {})
-            await self._messenger.send_text(
-                draft.chat, text, topic=draft.topic, reply_to=draft.message
-            )
+            await self._messenger.send_text(draft.destination, text)
         return draft, picture
 
     async def _reject_draft(self, draft_id: str, rejection: Rejected) -> None:
@@ -217,8 +217,8 @@ class PreviewCards:
                 f"--output={folder / CARD_FILE}",
                 f"--background={resolve_background(format_background(look.backdrop, folder))}",
                 f"--side={CARD_SIDE}",
-                # Whatever is chosen: the fine engine takes longer than people wait for a card.
-                "--engine=mediapipe",
+                # Whatever is chosen: a slow engine takes longer than users wait for a card.
+                f"--engine={FAST_ENGINE}",
                 *build_style_arguments(look.to_style()),
                 "--progress=json",
                 report=ignore_progress,
@@ -227,11 +227,9 @@ class PreviewCards:
 
     async def _send_card(self, draft: Draft, picture: Path) -> int | RetryLater | ChatGone:
         return await self._messenger.send_photo(
-            draft.chat,
+            draft.destination,
             picture,
             build_card_caption(self._texts, draft),
-            topic=draft.topic,
-            reply_to=draft.message,
             keyboard=self._keyboards.create_card(draft),
         )
 
@@ -284,7 +282,7 @@ class PreviewCards:
     async def _drop_background(self, draft: Draft, rejection: Rejected) -> None:
         """Say what is wrong with what came for the background, and go on without it."""
         text = self._texts.describe_failure(draft.language, rejection.fault, rejection.details)
-        await self._messenger.send_text(draft.chat, text, topic=draft.topic, reply_to=draft.message)
+        await self._messenger.send_text(draft.destination, text)
         if draft.look.backdrop.kind == "file":
             now = await self._drafts.get(draft.id)
             if now and now.look == draft.look:
@@ -300,9 +298,7 @@ class PreviewCards:
                 return told
             if not isinstance(told, MessageMissing):
                 return draft.note
-        return await self._messenger.send_text(
-            draft.chat, text, topic=draft.topic, reply_to=draft.message
-        )
+        return await self._messenger.send_text(draft.destination, text)
 
     async def _delete_message(self, chat: int, message: int) -> None:
         try:

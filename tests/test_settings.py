@@ -10,7 +10,7 @@ from settings import Settings, SettingsGroup
 from tests.support.paths import ROOT
 
 EXAMPLE = ROOT / ".env.example"
-README = ROOT / "README.md"
+OPERATING = ROOT / "docs" / "operating.md"
 NONE = (None, "", SecretStr(""), frozenset())  #: defaults for which nothing is written
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`(.*?)` )?\| (\S.*) \|$", re.MULTILINE)
 
@@ -63,7 +63,7 @@ def test_the_example_shows_every_variable_with_its_default() -> None:
 
 def test_the_readme_explains_every_variable_with_its_default() -> None:
     """Once each, and none that is not there; an environment of all defaults changes nothing."""
-    table = README.read_text().partition("## Variables\n")[2].partition("\n## ")[0]
+    table = OPERATING.read_text().partition("## Variables\n")[2].partition("\n## ")[0]
     rows = ROW.findall(table)
     assert sorted(name for name, _, _ in rows) == sorted(names())
     before = Settings()

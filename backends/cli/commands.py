@@ -28,10 +28,15 @@ from backends.renderer_factory import create_shotstack_renderer
 from backends.shotstack.pipeline import PipelineRequest, PipelineResult, run_pipeline
 from settings import Settings
 from video_editing.cli import main as cli
+from video_editing.contract.engines import (
+    DEFAULT_MODEL,
+    ENGINES,
+    FAST_ENGINE,
+    describe_engines,
+)
 from video_editing.contract.plan import make_plan
 from video_editing.contract.progress import Progress, Report
 from video_editing.contract.style import Shape
-from video_editing.matting.rembg_models import DEFAULT_MODEL
 
 
 class InvalidSettings(Exception):
@@ -94,7 +99,7 @@ def _create_event_reporter(options: cli.Arguments, report: Report) -> BackendRep
         if isinstance(event, Progress):
             report(event)
         elif options.progress == "json":
-            line = {"stage": type(event).__name__.lower(), **asdict(event)}
+            line = {"stage": event.kind, **asdict(event)}
             print(json.dumps(line), flush=True)
         else:
             print(describe_event(event), file=sys.stderr)
@@ -160,10 +165,9 @@ def _add_autopipeline_command(commands: cli.Subparsers) -> None:
     cli.add_edge_options(command)
     command.add_argument(
         "--engine",
-        choices=("mediapipe", "rembg"),
-        default="mediapipe",
-        help="who finds the person: mediapipe is fast, rembg is fine and slow "
-        "(default: %(default)s)",
+        choices=list(ENGINES),
+        default=FAST_ENGINE,
+        help=f"what finds the person: {describe_engines()} (default: %(default)s)",
     )
     command.add_argument(
         "--model", default=DEFAULT_MODEL, help="rembg's network, by its name (default: %(default)s)"

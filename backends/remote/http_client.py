@@ -88,7 +88,34 @@ CHUNK_BYTES = 1 << 18
 MAX_REDIRECTS = 40  #: of 150 seconds each, into which Modal cuts a request that takes long
 
 ResponseModel = TypeVar("ResponseModel", bound=BaseModel)
-RequestBody = str | Callable[[asyncio.Timeout], AsyncIterator[bytes]] | None
+UPLOAD_CHUNK_BYTES = 1 << 16  #: small, so that a slow upload is seen to move
+
+
+class _ResponseWait:
+    """Ends the wait for a response, and reports a cold start if nothing moves for a while."""
+
+    def __init__(
+        self, timeout: asyncio.Timeout, cold_start: float, on_cold_start: Callable[[], None]
+    ) -> None:
+        self._timeout, self._cold_start, self._on_cold_start = timeout, cold_start, on_cold_start
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._start_timer()
+
+    def extend(self, seconds: float) -> None:
+        """Wait for *seconds* from now on, because the upload moved."""
+        self._timeout.reschedule(self._loop.time() + seconds)
+        self._timer.cancel()
+        self._timer = self._start_timer()
+
+    def close(self) -> None:
+        """Report nothing more."""
+        self._timer.cancel()
+
+    def _start_timer(self) -> asyncio.TimerHandle:
+        return self._loop.call_later(self._cold_start, self._on_cold_start)
+
+
+RequestBody = str | Callable[[_ResponseWait], AsyncIterator[bytes]] | None
 
 
 class ServiceClient:
@@ -161,16 +188,15 @@ class ServiceClient:
         Raises:
             BackendUnavailable: it was not taken.
         """
-        loop = asyncio.get_running_loop()
 
-        async def chunks(limit: asyncio.Timeout) -> AsyncIterator[bytes]:
+        async def read_chunks(wait: _ResponseWait) -> AsyncIterator[bytes]:
             with file.open("rb") as source:
-                while chunk := source.read(CHUNK_BYTES):
-                    limit.reschedule(loop.time() + self._timeouts.transfer)
+                while chunk := source.read(UPLOAD_CHUNK_BYTES):
+                    wait.extend(self._timeouts.transfer)
                     yield chunk
-            limit.reschedule(loop.time() + self._timeouts.response)
+            wait.extend(self._timeouts.response)
 
-        async with self._open_response("PUT", path, chunks):
+        async with self._open_response("PUT", path, read_chunks):
             pass
 
     async def download(self, path: str, file: Path, max_bytes: int, job_id: str) -> None:
@@ -187,28 +213,36 @@ class ServiceClient:
                     target.write(chunk)
 
     async def requires_authentication(self, path: str) -> bool:
-        """Whether a request without a key is turned away.
+        """Return whether a request without a key is rejected; False only if it succeeds.
 
         Raises:
-            BackendUnavailable: nobody can tell.
+            BackendUnavailable: the answer shows neither, such as 404 or 500.
         """
-        answer = await self._send("GET", self._base / path, None, {})
-        answer.close()
-        if answer.status == 429 or answer.status >= 500:
-            raise ServiceHttpError(self._backend, answer.status, answer.headers)
-        return answer.status in {401, 403}
+        async with self._follow_redirects("GET", path, None, {}) as answer:
+            if answer.status in {401, 403}:
+                return True
+            self._raise_for_status(answer)
+            return False
 
     @asynccontextmanager
     async def _open_response(
         self, method: str, path: str, body: RequestBody = None
     ) -> AsyncIterator[ClientResponse]:
-        """A successful answer, which Modal may have us fetch elsewhere on the same host."""
+        """Yield a successful answer."""
+        async with self._follow_redirects(method, path, body, self._auth_headers) as answer:
+            self._raise_for_status(answer)
+            yield answer
+
+    @asynccontextmanager
+    async def _follow_redirects(
+        self, method: str, path: str, body: RequestBody, auth_headers: Mapping[str, str]
+    ) -> AsyncIterator[ClientResponse]:
+        """Yield the answer at the end of the 303s into which Modal cuts a long request."""
         url = self._base / path
         for _ in range(1 + MAX_REDIRECTS):
-            answer = await self._send(method, url, body, self._auth_headers)
+            answer = await self._send(method, url, body, auth_headers)
             try:
                 if answer.status != 303:
-                    self._raise_for_status(answer)
                     yield answer
                     return
                 url = self._resolve_redirect(answer)
@@ -221,13 +255,11 @@ class ServiceClient:
     async def _send(
         self, method: str, url: URL, body: RequestBody, auth_headers: Mapping[str, str]
     ) -> ClientResponse:
-        loop = asyncio.get_running_loop()
-        cold_start_timer = loop.call_later(self._timeouts.cold_start, self.on_cold_start)
         kind = "application/json" if isinstance(body, str) else "application/octet-stream"
         headers = {**auth_headers, hdrs.CONTENT_TYPE: kind} if body else auth_headers
         try:
-            async with asyncio.timeout(self._timeouts.response) as limit:
-                data = body(limit) if callable(body) else body
+            async with self._limit_wait() as wait:
+                data = body(wait) if callable(body) else body
                 return await self._session.request(
                     method, url, data=data, headers=headers, allow_redirects=False
                 )
@@ -235,8 +267,15 @@ class ServiceClient:
             raise self._create_error(FailureKind.TOO_SLOW, "no answer") from err
         except (ClientError, OSError, ValueError) as err:
             raise self._create_error(FailureKind.UNREACHABLE, type(err).__name__) from err
-        finally:
-            cold_start_timer.cancel()
+
+    @asynccontextmanager
+    async def _limit_wait(self) -> AsyncIterator[_ResponseWait]:
+        async with asyncio.timeout(self._timeouts.response) as timeout:
+            wait = _ResponseWait(timeout, self._timeouts.cold_start, self.on_cold_start)
+            try:
+                yield wait
+            finally:
+                wait.close()
 
     def _raise_for_status(self, answer: ClientResponse) -> None:
         if not 200 <= answer.status < 300:

@@ -19,12 +19,18 @@ from backends.remote.schemas import (
     MatteJobState,
 )
 from backends.remote.staging import SegmentStaging
+from backends.resilience.retry import TRANSIENT_FAILURES
 from video_editing.contract.plan import Plan
 from video_editing.contract.progress import Progress
 
 HASH_CHUNK_BYTES = 1 << 20  #: bytes of the clip at a time, so that the event loop goes on
 MAX_FRAME_BYTES = 1 << 19  #: of the largest segment, for each of its frames
+MAX_FAILED_POLLS = 4  #: failures in a row after which the job is given up
 FINAL_STATES = {MatteJobState.DONE, MatteJobState.FAILED, MatteJobState.CANCELLED}
+
+
+class _JobLost(BackendUnavailable):
+    """The service no longer knows the job, so that polling again is pointless."""
 
 
 class RemoteJob:
@@ -52,6 +58,7 @@ class RemoteJob:
         self._segments = {segment.index: segment for segment in request.plan.segments}
         self._progressed_at = 0.0  # when the job last got further
         self._last_progress: tuple[MatteJobState, int, list[int]] | None = None
+        self._device_seconds = 0.0  # as of the last answer
         self._fetched: set[int] = set()
 
     async def run(self, clip: Path, staging: SegmentStaging, report: Report, price: float) -> None:
@@ -90,19 +97,57 @@ class RemoteJob:
             await self._client.upload(path, clip)
 
     async def _follow(self, staging: SegmentStaging, report: Report, price: float) -> None:
-        answer = await self._request_job("PUT")
-        before = answer.device_seconds
+        seconds_before = (await self._request_job("PUT")).device_seconds
         try:
-            while answer.state not in FINAL_STATES:
-                await self._collect(answer, staging, report)
-                await asyncio.sleep(self._timeouts.poll)
-                answer = await self._request_job("GET")
+            answer = await self._poll_until_final(staging, report)
         finally:
-            spent = max(0.0, answer.device_seconds - before)
+            spent = max(0.0, self._device_seconds - seconds_before)
             report(CostIncurred(self._backend, spent, spent * price))
-        await self._collect(answer, staging, report)
         self._check_result(answer)
         staging.finish()
+
+    async def _poll_until_final(self, staging: SegmentStaging, report: Report) -> MatteJobResponse:
+        """Poll until the job has ended; a few failures in a row do not end it.
+
+        The service works on while a proxy in between restarts or the network fails for a moment;
+        cancelling would lose the segments in progress, and they would be paid for again.
+        """
+        failures = 0
+        while True:
+            try:
+                answer = await self._poll(staging, report)
+            except BackendUnavailable as failure:
+                failures += 1
+                pause = self._decide_pause(failure, failures)
+            else:
+                if answer.state in FINAL_STATES:
+                    return answer
+                failures, pause = 0, self._timeouts.poll
+            await asyncio.sleep(pause)
+
+    async def _poll(self, staging: SegmentStaging, report: Report) -> MatteJobResponse:
+        answer = await self._request_job("GET")
+        await self._collect(answer, staging, report)
+        return answer
+
+    def _decide_pause(self, failure: BackendUnavailable, failures: int) -> float:
+        """Return the seconds until the next poll after so many *failures* in a row.
+
+        Raises:
+            BackendUnavailable: *failure*, if it is permanent, one too many, or if the pause would
+                outlast the time in which the job must progress.
+        """
+        pause = self._timeouts.poll * 2.0 ** (failures - 1)
+        if failure.retry_after is not None:
+            pause = failure.retry_after
+        if (
+            isinstance(failure, _JobLost)
+            or failure.kind not in TRANSIENT_FAILURES
+            or failures >= MAX_FAILED_POLLS
+            or pause > self._get_seconds_to_stall()
+        ):
+            raise failure
+        return pause
 
     async def _request_job(self, method: str) -> MatteJobResponse:
         """What the service says of the job, as far as it can be true."""
@@ -114,24 +159,30 @@ class RemoteJob:
         except ServiceHttpError as err:
             if method == "PUT" or err.status != 404:
                 raise
-            raise BackendUnavailable(self._backend, FailureKind.BROKEN, "the job is gone") from err
+            raise _JobLost(self._backend, FailureKind.BROKEN, "the job is gone") from err
         if (answer.job_id, answer.input) != (self._id, self._request.input):
             raise BackendUnavailable(
                 self._backend, FailureKind.INVALID_RESPONSE, "another job's answer"
             )
+        self._device_seconds = answer.device_seconds
         self._check_stall(answer)
         return answer
 
     def _check_stall(self, answer: MatteJobResponse) -> None:
-        now = asyncio.get_running_loop().time()
         progress = answer.state, answer.done, answer.ready
         if progress != self._last_progress:
-            self._progressed_at, self._last_progress = now, progress
-        is_queued = answer.state is MatteJobState.QUEUED
-        if now - self._progressed_at > (
-            self._timeouts.start if is_queued else self._timeouts.stall
-        ):
+            self._progressed_at = asyncio.get_running_loop().time()
+            self._last_progress = progress
+        if self._get_seconds_to_stall() < 0:
             raise BackendUnavailable(self._backend, FailureKind.TOO_SLOW, answer.state)
+
+    def _get_seconds_to_stall(self) -> float:
+        """Return the seconds within which the job must progress again."""
+        is_queued = self._last_progress is not None and (
+            self._last_progress[0] is MatteJobState.QUEUED
+        )
+        limit = self._timeouts.start if is_queued else self._timeouts.stall
+        return self._progressed_at + limit - asyncio.get_running_loop().time()
 
     async def _collect(
         self, answer: MatteJobResponse, staging: SegmentStaging, report: Report

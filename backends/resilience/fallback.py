@@ -14,9 +14,8 @@ from backends.base import (
 )
 from backends.errors import AllBackendsFailed, BackendUnavailable
 from backends.resilience.throughput import ThroughputEstimates
+from video_editing.contract.engines import FAST_ENGINE
 from video_editing.contract.plan import Plan, find_missing_segments
-
-FAST_ENGINE = "mediapipe"  #: the engine that keeps up with the clip on any machine
 
 
 class FallbackChain(OverlayBackend):

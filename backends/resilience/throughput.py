@@ -5,13 +5,12 @@ from pathlib import Path
 
 from backends.base import Event, OverlayBackend, Report
 from backends.state_file import JsonStateFile
+from video_editing.contract.engines import ENGINES
 from video_editing.contract.plan import Plan
 from video_editing.contract.progress import Progress
 
 EngineSpeeds = dict[str, float]  #: frames a second, by engine
 
-#: before anything was measured; two cores look with U²-Net 3.3 times a second, every 4th frame
-INITIAL_SPEEDS: dict[str, EngineSpeeds] = {"local-cpu": {"rembg": 13.0}}
 MIN_MEASURED_SECONDS = 1.0  #: seconds of work that say something about speed
 
 
@@ -23,9 +22,10 @@ class ThroughputEstimates:
 
     def get_speed(self, backend: str, engine: str) -> float | None:
         """Frames a second, or None where nobody knows."""
-        return (INITIAL_SPEEDS.get(backend, {}) | self._state_file.read().get(backend, {})).get(
-            engine
-        )
+        measured = self._state_file.read().get(backend, {}).get(engine)
+        if measured is None and engine in ENGINES:
+            return ENGINES[engine].initial_speeds.get(backend)
+        return measured
 
     def record(self, backend: str, engine: str, speed: float) -> None:
         """Take *speed* into account; the last few jobs count most."""

@@ -49,6 +49,17 @@ class ServerJob:
     failure: MatteJobFailure | None = None
     last_access: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
+    is_stopping: bool = False  #: whether *task* is cancelled and has not ended yet
+
+    async def wait_until_stopped(self) -> None:
+        """Wait for the end of the task that runs now; a later task is left alone."""
+        task = self.task
+        if task is None:
+            return
+        await asyncio.wait([task])
+        if self.task is task:  # cancelled before its first step, so it could not clear itself
+            self.task, self.is_stopping = None, False
+            self.state = MatteJobState.CANCELLED
 
     def record_event(self, event: Event) -> None:
         """Take note of what the backend tells."""
@@ -95,27 +106,32 @@ class JobStore:
         self._folder, self._backend, self._settings, self._slots = folder, backend, settings, slots
         self._jobs: dict[str, ServerJob] = {}
 
-    def submit(self, job_id: str, request: MatteJobRequest, clip: Path) -> ServerJob:
-        """Start a job, or go on with it; asked twice it runs once.
+    async def submit(self, job_id: str, request: MatteJobRequest, clip: Path) -> ServerJob:
+        """Start the job or continue it; a second call while it runs changes nothing.
+
+        A job that is being cancelled is started again after its end.
 
         Raises:
             UnknownClip: *clip* is not there.
             OtherWork: the job's name is taken.
             Full: come back later.
         """
-        job = self._jobs.get(job_id) or self._restore(job_id, request)
+        while (job := self._jobs.get(job_id) or self._restore(job_id, request)).is_stopping:
+            await job.wait_until_stopped()
         if not _covers(job.request, request):
             raise JobConflict
-        if job.task is not None or job.state is MatteJobState.DONE:
-            return job
+        if job.task is None and job.state is not MatteJobState.DONE:
+            self._start(job, clip)
+        return job
+
+    def _start(self, job: ServerJob, clip: Path) -> None:
         if not clip.exists():
             raise UnknownClip
         if sum(other.task is not None for other in self._jobs.values()) >= self._settings.max_jobs:
             raise JobQueueFull
         self._persist(job)
         job.state, job.failure = MatteJobState.QUEUED, None
-        job.task = asyncio.create_task(self._run(job, clip), name=f"job {job_id}")
-        return job
+        job.task = asyncio.create_task(self._run(job, clip), name=f"job {job.id}")
 
     def _restore(self, job_id: str, request: MatteJobRequest) -> ServerJob:
         """The job as an earlier process left it, or a new one."""
@@ -142,23 +158,18 @@ class JobStore:
 
     async def cancel(self, job: ServerJob) -> None:
         """Stop the work on *job*; what is ready stays."""
-        if job.task is None:
-            return
-        job.task.cancel()
-        await asyncio.wait([job.task])
-        job.task = None
-        if job.state in {
-            MatteJobState.QUEUED,
-            MatteJobState.RUNNING,
-        }:  # it was stopped before its first step
-            job.state = MatteJobState.CANCELLED
+        if job.task is not None and not job.is_stopping:
+            job.is_stopping = True
+            job.task.cancel()
+        await job.wait_until_stopped()
 
     async def delete(self, job: ServerJob) -> None:
         """Stop *job* and forget all of it."""
-        while job.task is not None:  # somebody may ask for it again while it stops
+        while job.task is not None:  # a client may start it again while it stops
             await self.cancel(job)
-        self._jobs.pop(job.id, None)
-        shutil.rmtree(job.folder, ignore_errors=True)
+        if self._jobs.get(job.id) is job:  # not a new job of that id
+            del self._jobs[job.id]
+            shutil.rmtree(job.folder, ignore_errors=True)
 
     def list_active_clips(self) -> set[str]:
         """The clips that jobs are at work on."""
@@ -189,7 +200,7 @@ class JobStore:
         else:
             job.state = MatteJobState.DONE
         finally:
-            job.task = None
+            job.task, job.is_stopping = None, False
 
     async def _make(self, job: ServerJob, clip: Path) -> None:
         async with asyncio.timeout(self._settings.max_job_seconds):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field
 
 from backends.links.ssrf_guard import MAX_LINK_LENGTH, UrlRejected, parse_link
+from video_editing.contract.engines import DEFAULT_MODEL, FAST_ENGINE, EngineName
 
 UnitInterval = Annotated[float, Field(ge=0, le=1)]
 
@@ -33,8 +34,8 @@ class OverlayRequest(BaseModel):
     container: Literal["mov", "webm"] = "mov"
     threshold: Annotated[float, Field(ge=0.05, le=0.95)] = 0.6
     feather: Annotated[float, Field(ge=0, le=99)] = 7
-    engine: Literal["mediapipe", "rembg"] = "mediapipe"
-    rembg_model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")] = "u2net_human_seg"
+    engine: EngineName = FAST_ENGINE
+    rembg_model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")] = DEFAULT_MODEL
     shape: Literal["circle", "rect", "rounded", "none"] = "circle"
     circle_radius: Annotated[float, Field(ge=0.05, le=1)] = 0.35
     circle_center_x: UnitInterval = 0.5

@@ -82,13 +82,14 @@ def create_job_router(clips: ClipStore, jobs: JobStore) -> APIRouter:
     async def submit_job(job_id: JobId, request: MatteJobRequest) -> MatteJobResponse:
         """Start the job or go on with it; asking twice does no harm."""
         try:
-            return jobs.submit(job_id, request, clips.get_path(request.input)).to_response()
+            job = await jobs.submit(job_id, request, clips.get_path(request.input))
         except UnknownClip as err:
             raise HTTPException(404, "no such clip") from err
         except JobConflict as err:
             raise HTTPException(409, "the job is for other work") from err
         except JobQueueFull as err:
             raise HTTPException(429, "too many jobs are waiting", RETRY_HEADERS) from err
+        return job.to_response()
 
     @router.get("/{job_id}", responses=describe_errors(404, 422))
     async def follow_job(job_id: JobId) -> MatteJobResponse:

@@ -32,6 +32,7 @@ from backends.shotstack.timeline import (
 )
 from backends.shotstack.transfer import expect_result
 from video_editing.contract.atomic_file import atomic_write
+from video_editing.contract.engines import DEFAULT_MODEL, FAST_ENGINE
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import read_plan
 from video_editing.contract.style import Shape, Style
@@ -59,8 +60,8 @@ class PipelineRequest:
     container: str = "mov"
     background: str = "#1d3557"
     style: Style = field(default_factory=Style)
-    engine: str = "mediapipe"
-    model: str = "u2net_human_seg"
+    engine: str = FAST_ENGINE
+    model: str = DEFAULT_MODEL
     template: str | None = None
     merge: Mapping[str, str] = field(default_factory=dict)
 

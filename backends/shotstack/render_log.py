@@ -2,20 +2,88 @@
 
 import asyncio
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from backends.rendering.base import RenderRequest
 from backends.shotstack.errors import DuplicateRender, ShotstackUnavailable
 from backends.shotstack.rate_limiter import get_steady_time
 from backends.shotstack.schemas import ShotstackId
 from backends.state_file import JsonStateFile
+from video_editing.contract.style import Style
 
 RETENTION_SECONDS = 2 * 86400  #: twice as long as a result lies at Shotstack
 MAX_HINTS = 4  #: that may wait; more come from nobody honest
+
+#: fields of a style that an id always contains, in their order; see :func:`compute_intent_id`
+STYLE_FIELDS_IN_ID = (
+    "shape",
+    "radius",
+    "crop",
+    "centre",
+    "keep_background",
+    "threshold",
+    "feather",
+    "ring",
+    "ring_colour",
+    "shadow",
+    "position",
+    "offset",
+    "size",
+    "fade",
+)
+
+
+def compute_intent_id(request: RenderRequest, result: Path) -> str:
+    """Return the id of the intent to render *request* into *result*.
+
+    The id must never change for the same work: state files of earlier versions contain it, and a
+    render in flight during an upgrade is found again by it. With another id Shotstack receives,
+    and bills, the same render twice. Therefore the hashed text is fixed here, with the class names
+    of the first version (``Scene``, ``Form``), and does not follow from today's class names.
+    """
+    fields = {
+        "clip": _format_for_id(request.clip),
+        "mattes": _format_for_id(request.mattes),
+        "background": _format_for_id(request.background),
+        "style": _format_style_for_id(request.style),
+        "form": _format_for_id(request.form, "Form"),
+        "max_bytes": _format_for_id(request.max_bytes),
+        "thumbnail": _format_for_id(request.thumbnail),
+    }
+    text = f"{result.absolute()} {_join_fields('Scene', fields)}"
+    return sha256(text.encode()).hexdigest()[:32]
+
+
+def _format_style_for_id(style: Style) -> str:
+    """Return the text of *style*; a later field is part of it only if it is not the default."""
+    names = list(STYLE_FIELDS_IN_ID)
+    for name, field in type(style).model_fields.items():
+        is_later = name not in STYLE_FIELDS_IN_ID
+        if is_later and getattr(style, name) != field.get_default(call_default_factory=True):
+            names.append(name)
+    enum_names = {"shape": "Shape", "position": "Anchor"}
+    return _join_fields(
+        "Style",
+        {name: _format_for_id(getattr(style, name), enum_names.get(name)) for name in names},
+    )
+
+
+def _join_fields(class_name: str, fields: Mapping[str, str]) -> str:
+    return f"{class_name}({', '.join(f'{name}={text}' for name, text in fields.items())})"
+
+
+def _format_for_id(value: object, enum_name: str | None = None) -> str:
+    if isinstance(value, Path):
+        return f"PosixPath({value.as_posix()!r})"
+    if enum_name is not None and isinstance(value, StrEnum):
+        return f"<{enum_name}.{value.value.upper().replace('-', '_')}: {value.value!r}>"
+    return repr(value)
 
 
 class RenderIntent(BaseModel):

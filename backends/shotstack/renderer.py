@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from hashlib import sha256
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -30,7 +29,7 @@ from backends.shotstack.errors import (
 )
 from backends.shotstack.rate_limiter import RequestLog, ShotstackTimeouts, get_steady_time
 from backends.shotstack.render_job import render_edit
-from backends.shotstack.render_log import RenderLog
+from backends.shotstack.render_log import RenderLog, compute_intent_id
 from backends.shotstack.timeline import FRAME_RATES, TooManyLoops, build_edit
 from backends.shotstack.transfer import (
     ExpectedResult,
@@ -176,7 +175,7 @@ class _RenderRun:
         self._renderer, self._client = renderer, client
         self._request, self._result, self._report = request, result, report
         self._folder = result.with_name(f".{result.stem}.shotstack")
-        self._intent = sha256(f"{result.absolute()} {request}".encode()).hexdigest()[:32]
+        self._intent = compute_intent_id(request, result)
 
     async def run(self) -> RenderResult:
         began = time.monotonic()

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.database.repository import Repository, generate_id
 from bot.database.schema import draft_messages, drafts
 from bot.domain.appearance import Appearance, BackgroundChoice
-from bot.domain.job_request import Language
+from bot.domain.job_request import Destination, Language, Requester
 from bot.domain.media_source import MediaSource
 
 MESSAGE_RETENTION_SECONDS = 7 * 86400  #: messages; Telegram delivers one again for a day at most
@@ -53,6 +53,16 @@ class Draft:
     created: float
     is_merged: bool = False
 
+    @property
+    def requester(self) -> Requester:
+        """The owner of the draft."""
+        return Requester(self.user, self.language)
+
+    @property
+    def destination(self) -> Destination:
+        """Where the card and the result are sent: as replies to the clip."""
+        return Destination(self.chat, self.topic, self.message)
+
 
 class DraftNotFound(LookupError):
     """There is no such draft any more."""
@@ -63,63 +73,52 @@ class DraftRepository(Repository):
 
     async def add_message(
         self,
-        *,
-        user: int,
-        chat: int,
-        message: int,
-        topic: int | None,
-        language: Language,
+        requester: Requester,
+        destination: Destination,
         appearance: Appearance,
+        *,
         clip: MediaSource | None,
         backgrounds: Sequence[MediaSource] = (),
         album: str | None = None,
     ) -> Draft | None:
-        """Make a draft of a message, or with those of the same album a part of one.
+        """Create a draft from a message, or merge the message into the draft of its album.
 
-        The first clip of an album is the clip; what else comes is behind her.
+        The first clip of an album is the clip of the draft; further media are backgrounds.
+
+        Args:
+            requester: who sent the message.
+            destination: the message, as what is replied to.
+            appearance: the appearance with which a new draft starts.
+            clip: the video of the person, if the message has one.
+            backgrounds: the backgrounds in the message.
+            album: Telegram's id of the album to which the message belongs.
 
         Returns:
-            the draft; None if the message is known already.
+            the draft; None if the message was added before.
         """
+        assert destination.reply_to is not None, "a draft comes from a message"
         new = Draft(
-            generate_id(),
-            user,
-            chat,
-            message,
-            topic,
-            language,
-            clip,
-            tuple(backgrounds),
-            _apply_background(appearance, *backgrounds),
-            album,
+            id=generate_id(),
+            user=requester.user,
+            chat=destination.chat,
+            message=destination.reply_to,
+            topic=destination.topic,
+            language=requester.language,
+            clip=clip,
+            backgrounds=tuple(backgrounds),
+            look=_apply_background(appearance, *backgrounds),
+            album=album,
             note=None,
             card=None,
             used=False,
             created=time.time(),
         )
         async with self._write_engine.begin() as connection:
-            insert = self._insert(draft_messages)
-            seen = await connection.execute(
-                insert.values(chat=chat, message=message, draft=new.id, seen=new.created)
-                .on_conflict_do_nothing()
-                .returning(draft_messages.c.draft)
-            )
-            if seen.first() is None:
+            if not await self._insert_message(connection, new):
                 return None
-            opened = await connection.execute(
-                self._insert(drafts)
-                .values(_to_row(new))
-                .on_conflict_do_nothing()
-                .returning(drafts.c.id)
-            )
-            if opened.first() is not None:
+            if await self._insert_draft(connection, new):
                 return new
-            ours = (drafts.c.chat == chat) & (drafts.c.album == album)
-            there = await _find_draft(connection, ours, is_locked=True)
-            assert there is not None
-            joined = replace(_merge_drafts(there, new), is_merged=True)
-            await _save_draft(connection, joined)
-            return joined
+            return await _merge_into_album(connection, new)
 
     async def get(self, draft_id: str) -> Draft | None:
         """The draft, if it is there."""
@@ -179,6 +178,18 @@ class DraftRepository(Repository):
         """Let *Make it* be pressed again: the job could not be accepted."""
         await self._set_columns(draft_id, used=False)
 
+    async def move_chat(self, old_chat: int, new_chat: int) -> None:
+        """Give the drafts of a group that became a supergroup its new id.
+
+        The card and the note are forgotten: in the new group their ids name other messages.
+        """
+        async with self._write_engine.begin() as connection:
+            await connection.execute(
+                drafts.update()
+                .where(drafts.c.chat == old_chat)
+                .values(chat=new_chat, topic=None, card=None, note=None)
+            )
+
     async def delete(self, draft_id: str) -> None:
         """Forget it; its messages stay known, so that none of them opens it again."""
         async with self._write_engine.begin() as connection:
@@ -204,6 +215,26 @@ class DraftRepository(Repository):
         async with self._engine.connect() as connection:
             found = await connection.scalars(select(drafts.c.id).where(drafts.c.created < before))
             return list(found)
+
+    async def _insert_message(self, connection: AsyncConnection, draft: Draft) -> bool:
+        """Record the message of *draft*; return whether it is new."""
+        inserted = await connection.execute(
+            self._insert(draft_messages)
+            .values(chat=draft.chat, message=draft.message, draft=draft.id, seen=draft.created)
+            .on_conflict_do_nothing()
+            .returning(draft_messages.c.draft)
+        )
+        return inserted.first() is not None
+
+    async def _insert_draft(self, connection: AsyncConnection, draft: Draft) -> bool:
+        """Insert *draft*; return False if its album has a draft."""
+        inserted = await connection.execute(
+            self._insert(drafts)
+            .values(_to_row(draft))
+            .on_conflict_do_nothing()
+            .returning(drafts.c.id)
+        )
+        return inserted.first() is not None
 
     async def _set_columns(self, draft_id: str, **values: Any) -> None:
         async with self._write_engine.begin() as connection:
@@ -286,6 +317,16 @@ async def _find_draft(
     found = await connection.execute(query.with_for_update() if is_locked else query)
     row = found.mappings().first()
     return _from_row(row) if row else None
+
+
+async def _merge_into_album(connection: AsyncConnection, new: Draft) -> Draft:
+    """Merge *new* into the draft of its album, and return that."""
+    of_album = (drafts.c.chat == new.chat) & (drafts.c.album == new.album)
+    existing = await _find_draft(connection, of_album, is_locked=True)
+    assert existing is not None, "only an album keeps a draft from being inserted"
+    merged = replace(_merge_drafts(existing, new), is_merged=True)
+    await _save_draft(connection, merged)
+    return merged
 
 
 async def _save_draft(connection: AsyncConnection, draft: Draft) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.database.repository import Repository, generate_id
 from bot.database.schema import jobs
-from bot.domain.job_request import JobRequest, Language
+from bot.domain.job_request import Destination, JobRequest, Language, Requester
 
 QUEUE_LOCK_ID = 0x6F76_6572  #: of Postgres, so that two do not both find the last place free
 
@@ -103,6 +103,16 @@ class Job:
     noticed: float
 
     @property
+    def requester(self) -> Requester:
+        """The owner of the job."""
+        return Requester(self.user, self.language)
+
+    @property
+    def destination(self) -> Destination:
+        """Where the result is sent."""
+        return Destination(self.chat, self.topic, self.reply_to)
+
+    @property
     def draft_id(self) -> str | None:
         """The draft that it was made from, unless it is another form of a result."""
         kind, _, made_from = self.origin.partition(":")
@@ -120,12 +130,9 @@ class JobRepository(Repository):
     async def accept(
         self,
         request: JobRequest,
+        requester: Requester,
+        destination: Destination,
         *,
-        user: int,
-        chat: int,
-        topic: int | None,
-        reply_to: int | None,
-        language: Language,
         origin: str,
         max_waiting_per_user: int = 3,
         max_waiting: int = 500,
@@ -133,22 +140,19 @@ class JobRepository(Repository):
         """Take a job in.
 
         Args:
-            request: what is wanted.
-            user: whose it is.
-            chat: where its result goes.
-            topic: as above.
-            reply_to: as above.
-            language: in which she is told.
-            origin: what asked for it.
-            max_waiting_per_user: how many of hers may wait beside one that runs.
-            max_waiting: how many of everybody may wait.
+            request: what is to be made.
+            requester: the owner of the job.
+            destination: where the result is sent.
+            origin: what asks for the job; a second job of the same origin is not accepted.
+            max_waiting_per_user: jobs of one user that may wait beside one that runs.
+            max_waiting: jobs of all users that may wait.
 
         Returns:
-            the job; None if *origin* has asked before.
+            the job; None if a job of *origin* exists.
 
         Raises:
-            TooMany: of hers.
-            QueueFull: of everybody's.
+            TooManyJobs: the user has as many jobs as one user may have.
+            QueueFull: as many jobs wait as may.
         """
         async with self._write_engine.begin() as connection:
             if self._engine.dialect.name == "postgresql":
@@ -156,35 +160,15 @@ class JobRepository(Repository):
             if await connection.scalar(select(jobs.c.id).where(jobs.c.origin == origin)):
                 return None
             is_open = jobs.c.state.in_(OPEN_STATES)
-            mine = await _count_jobs(connection, is_open & (jobs.c.user == user))
+            mine = await _count_jobs(connection, is_open & (jobs.c.user == requester.user))
             if mine > max_waiting_per_user:
                 raise TooManyJobs(mine)
             waiting = is_open & (jobs.c.state != JobState.RUNNING)
             if await _count_jobs(connection, waiting) >= max_waiting:
                 raise QueueFull
-            values: dict[str, Any] = {
-                "id": generate_id(),
-                "origin": origin,
-                "user": user,
-                "chat": chat,
-                "topic": topic,
-                "reply_to": reply_to,
-                "language": language.value,
-                "order": request.model_dump(mode="json"),
-                "state": JobState.WAITING.value,
-                "stage": "",
-                "cancelled": False,
-                "attempts": 0,
-                "deaths": 0,
-                "furthest": "",
-                "due": 0.0,
-                "pauses": 0,
-                "created": time.time(),
-                "told": False,
-                "noticed": 0.0,
-            }
-            made = await connection.execute(jobs.insert().values(values).returning(*jobs.c))
-            return _from_row(made.mappings().one())
+            row = _create_row(request, requester, destination, origin)
+            inserted = await connection.execute(jobs.insert().values(row).returning(*jobs.c))
+            return _from_row(inserted.mappings().one())
 
     async def get(self, job_id: str) -> Job | None:
         """The job, if there is one."""
@@ -294,6 +278,18 @@ class JobRepository(Repository):
         ended = func.coalesce(jobs.c.ended, time.time())
         await self._set_columns(job_id, state=state.value, fault=fault, ended=ended, status=None)
 
+    async def move_chat(self, old_chat: int, new_chat: int) -> None:
+        """Give the jobs of a group that became a supergroup its new id.
+
+        Ids of messages in the old group are forgotten: in the new one they name other messages.
+        """
+        async with self._write_engine.begin() as connection:
+            await connection.execute(
+                jobs.update()
+                .where(jobs.c.chat == old_chat)
+                .values(chat=new_chat, topic=None, reply_to=None, status=None)
+            )
+
     async def erase_links(self, before: float) -> None:
         """Forget the links to the files of jobs that ended before that time."""
         async with self._write_engine.begin() as connection:
@@ -338,6 +334,32 @@ def _strip_links(value: Any) -> Any:
 
 async def _count_jobs(connection: AsyncConnection, where: Any) -> int:
     return await connection.scalar(select(func.count()).select_from(jobs).where(where)) or 0
+
+
+def _create_row(
+    request: JobRequest, requester: Requester, destination: Destination, origin: str
+) -> dict[str, Any]:
+    return {
+        "id": generate_id(),
+        "origin": origin,
+        "user": requester.user,
+        "chat": destination.chat,
+        "topic": destination.topic,
+        "reply_to": destination.reply_to,
+        "language": requester.language.value,
+        "order": request.model_dump(mode="json"),
+        "state": JobState.WAITING.value,
+        "stage": "",
+        "cancelled": False,
+        "attempts": 0,
+        "deaths": 0,
+        "furthest": "",
+        "due": 0.0,
+        "pauses": 0,
+        "created": time.time(),
+        "told": False,
+        "noticed": 0.0,
+    }
 
 
 def _from_row(row: RowMapping) -> Job:

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from bot.domain.media_source import MediaSource
+from video_editing.contract.engines import FAST_ENGINE, EngineName
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape, Style
 
@@ -55,7 +56,7 @@ class Appearance(BaseModel):
     size: OverlaySize = OverlaySize.MEDIUM
     ring: RingStyle = RingStyle.NONE
     backdrop: BackgroundChoice = BackgroundChoice()
-    engine: Literal["mediapipe", "rembg"] = "mediapipe"
+    engine: EngineName = FAST_ENGINE
 
     def to_style(self, form: OutputFormat = OutputFormat.VIDEO) -> Style:
         """The same for video_editing; a round note shows its middle, so the person is there."""

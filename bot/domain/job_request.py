@@ -1,5 +1,6 @@
 """All that a job needs to be made, and made again from nothing."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -32,6 +33,34 @@ class Language(StrEnum):
 
     EN = "en"
     RU = "ru"
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """The user who asks for something.
+
+    Attributes:
+        user: Telegram's id of the user.
+        language: the language of all messages to the user.
+    """
+
+    user: int
+    language: Language
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a message is sent.
+
+    Attributes:
+        chat: Telegram's id of the chat.
+        topic: the id of a topic in the chat; None for the chat itself.
+        reply_to: the id of the message that is answered; None for no reply.
+    """
+
+    chat: int
+    topic: int | None = None
+    reply_to: int | None = None
 
 
 #: languages whose speakers mostly read Russian better than English

@@ -14,8 +14,8 @@ from bot.handlers.results import create_results_router
 def create_routers() -> list[Router]:
     """All of them, in the order in which they are asked.
 
-    They take by name: cards, drafts, jobs, keyboards, ledger, limits, people, sending, texts, and
-    what admins need.
+    They take by name: cards, drafts, job_repository, jobs, keyboards, limits, messenger, texts,
+    users, and what admins need.
     """
     addressed = AddressedToBot()
     return [

@@ -49,7 +49,7 @@ async def is_from_admin(event: Message | CallbackQuery, admins: frozenset[int]) 
 
 
 async def refuse_command(
-    message: Message, sending: Messenger, texts: Texts, people: UserRepository
+    message: Message, messenger: Messenger, texts: Texts, users: UserRepository
 ) -> None:
     """Say that this is for admins."""
     user = message.from_user
@@ -59,13 +59,15 @@ async def refuse_command(
         message.chat.id,
         message.chat.type,
     )
-    await reply_to_admin(sending, message, texts(await get_language(user, people), "admin-refused"))
+    await reply_to_admin(
+        messenger, message, texts(await get_language(user, users), "admin-refused")
+    )
 
 
 async def refuse_button(
-    query: CallbackQuery, sending: Messenger, texts: Texts, people: UserRepository
+    query: CallbackQuery, messenger: Messenger, texts: Texts, users: UserRepository
 ) -> None:
     """Say that this button is for admins."""
     log.warning("refused a button of admins to %s", query.from_user.id)
-    language = await get_language(query.from_user, people)
-    await sending.answer_callback(query.id, texts(language, "admin-refused"), show_alert=True)
+    language = await get_language(query.from_user, users)
+    await messenger.answer_callback(query.id, texts(language, "admin-refused"), show_alert=True)

@@ -52,67 +52,73 @@ class BackendButton(CallbackData, prefix="adm"):
 async def show_backends(
     message: Message,
     command: CommandObject,
-    places: BackendPool,
+    backend_pool: BackendPool,
     statistics: Statistics,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
-    people: UserRepository,
+    users: UserRepository,
 ) -> None:
     """Show the chain; first put the place that is named before all others."""
-    language = await get_language(message.from_user, people)
-    said = await _run_command((command.args or "").strip().lower(), places, texts, language)
+    language = await get_language(message.from_user, users)
+    said = await _run_command((command.args or "").strip().lower(), backend_pool, texts, language)
     if command.args:
         log.info("%s of admin %s", command.text, message.from_user and message.from_user.id)
-    text = await _format_backends(places, statistics, texts, language)
-    keyboard = _create_keyboard(places, texts, language)
-    await reply_to_admin(sending, message, f"{said}\n\n{text}" if said else text, keyboard)
+    text = await _format_backends(backend_pool, statistics, texts, language)
+    keyboard = _create_keyboard(backend_pool, texts, language)
+    await reply_to_admin(messenger, message, f"{said}\n\n{text}" if said else text, keyboard)
 
 
 async def press_backend_button(
     query: CallbackQuery,
     callback_data: BackendButton,
-    places: BackendPool,
+    backend_pool: BackendPool,
     statistics: Statistics,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
-    people: UserRepository,
+    users: UserRepository,
 ) -> None:
     """Do what the button says, and show the chain as it is then."""
-    language = await get_language(query.from_user, people)
+    language = await get_language(query.from_user, users)
     log.info("%s of admin %s", callback_data, query.from_user.id)
     if (
         callback_data.do is BackendAction.RECHECK
     ):  # takes a moment, in which the button would seem dead
-        await sending.answer_callback(query.id, texts(language, "admin-looking"))
-        await places.recheck_unavailable()
+        await messenger.answer_callback(query.id, texts(language, "admin-looking"))
+        await backend_pool.recheck_unavailable()
     else:
-        await sending.answer_callback(
-            query.id, await _run_action(callback_data, places, texts, language)
+        await messenger.answer_callback(
+            query.id, await _run_action(callback_data, backend_pool, texts, language)
         )
     if not isinstance(query.message, Message):  # too old to be edited
         return
-    text = await _format_backends(places, statistics, texts, language)
+    text = await _format_backends(backend_pool, statistics, texts, language)
     chat, message = query.message.chat.id, query.message.message_id
-    keyboard = _create_keyboard(places, texts, language)
-    await sending.edit_text(chat, message, text, keyboard=keyboard)
+    keyboard = _create_keyboard(backend_pool, texts, language)
+    await messenger.edit_text(chat, message, text, keyboard=keyboard)
 
 
-async def _run_command(name: str, places: BackendPool, texts: Texts, language: Language) -> str:
+async def _run_command(
+    name: str, backend_pool: BackendPool, texts: Texts, language: Language
+) -> str:
     """What to say of ``/backend`` *name*, after it was done."""
     if not name:
         return ""
     if name == AUTO:
-        await places.reset_order()
+        await backend_pool.reset_order()
         return texts(language, "admin-auto-done")
     try:
-        await places.put_first(name)
+        await backend_pool.put_first(name)
     except UnknownBackend:
-        return texts(language, "admin-unknown", names=", ".join((*places.names, AUTO)))
+        return texts(language, "admin-unknown", names=", ".join((*backend_pool.names, AUTO)))
     others = [
-        health.name for health in places.get_health() if health.is_enabled and health.name != name
+        health.name
+        for health in backend_pool.get_health()
+        if health.is_enabled and health.name != name
     ]
     there = (
-        next(health for health in places.get_health() if health.name == name).unavailable_because
+        next(
+            health for health in backend_pool.get_health() if health.name == name
+        ).unavailable_because
         is None
     )
     return texts(
@@ -125,34 +131,34 @@ async def _run_command(name: str, places: BackendPool, texts: Texts, language: L
 
 
 async def _run_action(
-    pressed: BackendButton, places: BackendPool, texts: Texts, language: Language
+    pressed: BackendButton, backend_pool: BackendPool, texts: Texts, language: Language
 ) -> str:
     """What to say of a button, after it did what it does."""
     if pressed.do is BackendAction.AUTO:
-        await places.reset_order()
+        await backend_pool.reset_order()
         return texts(language, "admin-auto-done")
-    name = next((name for name in places.names if hash_name(name) == pressed.place), None)
+    name = next((name for name in backend_pool.names if hash_name(name) == pressed.place), None)
     if name is None:  # the settings have changed since
-        return texts(language, "admin-unknown", names=", ".join(places.names))
+        return texts(language, "admin-unknown", names=", ".join(backend_pool.names))
     try:
         if pressed.do is BackendAction.UP:
-            await places.move_up(name)
+            await backend_pool.move_up(name)
         else:
-            await places.set_enabled(name, is_enabled=pressed.do is BackendAction.ON)
+            await backend_pool.set_enabled(name, is_enabled=pressed.do is BackendAction.ON)
     except LastBackend:
         return texts(language, "admin-last", name=name)
     return texts(language, "admin-done")
 
 
 async def _format_backends(
-    places: BackendPool, statistics: Statistics, texts: Texts, language: Language
+    backend_pool: BackendPool, statistics: Statistics, texts: Texts, language: Language
 ) -> str:
     """The whole chain, a paragraph for each place."""
     uses = await statistics.get_backend_usage(time())
-    order = texts(language, "admin-order", auto="yes" if places.is_automatic else "no")
+    order = texts(language, "admin-order", auto="yes" if backend_pool.is_automatic else "no")
     lines = [
         _format_backend(number, health, uses.get(health.name), texts, language)
-        for number, health in enumerate(places.get_health(), 1)
+        for number, health in enumerate(backend_pool.get_health(), 1)
     ]
     return "\n\n".join([order, *lines])
 
@@ -194,7 +200,9 @@ def _get_state(health: BackendHealth) -> str:
     return "failing" if health.failures else "there"
 
 
-def _create_keyboard(places: BackendPool, texts: Texts, language: Language) -> InlineKeyboardMarkup:
+def _create_keyboard(
+    backend_pool: BackendPool, texts: Texts, language: Language
+) -> InlineKeyboardMarkup:
     """A row for each place, and one for all."""
 
     def create_button(action: BackendAction, name: str = "") -> InlineKeyboardButton:
@@ -209,7 +217,7 @@ def _create_keyboard(places: BackendPool, texts: Texts, language: Language) -> I
                 BackendAction.OFF if health.is_enabled else BackendAction.ON, health.name
             ),
         ]
-        for number, health in enumerate(places.get_health())
+        for number, health in enumerate(backend_pool.get_health())
     ]
     return InlineKeyboardMarkup(
         inline_keyboard=[

@@ -31,12 +31,12 @@ MAX_NAME_LENGTH = 14  #: letters of a name; with three numbers a line that fits 
 async def show_stats(
     message: Message,
     statistics: Statistics,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
-    people: UserRepository,
+    users: UserRepository,
 ) -> None:
     """Say how many jobs there were, how long they took and what they cost."""
-    language = await get_language(message.from_user, people)
+    language = await get_language(message.from_user, users)
     parts = [
         await _format_job_counts(statistics, texts, language),
         await _format_durations(statistics, texts, language),
@@ -44,18 +44,18 @@ async def show_stats(
         _format_queue_counts(await statistics.list_open_jobs(), texts, language),
         texts(language, "admin-utc"),
     ]
-    await reply_to_admin(sending, message, "\n\n".join(parts))
+    await reply_to_admin(messenger, message, "\n\n".join(parts))
 
 
 async def show_queue(
     message: Message,
     statistics: Statistics,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
-    people: UserRepository,
+    users: UserRepository,
 ) -> None:
     """Say which jobs run and wait, and how much room is left for them."""
-    language = await get_language(message.from_user, people)
+    language = await get_language(message.from_user, users)
     active = await statistics.list_open_jobs()
     lines = [_format_queue_counts(active, texts, language)]
     lines += [_format_job(job, texts, language) for job in active[:MAX_SHOWN_JOBS]]
@@ -63,7 +63,7 @@ async def show_queue(
         lines.append(texts(language, "admin-more", count=len(active) - MAX_SHOWN_JOBS))
     free, total = statistics.get_disk_usage()
     lines.append(texts(language, "admin-disk", free=free / 1e9, total=total / 1e9))
-    await reply_to_admin(sending, message, "\n".join(lines))
+    await reply_to_admin(messenger, message, "\n".join(lines))
 
 
 async def _format_job_counts(statistics: Statistics, texts: Texts, language: Language) -> str:

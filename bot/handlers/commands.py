@@ -13,9 +13,8 @@ from bot.jobs.supervisor import JobSupervisor
 from bot.telegram.limits import MB, TelegramLimits
 from bot.telegram.messenger import Messenger
 from bot.ui.callback_data import CancelJob, ChooseLanguage, ResetAppearance
-from bot.ui.captions import describe_appearance
 from bot.ui.keyboards import Keyboards
-from bot.ui.texts import Texts
+from bot.ui.texts import Texts, describe_appearance
 
 MENU_COMMANDS = ("start", "help", "style", "cancel", "language")
 
@@ -31,42 +30,42 @@ def create_start_router() -> Router:
 
 
 async def send_welcome(
-    message: Message, sending: Messenger, texts: Texts, language: Language, state: FSMContext
+    message: Message, messenger: Messenger, texts: Texts, language: Language, state: FSMContext
 ) -> None:
     """Say what to do; whatever was asked is asked no more."""
     await state.clear()
-    await reply(sending, message, texts(language, "start"))
+    await reply(messenger, message, texts(language, "start"))
 
 
 async def send_help(
-    message: Message, sending: Messenger, texts: Texts, language: Language, limits: TelegramLimits
+    message: Message, messenger: Messenger, texts: Texts, language: Language, limits: TelegramLimits
 ) -> None:
     """Say all that can be done."""
     megabytes = (limits.download_bytes or 0) // MB
     text = texts(language, "help", megabytes=megabytes, seconds=limits.clip_seconds)
-    await reply(sending, message, text)
+    await reply(messenger, message, text)
 
 
 async def ask_language(
-    message: Message, sending: Messenger, texts: Texts, language: Language, keyboards: Keyboards
+    message: Message, messenger: Messenger, texts: Texts, language: Language, keyboards: Keyboards
 ) -> None:
     """Ask which language to speak."""
-    await reply(sending, message, texts(language, "language-ask"), keyboards.create_languages())
+    await reply(messenger, message, texts(language, "language-ask"), keyboards.create_languages())
 
 
 async def set_language(
     query: CallbackQuery,
     callback_data: ChooseLanguage,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
-    people: UserRepository,
+    users: UserRepository,
 ) -> None:
     """Speak the chosen one from now on."""
-    await people.set_language(query.from_user.id, callback_data.language)
-    await sending.answer_callback(query.id)
+    await users.set_language(query.from_user.id, callback_data.language)
+    await messenger.answer_callback(query.id)
     if under := query.message:
         text = texts(callback_data.language, "language-set")
-        await sending.edit_text(under.chat.id, under.message_id, text)
+        await messenger.edit_text(under.chat.id, under.message_id, text)
 
 
 async def set_commands(bot: Bot, texts: Texts) -> None:
@@ -89,10 +88,10 @@ def create_style_router() -> Router:
 
 async def show_style(
     message: Message,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
     language: Language,
-    people: UserRepository,
+    users: UserRepository,
     keyboards: Keyboards,
 ) -> None:
     """Say how it looks."""
@@ -100,24 +99,24 @@ async def show_style(
     if user is None:  # a channel
         return
     text = texts(
-        language, "style-shown", **describe_appearance(await people.get_appearance(user.id))
+        language, "style-shown", **describe_appearance(await users.get_appearance(user.id))
     )
-    await reply(sending, message, text, keyboards.create_style(language))
+    await reply(messenger, message, text, keyboards.create_style(language))
 
 
 async def reset_style(
     query: CallbackQuery,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
     language: Language,
-    people: UserRepository,
+    users: UserRepository,
 ) -> None:
     """Forget the look of whoever presses."""
-    await people.reset_appearance(query.from_user.id)
-    await sending.answer_callback(query.id)
+    await users.reset_appearance(query.from_user.id)
+    await messenger.answer_callback(query.id)
     if under := query.message:
         text = texts(language, "style-reset")
-        await sending.edit_text(under.chat.id, under.message_id, text)
+        await messenger.edit_text(under.chat.id, under.message_id, text)
 
 
 def create_cancel_router() -> Router:
@@ -130,18 +129,18 @@ def create_cancel_router() -> Router:
 
 
 async def cancel_background(
-    message: Message, state: FSMContext, sending: Messenger, texts: Texts, language: Language
+    message: Message, state: FSMContext, messenger: Messenger, texts: Texts, language: Language
 ) -> None:
     """Wait for no background any more."""
     await state.clear()
-    await reply(sending, message, texts(language, "background-kept"))
+    await reply(messenger, message, texts(language, "background-kept"))
 
 
 async def cancel_all_jobs(
     message: Message,
-    ledger: JobRepository,
+    job_repository: JobRepository,
     jobs: JobSupervisor,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
     language: Language,
 ) -> None:
@@ -150,29 +149,29 @@ async def cancel_all_jobs(
     if user is None:  # a channel
         return
     count = 0
-    for job in await ledger.list_open_of_user(user.id):
+    for job in await job_repository.list_open_of_user(user.id):
         count += await jobs.cancel(job.id, user.id)
     key = "cancel-all" if count else "cancel-nothing"
-    await reply(sending, message, texts(language, key, count=count))
+    await reply(messenger, message, texts(language, key, count=count))
 
 
 async def cancel_job(
     query: CallbackQuery,
     callback_data: CancelJob,
-    ledger: JobRepository,
+    job_repository: JobRepository,
     jobs: JobSupervisor,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
     language: Language,
 ) -> None:
     """Stop one job for its owner."""
-    job, user = await ledger.get(callback_data.job), query.from_user.id
+    job, user = await job_repository.get(callback_data.job), query.from_user.id
     if job is None:
-        await sending.answer_callback(query.id, texts(language, "too-old"), show_alert=True)
+        await messenger.answer_callback(query.id, texts(language, "too-old"), show_alert=True)
     elif job.user != user:
-        await sending.answer_callback(query.id, texts(language, "not-yours"), show_alert=True)
+        await messenger.answer_callback(query.id, texts(language, "not-yours"), show_alert=True)
     else:
         stopped = await jobs.cancel(job.id, user)
-        await sending.answer_callback(
+        await messenger.answer_callback(
             query.id, texts(language, "cancelling" if stopped else "cancel-over")
         )

@@ -11,7 +11,7 @@ from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import InlineKeyboardMarkup, Message, TelegramObject, User
 
 from bot.database.users import UserRepository
-from bot.domain.job_request import Language, detect_language
+from bot.domain.job_request import Destination, Language, detect_language
 from bot.telegram.messenger import Messenger
 from bot.ui.texts import Texts
 
@@ -69,8 +69,8 @@ class LanguageMiddleware(BaseMiddleware):
     ) -> Any:
         """Look it up."""
         user: User | None = data.get("event_from_user")
-        people: UserRepository = data["people"]
-        chosen = await people.get_language(user.id) if user else None
+        users: UserRepository = data["users"]
+        chosen = await users.get_language(user.id) if user else None
         data["language"] = chosen or detect_language(user.language_code if user else None)
         return await handler(event, data)
 
@@ -83,22 +83,17 @@ def create_router(name: str) -> Router:
     return made
 
 
-def get_topic(message: Message) -> int | None:
-    """The topic in which a message is, if it is in one."""
-    return message.message_thread_id if message.is_topic_message else None
+def get_destination(message: Message) -> Destination:
+    """Return where a reply to *message* is sent."""
+    topic = message.message_thread_id if message.is_topic_message else None
+    return Destination(message.chat.id, topic, message.message_id)
 
 
 async def reply(
-    sending: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
+    messenger: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
 ) -> None:
     """Answer *message*."""
-    await sending.send_text(
-        message.chat.id,
-        text,
-        topic=get_topic(message),
-        reply_to=message.message_id,
-        keyboard=keyboard,
-    )
+    await messenger.send_text(get_destination(message), text, keyboard=keyboard)
 
 
 class DialogState(StatesGroup):
@@ -124,20 +119,17 @@ DURATION_UNITS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
 
 
 async def reply_to_admin(
-    sending: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
+    messenger: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
 ) -> None:
     """Say *text* where *message* is; a chat that does not let us is left alone."""
-    topic = message.message_thread_id if message.is_topic_message else None
-    await sending.send_text(
-        message.chat.id, text, topic=topic, reply_to=message.message_id, keyboard=keyboard
-    )
+    await messenger.send_text(get_destination(message), text, keyboard=keyboard)
 
 
-async def get_language(user: User | None, people: UserRepository) -> Language:
+async def get_language(user: User | None, users: UserRepository) -> Language:
     """The language that *user* chose, or else has in Telegram; English where there is nobody."""
     if user is None:
         return Language.EN
-    return await people.get_language(user.id) or detect_language(user.language_code)
+    return await users.get_language(user.id) or detect_language(user.language_code)
 
 
 def format_duration(texts: Texts, language: Language, seconds: float) -> str:

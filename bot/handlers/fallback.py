@@ -46,14 +46,14 @@ def create_fallback_router(addressed: AddressedToBot) -> Router:
 
 
 async def explain_unknown_command(
-    message: Message, sending: Messenger, texts: Texts, language: Language
+    message: Message, messenger: Messenger, texts: Texts, language: Language
 ) -> None:
     """Say what we know."""
-    await reply(sending, message, texts(language, "wrong-command"))
+    await reply(messenger, message, texts(language, "wrong-command"))
 
 
 async def explain_wrong_content(
-    message: Message, sending: Messenger, texts: Texts, language: Language
+    message: Message, messenger: Messenger, texts: Texts, language: Language
 ) -> None:
     """Say what to send."""
     key = HINT_KEYS.get(message.content_type)
@@ -62,11 +62,11 @@ async def explain_wrong_content(
         if key
         else texts.describe_failure(language, FailureCode.WRONG_KIND, {})
     )
-    await reply(sending, message, text)
+    await reply(messenger, message, text)
 
 
 async def explain_expired_button(
-    query: CallbackQuery, sending: Messenger, texts: Texts, language: Language
+    query: CallbackQuery, messenger: Messenger, texts: Texts, language: Language
 ) -> None:
     """Say that this button is of no use any more, if it ever was."""
-    await sending.answer_callback(query.id, texts(language, "too-old"), show_alert=True)
+    await messenger.answer_callback(query.id, texts(language, "too-old"), show_alert=True)

@@ -10,14 +10,14 @@ from aiogram.types import Document, Message, MessageEntity
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository
 from bot.database.users import UserRepository
-from bot.domain.job_request import Language
+from bot.domain.job_request import Language, Requester
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.handlers.context import (
     AddressedToBot,
     DialogData,
     DialogState,
     create_router,
-    get_topic,
+    get_destination,
     reply,
 )
 from bot.preview_cards import PreviewCards
@@ -67,8 +67,8 @@ async def receive_clip(
     message: Message,
     drafts: DraftRepository,
     cards: PreviewCards,
-    people: UserRepository,
-    sending: Messenger,
+    users: UserRepository,
+    messenger: Messenger,
     texts: Texts,
     limits: TelegramLimits,
     language: Language,
@@ -80,12 +80,12 @@ async def receive_clip(
     assert source is not None, "a filter found it"
     if refused := check_source(source, limits):
         await reply(
-            sending, message, texts.describe_failure(language, refused.fault, refused.details)
+            messenger, message, texts.describe_failure(language, refused.fault, refused.details)
         )
         return
-    draft = await _add_to_draft(message, drafts, people, language, clip=clip, background=background)
+    draft = await _add_to_draft(message, drafts, users, language, clip=clip, background=background)
     if draft is not None:
-        await _start_card(draft, drafts, cards, sending, texts)
+        await _start_card(draft, drafts, cards, messenger, texts)
 
 
 async def receive_background(
@@ -94,7 +94,7 @@ async def receive_background(
     state: FSMContext,
     drafts: DraftRepository,
     cards: PreviewCards,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
     limits: TelegramLimits,
     language: Language,
@@ -106,7 +106,7 @@ async def receive_background(
         raise SkipHandler
     if refused := check_source(source, limits):
         await reply(
-            sending, message, texts.describe_failure(language, refused.fault, refused.details)
+            messenger, message, texts.describe_failure(language, refused.fault, refused.details)
         )
         return
     again = await state.get_state() is None  # a further part of an album
@@ -117,14 +117,14 @@ async def receive_background(
         raise SkipHandler from None
     cards.request_redraw(draft.id)
     if not again:
-        await reply(sending, message, texts(language, "background-taken"))
+        await reply(messenger, message, texts(language, "background-taken"))
 
 
 async def explain_background(
     message: Message,
     state: FSMContext,
     drafts: DraftRepository,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
     language: Language,
     keyboards: Keyboards,
@@ -135,7 +135,7 @@ async def explain_background(
         await state.clear()
         raise SkipHandler
     await reply(
-        sending,
+        messenger,
         message,
         texts(language, "background-wrong"),
         keyboards.create_background_request(draft),
@@ -145,7 +145,7 @@ async def explain_background(
 async def _add_to_draft(
     message: Message,
     drafts: DraftRepository,
-    people: UserRepository,
+    users: UserRepository,
     language: Language,
     *,
     clip: MediaSource | None = None,
@@ -155,12 +155,9 @@ async def _add_to_draft(
     user = message.from_user
     assert user is not None, "what is addressed to us comes from somebody"
     return await drafts.add_message(
-        user=user.id,
-        chat=message.chat.id,
-        message=message.message_id,
-        topic=get_topic(message),
-        language=language,
-        appearance=await people.get_appearance(user.id),
+        Requester(user.id, language),
+        get_destination(message),
+        await users.get_appearance(user.id),
         clip=clip,
         backgrounds=(background,) if background else (),
         album=message.media_group_id,
@@ -168,23 +165,21 @@ async def _add_to_draft(
 
 
 async def _start_card(
-    draft: Draft, drafts: DraftRepository, cards: PreviewCards, sending: Messenger, texts: Texts
+    draft: Draft, drafts: DraftRepository, cards: PreviewCards, messenger: Messenger, texts: Texts
 ) -> None:
     """Say that the card is drawn, and have it drawn: a crowd gets its words first."""
     if draft.is_merged:
         cards.request_redraw(draft.id)
         return
     key = "looking-link" if draft.clip and draft.clip.kind is SourceKind.LINK else "looking"
-    note = await sending.send_text(
-        draft.chat, texts(draft.language, key), topic=draft.topic, reply_to=draft.message
-    )
+    note = await messenger.send_text(draft.destination, texts(draft.language, key))
     cards.request_card(draft.id)
     if not isinstance(note, int):
         return
     await drafts.set_note(draft.id, note)
     now = await drafts.get(draft.id)
     if now is None or now.card is not None:  # the card was faster
-        await sending.delete_message(draft.chat, note)
+        await messenger.delete_message(draft.chat, note)
 
 
 async def _end_question(message: Message, state: FSMContext, draft: Draft) -> None:

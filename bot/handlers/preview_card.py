@@ -1,5 +1,7 @@
 """Presses on a card."""
 
+from dataclasses import replace
+
 from aiogram import Router
 from aiogram.enums import ChatType
 from aiogram.filters.callback_data import CallbackData
@@ -10,7 +12,7 @@ from bot.database.drafts import Draft, DraftNotFound, DraftRepository
 from bot.database.jobs import QueueFull, TooManyJobs
 from bot.database.users import UserRepository
 from bot.domain.appearance import Appearance, BackgroundChoice
-from bot.domain.job_request import JobRequest, Language
+from bot.domain.job_request import JobRequest, Language, Requester
 from bot.domain.media_source import SourceKind
 from bot.domain.outcomes import FailureCode
 from bot.handlers.context import DialogData, DialogState, create_router
@@ -68,7 +70,7 @@ async def refuse_press(
     query: CallbackQuery,
     callback_data: CardChoice | ShowCardPage | SendBackground | KeepBackground | MakeResult,
     drafts: DraftRepository,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
     language: Language,
 ) -> None:
@@ -78,7 +80,7 @@ async def refuse_press(
         key = "too-old"
     else:
         key = "not-yours" if draft.user != query.from_user.id else "made-already"
-    await sending.answer_callback(query.id, texts(language, key), show_alert=True)
+    await messenger.answer_callback(query.id, texts(language, key), show_alert=True)
 
 
 async def choose(
@@ -87,8 +89,8 @@ async def choose(
     draft: Draft,
     drafts: DraftRepository,
     cards: PreviewCards,
-    people: UserRepository,
-    sending: Messenger,
+    users: UserRepository,
+    messenger: Messenger,
     texts: Texts,
     language: Language,
     keyboards: Keyboards,
@@ -96,12 +98,12 @@ async def choose(
     """Have the card as it was chosen."""
     look = callback_data.apply(draft)
     if look is None:
-        await sending.answer_callback(query.id, texts(language, "too-old"), show_alert=True)
+        await messenger.answer_callback(query.id, texts(language, "too-old"), show_alert=True)
         return
-    await sending.answer_callback(query.id)
+    await messenger.answer_callback(query.id)
     if look == draft.look:
         if under := query.message:  # perhaps with another page
-            await sending.edit_keyboard(
+            await messenger.edit_keyboard(
                 under.chat.id, under.message_id, keyboards.create_card(draft)
             )
         return
@@ -109,7 +111,7 @@ async def choose(
         await drafts.set_appearance(draft.id, look)
     except DraftNotFound:  # in this moment
         return
-    await people.set_appearance(draft.user, make_reusable(look))
+    await users.set_appearance(draft.user, make_reusable(look))
     cards.request_redraw(draft.id)
 
 
@@ -117,21 +119,21 @@ async def show_page(
     query: CallbackQuery,
     callback_data: ShowCardPage,
     draft: Draft,
-    sending: Messenger,
+    messenger: Messenger,
     keyboards: Keyboards,
 ) -> None:
     """Show another page of buttons."""
-    await sending.answer_callback(query.id)
+    await messenger.answer_callback(query.id)
     if under := query.message:
         keyboard = keyboards.create_card(draft, callback_data.page)
-        await sending.edit_keyboard(under.chat.id, under.message_id, keyboard)
+        await messenger.edit_keyboard(under.chat.id, under.message_id, keyboard)
 
 
 async def ask_background(
     query: CallbackQuery,
     draft: Draft,
     state: FSMContext,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
     language: Language,
     keyboards: Keyboards,
@@ -139,12 +141,11 @@ async def ask_background(
     """Ask for a picture or a video, and wait for it."""
     await state.set_state(DialogState.background)
     await state.set_data(dict(DialogData(draft=draft.id)))
-    await sending.answer_callback(query.id)
+    await messenger.answer_callback(query.id)
     private = query.message is None or query.message.chat.type == ChatType.PRIVATE
-    await sending.send_text(
-        draft.chat,
+    await messenger.send_text(
+        replace(draft.destination, reply_to=None),
         texts(language, "background-ask" if private else "background-ask-group"),
-        topic=draft.topic,
         keyboard=keyboards.create_background_request(draft),
     )
 
@@ -152,16 +153,16 @@ async def ask_background(
 async def cancel_background_request(
     query: CallbackQuery,
     state: FSMContext,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
     language: Language,
 ) -> None:
     """Wait for none any more."""
     await state.clear()
-    await sending.answer_callback(query.id)
+    await messenger.answer_callback(query.id)
     if under := query.message:
         text = texts(language, "background-kept")
-        await sending.edit_text(under.chat.id, under.message_id, text)
+        await messenger.edit_text(under.chat.id, under.message_id, text)
 
 
 async def order_result(
@@ -170,8 +171,8 @@ async def order_result(
     state: FSMContext,
     drafts: DraftRepository,
     jobs: JobSupervisor,
-    people: UserRepository,
-    sending: Messenger,
+    users: UserRepository,
+    messenger: Messenger,
     texts: Texts,
     language: Language,
 ) -> None:
@@ -181,30 +182,27 @@ async def order_result(
     what the same draft asks for again is known.
     """
     if draft.clip is None:
-        await sending.answer_callback(query.id, texts(language, "too-old"), show_alert=True)
+        await messenger.answer_callback(query.id, texts(language, "too-old"), show_alert=True)
         return
     try:
         await jobs.accept(
             JobRequest(clip=draft.clip, look=draft.look),
-            user=draft.user,
-            chat=draft.chat,
-            topic=draft.topic,
-            reply_to=draft.message,
-            language=language,
+            Requester(draft.user, language),
+            draft.destination,
             origin=f"draft:{draft.id}",
         )
     except (TooManyJobs, QueueFull) as full:
-        await sending.answer_callback(
+        await messenger.answer_callback(
             query.id, explain_full_queue(texts, language, full), show_alert=True
         )
         return
     await drafts.mark_used(draft.id)
-    await sending.answer_callback(query.id, texts(language, "accepted"))
-    await people.set_appearance(draft.user, make_reusable(draft.look))
+    await messenger.answer_callback(query.id, texts(language, "accepted"))
+    await users.set_appearance(draft.user, make_reusable(draft.look))
     if (await state.get_data()).get("draft") == draft.id:
         await state.clear()
     if under := query.message:
-        await sending.edit_keyboard(under.chat.id, under.message_id)
+        await messenger.edit_keyboard(under.chat.id, under.message_id)
 
 
 def explain_full_queue(texts: Texts, language: Language, error: TooManyJobs | QueueFull) -> str:

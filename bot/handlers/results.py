@@ -5,7 +5,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
 from bot.database.jobs import Job, JobRepository, JobState, QueueFull, TooManyJobs
-from bot.domain.job_request import JobRequest, Language
+from bot.domain.job_request import JobRequest, Language, Requester
 from bot.handlers.context import create_router
 from bot.handlers.preview_card import explain_full_queue
 from bot.jobs.supervisor import JobSupervisor
@@ -28,13 +28,15 @@ def create_results_router() -> Router:
 
 
 async def match_own_result(
-    query: CallbackQuery, callback_data: ResultChange | ShowResultPage, ledger: JobRepository
+    query: CallbackQuery,
+    callback_data: ResultChange | ShowResultPage,
+    job_repository: JobRepository,
 ) -> dict[str, Job] | bool:
     """Pass whoever presses a button of her own result; tell its job.
 
     People press as soon as it is there, which is before the job is cleared up.
     """
-    job = await ledger.get(callback_data.job)
+    job = await job_repository.get(callback_data.job)
     if job is None or job.user != query.from_user.id:
         return False
     if job.state is not JobState.DONE and job.result is None:
@@ -45,38 +47,38 @@ async def match_own_result(
 async def refuse_press(
     query: CallbackQuery,
     callback_data: ResultChange | ShowResultPage,
-    ledger: JobRepository,
-    sending: Messenger,
+    job_repository: JobRepository,
+    messenger: Messenger,
     texts: Texts,
     language: Language,
 ) -> None:
     """Say why a press does nothing."""
-    job = await ledger.get(callback_data.job)
+    job = await job_repository.get(callback_data.job)
     key = "too-old" if job is None or job.user == query.from_user.id else "not-yours"
-    await sending.answer_callback(query.id, texts(language, key), show_alert=True)
+    await messenger.answer_callback(query.id, texts(language, key), show_alert=True)
 
 
 async def show_page(
     query: CallbackQuery,
     callback_data: ShowResultPage,
     job: Job,
-    sending: Messenger,
+    messenger: Messenger,
     keyboards: Keyboards,
 ) -> None:
     """Show another page of buttons."""
-    await sending.answer_callback(query.id)
+    await messenger.answer_callback(query.id)
     if under := query.message:
         keyboard = keyboards.create_result(job, callback_data.page)
-        await sending.edit_keyboard(under.chat.id, under.message_id, keyboard)
+        await messenger.edit_keyboard(under.chat.id, under.message_id, keyboard)
 
 
 async def order_variant(
     query: CallbackQuery,
     callback_data: ResultChange,
     job: Job,
-    ledger: JobRepository,
+    job_repository: JobRepository,
     jobs: JobSupervisor,
-    sending: Messenger,
+    messenger: Messenger,
     texts: Texts,
     language: Language,
 ) -> None:
@@ -87,22 +89,19 @@ async def order_variant(
         form=callback_data.choose_format(job.order.form),
         mattes=job.id,
     )
-    if any(other.order == order for other in await ledger.list_open_of_user(job.user)):
-        await sending.answer_callback(query.id, texts(language, "made-already"))
+    if any(other.order == order for other in await job_repository.list_open_of_user(job.user)):
+        await messenger.answer_callback(query.id, texts(language, "made-already"))
         return
     try:
         await jobs.accept(
             order,
-            user=job.user,
-            chat=job.chat,
-            topic=job.topic,
-            reply_to=job.reply_to,
-            language=language,
+            Requester(job.user, language),
+            job.destination,
             origin=f"form:{job.id}:{order.form}:{query.id}",
         )
     except (TooManyJobs, QueueFull) as full:
-        await sending.answer_callback(
+        await messenger.answer_callback(
             query.id, explain_full_queue(texts, language, full), show_alert=True
         )
         return
-    await sending.answer_callback(query.id, texts(language, "accepted"))
+    await messenger.answer_callback(query.id, texts(language, "accepted"))

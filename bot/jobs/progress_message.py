@@ -30,7 +30,8 @@ from bot.domain.outcomes import (
     MessageUnchanged,
     RetryLater,
 )
-from bot.telegram.messenger import Keyboard, MessageSender, TextProvider, TextValue
+from bot.telegram.messenger import Keyboard, MessageSender
+from bot.ui.texts import Texts, TextValue
 from video_editing.contract.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class ProgressMessage:
         self,
         job: Job,
         messenger: MessageSender,
-        texts: TextProvider,
+        texts: Texts,
         keyboard: Keyboard,
         on_sent: Callable[[int], Awaitable[None]],
         on_chat_gone: Callable[[], None],
@@ -211,10 +212,8 @@ class ProgressMessage:
                 job.chat, self.message_id, text, keyboard=self._keyboard, is_retried=False
             )
         told = await self._messenger.send_text(
-            job.chat,
+            job.destination,
             text,
-            topic=job.topic,
-            reply_to=job.reply_to,
             keyboard=self._keyboard,
             is_retried=False,  # so that it is known soon whether there is one, also at the end
         )

@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 from backends.base import Event, Report
 from bot.database.jobs import Job, JobRepository, JobState, QueueFull, TooManyJobs
 from bot.database.statistics import MeasurementRepository
-from bot.domain.job_request import JobRequest, Language
+from bot.domain.job_request import Destination, JobRequest, Requester
 from bot.domain.outcomes import (
     ChatGone,
     Delivered,
@@ -29,7 +29,9 @@ from bot.jobs.fair_queue import FairQueue
 from bot.jobs.progress_message import EDIT_SECONDS, ProgressMessage
 from bot.jobs.retry_policy import MAX_ATTEMPTS, MAX_DEATHS, Backoff, RetryPolicy, is_suspect
 from bot.jobs.stages import JobStages
-from bot.telegram.messenger import KeyboardProvider, MessageSender, TextProvider
+from bot.telegram.messenger import MessageSender
+from bot.ui.keyboards import Keyboards
+from bot.ui.texts import Texts
 
 __all__ = ["JobSupervisor", "QueueEntry", "QueueFull", "TooManyJobs"]
 
@@ -62,8 +64,8 @@ class JobSupervisor(DBOSConfiguredInstance):
         stages: JobStages,
         fair_queue: FairQueue,
         messenger: MessageSender,
-        texts: TextProvider,
-        keyboards: KeyboardProvider,
+        texts: Texts,
+        keyboards: Keyboards,
         *,
         get_free_bytes: Callable[[], Awaitable[int]],
         max_waiting: int = 500,
@@ -105,24 +107,18 @@ class JobSupervisor(DBOSConfiguredInstance):
     async def accept(
         self,
         request: JobRequest,
+        requester: Requester,
+        destination: Destination,
         *,
-        user: int,
-        chat: int,
-        topic: int | None,
-        reply_to: int | None,
-        language: Language,
         origin: str,
     ) -> Job | None:
         """Take a job in, for good.
 
         Args:
-            request: what is wanted.
-            user: whose it is.
-            chat: where its result goes.
-            topic: as above.
-            reply_to: as above.
-            language: in which she is told.
-            origin: what asked for it: "draft:ID", or "form:JOB:FORM:NUMBER".
+            request: what is to be made.
+            requester: the owner of the job.
+            destination: where the result is sent.
+            origin: what asks for the job: "draft:ID", or "form:JOB:FORM:NUMBER".
 
         Returns:
             the job; None if *origin* has asked before.
@@ -135,11 +131,8 @@ class JobSupervisor(DBOSConfiguredInstance):
             raise QueueFull
         job = await self._job_repository.accept(
             request,
-            user=user,
-            chat=chat,
-            topic=topic,
-            reply_to=reply_to,
-            language=language,
+            requester,
+            destination,
             origin=origin,
             max_waiting=self._max_waiting,
         )
@@ -283,9 +276,7 @@ class JobSupervisor(DBOSConfiguredInstance):
             case _:
                 return StepDone().model_dump()
         try:
-            told = await self._messenger.send_text(
-                job.chat, text, topic=job.topic, reply_to=job.reply_to
-            )
+            told = await self._messenger.send_text(job.destination, text)
         except TelegramAPIError as err:  # a fault of ours, which another attempt would repeat
             log.error("job %s: its end cannot be told: %s", job_id, type(err).__name__)  # noqa: TRY400 - its text is long
             return StepDone().model_dump()

@@ -46,7 +46,8 @@ admin-why =
 admin-speed =
     { $engine ->
         [mediapipe] fast
-       *[rembg] fine
+        [rembg] fine
+       *[other] { $engine }
     }: { NUMBER($speed, maximumFractionDigits: 0) } frames a second
 admin-use = today ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }, last used { $ago } ago
 admin-span =

@@ -48,7 +48,8 @@ admin-why =
 admin-speed =
     { $engine ->
         [mediapipe] быстро
-       *[rembg] тонко
+        [rembg] тонко
+       *[other] { $engine }
     }: { NUMBER($speed, maximumFractionDigits: 0) } кадр/с
 admin-use = сегодня ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }, последний раз { $ago } назад
 admin-span =

@@ -100,8 +100,9 @@ look =
         [file] your own
        *[other] a colour
     }. Quality: { $engine ->
+        [mediapipe] fast
         [rembg] fine, takes longer
-       *[mediapipe] fast
+       *[other] { $engine }
     }.
 
 style-shown =

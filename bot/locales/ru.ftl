@@ -100,8 +100,9 @@ look =
         [file] ваш собственный
        *[other] цвет
     }. Качество: { $engine ->
+        [mediapipe] быстро
         [rembg] тонко, но дольше
-       *[mediapipe] быстро
+       *[other] { $engine }
     }.
 
 style-shown =

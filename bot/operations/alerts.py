@@ -18,7 +18,7 @@ from backends.base import OverlayBackend, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
 from backends.state_file import JsonStateFile
 from bot.database.users import UserRepository
-from bot.domain.job_request import Language
+from bot.domain.job_request import Destination, Language
 from bot.domain.outcomes import RetryLater
 from bot.telegram.messenger import Messenger
 from bot.ui.texts import Texts
@@ -135,7 +135,7 @@ class AdminAlerts:
             untold = self._pending.popleft()
             text = self._build_text(await self._get_language(untold.admin), untold)
             try:
-                answer = await self._messenger.send_text(untold.admin, text)
+                answer = await self._messenger.send_text(Destination(untold.admin), text)
             except TelegramBadRequest:  # a bug, for which nobody's job is to end
                 log.exception("an alarm cannot be told: %s", untold.kind)
             else:

@@ -24,6 +24,7 @@ from bot.operations.backend_availability import (
     UnavailableBackend,
 )
 from settings import Settings
+from video_editing.contract.engines import ENGINES
 
 
 class BackendOrder(BaseModel):
@@ -77,7 +78,6 @@ class BackendOrder(BaseModel):
 log = logging.getLogger(__name__)
 
 ORDER_KEY = "places"  #: under which the ranking is kept; None is the settings' own
-ENGINES = ("mediapipe", "rembg")
 
 
 class UnknownBackend(Exception):

@@ -1,7 +1,7 @@
 """What buttons send back: who they are for is looked up by the id, never believed."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
@@ -16,6 +16,7 @@ from bot.domain.appearance import (
     RingStyle,
 )
 from bot.domain.job_request import Language
+from video_editing.contract.engines import EngineName
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape
 
@@ -79,7 +80,7 @@ class ChooseRing(CardChoice, prefix="ring"):
 class ChooseEngine(CardChoice, prefix="engine"):
     """Be cut out by another engine."""
 
-    engine: Literal["mediapipe", "rembg"]
+    engine: EngineName
 
     def apply(self, draft: Draft) -> Appearance:
         """See Choice."""

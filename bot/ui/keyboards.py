@@ -32,6 +32,7 @@ from bot.ui.callback_data import (
     ShowResultPage,
 )
 from bot.ui.texts import Texts
+from video_editing.contract.engines import ENGINES
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape
 
@@ -45,7 +46,6 @@ CORNER_ARROWS = {
     Anchor.BOTTOM_LEFT: "↙️",
     Anchor.BOTTOM_RIGHT: "↘️",
 }
-ENGINE_ICONS = {"mediapipe": "⚡", "rembg": "💎"}
 #: what a result is offered as, to be watched or to be cut; the GIFs of Telegram are animations
 RESULT_FORMATS = (
     (OutputFormat.VIDEO, OutputFormat.NOTE, OutputFormat.ANIMATION, OutputFormat.STICKER),
@@ -190,12 +190,20 @@ def _create_first_page(draft: Draft, labels: _Labels) -> list[Row]:
 def _create_engine_row(draft: Draft, labels: _Labels) -> Row:
     return [
         _create_choice(
-            f"{mark} {labels(engine)}",
-            ChooseEngine.model_validate({"draft": draft.id, "engine": engine}),
-            is_chosen=engine == draft.look.engine,
+            f"{engine.icon} {_get_engine_label(engine.name, labels)}",
+            ChooseEngine(draft=draft.id, engine=engine.name),
+            is_chosen=engine.name == draft.look.engine,
         )
-        for engine, mark in ENGINE_ICONS.items()
+        for engine in ENGINES.values()
     ]
+
+
+def _get_engine_label(engine: str, labels: _Labels) -> str:
+    """Return the text ``button-ENGINE``, or the engine's name where the texts lack one."""
+    try:
+        return labels(engine)
+    except LookupError:
+        return engine
 
 
 def _create_ring_rows(draft: Draft, labels: _Labels) -> list[Row]:

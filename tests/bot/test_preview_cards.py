@@ -9,7 +9,7 @@ import pytest
 from backends.local.video_cli import DEFAULT_PROGRAM
 from bot.database.drafts import Draft
 from bot.domain.appearance import Appearance, BackgroundChoice, OverlaySize
-from bot.domain.job_request import Language
+from bot.domain.job_request import Destination, Language, Requester
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.domain.outcomes import ChatGone, FailureCode, MessageMissing, RetryLater
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
@@ -34,18 +34,14 @@ def workshop(tmp_path: Path, programs: Path) -> Workshop:
 
 async def opened(workshop: Workshop, message: int = 1, **more: object) -> Draft:
     """A draft with our first words."""
-    given: dict[str, object] = {
-        "user": 7,
-        "chat": 7,
-        "message": message,
-        "topic": None,
-        "language": Language.EN,
-        "look": Appearance(),
-        "clip": CLIP,
-    }
-    draft = await workshop.drafts.add_message(**given | more)  # type: ignore[arg-type]
+    given: dict[str, object] = {"appearance": Appearance(), "clip": CLIP} | more
+    draft = await workshop.drafts.add_message(
+        Requester(7, Language.EN),
+        Destination(7, reply_to=message),
+        **given,  # type: ignore[arg-type]
+    )
     assert draft is not None
-    note = await workshop.chat.send_text(7, "looking")
+    note = await workshop.chat.send_text(Destination(7), "looking")
     assert isinstance(note, int)
     await workshop.drafts.set_note(draft.id, note)
     return draft
@@ -91,7 +87,7 @@ async def test_the_real_program_draws_it(tmp_path: Path) -> None:
     workshop.files.there["clip"] = make_clip(tmp_path / "clip.mp4", drawn(10)).read_bytes()
     look = Appearance(shape=Shape.NONE, backdrop=BackgroundChoice(kind="blur"), engine="rembg")
     async with workshop.open():
-        draft = await opened(workshop, look=look)
+        draft = await opened(workshop, appearance=look)
         workshop.cards.request_card(draft.id)
 
         async def ended() -> bool:
@@ -106,7 +102,7 @@ async def test_the_real_program_draws_it(tmp_path: Path) -> None:
 async def test_the_card_shows_what_was_chosen(workshop: Workshop) -> None:
     """The look is the program's arguments; the fine engine is not asked for a card."""
     async with workshop.open():
-        draft = await opened(workshop, look=Appearance(shape=Shape.RECT, engine="rembg"))
+        draft = await opened(workshop, appearance=Appearance(shape=Shape.RECT, engine="rembg"))
         workshop.cards.request_card(draft.id)
         await carded(workshop, draft)
         (card,) = workshop.chat.all("card")
@@ -144,12 +140,9 @@ async def test_an_album_is_waited_for(workshop: Workshop) -> None:
         workshop.cards.request_card(draft.id)
         await asyncio.sleep(0.4)
         await workshop.drafts.add_message(
-            user=7,
-            chat=7,
-            message=2,
-            topic=None,
-            language=Language.EN,
-            appearance=Appearance(),
+            Requester(7, Language.EN),
+            Destination(7, reply_to=2),
+            Appearance(),
             clip=None,
             backgrounds=[PHOTO],
             album="a",
@@ -225,7 +218,7 @@ async def test_a_background_of_an_earlier_clip_may_be_gone(workshop: Workshop) -
     workshop.files.there["photo"] = DownloadRejected(FailureCode.FILE_GONE)
     async with workshop.open():
         look = Appearance(backdrop=BackgroundChoice(kind="file", source=PHOTO))
-        draft = await opened(workshop, look=look)
+        draft = await opened(workshop, appearance=look)
         workshop.cards.request_card(draft.id)
         now = await carded(workshop, draft)
         assert now.look.backdrop == BackgroundChoice()

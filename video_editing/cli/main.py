@@ -24,6 +24,13 @@ from video_editing.compositing.layout import (
     compute_canvas_size,
     fit_within_side,
 )
+from video_editing.contract.engines import (
+    DEFAULT_MODEL,
+    ENGINES,
+    FAST_ENGINE,
+    EngineOptions,
+    describe_engines,
+)
 from video_editing.contract.errors import (
     Cancelled,
     InputRejected,
@@ -35,9 +42,8 @@ from video_editing.contract.formats import CUT_FORMATS, EDIT_FORMATS, OutputForm
 from video_editing.contract.plan import PLAN_FILE, Plan, make_plan, read_plan_of, write_plan
 from video_editing.contract.progress import Report
 from video_editing.contract.style import Anchor, Shape, Style
-from video_editing.matting.engines import EngineOptions, create_engine
+from video_editing.matting.engines import create_engine
 from video_editing.matting.matte_stream import write_missing_segments
-from video_editing.matting.rembg_models import DEFAULT_MODEL
 from video_editing.pipelines.cut import cut, cut_sticker
 from video_editing.pipelines.demo import make_demo
 from video_editing.pipelines.edit import ResultOptions, edit
@@ -463,9 +469,9 @@ def _add_engine_options(command: CommandParser, *, is_matte_accepted: bool = Tru
     group = command.add_argument_group("engine")
     group.add_argument(
         "--engine",
-        choices=("mediapipe", "rembg"),
-        default="mediapipe",
-        help="mediapipe is fast, rembg is fine and slow (default: %(default)s)",
+        choices=list(ENGINES),
+        default=FAST_ENGINE,
+        help=f"{describe_engines()} (default: %(default)s)",
     )
     group.add_argument(
         "--model", default=DEFAULT_MODEL, help="rembg's network, by its name (default: %(default)s)"
@@ -537,7 +543,9 @@ def _run_matte(options: Arguments, report: Report) -> None:
     if options.check:
         check_segments(part, options.segments)
     elif not options.plan_only:
-        choice = EngineOptions(plan.engine, plan.model, plan.every, options.device)
+        choice = EngineOptions.from_options(
+            engine=plan.engine, model=plan.model, every=plan.every, device=options.device
+        )
         write_missing_segments(clip, part, options.segments, create_engine(choice, clip), report)
 
 
@@ -628,7 +636,9 @@ def _build_composition(options: Arguments, clip: Clip) -> Composition:
 
 
 def _build_engine_options(options: Arguments) -> EngineOptions:
-    return EngineOptions(options.engine, options.model, options.every, options.device)
+    return EngineOptions.from_options(
+        engine=options.engine, model=options.model, every=options.every, device=options.device
+    )
 
 
 def print_result(options: Arguments, **fields: object) -> None:

@@ -48,7 +48,7 @@ class Plan(BaseModel):
     Attributes:
         size: width and height of the upright clip.
         timebase: numerator and denominator of a tick in seconds.
-        engine: name of the engine.
+        engine: a key of the table `ENGINES`.
         model: one of rembg's networks; unused by other engines.
         every: frames from one key frame of rembg's network to the next; 0 lets the engine choose.
         segments: in order. A full plan holds every frame of the clip once; a partial one holds

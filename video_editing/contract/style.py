@@ -1,10 +1,22 @@
 """How the overlay looks: what people choose, with its ranges and defaults."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import webcolors
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from video_editing.contract.errors import InputRejected, RejectReason
 
@@ -34,6 +46,55 @@ def parse_colour(text: str) -> YuvColour:
         round(128 + 224 * (blue - luma) / (2 * (1 - KB))),
         round(128 + 224 * (red - luma) / (2 * (1 - KR))),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeyOf:
+    """Annotation of a string that must be a key of *table* at the time of validation.
+
+    The JSON schema lists the keys as ``enum``, and the command line as choices.
+    """
+
+    table: Mapping[str, Any]
+
+    def __get_pydantic_core_schema__(
+        self, source: type, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._validate, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(schema) | {"enum": list(self.table)}
+
+    def _validate(self, key: str) -> str:
+        if key not in self.table:
+            raise ValueError(f"Input should be one of {', '.join(self.table)}")
+        return key
+
+
+class OptionModel(BaseModel):
+    """Options that users choose, with their ranges, defaults and descriptions.
+
+    The command line, HTTP requests and the arguments of child processes follow from the fields.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def from_options(cls, **options: object) -> Self:
+        """Validate *options*; those that are None keep their defaults.
+
+        Raises:
+            InputRejected: BAD_OPTION, with the first option that is not possible.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as err:
+            first = err.errors(include_url=False)[0]
+            option, why = str(first["loc"][0]), first["msg"]
+            raise InputRejected(RejectReason.BAD_OPTION, option=option, why=why) from err
 
 
 class Shape(StrEnum):
@@ -68,7 +129,7 @@ UnitInterval = Annotated[float, Field(ge=0, le=1)]
 ColourName = Annotated[str, Field(max_length=40), AfterValidator(_validate_colour)]
 
 
-class Style(BaseModel):
+class Style(OptionModel):
     """Everything about the overlay that does not depend on the clip.
 
     Attributes:
@@ -88,8 +149,6 @@ class Style(BaseModel):
             the width where that is less; None is half, and all for a free person.
         fade: seconds that the overlay takes to appear and to go.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     shape: Shape = Shape.CIRCLE
     radius: float = Field(default=0.35, ge=0.05, le=1)
@@ -111,18 +170,3 @@ class Style(BaseModel):
     )
     size: Annotated[float, Field(ge=0.05, le=4)] | None = None
     fade: float = Field(default=0, ge=0, le=10)
-
-    @classmethod
-    def from_options(cls, **options: object) -> Self:
-        """A style of *options*, those that are None left at their defaults.
-
-        Raises:
-            InputRejected: BAD_OPTION, with the first option that is out of its range.
-        """
-        given = {name: value for name, value in options.items() if value is not None}
-        try:
-            return cls.model_validate(given)
-        except ValidationError as err:
-            first = err.errors(include_url=False)[0]
-            option, why = str(first["loc"][0]), first["msg"]
-            raise InputRejected(RejectReason.BAD_OPTION, option=option, why=why) from err

@@ -1,13 +1,14 @@
-"""Who says where the person is."""
+"""The interface of an engine, and the way to load one."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
-from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.engines import DEFAULT_ENGINE, ENGINES, EngineOptions
 from video_editing.frames import FrameMatte, Picture, Timed
-from video_editing.matting.mediapipe_engine import MediapipeEngine
 from video_editing.reading.probe import Clip
+
+__all__ = ["DEFAULT_ENGINE", "Engine", "EngineOptions", "create_engine"]
 
 
 class Engine(Protocol):
@@ -36,40 +37,15 @@ class Engine(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """An engine as people choose it.
-
-    Attributes:
-        name: "mediapipe", fast, or "rembg", fine.
-        model: rembg's network.
-        every: frames between two looks of rembg's network; 0 lets the engine decide.
-        device: "cpu" or "cuda", for rembg's network.
-    """
-
-    name: str = "mediapipe"
-    model: str = "u2net_human_seg"
-    every: int = 0
-    device: str = "cpu"
-
-
-DEFAULT_ENGINE = EngineOptions()
-
-
 def create_engine(options: EngineOptions, clip: Clip) -> Engine:
-    """Load the engine that was chosen.
+    """Load the engine that *options* name.
 
     Raises:
-        InputRejected: BAD_OPTION, there is no such engine or model.
-        ModelUnavailable: it cannot work in this place.
+        InputRejected: BAD_OPTION, the engine does not know the model.
+        ModelUnavailable: the engine cannot run on this machine.
     """
-    match options.name:
-        case "mediapipe":
-            return MediapipeEngine(clip)
-        case "rembg":
-            # Only now: onnxruntime is no business of those who did not ask for it.
-            from video_editing.matting.rembg_engine import RembgEngine  # noqa: PLC0415
-
-            return RembgEngine(clip, options.model, every=options.every, device=options.device)
-        case _:
-            raise InputRejected(RejectReason.BAD_OPTION, option="engine", value=options.name[:40])
+    info = ENGINES[options.engine]
+    # Imported on demand: an engine loads its inference library, and only one engine is used.
+    engine_class = getattr(import_module(info.module), info.class_name)
+    engine: Engine = engine_class(clip, **{name: getattr(options, name) for name in info.options})
+    return engine

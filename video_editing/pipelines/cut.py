@@ -11,13 +11,14 @@ from video_editing.compositing.audio_mix import mix_audio
 from video_editing.compositing.composition import Composition
 from video_editing.compositing.layout import Size
 from video_editing.compositing.overlay import place_in_frame
-from video_editing.concurrency import count_cpus, prefetch
+from video_editing.concurrency import prefetch
 from video_editing.contract.formats import OutputFormat, OutputInfo
 from video_editing.contract.progress import Report, ignore_progress
 from video_editing.frames import Layer, Timed
 from video_editing.matting.matte_stream import PREFETCH_DEPTH
 from video_editing.writing.alpha_video import open_mov, open_sticker, open_webm
 from video_editing.writing.size_budget import retry_smaller
+from video_editing.writing.tracks import StreamSpec
 
 
 class OverlayPlacement(TypedDict):
@@ -58,26 +59,23 @@ def cut(
     layout = composition.compute_layout()
     left, top = layout.box.left - layout.margin, layout.box.top - layout.margin
     box = [0, 0, *clip.size] if is_full_frame else [left, top, *layout.size]
-    size = box[2], box[3]
     placement = OverlayPlacement(box=box, frame=[*clip.size])
     open_file = {OutputFormat.MOV: open_mov, OutputFormat.WEBM: open_webm}[output_format]
     sound = mix_audio(clip, seconds=clip.duration) if clip.audio_stream is not None else None
+    spec = StreamSpec(
+        size=(box[2], box[3]),
+        timebase=clip.timebase,
+        rate=clip.rate,
+        seconds=clip.duration,
+        has_sound=sound is not None,
+    )
     with (
         composition.open_frames(layout, "cut", report) as frames,
-        open_file(
-            result,
-            size,
-            clip.timebase,
-            rate=clip.rate,
-            seconds=clip.duration,
-            has_sound=sound is not None,
-            threads=min(4, count_cpus()),
-            comment=placement,
-        ) as writer,
+        open_file(result, spec, placement) as writer,
     ):
         overlays: Iterator[Timed[Layer]] = (Timed(frame.time, frame.overlay) for frame in frames)
         if is_full_frame:
-            overlays = _place_overlays(overlays, left, top, size)
+            overlays = _place_overlays(overlays, left, top, clip.size)
         with closing(prefetch(overlays, PREFETCH_DEPTH)) as ready:
             writer.write_all(ready, sound, clip.timebase)
     return placement
@@ -93,30 +91,29 @@ def cut_sticker(
     Returns:
         The size and length of the sticker.
     """
-    spec = OutputFormat.STICKER.spec
+    limits = OutputFormat.STICKER.spec
     # The overlay fills the sticker, which leaves no room around it for a shadow.
     style = composition.style.model_copy(update={"size": 1.0, "shadow": 0.0})
-    composition = replace(composition, style=style, max_seconds=spec.max_seconds)
+    composition = replace(composition, style=style, max_seconds=limits.max_seconds)
     clip, seconds = composition.clip, composition.seconds
-    layout = composition.compute_layout((spec.side, spec.side))
+    layout = composition.compute_layout((limits.side, limits.side))
+
+    spec = StreamSpec(
+        size=layout.size,
+        timebase=clip.timebase,
+        rate=min(clip.rate, Fraction(limits.max_rate)),
+        seconds=seconds,
+    )
 
     def attempt(max_bytes: int) -> None:
         with (
-            composition.open_frames(layout, "cut", report, max_rate=spec.max_rate) as frames,
-            open_sticker(
-                result,
-                layout.size,
-                clip.timebase,
-                rate=min(clip.rate, Fraction(spec.max_rate)),
-                seconds=seconds,
-                threads=min(4, count_cpus()),
-                max_bytes=max_bytes,
-            ) as writer,
+            composition.open_frames(layout, "cut", report, max_rate=limits.max_rate) as frames,
+            open_sticker(result, spec, max_bytes) as writer,
         ):
             for frame in frames:
                 writer.write_picture(Timed(frame.time, frame.overlay))
 
-    retry_smaller(spec.max_bytes, attempt)
+    retry_smaller(limits.max_bytes, attempt)
     return OutputInfo(*layout.size, float(seconds))
 
 

@@ -25,6 +25,7 @@ from video_editing.reading.decode import read_frames
 from video_editing.reading.normalize import FrameNormalizer, Orientation
 from video_editing.reading.probe import Clip, ClipLimits, probe
 from video_editing.writing.mp4 import open_mp4
+from video_editing.writing.tracks import StreamSpec
 
 SIDE = 640  #: pixels
 FRAME_RATE = 25
@@ -59,16 +60,15 @@ def make_demo(result: Path, report: Report = ignore_progress) -> Path:
 
 def _make_clip(path: Path) -> None:
     """A camera that breathes in front of Eileen Collins, and a quiet hum for a voice."""
-    timebase = Fraction(1, FRAME_RATE)
-    with open_mp4(
-        path,
-        (SIDE, SIDE),
-        timebase,
+    spec = StreamSpec(
+        size=(SIDE, SIDE),
+        timebase=Fraction(1, FRAME_RATE),
         rate=Fraction(FRAME_RATE),
         seconds=Fraction(SECONDS),
         has_sound=True,
         threads=count_cpus(),
-    ) as writer:
+    )
+    with open_mp4(path, spec) as writer:
         for index, frame in enumerate(_animate_photograph()):
             writer.write_picture(Timed(index, frame))
             writer.write_samples(_make_hum(index))

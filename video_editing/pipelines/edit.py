@@ -9,7 +9,7 @@ from video_editing.compositing.audio_mix import has_sound, mix_audio
 from video_editing.compositing.background import Background
 from video_editing.compositing.composition import Composition, compose
 from video_editing.compositing.layout import Size, compute_top_left, fit_within_side
-from video_editing.concurrency import count_cpus, prefetch
+from video_editing.concurrency import prefetch
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import OutputFormat, OutputInfo
 from video_editing.contract.progress import Report, ignore_progress
@@ -20,6 +20,7 @@ from video_editing.writing.encoder import FileWriter
 from video_editing.writing.gif import open_gif
 from video_editing.writing.mp4 import open_mp4, open_note
 from video_editing.writing.size_budget import compute_fitting_size, retry_smaller
+from video_editing.writing.tracks import StreamSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,30 +134,19 @@ class _EditAttempt:
     def _open_file(
         self, result: Path, max_bytes: int | None
     ) -> AbstractContextManager[FileWriter[Picture]]:
-        clip, seconds = self.composition.clip, self.composition.seconds
-        threads = min(4, count_cpus())
-        match self._options.output_format:
+        clip, output_format = self.composition.clip, self._options.output_format
+        max_rate = output_format.spec.max_rate
+        spec = StreamSpec(
+            size=self.canvas,
+            timebase=clip.timebase,
+            rate=min(clip.rate, Fraction(max_rate)) if max_rate else clip.rate,
+            seconds=self.composition.seconds,
+            has_sound=self._has_sound,
+        )
+        match output_format:
             case OutputFormat.GIF:
-                rate = min(clip.rate, Fraction(OutputFormat.GIF.spec.max_rate))
-                return open_gif(result, self.canvas, clip.timebase, rate=rate, seconds=seconds)
+                return open_gif(result, spec)
             case OutputFormat.NOTE:
-                return open_note(
-                    result,
-                    self.canvas[0],
-                    clip.timebase,
-                    rate=clip.rate,
-                    seconds=seconds,
-                    has_sound=self._has_sound,
-                    threads=threads,
-                )
+                return open_note(result, spec)
             case _:
-                return open_mp4(
-                    result,
-                    self.canvas,
-                    clip.timebase,
-                    rate=clip.rate,
-                    seconds=seconds,
-                    has_sound=self._has_sound,
-                    threads=threads,
-                    max_bytes=max_bytes,
-                )
+                return open_mp4(result, spec, max_bytes)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from video_editing.compositing.composition import Composition
 from video_editing.compositing.overlay import OverlayRenderer, refine_small_matte
-from video_editing.concurrency import count_cpus
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan, Segment
 from video_editing.contract.progress import Report, ignore_progress, with_progress
@@ -15,6 +14,7 @@ from video_editing.matting.engines import create_engine
 from video_editing.matting.matte_stream import is_empty, open_computed_mattes
 from video_editing.matting.segments import read_segment
 from video_editing.writing.matte_video import open_matte_video
+from video_editing.writing.tracks import StreamSpec
 
 
 def write_final_matte(
@@ -32,6 +32,7 @@ def write_final_matte(
         OutputFailed: the result cannot be written.
     """
     clip = composition.clip
+    spec = StreamSpec(size=clip.size, timebase=clip.timebase, rate=clip.rate, seconds=clip.duration)
     full_frame_style = {"shape": Shape.NONE, "centre": None, "shadow": 0}
     full_frame = replace(composition, style=composition.style.model_copy(update=full_frame_style))
     renderer = OverlayRenderer(
@@ -39,14 +40,7 @@ def write_final_matte(
     )
     with (
         open_computed_mattes(clip, create_engine(composition.engine_options, clip)) as pairs,
-        open_matte_video(
-            result,
-            clip.size,
-            clip.timebase,
-            rate=clip.rate,
-            seconds=clip.duration,
-            threads=min(4, count_cpus()),
-        ) as writer,
+        open_matte_video(result, spec) as writer,
     ):
         for frame, matte in with_progress(pairs, "matte", len(clip.times), report):
             alpha = renderer.compute_person_alpha(matte, frame.value, frame.value.y)

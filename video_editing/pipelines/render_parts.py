@@ -5,7 +5,7 @@ Ring, shadow and fade are part of the overlay, as in our own results.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -28,7 +28,7 @@ from video_editing.compositing.background import (
 from video_editing.compositing.composition import Composition
 from video_editing.compositing.layout import Size, compute_top_left, fit_within_side
 from video_editing.compositing.overlay import place_in_frame
-from video_editing.concurrency import count_cpus, prefetch
+from video_editing.concurrency import prefetch
 from video_editing.contract.atomic_file import translate_output_errors
 from video_editing.contract.progress import Report, ignore_progress
 from video_editing.frames import Box, Layer, Matte, Picture, Timed
@@ -40,6 +40,7 @@ from video_editing.reading.probe import Clip
 from video_editing.writing.alpha_video import open_mov, open_webm
 from video_editing.writing.encoder import FileWriter
 from video_editing.writing.mp4 import open_mp4
+from video_editing.writing.tracks import StreamSpec
 
 BLUR_SIDE = 480  #: pixels of the longer side of a blurred background, which has no fine detail
 #: luma of each alpha: 16 where it is transparent, 235 where it is opaque
@@ -71,6 +72,16 @@ class ConstantRate(NamedTuple):
     def seconds(self) -> Fraction:
         """Length of all frames together."""
         return self.frame_count / self.rate
+
+    def make_spec(self, size: Size, *, has_sound: bool = False) -> StreamSpec:
+        """Return the streams of a file of *size* with one frame per tick."""
+        return StreamSpec(
+            size=size,
+            timebase=1 / self.rate,
+            rate=self.rate,
+            seconds=self.seconds,
+            has_sound=has_sound,
+        )
 
     def resample(self, items: Iterator[Timed[T]], timebase: Fraction) -> Iterator[Timed[T]]:
         """Yield for each tick the item that is shown in its middle."""
@@ -230,28 +241,17 @@ class _OverlayFile(NamedTuple):
         is_audible = has_sound(clip, None)
         sound = mix_audio(clip, seconds=self.timing.seconds) if is_audible else None
         tick = 1 / self.timing.rate
+        spec = self.timing.make_spec(self.size, has_sound=is_audible)
         if self.luma is None:
-            with self._open_with_alpha(has_sound=is_audible) as writer:
+            open_file = open_webm if self.overlay.suffix == ".webm" else open_mov
+            with open_file(self.overlay, spec, {}) as writer:
                 writer.write_all(overlays, sound, tick)
             return
         with (
-            _open_part(self.luma, self.size, self.timing, has_sound=False) as luma,
-            _open_part(self.overlay, self.size, self.timing, has_sound=is_audible) as colours,
+            open_mp4(self.luma, self.timing.make_spec(self.size)) as luma,
+            open_mp4(self.overlay, spec) as colours,
         ):
             colours.write_all(_write_luma_beside(overlays, luma), sound, tick)
-
-    def _open_with_alpha(self, *, has_sound: bool) -> AbstractContextManager[FileWriter[Layer]]:
-        open_file = open_webm if self.overlay.suffix == ".webm" else open_mov
-        return open_file(
-            self.overlay,
-            self.size,
-            1 / self.timing.rate,
-            rate=self.timing.rate,
-            seconds=self.timing.seconds,
-            has_sound=has_sound,
-            threads=min(4, count_cpus()),
-            comment={},
-        )
 
 
 def _write_luma_beside(
@@ -261,20 +261,6 @@ def _write_luma_beside(
     for overlay in overlays:
         luma.write_picture(Timed(overlay.time, convert_alpha_to_luma(overlay.value.alpha)))
         yield Timed(overlay.time, overlay.value.picture)
-
-
-def _open_part(
-    path: Path, size: Size, timing: ConstantRate, *, has_sound: bool
-) -> AbstractContextManager[FileWriter[Picture]]:
-    return open_mp4(
-        path,
-        size,
-        1 / timing.rate,
-        rate=timing.rate,
-        seconds=timing.seconds,
-        has_sound=has_sound,
-        threads=min(4, count_cpus()),
-    )
 
 
 def _write_background(
@@ -309,7 +295,7 @@ def _write_blurred_clip(
 ) -> None:
     with (
         background.open_sampler(size) as blur,
-        _open_part(path, size, timing, has_sound=False) as writer,
+        open_mp4(path, timing.make_spec(size)) as writer,
     ):
         shown = timing.resample(read_frames(clip), clip.timebase)
         blurred = (Timed(frame.time, blur(Fraction(0), frame.value)) for frame in shown)

@@ -1,10 +1,10 @@
-"""Overlays: the person with nothing around her, straight alpha."""
+"""Overlays and stickers: video with straight alpha."""
 
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from fractions import Fraction
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -20,9 +20,11 @@ from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import OutputFormat
 from video_editing.frames import Layer, Picture, Plane, Timed
 from video_editing.writing.encoder import (
+    AudioCodec,
     CodecOptions,
     FileWriter,
-    add_audio_stream,
+    VideoCodec,
+    add_audio_track,
     add_video_stream,
     copy_plane,
     make_grey_frame,
@@ -30,167 +32,121 @@ from video_editing.writing.encoder import (
     open_output,
     set_colour_tags,
 )
-from video_editing.writing.tracks import AudioTrack, VideoTrack
+from video_editing.writing.tracks import StreamSpec, VideoTrack
 
-TEN_BIT_FACTOR = 4  #: times an 8-bit step of limited-range colour
-#: Alpha has full range: 255 must become 1023, or what is solid shines through.
+TEN_BIT_FACTOR = 4  #: a limited-range value of 10 bits divided by that of 8 bits
+#: 10-bit alpha by 8-bit alpha, full range: 255 becomes 1023, so opaque pixels stay opaque.
 TEN_BIT_ALPHA = np.array([round(alpha * 1023 / 255) for alpha in range(256)], np.uint16)
 
-OPUS_BITRATE = 128_000
-PRORES_4444 = {"profile": "4", "vendor": "apl0"}
-#: One packet out for each picture in, which is how alpha and colours find each other.
+PRORES_4444 = VideoCodec("prores_aw", "yuva444p10le", {"profile": "4", "vendor": "apl0"})
+PCM = AudioCodec("pcm_s16le")
+OPUS = AudioCodec("libopus", 128_000)
+#: Realtime settings without look-ahead: one packet per frame, so packets of alpha and colour pair.
 VP9 = {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "lag-in-frames": "0"}
-VP9_COLOUR = VP9 | {"crf": "24", "b": "0"}
+VP9_COLOUR = VideoCodec("libvpx-vp9", "yuv420p", VP9 | {"crf": "24", "b": "0"})
 VP9_ALPHA = VP9 | {"lossless": "1"}
 
-BLOCK_ADDITIONAL = 15  #: AV_PKT_DATA_MATROSKA_BLOCKADDITIONAL, which PyAV can read by name only
-ALPHA_ID = (1).to_bytes(8, "big")  #: BlockAddID of alpha; WebM container guidelines, AlphaMode
+#: FFmpeg's AV_PKT_DATA_MATROSKA_BLOCKADDITIONAL; PyAV's own name of it is for reading only.
+BLOCK_ADDITIONAL = 15
+ALPHA_ID = (1).to_bytes(8, "big")  #: BlockAddID of alpha (WebM container guidelines, AlphaMode)
 
 STICKER = OutputFormat.STICKER.spec
-STICKER_ALPHA_SHARE = 0.35  #: of a sticker's bits go to its alpha
-STICKER_TARGET_SHARE = (
-    0.9  #: of the bytes are aimed at, the rest is container and the encoder's error
-)
+STICKER_ALPHA_SHARE = 0.35  #: of the bits of a sticker go to its alpha
+STICKER_TARGET_SHARE = 0.9  #: of the bytes go to frames; the rest covers container and overshoot
 
 
 @contextmanager
 def open_mov(
-    path: Path,
-    size: tuple[int, int],
-    timebase: Fraction,
-    *,
-    rate: Fraction,
-    seconds: Fraction,
-    has_sound: bool,
-    threads: int,
-    comment: Mapping[str, object],
+    path: Path, spec: StreamSpec, comment: Mapping[str, object]
 ) -> Iterator[FileWriter[Layer]]:
-    """Write ProRes 4444 with alpha and PCM sound, which editors take.
+    """Open an overlay for video editors: ProRes 4444 with alpha and PCM audio in QuickTime.
 
     Args:
-        path: appears when the block ends well, and only then.
-        size: width and height of every cut-out; an odd width gets a transparent column.
-        timebase: seconds in one tick of their times, which are kept.
-        rate: average cut-outs a second.
-        seconds: from the origin to the end of the last one.
-        has_sound: whether the file has a sound track.
-        threads: how many the encoder may use.
-        comment: kept as JSON in the file's comment: where in its frame the overlay belongs.
+        path: of the file; it appears when the block ends without an exception.
+        spec: an odd width is padded with a transparent column; frames keep their times.
+        comment: stored as JSON in the file's comment tag, such as the overlay's box in its frame.
 
     Raises:
         OutputFailed: the file cannot be written.
     """
     with open_output(path, "mov", {"movie_timescale": "90000"}) as container:
         container.metadata["comment"] = json.dumps(comment)
-        even = size[0] + size[0] % 2, size[1]
-        options = PRORES_4444
-        stream = add_video_stream(
-            container, "prores_aw", "yuva444p10le", even, rate, options, threads
-        )
-        pictures = VideoTrack(container, stream, timebase, seconds, _make_ten_bit_frame)
-        voice = (
-            AudioTrack(container, add_audio_stream(container, "pcm_s16le")) if has_sound else None
-        )
-        writer = FileWriter(pictures, voice)
-        yield writer
-        writer.finish()
+        width, height = spec.size
+        even = replace(spec, size=(width + width % 2, height))
+        stream = add_video_stream(container, PRORES_4444, even)
+        video = VideoTrack(container, stream, spec, _make_ten_bit_frame)
+        with FileWriter(video, add_audio_track(container, PCM, spec)) as writer:
+            yield writer
 
 
 @contextmanager
 def open_webm(
-    path: Path,
-    size: tuple[int, int],
-    timebase: Fraction,
-    *,
-    rate: Fraction,
-    seconds: Fraction,
-    has_sound: bool,
-    threads: int,
-    comment: Mapping[str, object],
+    path: Path, spec: StreamSpec, comment: Mapping[str, object]
 ) -> Iterator[FileWriter[Layer]]:
-    """Write VP9 with alpha and Opus, which browsers take; the alpha is exact.
+    """Open an overlay for browsers: VP9 with lossless alpha and Opus in WebM.
 
-    Args and Raises are those of `mov_file`; times are kept to the millisecond.
+    Args and Raises are those of `open_mov`; times are rounded to milliseconds and an odd width is
+    not padded.
     """
     with open_output(path, "webm", {}) as container:
         container.metadata["comment"] = json.dumps(comment)
-        stream = add_video_stream(
-            container, "libvpx-vp9", "yuv420p", size, rate, VP9_COLOUR, threads
-        )
-        pictures = _AlphaTrack(container, stream, timebase, seconds, VP9_ALPHA)
-        voice = None
-        if has_sound:
-            voice = AudioTrack(container, add_audio_stream(container, "libopus", OPUS_BITRATE))
-        writer = FileWriter(pictures, voice)
-        yield writer
-        writer.finish()
+        stream = add_video_stream(container, VP9_COLOUR, spec)
+        video = _AlphaTrack(container, stream, spec, VP9_ALPHA)
+        with FileWriter(video, add_audio_track(container, OPUS, spec)) as writer:
+            yield writer
 
 
 @contextmanager
 def open_sticker(
-    path: Path,
-    size: tuple[int, int],
-    timebase: Fraction,
-    *,
-    rate: Fraction,
-    seconds: Fraction,
-    threads: int,
-    max_bytes: int = STICKER.max_bytes,
+    path: Path, spec: StreamSpec, max_bytes: int = STICKER.max_bytes
 ) -> Iterator[FileWriter[Layer]]:
-    """Write a Telegram video sticker; let `within` call this with fewer bytes where needed.
+    """Open a Telegram video sticker: VP9 with alpha in WebM, without sound.
 
     Args:
-        path: appears when the block ends well, and only then.
-        size: width and height, the longer one 512.
-        timebase: seconds in one tick.
-        rate: average cut-outs a second, at most 30.
-        seconds: to the end, at most 3.
-        threads: of the encoder.
-        max_bytes: what the file may weigh.
+        path: of the file; it appears when the block ends without an exception.
+        spec: the longer side is 512 pixels, the rate at most 30; `has_sound` is ignored.
+        max_bytes: of the file; bit rates are chosen to fit.
 
     Raises:
         OutputFailed: the file cannot be written.
-        InputRejected: it is longer than 3 seconds.
-        TooBig: the file came out larger than *max_bytes*.
+        InputRejected: TOO_LONG, *spec* is longer than 3 seconds.
+        FileTooLarge: the file came out larger than *max_bytes*; see `retry_smaller`.
     """
-    assert max(size) == STICKER.side
-    assert rate <= STICKER.max_rate
-    if seconds > STICKER.max_seconds:
-        raise InputRejected(
-            RejectReason.TOO_LONG, seconds=float(seconds), limit=STICKER.max_seconds
-        )
-    bits = STICKER_TARGET_SHARE * 8 * max_bytes / float(seconds)
+    seconds = float(spec.seconds)
+    assert max(spec.size) == STICKER.side
+    assert spec.rate <= STICKER.max_rate
+    if spec.seconds > STICKER.max_seconds:
+        raise InputRejected(RejectReason.TOO_LONG, seconds=seconds, limit=STICKER.max_seconds)
+    bits = STICKER_TARGET_SHARE * 8 * max_bytes / seconds
     colour = _make_vp9_options((1 - STICKER_ALPHA_SHARE) * bits)
+    alpha = _make_vp9_options(STICKER_ALPHA_SHARE * bits)
     with open_output(path, "webm", {}, max_bytes) as container:
-        stream = add_video_stream(container, "libvpx-vp9", "yuv420p", size, rate, colour, threads)
-        alpha = _make_vp9_options(STICKER_ALPHA_SHARE * bits)
-        writer = FileWriter(_AlphaTrack(container, stream, timebase, seconds, alpha), None)
-        yield writer
-        writer.finish()
+        stream = add_video_stream(container, VP9_COLOUR._replace(options=colour), spec)
+        with FileWriter(_AlphaTrack(container, stream, spec, alpha)) as writer:
+            yield writer
 
 
 class _AlphaTrack(VideoTrack[Layer]):
-    """VP9 colours with their alpha beside them in each block.
+    """Encodes colour and alpha as two VP9 streams and attaches alpha to each block of colour.
 
-    FFmpeg's encoder would make both with one quality. Alpha made on its own can be exact, and
-    the whole is still smaller and faster than colours good enough to make alpha nearly so.
+    FFmpeg's encoder gives both one quality. With settings of its own alpha is lossless, and the
+    file is still smaller and faster to encode than one whose common quality makes alpha nearly so.
     """
 
     def __init__(
         self,
         container: OutputContainer,
         stream: VideoStream,
-        timebase: Fraction,
-        end: Fraction,
+        spec: StreamSpec,
         options: CodecOptions,
     ) -> None:
-        super().__init__(container, stream, timebase, end, _make_colour_frame)
+        super().__init__(container, stream, spec, _make_colour_frame)
         stream.metadata["alpha_mode"] = "1"
         self._alpha = _create_alpha_codec(stream.codec_context, options)
-        self._packets: deque[bytes] = deque()  # at most the one whose colours come next
+        self._packets: deque[bytes] = deque()  # of alpha; at most the one of the next frame
 
     def write(self, timed: Timed[Layer]) -> None:
-        """Write the alpha of this cut-out, and the colours of the one before."""
+        """Encode the alpha of this layer and the colours of the one before."""
         frame = make_grey_frame(timed.value.alpha, "yuv420p")
         self._packets.extend(bytes(packet) for packet in self._alpha.encode(frame))
         super().write(timed)
@@ -224,7 +180,7 @@ def _make_vp9_options(bitrate: float) -> dict[str, str]:
 
 
 def _pad_odd_width(layer: Layer) -> Layer:
-    """Add a transparent column to an odd width, which ProRes cannot have."""
+    """Add a transparent column to an odd width, which ProRes does not support."""
     picture = layer.picture
     y = np.asarray(cv2.copyMakeBorder(picture.y, 0, 0, 0, 1, cv2.BORDER_REPLICATE), np.uint8)
     alpha = cv2.copyMakeBorder(layer.alpha, 0, 0, 0, 1, cv2.BORDER_CONSTANT, value=0)
@@ -250,14 +206,17 @@ def _make_ten_bit_frame(layer: Layer) -> av.VideoFrame:
 
 
 def _upsample_chroma(chroma: Plane, size: tuple[int, int]) -> NDArray[np.uint16]:
-    """Bring a chroma plane to 10 bits and the size of luma: on its columns, between its rows."""
+    """Return a 4:2:0 chroma plane as 10 bits at the *size* (width, height) of luma.
+
+    Chroma is sited on even luma columns and between luma rows, as in MPEG-2.
+    """
     width, height = size
     rows, columns = chroma.shape
-    ten = np.multiply(chroma, TEN_BIT_FACTOR, dtype=np.uint16)
+    ten_bit = np.multiply(chroma, TEN_BIT_FACTOR, dtype=np.uint16)
     wide = np.empty((rows, 2 * columns), np.uint16)
-    wide[:, ::2] = ten
-    wide[:, 1:-1:2] = (ten[:, :-1] + ten[:, 1:]) // 2
-    wide[:, -1] = ten[:, -1]
-    whole = np.empty((2 * rows, 2 * columns), np.uint16)
-    cv2.resize(wide, (2 * columns, 2 * rows), dst=whole)
-    return whole[:height, :width]
+    wide[:, ::2] = ten_bit
+    wide[:, 1:-1:2] = (ten_bit[:, :-1] + ten_bit[:, 1:]) // 2
+    wide[:, -1] = ten_bit[:, -1]
+    full = np.empty((2 * rows, 2 * columns), np.uint16)
+    cv2.resize(wide, (2 * columns, 2 * rows), dst=full)
+    return full[:height, :width]

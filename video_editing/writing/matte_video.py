@@ -1,41 +1,34 @@
-"""A file of mattes: grey, without loss."""
+"""Matroska files of lossless mattes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 
 from video_editing.frames import Matte
-from video_editing.writing.encoder import FileWriter, add_video_stream, make_grey_frame, open_output
-from video_editing.writing.tracks import VideoTrack
+from video_editing.writing.encoder import (
+    FileWriter,
+    VideoCodec,
+    add_video_stream,
+    make_grey_frame,
+    open_output,
+)
+from video_editing.writing.tracks import StreamSpec, VideoTrack
+
+FFV1 = VideoCodec("ffv1", "gray", {"level": "3", "slices": "4"})
 
 
 @contextmanager
-def open_matte_video(
-    path: Path,
-    size: tuple[int, int],
-    timebase: Fraction,
-    *,
-    rate: Fraction,
-    seconds: Fraction,
-    threads: int,
-) -> Iterator[FileWriter[Matte]]:
-    """Write mattes as FFV1 in Matroska, each bit as given and each time to the millisecond.
+def open_matte_video(path: Path, spec: StreamSpec) -> Iterator[FileWriter[Matte]]:
+    """Open a file of mattes: FFV1 in Matroska, bit-exact, times rounded to milliseconds.
 
     Args:
-        path: appears when the block ends well, and only then.
-        size: width and height of every matte, odd ones too.
-        timebase: seconds in one tick of the mattes' times.
-        rate: average mattes a second.
-        seconds: from the origin to the end of the last matte.
-        threads: how many the encoder may use.
+        path: of the file; it appears when the block ends without an exception.
+        spec: of the mattes; width and height may be odd, `has_sound` is ignored.
 
     Raises:
         OutputFailed: the file cannot be written.
     """
-    options = {"level": "3", "slices": "4"}
     with open_output(path, "matroska", {}) as container:
-        stream = add_video_stream(container, "ffv1", "gray", size, rate, options, threads)
-        writer = FileWriter(VideoTrack(container, stream, timebase, seconds, make_grey_frame), None)
-        yield writer
-        writer.finish()
+        stream = add_video_stream(container, FFV1, spec)
+        with FileWriter(VideoTrack(container, stream, spec, make_grey_frame)) as writer:
+            yield writer

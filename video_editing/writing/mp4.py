@@ -1,17 +1,18 @@
-"""The result: an mp4 that plays everywhere."""
+"""Results as mp4 files that every player takes, and Telegram video notes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import OutputFormat
 from video_editing.frames import Picture
 from video_editing.writing.encoder import (
+    AudioCodec,
     FileWriter,
-    add_audio_stream,
+    VideoCodec,
+    add_audio_track,
     add_video_stream,
     make_yuv_frame,
     open_output,
@@ -21,23 +22,23 @@ from video_editing.writing.size_budget import (
     compute_audio_bitrate,
     compute_video_bitrate,
 )
-from video_editing.writing.tracks import AudioTrack, VideoTrack
+from video_editing.writing.tracks import StreamSpec, VideoTrack
 
-#: The index comes first; a start later than 0 is kept to 11 µs, where the default is 1 ms.
+#: The index is at the front; a start after 0 is rounded to 11 µs instead of 1 ms.
 MP4_OPTIONS = {"movflags": "+faststart", "movie_timescale": "90000"}
 
-NOTE_SIDES = range(384, 641)  #: pixels of a Telegram video note, which is square
+NOTE_SIDES = range(384, 641)  #: pixels; width and height of a Telegram video note
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How good a picture and a sound are made.
+    """Encoder settings of an mp4.
 
     Attributes:
         profile: of H.264.
-        crf: x264's constant rate factor; 18 cannot be told from the source, 23 is its default.
-        video_bitrate: a second at most, for the picture; None where nothing limits it.
-        audio_bitrate: a second, for AAC.
+        crf: x264's constant rate factor; 18 looks like the source, 23 is x264's default.
+        video_bitrate: peak bits per second; None is unlimited.
+        audio_bitrate: bits per second of AAC.
     """
 
     profile: str
@@ -47,118 +48,80 @@ class Quality:
 
 
 RESULT_QUALITY = Quality("high", 20, None, 160_000)
-NOTE_QUALITY = Quality(
-    "baseline", 21, 1_000_000, 64_000
-)  # as Telegram's own, played by the oldest phones
+#: As in Telegram's own video notes; the Baseline profile plays on the oldest phones.
+NOTE_QUALITY = Quality("baseline", 21, 1_000_000, 64_000)
 
 
 @contextmanager
 def open_mp4(
-    path: Path,
-    size: tuple[int, int],
-    timebase: Fraction,
-    *,
-    rate: Fraction,
-    seconds: Fraction,
-    has_sound: bool,
-    threads: int,
-    max_bytes: int | None = None,
+    path: Path, spec: StreamSpec, max_bytes: int | None = None
 ) -> Iterator[FileWriter[Picture]]:
-    """Write an mp4: H.264 High and AAC, the index in front, BT.709 limited.
+    """Open an mp4: H.264 High in BT.709 limited range and AAC, the index at the front.
 
-    Without sound it is what Telegram calls an animation.
+    Telegram shows such a file without sound as an animation.
 
     Args:
-        path: appears when the block ends well, and only then.
-        size: width and height of every picture, both even.
-        timebase: seconds in one tick of the pictures' times, which are kept.
-        rate: average pictures a second; it steers the encoder, not the times.
-        seconds: from the origin to the end of the last picture.
-        has_sound: whether the file has a sound track.
-        threads: how many the picture's encoder may use.
-        max_bytes: what the file may weigh; quality gives way to it. `fitting_size` tells which
-            size of picture bears that.
+        path: of the file; it appears when the block ends without an exception.
+        spec: width and height are even; frames keep their times.
+        max_bytes: of the file; bit rates are lowered to fit. `compute_fitting_size` returns a
+            frame size for which they suffice.
 
     Raises:
         OutputFailed: the file cannot be written.
-        InputRejected: *max_bytes* leaves nothing for the picture.
-        TooBig: the file came out larger than *max_bytes*; see `within`.
+        InputRejected: DOES_NOT_FIT, *max_bytes* leaves nothing for the video.
+        FileTooLarge: the file came out larger than *max_bytes*; see `retry_smaller`.
     """
     quality = RESULT_QUALITY
     if max_bytes is not None:
-        voice = (
-            compute_audio_bitrate(seconds, max_bytes, RESULT_QUALITY.audio_bitrate)
-            if has_sound
-            else 0
-        )
-        peak = compute_video_bitrate(rate, seconds, max_bytes, voice)
-        quality = replace(RESULT_QUALITY, video_bitrate=peak, audio_bitrate=voice)
-    with _open_with_quality(
-        path, size, timebase, rate, seconds, quality, threads, max_bytes, has_sound=has_sound
-    ) as it:
-        yield it
+        quality = _fit_quality(quality, spec, max_bytes)
+    with _open_with_quality(path, spec, quality, max_bytes) as writer:
+        yield writer
 
 
 @contextmanager
-def open_note(
-    path: Path,
-    side: int,
-    timebase: Fraction,
-    *,
-    rate: Fraction,
-    seconds: Fraction,
-    has_sound: bool,
-    threads: int,
-) -> Iterator[FileWriter[Picture]]:
-    """Write a Telegram video note, a square mp4 of about 1 Mbit/s that Telegram shows round.
+def open_note(path: Path, spec: StreamSpec) -> Iterator[FileWriter[Picture]]:
+    """Open a Telegram video note: a square mp4 of about 1 Mbit/s, which Telegram shows as a disc.
 
     Args:
-        path: as for `result_file`, and so are the others.
-        side: pixels, even, 384 … 640.
-        timebase: seconds in one tick.
-        rate: pictures a second.
-        seconds: to the end; at most a minute.
-        has_sound: whether there is any.
-        threads: of the encoder.
+        path: of the file; it appears when the block ends without an exception.
+        spec: width and height are equal, even and 384 … 640 pixels.
 
     Raises:
         OutputFailed: the file cannot be written.
-        InputRejected: it is longer than a minute.
+        InputRejected: TOO_LONG, *spec* is longer than a minute.
     """
-    assert side in NOTE_SIDES
+    width, height = spec.size
+    assert width == height
+    assert width in NOTE_SIDES
     limit = OutputFormat.NOTE.spec.max_seconds
-    if seconds > limit:
-        raise InputRejected(RejectReason.TOO_LONG, seconds=float(seconds), limit=limit)
-    size = (side, side)
-    with _open_with_quality(
-        path, size, timebase, rate, seconds, NOTE_QUALITY, threads, None, has_sound=has_sound
-    ) as it:
-        yield it
+    if spec.seconds > limit:
+        raise InputRejected(RejectReason.TOO_LONG, seconds=float(spec.seconds), limit=limit)
+    with _open_with_quality(path, spec, NOTE_QUALITY, None) as writer:
+        yield writer
 
 
 @contextmanager
 def _open_with_quality(
-    path: Path,
-    size: tuple[int, int],
-    timebase: Fraction,
-    rate: Fraction,
-    seconds: Fraction,
-    quality: Quality,
-    threads: int,
-    max_bytes: int | None,
-    *,
-    has_sound: bool,
+    path: Path, spec: StreamSpec, quality: Quality, max_bytes: int | None
 ) -> Iterator[FileWriter[Picture]]:
     with open_output(path, "mp4", MP4_OPTIONS, max_bytes) as container:
-        options = _make_x264_options(quality)
-        stream = add_video_stream(container, "libx264", "yuv420p", size, rate, options, threads)
-        pictures = VideoTrack(container, stream, timebase, seconds, make_yuv_frame)
-        voice = None
-        if has_sound:
-            voice = AudioTrack(container, add_audio_stream(container, "aac", quality.audio_bitrate))
-        writer = FileWriter(pictures, voice)
-        yield writer
-        writer.finish()
+        codec = VideoCodec("libx264", "yuv420p", _make_x264_options(quality))
+        stream = add_video_stream(container, codec, spec)
+        video = VideoTrack(container, stream, spec, make_yuv_frame)
+        audio = add_audio_track(container, AudioCodec("aac", quality.audio_bitrate), spec)
+        with FileWriter(video, audio) as writer:
+            yield writer
+
+
+def _fit_quality(quality: Quality, spec: StreamSpec, max_bytes: int) -> Quality:
+    """Return *quality* with bit rates that keep a file of *spec* within *max_bytes*."""
+    audio_bitrate = (
+        compute_audio_bitrate(spec.seconds, max_bytes, quality.audio_bitrate)
+        if spec.has_sound
+        else 0
+    )
+    peak = compute_video_bitrate(spec.rate, spec.seconds, max_bytes, audio_bitrate)
+    return replace(quality, video_bitrate=peak, audio_bitrate=audio_bitrate)
 
 
 def _make_x264_options(quality: Quality) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The client and services that fail, lie or play dead: each is found out, and nothing stays."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ from aiohttp import web
 
 from backends.base import ColdStart, CostIncurred
 from backends.errors import BackendUnavailable, FailureKind
+from backends.remote.job import MAX_FAILED_POLLS
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.misbehaving_service import (
     Answer,
@@ -73,6 +75,16 @@ async def test_an_honest_service_is_believed(liar: Liar, clip: Path, tmp_path: P
     assert heard.of(CostIncurred) == [CostIncurred("modal", 0.0, 0.0)]
     assert liar.calls[:3] == ["find", "upload", "submit"]
     assert liar.calls[-2:] == ["forget", "forget"]
+
+
+async def test_a_partial_plan_is_made(liar: Liar, clip: Path, plan: Plan, tmp_path: Path) -> None:
+    """Segments are found by their index, which is not their position in a partial plan."""
+    liar.plan = plan.model_copy(update={"segments": plan.segments[7:9]})
+    accepts_everything = (sys.executable, "-c", "")
+    async with lying(liar) as address:
+        backend = client(address, program=accepts_everything)
+        await backend.make_mattes(clip, liar.plan, tmp_path, Heard())
+    assert [path.name for path in sorted(tmp_path.glob("*.mp4"))] == ["00007.mp4", "00008.mp4"]
 
 
 @pytest.mark.parametrize(
@@ -269,6 +281,49 @@ async def test_somebody_may_be_away_for_a_while(liar: Liar, clip: Path, tmp_path
     assert find_missing_segments(liar.plan, tmp_path / "mattes") == []
 
 
+@pytest.mark.parametrize("call", ["follow", "segment"])
+async def test_a_few_failed_polls_do_not_end_a_job(
+    liar: Liar, clip: Path, tmp_path: Path, call: str
+) -> None:
+    """The job is neither cancelled nor submitted again when a proxy answers 502 three times."""
+    answers = iter([status(502)] * 3)
+
+    async def fail_at_first(request: web.Request) -> web.StreamResponse:
+        failure = next(answers, None)
+        return await (failure or getattr(liar, call))(request)
+
+    liar.lies[call] = fail_at_first
+    async with lying(liar) as address:
+        await client(address, BRISK).make_mattes(clip, liar.plan, tmp_path, Heard())
+    assert find_missing_segments(liar.plan, tmp_path) == []
+    assert liar.calls.count("submit") == 1
+    assert "cancel" not in liar.calls
+
+
+async def test_many_failed_polls_cancel_a_job(liar: Liar, clip: Path, tmp_path: Path) -> None:
+    """A service that only answers 502 is given up, and its job is cancelled."""
+    liar.lies["follow"] = status(502)
+    assert (await why(liar, clip, tmp_path)).kind is FailureKind.BROKEN
+    assert liar.calls.count("follow") == MAX_FAILED_POLLS
+    assert liar.calls[-1] == "cancel"
+
+
+async def test_a_poll_waits_as_long_as_the_service_asks(
+    liar: Liar, clip: Path, tmp_path: Path
+) -> None:
+    """A pause that outlasts the stall time ends the job at once."""
+    liar.lies["follow"] = status(503, Retry_After="7")
+    assert (await why(liar, clip, tmp_path)).retry_after == 7
+    assert liar.calls.count("follow") == 1
+
+
+async def test_a_lost_job_is_not_polled_again(liar: Liar, clip: Path, tmp_path: Path) -> None:
+    """A service that forgot the job is asked for it once."""
+    liar.lies["follow"] = status(404)
+    assert (await why(liar, clip, tmp_path)).kind is FailureKind.BROKEN
+    assert liar.calls.count("follow") == 1
+
+
 async def test_done_without_all_segments(liar: Liar, clip: Path, tmp_path: Path) -> None:
     """A job that says it is done, but has not made everything, has failed."""
 
@@ -361,14 +416,41 @@ async def test_the_key_goes_nowhere_else(
     assert seen == []
 
 
-@pytest.mark.parametrize("code", [200, 404, 422])
-async def test_an_open_service_is_refused(
-    liar: Liar, clip: Path, tmp_path: Path, code: int
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (200, FailureKind.UNSAFE),
+        (204, FailureKind.UNSAFE),
+        (302, FailureKind.INVALID_RESPONSE),
+        (303, FailureKind.INVALID_RESPONSE),
+        (400, FailureKind.INVALID_RESPONSE),
+        (404, FailureKind.REFUSED),
+        (422, FailureKind.INVALID_RESPONSE),
+        (500, FailureKind.BROKEN),
+    ],
+)
+async def test_a_service_that_does_not_reject_a_request_without_a_key_receives_no_clip(
+    liar: Liar, clip: Path, tmp_path: Path, code: int, expected: FailureKind
 ) -> None:
-    """Where a call without a key is not turned away, no clip goes (Z10)."""
+    """Only a success is reported as open to everybody (Z10)."""
     liar.lies["strangers"] = status(code)
-    assert (await why(liar, clip, tmp_path)).kind is FailureKind.UNSAFE
+    assert (await why(liar, clip, tmp_path)).kind is expected
     assert liar.calls == []
+
+
+async def test_a_redirect_of_a_request_without_a_key_is_followed(
+    liar: Liar, clip: Path, tmp_path: Path
+) -> None:
+    """Modal redirects while it starts; the answer at the end tells that a key is needed."""
+    answers = iter([status(303, Location="/clips/0"), status(401)])
+
+    async def redirect_once(request: web.Request) -> web.StreamResponse:
+        return await next(answers)(request)
+
+    liar.lies["strangers"] = redirect_once
+    async with lying(liar) as address:
+        await client(address).make_mattes(clip, liar.plan, tmp_path, Heard())
+    assert find_missing_segments(liar.plan, tmp_path) == []
 
 
 @pytest.fixture

@@ -34,13 +34,13 @@ PRICE = 30.0  #: dollars a minute, so that two seconds cost one
 HOOKED = {"WEBHOOK_URL": HOOK, "WEBHOOK_SECRET": HOOK_SECRET}
 #: quick, for the fake is near
 PACE = {
-    "answer": 2,
+    "response": 2,
     "gate": 20,
-    "budget": 3,
-    "pause": 0.02,
+    "retry_total": 3,
+    "retry_wait": 0.02,
     "transfer": 5,
     "poll": 0.1,
-    "slowest": 0.2,
+    "max_poll": 0.2,
     "grace": 0.5,
     "ingest": 10,
     "deadline": 20,
@@ -380,7 +380,7 @@ ROWS: dict[str, tuple[Fate, dict[str, float]]] = {
     "missing": (Fate(result="missing"), {}),
     "truncated": (Fate(result="truncated"), {}),
     "page": (Fate(result="page"), {}),
-    "no answer": (Fate(answer="hanging"), {"answer": 0.7}),
+    "no answer": (Fate(answer="hanging"), {"response": 0.7}),
     "cut off": (Fate(answer="dropped"), {}),
     "garbage": (Fate(answer="garbage"), {}),
     "broken": (Fate(answer="broken"), {}),
@@ -480,7 +480,7 @@ async def test_a_busy_shotstack_is_waited_for(
 ) -> None:
     """As long as it says, and a little longer; nothing is asked meanwhile."""
     fake.lie("upload", status(429, **{"Retry-After": "1"}), times=1)
-    bot = await shot({"budget": 30}).start().ready()
+    bot = await shot({"retry_total": 30}).start().ready()
     assert not is_ours(await result_for(ann, await ordered(ann, clip()), within=40))
     busy = next(entry for entry in fake.ledger if entry.status == 429)
     later = [entry for entry in fake.ledger if busy.time < entry.time and entry.call != "put"]
@@ -583,7 +583,7 @@ async def test_a_callback_wakes_the_job(
 ) -> None:
     """Long before it would have looked; forged ones and repetitions change nothing."""
     fake.looks, fake.took = 0, 1
-    bot = shot({"poll": 60, "slowest": 60, "deadline": 120}, **HOOKED)
+    bot = shot({"poll": 60, "max_poll": 60, "deadline": 120}, **HOOKED)
     await reached(telegram, fake, bot)
     card = await ordered(ann, clip())
     await telegram.until(lambda: fake.renders, 10, "a render")

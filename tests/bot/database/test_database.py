@@ -23,7 +23,7 @@ from bot.database.schema import MIGRATIONS, SCHEMA_VERSION, DatabaseUnusable, me
 from bot.database.statistics import MeasurementRepository
 from bot.database.users import UserRepository
 from bot.domain.appearance import Appearance, BackgroundChoice, OverlaySize
-from bot.domain.job_request import JobRequest, Language
+from bot.domain.job_request import Destination, JobRequest, Language, Requester
 from bot.domain.media_source import MediaSource, SourceKind
 from settings import StorageSettings
 from tests.bot.support.postgres_server import created
@@ -58,31 +58,36 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     await made.dispose()
 
 
-async def opened(drafts: DraftRepository, message: int = 1, **more: object) -> Draft | None:
+async def opened(
+    drafts: DraftRepository,
+    message: int = 1,
+    *,
+    user: int = 7,
+    chat: int = 8,
+    topic: int | None = None,
+    language: Language = Language.EN,
+    **more: object,
+) -> Draft | None:
     """A draft of a clip, or of what *more* says."""
-    given: dict[str, object] = {
-        "user": 7,
-        "chat": 8,
-        "message": message,
-        "topic": None,
-        "language": Language.EN,
-        "look": Appearance(),
-        "clip": CLIP,
-    }
-    return await drafts.add_message(**given | more)  # type: ignore[arg-type]
+    given: dict[str, object] = {"appearance": Appearance(), "clip": CLIP} | more
+    return await drafts.add_message(
+        Requester(user, language),
+        Destination(chat, topic, message),
+        **given,  # type: ignore[arg-type]
+    )
 
 
 async def accepted(ledger: JobRepository, user: int = 7, **more: object) -> Job | None:
     """A job of *user*, of an origin of its own."""
     given: dict[str, object] = {
-        "chat": 8,
-        "topic": None,
-        "reply_to": None,
-        "language": Language.EN,
         "origin": secrets.token_hex(4),
-        "order": JobRequest(clip=CLIP, look=Appearance()),
-    }
-    return await ledger.accept(user=user, **given | more)  # type: ignore[arg-type]
+        "request": JobRequest(clip=CLIP, look=Appearance()),
+        "destination": Destination(8),
+    } | more
+    return await ledger.accept(
+        requester=Requester(user, Language.EN),
+        **given,  # type: ignore[arg-type]
+    )
 
 
 async def test_a_message_opens_one_draft(database: AsyncEngine) -> None:
@@ -99,7 +104,7 @@ async def test_a_draft_comes_back_as_it_was(database: AsyncEngine) -> None:
     """All its fields."""
     drafts = DraftRepository(database)
     draft = await opened(
-        drafts, topic=3, look=Appearance(size=OverlaySize.LARGE), language=Language.RU
+        drafts, topic=3, appearance=Appearance(size=OverlaySize.LARGE), language=Language.RU
     )
     assert draft is not None
     assert await drafts.get(draft.id) == draft
@@ -269,9 +274,9 @@ async def test_a_full_queue_refuses(database: AsyncEngine) -> None:
     """It is bounded in all; what is there is kept."""
     ledger = JobRepository(database)
     for user in range(3):
-        await accepted(ledger, user=user, waiting_all=3)
+        await accepted(ledger, user=user, max_waiting=3)
     with pytest.raises(QueueFull):
-        await accepted(ledger, user=9, waiting_all=3)
+        await accepted(ledger, user=9, max_waiting=3)
     assert len(await ledger.list_open()) == 3
 
 
@@ -315,7 +320,7 @@ async def test_links_are_forgotten(database: AsyncEngine) -> None:
         JobRequest(clip=CLIP, look=Appearance()),
     ]
     orders += [JobRequest(clip=CLIP, look=Appearance(backdrop=behind)), orders[0]]
-    made = [await accepted(ledger, user=user, order=order) for user, order in enumerate(orders)]
+    made = [await accepted(ledger, user=user, request=order) for user, order in enumerate(orders)]
     ids = [job.id for job in made if job]
     for id_ in ids[:3]:
         await ledger.finish(id_, JobState.DONE)
@@ -329,6 +334,29 @@ async def test_links_are_forgotten(database: AsyncEngine) -> None:
         assert now[1] == orders[1]
         assert now[2].look.backdrop.source == MediaSource(kind=SourceKind.LINK)
         assert now[3] == orders[3]
+
+
+async def test_a_group_that_moved_keeps_its_jobs_and_drafts(database: AsyncEngine) -> None:
+    """Under its new id, without the ids of messages in the old group; other chats stay."""
+    jobs, drafts = JobRepository(database), DraftRepository(database)
+    job, other = (
+        await accepted(jobs),
+        await accepted(jobs, user=9, destination=Destination(10, 3, 4)),
+    )
+    draft = await opened(drafts)
+    assert job
+    assert other
+    assert draft
+    await jobs.set_status_message(job.id, 5)
+    await drafts.set_card(draft.id, 6)
+    for repository in (jobs, drafts):
+        await repository.move_chat(8, -1008)
+    now, card = await jobs.get(job.id), await drafts.get(draft.id)
+    assert now
+    assert card
+    assert (now.destination, now.status) == (Destination(-1008), None)
+    assert (card.destination.chat, card.card, card.note) == (-1008, None, None)
+    assert await jobs.get(other.id) == other
 
 
 async def test_a_place_may_have_the_name_of_a_host(database: AsyncEngine) -> None:

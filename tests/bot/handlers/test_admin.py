@@ -62,7 +62,7 @@ class Talk:
     dispatcher: Dispatcher
     bot: Bot
     said: Recorded
-    places: BackendPool
+    backend_pool: BackendPool
     knobs: KeyValueStore
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
@@ -122,17 +122,17 @@ async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> T
         storage=StorageSettings(folder=tmp_path),
     )
     bot = Bot("42:token", session=said, default=DefaultBotProperties(parse_mode="HTML"))
-    places = await BackendPool.create(settings, knobs, WORKS)
+    backend_pool = await BackendPool.create(settings, knobs, WORKS)
     dispatcher = Dispatcher(
         admins=frozenset({ADMIN, ANONYMOUS}),
-        places=places,
+        backend_pool=backend_pool,
         statistics=Statistics(database, tmp_path),
-        sending=Messenger(bot, TelegramLimits()),
+        messenger=Messenger(bot, TelegramLimits()),
         texts=Texts(),
-        people=UserRepository(database),
+        users=UserRepository(database),
     )
     dispatcher.include_router(create_admin_router())
-    return Talk(dispatcher, bot, said, places, knobs)
+    return Talk(dispatcher, bot, said, backend_pool, knobs)
 
 
 STRANGERS: dict[str, dict[str, Any]] = {
@@ -178,7 +178,7 @@ async def test_nobody_else_changes_the_chain(
     with caplog.at_level(logging.WARNING, "bot.handlers.admin"):
         await talk.message(command, **{"user": STRANGER} | STRANGERS[how])
     assert talk.said.texts == ["This is for the admins of this bot."]
-    assert talk.places.is_automatic
+    assert talk.backend_pool.is_automatic
     assert await talk.knobs.get("places") is None
     assert len(caplog.messages) == 1
     assert caplog.messages[0].startswith("refused a command of admins to ")
@@ -195,7 +195,7 @@ async def test_commands_to_other_bots_are_theirs(talk: Talk) -> None:
     """In a group with several bots we are silent."""
     await talk.message("/backend@other_bot local-cpu", ADMIN, where="group")
     assert talk.said.asked == []
-    assert talk.places.is_automatic
+    assert talk.backend_pool.is_automatic
 
 
 @pytest.mark.parametrize("do", BackendAction)
@@ -206,7 +206,7 @@ async def test_nobody_else_presses_the_buttons(talk: Talk, do: BackendAction) ->
     assert isinstance(answer, AnswerCallbackQuery)
     assert answer.show_alert
     assert answer.text == "This is for the admins of this bot."
-    assert talk.places.is_automatic
+    assert talk.backend_pool.is_automatic
 
 
 async def test_a_refusal_is_in_the_language_of_who_asks(talk: Talk) -> None:
@@ -245,7 +245,7 @@ def buttons(keyboard: object) -> list[list[str]]:
 async def test_an_admin_names_who_is_first(talk: Talk, where: str, kind: str) -> None:
     """In any chat; the answer says who is asked next."""
     await talk.message("/backend@overlay_bot  Local-CPU ", where=where, kind=kind)
-    assert talk.places.names == ("local-cpu", "modal")
+    assert talk.backend_pool.names == ("local-cpu", "modal")
     assert talk.last.text.startswith(
         "local-cpu is asked first from now on; where it fails, then: modal. "
         "Running jobs stay where they are.\n\n"
@@ -255,33 +255,33 @@ async def test_an_admin_names_who_is_first(talk: Talk, where: str, kind: str) ->
 async def test_an_admin_goes_back_to_the_settings(talk: Talk) -> None:
     """By the word auto."""
     await talk.message("/backend local-cpu")
-    assert not talk.places.is_automatic
+    assert not talk.backend_pool.is_automatic
     await talk.message("/backend auto")
-    assert talk.places.is_automatic
+    assert talk.backend_pool.is_automatic
 
 
 async def test_a_place_that_is_not_there_is_not_taken(talk: Talk) -> None:
     """The answer names those that are; nothing of the question comes back as markup."""
     await talk.message("/backend <b>")
     assert talk.last.text.startswith("There is no such place. There are: modal, local-cpu, auto")
-    assert talk.places.is_automatic
+    assert talk.backend_pool.is_automatic
 
 
 async def test_the_buttons_change_the_chain(talk: Talk) -> None:
     """Each does what it says, and the message follows."""
     await talk.press(BackendAction.UP, "local-cpu")
-    assert talk.places.names == ("local-cpu", "modal")
+    assert talk.backend_pool.names == ("local-cpu", "modal")
     await talk.press(BackendAction.OFF, "local-cpu")
-    assert [health.is_enabled for health in talk.places.get_health()] == [False, True]
+    assert [health.is_enabled for health in talk.backend_pool.get_health()] == [False, True]
     await talk.press(BackendAction.OFF, "local-cpu")  # again, by somebody with an older message
-    assert [health.is_enabled for health in talk.places.get_health()] == [False, True]
+    assert [health.is_enabled for health in talk.backend_pool.get_health()] == [False, True]
     edited = talk.said.of(EditMessageText)[-1]
     assert "⏸ <b>local-cpu</b>: off" in (edited.text or "")
     assert buttons(edited.reply_markup)[0] == ["Switch local-cpu on"]
     await talk.press(BackendAction.ON, "local-cpu")
-    assert all(health.is_enabled for health in talk.places.get_health())
+    assert all(health.is_enabled for health in talk.backend_pool.get_health())
     await talk.press(BackendAction.AUTO)
-    assert talk.places.is_automatic
+    assert talk.backend_pool.is_automatic
     assert len(talk.said.of(AnswerCallbackQuery)) == 5
 
 
@@ -291,7 +291,7 @@ async def test_the_last_place_cannot_be_switched_off(talk: Talk) -> None:
     await talk.press(BackendAction.OFF, "local-cpu")
     answer = talk.said.of(AnswerCallbackQuery)[-1]
     assert answer.text == "Without local-cpu nobody would be left to ask, so it stays on."
-    assert [health.is_enabled for health in talk.places.get_health()] == [False, True]
+    assert [health.is_enabled for health in talk.backend_pool.get_health()] == [False, True]
 
 
 async def test_buttons_of_other_settings_do_nothing(talk: Talk) -> None:
@@ -305,7 +305,7 @@ async def test_buttons_of_other_settings_do_nothing(talk: Talk) -> None:
 async def test_a_button_under_a_message_that_is_too_old_works(talk: Talk) -> None:
     """Telegram tells nothing of it but its id; the chain changes all the same."""
     await talk.press(BackendAction.UP, "local-cpu", old=True)
-    assert talk.places.names == ("local-cpu", "modal")
+    assert talk.backend_pool.names == ("local-cpu", "modal")
     assert talk.said.of(EditMessageText) == []
 
 
@@ -355,8 +355,8 @@ async def test_two_admins_at_once_lose_nothing(talk: Talk) -> None:
     await asyncio.gather(
         talk.press(BackendAction.UP, "local-cpu"), talk.press(BackendAction.OFF, "modal")
     )
-    assert talk.places.names == ("local-cpu", "modal")
-    assert [health.is_enabled for health in talk.places.get_health()] == [True, False]
+    assert talk.backend_pool.names == ("local-cpu", "modal")
+    assert [health.is_enabled for health in talk.backend_pool.get_health()] == [True, False]
 
 
 async def test_stats_say_how_jobs_went(talk: Talk, database: AsyncEngine) -> None:

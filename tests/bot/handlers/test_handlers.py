@@ -27,7 +27,7 @@ from bot.database.fsm_storage import SqlStorage
 from bot.database.jobs import Job, JobRepository, JobState
 from bot.database.users import UserRepository
 from bot.domain.appearance import Appearance, BackgroundChoice, PaletteColour
-from bot.domain.job_request import JobRequest, Language
+from bot.domain.job_request import Destination, JobRequest, Language, Requester
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.handlers import create_routers
 from bot.handlers.commands import set_commands
@@ -103,16 +103,20 @@ class Easel:
 class Desk:
     """Takes jobs into the ledger, and has nobody who does them."""
 
-    ledger: JobRepository
+    job_repository: JobRepository
     waiting: int = 500
 
-    async def accept(self, order: JobRequest, **more: Any) -> Job | None:
-        """Take one in."""
-        return await self.ledger.accept(order, **more, max_waiting=self.waiting)
+    async def accept(
+        self, request: JobRequest, requester: Requester, destination: Destination, *, origin: str
+    ) -> Job | None:
+        """Insert a job."""
+        return await self.job_repository.accept(
+            request, requester, destination, origin=origin, max_waiting=self.waiting
+        )
 
     async def cancel(self, job_id: str, user: int) -> bool:
         """Stop one."""
-        return await self.ledger.mark_cancelled(job_id, user)
+        return await self.job_repository.mark_cancelled(job_id, user)
 
 
 @dataclass
@@ -122,9 +126,9 @@ class Talk:
     dispatcher: Dispatcher
     bot: Bot
     said: Recorded
-    people: UserRepository
+    users: UserRepository
     drafts: DraftRepository
-    ledger: JobRepository
+    job_repository: JobRepository
     cards: Easel
     desk: Desk
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(10))
@@ -185,20 +189,17 @@ class Talk:
         clip = MediaSource(kind=SourceKind.VIDEO, file_id="clip", seconds=12)
         job = await self.desk.accept(
             JobRequest(clip=clip, look=Appearance(), **order),
-            user=ANN,
-            chat=ANN,
-            topic=None,
-            reply_to=5,
-            language=Language.EN,
+            Requester(ANN, Language.EN),
+            Destination(ANN, reply_to=5),
             origin=f"draft:{next(self.numbers)}",
         )
         assert job
-        await self.ledger.finish(job.id, JobState.DONE)
+        await self.job_repository.finish(job.id, JobState.DONE)
         return job
 
     async def jobs(self) -> list[Job]:
         """All that are open."""
-        return await self.ledger.list_open()
+        return await self.job_repository.list_open()
 
     @property
     def answers(self) -> list[str]:
@@ -220,12 +221,12 @@ async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
     await prepare_database(database)
     said, texts = Recorded(), Texts()
     bot = Bot("42:token", session=said, default=DefaultBotProperties(parse_mode="HTML"))
-    people, drafts, ledger = (
+    users, drafts, job_repository = (
         UserRepository(database),
         DraftRepository(database),
         JobRepository(database),
     )
-    cards, desk = Easel(), Desk(ledger)
+    cards, desk = Easel(), Desk(job_repository)
     dispatcher = Dispatcher(
         storage=SqlStorage(database),
         events_isolation=SimpleEventIsolation(),
@@ -234,14 +235,14 @@ async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
         drafts=drafts,
         jobs=desk,
         keyboards=Keyboards(texts),
-        ledger=ledger,
+        job_repository=job_repository,
         limits=TelegramLimits(),
-        people=people,
-        sending=Messenger(bot, TelegramLimits()),
+        users=users,
+        messenger=Messenger(bot, TelegramLimits()),
         texts=texts,
     )
     dispatcher.include_routers(*create_routers())
-    yield Talk(dispatcher, bot, said, people, drafts, ledger, cards, desk)
+    yield Talk(dispatcher, bot, said, users, drafts, job_repository, cards, desk)
     await database.dispose()
 
 
@@ -544,11 +545,8 @@ async def test_who_died_between_can_press_again(talk: Talk) -> None:
     assert draft.clip
     await talk.desk.accept(
         JobRequest(clip=draft.clip, look=draft.look),
-        user=ANN,
-        chat=ANN,
-        topic=None,
-        reply_to=draft.message,
-        language=Language.EN,
+        Requester(ANN, Language.EN),
+        Destination(ANN, reply_to=draft.message),
         origin=f"draft:{draft.id}",
     )
     await talk.presses(MakeResult(draft=draft.id).pack())
@@ -564,7 +562,7 @@ async def test_the_fifth_is_told_to_wait(talk: Talk) -> None:
     assert len(await talk.jobs()) == 4
     assert "Press again when one is ready" in talk.alert
     job, *_ = await talk.jobs()
-    await talk.ledger.finish(job.id, JobState.DONE)
+    await talk.job_repository.finish(job.id, JobState.DONE)
     await talk.presses(MakeResult(draft=drafts[4].id).pack())
     assert len(await talk.jobs()) == 4
 
@@ -741,13 +739,13 @@ async def test_a_link_for_the_background_is_not_remembered(talk: Talk) -> None:
     await talk.presses(SendBackground(draft=draft.id).pack())
     await talk.sends(link("https://a.b/c.jpg"))
     await talk.presses(MakeResult(draft=draft.id).pack())
-    assert (await talk.people.get_appearance(ANN)).backdrop == BackgroundChoice()
+    assert (await talk.users.get_appearance(ANN)).backdrop == BackgroundChoice()
     draft = await talk.draft()
     await talk.presses(SendBackground(draft=draft.id).pack())
     await talk.sends(PHOTO)
     await talk.presses(ChooseFile(draft=draft.id, number=0).pack())
     await talk.presses(MakeResult(draft=draft.id).pack())
-    assert (await talk.people.get_appearance(ANN)).backdrop.source == PICTURE
+    assert (await talk.users.get_appearance(ANN)).backdrop.source == PICTURE
 
 
 # results
@@ -775,7 +773,7 @@ async def test_another_of_the_same_is_one_press(
     assert other.order == job.order.model_copy(update={"mattes": job.id} | changed)
     assert (other.reply_to, other.chat) == (job.reply_to, job.chat)
     assert talk.answers == ["👍 On it!", "Already on it!", "Already on it!"]
-    await talk.ledger.finish(other.id, JobState.DONE)
+    await talk.job_repository.finish(other.id, JobState.DONE)
     await talk.presses(button(job.id).pack())
     assert len(await talk.jobs()) == 1
 
@@ -786,7 +784,7 @@ async def test_a_press_that_is_delivered_again_asks_nothing_new(talk: Talk) -> N
     for _ in range(2):
         await talk.presses(ChangeFormat(job=job.id, to=OutputFormat.GIF).pack(), query_id="one")
         for other in await talk.jobs():
-            await talk.ledger.finish(other.id, JobState.DONE)
+            await talk.job_repository.finish(other.id, JobState.DONE)
     assert await talk.jobs() == []
 
 
@@ -806,7 +804,7 @@ async def test_buttons_of_a_result_obey_its_owner(talk: Talk, button: Any) -> No
     assert "belongs to somebody else" in talk.alert
     await talk.presses(button("no-such-job").pack())
     assert "too old" in talk.alert
-    await talk.ledger.finish(job.id, JobState.FAILED)
+    await talk.job_repository.finish(job.id, JobState.FAILED)
     await talk.presses(button(job.id).pack())
     assert "too old" in talk.alert
     assert await talk.jobs() == []
@@ -818,7 +816,7 @@ async def test_a_result_can_be_pressed_before_its_job_is_cleared_up(talk: Talk) 
     job = await ordered(talk)
     await talk.presses(ChangeFormat(job=job.id, to=OutputFormat.GIF).pack())
     assert "too old" in talk.alert
-    await talk.ledger.mark_delivered(job.id, 99, "file")
+    await talk.job_repository.mark_delivered(job.id, 99, "file")
     await talk.presses(ChangeFormat(job=job.id, to=OutputFormat.GIF).pack())
     assert [other.order.form for other in await talk.jobs()] == [
         OutputFormat.VIDEO,
@@ -854,7 +852,7 @@ async def test_cancel_obeys_the_owner(talk: Talk) -> None:
     await talk.presses(CancelJob(job=job.id).pack())
     assert talk.answers[-1] == "Stopping…"
     assert (await talk.jobs())[0].cancelled
-    await talk.ledger.finish(job.id, JobState.CANCELLED)
+    await talk.job_repository.finish(job.id, JobState.CANCELLED)
     await talk.presses(CancelJob(job=job.id).pack())
     assert talk.answers[-1] == "It is over already."
 
@@ -900,13 +898,13 @@ async def test_the_language_is_that_of_telegram_until_another_is_chosen(talk: Ta
 
 async def test_the_style_is_shown_and_forgotten(talk: Talk) -> None:
     """Each her own."""
-    await talk.people.set_appearance(ANN, Appearance(shape=Shape.RECT))
+    await talk.users.set_appearance(ANN, Appearance(shape=Shape.RECT))
     await talk.sends("/style")
     assert "<b>Card</b>, bottom right" in talk.said.texts[-1]
     await talk.presses(ResetAppearance().pack(), BOB)
-    assert await talk.people.get_appearance(ANN) == Appearance(shape=Shape.RECT)
+    assert await talk.users.get_appearance(ANN) == Appearance(shape=Shape.RECT)
     await talk.presses(ResetAppearance().pack())
-    assert await talk.people.get_appearance(ANN) == Appearance()
+    assert await talk.users.get_appearance(ANN) == Appearance()
     assert "usual look" in talk.said.of(EditMessageText)[-1].text
 
 

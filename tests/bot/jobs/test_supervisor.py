@@ -21,7 +21,7 @@ from backends.local.video_cli import DEFAULT_PROGRAM
 from bot.database.engine import prepare_database
 from bot.database.jobs import Job, JobState
 from bot.domain.appearance import Appearance, BackgroundChoice
-from bot.domain.job_request import JobRequest, Language
+from bot.domain.job_request import Destination, JobRequest, Language, Requester
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.domain.outcomes import ChatGone, FailureCode, RetryLater
 from bot.jobs.retry_policy import Backoff
@@ -516,11 +516,8 @@ async def kept(workshop: Workshop, user: int) -> Job:
     """A job that is in the ledger only."""
     job = await workshop.ledger.accept(
         JobRequest(clip=CLIP, look=Appearance()),
-        user=user,
-        chat=user,
-        topic=None,
-        reply_to=None,
-        language=Language.EN,
+        Requester(user, Language.EN),
+        Destination(user),
         origin=f"draft:{user}",
     )
     assert job is not None

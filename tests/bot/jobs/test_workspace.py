@@ -13,7 +13,7 @@ from bot.database.engine import create_engine, get_write_engine, prepare_databas
 from bot.database.jobs import JobRepository
 from bot.database.schema import drafts
 from bot.domain.appearance import Appearance
-from bot.domain.job_request import Language
+from bot.domain.job_request import Destination, Language, Requester
 from bot.jobs.workspace import Cleanup
 from settings import StorageSettings
 from tests.bot.support.job_rows import ORDER, keep
@@ -92,12 +92,9 @@ async def test_cards_can_be_pressed_for_a_week(database: AsyncEngine, janitor: C
     ids = []
     for message, days in ((1, 6.9), (2, 7.1)):
         draft = await kept.add_message(
-            user=1,
-            chat=1,
-            message=message,
-            topic=None,
-            language=Language.EN,
-            appearance=Appearance(),
+            Requester(1, Language.EN),
+            Destination(1, reply_to=message),
+            Appearance(),
             clip=ORDER.clip,
         )
         assert draft

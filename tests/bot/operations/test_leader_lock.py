@@ -23,9 +23,9 @@ from pathlib import Path
 import bot
 from bot.database.engine import create_engine
 from bot.operations.leader_lock import hold_leader_lock
-from settings import Storage
+from settings import StorageSettings
 async def main():
-    storage = Storage(folder=Path(sys.argv[1]), database_url=sys.argv[2])
+    storage = StorageSettings(folder=Path(sys.argv[1]), database_url=sys.argv[2])
     async with hold_leader_lock(create_engine(storage), storage.folder, lambda: None):
         print("held", flush=True)
         await asyncio.sleep(60)

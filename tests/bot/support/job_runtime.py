@@ -35,7 +35,7 @@ from bot.database.engine import build_system_url, create_engine, prepare_databas
 from bot.database.jobs import Job, JobRepository, JobState
 from bot.database.statistics import MeasurementRepository
 from bot.domain.appearance import Appearance
-from bot.domain.job_request import JobRequest, Language
+from bot.domain.job_request import Destination, JobRequest, Language, Requester
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.domain.outcomes import (
     ChatGone,
@@ -117,11 +117,9 @@ class Chat:
 
     async def send_text(
         self,
-        chat: int,
+        destination: Destination,
         text: str,
         *,
-        topic: int | None = None,
-        reply_to: int | None = None,
         keyboard: InlineKeyboardMarkup | None = None,
         is_retried: bool = True,
     ) -> int | RetryLater | ChatGone:
@@ -130,7 +128,7 @@ class Chat:
             answer = self.answers.pop(0)
             assert not isinstance(answer, MessageMissing)
             return answer
-        return self._write("text", text=text, chat=chat)
+        return self._write("text", text=text, chat=destination.chat)
 
     async def edit_text(
         self,
@@ -168,12 +166,10 @@ class Chat:
 
     async def send_photo(
         self,
-        chat: int,
+        destination: Destination,
         photo: Path,
         text: str,
         *,
-        topic: int | None = None,
-        reply_to: int | None = None,
         keyboard: InlineKeyboardMarkup | None = None,
     ) -> int | RetryLater | ChatGone:
         """As Sending does."""
@@ -360,11 +356,8 @@ class Workshop:
         given = {"clip": CLIP, "look": Appearance()} | order
         return await self.jobs.accept(
             JobRequest(**given),
-            user=user,
-            chat=user,
-            topic=None,
-            reply_to=None,
-            language=Language.EN,
+            Requester(user, Language.EN),
+            Destination(user),
             origin=origin,
         )
 

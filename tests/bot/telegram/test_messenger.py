@@ -4,6 +4,7 @@ import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.domain.appearance import Appearance
-from bot.domain.job_request import JobRequest
+from bot.domain.job_request import Destination, JobRequest
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.domain.outcomes import (
     ChatGone,
@@ -58,9 +59,9 @@ class Job:
     """As much of one as its delivery needs."""
 
     order: JobRequest
-    chat: int = CHAT
-    topic: int | None = 3
-    reply_to: int | None = 11
+    destination: Destination = field(
+        default_factory=partial(Destination, CHAT, topic=3, reply_to=11)
+    )
 
 
 @dataclass
@@ -77,7 +78,8 @@ class Voice:
         file.write_bytes(BYTES)
         thumbnail.write_bytes(b"small")
         clip = MediaSource(kind=SourceKind.VIDEO, file_id="x")
-        job = Job(JobRequest(clip=clip, look=Appearance(), form=form), chat)
+        destination = Destination(chat, topic=3, reply_to=11)
+        job = Job(JobRequest(clip=clip, look=Appearance(), form=form), destination)
         return await self.sending.send_result(job, MADE, KEYBOARD, file=file, thumbnail=thumbnail)
 
 
@@ -256,7 +258,7 @@ async def test_a_chat_may_be_gone(voice: Voice, border: Border, answer: Answer) 
     for method in ("sendVideo", "sendMessage", "editMessageText"):
         border.answer(method, answer)
     assert await voice.deliver() == ChatGone()
-    assert await voice.sending.send_text(CHAT, "hello") == ChatGone()
+    assert await voice.sending.send_text(Destination(CHAT), "hello") == ChatGone()
     assert await voice.sending.edit_text(CHAT, 1, "hello") == ChatGone()
     assert len(border.asked) == 3
 
@@ -302,6 +304,38 @@ async def test_a_group_that_moved_is_followed_and_told(voice: Voice, border: Bor
     assert voice.moved == [(GROUP, SUPERGROUP)]
 
 
+async def test_a_group_that_moved_pays_one_failing_call(voice: Voice, border: Border) -> None:
+    """All later messages go to its new id at once, and answer nothing: ids are of the old group."""
+    why = "Bad Request: group chat was upgraded to a supergroup chat"
+    border.answer("sendMessage", refuses(400, why, migrate_to_chat_id=SUPERGROUP), says(message()))
+    for _ in range(3):
+        await voice.sending.send_text(Destination(GROUP, reply_to=11), "hello")
+    new = str(SUPERGROUP)
+    assert [call.fields["chat_id"] for call in border.asked] == [str(GROUP), new, new, new]
+    assert all("reply_parameters" not in call.fields for call in border.asked[1:])
+    assert voice.moved == [(GROUP, SUPERGROUP)]
+
+
+async def test_a_message_in_a_group_that_moved_is_missing(voice: Voice, border: Border) -> None:
+    """Its id names another message in the new group, which must not be edited."""
+    why = "Bad Request: group chat was upgraded to a supergroup chat"
+    border.answer("editMessageText", refuses(400, why, migrate_to_chat_id=SUPERGROUP))
+    assert await voice.sending.edit_text(GROUP, 5, "50 %") == MessageMissing()
+    assert await voice.sending.edit_text(GROUP, 5, "60 %") == MessageMissing()
+    assert await voice.sending.delete_message(GROUP, 5) == MessageMissing()
+    assert [call.fields["chat_id"] for call in border.asked] == [str(GROUP)]
+
+
+async def test_a_move_that_cannot_be_stored_stops_no_message(bot: Bot, border: Border) -> None:
+    async def fail(_old: int, _new: int) -> None:
+        raise OSError("the database is away")
+
+    why = "Bad Request: group chat was upgraded to a supergroup chat"
+    border.answer("sendMessage", refuses(400, why, migrate_to_chat_id=SUPERGROUP), says(message()))
+    messenger = Messenger(bot, TelegramLimits(), fail)
+    assert await messenger.send_text(Destination(GROUP), "hello") == 12
+
+
 async def test_a_topic_that_was_closed_does_not_keep_the_result(
     voice: Voice, border: Border
 ) -> None:
@@ -314,7 +348,7 @@ async def test_a_topic_that_was_closed_does_not_keep_the_result(
 
 async def test_a_text_is_html_and_tells_its_id(voice: Voice, border: Border) -> None:
     said = await voice.sending.send_text(
-        CHAT, "<b>hello</b>", topic=3, reply_to=11, keyboard=KEYBOARD
+        Destination(CHAT, topic=3, reply_to=11), "<b>hello</b>", keyboard=KEYBOARD
     )
     assert said == 12
     told = border.told
@@ -325,13 +359,16 @@ async def test_a_text_is_html_and_tells_its_id(voice: Voice, border: Border) -> 
 async def test_a_text_that_is_wrong_in_itself_is_a_bug(voice: Voice, border: Border) -> None:
     border.answer("sendMessage", refuses(400, "Bad Request: can't parse entities: <b"))
     with pytest.raises(TelegramBadRequest):
-        await voice.sending.send_text(CHAT, "<b")
+        await voice.sending.send_text(Destination(CHAT), "<b")
 
 
 async def test_a_card_is_a_photo_with_buttons(voice: Voice, border: Border) -> None:
     photo = voice.folder / "card.jpg"
     photo.write_bytes(b"a picture")
-    assert await voice.sending.send_photo(CHAT, photo, "as you like", keyboard=KEYBOARD) == 12
+    assert (
+        await voice.sending.send_photo(Destination(CHAT), photo, "as you like", keyboard=KEYBOARD)
+        == 12
+    )
     assert ("card.jpg", b"a picture") in border.told.values()
     assert border.told["caption"] == "as you like"
 
