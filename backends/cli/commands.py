@@ -34,7 +34,7 @@ from backends.shotstack.pipeline import PipelineRequest, PipelineResult, run_pip
 from settings import BACKEND_PATTERN, Settings
 from video_editing.cli import commands as video_commands
 from video_editing.cli.arguments import Only, Positional
-from video_editing.cli.commands import Command, CommandOptions, CutOptions, EditOptions
+from video_editing.cli.commands import Command, CommandArguments, CutArguments, EditArguments
 from video_editing.cli.main import FAILURES, Failure, main
 from video_editing.cli.output import print_result
 from video_editing.contract.engines import EngineOptions
@@ -94,19 +94,19 @@ def _validate_merge_field(text: str) -> str:
 MergeField = Annotated[str, AfterValidator(_validate_merge_field)]
 
 
-class BackendEditOptions(EditOptions):
+class BackendEditArguments(EditArguments):
     """Options of ``overlay edit``, with a backend."""
 
     backend: BackendOption = None
 
 
-class BackendCutOptions(CutOptions):
+class BackendCutArguments(CutArguments):
     """Options of ``overlay cut``, with a backend."""
 
     backend: BackendOption = None
 
 
-class AutopipelineOptions(CommandOptions):
+class AutopipelineArguments(CommandArguments):
     """Options of ``overlay autopipeline``."""
 
     clip: Annotated[str, Positional(), Metavar("CLIP|URL")] = Field(
@@ -153,7 +153,7 @@ class AutopipelineOptions(CommandOptions):
     engine_options: Annotated[EngineOptions, Only(("engine", "model"))] = EngineOptions()
 
 
-class ServeOptions(BaseModel):
+class ServeArguments(BaseModel):
     """Options of ``overlay serve``."""
 
     model_config = ConfigDict(frozen=True)
@@ -167,13 +167,13 @@ def run(arguments: Sequence[str] | None) -> int:
     return main(arguments, COMMANDS, BACKEND_FAILURES)
 
 
-def run_edit(options: BackendEditOptions, report: Report) -> None:
+def run_edit(options: BackendEditArguments, report: Report) -> None:
     """Write a finished video, with mattes of the backend that was chosen."""
     with _open_mattes(options, report) as mattes:
         video_commands.run_edit(options.model_copy(update={"matte": mattes}), report)
 
 
-def run_cut(options: BackendCutOptions, report: Report) -> None:
+def run_cut(options: BackendCutArguments, report: Report) -> None:
     """Write a transparent overlay, with mattes of the backend that was chosen."""
     with _open_mattes(options, report) as mattes:
         video_commands.run_cut(options.model_copy(update={"matte": mattes}), report)
@@ -181,7 +181,7 @@ def run_cut(options: BackendCutOptions, report: Report) -> None:
 
 @contextmanager
 def _open_mattes(
-    options: BackendEditOptions | BackendCutOptions, report: Report
+    options: BackendEditArguments | BackendCutArguments, report: Report
 ) -> Iterator[Path | None]:
     """Have the backend make the mattes; None where the command does not take any from it."""
     if options.backend is None or options.matte is not None:
@@ -193,7 +193,7 @@ def _open_mattes(
 
 
 async def _make_mattes(
-    options: BackendEditOptions | BackendCutOptions, name: str, folder: Path, report: Report
+    options: BackendEditArguments | BackendCutArguments, name: str, folder: Path, report: Report
 ) -> None:
     """Fill *folder* with the clip's mattes."""
     video_commands.require_file(options.clip)
@@ -204,7 +204,7 @@ async def _make_mattes(
     await backend.make_mattes(clip.path, plan, folder, _create_event_report(options, report))
 
 
-def run_autopipeline(options: AutopipelineOptions, report: Report) -> None:
+def run_autopipeline(options: AutopipelineArguments, report: Report) -> None:
     """Have Shotstack render a video, and print where it is."""
     with TemporaryDirectory(prefix="overlay-") as folder:
         result = asyncio.run(
@@ -214,7 +214,7 @@ def run_autopipeline(options: AutopipelineOptions, report: Report) -> None:
 
 
 async def _render_pipeline(
-    options: AutopipelineOptions, folder: Path, report: BackendReport
+    options: AutopipelineArguments, folder: Path, report: BackendReport
 ) -> PipelineResult:
     settings = load_settings()
     renderer = create_shotstack_renderer(settings)
@@ -246,7 +246,7 @@ async def _fetch_clip(clip: str, folder: Path) -> Path:
     return path
 
 
-def run_server(options: ServeOptions, _report: Report) -> None:
+def run_server(options: ServeArguments, _report: Report) -> None:
     """Serve mattes and overlays over HTTP."""
     from backends.server.app import serve  # noqa: PLC0415 - a web server, for this command alone
     from backends.server.auth import MissingServiceKey  # noqa: PLC0415 - it loads FastAPI
@@ -258,15 +258,15 @@ def run_server(options: ServeOptions, _report: Report) -> None:
 
 
 COMMANDS = video_commands.COMMANDS | {
-    "edit": video_commands.COMMANDS["edit"]._replace(options=BackendEditOptions, run=run_edit),
-    "cut": video_commands.COMMANDS["cut"]._replace(options=BackendCutOptions, run=run_cut),
+    "edit": video_commands.COMMANDS["edit"]._replace(options=BackendEditArguments, run=run_edit),
+    "cut": video_commands.COMMANDS["cut"]._replace(options=BackendCutArguments, run=run_cut),
     "autopipeline": Command(
         "have Shotstack render a finished video from overlays of the backends",
-        AutopipelineOptions,
+        AutopipelineArguments,
         run_autopipeline,
     ),
     "serve": Command(
-        "serve mattes and overlays over HTTP, from a machine with a GPU", ServeOptions, run_server
+        "serve mattes and overlays over HTTP, from a machine with a GPU", ServeArguments, run_server
     ),
 }
 
@@ -284,7 +284,7 @@ def load_settings() -> Settings:
         raise InvalidSettings(f"{first['loc'][0]}: {first['msg']}") from err
 
 
-def _create_event_report(options: CommandOptions, report: Report) -> BackendReport:
+def _create_event_report(options: CommandArguments, report: Report) -> BackendReport:
     """Return a report that also prints the events of backends."""
 
     def report_event(event: Event) -> None:

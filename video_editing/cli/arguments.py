@@ -29,7 +29,7 @@ from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from video_editing.contract.style import KeyOf, Metavar, OptionModel
+from video_editing.contract.style import Metavar, OneOf, OptionModel
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -66,9 +66,9 @@ class Option(NamedTuple):
     @property
     def choices(self) -> list[Any]:
         """The values that are possible, or nothing where they cannot be listed."""
-        keys = self.find(KeyOf)
-        if keys is not None:
-            return list(keys.table)
+        one_of = self.find(OneOf)
+        if one_of is not None:
+            return list(one_of.values)
         if isinstance(self.kind, type) and issubclass(self.kind, Enum):
             return [member.value for member in self.kind]
         values = get_args(self.kind) if get_origin(self.kind) is Literal else ()
@@ -166,9 +166,9 @@ def format_value(value: object) -> str:
 
 def describe_option(option: Option) -> str:
     """Return the help text: description, range and default."""
-    text, keys = option.field.description or "", option.find(KeyOf)
-    if keys and keys.describe:
-        text += f": {keys.describe()}"
+    text, one_of = option.field.description or "", option.find(OneOf)
+    if one_of and one_of.describe:
+        text += f": {one_of.describe()}"
     notes = [option.limits, f"default: {option.default}" if option.default else ""]
     return f"{text} ({'; '.join(filter(None, notes))})" if any(notes) else text
 

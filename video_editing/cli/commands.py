@@ -1,7 +1,7 @@
 """The commands of ``overlay``: the options of each, and what each runs."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -11,6 +11,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from video_editing.cli.arguments import Only, Positional
 from video_editing.cli.output import print_result
 from video_editing.compositing.background import Background, open_background
+from video_editing.compositing.composition import Composition
 from video_editing.compositing.layout import (
     ASPECTS,
     MAX_SIDE,
@@ -20,27 +21,26 @@ from video_editing.compositing.layout import (
 )
 from video_editing.contract.engines import EngineOptions
 from video_editing.contract.errors import InputRejected, RejectReason
-from video_editing.contract.formats import OutputFormat, OutputInfo
+from video_editing.contract.formats import CUT_FORMATS, EDIT_FORMATS, OutputFormat, OutputInfo
 from video_editing.contract.plan import PLAN_FILE, Plan, make_plan, read_plan_of, write_plan
 from video_editing.contract.progress import Report
 from video_editing.contract.style import (
     EDGE_FIELDS,
     PLACEMENT_FIELDS,
     Anchor,
-    KeyOf,
     Metavar,
+    OneOf,
     OptionModel,
     Style,
 )
 from video_editing.matting.engines import create_engine
 from video_editing.matting.matte_stream import write_missing_segments
-from video_editing.pipelines.cut import OverlayContainer, cut, cut_sticker
+from video_editing.pipelines.cut import cut, cut_sticker
 from video_editing.pipelines.demo import make_demo
-from video_editing.pipelines.edit import edit
+from video_editing.pipelines.edit import ResultOptions, edit
 from video_editing.pipelines.matte import check_segments, write_final_matte
-from video_editing.pipelines.preview import write_preview
-from video_editing.pipelines.render_parts import AlphaFormat, render_parts
-from video_editing.pipelines.thumbnail import write_thumbnail
+from video_editing.pipelines.preview import write_preview, write_thumbnail
+from video_editing.pipelines.render_parts import AlphaFormat, PartsOptions, render_parts
 from video_editing.reading.probe import Clip, ClipLimits, probe
 
 ClipPath = Annotated[
@@ -62,7 +62,7 @@ MattePath = Annotated[
 SHAPE_FIELDS = tuple(name for name in Style.model_fields if name not in PLACEMENT_FIELDS)
 
 
-class CommandOptions(BaseModel):
+class CommandArguments(BaseModel):
     """Options of every command that reports progress."""
 
     model_config = ConfigDict(frozen=True)
@@ -81,7 +81,7 @@ class SceneOptions(OptionModel):
         description="a video (looped or cut to the clip's length), a picture, a colour as a CSS "
         "name or #rrggbb, or blur: the clip itself out of focus",
     )
-    canvas: Annotated[str, KeyOf({"auto": None} | ASPECTS)] = Field(
+    canvas: Annotated[str, OneOf(("auto", *ASPECTS))] = Field(
         default="auto",
         description="the result's aspect ratio; auto is the background's own size, or the clip's "
         "over a colour or blur, its longer side at most 1920 pixels",
@@ -92,15 +92,13 @@ class SceneOptions(OptionModel):
     )
 
 
-class EditOptions(CommandOptions):
+class EditArguments(CommandArguments):
     """Options of ``overlay edit``."""
 
     clip: ClipPath
     output: Annotated[OutputPath, Metavar("result.mp4")]
     matte: MattePath = None
-    form: Literal[
-        OutputFormat.VIDEO, OutputFormat.NOTE, OutputFormat.ANIMATION, OutputFormat.GIF
-    ] = Field(
+    form: Annotated[OutputFormat, OneOf(EDIT_FORMATS)] = Field(
         default=OutputFormat.VIDEO,
         description="video: mp4 with sound; note: Telegram's round video note, 640 pixels square, "
         "the first 60 s; animation: mp4 without sound; gif: a GIF of the first 15 s, at most 480 "
@@ -121,14 +119,14 @@ class EditOptions(CommandOptions):
     engine_options: EngineOptions = EngineOptions()
 
 
-class CutOptions(CommandOptions):
+class CutArguments(CommandArguments):
     """Options of ``overlay cut``."""
 
     clip: ClipPath
     output: Annotated[OutputPath, Metavar("overlay.mov")]
     matte: MattePath = None
-    container: Literal["mov", "webm", "sticker"] = Field(
-        default="mov",
+    container: Annotated[OutputFormat, OneOf(CUT_FORMATS)] = Field(
+        default=OutputFormat.MOV,
         description="mov: ProRes 4444, large, for editing programs; webm: VP9, small, for "
         "browsers; sticker: Telegram's video sticker, 512 pixels, the first 3 s",
     )
@@ -141,7 +139,7 @@ class CutOptions(CommandOptions):
     engine_options: EngineOptions = EngineOptions()
 
 
-class MatteOptions(CommandOptions):
+class MatteArguments(CommandArguments):
     """Options of ``overlay matte``."""
 
     clip: ClipPath
@@ -175,7 +173,7 @@ class MatteOptions(CommandOptions):
         return self
 
 
-class PreviewOptions(CommandOptions):
+class PreviewArguments(CommandArguments):
     """Options of ``overlay preview``."""
 
     clip: ClipPath
@@ -188,7 +186,7 @@ class PreviewOptions(CommandOptions):
     engine_options: EngineOptions = EngineOptions()
 
 
-class PartsOptions(CommandOptions):
+class PartsArguments(CommandArguments):
     """Options of ``overlay parts``."""
 
     clip: ClipPath
@@ -208,7 +206,7 @@ class PartsOptions(CommandOptions):
     engine_options: EngineOptions = EngineOptions()
 
 
-class ProbeOptions(CommandOptions):
+class ProbeArguments(CommandArguments):
     """Options of ``overlay probe``."""
 
     clip: ClipPath
@@ -218,7 +216,7 @@ class ProbeOptions(CommandOptions):
     )
 
 
-class DemoOptions(CommandOptions):
+class DemoArguments(CommandArguments):
     """Options of ``overlay demo``."""
 
     output: Annotated[Path, Metavar("RESULT.mp4")] = Field(
@@ -242,7 +240,7 @@ class Command(NamedTuple):
     run: Callable[[Any, Report], None]
 
 
-def run_edit(options: EditOptions, report: Report) -> None:
+def run_edit(options: EditArguments, report: Report) -> None:
     """Write a finished video."""
     clip, background, canvas = _open_scene(options)
     style = options.style
@@ -250,67 +248,53 @@ def run_edit(options: EditOptions, report: Report) -> None:
         placement = {"position": Anchor.CENTER, "size": 0.9}
         given = {name: getattr(style, name) for name in style.model_fields_set}
         style = style.model_copy(update=placement | given)
-    info = edit(
-        clip,
-        options.output,
-        background,
-        canvas,
-        style=style,
-        engine_options=options.engine_options,
-        mattes=options.matte,
+    composition = Composition(clip, style, options.engine_options, options.matte)
+    result = ResultOptions(
         output_format=options.form,
         max_bytes=None if options.max_mb is None else _convert_to_bytes(options.max_mb),
         thumbnail=options.thumbnail,
-        report=report,
     )
+    info = edit(composition, options.output, background, canvas, result, report)
     print_result(options.progress, options.output, **info._asdict())
 
 
-def run_cut(options: CutOptions, report: Report) -> None:
+def run_cut(options: CutArguments, report: Report) -> None:
     """Write a transparent overlay."""
     clip = open_clip(options.clip, options.output, options.matte)
-    rest: dict[str, Any] = {
-        "style": options.style,
-        "engine_options": options.engine_options,
-        "mattes": options.matte,
-        "report": report,
-    }
-    if options.container == "sticker":
-        info = cut_sticker(clip, options.output, **rest)
+    composition = Composition(clip, options.style, options.engine_options, options.matte)
+    if options.container is OutputFormat.STICKER:
+        info = cut_sticker(composition, options.output, report)
         print_result(options.progress, options.output, **info._asdict())
         return
-    container = OverlayContainer(options.container)
-    placement = cut(clip, options.output, container, is_full_frame=options.full_frame, **rest)
+    placement = cut(
+        composition,
+        options.output,
+        options.container,
+        is_full_frame=options.full_frame,
+        report=report,
+    )
     width, height = placement["box"][2:]
     info = OutputInfo(width, height, float(clip.duration))
     print_result(options.progress, options.output, **info._asdict(), **placement)
 
 
-def run_matte(options: MatteOptions, report: Report) -> None:
+def run_matte(options: MatteArguments, report: Report) -> None:
     """Write the final matte, or segments of small mattes."""
     clip = open_clip(options.clip, options.output)
     if options.segments is not None:
         _run_segments(options, options.segments, clip, report)
     elif options.output is not None:
-        write_final_matte(
-            clip,
-            options.output,
-            style=options.style,
-            engine_options=options.engine_options,
-            report=report,
-        )
+        composition = Composition(clip, options.style, options.engine_options)
+        write_final_matte(composition, options.output, report)
         print_result(options.progress, options.output)
 
 
-def _run_segments(options: MatteOptions, folder: Path, clip: Clip, report: Report) -> None:
+def _run_segments(options: MatteArguments, folder: Path, clip: Clip, report: Report) -> None:
     plan = _load_or_make_plan(options.engine_options, folder, clip)
-    indices = options.only or range(len(plan.segments))
-    if options.only and max(options.only) >= len(plan.segments):
-        raise InputRejected(RejectReason.BAD_OPTION, option="only", value=str(max(options.only)))
+    part = _select_segments(plan, options.only) if options.only else plan
     if options.check:
-        check_segments(plan, folder, indices)
+        check_segments(part, folder)
     elif not options.plan_only:
-        part = plan.model_copy(update={"segments": [plan.segments[i] for i in indices]})
         engine_options = EngineOptions.from_options(
             engine=plan.engine,
             model=plan.model,
@@ -318,6 +302,14 @@ def _run_segments(options: MatteOptions, folder: Path, clip: Clip, report: Repor
             device=options.engine_options.device,
         )
         write_missing_segments(clip, part, folder, create_engine(engine_options, clip), report)
+
+
+def _select_segments(plan: Plan, indices: Sequence[int]) -> Plan:
+    """Return the plan of these segments; an index is what a segment is called, not a position."""
+    try:
+        return plan.select(indices)
+    except KeyError as err:
+        raise InputRejected(RejectReason.BAD_OPTION, option="only", value=str(err.args[0])) from err
 
 
 def _load_or_make_plan(options: EngineOptions, folder: Path, clip: Clip) -> Plan:
@@ -329,41 +321,30 @@ def _load_or_make_plan(options: EngineOptions, folder: Path, clip: Clip) -> Plan
     return plan
 
 
-def run_preview(options: PreviewOptions, _report: Report) -> None:
+def run_preview(options: PreviewArguments, _report: Report) -> None:
     """Write one picture of what edit would make."""
     clip, background, canvas = _open_scene(options)
     canvas = fit_within_side(canvas, options.side)
-    write_preview(
-        clip,
-        options.output,
-        background,
-        canvas,
-        style=options.style,
-        engine_options=options.engine_options,
-    )
+    composition = Composition(clip, options.style, options.engine_options)
+    write_preview(composition, options.output, background, canvas)
     print_result(options.progress, options.output)
 
 
-def run_parts(options: PartsOptions, report: Report) -> None:
+def run_parts(options: PartsArguments, report: Report) -> None:
     """Write what a renderer elsewhere puts together."""
     clip, background, canvas = _open_scene(options)
     parts = render_parts(
-        clip,
+        Composition(clip, options.style, options.engine_options, options.matte),
         options.output,
         background,
-        options.scene.background,
         canvas,
-        rate=options.rate or clip.rate,
-        style=options.style,
-        alpha_format=options.way,
-        engine_options=options.engine_options,
-        mattes=options.matte,
-        report=report,
+        PartsOptions(options.rate, options.way),
+        report,
     )
     print_result(options.progress, options.output, **parts)
 
 
-def run_probe(options: ProbeOptions, _report: Report) -> None:
+def run_probe(options: ProbeArguments, _report: Report) -> None:
     """Print the size, length and rate of a video."""
     clip = open_clip(options.clip)
     if options.thumbnail is not None:
@@ -373,23 +354,23 @@ def run_probe(options: ProbeOptions, _report: Report) -> None:
     print_result(options.progress, None, **info._asdict(), rate=float(clip.rate), sound=has_sound)
 
 
-def run_demo(options: DemoOptions, report: Report) -> None:
+def run_demo(options: DemoArguments, report: Report) -> None:
     """Make a clip, edit it, and print where the result is."""
     picture = make_demo(options.output, report)
     print_result(options.progress, options.output, picture=str(picture))
 
 
 COMMANDS: dict[str, Command] = {
-    "edit": Command("make a finished video: the person over a background", EditOptions, run_edit),
-    "cut": Command("make a transparent overlay of the person", CutOptions, run_cut),
+    "edit": Command("make a finished video: the person over a background", EditArguments, run_edit),
+    "cut": Command("make a transparent overlay of the person", CutArguments, run_cut),
     "matte": Command(
-        "make the matte alone: where the person is, white on black", MatteOptions, run_matte
+        "make the matte alone: where the person is, white on black", MatteArguments, run_matte
     ),
-    "preview": Command("make one picture of what edit would make", PreviewOptions, run_preview),
-    "parts": Command("make what a renderer elsewhere puts together", PartsOptions, run_parts),
-    "probe": Command("print a video's size, length and frame rate", ProbeOptions, run_probe),
+    "preview": Command("make one picture of what edit would make", PreviewArguments, run_preview),
+    "parts": Command("make what a renderer elsewhere puts together", PartsArguments, run_parts),
+    "probe": Command("print a video's size, length and frame rate", ProbeArguments, run_probe),
     "demo": Command(
-        "make a short clip of a person, edit it, print where the result is", DemoOptions, run_demo
+        "make a short clip of a person, edit it, print where the result is", DemoArguments, run_demo
     ),
 }
 
@@ -425,10 +406,10 @@ def require_file(path: Path) -> None:
 
 
 def _open_scene(
-    options: EditOptions | PreviewOptions | PartsOptions,
+    options: EditArguments | PreviewArguments | PartsArguments,
 ) -> tuple[Clip, Background, Size]:
     scene = options.scene
-    matte = None if isinstance(options, PreviewOptions) else options.matte
+    matte = None if isinstance(options, PreviewArguments) else options.matte
     clip = open_clip(options.clip, options.output, scene.background, matte)
     background = open_background(scene.background, ClipLimits())
     aspect = None if scene.canvas == "auto" else scene.canvas

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from video_editing.contract.style import KeyOf, Metavar, OptionModel
+from video_editing.contract.style import Metavar, OneOf, OptionModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def describe_engines() -> str:
     return ", ".join(f"{info.name} is {info.summary}" for info in ENGINES.values())
 
 
-EngineName = Annotated[str, KeyOf(ENGINES, describe_engines)]
+EngineName = Annotated[str, OneOf(ENGINES, describe_engines)]
 
 
 class EngineOptions(OptionModel):

@@ -1,9 +1,9 @@
 """How the overlay looks: what users choose, with ranges, defaults and descriptions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 import webcolors
 from pydantic import (
@@ -50,17 +50,17 @@ def parse_colour(text: str) -> YuvColour:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class KeyOf:
-    """Annotation of a string that must be a key of *table* at the time of validation.
+class OneOf:
+    """Annotation of a string that must be one of *values* at the time of validation.
 
-    The JSON schema lists the keys as ``enum``, and the command line as choices.
+    The JSON schema lists them as ``enum``, and the command line as choices.
 
     Attributes:
-        table: what is possible.
-        describe: returns what help texts say about the keys.
+        values: what is possible; a table gives its keys.
+        describe: returns what help texts say about the values.
     """
 
-    table: Mapping[str, Any]
+    values: Collection[str]
     describe: Callable[[], str] | None = None
 
     def __get_pydantic_core_schema__(
@@ -71,12 +71,12 @@ class KeyOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return handler(schema) | {"enum": list(self.table)}
+        return handler(schema) | {"enum": list(self.values)}
 
-    def _validate(self, key: str) -> str:
-        if key not in self.table:
-            raise ValueError(f"Input should be one of {', '.join(self.table)}")
-        return key
+    def _validate(self, value: str) -> str:
+        if value not in self.values:
+            raise ValueError(f"Input should be one of {', '.join(self.values)}")
+        return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from tests.backends.support.event_recorder import Heard
 from tests.backends.support.shotstack_renderer import KEPT, LIMITS
 from tests.support.person_clips import film_of_eileen
 from video_editing.cli.arguments import format_options, read_options
-from video_editing.cli.commands import EditOptions
+from video_editing.cli.commands import EditArguments
 from video_editing.cli.main import build_parser
 from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, RejectReason
 from video_editing.contract.formats import OutputFormat
@@ -57,7 +57,7 @@ def test_a_style_survives_the_command_line(style: Style) -> None:
     """What a child is told is what its parent meant, to the last digit."""
     words = ["edit", "clip", "-o", "result", *format_options(style)]
     parser, commands = build_parser()
-    options = read_options(EditOptions, parser.parse_args(words), commands["edit"])
+    options = read_options(EditArguments, parser.parse_args(words), commands["edit"])
     assert options.style == style
 
 
