@@ -184,7 +184,8 @@ def _open_mattes(
     options: BackendEditArguments | BackendCutArguments, report: Report
 ) -> Iterator[Path | None]:
     """Have the backend make the mattes; None where the command does not take any from it."""
-    if options.backend is None or options.matte is not None:
+    is_needed = options.matte is None and not options.style.keep_background
+    if options.backend is None or not is_needed:
         yield options.matte
         return
     with TemporaryDirectory(prefix="overlay-") as folder:
@@ -201,6 +202,10 @@ async def _make_mattes(
     clip = video_commands.open_clip(options.clip, options.output)
     engine = options.engine_options
     plan = make_plan(clip, engine.engine, model=engine.model, every=engine.every)
+    form = options.form if isinstance(options, BackendEditArguments) else options.container
+    if form.spec.max_seconds:
+        end = int(form.spec.max_seconds / clip.timebase)
+        plan = plan.select(segment.index for segment in plan.segments if segment.start < end)
     await backend.make_mattes(clip.path, plan, folder, _create_event_report(options, report))
 
 

@@ -25,7 +25,7 @@ TOY = EngineInfo(
 class ToyEngine:
     """Takes the middle of every frame for a person."""
 
-    context_frames = warm_up_frames = 0
+    context_frames = 0
     warm_up_frames = 0
 
     def __init__(self, clip: Clip) -> None:
