@@ -51,7 +51,6 @@ RESULT_FORMATS = (
     (OutputFormat.VIDEO, OutputFormat.NOTE, OutputFormat.ANIMATION, OutputFormat.STICKER),
     (OutputFormat.WEBM, OutputFormat.MOV),
 )
-MAX_NOTE_SECONDS = 60  #: Telegram's longest round note
 MAX_SHOWN_FILES = 5  #: backgrounds in one row
 LANGUAGE_NAMES = {Language.EN: "English", Language.RU: "Русский"}
 
@@ -291,7 +290,7 @@ def _create_corner_row(job: Job) -> Row:
 
 def is_note_possible(job: Job) -> bool:
     """Whether Telegram takes it as one, as far as its length is known."""
-    return (job.order.clip.seconds or 0) <= MAX_NOTE_SECONDS
+    return (job.order.clip.seconds or 0) <= OutputFormat.NOTE.spec.max_seconds
 
 
 def is_shape_visible(job: Job) -> bool:

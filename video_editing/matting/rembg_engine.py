@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video_editing.frames import Box, Luma, Matte, Picture, Plane, Timed
+from video_editing.frames import Box, FloatPlane, FrameMatte, Luma, Matte, Picture, Plane, Timed
 from video_editing.matting.mediapipe_engine import MediapipeEngine
 from video_editing.matting.person_regions import find_people_box, is_shot_boundary, merge_boxes
 from video_editing.matting.rembg_models import (
@@ -35,9 +35,6 @@ PATCH_SIZE = 5  #: pixels over which that difference is averaged
 FULL_CONFIDENCE = 0.4  #: trust with which the quick engine's faults are held to be the same
 MIN_CONFIDENCE = 1e-3  #: trust in the worst flow, so that there is always something to weigh by
 
-FloatPlane = NDArray[np.float32]  #: (h, w), like a matte
-FrameMatte = tuple[Timed[Picture], Matte]  #: a frame and where the person is in it
-
 
 class KeyframeModel(Protocol):
     """A slow network that sees where the person is.
@@ -56,8 +53,12 @@ class RembgEngine:
     """An engine: one of rembg's networks, carried from look to look.
 
     Attributes:
-        context_frames: how many frames before and after one its matte depends on.
+        context_frames: number of frames before and after a frame that its matte depends on.
+        warm_up_frames: none; the engine has no state.
     """
+
+    context_frames: int
+    warm_up_frames = 0
 
     def __init__(
         self, clip: Clip, model: str = DEFAULT_MODEL, *, every: int = 0, device: str = "cpu"

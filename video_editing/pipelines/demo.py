@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.compositing.background import open_background
+from video_editing.compositing.composition import Composition
 from video_editing.concurrency import count_cpus
 from video_editing.contract.progress import Report, ignore_progress
 from video_editing.contract.style import Anchor, Style
 from video_editing.frames import Picture, Plane, Timed
 from video_editing.pipelines.edit import edit
-from video_editing.pipelines.thumbnail import write_jpeg
+from video_editing.pipelines.preview import write_jpeg
 from video_editing.pixels import convert_to_rgb
 from video_editing.reading import audio as samples
 from video_editing.reading.decode import read_frames
@@ -50,14 +51,8 @@ def make_demo(result: Path, report: Report = ignore_progress) -> Path:
         path = Path(folder, "clip.mp4")
         _make_clip(path)
         clip = probe(path)
-        edit(
-            clip,
-            result,
-            open_background(BACKGROUND, ClipLimits()),
-            clip.size,
-            style=STYLE,
-            report=report,
-        )
+        background = open_background(BACKGROUND, ClipLimits())
+        edit(Composition(clip, STYLE), result, background, clip.size, report=report)
         beside = result.with_suffix(".jpg")
         _write_comparison(clip, probe(result), beside)
     return beside
