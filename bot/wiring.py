@@ -23,9 +23,13 @@ from bot.database.repository import KeyValueStore
 from bot.database.statistics import MeasurementRepository, Statistics
 from bot.database.users import UserRepository
 from bot.handlers import create_routers
+from bot.jobs.active_job import ActiveJobs
 from bot.jobs.fair_queue import FairQueue
+from bot.jobs.progress_message import UserInterface
+from bot.jobs.retry_policy import Backoff, RetryPolicy
 from bot.jobs.stages import JobStages
 from bot.jobs.supervisor import JobSupervisor
+from bot.jobs.workflow import JobWorkflow
 from bot.jobs.workspace import Cleanup, Workspace
 from bot.operations.alerts import AdminAlerts
 from bot.operations.backend_pool import BackendPool
@@ -253,14 +257,23 @@ def _create_job_stages(
 
 
 def _create_job_supervisor(parts: _SharedParts, stages: JobStages) -> JobSupervisor:
-    return JobSupervisor(
-        parts.repositories.jobs,
-        parts.repositories.measurements,
+    repositories = parts.repositories
+    interface = UserInterface(parts.telegram.messenger, parts.telegram.texts, parts.keyboards)
+    fair_queue, backoff = FairQueue(parts.settings.bot.parallel_jobs), Backoff()
+    active_jobs = ActiveJobs(repositories.jobs, fair_queue, interface, backoff=backoff)
+    workflow = JobWorkflow(
+        repositories.jobs,
+        repositories.measurements,
         stages,
-        FairQueue(parts.settings.bot.parallel_jobs),
-        parts.telegram.messenger,
-        parts.telegram.texts,
-        parts.keyboards,
+        active_jobs,
+        RetryPolicy(repositories.jobs, backoff),
+        interface,
+    )
+    return JobSupervisor(
+        repositories.jobs,
+        active_jobs,
+        workflow,
+        fair_queue,
         get_free_bytes=parts.workspace.get_free_bytes,
         max_waiting=parts.settings.bot.max_waiting_jobs,
     )

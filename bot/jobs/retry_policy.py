@@ -1,4 +1,4 @@
-"""What it means for a job when one of its stages fails: never, or later."""
+"""Decides what follows from the failure of a stage: the end of the job, or a retry."""
 
 import logging
 import time

@@ -27,7 +27,7 @@ from bot.domain.outcomes import ChatGone, FailureCode, RetryLater
 from bot.jobs.retry_policy import Backoff
 from bot.jobs.supervisor import QueueFull, TooManyJobs
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
-from tests.bot.support.job_runtime import CLIP, Chat, Workshop, stand_in, until
+from tests.bot.support.job_runtime import CLIP, Chat, Workshop, failure, stand_in, text, until
 from tests.support.make_clips import make_clip
 from tests.support.paths import ROOT
 from video_editing.contract.formats import OutputFormat
@@ -84,7 +84,7 @@ async def test_a_job_ends_in_a_result(workshop: Workshop) -> None:
         assert workshop.chat.ends() == ["result"]
         assert not workshop.folders.get_job_folder(job.id).exists()
         assert len(list(workshop.folders.get_mattes_folder(job.id).glob("*.mp4"))) == 3
-        assert len(workshop.chat.all("delete")) == len(workshop.chat.all("text"))
+        assert len(workshop.chat.all("delete")) == len(workshop.chat.all("progress"))
         assert workshop.jobs.list_queue() == []
 
 
@@ -159,21 +159,19 @@ async def test_what_the_card_fetched_is_not_fetched_again(workshop: Workshop) ->
 
 
 @pytest.mark.parametrize(
-    ("failure", "fault"),
+    "rejection",
     [
-        (DownloadRejected(FailureCode.FILE_GONE), "gone_file"),
-        (DownloadRejected(FailureCode.FILE_TOO_BIG, size=30, limit=20), "too_big_file"),
+        DownloadRejected(FailureCode.FILE_GONE),
+        DownloadRejected(FailureCode.FILE_TOO_BIG, size=30, limit=20),
     ],
 )
-async def test_a_file_that_cannot_be_had(
-    workshop: Workshop, failure: Exception, fault: str
-) -> None:
-    """Its user is told why, once."""
-    workshop.files.there["clip"] = failure
+async def test_a_file_that_cannot_be_had(workshop: Workshop, rejection: DownloadRejected) -> None:
+    """Its user learns why, once."""
+    workshop.files.there["clip"] = rejection
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
-        assert (job.state, job.fault) == (JobState.FAILED, fault)
-        assert workshop.chat.ends() == [f"fault {fault}"]
+        assert (job.state, job.fault) == (JobState.FAILED, rejection.fault)
+        assert workshop.chat.ends() == [failure(rejection.fault, **rejection.details)]
 
 
 async def test_a_clip_at_fault(workshop: Workshop, programs: Path) -> None:
@@ -182,7 +180,7 @@ async def test_a_clip_at_fault(workshop: Workshop, programs: Path) -> None:
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
         assert (job.state, job.fault) == (JobState.FAILED, "no_person")
-        assert workshop.chat.ends() == ["fault no_person"]
+        assert workshop.chat.ends() == [failure("no_person")]
         assert not workshop.folders.get_job_folder(job.id).exists()
 
 
@@ -200,7 +198,7 @@ async def test_a_result_that_is_too_big(workshop: Workshop, programs: Path) -> N
     stand_in(programs, cut={"size": 2_000_000})
     async with workshop.open():
         job = await workshop.over(await workshop.accept(form=OutputFormat.MOV))
-        assert workshop.chat.ends() == ["fault result_too_big"]
+        assert workshop.chat.ends() == [failure("result_too_big", size=2, limit=1)]
         assert job.fault == "result_too_big"
 
 
@@ -274,8 +272,7 @@ async def test_a_job_that_nobody_can_do_waits(tmp_path: Path, programs: Path) ->
 
         await until(parked)
         assert (await workshop.over(job)).state is JobState.DONE
-        told = workshop.chat.all("edit") + workshop.chat.all("text")
-        assert any("status-parked" in one["text"] for one in told)
+        assert text("status-parked") in workshop.chat.progress()
 
 
 async def test_after_a_day_nobody_is_told(workshop: Workshop) -> None:
@@ -284,7 +281,7 @@ async def test_after_a_day_nobody_is_told(workshop: Workshop) -> None:
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
         assert (job.state, job.fault) == (JobState.FAILED, "nobody")
-        assert workshop.chat.ends() == ["fault nobody"]
+        assert workshop.chat.ends() == [failure("nobody")]
 
 
 @pytest.mark.parametrize("command", [SLOW("plan"), SLOW("matte"), "edit"])
@@ -297,7 +294,7 @@ async def test_a_job_that_breaks_children_is_poison(
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
         assert (job.state, job.fault) == (JobState.FAILED, "poison")
-        assert workshop.chat.ends() == ["fault poison"]
+        assert workshop.chat.ends() == [failure("poison")]
         runs = (programs / "runs.jsonl").read_text().count(f'"command": "{command}"')
         assert runs == 3
 
@@ -314,7 +311,7 @@ async def test_a_bug_of_ours_ends_in_a_message(workshop: Workshop) -> None:
     workshop.files.there["clip"] = ZeroDivisionError("a bug")
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
-        assert (job.fault, workshop.chat.ends()) == ("poison", ["fault poison"])
+        assert (job.fault, workshop.chat.ends()) == ("poison", [failure("poison")])
 
 
 class Chained(OverlayBackend):
@@ -356,7 +353,7 @@ async def test_cancelled_at_every_stage(workshop: Workshop, programs: Path, stag
         over = await workshop.over(job, 5)
         assert time.monotonic() - began < 2
         assert over.state is JobState.CANCELLED
-        assert workshop.chat.ends() == ["job-cancelled"]
+        assert workshop.chat.ends() == [text("job-cancelled")]
         assert not workshop.folders.get_job_folder(job.id).exists()
         assert not await workshop.jobs.cancel(job.id, user=7)
 
@@ -388,7 +385,7 @@ async def test_cancelled_between_two_attempts_to_send(workshop: Workshop) -> Non
         await until(delayed)
         assert await workshop.jobs.cancel(job.id, user=7)
         assert (await workshop.over(job, 3)).state is JobState.CANCELLED
-        assert workshop.chat.ends() == ["job-cancelled"]
+        assert workshop.chat.ends() == [text("job-cancelled")]
 
 
 async def test_who_is_gone_needs_no_work(workshop: Workshop, programs: Path) -> None:
@@ -491,9 +488,9 @@ async def test_the_place_in_the_queue_is_told(workshop: Workshop, programs: Path
         jobs = [await workshop.accept(user=user, origin=f"draft:{user}") for user in range(5)]
         for job in jobs:
             await workshop.over(job)
-        told = workshop.chat.all("text") + workshop.chat.all("edit")
-        assert {one["text"] for one in told if "ahead" in one["text"]} == {
-            f"status-waiting ahead={ahead}" for ahead in range(3)
+        positions = {text("status-waiting", ahead=ahead) for ahead in range(5)}
+        assert positions & set(workshop.chat.progress()) == {
+            text("status-waiting", ahead=ahead) for ahead in range(3)
         }
         assert workshop.chat.ends() == ["result"] * 5
 
@@ -584,7 +581,7 @@ def test_a_job_that_kills_us_is_poison(tmp_path: Path, programs: Path) -> None:
     codes = [lived(tmp_path / "data", programs) for _ in range(5)]
     assert codes == [-9, -9, -9, -9, 0]
 
-    assert Chat(tmp_path / "data" / "sent.jsonl").ends() == ["fault poison"]
+    assert Chat(tmp_path / "data" / "sent.jsonl").ends() == [failure("poison")]
 
 
 async def test_a_lost_disk_is_survived(tmp_path: Path, programs: Path) -> None:
@@ -618,7 +615,7 @@ async def test_cancel_after_a_restart(tmp_path: Path, programs: Path) -> None:
     second = Workshop(tmp_path / "data", program)
     async with second.open():
         assert (await second.over(job, 10)).state is JobState.CANCELLED
-        assert second.chat.ends() == ["job-cancelled"]
+        assert second.chat.ends() == [text("job-cancelled")]
 
 
 async def test_restarting_is_told_and_nobodys_fault(tmp_path: Path, programs: Path) -> None:
@@ -636,8 +633,7 @@ async def test_restarting_is_told_and_nobodys_fault(tmp_path: Path, programs: Pa
     now = await workshop.ledger.get(job.id)
     assert now is not None
     assert now.deaths == 0
-    told = [one for one in workshop.chat.all("edit") if one["text"] == "status-restarting"]
-    assert len(told) == 1
+    assert workshop.chat.progress().count(text("status-restarting")) == 1
     await workshop.engine.dispose()
 
 
