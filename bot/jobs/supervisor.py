@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 MIN_FREE_BYTES = 500_000_000  #: bytes of free disk without which no job is accepted
 WATCH_SECONDS = 3.0  #: seconds between two searches for jobs without a workflow
 MAX_WORKFLOW_PAUSE_SECONDS = 600.0  #: the longest pause before a failed workflow is replaced
+MAX_PAUSE_DOUBLINGS = 10  #: enough to reach the longest pause; 2.0**1024 overflows
 RESTART_NOTICE_TIMEOUT_SECONDS = 0.8  #: seconds in which restart notices are sent
 RESTART_NOTICE_INTERVAL_SECONDS = 60.0  #: seconds between two restart notices of a job
 ACTIVE_STATUSES = frozenset({"PENDING", "ENQUEUED", "DELAYED"})  #: DBOS's words for open workflows
@@ -188,11 +189,16 @@ class JobSupervisor:
     async def _start_orphaned(self) -> None:
         """Start open jobs that have no workflow, or whose workflow failed."""
         for job in await self._job_repository.list_open():
-            if job.id not in self._active_jobs and (
-                workflow_id := await self._find_next_workflow(job.id)
-            ):
-                active = self._active_jobs.activate(job)
-                self._background_tasks.start(self._start_workflow(active, workflow_id))
+            if job.id not in self._active_jobs:
+                try:
+                    await self._start_if_orphaned(job)
+                except Exception:  # those behind it are started nevertheless
+                    log.exception("the workflows of job %s cannot be read", job.id)
+
+    async def _start_if_orphaned(self, job: Job) -> None:
+        if workflow_id := await self._find_next_workflow(job.id):
+            active = self._active_jobs.activate(job)
+            self._background_tasks.start(self._start_workflow(active, workflow_id))
 
     async def _find_next_workflow(self, job_id: str) -> str | None:
         """Return the id for the next workflow of a job; None while one is open or just failed.
@@ -200,13 +206,21 @@ class JobSupervisor:
         The first workflow has the id of the job, those after it job_id.1, job_id.2 and so on.
         After each failure the pause doubles.
         """
-        workflow_id, number = job_id, 0
-        while status := await DBOS.get_workflow_status_async(workflow_id):
-            paused = time.time() - (status.updated_at or 0) / 1000
-            if status.status in ACTIVE_STATUSES or paused < min(
-                2.0**number, MAX_WORKFLOW_PAUSE_SECONDS
-            ):
-                return None
-            number += 1
-            workflow_id = f"{job_id}.{number}"
-        return workflow_id
+        workflows = [
+            workflow
+            for workflow in await DBOS.list_workflows_async(
+                workflow_id_prefix=job_id, load_input=False, load_output=False
+            )
+            if workflow.workflow_id.partition(".")[0] == job_id  # "_" in a prefix is a wildcard
+        ]
+        if not workflows:
+            return job_id
+        last = max(_get_workflow_number(workflow.workflow_id) for workflow in workflows)
+        pause = min(2.0 ** min(last, MAX_PAUSE_DOUBLINGS), MAX_WORKFLOW_PAUSE_SECONDS)
+        ended = max((workflow.updated_at or 0) / 1000 for workflow in workflows)
+        is_open = any(workflow.status in ACTIVE_STATUSES for workflow in workflows)
+        return None if is_open or time.time() - ended < pause else f"{job_id}.{last + 1}"
+
+
+def _get_workflow_number(workflow_id: str) -> int:
+    return int(workflow_id.partition(".")[2] or 0)

@@ -1,10 +1,12 @@
 """Jobs: accepted once, made whatever happens, and ended by one message."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -18,7 +20,7 @@ from skimage import data
 from backends.base import OverlayBackend, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
 from backends.local.video_cli import DEFAULT_PROGRAM
-from bot.database.engine import prepare_database
+from bot.database.engine import DATABASE_FILE, prepare_database
 from bot.database.jobs import Job, JobState
 from bot.domain.appearance import Appearance, BackgroundChoice
 from bot.domain.job_request import Destination, JobRequest, Language, Requester
@@ -404,6 +406,33 @@ async def test_a_workflow_that_breaks_is_followed_by_another(workshop: Workshop)
     async with workshop.open():
         job = await workshop.over(await workshop.accept(), 8)
         assert (job.state, workshop.chat.ends()) == (JobState.DONE, ["result"])
+
+
+async def record_failed_workflows(workshop: Workshop, job: Job, count: int, ended: object) -> None:
+    """Write that *count* workflows of a job failed, at the time *ended* in milliseconds."""
+    rows = [(job.id if n == 0 else f"{job.id}.{n}", ended, ended) for n in range(count)]
+    with closing(sqlite3.connect(workshop.folder / DATABASE_FILE)) as file, file:
+        file.executemany(
+            "INSERT INTO workflow_status (workflow_uuid, status, name, created_at, updated_at)"
+            " VALUES (?, 'ERROR', 'Jobs.run', ?, ?)",
+            rows,
+        )
+
+
+async def test_a_week_of_failed_workflows_is_followed_by_another(workshop: Workshop) -> None:
+    """However many there were, the job is started again."""
+    async with workshop.open():
+        job = await kept(workshop, 7)
+        await record_failed_workflows(workshop, job, 1100, 1000)
+        assert (await workshop.over(job, 15)).state is JobState.DONE
+
+
+async def test_an_error_of_one_job_stops_no_other(workshop: Workshop) -> None:
+    """A job whose workflows cannot be read does not keep those behind it from being started."""
+    async with workshop.open():
+        first, second = await kept(workshop, 7), await kept(workshop, 8)
+        await record_failed_workflows(workshop, first, 1, "unreadable")
+        assert (await workshop.over(second, 15)).state is JobState.DONE
 
 
 async def test_a_child_that_somebody_ends_is_not_to_blame(tmp_path: Path, programs: Path) -> None:
