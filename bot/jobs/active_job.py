@@ -212,7 +212,9 @@ class ActiveJobs:
         await self._background_tasks.cancel()
 
     def activate(self, job: Job) -> ActiveJob:
-        """Make *job* active."""
+        """Make *job* active, unless it is."""
+        if existing := self._jobs.get(job.id):
+            return existing
 
         async def save_message(message: int) -> None:
             await self._job_repository.set_status_message(job.id, message)
@@ -230,8 +232,8 @@ class ActiveJobs:
 
     async def load(self, job_id: str) -> ActiveJob | None:
         """Return a job, made active if it is not; None if it is over."""
-        if active := self._jobs.get(job_id):
-            return active
+        if job_id in self._jobs:
+            return self._jobs[job_id]
         job = await self._job_repository.get(job_id)
         return None if job is None or job.is_over else self.activate(job)
 

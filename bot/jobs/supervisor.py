@@ -196,7 +196,8 @@ class JobSupervisor:
                     log.exception("the workflows of job %s cannot be read", job.id)
 
     async def _start_if_orphaned(self, job: Job) -> None:
-        if workflow_id := await self._find_next_workflow(job.id):
+        workflow_id = await self._find_next_workflow(job.id)
+        if workflow_id and job.id not in self._active_jobs:  # which may have changed meanwhile
             active = self._active_jobs.activate(job)
             self._background_tasks.start(self._start_workflow(active, workflow_id))
 

@@ -435,6 +435,16 @@ async def test_an_error_of_one_job_stops_no_other(workshop: Workshop) -> None:
         assert (await workshop.over(second, 15)).state is JobState.DONE
 
 
+async def test_a_job_is_opened_once(workshop: Workshop) -> None:
+    """Two searches for orphaned jobs at the same time start it once."""
+    async with workshop.open():
+        job = await kept(workshop, 7)
+        await asyncio.gather(workshop.jobs.resume(), workshop.jobs.resume())
+        assert (await workshop.over(job, 10)).state is JobState.DONE
+        assert len(workshop.chat.all("progress")) == 1
+        assert workshop.chat.ends() == ["result"]
+
+
 async def test_a_child_that_somebody_ends_is_not_to_blame(tmp_path: Path, programs: Path) -> None:
     """However often; the job waits, and is done."""
     program = stand_in(programs, edit={"fault": "ended", "times": 4})
