@@ -121,11 +121,12 @@ class JobWorkflow(DBOSConfiguredInstance):
     async def finish(self, job_id: str, recorded: RecordedOutcome) -> None:
         """Remove the files and the progress message of a job, and record its end."""
         job, outcome = await self._get_job(job_id), restore_outcome(recorded)
+        if isinstance(outcome, Delivered):
+            # Before the slot is released: the user's next job may need them.
+            await self._stages.keep_mattes(job)
         message = await self._active_jobs.deactivate(job_id) or job.status
         if message is not None and not isinstance(outcome, ChatGone):
             await self._delete_message(job.chat, message)
-        if isinstance(outcome, Delivered):
-            await self._stages.keep_mattes(job)
         await self._stages.remove_files(job)
         match outcome:
             case Delivered():
@@ -139,20 +140,23 @@ class JobWorkflow(DBOSConfiguredInstance):
     async def _run_stages(self, active: ActiveJob) -> Outcome:
         """Run the stages, after each pause again, until the job has its outcome."""
         while isinstance(outcome := await self._run_stages_once(active), RetryLater):
+            await self._release_slot(active)
             await active.run_until_ended(self._wait_until_due(active.job.id))
+        if not isinstance(outcome, Delivered):  # which keeps its slot until the mattes are kept
+            await self._release_slot(active)
         return outcome
+
+    async def _release_slot(self, active: ActiveJob) -> None:
+        await active.release_slot()
+        self._active_jobs.show_positions()
 
     async def _run_stages_once(self, active: ActiveJob) -> Outcome:
         """Run the stages in their order, up to one that ends the job or needs a pause."""
         outcome: Outcome = StepDone()
-        try:
-            for step in (self.fetch, self.plan, self.make_mattes, self.compose, self.deliver):
-                outcome = restore_outcome(await step(active.job.id))
-                if not isinstance(outcome, StepDone | ResultRendered):
-                    break
-        finally:
-            await active.release_slot()
-            self._active_jobs.show_positions()
+        for step in (self.fetch, self.plan, self.make_mattes, self.compose, self.deliver):
+            outcome = restore_outcome(await step(active.job.id))
+            if not isinstance(outcome, StepDone | ResultRendered):
+                break
         return outcome
 
     async def _notify_until_sent(self, job_id: str, outcome: Outcome) -> Outcome:

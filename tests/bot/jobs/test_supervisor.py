@@ -445,6 +445,25 @@ async def test_a_job_is_opened_once(workshop: Workshop) -> None:
         assert workshop.chat.ends() == ["result"]
 
 
+async def test_a_quick_other_form_uses_the_mattes(workshop: Workshop, programs: Path) -> None:
+    """Ordered as soon as the result is sent, while Telegram is slow to remove the progress."""
+    workshop.chat.delete_seconds = 1
+    async with workshop.open():
+        first = await workshop.accept()
+        assert first is not None
+
+        async def sent() -> bool:
+            return bool(workshop.chat.all("result"))
+
+        await until(sent)
+        second = await workshop.accept(
+            origin=f"form:{first.id}:gif:1", form=OutputFormat.GIF, mattes=first.id
+        )
+        assert (await workshop.over(second)).state is JobState.DONE
+        runs = (programs / "runs.jsonl").read_text()
+        assert runs.count('"command": "matte"') == 1
+
+
 async def test_a_child_that_somebody_ends_is_not_to_blame(tmp_path: Path, programs: Path) -> None:
     """However often; the job waits, and is done."""
     program = stand_in(programs, edit={"fault": "ended", "times": 4})

@@ -118,6 +118,7 @@ class Chat:
         ] = []  #: what the next results and texts meet
         self.edits: list[RetryLater | ChatGone | MessageMissing] = []  #: the same for edits
         self.seconds = 0.0  #: that sending a result takes
+        self.delete_seconds = 0.0  #: that removing a message takes
         self.breaks = 0  #: how often a message cannot be removed, by a fault of ours
 
     async def send_text(
@@ -210,6 +211,7 @@ class Chat:
         if self.breaks:
             self.breaks -= 1
             raise ZeroDivisionError
+        await asyncio.sleep(self.delete_seconds)
         self._write("delete", message=message)
         return MessageEdited()
 
