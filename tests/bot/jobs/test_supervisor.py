@@ -1,6 +1,7 @@
 """Jobs: accepted once, made whatever happens, and ended by one message."""
 
 import asyncio
+import errno
 import sqlite3
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import cv2
 import numpy as np
@@ -462,6 +463,25 @@ async def test_a_quick_other_form_uses_the_mattes(workshop: Workshop, programs: 
         assert (await workshop.over(second)).state is JobState.DONE
         runs = (programs / "runs.jsonl").read_text()
         assert runs.count('"command": "matte"') == 1
+
+
+async def test_failed_forks_are_not_the_clips_fault(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without free processes parks the job, however often."""
+    start, failures = subprocess.Popen, [OSError(errno.EAGAIN, "no process") for _ in range(5)]
+
+    def start_or_fail(*args: Any, **kwargs: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return start(*args, **kwargs)
+
+    workshop = Workshop(tmp_path / "data", stand_in(programs), pace=Backoff(after_unavailable=0.05))
+    workshop.place = Chained(workshop.place)
+    async with workshop.open():
+        monkeypatch.setattr(subprocess, "Popen", start_or_fail)
+        job = await workshop.over(await workshop.accept())
+        assert (job.state, job.attempts) == (JobState.DONE, 0)
 
 
 async def test_a_child_that_somebody_ends_is_not_to_blame(tmp_path: Path, programs: Path) -> None:
