@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 from dbos import DBOS, SetWorkflowID
 
-from bot.database.jobs import Job, JobRepository, QueueFull, TooManyJobs
+from bot.database.jobs import DiskFull, Job, JobRepository
 from bot.domain.job_request import Destination, JobRequest, Requester
 from bot.domain.outcomes import JobCancelled
 from bot.jobs.active_job import ActiveJob, ActiveJobs, BackgroundTasks
 from bot.jobs.fair_queue import FairQueue
 from bot.jobs.stages import Stage
 from bot.jobs.workflow import JobWorkflow
-
-__all__ = ["JobSupervisor", "QueueEntry", "QueueFull", "TooManyJobs"]
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +88,11 @@ class JobSupervisor:
 
         Raises:
             TooManyJobs: one job of the user runs and three wait.
-            QueueFull: no job can be accepted now.
+            QueueFull: as many jobs wait as may.
+            DiskFull: less than MIN_FREE_BYTES are free.
         """
         if await self._get_free_bytes() < MIN_FREE_BYTES:
-            raise QueueFull
+            raise DiskFull
         job = await self._job_repository.accept(
             request, requester, destination, origin=origin, max_waiting=self._max_waiting
         )

@@ -22,13 +22,12 @@ from backends.base import OverlayBackend, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
 from backends.local.video_cli import DEFAULT_PROGRAM
 from bot.database.engine import DATABASE_FILE, prepare_database
-from bot.database.jobs import Job, JobState
+from bot.database.jobs import DiskFull, Job, JobState, TooManyJobs
 from bot.domain.appearance import Appearance, BackgroundChoice
 from bot.domain.job_request import Destination, JobRequest, Language, Requester
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.domain.outcomes import ChatGone, FailureCode, RetryLater
 from bot.jobs.retry_policy import Backoff
-from bot.jobs.supervisor import QueueFull, TooManyJobs
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from tests.bot.support.job_runtime import CLIP, Chat, Workshop, failure, stand_in, text, until
 from tests.support.make_clips import make_clip
@@ -112,7 +111,7 @@ async def test_an_origin_makes_one_job(workshop: Workshop) -> None:
 
 
 async def test_who_brings_many_is_refused(workshop: Workshop, programs: Path) -> None:
-    """One runs and three wait; a full queue and a full disk refuse everybody."""
+    """One job runs and three wait; on a full disk no job of any user is accepted."""
     stand_in(programs, matte={"seconds": 20})
     async with workshop.open():
         for number in range(4):
@@ -120,7 +119,7 @@ async def test_who_brings_many_is_refused(workshop: Workshop, programs: Path) ->
         with pytest.raises(TooManyJobs):
             await workshop.accept(origin="draft:more")
         workshop.free = 1000
-        with pytest.raises(QueueFull):
+        with pytest.raises(DiskFull):
             await workshop.accept(user=8, origin="draft:other")
 
 
