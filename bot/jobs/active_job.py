@@ -178,6 +178,7 @@ class ActiveJobs:
         self._quiet_until = 0.0
         self._jobs: dict[str, ActiveJob] = {}
         self._background_tasks = BackgroundTasks()
+        fair_queue.on_change = self._show_positions
 
     def __contains__(self, job_id: str) -> bool:
         """Return whether a job is active."""
@@ -252,11 +253,8 @@ class ActiveJobs:
             await asyncio.sleep(self._quiet_until - time.monotonic())
         await active.acquire_slot(self._fair_queue, is_alone=is_suspect(job))
 
-    def show_positions(self, *, is_deferred: bool = False) -> None:
+    def _show_positions(self) -> None:
         """Show each job that waits how many are ahead of it."""
-        if is_deferred:  # until the caller's job has entered the queue
-            asyncio.get_running_loop().call_soon(self.show_positions)
-            return
         for ahead, job_id in enumerate(self._fair_queue.list_waiting()):
             if active := self._jobs.get(job_id):
                 active.progress_message.show_waiting(ahead)

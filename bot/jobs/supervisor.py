@@ -167,7 +167,6 @@ class JobSupervisor:
 
     async def _start_workflow(self, active: ActiveJob, workflow_id: str) -> None:
         """Start a workflow of a job once it has a slot; a job that waits needs none."""
-        self._active_jobs.show_positions(is_deferred=True)
         try:
             await active.run_until_ended(self._active_jobs.acquire_slot(active, active.job))
             with SetWorkflowID(workflow_id):

@@ -135,20 +135,15 @@ class JobWorkflow(DBOSConfiguredInstance):
                 await self._job_repository.finish(job_id, JobState.FAILED, fault)
             case _:
                 await self._job_repository.finish(job_id, JobState.CANCELLED, outcome.kind)
-        self._active_jobs.show_positions()
 
     async def _run_stages(self, active: ActiveJob) -> Outcome:
         """Run the stages, after each pause again, until the job has its outcome."""
         while isinstance(outcome := await self._run_stages_once(active), RetryLater):
-            await self._release_slot(active)
+            await active.release_slot()
             await active.run_until_ended(self._wait_until_due(active.job.id))
         if not isinstance(outcome, Delivered):  # which keeps its slot until the mattes are kept
-            await self._release_slot(active)
+            await active.release_slot()
         return outcome
-
-    async def _release_slot(self, active: ActiveJob) -> None:
-        await active.release_slot()
-        self._active_jobs.show_positions()
 
     async def _run_stages_once(self, active: ActiveJob) -> Outcome:
         """Run the stages in their order, up to one that ends the job or needs a pause."""
@@ -191,9 +186,7 @@ class JobWorkflow(DBOSConfiguredInstance):
 
     async def _run_stage(self, active: ActiveJob, job: Job, stage: Stage) -> Outcome:
         """Run one stage in the slot of the job, and record what it took."""
-        self._active_jobs.show_positions(is_deferred=True)
         await self._active_jobs.acquire_slot(active, job)
-        self._active_jobs.show_positions()
         if self._active_jobs.is_shutting_down:  # wait for the end of the process
             await asyncio.get_running_loop().create_future()
         await self._job_repository.mark_running(job.id, stage)

@@ -483,6 +483,22 @@ async def test_failed_forks_are_not_the_clips_fault(
         assert (job.state, job.attempts) == (JobState.DONE, 0)
 
 
+async def test_a_job_that_waits_learns_its_position_at_once(
+    workshop: Workshop, programs: Path
+) -> None:
+    """Before any other job changes."""
+    stand_in(programs, matte={"seconds": 20})
+    async with workshop.open():
+        await workshop.accept()
+        await workshop.at("mattes")
+        await workshop.accept(origin="draft:second")
+
+        async def shown() -> bool:
+            return text("status-waiting", ahead=0) in workshop.chat.progress()
+
+        await until(shown, 3)
+
+
 async def test_a_child_that_somebody_ends_is_not_to_blame(tmp_path: Path, programs: Path) -> None:
     """However often; the job waits, and is done."""
     program = stand_in(programs, edit={"fault": "ended", "times": 4})
