@@ -436,9 +436,20 @@ async def test_an_error_of_one_job_stops_no_other(workshop: Workshop) -> None:
 
 
 async def test_a_job_is_opened_once(workshop: Workshop) -> None:
-    """Two searches for orphaned jobs at the same time start it once."""
+    """Two searches for orphaned jobs that find it at the same time start it once."""
+    barrier, list_open, searches = asyncio.Barrier(2), workshop.ledger.list_open, [1, 2]
+
+    async def list_open_together() -> list[Job]:
+        """Return the open jobs to both searches at the same time."""
+        open_jobs = await list_open()
+        if searches:
+            searches.pop()
+            await barrier.wait()
+        return open_jobs
+
     async with workshop.open():
         job = await kept(workshop, 7)
+        workshop.ledger.list_open = list_open_together  # type: ignore[method-assign]
         await asyncio.gather(workshop.jobs.resume(), workshop.jobs.resume())
         assert (await workshop.over(job, 10)).state is JobState.DONE
         assert len(workshop.chat.all("progress")) == 1
