@@ -267,7 +267,7 @@ class PreviewCards:
     async def _replace_picture(self, draft: Draft, card: int, picture: Path) -> None:
         """Edit the card, later if Telegram is not available, unless the draft changes before."""
         try:
-            while (
+            while (  # noqa: ASYNC110 - Telegram says when, it sends no event
                 later := await self._try_replace_picture(draft, card, picture)
             ) and draft.id not in self._dirty:
                 await asyncio.sleep(later.seconds)
@@ -342,6 +342,6 @@ class PreviewCards:
 
 async def _retry_until_sent(call: Callable[[], Awaitable[T | RetryLater]]) -> T:
     """Return what *call* returns once Telegram is available."""
-    while isinstance(outcome := await call(), RetryLater):
+    while isinstance(outcome := await call(), RetryLater):  # noqa: ASYNC110 - Telegram says when, it sends no event
         await asyncio.sleep(outcome.seconds)
     return outcome
