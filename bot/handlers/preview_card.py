@@ -9,12 +9,11 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository
-from bot.database.jobs import QueueFull, TooManyJobs
+from bot.database.jobs import JobRefused
 from bot.database.users import UserRepository
 from bot.domain.appearance import Appearance, BackgroundChoice
 from bot.domain.job_request import JobRequest, Language, Requester
 from bot.domain.media_source import SourceKind
-from bot.domain.outcomes import FailureCode
 from bot.handlers.context import DialogData, DialogState, create_router
 from bot.jobs.supervisor import JobSupervisor
 from bot.preview_cards import PreviewCards
@@ -191,9 +190,9 @@ async def order_result(
             draft.destination,
             origin=f"draft:{draft.id}",
         )
-    except (TooManyJobs, QueueFull) as full:
+    except JobRefused as refused:
         await messenger.answer_callback(
-            query.id, explain_full_queue(texts, language, full), show_alert=True
+            query.id, texts.describe_failure(language, refused.code, {}), show_alert=True
         )
         return
     await drafts.mark_used(draft.id)
@@ -203,12 +202,6 @@ async def order_result(
         await state.clear()
     if under := query.message:
         await messenger.edit_keyboard(under.chat.id, under.message_id)
-
-
-def explain_full_queue(texts: Texts, language: Language, error: TooManyJobs | QueueFull) -> str:
-    """Why a job cannot be taken in now."""
-    fault = FailureCode.TOO_MANY_JOBS if isinstance(error, TooManyJobs) else FailureCode.QUEUE_FULL
-    return texts.describe_failure(language, fault, {})
 
 
 def make_reusable(appearance: Appearance) -> Appearance:

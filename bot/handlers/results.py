@@ -4,10 +4,9 @@ from aiogram import Router
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
-from bot.database.jobs import Job, JobRepository, JobState, QueueFull, TooManyJobs
+from bot.database.jobs import Job, JobRefused, JobRepository, JobState
 from bot.domain.job_request import JobRequest, Language, Requester
 from bot.handlers.context import create_router
-from bot.handlers.preview_card import explain_full_queue
 from bot.jobs.supervisor import JobSupervisor
 from bot.telegram.messenger import Messenger
 from bot.ui.callback_data import RESULT_CHANGES, ResultChange, ShowResultPage
@@ -99,9 +98,9 @@ async def order_variant(
             job.destination,
             origin=f"form:{job.id}:{order.form}:{query.id}",
         )
-    except (TooManyJobs, QueueFull) as full:
+    except JobRefused as refused:
         await messenger.answer_callback(
-            query.id, explain_full_queue(texts, language, full), show_alert=True
+            query.id, texts.describe_failure(language, refused.code, {}), show_alert=True
         )
         return
     await messenger.answer_callback(query.id, texts(language, "accepted"))

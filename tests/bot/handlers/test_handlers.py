@@ -24,7 +24,7 @@ from aiogram.types import Update
 from bot.database.drafts import Draft, DraftRepository
 from bot.database.engine import create_engine, prepare_database
 from bot.database.fsm_storage import SqlStorage
-from bot.database.jobs import Job, JobRepository, JobState
+from bot.database.jobs import DiskFull, Job, JobRepository, JobState
 from bot.database.users import UserRepository
 from bot.domain.appearance import Appearance, BackgroundChoice, PaletteColour
 from bot.domain.job_request import Destination, JobRequest, Language, Requester
@@ -105,11 +105,14 @@ class Desk:
 
     job_repository: JobRepository
     waiting: int = 500
+    is_disk_full: bool = False
 
     async def accept(
         self, request: JobRequest, requester: Requester, destination: Destination, *, origin: str
     ) -> Job | None:
         """Insert a job."""
+        if self.is_disk_full:
+            raise DiskFull
         return await self.job_repository.accept(
             request, requester, destination, origin=origin, max_waiting=self.waiting
         )
@@ -576,6 +579,14 @@ async def test_a_full_house_is_told_of(talk: Talk) -> None:
     talk.desk.waiting = 500
     await talk.presses(MakeResult(draft=draft.id).pack())
     assert len(await talk.jobs()) == 1
+
+
+async def test_a_full_disk_is_not_called_a_full_queue(talk: Talk) -> None:
+    """The user reads the text for a full disk."""
+    talk.desk.is_disk_full = True
+    draft = await talk.draft()
+    await talk.presses(MakeResult(draft=draft.id).pack())
+    assert talk.alert == Texts().describe_failure(Language.EN, "no_disk", {})
 
 
 @pytest.mark.parametrize(
