@@ -32,6 +32,7 @@ from bot.handlers.admin_stats import format_table
 from bot.operations.backend_pool import BackendPool
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
+from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
 from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
 from tests.backends.support.programs import STAND_IN
@@ -127,6 +128,8 @@ async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> T
         admins=frozenset({ADMIN, ANONYMOUS}),
         backend_pool=backend_pool,
         statistics=Statistics(database, tmp_path),
+        keyboards=Keyboards(Texts()),
+        limits=TelegramLimits(),
         messenger=Messenger(bot, TelegramLimits()),
         texts=Texts(),
         users=UserRepository(database),
