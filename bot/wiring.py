@@ -108,6 +108,7 @@ class _Repositories:
         self.key_values = KeyValueStore(engine)
         self.measurements = MeasurementRepository(engine)
         self.statistics = Statistics(engine, settings.storage.folder)
+        self.fsm_storage = SqlStorage(engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,23 +178,7 @@ async def build_application(
     )
     jobs = _create_job_supervisor(parts, _create_job_stages(parts, backend_pool, render_log))
     preview_cards = _create_preview_cards(parts)
-    dispatcher = Dispatcher(
-        storage=SqlStorage(engine),
-        events_isolation=SimpleEventIsolation(),
-        admins=settings.bot.admin_ids,
-        backend_pool=backend_pool,
-        cards=preview_cards,
-        drafts=parts.repositories.drafts,
-        job_repository=parts.repositories.jobs,
-        jobs=jobs,
-        keyboards=parts.keyboards,
-        limits=telegram.limits,
-        messenger=telegram.messenger,
-        statistics=parts.repositories.statistics,
-        texts=telegram.texts,
-        users=parts.repositories.users,
-    )
-    dispatcher.include_routers(*create_routers())
+    dispatcher = _create_dispatcher(parts, backend_pool, jobs, preview_cards)
     loop_lag = LoopLag()
     return Application(
         jobs,
@@ -299,6 +284,33 @@ def _create_preview_cards(parts: _SharedParts) -> PreviewCards:
     )
     interface = UserInterface(parts.telegram.messenger, parts.telegram.texts, parts.keyboards)
     return PreviewCards(parts.repositories.drafts, renderer, interface)
+
+
+def _create_dispatcher(
+    parts: _SharedParts,
+    backend_pool: BackendPool,
+    jobs: JobSupervisor,
+    preview_cards: PreviewCards,
+) -> Dispatcher:
+    """Create the dispatcher; handlers receive these objects by the names of the arguments."""
+    dispatcher = Dispatcher(
+        storage=parts.repositories.fsm_storage,
+        events_isolation=SimpleEventIsolation(),
+        admins=parts.settings.bot.admin_ids,
+        backend_pool=backend_pool,
+        cards=preview_cards,
+        drafts=parts.repositories.drafts,
+        job_repository=parts.repositories.jobs,
+        jobs=jobs,
+        keyboards=parts.keyboards,
+        limits=parts.telegram.limits,
+        messenger=parts.telegram.messenger,
+        statistics=parts.repositories.statistics,
+        texts=parts.telegram.texts,
+        users=parts.repositories.users,
+    )
+    dispatcher.include_routers(*create_routers())
+    return dispatcher
 
 
 def _create_cleanup(parts: _SharedParts) -> Cleanup:
