@@ -1,4 +1,4 @@
-"""Shotstack over real HTTP: it checks whatever comes, draws nothing, and can be told to misbehave.
+"""A fake Shotstack over real HTTP: it checks each request, draws nothing, and can simulate faults.
 
 ``python -m tests.backends.support.fake_shotstack KEY`` serves on a free port and prints its
 address.
@@ -29,9 +29,9 @@ from yarl import URL
 from tests.backends.support.shotstack_schema import Edit, Video, checked
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-KEY = "a-key-of-the-sandbox"  #: opens the fake, unless told otherwise
+KEY = "a-key-of-the-sandbox"  #: the default key of the fake
 STEPS = ("queued", "fetching", "rendering", "saving")
-CALLS = 10  #: of a callback that nobody takes
+CALLS = 10  #: of a callback that fails
 ROUTES = {
     "upload": ("POST", "/ingest/{stage}/upload"),
     "put": ("PUT", "/signed/{id}"),
@@ -49,7 +49,7 @@ ROUTES = {
 
 @dataclass
 class Entry:
-    """A request as it came.
+    """A request as it was received.
 
     Attributes:
         time: of the monotonic clock.
@@ -68,7 +68,7 @@ class Entry:
 
 @dataclass
 class Fate:
-    """What becomes of a render.
+    """The fate of a render.
 
     Attributes:
         end: its last status; one that is none of done and failed is never left.
@@ -88,7 +88,7 @@ class Fate:
 
 @dataclass
 class Render:
-    """One that was accepted."""
+    """A render that was accepted."""
 
     id: str
     edit: Edit
@@ -101,7 +101,7 @@ class Render:
 
 @dataclass
 class Stored:
-    """A file, or the place for one."""
+    """A file, or an upload that has not arrived."""
 
     id: str
     signature: str
@@ -163,14 +163,14 @@ class FakeShotstack:
     url: str = ""
 
     def __post_init__(self) -> None:
-        """Nothing is told to misbehave yet."""
+        """Start without simulated faults."""
         self._lies: dict[str, tuple[Answer, int]] = {}
         self._counts: Counter[tuple[str, str, int]] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self.began = time.monotonic()
 
     async def __aenter__(self) -> Self:
-        """Begin to serve."""
+        """Start the server."""
         app = web.Application(client_max_size=1 << 30, middlewares=[self._noted])
         for call, (method, path) in ROUTES.items():
             app.router.add_route(method, path, getattr(self, f"_{call}"), name=call)
@@ -183,7 +183,7 @@ class FakeShotstack:
     async def __aexit__(
         self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None
     ) -> None:
-        """Serve no longer."""
+        """Stop the server."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -191,7 +191,7 @@ class FakeShotstack:
         await self._server.close()
 
     def lie(self, call: str, answer: Answer, times: int = 1 << 30) -> None:
-        """Answer the next requests of that name otherwise.
+        """Answer the next requests of a route in another way.
 
         Args:
             call: the name of a route.
@@ -201,17 +201,17 @@ class FakeShotstack:
         self._lies[call] = answer, times
 
     def as_usual(self, call: str) -> Answer:
-        """What answers requests of that name, for lies that are half true."""
+        """Return the handler of a route, for faults that need its true answer."""
         answer: Answer = getattr(self, f"_{call}")
         return answer
 
     @property
     def bills(self) -> list[float]:
-        """Seconds of each render that is to be paid: accepted, and not failed."""
+        """The billed seconds of each render that was accepted and did not fail."""
         return [render.edit.seconds for render in self.renders.values() if render.error == ""]
 
     def written(self) -> str:
-        """Everything that was sent to it, to be searched for what must not be there.
+        """Return all data that was sent, as text for a search.
 
         The key is left out where it belongs: in its header, to the two APIs.
         """
@@ -221,7 +221,7 @@ class FakeShotstack:
         )
 
     def most(self, api: str, seconds: float | None = None) -> int:
-        """The most requests to an API (edit, ingest) in any window."""
+        """Return the largest number of requests to an API (edit, ingest) in any window."""
         seconds = self.window if seconds is None else seconds
         times = [entry.time for entry in self.ledger if entry.path.startswith(f"/{api}/")]
         return max(
@@ -230,10 +230,10 @@ class FakeShotstack:
         )
 
     def calls(self, call: str) -> list[Entry]:
-        """The requests of that name."""
+        """Return the requests to a route."""
         return [entry for entry in self.ledger if entry.call == call]
 
-    # Who asks for what
+    # Authentication and the ledger
 
     @web.middleware
     async def _noted(self, request: web.Request, handler: Answer) -> web.StreamResponse:
@@ -325,7 +325,7 @@ class FakeShotstack:
         told = {
             "status": place.status,
             "created": "2030-01-01T00:00:00.000Z",
-            "height": "96",  # a text, as in the real one
+            "height": "96",  # a string, as in the real API
         }
         if place.status == "ready":
             told["source"] = f"{self.url}/files/{place.id}/source"
@@ -347,7 +347,7 @@ class FakeShotstack:
         return web.Response(body=place.content)
 
     def _behind(self, link: str) -> Stored | None:
-        """The file at an address that was given out."""
+        """Return the file at an address that the fake issued."""
         start, _, rest = link.partition("/files/")
         place = self.stored.get(rest.split("/")[0])
         return place if start == self.url and place and place.status == "ready" else None
@@ -415,7 +415,7 @@ class FakeShotstack:
             await self._announce(render, render.edit.callback)
 
     async def _unfit(self, edit: Edit) -> str:
-        """What is wrong with the files that an edit names."""
+        """Return what is wrong with the files in an edit."""
         for clip in edit.clips():
             src = getattr(clip.asset, "src", None)
             if not src or not src.startswith(self.url):
@@ -534,7 +534,7 @@ def _refused_ingest(fault: str) -> web.StreamResponse:
 
 
 def _merged(asked: Any) -> Any:
-    """The edit with its merge fields filled in."""
+    """Return the edit with its merge fields filled in."""
     if not isinstance(asked, dict) or not isinstance(asked.get("merge"), list):
         return asked
     text = json.dumps({name: value for name, value in asked.items() if name != "merge"})
@@ -546,7 +546,7 @@ def _merged(asked: Any) -> Any:
 
 
 def _looked_at(place: Stored) -> None:
-    """See whether a file is one, and how long it is."""
+    """Probe a file, and record its length."""
     assert place.content is not None
     try:
         with av.open(BytesIO(place.content)) as container:
@@ -561,7 +561,7 @@ def _looked_at(place: Stored) -> None:
 
 @lru_cache(maxsize=8)
 def film(width: int, height: int, rate: float, seconds: float, loud: bool) -> bytes:  # noqa: FBT001
-    """An mp4 of that size, rate and length, all grey, with a hum if *loud*."""
+    """Return a grey mp4 of that size, rate and length, with a hum if *loud*."""
     file = BytesIO()
     exact = (
         Fraction(round(rate * 1001), 1001) if rate % 1 == 0 else Fraction(round(rate) * 1000, 1001)
