@@ -36,7 +36,7 @@ class Scripted(Renderer):
         """Return whether the format is one of those given."""
         return request.form in self._forms
 
-    async def render(self, scene: RenderRequest, result: Path, report: Report) -> RenderResult:  # noqa: ARG002
+    async def render(self, scene: RenderRequest, result: Path, report: Report) -> RenderResult:  # noqa: ARG002 - the interface has them
         """End as given."""
         report(CostIncurred(self.name, 1, 1))
         if self._end:

@@ -90,7 +90,7 @@ REFUSED: dict[str, Change] = {
     "a luma alone": lambda e: clips(e).__setitem__(0, luma()),
     "not https": lambda e: clip(e)["asset"].update(src="http://films.example.com/x.mp4"),
     "of this machine": lambda e: clip(e)["asset"].update(src="https://127.0.0.1/x.mp4"),
-    "a file": lambda e: clip(e)["asset"].update(src="/tmp/x.mp4"),  # noqa: S108
+    "a file": lambda e: clip(e)["asset"].update(src="/tmp/x.mp4"),  # noqa: S108 - nothing is written there
     "ten minutes and a bit": lambda e: clip(e).update(length=601),
     "a callback to nowhere": lambda e: e.update(callback="here"),
     **{

@@ -61,7 +61,7 @@ def most(arrivals: list[float]) -> int:
 @pytest.mark.parametrize("seed", range(12))
 async def test_no_window_has_more_requests(seed: int, tmp_path: Path) -> None:
     """In bursts or alone, arriving at once or late, also over restarts."""
-    chance, clock, arrivals = random.Random(seed), Clock(), list[float]()  # noqa: S311
+    chance, clock, arrivals = random.Random(seed), Clock(), list[float]()  # noqa: S311 - reproducible, not secret
     path = tmp_path / "seen.json"
 
     async def ask(at: RateLimiter) -> None:

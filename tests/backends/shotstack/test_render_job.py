@@ -213,7 +213,7 @@ async def test_a_render_that_never_ends(
     fake.fates.append(Fate(end=end))
     began = time.monotonic()
     async with client(fake, tmp_path, deadline=0.8) as at:
-        with pytest.raises(ShotstackUnavailable, match="not done in time"):
+        with pytest.raises(ShotstackUnavailable, match="not finished in time"):
             await render_edit(at, intents, "a", edit())
     assert 0.7 < time.monotonic() - began < 2
 
@@ -261,7 +261,7 @@ async def test_without_a_record_nothing_is_requested(fake: FakeShotstack, tmp_pa
     (tmp_path / "file").touch()
     intents = RenderLog(tmp_path / "file" / "shotstack.json")
     async with client(fake, tmp_path) as at:
-        with pytest.raises(ShotstackUnavailable, match="cannot be kept"):
+        with pytest.raises(ShotstackUnavailable, match="cannot be recorded"):
             await render_edit(at, intents, "a", edit())
     assert fake.calls("render") == []
 
@@ -464,7 +464,7 @@ async def test_killed_at_any_time(
     seed: int,
 ) -> None:
     """Repeated kills never lead to a second bill."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
     fake.took = 1
 
     async def pause(_request: web.Request) -> web.StreamResponse:

@@ -424,7 +424,7 @@ async def test_nothing_but_parts_leaves(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The key is only in its header; no request and no log line has a path or token."""
-    token = "123456:AAabcdefghijklmnopqrstuvwxyz"  # noqa: S105
+    token = "123456:AAabcdefghijklmnopqrstuvwxyz"  # noqa: S105 - a made-up token
     folder = tmp_path / token
     folder.mkdir()
     caplog.set_level(logging.DEBUG)

@@ -83,10 +83,10 @@ class Video(Strict):
     src: str
     trim: Moment = 0
     volume: Volume = 1
-    volumeEffect: Literal["none", "fadeIn", "fadeOut", "fadeInFadeOut"] = "none"  # noqa: N815
+    volumeEffect: Literal["none", "fadeIn", "fadeOut", "fadeInFadeOut"] = "none"  # noqa: N815 - the API's name
     speed: float = Field(default=1, ge=0, le=10)
     crop: Crop = Crop()
-    chromaKey: ChromaKey | None = None  # noqa: N815
+    chromaKey: ChromaKey | None = None  # noqa: N815 - the API's name
     transcode: bool = False
 
 
@@ -219,7 +219,7 @@ class Output(Strict):
 
     format: Literal["mp4", "gif", "mp3", "jpg", "png", "bmp"]
     resolution: Literal["preview", "mobile", "sd", "hd", "1080", "4k"] | None = None
-    aspectRatio: Literal["16:9", "9:16", "1:1", "4:5", "4:3"] | None = None  # noqa: N815
+    aspectRatio: Literal["16:9", "9:16", "1:1", "4:5", "4:3"] | None = None  # noqa: N815 - the API's name
     size: Size | None = None
     fps: float | None = None
     quality: Literal["verylow", "low", "medium", "high", "veryhigh"] = "medium"

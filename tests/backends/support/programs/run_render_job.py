@@ -20,7 +20,7 @@ async def main(url: str, folder: str, intent: str, callback: str | None = None) 
     intents = RenderLog(Path(folder) / "shotstack.json")
     async with client(fake, Path(folder), response=30, deadline=60, adoption=30) as at:
         state = await render_edit(at, intents, intent, edit(), callback_url=callback)
-    print(state.id, flush=True)  # noqa: T201
+    print(state.id, flush=True)  # noqa: T201 - the test reads it
 
 
 if __name__ == "__main__":
