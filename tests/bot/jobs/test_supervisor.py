@@ -456,6 +456,16 @@ async def test_a_job_is_opened_once(workshop: Workshop) -> None:
         assert workshop.chat.ends() == ["result"]
 
 
+async def test_a_job_is_loaded_once(workshop: Workshop) -> None:
+    """Two callers that find it in the database at the same time get one active job."""
+    await prepare_database(workshop.engine)
+    job = await kept(workshop, 7)
+    first, second = await asyncio.gather(*(workshop.active_jobs.load(job.id) for _ in range(2)))
+    assert first is second is not None
+    await workshop.active_jobs.stop()
+    await workshop.engine.dispose()
+
+
 async def test_a_quick_other_form_uses_the_mattes(workshop: Workshop, programs: Path) -> None:
     """Ordered as soon as the result is sent, while Telegram is slow to remove the progress."""
     workshop.chat.delete_seconds = 1

@@ -161,6 +161,7 @@ async def test_mattes_of_a_job_that_was_just_accepted_are_kept(
         mattes_seconds=24 * HOUR,
         mattes_bytes=3000,
     )
+    folder(tmp_path / "jobs/unknown")  # is looked at before
     wanted = folder(tmp_path / "mattes/wanted", 99)
     await cleanup.clean_files()
     assert (wanted / "file").exists()
