@@ -35,7 +35,7 @@ from bot.operations.alerts import AdminAlerts
 from bot.operations.backend_pool import BackendPool
 from bot.operations.http import CALLBACK_PATH, RecentEvent
 from bot.operations.metrics import LoopLag, Metrics
-from bot.preview_cards import PreviewCards
+from bot.preview_cards import PreviewCards, PreviewRenderer
 from bot.telegram.client import create_bot_api_session
 from bot.telegram.downloads import Downloader
 from bot.telegram.limits import TelegramLimits, create_telegram_limits
@@ -280,16 +280,14 @@ def _create_job_supervisor(parts: _SharedParts, stages: JobStages) -> JobSupervi
 
 
 def _create_preview_cards(parts: _SharedParts) -> PreviewCards:
-    return PreviewCards(
-        parts.repositories.drafts,
+    renderer = PreviewRenderer(
         parts.downloader,
         VideoCli("local", CARD_PROCESS_LIMITS, parts.program),
         parts.workspace,
-        parts.telegram.messenger,
-        parts.telegram.texts,
-        parts.keyboards,
         max_drawing=parts.settings.bot.parallel_cards,
     )
+    interface = UserInterface(parts.telegram.messenger, parts.telegram.texts, parts.keyboards)
+    return PreviewCards(parts.repositories.drafts, renderer, interface)
 
 
 def _create_cleanup(parts: _SharedParts) -> Cleanup:

@@ -132,6 +132,26 @@ async def test_presses_are_merged(workshop: Workshop, programs: Path) -> None:
         assert "--size=0.75" in workshop.chat.all("redraw")[-1]["words"]
 
 
+async def test_a_press_at_the_end_of_a_redraw_counts(workshop: Workshop) -> None:
+    """One that comes before anything has noticed that the redraw ended."""
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.cards.request_card(draft.id)
+        await carded(workshop, draft)
+
+        def press() -> None:
+            workshop.chat.on_redraw = lambda: None
+            asyncio.get_running_loop().call_soon(workshop.cards.request_redraw, draft.id)
+
+        workshop.chat.on_redraw = press
+        workshop.cards.request_redraw(draft.id)
+
+        async def redrawn_twice() -> bool:
+            return len(workshop.chat.all("redraw")) == 2
+
+        await until(redrawn_twice, 5)
+
+
 async def test_an_album_is_waited_for(workshop: Workshop) -> None:
     """What comes shortly after the first part is on the card."""
     workshop.files.there["photo"] = b"a photo"

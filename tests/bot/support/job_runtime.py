@@ -56,7 +56,7 @@ from bot.jobs.stages import JobStages
 from bot.jobs.supervisor import JobSupervisor
 from bot.jobs.workflow import JobWorkflow
 from bot.jobs.workspace import Workspace
-from bot.preview_cards import PreviewCards
+from bot.preview_cards import PreviewCards, PreviewRenderer
 from bot.telegram.limits import TelegramLimits
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts, TextValue
@@ -119,6 +119,7 @@ class Chat:
         self.edits: list[RetryLater | ChatGone | MessageMissing] = []  #: the same for edits
         self.seconds = 0.0  #: that sending a result takes
         self.delete_seconds = 0.0  #: that removing a message takes
+        self.on_redraw: Callable[[], object] = lambda: None  #: called as a card is changed
         self.breaks = 0  #: how often a message cannot be removed, by a fault of ours
 
     async def send_text(
@@ -196,6 +197,7 @@ class Chat:
         if self.edits:
             return self.edits.pop(0)
         await self._shown("redraw", photo)
+        self.on_redraw()
         return MessageEdited()
 
     async def _shown(self, kind: str, photo: Path) -> int | RetryLater | ChatGone:
@@ -324,12 +326,8 @@ class Workshop:
         self.drafts = DraftRepository(self.engine)
         self.cards = PreviewCards(
             self.drafts,
-            self.files,
-            self.command,
-            self.folders,
-            self.chat,
-            TEXTS,
-            self.interface.keyboards,
+            PreviewRenderer(self.files, self.command, self.folders),
+            self.interface,
             retry_seconds=0.1,
         )
 
