@@ -140,8 +140,8 @@ class BotServer:
         """
         settings = self._settings
         await asyncio.to_thread(_check_folder_is_writable, settings.storage.folder)
-        telegram = connect_telegram(settings)
         engine, render_log = databases.create_engine(settings.storage), create_render_log(settings)
+        telegram = connect_telegram(settings, engine)
         async with (
             _serve_pages(self._create_pages(render_log), settings.bot.port),
             _greet_telegram(telegram) as wait_for_greeting,

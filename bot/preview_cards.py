@@ -10,7 +10,7 @@ from typing import TypeVar
 from aiogram.exceptions import TelegramAPIError
 
 from backends.local.video_cli import VideoCli
-from backends.rendering.base import build_style_arguments, resolve_background
+from backends.rendering.base import resolve_background
 from bot.database.drafts import Draft, DraftRepository
 from bot.domain.appearance import BackgroundChoice
 from bot.domain.media_source import MediaSource, SourceKind
@@ -21,6 +21,7 @@ from bot.jobs.stages import SourceFetcher, format_background
 from bot.jobs.workspace import CARD_FILE, CLIP_FILE, Workspace, name_background_file, remove_folder
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from bot.ui.texts import build_card_caption
+from video_editing.cli.arguments import format_options
 from video_editing.contract.atomic_file import translate_output_errors
 from video_editing.contract.engines import FAST_ENGINE
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
@@ -82,7 +83,7 @@ class PreviewRenderer:
                 f"--side={CARD_SIDE}",
                 # Whatever engine is chosen: the others take longer than users wait for a card.
                 f"--engine={FAST_ENGINE}",
-                *build_style_arguments(look.to_style()),
+                *format_options(look.to_style()),
                 "--progress=json",
                 report=ignore_progress,
             )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aiogram import Bot, Dispatcher
@@ -15,7 +16,7 @@ from backends.links.ssrf_guard import create_guarded_session
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import VideoCli
 from backends.renderer_factory import create_process_limits, create_renderer
-from backends.shotstack.render_log import CallbackReceiver, RenderLog
+from backends.shotstack.render_log import CallbackReceiver, RenderLog, RenderTracking
 from bot.database.drafts import DraftRepository
 from bot.database.fsm_storage import SqlStorage
 from bot.database.jobs import JobRepository
@@ -107,6 +108,7 @@ class _Repositories:
         self.key_values = KeyValueStore(engine)
         self.measurements = MeasurementRepository(engine)
         self.statistics = Statistics(engine, settings.storage.folder)
+        self.fsm_storage = SqlStorage(engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,13 @@ class _SharedParts:
     keyboards: Keyboards
 
 
-def connect_telegram(settings: Settings) -> TelegramConnection:
-    """Create the client of the Bot API; no call is made yet."""
+def connect_telegram(settings: Settings, engine: AsyncEngine) -> TelegramConnection:
+    """Create the client of the Bot API; no call is made yet.
+
+    Args:
+        settings: of the whole process.
+        engine: of the database, in which the new id of a group that moved is stored.
+    """
     session = create_bot_api_session(settings.bot.api_server, is_local=settings.bot.is_local_server)
     bot = Bot(
         settings.bot.token.get_secret_value(),
@@ -142,7 +149,7 @@ def connect_telegram(settings: Settings) -> TelegramConnection:
         RecentEvent(TELEGRAM_FRESH_SECONDS),
         limits,
         Texts(),
-        Messenger(bot, limits),
+        Messenger(bot, limits, partial(_move_chat, engine)),
     )
 
 
@@ -171,23 +178,7 @@ async def build_application(
     )
     jobs = _create_job_supervisor(parts, _create_job_stages(parts, backend_pool, render_log))
     preview_cards = _create_preview_cards(parts)
-    dispatcher = Dispatcher(
-        storage=SqlStorage(engine),
-        events_isolation=SimpleEventIsolation(),
-        admins=settings.bot.admin_ids,
-        backend_pool=backend_pool,
-        cards=preview_cards,
-        drafts=parts.repositories.drafts,
-        job_repository=parts.repositories.jobs,
-        jobs=jobs,
-        keyboards=parts.keyboards,
-        limits=telegram.limits,
-        messenger=telegram.messenger,
-        statistics=parts.repositories.statistics,
-        texts=telegram.texts,
-        users=parts.repositories.users,
-    )
-    dispatcher.include_routers(*create_routers())
+    dispatcher = _create_dispatcher(parts, backend_pool, jobs, preview_cards)
     loop_lag = LoopLag()
     return Application(
         jobs,
@@ -205,6 +196,12 @@ def build_callback_url(settings: Settings, render_log: RenderLog) -> str | None:
         return None
     secret = CallbackReceiver(settings.rendering.api_key, render_log).secret
     return str(URL(settings.bot.webhook_url).origin() / CALLBACK_PATH.strip("/") / secret)
+
+
+async def _move_chat(engine: AsyncEngine, old_chat: int, new_chat: int) -> None:
+    """Store the new id of a group that became a supergroup."""
+    await JobRepository(engine).move_chat(old_chat, new_chat)
+    await DraftRepository(engine).move_chat(old_chat, new_chat)
 
 
 def _create_shared_parts(
@@ -241,8 +238,7 @@ def _create_job_stages(
     renderer = create_renderer(
         parts.settings,
         program=parts.program,
-        render_log=render_log,
-        callback_url=build_callback_url(parts.settings, render_log),
+        tracking=RenderTracking(render_log, build_callback_url(parts.settings, render_log)),
         on_failure=parts.alerts.handle_failure,
         on_budget_exceeded=parts.alerts.report_spent_budget,
     )
@@ -288,6 +284,33 @@ def _create_preview_cards(parts: _SharedParts) -> PreviewCards:
     )
     interface = UserInterface(parts.telegram.messenger, parts.telegram.texts, parts.keyboards)
     return PreviewCards(parts.repositories.drafts, renderer, interface)
+
+
+def _create_dispatcher(
+    parts: _SharedParts,
+    backend_pool: BackendPool,
+    jobs: JobSupervisor,
+    preview_cards: PreviewCards,
+) -> Dispatcher:
+    """Create the dispatcher; handlers receive these objects by the names of the arguments."""
+    dispatcher = Dispatcher(
+        storage=parts.repositories.fsm_storage,
+        events_isolation=SimpleEventIsolation(),
+        admins=parts.settings.bot.admin_ids,
+        backend_pool=backend_pool,
+        cards=preview_cards,
+        drafts=parts.repositories.drafts,
+        job_repository=parts.repositories.jobs,
+        jobs=jobs,
+        keyboards=parts.keyboards,
+        limits=parts.telegram.limits,
+        messenger=parts.telegram.messenger,
+        statistics=parts.repositories.statistics,
+        texts=parts.telegram.texts,
+        users=parts.repositories.users,
+    )
+    dispatcher.include_routers(*create_routers())
+    return dispatcher
 
 
 def _create_cleanup(parts: _SharedParts) -> Cleanup:

@@ -38,8 +38,8 @@ from settings import Settings
 
 async def main():
     settings = Settings()
-    telegram, render_log = wiring.connect_telegram(settings), create_render_log(settings)
-    engine = create_engine(settings.storage)
+    engine, render_log = create_engine(settings.storage), create_render_log(settings)
+    telegram = wiring.connect_telegram(settings, engine)
     await prepare_database(engine)
     await wiring.build_application(settings, ("true",), telegram, engine, render_log)
     print(*sys.modules, flush=True)
