@@ -1,4 +1,4 @@
-"""What somebody chose on a card, and what it means for the picture."""
+"""The appearance of a result that a user chooses on a card."""
 
 from enum import StrEnum
 from typing import Literal
@@ -12,7 +12,7 @@ from video_editing.contract.style import Anchor, Shape, Style
 
 
 class OverlaySize(StrEnum):
-    """How large the overlay is."""
+    """The size of the overlay."""
 
     SMALL = "small"
     MEDIUM = "medium"
@@ -20,7 +20,7 @@ class OverlaySize(StrEnum):
 
 
 class RingStyle(StrEnum):
-    """The line along the shape's edge."""
+    """The ring along the edge of the shape."""
 
     NONE = "none"
     WHITE = "white"
@@ -28,16 +28,16 @@ class RingStyle(StrEnum):
     GOLD = "gold"
 
 
-#: the overlay's height as a fraction of the result's
+#: the height of the overlay as a fraction of the height of the result
 OVERLAY_HEIGHTS = {OverlaySize.SMALL: 0.35, OverlaySize.MEDIUM: 0.5, OverlaySize.LARGE: 0.75}
-#: the same for a free person, who would be lost at half the height
+#: the same without a shape, where a person of half the height looks lost
 UNSHAPED_HEIGHTS = {OverlaySize.SMALL: 0.6, OverlaySize.MEDIUM: 0.8, OverlaySize.LARGE: 1.0}
 RING_COLOURS = {RingStyle.WHITE: "white", RingStyle.BLACK: "black", RingStyle.GOLD: "#d4a017"}
 RING_WIDTH = 0.02
 
 
 class BackgroundChoice(BaseModel):
-    """What is behind the person: a colour, the clip out of focus, or a file."""
+    """The background: a colour, the blurred clip, or a file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,7 +47,7 @@ class BackgroundChoice(BaseModel):
 
 
 class Appearance(BaseModel):
-    """All that a card offers; remembered for each user."""
+    """All that a card lets the user choose; stored for each user."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -59,7 +59,7 @@ class Appearance(BaseModel):
     engine: EngineName = FAST_ENGINE
 
     def to_style(self, form: OutputFormat = OutputFormat.VIDEO) -> Style:
-        """The same for video_editing; a round note shows its middle, so the person is there."""
+        """Return the style for video_editing; a round note shows the centre of the picture."""
         sizes = UNSHAPED_HEIGHTS if self.shape is Shape.NONE else OVERLAY_HEIGHTS
         note = form is OutputFormat.NOTE
         return Style(
@@ -72,7 +72,7 @@ class Appearance(BaseModel):
 
 
 class PaletteColour(StrEnum):
-    """One of them, by its name in buttons and texts."""
+    """A colour that a card offers, by its name in buttons and texts."""
 
     NAVY = "navy"
     BLACK = "black"
@@ -84,7 +84,7 @@ class PaletteColour(StrEnum):
     PURPLE = "purple"
 
 
-#: each as video_editing takes it, and as a button shows it
+#: each colour for video_editing, and for a button
 PALETTE = {
     PaletteColour.NAVY: ("#1d3557", "🟦"),
     PaletteColour.BLACK: ("#101010", "⬛"),
@@ -98,7 +98,7 @@ PALETTE = {
 
 
 def describe_background(background: BackgroundChoice) -> str:
-    """What texts call it: a colour's name, "blur", "file", or "other"."""
+    """Return its name in texts: a colour's name, "blur", "file", or "other"."""
     if background.kind != "colour":
         return background.kind
     return next(

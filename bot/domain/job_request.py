@@ -1,4 +1,4 @@
-"""All that a job needs to be made, and made again from nothing."""
+"""What a user asks for, and where the answer goes."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,13 +11,13 @@ from video_editing.contract.formats import OutputFormat
 
 
 class JobRequest(BaseModel):
-    """What somebody wants.
+    """All that is needed to make a result.
 
     Attributes:
         clip: the video of the person.
-        look: how she is shown, and over what.
-        form: what is sent back.
-        mattes: the job whose mattes are used, where they are still there.
+        look: the appearance of the person and the background.
+        form: the format of the result.
+        mattes: the id of the job whose mattes are used if they are still kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,7 +29,7 @@ class JobRequest(BaseModel):
 
 
 class Language(StrEnum):
-    """One of them, by its code in Telegram."""
+    """A language of the bot, by its code in Telegram."""
 
     EN = "en"
     RU = "ru"
@@ -63,12 +63,12 @@ class Destination:
     reply_to: int | None = None
 
 
-#: languages whose speakers mostly read Russian better than English
+#: codes of languages whose speakers mostly read Russian better than English
 RUSSIAN_READER_CODES = frozenset({"ru", "be", "kk", "ky", "tg", "uk", "uz"})
 
 
 def detect_language(code: str | None) -> Language:
-    """The one for somebody whose Telegram speaks *code*, like "pt-BR" or None."""
+    """Return the language for a user whose Telegram has *code*, like "pt-BR" or None."""
     return (
         Language.RU if (code or "").split("-")[0].lower() in RUSSIAN_READER_CODES else Language.EN
     )

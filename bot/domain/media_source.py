@@ -1,4 +1,4 @@
-"""A file that somebody named, before it is fetched."""
+"""A file or link that a user sent, before it is downloaded."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class SourceKind(StrEnum):
-    """What Telegram calls it; a link is a link."""
+    """The kind of message in which Telegram sent the file, or a link."""
 
     VIDEO = "video"
     NOTE = "note"
@@ -17,14 +17,14 @@ class SourceKind(StrEnum):
 
 
 class MediaSource(BaseModel):
-    """Where a clip or a background comes from.
+    """The source of a clip or a background.
 
     Attributes:
-        kind: what it was sent as.
-        file_id: Telegram's name of it; "" for a link.
-        link: as the user sent it; "" for a file.
-        size: bytes, as far as Telegram tells.
-        seconds: how long it lasts, as far as Telegram tells.
+        kind: the kind of message.
+        file_id: Telegram's id of the file; "" for a link.
+        link: the address that the user sent; "" for a file.
+        size: bytes, if Telegram states them.
+        seconds: the duration, if Telegram states it.
     """
 
     model_config = ConfigDict(frozen=True)
