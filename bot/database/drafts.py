@@ -10,9 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.database.repository import Repository, generate_id
 from bot.database.schema import draft_messages, drafts
-from bot.domain.appearance import Appearance, BackgroundChoice
-from bot.domain.job_request import Destination, Language, Requester
-from bot.domain.media_source import MediaSource
+from bot.domain.job_request import (
+    Appearance,
+    BackgroundChoice,
+    Destination,
+    Language,
+    MediaSource,
+    Requester,
+)
 
 MESSAGE_RETENTION_SECONDS = 7 * 86400  #: seconds; Telegram redelivers a message for a day at most
 

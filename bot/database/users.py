@@ -5,8 +5,7 @@ from sqlalchemy import select
 
 from bot.database.repository import Repository
 from bot.database.schema import users
-from bot.domain.appearance import Appearance
-from bot.domain.job_request import Language
+from bot.domain.job_request import Appearance, Language
 
 
 class UserRepository(Repository):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bot.database.drafts import DraftRepository
 from bot.database.jobs import Job, JobRepository
-from bot.domain.media_source import MediaSource
+from bot.domain.job_request import MediaSource
 from bot.jobs import dbos_runtime as durable
 
 CLIP_FILE = "clip"

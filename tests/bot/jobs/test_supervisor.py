@@ -23,9 +23,16 @@ from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
 from backends.local.video_cli import DEFAULT_PROGRAM
 from bot.database.engine import DATABASE_FILE, prepare_database
 from bot.database.jobs import DiskFull, Job, JobState, TooManyJobs
-from bot.domain.appearance import Appearance, BackgroundChoice
-from bot.domain.job_request import Destination, JobRequest, Language, Requester
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import (
+    Appearance,
+    BackgroundChoice,
+    Destination,
+    JobRequest,
+    Language,
+    MediaSource,
+    Requester,
+    SourceKind,
+)
 from bot.domain.outcomes import ChatGone, FailureCode, RetryLater
 from bot.jobs.retry_policy import Backoff
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
