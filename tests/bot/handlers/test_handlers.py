@@ -26,9 +26,17 @@ from bot.database.engine import create_engine, prepare_database
 from bot.database.fsm_storage import SqlStorage
 from bot.database.jobs import DiskFull, Job, JobRepository, JobState
 from bot.database.users import UserRepository
-from bot.domain.appearance import Appearance, BackgroundChoice, PaletteColour
-from bot.domain.job_request import Destination, JobRequest, Language, Requester
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import (
+    Appearance,
+    BackgroundChoice,
+    Destination,
+    JobRequest,
+    Language,
+    MediaSource,
+    PaletteColour,
+    Requester,
+    SourceKind,
+)
 from bot.handlers import create_routers
 from bot.handlers.commands import set_commands
 from bot.telegram.limits import TelegramLimits
