@@ -19,6 +19,8 @@ from tests.support.overlay_command import command, overlay
 from tests.support.person_clips import film_of_eileen
 from video_editing.cli.main import build_parser, main
 from video_editing.concurrency import count_cpus
+from video_editing.contract.plan import make_plan, write_plan
+from video_editing.reading.probe import ClipLimits, probe
 
 PROMPT = 1.0  #: seconds in which a signal ends the work, on a machine that is ours alone
 
@@ -474,3 +476,16 @@ import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
+
+
+def test_a_segment_is_called_by_its_index_in_a_partial_plan(tmp_path: Path) -> None:
+    """The plan holds the last segment only, so its index is not its position."""
+    clip = film_of_eileen(tmp_path / "clip.mp4", 24, rate=2)
+    folder = tmp_path / "segments"
+    plan = make_plan(probe(clip, ClipLimits()))
+    write_plan(plan.model_copy(update={"segments": plan.segments[1:]}), folder)
+    matte = ["matte", str(clip), "--segments", str(folder)]
+    assert main([*matte, "--only", "1"]) == 0
+    assert parts(folder) == ["00001.mp4", "plan.json"]
+    assert main([*matte, "--only", "1", "--check"]) == 0
+    assert main([*matte, "--only", "0"]) == 3
