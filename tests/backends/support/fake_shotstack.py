@@ -216,7 +216,8 @@ class FakeShotstack:
         The key is left out where it must be: in its header, to the two APIs.
         """
         return "\n".join(
-            f"{entry.method} {entry.path} {_list_headers(entry)} {entry.body.decode(errors='replace')}"
+            f"{entry.method} {entry.path} {_list_headers(entry)} "
+            f"{entry.body.decode(errors='replace')}"
             for entry in self.ledger
         )
 
