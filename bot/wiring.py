@@ -16,7 +16,7 @@ from backends.links.ssrf_guard import create_guarded_session
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import VideoCli
 from backends.renderer_factory import create_process_limits, create_renderer
-from backends.shotstack.render_log import CallbackReceiver, RenderLog
+from backends.shotstack.render_log import CallbackReceiver, RenderLog, RenderTracking
 from bot.database.drafts import DraftRepository
 from bot.database.fsm_storage import SqlStorage
 from bot.database.jobs import JobRepository
@@ -249,8 +249,7 @@ def _create_job_stages(
     renderer = create_renderer(
         parts.settings,
         program=parts.program,
-        render_log=render_log,
-        callback_url=build_callback_url(parts.settings, render_log),
+        tracking=RenderTracking(render_log, build_callback_url(parts.settings, render_log)),
         on_failure=parts.alerts.handle_failure,
         on_budget_exceeded=parts.alerts.report_spent_budget,
     )

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from bot.ui.captions import build_card_caption
 
 from backends.local.backend import LocalBackend
 from backends.local.process import ProcessLimits
@@ -16,7 +15,7 @@ from bot.domain.job_request import Language
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.ui.callback_data import ChooseEngine
 from bot.ui.keyboards import Keyboards
-from bot.ui.texts import Texts
+from bot.ui.texts import Texts, build_card_caption
 from tests.backends.support.running_service import application
 from tests.support.make_clips import drawn, make_clip
 from tests.support.toy_engine import TOY

@@ -36,8 +36,8 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-def ignore_progress(_: Progress) -> None:
-    """Do nothing: the report of callers that need none."""
+def ignore_progress(_: object) -> None:
+    """Discard a report of progress, or any other event."""
 
 
 def with_progress(

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from backends.base import ColdStart, CostIncurred
 from backends.errors import BackendUnavailable, FailureKind
-from backends.remote.job import MAX_FAILED_POLLS
+from backends.remote.job import MAX_FAILED_POLLS, derive_job_id
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.misbehaving_service import (
     Answer,
@@ -30,7 +30,7 @@ from tests.backends.support.misbehaving_service import (
 from tests.backends.support.running_service import QUICK, client
 from tests.backends.support.scripted_backend import grey
 from video_editing.contract.errors import InputRejected, RejectReason
-from video_editing.contract.plan import PLAN_FILE, Plan, find_missing_segments
+from video_editing.contract.plan import PLAN_FILE, Plan, Segment, find_missing_segments
 from video_editing.frames import Matte, Timed
 from video_editing.matting.segments import write_segment
 
@@ -75,6 +75,22 @@ async def test_an_honest_service_is_believed(liar: Liar, clip: Path, tmp_path: P
     assert heard.of(CostIncurred) == [CostIncurred("modal", 0.0, 0.0)]
     assert liar.calls[:3] == ["find", "upload", "submit"]
     assert liar.calls[-2:] == ["forget", "forget"]
+
+
+def test_an_upgrade_finds_the_jobs_that_were_paid_for() -> None:
+    """The id of a job is that of earlier versions; it changes with the work."""
+    segment = Segment(index=0, start=0, end=150, frames=150)
+    plan = Plan(
+        size=(640, 360),
+        timebase=(1, 30),
+        engine="rembg",
+        model="u2net",
+        every=4,
+        segments=(segment,),
+    )
+    job_id = derive_job_id(b"key", Path("/jobs/1/mattes"), "0" * 64, plan)
+    assert job_id == "415df021289dc3b3ad84d94805cb8a009687d6c69959aa89dce0721a0e6c88db"
+    assert job_id != derive_job_id(b"key", Path("/jobs/2/mattes"), "0" * 64, plan)
 
 
 async def test_a_partial_plan_is_made(liar: Liar, clip: Path, plan: Plan, tmp_path: Path) -> None:

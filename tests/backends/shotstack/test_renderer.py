@@ -18,9 +18,9 @@ from aiohttp.test_utils import TestServer
 
 from backends.base import BackendStarted, FellBack
 from backends.errors import BackendUnavailable, FailureKind
-from backends.renderer_factory import FallbackRenderer
 from backends.rendering.base import LocalRenderer, RenderRequest, RenderResult
 from backends.rendering.budget import MonthlyBudget
+from backends.rendering.fallback import FallbackRenderer
 from backends.shotstack.render_log import CallbackReceiver
 from backends.shotstack.renderer import ShotstackRenderer
 from tests.backends.support.event_recorder import Heard

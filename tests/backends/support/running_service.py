@@ -18,7 +18,8 @@ from backends.remote.backend import RemoteBackend
 from backends.remote.http_client import Timeouts
 from backends.server.app import create_app
 from backends.server.clip_store import LinkFetcher
-from backends.shotstack.hosting import ShotstackHosting
+from backends.server.overlays import ServiceDependencies
+from backends.shotstack.transfer import ShotstackHosting
 from settings import RemoteSettings, ServiceSettings
 
 TOKEN = "a token for tests"  # noqa: S105 - opens nothing
@@ -52,8 +53,9 @@ def application(
     """The service with its files in *folder*; without *backend*, with this machine's processor."""
     settings = ServiceSettings(**{"token": TOKEN, "folder": folder} | changes)
     backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
-    command = VideoCli("here", LIMITS)
-    return create_app(settings, backend, command, fetched or copied_from(folder), hosting)
+    fetch_link = fetched or copied_from(folder)
+    dependencies = ServiceDependencies(backend, VideoCli("here", LIMITS), fetch_link, hosting)
+    return create_app(settings, dependencies)
 
 
 def client(
