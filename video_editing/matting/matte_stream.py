@@ -66,7 +66,7 @@ def open_stored_mattes(
     Raises:
         InputRejected: BAD_MATTE, the mattes are missing, damaged or those of another clip.
     """
-    mattes = read_mattes(clip, path) if path.is_dir() else _read_final_mattes(clip, path)
+    mattes = read_mattes(clip, path, end) if path.is_dir() else _read_final_mattes(clip, path)
     with closing(prefetch(read_frames(clip, end=end), PREFETCH_DEPTH)) as frames:
         yield _pair(frames, mattes)
 

@@ -4,6 +4,7 @@ Lossless H.264 costs 0.4 ms a frame and about 8 MB a minute, keeps the clip's ow
 returns mattes bit by bit.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import groupby
@@ -97,14 +98,23 @@ def _copy_luma(frame: av.VideoFrame) -> Matte:
     return rows[: frame.height, : frame.width].copy()
 
 
-def read_mattes(clip: Clip, folder: Path) -> Iterator[Timed[Matte]]:
-    """Read all mattes of *clip* in *folder*, in order.
+def read_mattes(clip: Clip, folder: Path, end: int | None = None) -> Iterator[Timed[Matte]]:
+    """Read the mattes of *clip* in *folder*, in order.
+
+    Args:
+        clip: the clip that the mattes belong to.
+        folder: holds every segment that begins before *end*.
+        end: a time in ticks; None is the end of the clip.
 
     Raises:
         InputRejected: BAD_MATTE, a segment is missing or damaged, or of another clip.
     """
     plan = read_plan_of(clip, folder)
-    if find_missing_segments(plan, folder) or plan.frames != len(clip.times):
+    frame_count = len(clip.times)
+    if end is not None:
+        plan = plan.select(segment.index for segment in plan.segments if segment.start < end)
+        frame_count = bisect_left(clip.times, end)
+    if find_missing_segments(plan, folder) or plan.frames < frame_count:
         raise InputRejected(RejectReason.BAD_MATTE, why="segments are missing")
     for segment in plan.segments:
         yield from read_segment(plan, segment, folder)
