@@ -15,13 +15,14 @@ from tests.support.person_clips import film_of_eileen
 from video_editing.compositing.background import open_background
 from video_editing.compositing.composition import Composition, open_mattes
 from video_editing.compositing.layout import compute_layout, compute_top_left
+from video_editing.contract.engines import DEFAULT_ENGINE
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.plan import make_plan, write_plan
 from video_editing.contract.progress import Progress, Report, ignore_progress
 from video_editing.contract.style import Anchor, Shape, Style
 from video_editing.frames import Box
-from video_editing.matting.engines import DEFAULT_ENGINE, create_engine
+from video_editing.matting.engines import create_engine
 from video_editing.matting.matte_stream import write_missing_segments
 from video_editing.pipelines.edit import DEFAULT_RESULT, ResultOptions, edit
 from video_editing.pipelines.matte import write_final_matte
