@@ -23,7 +23,7 @@ LIMITS = FetchLimits(max_bytes=2 << 20, max_seconds=8, stall_seconds=0.5, min_ra
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A network of our own."""
+    """An isolated network."""
     with opened_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
@@ -36,13 +36,13 @@ class Fetching:
         self.asked: list[str] = []
 
     def size(self, answer: Answer, link: str = f"http://{PUBLIC}/", **options: object) -> int:
-        """The bytes that came."""
+        """Return the size of the file."""
         return self._lab.run(lambda: self._size(answer, link, **options))
 
     def fault(
         self, answer: Answer, link: str = f"http://{PUBLIC}/", **options: object
     ) -> LinkError:
-        """Why nothing came; and nothing is left."""
+        """Return why the download failed; it leaves no file."""
         with pytest.raises(FetchFailed) as caught:
             self.size(answer, link, **options)
         assert list(self.path.parent.iterdir()) == []
@@ -71,7 +71,7 @@ class Fetching:
 
 @pytest.fixture
 def fetching(lab: Lab, tmp_path: Path) -> Fetching:
-    """Ready to fetch."""
+    """A fetcher of links."""
     return Fetching(lab, tmp_path)
 
 
@@ -91,7 +91,7 @@ def sent(content: bytes, **headers: str) -> Answer:
 
 
 def streamed(chunk: bytes, pause: float, **headers: str) -> Answer:
-    """The same bytes again and again, without an end."""
+    """Send the same bytes repeatedly, without end."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={k.replace("_", "-"): v for k, v in headers.items()})
@@ -125,7 +125,7 @@ def test_a_file_arrives(fetching: Fetching) -> None:
     ],
 )
 def test_a_status_says_why(fetching: Fetching, code: int, fault: LinkError) -> None:
-    """A status that brings no file is one of our reasons (U11)."""
+    """A status other than 2xx has its kind of error (U11)."""
     assert fetching.fault(status(code)) is fault
 
 
@@ -140,7 +140,7 @@ def test_a_status_says_why(fetching: Fetching, code: int, fault: LinkError) -> N
     ],
 )
 def test_a_page_is_no_file(fetching: Fetching, answer: Answer) -> None:
-    """Pages, and what would have to be unpacked, are not taken for videos (U10, U11)."""
+    """Web pages and compressed content are not accepted as files (U10, U11)."""
     assert fetching.fault(answer) is LinkError.NOT_A_FILE
 
 
@@ -167,14 +167,14 @@ def test_too_slow(fetching: Fetching) -> None:
 
 
 def test_a_name_server_that_never_answers(fetching: Fetching) -> None:
-    """A lookup without an answer ends after seconds, and looks like any other failure (U13)."""
+    """A lookup without an answer ends after seconds, as any other failure (U13)."""
     began = time.monotonic()
     assert fetching.fault(sent(b""), "http://lost.example/", silent=True) is LinkError.UNREACHABLE
     assert time.monotonic() - began < 6
 
 
 def broken(at: int, times: int, tag: str = '"1"') -> Answer:
-    """Closes the connection after *at* bytes, the first *times*."""
+    """Close the connection after *at* bytes, the first *times*."""
     left = times
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -208,7 +208,7 @@ def test_a_broken_connection_is_resumed(fetching: Fetching) -> None:
 
 
 def test_without_a_firm_tag_it_begins_anew(fetching: Fetching) -> None:
-    """Where nothing promises that the file is the same, all of it is fetched again."""
+    """Without a strong ETag the download starts again."""
     assert fetching.size(broken(300_000, 1, tag='W/"1"')) == len(CONTENT)
     assert fetching.path.read_bytes() == CONTENT
     assert fetching.asked == ["", ""]

@@ -64,7 +64,7 @@ def shared(tmp_path: Path, plan: Plan) -> Path:
 def test_too_few_threads_are_the_backends_fault(
     shared: Path, clip: Path, threads: int, outcomes: set[str]
 ) -> None:
-    """The real command line, short of threads, ends soon, and the clip is not blamed."""
+    """The real command line, short of threads, ends soon, and does not reject the clip."""
     outcome, seconds = short_of_threads(threads, clip, shared, LocalSettings().stall_seconds)
     assert outcome in outcomes
     assert seconds < 30
@@ -84,7 +84,7 @@ def test_a_child_that_hangs_for_threads_is_killed(
 
 @pytest.fixture(scope="module")
 def cores(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A library that, loaded first, shows 64 processors to whatever asks."""
+    """A library to preload that fakes 64 processors."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("needs a C compiler for the library that fakes 64 processors")
@@ -95,7 +95,7 @@ def cores(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_faked_processors_are_believed(cores: str) -> None:
-    """Without our care, importing numpy alone starts a thread for each of them."""
+    """Without our limits, importing numpy starts a thread for each of them."""
     code = "import numpy, os; print(len(os.listdir('/proc/self/task')))"
     command = ("env", cores, sys.executable, "-c", code)
     result = subprocess.run(command, check=True, capture_output=True)
@@ -112,7 +112,7 @@ async def test_many_processors_start_few_threads(
     engine: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """On 64 processors the child and all below it stay within the budget of threads."""
+    """On 64 processors the child and its descendants stay within the budget of threads."""
     save_tinted(tmp_path / "u2net_human_seg.onnx")
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
     program = ("env", cores, *DEFAULT_PROGRAM)
@@ -128,7 +128,7 @@ async def test_many_processors_start_few_threads(
 
 
 def below(process: int) -> Iterator[int]:
-    """All processes below *process*."""
+    """Yield the descendants of *process*."""
     try:
         children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     except OSError:
@@ -139,7 +139,7 @@ def below(process: int) -> Iterator[int]:
 
 
 def threads(process: int) -> int:
-    """How many threads *process* has; 0 when it is gone."""
+    """Return the number of threads of *process*; 0 if it is gone."""
     try:
         return len(list(Path(f"/proc/{process}/task").iterdir()))
     except OSError:

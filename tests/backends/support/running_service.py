@@ -30,7 +30,7 @@ QUICK = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stall=20, pol
 
 @asynccontextmanager
 async def served(app: FastAPI) -> AsyncIterator[str]:
-    """Serve *app* on a free port; gives its address."""
+    """Serve *app* on a free port, and yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -50,7 +50,7 @@ def application(
     hosting: ShotstackHosting | None = None,
     **changes: object,
 ) -> FastAPI:
-    """The service with its files in *folder*; without *backend*, with this machine's processor."""
+    """Create the service with its files in *folder*; *backend* is this processor by default."""
     settings = ServiceSettings(**{"token": TOKEN, "folder": folder} | changes)
     backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
     fetch_link = fetched or copied_from(folder)
