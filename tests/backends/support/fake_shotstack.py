@@ -215,10 +215,11 @@ class FakeShotstack:
 
         The key is left out where it must be: in its header, to the two APIs.
         """
-        return "\n".join(
-            f"{entry.method} {entry.path} {_list_headers(entry)} {entry.body.decode(errors='replace')}"
-            for entry in self.ledger
-        )
+        lines = []
+        for entry in self.ledger:
+            body = entry.body.decode(errors="replace")
+            lines.append(f"{entry.method} {entry.path} {_list_headers(entry)} {body}")
+        return "\n".join(lines)
 
     def most(self, api: str, seconds: float | None = None) -> int:
         """Return the largest number of requests to an API (edit, ingest) in any window."""
