@@ -13,13 +13,10 @@ from backends.base import Report
 from backends.errors import BackendUnavailable, FailureKind
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from video_editing.cli.arguments import format_options
 from video_editing.contract.formats import OutputFormat
-from video_editing.contract.style import Style
+from video_editing.contract.style import PLACEMENT_FIELDS, Style
 
-#: command-line options whose names differ from the style's fields
-OPTION_NAMES = {"centre": "center"}
-#: fields of a style that place an overlay on a result; meaningless for an overlay alone
-PLACEMENT_FIELDS = ("position", "offset", "size")
 #: formats with a size limit; the others are small, or have one quality only
 SIZE_LIMITED_FORMS = (OutputFormat.VIDEO, OutputFormat.ANIMATION)
 
@@ -136,7 +133,7 @@ def build_arguments(request: RenderRequest, result: Path) -> list[str]:
             "cut",
             *input_arguments,
             f"--container={request.form}",
-            *build_style_arguments(style),
+            *format_options(style),
         ]
     is_size_limited = request.max_bytes is not None and request.form in SIZE_LIMITED_FORMS
     return [
@@ -158,26 +155,9 @@ def build_input_arguments(request: RenderRequest, result: Path) -> list[str]:
 def build_composition_arguments(request: RenderRequest) -> list[str]:
     """Return the arguments for the background and the overlay's style."""
     background = resolve_background(request.background)
-    return [f"--background={background}", *build_style_arguments(request.style)]
+    return [f"--background={background}", *format_options(request.style)]
 
 
 def resolve_background(background: str) -> str:
     """Return *background* for a child process, which has another working directory."""
     return os.path.abspath(background) if os.path.isfile(background) else background  # noqa: PTH100, PTH113 - the methods of Path raise if a name is too long
-
-
-def build_style_arguments(style: Style) -> list[str]:
-    """Return the arguments for *style*; fields with their default values are left out."""
-    default = Style()
-    arguments = []
-    for field in Style.model_fields:
-        value = getattr(style, field)
-        if value is None or value == getattr(default, field):
-            continue
-        option = "--" + OPTION_NAMES.get(field, field).replace("_", "-")
-        arguments.append(option if value is True else f"{option}={_format_value(value)}")
-    return arguments
-
-
-def _format_value(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

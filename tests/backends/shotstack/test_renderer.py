@@ -29,8 +29,8 @@ from tests.backends.support.programs import PROGRAMS
 from tests.backends.support.shotstack_renderer import KEPT, KEY, LIMITS, QUICK, drawn, shotstack
 from tests.support.paths import ROOT
 from tests.support.person_clips import film_of_eileen
-from video_editing.compositing.face_position import compute_shape_centre, find_face
-from video_editing.compositing.layout import compute_layout, compute_top_left
+from video_editing.compositing.composition import Composition
+from video_editing.compositing.layout import compute_top_left
 from video_editing.contract.errors import OutputFailed
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape, Style
@@ -116,7 +116,7 @@ async def test_the_overlay_has_the_position_of_ours(
     (render,) = fake.renders.values()
     canvas = (render.asked["output"]["size"]["width"], render.asked["output"]["size"]["height"])
     clip = probe(film, ClipLimits())
-    layout = compute_layout(clip.size, style, compute_shape_centre(find_face(clip), style), canvas)
+    layout = Composition(clip, style).compute_layout(canvas)
     left, top = compute_top_left(layout, style, canvas)
     right, bottom = left + layout.size[0], top + layout.size[1]
     seen = max(left, 0), max(top, 0), min(right, canvas[0]), min(bottom, canvas[1])

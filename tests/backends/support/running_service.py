@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
 from backends.local.process import ProcessLimits
-from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from backends.local.video_cli import VideoCli
 from backends.remote.backend import RemoteBackend
 from backends.remote.http_client import Timeouts
 from backends.server.app import create_app
@@ -58,16 +58,14 @@ def application(
     return create_app(settings, dependencies)
 
 
-def client(
-    address: str, timeouts: Timeouts = QUICK, program: Sequence[str] = DEFAULT_PROGRAM
-) -> RemoteBackend:
-    """Return the client of the service at *address*; *program* checks the segments."""
+def client(address: str, timeouts: Timeouts = QUICK) -> RemoteBackend:
+    """Return the client of the service at *address*."""
     settings = RemoteSettings(endpoint=address, token=TOKEN, price=0.5)
-    return RemoteBackend("modal", settings, timeouts=timeouts, program=program)
+    return RemoteBackend("modal", settings, timeouts=timeouts)
 
 
 def copied_from(clip: Path) -> LinkFetcher:
-    """In place of the way to the internet: whatever the link, the file is *clip*."""
+    """Create a fetcher that copies *clip* for any link, without the internet."""
 
     async def fetched(_link: str, path: Path) -> int:
         shutil.copy(clip, path)
