@@ -284,9 +284,9 @@ def checked(
     """Return the edit, or a message that says what is wrong with it.
 
     Args:
-        body: as it came.
-        ours: whether an address is one that the fake gave out.
-        sandbox: whether its limits hold.
+        body: as received.
+        ours: returns whether the fake issued an address.
+        sandbox: whether the limits of the sandbox apply.
     """
     try:
         edit = Edit.model_validate(body)
@@ -295,7 +295,7 @@ def checked(
             f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in err.errors()
         ]
     faults = [
-        "src is no address that anybody could fetch"
+        "src is not a public address"
         for clip in edit.clips()
         if (src := getattr(clip.asset, "src", None)) and not ours(src) and not public(src)
     ]
