@@ -9,11 +9,8 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository
-from bot.database.jobs import QueueFull, TooManyJobs
-from bot.domain.appearance import Appearance, BackgroundChoice
-from bot.domain.job_request import JobRequest, Requester
-from bot.domain.media_source import SourceKind
-from bot.domain.outcomes import FailureCode
+from bot.database.jobs import JobRefused
+from bot.domain.job_request import Appearance, BackgroundChoice, JobRequest, Requester, SourceKind
 from bot.handlers.context import Conversation, DialogData, DialogState, create_router
 from bot.jobs.supervisor import JobSupervisor
 from bot.preview_cards import PreviewCards
@@ -152,8 +149,8 @@ async def order_result(
             draft.destination,
             origin=f"draft:{draft.id}",
         )
-    except (TooManyJobs, QueueFull) as err:
-        await conversation.alert(query, explain_full_queue(conversation, err))
+    except JobRefused as refused:
+        await conversation.alert(query, conversation.describe_failure(refused.code))
         return
     await drafts.mark_used(draft.id)
     await conversation.answer(query, conversation.text("accepted"))
@@ -161,14 +158,6 @@ async def order_result(
     if (await state.get_data()).get("draft") == draft.id:
         await state.clear()
     await conversation.edit_keyboard(query)
-
-
-def explain_full_queue(conversation: Conversation, error: TooManyJobs | QueueFull) -> str:
-    """Return why a job cannot be accepted now."""
-    is_users = isinstance(error, TooManyJobs)
-    return conversation.describe_failure(
-        FailureCode.TOO_MANY_JOBS if is_users else FailureCode.QUEUE_FULL
-    )
 
 
 def make_reusable(appearance: Appearance) -> Appearance:

@@ -4,10 +4,9 @@ from aiogram import Router
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
-from bot.database.jobs import Job, JobRepository, JobState, QueueFull, TooManyJobs
+from bot.database.jobs import Job, JobRefused, JobRepository, JobState
 from bot.domain.job_request import JobRequest, Requester
 from bot.handlers.context import Conversation, create_router
-from bot.handlers.preview_card import explain_full_queue
 from bot.jobs.supervisor import JobSupervisor
 from bot.ui.callback_data import RESULT_CHANGES, ResultChange, ShowResultPage
 
@@ -87,7 +86,7 @@ async def order_variant(
             job.destination,
             origin=f"form:{job.id}:{order.form}:{query.id}",
         )
-    except (TooManyJobs, QueueFull) as err:
-        await conversation.alert(query, explain_full_queue(conversation, err))
+    except JobRefused as refused:
+        await conversation.alert(query, conversation.describe_failure(refused.code))
         return
     await conversation.answer(query, conversation.text("accepted"))

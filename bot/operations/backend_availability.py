@@ -3,11 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from typing import NoReturn
 
 from backends.base import OverlayBackend
 from backends.errors import BackendUnavailable, FailureKind
-from backends.factory import BackendState, create_resilient_backend, get_display_name
+from backends.factory import create_backend, get_display_name
 from bot.operations.alerts import AdminAlerts
 from settings import Settings
 
@@ -15,18 +14,6 @@ log = logging.getLogger(__name__)
 
 RECHECK_SECONDS = 60  #: between two checks of unavailable services
 LOCAL_BACKENDS = ("local-cpu", "local-gpu")  #: backends that are not checked again
-
-
-class UnavailableBackend(OverlayBackend):
-    """Takes the place of an unavailable backend, and raises the reason."""
-
-    def __init__(self, failure: BackendUnavailable) -> None:
-        self.name = failure.backend
-        self._failure = failure
-
-    async def make_mattes(self, *_: object, **__: object) -> NoReturn:
-        """See :meth:`OverlayBackend.make_mattes`."""
-        raise BackendUnavailable(self.name, self._failure.kind, self._failure.detail)
 
 
 class AvailabilityMonitor:
@@ -41,7 +28,6 @@ class AvailabilityMonitor:
     def __init__(
         self,
         settings: Settings,
-        state: BackendState,
         program: Sequence[str],
         alerts: AdminAlerts | None,
     ) -> None:
@@ -49,14 +35,12 @@ class AvailabilityMonitor:
 
         Args:
             settings: of the whole process.
-            state: speeds and failures of the backends.
             program: the command line of video_editing.
             alerts: receives failures that the operator must repair.
         """
         self.available: dict[str, OverlayBackend] = {}
         self.unavailable: dict[str, BackendUnavailable] = {}
         self._settings = settings
-        self._state = state
         self._program = program
         self._alerts = alerts
         self._setting_names = {get_display_name(name): name for name in settings.backends.names}
@@ -97,9 +81,7 @@ class AvailabilityMonitor:
 
     async def _check_backend(self, name: str) -> None:
         try:
-            backend = await create_resilient_backend(
-                self._setting_names[name], self._settings, self._state, self._program
-            )
+            backend = await create_backend(self._setting_names[name], self._settings, self._program)
         except BackendUnavailable as failure:
             self._mark_unavailable(name, failure)
         else:

@@ -11,17 +11,20 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backends.base import OverlayBackend
 from backends.errors import FailureKind
-from backends.factory import BackendState, create_no_backend_error
+from backends.factory import (
+    BackendState,
+    UnavailableBackend,
+    assemble_chain,
+    create_no_backend_error,
+)
 from backends.local.video_cli import DEFAULT_PROGRAM
 from backends.resilience.circuit_breaker import BreakerState
-from backends.resilience.fallback import FallbackChain
 from backends.resilience.throughput import EngineSpeeds
 from bot.database.repository import KeyValueStore
 from bot.operations.alerts import AdminAlerts, AlertingBackend
 from bot.operations.backend_availability import (
     RECHECK_SECONDS,
     AvailabilityMonitor,
-    UnavailableBackend,
 )
 from settings import Settings
 from video_editing.contract.engines import ENGINES
@@ -134,7 +137,7 @@ class BackendPool:
         self._store = store
         self._alerts = alerts
         self._state = BackendState(settings.storage.folder)
-        self._availability = AvailabilityMonitor(settings, self._state, program, alerts)
+        self._availability = AvailabilityMonitor(settings, program, alerts)
         self._order: BackendOrder | None = None
         self._order_lock = asyncio.Lock()
 
@@ -174,13 +177,7 @@ class BackendPool:
         backends = [available[name] for name in names if name in available] or [
             UnavailableBackend(self._availability.unavailable[name]) for name in names
         ]
-        return self._add_alerts(
-            FallbackChain(
-                [self._add_alerts(backend) for backend in backends],
-                self._state.estimates,
-                deadline=self._settings.deadline,
-            )
-        )
+        return assemble_chain(backends, self._state, self._settings, self._add_alerts)
 
     def get_health(self) -> list[BackendHealth]:
         """Return the state of each backend, in their order."""

@@ -7,8 +7,7 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.database.drafts import Draft
 from bot.database.jobs import Job
-from bot.domain.appearance import PALETTE, OverlaySize, RingStyle, describe_background
-from bot.domain.job_request import Language
+from bot.domain.job_request import PALETTE, Language, OverlaySize, RingStyle, describe_background
 from bot.ui.callback_data import (
     CancelJob,
     ChangeCorner,
@@ -52,7 +51,6 @@ RESULT_FORMATS = (
     (OutputFormat.VIDEO, OutputFormat.NOTE, OutputFormat.ANIMATION, OutputFormat.STICKER),
     (OutputFormat.WEBM, OutputFormat.MOV),
 )
-MAX_NOTE_SECONDS = 60  #: of a round note, by Telegram's documentation
 MAX_SHOWN_FILES = 5  #: backgrounds that a card offers
 LANGUAGE_NAMES = {Language.EN: "English", Language.RU: "Русский"}
 
@@ -295,7 +293,7 @@ def _create_corner_row(job: Job) -> Row:
 
 def is_note_possible(job: Job) -> bool:
     """Return whether the clip is short enough for a round note, as far as its length is known."""
-    return (job.order.clip.seconds or 0) <= MAX_NOTE_SECONDS
+    return (job.order.clip.seconds or 0) <= OutputFormat.NOTE.spec.max_seconds
 
 
 def is_shape_visible(job: Job) -> bool:

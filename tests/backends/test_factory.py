@@ -1,4 +1,4 @@
-"""Which places there are, by the settings."""
+"""Backends are created from the settings."""
 
 import asyncio
 import logging
@@ -9,15 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from backends.base import OverlayBackend, Report
 from backends.errors import BackendUnavailable, FailureKind
-from backends.factory import NoBackendAvailable, add_resilience, create_backend, create_chain
+from backends.factory import (
+    BackendState,
+    NoBackendAvailable,
+    UnavailableBackend,
+    assemble_chain,
+    create_backend,
+    create_chain,
+)
 from backends.local.backend import LocalBackend
-from backends.resilience.circuit_breaker import BreakerState
 from backends.resilience.fallback import FallbackChain
-from backends.state_file import JsonStateFile
 from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.programs import PROGRAMS
+from tests.backends.support.scripted_backend import Scripted
 from video_editing.contract.plan import Plan
 
 NATIVE = ("ai_edge_litert", "av", "cv2", "mediapipe", "numpy", "onnxruntime", "rembg")
@@ -32,29 +39,30 @@ def settings(folder: Path, *names: str, endpoint: str = "") -> Settings:
     )
 
 
-def names(made: FallbackChain) -> list[str]:
-    return [backend.name for backend in made.backends]
+def names(chain: OverlayBackend) -> list[str]:
+    assert isinstance(chain, FallbackChain)
+    return [backend.name for backend in chain.backends]
 
 
-async def test_what_is_not_there_is_left_out_with_a_line(
+async def test_an_unavailable_backend_is_left_out_with_a_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Places that are not configured or have no device leave one line each, with the reason."""
     with caplog.at_level(logging.WARNING, "backends.factory"):
-        made = await create_chain(settings(tmp_path, "modal", "local-cpu"))
-    assert names(made) == ["local-cpu"]
+        chain = await create_chain(settings(tmp_path, "modal", "local-cpu"))
+    assert names(chain) == ["local-cpu"]
     (line,) = caplog.messages
     assert line == "left out: modal: not_configured (MODAL_OVERLAY_ENDPOINT is not set)"
 
 
-async def test_nobody_there_stops_the_start(tmp_path: Path) -> None:
+async def test_an_empty_chain_stops_the_start(tmp_path: Path) -> None:
     """An empty chain is refused in one line that names the variable."""
     with pytest.raises(NoBackendAvailable, match=r"^OVERLAY_BACKENDS=modal: .*[^\n]$"):
         await create_chain(settings(tmp_path, "modal"))
 
 
-async def test_one_place_can_be_had_by_its_name(tmp_path: Path) -> None:
-    """The command line asks for a single place, or for all of them."""
+async def test_a_backend_is_created_by_its_name(tmp_path: Path) -> None:
+    """The command line asks for a single backend, or for all of them."""
     have = settings(tmp_path, "local-cpu")
     assert (await create_backend("local-cpu", have)).name == "local-cpu"
     assert (await create_backend("chain", have)).name == "chain"
@@ -72,12 +80,12 @@ async def test_a_service_that_is_down_at_the_start_is_kept(
 
 
 def test_nothing_native_comes_into_our_process(tmp_path: Path) -> None:
-    """Building the local place loads no decoder and no model, and nothing of other places."""
+    """Creating the local backend loads no decoder, no model and no module of other backends."""
     script = PROGRAMS / "build_chain.py"
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, script, tmp_path], check=True, capture_output=True, text=True
     )
-    loaded = set(said.stdout.split())
+    loaded = set(result.stdout.split())
     assert "backends.local.backend" in loaded
     assert not loaded & {*NATIVE, *OTHERS}
 
@@ -85,12 +93,14 @@ def test_nothing_native_comes_into_our_process(tmp_path: Path) -> None:
 def cuda() -> bool:
     """Whether a child can run a network on a GPU here."""
     code = "import onnxruntime as o; print('CUDAExecutionProvider' in o.get_available_providers())"
-    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    return said.stdout.strip() == "True" and Path("/dev/nvidia0").exists()
+    result = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    return result.stdout.strip() == "True" and Path("/dev/nvidia0").exists()
 
 
 def test_without_cuda_there_is_no_local_gpu(tmp_path: Path) -> None:
-    """A place that would compute on the processor in silence is refused at the start."""
+    """A backend that would silently compute on the processor is refused at the start."""
     if cuda():
         pytest.skip("there is a GPU here")
     with pytest.raises(BackendUnavailable) as caught:
@@ -101,7 +111,7 @@ def test_without_cuda_there_is_no_local_gpu(tmp_path: Path) -> None:
 
 @pytest.mark.gpu
 def test_with_cuda_there_is_a_local_gpu(tmp_path: Path) -> None:
-    """A network runs on the GPU once before the place is offered."""
+    """A network runs on the GPU once before the backend is offered."""
     if not cuda():
         pytest.skip("needs a GPU and onnxruntime-gpu: the trial runs a network on CUDA")
     assert (
@@ -110,16 +120,51 @@ def test_with_cuda_there_is_a_local_gpu(tmp_path: Path) -> None:
     )
 
 
-async def test_this_machine_is_never_left_alone(
+async def test_this_machine_has_no_breaker(
     clip: Path, plan: Plan, tmp_path: Path, stand_in: Callable[..., LocalBackend]
 ) -> None:
     """One user's clip that kills its child does not keep the next user from local-cpu."""
-    have = settings(tmp_path, "local-cpu")
-    rests = JsonStateFile(tmp_path / "rests.json", BreakerState)
-    broken = add_resilience(stand_in("dies"), rests, have.backends)
+    state = BackendState(tmp_path)
+    options = settings(tmp_path, "local-cpu").backends
+    broken = assemble_chain([stand_in("dies")], state, options)
     for _ in range(2):
         with pytest.raises(BackendUnavailable):
             await broken.make_mattes(clip, plan, tmp_path / "mattes", Heard())
-    works = add_resilience(stand_in("works"), rests, have.backends)
+    works = assemble_chain([stand_in("works")], state, options)
     await works.make_mattes(clip, plan, tmp_path / "mattes", Heard())
-    assert rests.read() == {}
+    assert state.breaker_states.read() == {}
+
+
+class Wrapper(OverlayBackend):
+    """Adds its name to that of the wrapped backend."""
+
+    def __init__(self, inner: OverlayBackend) -> None:
+        self.name = inner.name
+        self.inner = inner
+
+    async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
+        """See :class:`OverlayBackend`."""
+        await self.inner.make_mattes(clip, plan, folder, report)
+
+
+def list_wrappers(backend: OverlayBackend) -> list[str]:
+    """List the classes from the outside in."""
+    inner = getattr(backend, "inner", None) or getattr(backend, "_inner", None)
+    return [type(backend).__name__, *(list_wrappers(inner) if inner else [])]
+
+
+def test_a_chain_is_wrapped_in_one_order(tmp_path: Path) -> None:
+    """Alerts see what is left of the failures; the speed is measured without the waits."""
+    failure = BackendUnavailable("local-gpu", FailureKind.NO_MODEL)
+    backends = [Scripted("modal"), UnavailableBackend(failure), Scripted("local-cpu")]
+    chain = assemble_chain(
+        backends, BackendState(tmp_path), settings(tmp_path, "modal").backends, Wrapper
+    )
+    assert isinstance(chain, Wrapper)
+    assert isinstance(chain.inner, FallbackChain)
+    resilient = ["RetryingBackend", "MeasuredBackend", "Scripted"]
+    assert [list_wrappers(backend) for backend in chain.inner.backends] == [
+        ["Wrapper", "CircuitBreaker", *resilient],
+        ["Wrapper", "UnavailableBackend"],
+        ["Wrapper", *resilient],
+    ]

@@ -22,36 +22,36 @@ from tests.backends.support.programs import PROGRAMS, STAND_IN
 from tests.support.onnx_networks import save_tinted
 from video_editing.contract.plan import Plan, write_plan
 
-STRANGER = 64_123  #: a user with no other processes, which would count as well
+OTHER_USER = 64_123  #: a user with no other processes, which would count as well
 BUDGET = 24  #: threads of the whole tree
 
 
 def short_of_threads(threads: int, *arguments: object) -> tuple[str, float]:
-    """What became of a local place whose user may have *threads* in all, and after how long."""
-    user = ("setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups")
+    """Return the outcome of a local backend whose user may have *threads*, and its seconds."""
+    user = ("setpriv", f"--reuid={OTHER_USER}", f"--regid={OTHER_USER}", "--clear-groups")
     # The interpreter may lie where only its owner can read.
     reading = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
     limit = ("prlimit", f"--nproc={threads}")
     script = (sys.executable, str(PROGRAMS / "run_local_backend.py"), *map(str, arguments))
     began = time.monotonic()
-    said = subprocess.run(
+    result = subprocess.run(
         [*user, *reading, *limit, *script],
         check=True,
         capture_output=True,
         text=True,
         timeout=120,
     )
-    return said.stdout.strip(), time.monotonic() - began
+    return result.stdout.strip(), time.monotonic() - began
 
 
 @pytest.fixture
 def shared(tmp_path: Path, plan: Plan) -> Path:
-    """A folder with the plan, which the stranger may write to."""
+    """A folder with the plan, which the other user may write to."""
     if os.geteuid() or not shutil.which("setpriv") or not shutil.which("prlimit"):
         pytest.skip("needs root, setpriv and prlimit to limit the threads of another user")
     write_plan(plan, tmp_path / "mattes")
     for path in (tmp_path, tmp_path / "mattes", tmp_path / "mattes" / "plan.json"):
-        os.chown(path, STRANGER, STRANGER)
+        os.chown(path, OTHER_USER, OTHER_USER)
     for path in tmp_path.parents:
         if path.owner() == "root" and path.stat().st_mode & 0o777 == 0o700:
             path.chmod(0o711)
@@ -61,7 +61,7 @@ def shared(tmp_path: Path, plan: Plan) -> Path:
 @pytest.mark.parametrize(
     ("threads", "outcomes"), [(2, {FailureKind.BROKEN}), (3, {FailureKind.BROKEN}), (24, {"done"})]
 )
-def test_too_few_threads_are_the_places_fault(
+def test_too_few_threads_are_the_backends_fault(
     shared: Path, clip: Path, threads: int, outcomes: set[str]
 ) -> None:
     """The real command line, short of threads, ends soon, and the clip is not blamed."""
@@ -73,7 +73,7 @@ def test_too_few_threads_are_the_places_fault(
 def test_a_child_that_hangs_for_threads_is_killed(
     shared: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """ONNX Runtime, given some of its threads, hangs for ever; its patience ends within 30 s."""
+    """ONNX Runtime hangs forever with too few threads; the stall limit ends it within 30 s."""
     save_tinted(tmp_path / "net.onnx")
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
     looks = (sys.executable, STAND_IN, "looks")
@@ -98,8 +98,8 @@ def test_the_faked_processors_are_believed(cores: str) -> None:
     """Without our care, importing numpy alone starts a thread for each of them."""
     code = "import numpy, os; print(len(os.listdir('/proc/self/task')))"
     command = ("env", cores, sys.executable, "-c", code)
-    said = subprocess.run(command, check=True, capture_output=True)
-    assert int(said.stdout) >= 64
+    result = subprocess.run(command, check=True, capture_output=True)
+    assert int(result.stdout) >= 64
 
 
 @pytest.mark.parametrize("engine", ["mediapipe", pytest.param("rembg", marks=pytest.mark.slow)])
@@ -116,9 +116,9 @@ async def test_many_processors_start_few_threads(
     save_tinted(tmp_path / "u2net_human_seg.onnx")
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
     program = ("env", cores, *DEFAULT_PROGRAM)
-    place = LocalBackend("local-cpu", "cpu", ProcessLimits(120, 60, MEMORY), program=program)
+    backend = LocalBackend("local-cpu", "cpu", ProcessLimits(120, 60, MEMORY), program=program)
     chosen = plan.model_copy(update={"engine": engine})
-    work = asyncio.create_task(place.make_mattes(clip, chosen, tmp_path / "mattes", heard))
+    work = asyncio.create_task(backend.make_mattes(clip, chosen, tmp_path / "mattes", heard))
     most = 0
     while not work.done():
         most = max(most, sum(map(threads, below(os.getpid()))))

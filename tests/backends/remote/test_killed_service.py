@@ -65,13 +65,15 @@ async def listener(address: str) -> AsyncIterator[list[None]]:
 
 async def chained(address: str, folder: Path, **changes: float) -> FallbackChain:
     """The chain as settings make it, with its state in *folder*."""
-    return await create_chain(
+    chain = await create_chain(
         Settings(
             backends=BackendSettings(names=("modal", "local-cpu"), **changes),
             remote=RemoteSettings(endpoint=address, token=TOKEN),
             storage=StorageSettings(folder=folder),
         )
     )
+    assert isinstance(chain, FallbackChain)
+    return chain
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +107,8 @@ async def test_a_killed_service_costs_seconds_not_the_job(minute: Path, tmp_path
     plan, clock = make_plan(probe(minute, ClipLimits())), Clock()
     folder = tmp_path / "mattes"
     async with service(tmp_path / "service") as (process, address):
-        places = await chained(address, tmp_path)
-        work = asyncio.create_task(places.make_mattes(minute, plan, folder, clock))
+        backends = await chained(address, tmp_path)
+        work = asyncio.create_task(backends.make_mattes(minute, plan, folder, clock))
         await arrived(plan, folder, 4, work)
         process.send_signal(signal.SIGKILL)
         killed, done = time.monotonic(), max(clock.done)
@@ -120,7 +122,7 @@ async def test_a_killed_service_costs_seconds_not_the_job(minute: Path, tmp_path
 
     async with listener(address) as calls:
         began, clock = time.monotonic(), Clock()
-        again = asyncio.create_task(places.make_mattes(minute, plan, tmp_path / "b", clock))
+        again = asyncio.create_task(backends.make_mattes(minute, plan, tmp_path / "b", clock))
         await arrived(plan, tmp_path / "b", 1, again)
         again.cancel()
         await asyncio.wait([again])
@@ -133,22 +135,22 @@ async def test_of_a_hundred_waiting_jobs_one_calls(
 ) -> None:
     """After the cool-down a single job tries the service that was down, all others pass by."""
     address = f"http://127.0.0.1:{unused_tcp_port}"
-    places = await chained(address, tmp_path, cooldown=COOLDOWN, attempts=1)
-    places = FallbackChain(places.backends[:1], places.estimates, deadline=60)
-    await failed(places, clip, plan, tmp_path / "first")
+    backends = await chained(address, tmp_path, cooldown=COOLDOWN, attempts=1)
+    backends = FallbackChain(backends.backends[:1], backends.estimates, deadline=60)
+    await failed(backends, clip, plan, tmp_path / "first")
     await asyncio.sleep(COOLDOWN)
     async with listener(address) as calls:
-        jobs = (failed(places, clip, plan, tmp_path / str(i)) for i in range(100))
+        jobs = (failed(backends, clip, plan, tmp_path / str(i)) for i in range(100))
         why = await asyncio.gather(*jobs)
     assert sorted(why) == [FailureKind.COOLING_DOWN] * 99 + [FailureKind.UNREACHABLE]
     assert 1 <= len(calls) <= 2  # of one job: aiohttp dials again when it is hung up on
 
 
-async def failed(places: FallbackChain, clip: Path, plan: Plan, folder: Path) -> FailureKind:
-    """Why the only place of the chain failed."""
+async def failed(backends: FallbackChain, clip: Path, plan: Plan, folder: Path) -> FailureKind:
+    """Return why the only backend of the chain failed."""
     heard = Heard()
     with pytest.raises(AllBackendsFailed):
-        await places.make_mattes(clip, plan, folder, heard)
+        await backends.make_mattes(clip, plan, folder, heard)
     (fell,) = heard.of(FellBack)
     return fell.why
 
@@ -167,6 +169,6 @@ def recovered(clock: Clock, done: int) -> float:
 
 
 def prints(folder: Path) -> dict[str, tuple[int, int]]:
-    """What tells whether a segment was written again."""
+    """Return what changes if a segment is written again."""
     files = folder.glob("[0-9]*.mp4")
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,12 +13,13 @@ from fastapi import FastAPI
 from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
 from backends.local.process import ProcessLimits
-from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from backends.local.video_cli import VideoCli
 from backends.remote.backend import RemoteBackend
 from backends.remote.http_client import Timeouts
 from backends.server.app import create_app
 from backends.server.clip_store import LinkFetcher
-from backends.shotstack.hosting import ShotstackHosting
+from backends.server.overlays import ServiceDependencies
+from backends.shotstack.transfer import ShotstackHosting
 from settings import RemoteSettings, ServiceSettings
 
 TOKEN = "a token for tests"  # noqa: S105 - opens nothing
@@ -52,20 +53,19 @@ def application(
     """The service with its files in *folder*; without *backend*, with this machine's processor."""
     settings = ServiceSettings(**{"token": TOKEN, "folder": folder} | changes)
     backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
-    command = VideoCli("here", LIMITS)
-    return create_app(settings, backend, command, fetched or copied_from(folder), hosting)
+    fetch_link = fetched or copied_from(folder)
+    dependencies = ServiceDependencies(backend, VideoCli("here", LIMITS), fetch_link, hosting)
+    return create_app(settings, dependencies)
 
 
-def client(
-    address: str, timeouts: Timeouts = QUICK, program: Sequence[str] = DEFAULT_PROGRAM
-) -> RemoteBackend:
-    """Return the client of the service at *address*; *program* checks the segments."""
+def client(address: str, timeouts: Timeouts = QUICK) -> RemoteBackend:
+    """Return the client of the service at *address*."""
     settings = RemoteSettings(endpoint=address, token=TOKEN, price=0.5)
-    return RemoteBackend("modal", settings, timeouts=timeouts, program=program)
+    return RemoteBackend("modal", settings, timeouts=timeouts)
 
 
 def copied_from(clip: Path) -> LinkFetcher:
-    """In place of the way to the internet: whatever the link, the file is *clip*."""
+    """Create a fetcher that copies *clip* for any link, without the internet."""
 
     async def fetched(_link: str, path: Path) -> int:
         shutil.copy(clip, path)

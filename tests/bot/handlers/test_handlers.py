@@ -24,11 +24,19 @@ from aiogram.types import Update
 from bot.database.drafts import Draft, DraftRepository
 from bot.database.engine import create_engine, prepare_database
 from bot.database.fsm_storage import SqlStorage
-from bot.database.jobs import Job, JobRepository, JobState
+from bot.database.jobs import DiskFull, Job, JobRepository, JobState
 from bot.database.users import UserRepository
-from bot.domain.appearance import Appearance, BackgroundChoice, PaletteColour
-from bot.domain.job_request import Destination, JobRequest, Language, Requester
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import (
+    Appearance,
+    BackgroundChoice,
+    Destination,
+    JobRequest,
+    Language,
+    MediaSource,
+    PaletteColour,
+    Requester,
+    SourceKind,
+)
 from bot.handlers import create_routers
 from bot.handlers.commands import set_commands
 from bot.telegram.limits import TelegramLimits
@@ -105,11 +113,14 @@ class RecordedJobs:
 
     job_repository: JobRepository
     waiting: int = 500
+    is_disk_full: bool = False
 
     async def accept(
         self, request: JobRequest, requester: Requester, destination: Destination, *, origin: str
     ) -> Job | None:
         """Insert a job."""
+        if self.is_disk_full:
+            raise DiskFull
         return await self.job_repository.accept(
             request, requester, destination, origin=origin, max_waiting=self.waiting
         )
@@ -578,6 +589,14 @@ async def test_a_full_house_is_told_of(talk: BotChat) -> None:
     talk.jobs_service.waiting = 500
     await talk.presses(MakeResult(draft=draft.id).pack())
     assert len(await talk.jobs()) == 1
+
+
+async def test_a_full_disk_is_not_called_a_full_queue(talk: BotChat) -> None:
+    """The user reads the text for a full disk."""
+    talk.jobs_service.is_disk_full = True
+    draft = await talk.draft()
+    await talk.presses(MakeResult(draft=draft.id).pack())
+    assert talk.alert == Texts().describe_failure(Language.EN, "no_disk", {})
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.database.engine import get_write_engine
 from bot.database.jobs import JobRepository
 from bot.database.schema import jobs
-from bot.domain.appearance import Appearance
-from bot.domain.job_request import Destination, JobRequest, Language, Requester
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import (
+    Appearance,
+    Destination,
+    JobRequest,
+    Language,
+    MediaSource,
+    Requester,
+    SourceKind,
+)
 
 USER = 123456789
 LINK = "https://example.org/private"

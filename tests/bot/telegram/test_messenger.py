@@ -12,9 +12,7 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.domain.appearance import Appearance
-from bot.domain.job_request import Destination, JobRequest
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import Appearance, Destination, JobRequest, MediaSource, SourceKind
 from bot.domain.outcomes import (
     ChatGone,
     Delivered,

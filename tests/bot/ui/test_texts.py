@@ -14,9 +14,16 @@ from fluent.syntax.visitor import Visitor
 from backends.errors import FailureKind
 from backends.links.download import LinkError
 from bot.database.drafts import Draft
-from bot.domain.appearance import PALETTE, Appearance, BackgroundChoice, PaletteColour
-from bot.domain.job_request import Language, detect_language
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import (
+    PALETTE,
+    Appearance,
+    BackgroundChoice,
+    Language,
+    MediaSource,
+    PaletteColour,
+    SourceKind,
+    detect_language,
+)
 from bot.domain.outcomes import FailureCode
 from bot.telegram.limits import check_source, create_telegram_limits
 from bot.ui.texts import (

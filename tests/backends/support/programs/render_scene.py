@@ -1,4 +1,4 @@
-"""A process that renders one scene at the fake Shotstack, and can be killed; run as a script.
+"""A process that renders one result at the fake Shotstack and can be killed; run as a script.
 
 ``render_scene.py ADDRESS FOLDER CLIP RESULT`` prints which renderer made it.
 """
@@ -7,8 +7,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from backends.renderer_factory import FallbackRenderer
 from backends.rendering.base import LocalRenderer, RenderRequest
+from backends.rendering.fallback import FallbackRenderer
 from tests.backends.support.shotstack_renderer import KEPT, LIMITS, shotstack
 
 
