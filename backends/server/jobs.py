@@ -117,7 +117,7 @@ class JobStore:
             JobQueueFull: too many jobs run or wait.
             OutputFailed: the disk is full.
         """
-        while (job := self._jobs.get(job_id) or self._restore(job_id, request)).is_stopping:
+        while (job := self.get(job_id) or self._restore(job_id, request)).is_stopping:
             await job.wait_until_stopped()
         if not _covers(job.request, request):
             raise JobConflict

@@ -108,3 +108,13 @@ async def test_a_delete_leaves_a_new_job_of_the_same_id_alone(jobs: Jobs) -> Non
     assert anew.result() is not job
     assert anew.result().folder.exists()
     await jobs.store.close()
+
+
+async def test_a_submission_delays_the_expiry(jobs: Jobs) -> None:
+    """A job that a client submits again is in use, also if it was not polled for long."""
+    job = await jobs.start()
+    job.last_access -= 3600
+    await jobs.submit()
+    await jobs.store.expire(60)
+    assert jobs.store.get(JOB) is job
+    await jobs.store.close()
