@@ -23,30 +23,30 @@ from video_editing.writing.encoder import (
 from video_editing.writing.tracks import StreamSpec, VideoTrack
 
 SIZE = 1920, 1080
-RATE = 30
+FRAME_RATE = 30
 #: A second of the picture. A bot may fetch 20 MB, which leaves a minute 2.7 Mbit/s.
-BITS = 2_500_000
+BIT_RATE = 2_500_000
 CAMERA = VideoCodec(
     "libx264",
     "yuv420p",
     {
         "preset": "veryfast",
         "profile": "high",
-        "b": str(BITS),
-        "g": str(RATE),  # a key frame each second, and at no other time
+        "b": str(BIT_RATE),
+        "g": str(FRAME_RATE),  # a key frame each second, and at no other time
         "sc_threshold": "0",
     },
 )
 MICROPHONE = AudioCodec("aac", 128_000)
 
 
-def film(source: Path, path: Path, seconds: int, size: Size = SIZE) -> None:
+def make_footage(source: Path, path: Path, seconds: int, size: Size = SIZE) -> None:
     """Write *seconds* of *source*, played again and again and cut to fill *size*, to *path*."""
     clip = probe(source)
     spec = StreamSpec(
         size=size,
-        timebase=Fraction(1, RATE),
-        rate=Fraction(RATE),
+        timebase=Fraction(1, FRAME_RATE),
+        rate=Fraction(FRAME_RATE),
         seconds=Fraction(seconds),
         has_sound=True,
     )
@@ -56,12 +56,12 @@ def film(source: Path, path: Path, seconds: int, size: Size = SIZE) -> None:
         # A background's sound is repeated, a voice is not.
         loop = mix_audio(replace(clip, audio_stream=None), clip, seconds=spec.seconds)
         with FileWriter(pictures, add_audio_track(container, MICROPHONE, spec)) as writer:
-            writer.write_all(_looped(clip, seconds * RATE, size), loop, spec.timebase)
+            writer.write_all(_loop_pictures(clip, seconds * FRAME_RATE, size), loop, spec.timebase)
 
 
-def _looped(clip: Clip, count: int, size: Size) -> Iterator[Timed[Picture]]:
+def _loop_pictures(clip: Clip, count: int, size: Size) -> Iterator[Timed[Picture]]:
     """*count* pictures of *clip*, RATE of them a second."""
     unused = make_solid_picture(BLACK, size)
     with VideoBackground(clip).open_sampler(size) as shown:
         for tick in range(count):
-            yield Timed(tick, shown(Fraction(tick, RATE), unused))
+            yield Timed(tick, shown(Fraction(tick, FRAME_RATE), unused))

@@ -17,14 +17,14 @@ PACKAGES = (
 )
 
 
-def machine() -> str:
+def describe_machine() -> str:
     """One line: the processor, how many of its cores may be used, the versions that matter."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     python = platform.python_version()
-    return f"{_processor()}, {count_cpus()} cores used; Python {python}, {packages}"
+    return f"{_read_processor_name()}, {count_cpus()} cores used; Python {python}, {packages}"
 
 
-def _processor() -> str:
+def _read_processor_name() -> str:
     """The processor's name as the system knows it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []

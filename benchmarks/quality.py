@@ -42,36 +42,41 @@ Frames = Iterable[Timed[Picture]]
 Recipe = Callable[[Clip, Frames], Iterator[Matte]]
 
 
-def predecessor(name: str) -> Recipe:
+def create_predecessor_recipe(name: str) -> Recipe:
     """The whole frame, one model, a threshold of 0.6, a Gaussian of 7 pixels."""
     model = SelfieModel(name)
 
     def mattes(_: Clip, frames: Frames) -> Iterator[Matte]:
         for frame in frames:
-            seen = cv2.resize(whole(model, frame.value), frame.value.size)
+            seen = cv2.resize(predict_frame(model, frame.value), frame.value.size)
             hard = (seen > 0.6).astype(np.uint8) * 255
             yield np.asarray(cv2.GaussianBlur(hard, (7, 7), 0), np.uint8)
 
     return mattes
 
 
-def both() -> Recipe:
+def create_mean_recipe() -> Recipe:
     """The whole frame, the mean of both models."""
     wide, square = SelfieModel(LANDSCAPE_MODEL), SelfieModel(SQUARE_MODEL)
 
     def mattes(_: Clip, frames: Frames) -> Iterator[Matte]:
         for frame in frames:
-            yield grey((whole(wide, frame.value) + whole(square, frame.value)) / 2)
+            yield convert_to_matte(
+                (predict_frame(wide, frame.value) + predict_frame(square, frame.value)) / 2
+            )
 
     return mattes
 
 
-def boxed(*, edges: bool = False) -> Recipe:
+def create_region_recipe(*, has_edges: bool = False) -> Recipe:
     """Both models in a box around the person, mirrored too; with *edges*, those of the picture."""
     wide, square = SelfieModel(LANDSCAPE_MODEL), SelfieModel(SQUARE_MODEL)
 
     def mattes(_: Clip, frames: Frames) -> Iterator[Matte]:
-        sights = ((f.value, find_people_box(grey(whole(square, f.value)))) for f in frames)
+        sights = (
+            (f.value, find_people_box(convert_to_matte(predict_frame(square, f.value))))
+            for f in frames
+        )
         for (picture, _), around in slide_window(sights, REGION_WINDOW):
             levels = build_pyramid(picture)
             size = levels[-1].size
@@ -85,46 +90,46 @@ def boxed(*, edges: bool = False) -> Recipe:
             ):
                 part = field[place.top :, place.left :][: place.height, : place.width]
                 part += model.predict(levels, place, is_mirrored=mirrored) / 3
-            matte = grey(field)
+            matte = convert_to_matte(field)
             yield (
                 apply_guided_filter(
                     apply_colour_prior(matte, levels[-1]), levels[-1].y, GUIDE_RADIUS
                 )
-                if edges
+                if has_edges
                 else matte
             )
 
     return mattes
 
 
-def ours(*, edges: bool) -> Recipe:
+def create_engine_recipe(*, has_edges: bool) -> Recipe:
     """The engine; with *edges*, drawn along those of the full-size picture."""
 
     def mattes(clip: Clip, frames: Frames) -> Iterator[Matte]:
         frame_box = Box(0, 0, *clip.size)
         for frame, matte in MediapipeEngine(clip).compute_mattes(frames):
             luma = frame.value.y
-            yield refine_alpha(matte, luma, frame_box, luma) if edges else matte
+            yield refine_alpha(matte, luma, frame_box, luma) if has_edges else matte
 
     return mattes
 
 
-def whole(model: SelfieModel, picture: Picture) -> NDArray[np.float32]:
+def predict_frame(model: SelfieModel, picture: Picture) -> NDArray[np.float32]:
     """What *model* says of the whole picture."""
     levels = build_pyramid(picture)
     return model.predict(levels, Box(0, 0, *levels[-1].size))
 
 
-def grey(field: NDArray[np.float32]) -> Matte:
+def convert_to_matte(field: NDArray[np.float32]) -> Matte:
     """*field* as a matte."""
     return np.asarray(cv2.convertScaleAbs(field, alpha=255), np.uint8)
 
 
-def scores(mattes: Iterable[Matte], truth: Path) -> tuple[float, float, float]:
+def compute_scores(mattes: Iterable[Matte], truth: Path) -> tuple[float, float, float]:
     """Mean IoU, MAD and dtSSD of *mattes*, enlarged to the truth's size."""
     iou, mad, dtssd = [], [], []
     before = None
-    for ours, exact in zip(mattes, alphas(truth), strict=True):
+    for ours, exact in zip(mattes, read_alphas(truth), strict=True):
         large = cv2.resize(ours, exact.shape[::-1]).astype(np.float32) / 255
         mask, person = large > 0.5, exact > 0.5
         if person.any():
@@ -137,7 +142,7 @@ def scores(mattes: Iterable[Matte], truth: Path) -> tuple[float, float, float]:
     return float(np.mean(iou)), float(np.mean(mad)), float(np.mean(dtssd))
 
 
-def alphas(truth: Path) -> Iterator[NDArray[np.float32]]:
+def read_alphas(truth: Path) -> Iterator[NDArray[np.float32]]:
     """Exact alpha of each frame, 0–1."""
     with open_container(truth) as file:
         for frame in file.decode(video=0):
@@ -150,7 +155,7 @@ class Stopwatch:
     seconds = 0.0
     items = 0
 
-    def over(self, items: Iterator[Matte]) -> Iterator[Matte]:
+    def measure(self, items: Iterator[Matte]) -> Iterator[Matte]:
         """*items*, timed."""
         while True:
             start = time.thread_time()
@@ -163,13 +168,13 @@ class Stopwatch:
 
 
 RECIPES = {
-    "predecessor, 256x144": predecessor(LANDSCAPE_MODEL),
-    "predecessor, 256x256": predecessor(SQUARE_MODEL),
-    "mean of both on the whole frame": both(),
-    "both in a box around the person": boxed(),
-    "+ edges by colour and luma": boxed(edges=True),
-    "+ steadied": ours(edges=False),
-    "+ refined at full size = ours": ours(edges=True),
+    "predecessor, 256x144": create_predecessor_recipe(LANDSCAPE_MODEL),
+    "predecessor, 256x256": create_predecessor_recipe(SQUARE_MODEL),
+    "mean of both on the whole frame": create_mean_recipe(),
+    "both in a box around the person": create_region_recipe(),
+    "+ edges by colour and luma": create_region_recipe(has_edges=True),
+    "+ steadied": create_engine_recipe(has_edges=False),
+    "+ refined at full size = ours": create_engine_recipe(has_edges=True),
 }
 
 
@@ -186,7 +191,7 @@ def main() -> None:
         for truth in sorted(folder.glob("*.alpha.mkv")):
             clip = probe(truth.with_name(truth.name.replace(".alpha.mkv", ".mp4")))
             frames = list(read_frames(clip))  # read before the clock runs; pairs are short
-            rows.append(scores(watch.over(recipe(clip, frames)), truth))
+            rows.append(compute_scores(watch.measure(recipe(clip, frames)), truth))
         iou, mad, dtssd = np.mean(rows, axis=0)
         cost = 1000 * watch.seconds / watch.items
         table.add_row(name, f"{iou:.4f}", f"{mad:.2f}", f"{dtssd:.1f}", f"{cost:.1f}")

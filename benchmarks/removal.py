@@ -14,7 +14,7 @@ import rembg
 MODEL = "u2net_human_seg"
 
 
-def removed(source: Path, result: Path, count: int) -> float:
+def write_cutouts(source: Path, result: Path, count: int) -> float:
     """Write the cut-outs of the first *count* frames; give the seconds they took, loading aside.
 
     The result is a folder's worth of raw RGBA in one file: no encoder's time is counted.
@@ -36,5 +36,5 @@ def removed(source: Path, result: Path, count: int) -> float:
 
 if __name__ == "__main__":
     os.environ["U2NET_HOME"] = str(Path(sys.argv[4]).absolute())  # weights are there already
-    seconds = removed(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    seconds = write_cutouts(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
     print(json.dumps({"seconds": seconds}))

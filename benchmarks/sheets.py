@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.quality import predecessor
+from benchmarks.quality import create_predecessor_recipe
 from video_editing.compositing.background import make_solid_picture
 from video_editing.compositing.blend import paste
 from video_editing.compositing.despill import despill
@@ -32,14 +32,14 @@ from video_editing.pixels import convert_to_rgb
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip, probe
 
-BEHIND = parse_colour("#2ec4b6")
+BACKGROUND = parse_colour("#2ec4b6")
 CELL = 400, 260  #: pixels of one picture
-HEAD = 28  #: pixels of the line of titles
-EVERY = 6  #: frames from one look of the carried engine to the next
-AROUND = 24  #: frames on either side that are enough for any matte
+TITLE_HEIGHT = 28  #: pixels of the line of titles
+KEYFRAME_INTERVAL = 6  #: frames from one look of the carried engine to the next
+CONTEXT_FRAMES = 24  #: frames on either side that are enough for any matte
 
 
-class StandIn:
+class SquareKeyframeModel:
     """MediaPipe's square model where a network of rembg's would be."""
 
     side = 256
@@ -67,36 +67,40 @@ def main() -> None:
     parser.add_argument("--carried", action="store_true", help="show the rembg engine's way")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    rows = [row(probe(path), is_carried=options.carried) for path in options.clips]
-    page = Image.fromarray(np.vstack([titles(is_carried=options.carried), *rows]))
+    rows = [render_row(probe(path), is_propagated=options.carried) for path in options.clips]
+    page = Image.fromarray(np.vstack([render_titles(is_propagated=options.carried), *rows]))
     page.save(options.sheet, quality=82, optimize=True)
 
 
-def row(clip: Clip, *, is_carried: bool) -> NDArray[np.uint8]:
+def render_row(clip: Clip, *, is_propagated: bool) -> NDArray[np.uint8]:
     """The middle frame of *clip*, and its person by both recipes."""
     middle = len(clip.times) // 2
-    start, end = max(0, middle - AROUND), min(len(clip.times) - 1, middle + AROUND)
+    start, end = max(0, middle - CONTEXT_FRAMES), min(len(clip.times) - 1, middle + CONTEXT_FRAMES)
     frames = read_frames(clip, clip.times[start], clip.times[end])
     found: Iterable[tuple[Timed[Picture], Matte]] = MediapipeEngine(clip).compute_mattes(frames)
-    if is_carried:
-        found = propagate(found, StandIn(), clip.times, EVERY)
+    if is_propagated:
+        found = propagate(found, SquareKeyframeModel(), clip.times, KEYFRAME_INTERVAL)
     frame, small = next(pair for pair in found if pair[0].time >= clip.times[middle])
     picture = frame.value
-    old = next(predecessor(SQUARE_MODEL)(clip, [frame]))
+    old = next(create_predecessor_recipe(SQUARE_MODEL)(clip, [frame]))
     new = refine_alpha(small, picture.y, Box(0, 0, *picture.size), picture.y)
-    shots = picture, over(picture, old, clean=False), over(picture, new, clean=True)
-    return np.hstack([cell(shot) for shot in shots])
+    shots = (
+        picture,
+        composite(picture, old, is_despilled=False),
+        composite(picture, new, is_despilled=True),
+    )
+    return np.hstack([render_cell(shot) for shot in shots])
 
 
-def over(picture: Picture, alpha: Matte, *, clean: bool) -> Picture:
+def composite(picture: Picture, alpha: Matte, *, is_despilled: bool) -> Picture:
     """The person over a flat colour; *clean* of what was behind her, as our compositor does."""
     width, height = picture.size
-    flat = make_solid_picture(BEHIND, (round_to_even(width), round_to_even(height)))
-    person = despill(picture, alpha) if clean else picture
+    flat = make_solid_picture(BACKGROUND, (round_to_even(width), round_to_even(height)))
+    person = despill(picture, alpha) if is_despilled else picture
     return paste(Layer(person, alpha), 0, 0, flat)
 
 
-def cell(picture: Picture) -> NDArray[np.uint8]:
+def render_cell(picture: Picture) -> NDArray[np.uint8]:
     """*picture* in the middle of a grey cell."""
     width, height = picture.size
     scale = min(CELL[0] / width, CELL[1] / height)
@@ -107,13 +111,13 @@ def cell(picture: Picture) -> NDArray[np.uint8]:
     return page
 
 
-def titles(*, is_carried: bool) -> NDArray[np.uint8]:
+def render_titles(*, is_propagated: bool) -> NDArray[np.uint8]:
     """The line above the columns."""
-    page = Image.new("RGB", (3 * CELL[0], HEAD), (32, 32, 32))
+    page = Image.new("RGB", (3 * CELL[0], TITLE_HEIGHT), (32, 32, 32))
     draw = ImageDraw.Draw(page)
-    ours = f"one look in {EVERY} frames, carried" if is_carried else "overlaybot"
+    ours = f"one look in {KEYFRAME_INTERVAL} frames, carried" if is_propagated else "overlaybot"
     for column, title in enumerate(("the clip", "predecessor", ours)):
-        place = (column * CELL[0] + CELL[0] // 2, HEAD // 2)
+        place = (column * CELL[0] + CELL[0] // 2, TITLE_HEIGHT // 2)
         draw.text(place, title, (255, 255, 255), ImageFont.load_default(16), anchor="mm")
     return np.asarray(page)
 

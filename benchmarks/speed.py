@@ -17,25 +17,27 @@ from typing import NamedTuple
 import av
 from rich.console import Console
 
-from benchmarks.footage import BITS, RATE, film
-from benchmarks.machine import machine
-from benchmarks.meter import Cost, measured
-from benchmarks.table import table
+from benchmarks.footage import BIT_RATE, FRAME_RATE, make_footage
+from benchmarks.machine import describe_machine
+from benchmarks.meter import Cost, measure
+from benchmarks.table import format_table
 from tests.support.onnx_networks import save_u2net_sized
 
 COLOUR = "#1d3557"
 PREVIEWS = 5
-OLD_SECONDS = 4  #: of the clip are enough for the predecessor, which needs ten times as long
-REMOVALS = 10  #: frames are enough for rembg, at two or three a second
-LONG = 10  #: times as long is the clip that shows that memory does not grow
+PREDECESSOR_SECONDS = (
+    4  #: of the clip are enough for the predecessor, which needs ten times as long
+)
+REMBG_FRAMES = 10  #: frames are enough for rembg, at two or three a second
+LONG_FACTOR = 10  #: times as long is the clip that shows that memory does not grow
 
 TRANSCODE = "plain transcode"
 OVER_COLOUR = "`edit`, circle over a colour"
 OVER_VIDEO = "`edit`, circle over a 1080p video"
-OLD = "the predecessor's overlay"
+PREDECESSOR = "the predecessor's overlay"
 REMBG = "rembg, `remove()` for each frame"
 
-HEADS = (
+HEADERS = (
     "what",
     "frames/s",
     "of the transcode",
@@ -45,7 +47,7 @@ HEADS = (
     "peak MB",
 )
 
-Tell = Callable[[str], None]
+ShowStatus = Callable[[str], None]
 
 
 class Job(NamedTuple):
@@ -64,7 +66,7 @@ class Job(NamedTuple):
     frames: int
 
 
-class Figure(NamedTuple):
+class Measurement(NamedTuple):
     """What came of a job, once.
 
     Attributes:
@@ -75,31 +77,33 @@ class Figure(NamedTuple):
     """
 
     rate: float
-    busy: float
-    peak: int
+    cpu_seconds: float
+    peak_bytes: int
 
 
-Round = Mapping[str, Figure]  #: by the name of the job, in the table's order
+Round = Mapping[str, Measurement]  #: by the name of the job, in the table's order
 
 
 def main() -> None:
     """Measure and print."""
-    options = _options()
+    options = _parse_options()
     console = Console(stderr=True)
     with TemporaryDirectory() as name, console.status("making the clip") as status:
         folder = Path(name)
         clip = folder / "clip.mp4"
-        film(options.clip, clip, options.seconds)
+        make_footage(options.clip, clip, options.seconds)
         save_u2net_sized(folder / "u2net_human_seg.onnx")
-        jobs = jobs_on(clip, folder, options.seconds * RATE)
-        previews = list(_previews(clip, folder, status.update))
-        rounds = [_round(jobs, f"round {i + 1}", status.update) for i in range(options.runs)]
-        print(report(rounds, previews, options.seconds))
+        jobs = create_jobs(clip, folder, options.seconds * FRAME_RATE)
+        previews = list(_measure_previews(clip, folder, status.update))
+        rounds = [_run_round(jobs, f"round {i + 1}", status.update) for i in range(options.runs)]
+        print(format_report(rounds, previews, options.seconds))
         if options.long:
-            print(_growth(options.clip, folder, options.seconds, rounds, status.update))
+            print(
+                _format_memory_growth(options.clip, folder, options.seconds, rounds, status.update)
+            )
 
 
-def _options() -> argparse.Namespace:
+def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("clip", type=Path, metavar="CLIP", help="a video of a person")
     parser.add_argument(
@@ -107,12 +111,14 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--runs", type=int, default=3, help="rounds to measure (default: 3)")
     parser.add_argument(
-        "--long", action="store_true", help=f"compare the memory for {LONG} times the length, too"
+        "--long",
+        action="store_true",
+        help=f"compare the memory for {LONG_FACTOR} times the length, too",
     )
     return parser.parse_args()
 
 
-def jobs_on(clip: Path, folder: Path, frames: int) -> list[Job]:
+def create_jobs(clip: Path, folder: Path, frames: int) -> list[Job]:
     """All that is measured on *clip*, in the order of the table, but for the preview.
 
     Args:
@@ -130,7 +136,7 @@ def jobs_on(clip: Path, folder: Path, frames: int) -> list[Job]:
         path = folder / output
         return Job(name, (module, clip, path, *arguments), path, count)
 
-    few, fewer = min(frames, OLD_SECONDS * RATE), min(frames, REMOVALS)
+    few, fewer = min(frames, PREDECESSOR_SECONDS * FRAME_RATE), min(frames, REMBG_FRAMES)
     over = "--background", COLOUR
     circle, free = ("--shape", "circle"), ("--shape", "none")
     return [
@@ -141,95 +147,102 @@ def jobs_on(clip: Path, folder: Path, frames: int) -> list[Job]:
         ours("`cut`, circle, mov", "cut.mov", "cut", *circle, "--container", "mov"),
         ours("`cut`, circle, webm", "cut.webm", "cut", *circle, "--container", "webm"),
         ours("`matte`", "matte.mkv", "matte"),
-        others(OLD, "old.mov", "benchmarks.predecessor", few, few),
+        others(PREDECESSOR, "old.mov", "benchmarks.predecessor", few, few),
         others(REMBG, "removed.nut", "benchmarks.removal", fewer, fewer, folder),
     ]
 
 
-def _previews(clip: Path, folder: Path, tell: Tell) -> Iterator[Cost]:
+def _measure_previews(clip: Path, folder: Path, tell: ShowStatus) -> Iterator[Cost]:
     path = folder / "card.jpg"
     for _ in range(PREVIEWS):
         tell("preview")
-        yield measured("video_editing", "preview", clip, "--background", COLOUR, "-o", path)
+        yield measure("video_editing", "preview", clip, "--background", COLOUR, "-o", path)
 
 
-def _round(jobs: Sequence[Job], name: str, tell: Tell) -> Round:
+def _run_round(jobs: Sequence[Job], name: str, tell: ShowStatus) -> Round:
     figures = {}
     for job in jobs:
         tell(f"{name}: {job.name}")
-        figures[job.name] = done(job)
+        figures[job.name] = run_job(job)
     return figures
 
 
-def done(job: Job) -> Figure:
+def run_job(job: Job) -> Measurement:
     """Run *job*, see that all its frames are there, and remove them.
 
     Raises:
         RuntimeError: the command failed, or frames are missing.
     """
-    cost = measured(*job.command)
-    written = pictures_in(job.output)
+    cost = measure(*job.command)
+    written = count_frames(job.output)
     if written != job.frames:
         raise RuntimeError(f"{job.name}: {written} frames instead of {job.frames}")
     job.output.unlink()
-    own = json.loads(cost.said)["seconds"] if cost.said.startswith("{") else cost.seconds
-    return Figure(job.frames / own, cost.busy / job.frames, cost.peak)
+    own = json.loads(cost.output)["seconds"] if cost.output.startswith("{") else cost.seconds
+    return Measurement(job.frames / own, cost.cpu_seconds / job.frames, cost.peak_bytes)
 
 
-def pictures_in(path: Path) -> int:
+def count_frames(path: Path) -> int:
     """How many pictures *path* holds; none of its codecs writes one without a packet."""
     with av.open(str(path)) as file:
         return sum(packet.size > 0 for packet in file.demux(video=0))
 
 
-def report(rounds: Sequence[Round], previews: Sequence[Cost], seconds: int) -> str:
+def format_report(rounds: Sequence[Round], previews: Sequence[Cost], seconds: int) -> str:
     """The machine, what was done, and the table."""
-    rows = [_row(name, rounds) for name in rounds[0]]
+    rows = [_format_row(name, rounds) for name in rounds[0]]
     latency = median(cost.seconds for cost in previews)
-    peak = max(cost.peak for cost in previews)
-    rows.append(("`preview`, from process start", f"{latency:.2f} s", *[""] * 4, _megabytes(peak)))
+    peak = max(cost.peak_bytes for cost in previews)
+    rows.append(
+        ("`preview`, from process start", f"{latency:.2f} s", *[""] * 4, _format_megabytes(peak))
+    )
     done_how = (
-        f"1080p30, {seconds} s, H.264 at {BITS / 1e6:g} Mbit/s with sound; "
+        f"1080p30, {seconds} s, H.264 at {BIT_RATE / 1e6:g} Mbit/s with sound; "
         f"rounds: {len(rounds)}, medians of them. "
         "Frames a second count a process from start to end, for predecessor and rembg their "
         "frames alone; memory is the process tree's share (PSS)."
     )
-    return "\n\n".join((machine(), done_how, table(HEADS, rows)))
+    return "\n\n".join((describe_machine(), done_how, format_table(HEADERS, rows)))
 
 
-def _row(name: str, rounds: Sequence[Round]) -> tuple[str, ...]:
+def _format_row(name: str, rounds: Sequence[Round]) -> tuple[str, ...]:
     figures = [figures[name] for figures in rounds]
     return (
         name,
         f"{median(figure.rate for figure in figures):.1f}",
-        *(f"{_ratio(rounds, name, other):.2f}" for other in (TRANSCODE, OLD, REMBG)),
-        f"{1000 * median(figure.busy for figure in figures):.1f}",
-        _megabytes(max(figure.peak for figure in figures)),
+        *(
+            f"{_compute_ratio(rounds, name, other):.2f}"
+            for other in (TRANSCODE, PREDECESSOR, REMBG)
+        ),
+        f"{1000 * median(figure.cpu_seconds for figure in figures):.1f}",
+        _format_megabytes(max(figure.peak_bytes for figure in figures)),
     )
 
 
-def _ratio(rounds: Sequence[Round], name: str, other: str) -> float:
+def _compute_ratio(rounds: Sequence[Round], name: str, other: str) -> float:
     return median(figures[name].rate / figures[other].rate for figures in rounds)
 
 
-def _megabytes(size: int) -> str:
+def _format_megabytes(size: int) -> str:
     return f"{size / 1e6:.0f}"
 
 
-def _growth(source: Path, folder: Path, seconds: int, rounds: Sequence[Round], tell: Tell) -> str:
+def _format_memory_growth(
+    source: Path, folder: Path, seconds: int, rounds: Sequence[Round], tell: ShowStatus
+) -> str:
     """How much more memory a clip of LONG times *seconds* needs, as a table."""
     clip = folder / "long.mp4"
     tell("making the long clip")
-    film(source, clip, LONG * seconds)
-    jobs = jobs_on(clip, folder, LONG * seconds * RATE)
-    long = _round([job for job in jobs if job.name in {OVER_COLOUR, OVER_VIDEO}], "long", tell)
+    make_footage(source, clip, LONG_FACTOR * seconds)
+    jobs = create_jobs(clip, folder, LONG_FACTOR * seconds * FRAME_RATE)
+    long = _run_round([job for job in jobs if job.name in {OVER_COLOUR, OVER_VIDEO}], "long", tell)
     rows = []
     for name, figure in long.items():
-        short = max(figures[name].peak for figures in rounds)
-        peaks = _megabytes(short), _megabytes(figure.peak)
-        rows.append((name, *peaks, f"{figure.peak / short:.2f}"))
-    heads = "what", f"peak MB, {seconds} s", f"peak MB, {LONG * seconds} s", "ratio"
-    return "\n" + table(heads, rows)
+        short = max(figures[name].peak_bytes for figures in rounds)
+        peaks = _format_megabytes(short), _format_megabytes(figure.peak_bytes)
+        rows.append((name, *peaks, f"{figure.peak_bytes / short:.2f}"))
+    heads = "what", f"peak MB, {seconds} s", f"peak MB, {LONG_FACTOR * seconds} s", "ratio"
+    return "\n" + format_table(heads, rows)
 
 
 if __name__ == "__main__":

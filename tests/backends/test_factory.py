@@ -16,7 +16,7 @@ from backends.resilience.circuit_breaker import BreakerState
 from backends.resilience.fallback import FallbackChain
 from backends.state_file import JsonStateFile
 from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
-from tests.backends.support.event_recorder import Heard
+from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.programs import PROGRAMS
 from video_editing.contract.plan import Plan
 
@@ -119,7 +119,7 @@ async def test_this_machine_is_never_left_alone(
     broken = add_resilience(stand_in("dies"), rests, have.backends)
     for _ in range(2):
         with pytest.raises(BackendUnavailable):
-            await broken.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+            await broken.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     works = add_resilience(stand_in("works"), rests, have.backends)
-    await works.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    await works.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert rests.read() == {}

@@ -24,11 +24,11 @@ from settings import RemoteSettings, ServiceSettings
 TOKEN = "a token for tests"  # noqa: S105 - opens nothing
 KEY = {"Authorization": f"Bearer {TOKEN}"}
 LIMITS = ProcessLimits(60, 30, 2_000_000_000)
-QUICK = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stall=20, poll=0.05)
+SHORT_TIMEOUTS = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stall=20, poll=0.05)
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
+async def serve_app(app: FastAPI) -> AsyncIterator[str]:
     """Serve *app* on a free port; gives its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
@@ -42,10 +42,10 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
         await task
 
 
-def application(
+def create_service(
     folder: Path,
     backend: OverlayBackend | None = None,
-    fetched: LinkFetcher | None = None,
+    fetch_link: LinkFetcher | None = None,
     hosting: ShotstackHosting | None = None,
     **changes: object,
 ) -> FastAPI:
@@ -53,17 +53,19 @@ def application(
     settings = ServiceSettings(**{"token": TOKEN, "folder": folder} | changes)
     backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
     command = VideoCli("here", LIMITS)
-    return create_app(settings, backend, command, fetched or copied_from(folder), hosting)
-
-
-def client(address: str, patience: Timeouts = QUICK) -> RemoteBackend:
-    """The client of the service at *address*."""
-    return RemoteBackend(
-        "modal", RemoteSettings(endpoint=address, token=TOKEN, price=0.5), timeouts=patience
+    return create_app(
+        settings, backend, command, fetch_link or make_copying_fetcher(folder), hosting
     )
 
 
-def copied_from(clip: Path) -> LinkFetcher:
+def create_client(address: str, timeouts: Timeouts = SHORT_TIMEOUTS) -> RemoteBackend:
+    """The client of the service at *address*."""
+    return RemoteBackend(
+        "modal", RemoteSettings(endpoint=address, token=TOKEN, price=0.5), timeouts=timeouts
+    )
+
+
+def make_copying_fetcher(clip: Path) -> LinkFetcher:
     """In place of the way to the internet: whatever the link, the file is *clip*."""
 
     async def fetched(_link: str, path: Path) -> int:
