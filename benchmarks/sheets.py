@@ -1,11 +1,11 @@
-"""Contact sheets: what a viewer sees of the cut, before and after.
+"""Contact sheets that compare the cut-outs of the predecessor with ours.
 
     uv run python -m benchmarks.sheets SHEET.jpg CLIP ... [--carried]
 
-A row for each clip: its middle frame, the person over a flat colour by the predecessor's recipe
-(whole frame, one model, a threshold of 0.6, a Gaussian of 7 pixels), and by ours. With --carried
-the last is the rembg engine's way, looking at one frame in six; its weights are not in the
-repository, so MediaPipe's square model plays the network.
+Each row shows the middle frame of a clip, then the person over a plain colour by the recipe of the
+predecessor (full frame, one model, threshold 0.6, 7-pixel Gaussian), and by ours. With --carried,
+the last picture uses the method of the rembg engine with a keyframe every six frames; the rembg
+weights are not in the repository, so the square model of MediaPipe replaces the network.
 """
 
 import argparse
@@ -33,30 +33,32 @@ from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip, probe
 
 BACKGROUND = parse_colour("#2ec4b6")
-CELL = 400, 260  #: pixels of one picture
-TITLE_HEIGHT = 28  #: pixels of the line of titles
-KEYFRAME_INTERVAL = 6  #: frames from one look of the carried engine to the next
-CONTEXT_FRAMES = 24  #: frames on either side that are enough for any matte
+CELL = 400, 260  #: pixels, width and height of one picture
+TITLE_HEIGHT = 28  #: pixels, height of the line of titles
+KEYFRAME_INTERVAL = 6  #: frames between two keyframes with --carried
+CONTEXT_FRAMES = 24  #: frames on each side that are enough for every matte
 
 
 class SquareKeyframeModel:
-    """MediaPipe's square model where a network of rembg's would be."""
+    """The square model of MediaPipe with the interface of a rembg network."""
 
     side = 256
 
     def __init__(self) -> None:
         self._model = load_tflite(SQUARE_MODEL)
 
-    def __call__(self, shown: NDArray[np.float32]) -> list[Matte]:
-        """What the model sees in each of the pictures *shown*."""
-        given = self._model.get_input_details()[0]["index"]
-        made = self._model.get_output_details()[0]["index"]
-        seen = []
-        for one in shown:
-            self._model.set_tensor(given, one[None])
+    def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
+        """Return the matte of each of the *pictures*."""
+        input_index = self._model.get_input_details()[0]["index"]
+        output_index = self._model.get_output_details()[0]["index"]
+        mattes = []
+        for picture in pictures:
+            self._model.set_tensor(input_index, picture[None])
             self._model.invoke()
-            seen.append(np.rint(self._model.get_tensor(made)[0, :, :, 0] * 255).astype(np.uint8))
-        return seen
+            mattes.append(
+                np.rint(self._model.get_tensor(output_index)[0, :, :, 0] * 255).astype(np.uint8)
+            )
+        return mattes
 
 
 def main() -> None:
@@ -64,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sheets", description=__doc__)
     parser.add_argument("sheet", type=Path, help="the JPEG to write")
     parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP")
-    parser.add_argument("--carried", action="store_true", help="show the rembg engine's way")
+    parser.add_argument("--carried", action="store_true", help="use the method of the rembg engine")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     rows = [render_row(probe(path), is_propagated=options.carried) for path in options.clips]
@@ -73,35 +75,35 @@ def main() -> None:
 
 
 def render_row(clip: Clip, *, is_propagated: bool) -> NDArray[np.uint8]:
-    """The middle frame of *clip*, and its person by both recipes."""
+    """Render the middle frame of *clip* and its person by both recipes."""
     middle = len(clip.times) // 2
     start, end = max(0, middle - CONTEXT_FRAMES), min(len(clip.times) - 1, middle + CONTEXT_FRAMES)
     frames = read_frames(clip, clip.times[start], clip.times[end])
-    found: Iterable[tuple[Timed[Picture], Matte]] = MediapipeEngine(clip).compute_mattes(frames)
+    mattes: Iterable[tuple[Timed[Picture], Matte]] = MediapipeEngine(clip).compute_mattes(frames)
     if is_propagated:
-        found = propagate(found, SquareKeyframeModel(), clip.times, KEYFRAME_INTERVAL)
-    frame, small = next(pair for pair in found if pair[0].time >= clip.times[middle])
+        mattes = propagate(mattes, SquareKeyframeModel(), clip.times, KEYFRAME_INTERVAL)
+    frame, small = next(pair for pair in mattes if pair[0].time >= clip.times[middle])
     picture = frame.value
-    old = next(create_predecessor_recipe(SQUARE_MODEL)(clip, [frame]))
-    new = refine_alpha(small, picture.y, Box(0, 0, *picture.size), picture.y)
+    predecessor_alpha = next(create_predecessor_recipe(SQUARE_MODEL)(clip, [frame]))
+    our_alpha = refine_alpha(small, picture.y, Box(0, 0, *picture.size), picture.y)
     shots = (
         picture,
-        composite(picture, old, is_despilled=False),
-        composite(picture, new, is_despilled=True),
+        composite(picture, predecessor_alpha, is_despilled=False),
+        composite(picture, our_alpha, is_despilled=True),
     )
     return np.hstack([render_cell(shot) for shot in shots])
 
 
 def composite(picture: Picture, alpha: Matte, *, is_despilled: bool) -> Picture:
-    """The person over a flat colour; *clean* of what was behind her, as our compositor does."""
+    """Composite the person over a plain colour; *is_despilled* removes colour spill first."""
     width, height = picture.size
-    flat = make_solid_picture(BACKGROUND, (round_to_even(width), round_to_even(height)))
+    background = make_solid_picture(BACKGROUND, (round_to_even(width), round_to_even(height)))
     person = despill(picture, alpha) if is_despilled else picture
-    return paste(Layer(person, alpha), 0, 0, flat)
+    return paste(Layer(person, alpha), 0, 0, background)
 
 
 def render_cell(picture: Picture) -> NDArray[np.uint8]:
-    """*picture* in the middle of a grey cell."""
+    """Return *picture* in the middle of a grey cell, (H, W, 3)."""
     width, height = picture.size
     scale = min(CELL[0] / width, CELL[1] / height)
     size = round(width * scale), round(height * scale)
@@ -112,13 +114,15 @@ def render_cell(picture: Picture) -> NDArray[np.uint8]:
 
 
 def render_titles(*, is_propagated: bool) -> NDArray[np.uint8]:
-    """The line above the columns."""
+    """Render the titles of the columns."""
     page = Image.new("RGB", (3 * CELL[0], TITLE_HEIGHT), (32, 32, 32))
     draw = ImageDraw.Draw(page)
-    ours = f"one look in {KEYFRAME_INTERVAL} frames, carried" if is_propagated else "overlaybot"
+    ours = (
+        f"keyframe every {KEYFRAME_INTERVAL} frames, propagated" if is_propagated else "overlaybot"
+    )
     for column, title in enumerate(("the clip", "predecessor", ours)):
-        place = (column * CELL[0] + CELL[0] // 2, TITLE_HEIGHT // 2)
-        draw.text(place, title, (255, 255, 255), ImageFont.load_default(16), anchor="mm")
+        centre = (column * CELL[0] + CELL[0] // 2, TITLE_HEIGHT // 2)
+        draw.text(centre, title, (255, 255, 255), ImageFont.load_default(16), anchor="mm")
     return np.asarray(page)
 
 
