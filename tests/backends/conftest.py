@@ -1,4 +1,4 @@
-"""What the tests of places share: clips with their plans, and each kind of place, opened."""
+"""Fixtures of the tests of backends: clips with their plans, and each kind of backend."""
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -21,13 +21,13 @@ from video_editing.reading.probe import ClipLimits, probe
 
 @pytest.fixture
 def heard() -> EventRecorder:
-    """An empty report."""
+    """An empty event recorder."""
     return EventRecorder()
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip of 6 s in which somebody is."""
+    """A clip of 6 s that shows a person."""
     return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", somebody(180))
 
 
@@ -39,9 +39,9 @@ def plan(clip: Path) -> Plan:
 
 @pytest.fixture
 def stand_in() -> Callable[..., LocalBackend]:
-    """Makes a local place whose child is the stand-in of the given behaviour."""
+    """Creates a local backend whose child process has the given behaviour."""
 
-    def made(
+    def create(
         behaviour: str,
         *,
         seconds: float = 60,
@@ -53,18 +53,18 @@ def stand_in() -> Callable[..., LocalBackend]:
         program = (*program, behaviour)
         return LocalBackend("local-cpu", "cpu", limits, price=0.5, program=program)
 
-    return made
+    return create
 
 
 @pytest.fixture(params=OPENERS)
 async def open_place(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[Callable[[float], Awaitable[OverlayBackend]]]:
-    """Opens a place of each kind, with a deadline in seconds."""
+    """Opens a backend of each kind, with a deadline in seconds."""
     async with AsyncExitStack() as stack:
 
-        async def opened(seconds: float = 60) -> OverlayBackend:
-            folder = tmp_path / "place"
+        async def open_one(seconds: float = 60) -> OverlayBackend:
+            folder = tmp_path / "backend"
             return await stack.enter_async_context(OPENERS[request.param](folder, seconds))
 
-        yield opened
+        yield open_one

@@ -100,7 +100,7 @@ async def test_a_child_that_others_stop_cancels_the_work(
         await stand_in("stopped").make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
 
 
-@pytest.mark.parametrize("behaviour", ["talks", "floods"])
+@pytest.mark.parametrize("behaviour", ["malformed-progress", "floods"])
 async def test_nonsense_is_passed_over(
     stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder, behaviour: str
 ) -> None:
@@ -126,7 +126,7 @@ async def test_nonsense_is_passed_over(
         ("hangs", {"seconds": 1.0}, FailureKind.TOO_SLOW),
         ("hangs", {"patience": 1.0}, FailureKind.TOO_SLOW),
         ("spins", {"seconds": 2.0, "patience": 1.0}, FailureKind.TOO_SLOW),
-        ("eats", {"memory": 400_000_000}, FailureKind.NO_MEMORY),
+        ("allocates", {"memory": 400_000_000}, FailureKind.NO_MEMORY),
     ],
 )
 async def test_limits_end_a_child(
@@ -190,7 +190,9 @@ async def test_a_child_learns_no_secret(
     """Of our environment a child sees what it needs, and what keeps its libraries calm."""
     monkeypatch.setenv("BOT_TOKEN", "secret")
     monkeypatch.setenv("U2NET_HOME", "/weights")
-    await stand_in("tells").make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
+    await stand_in("dumps-environment").make_mattes(
+        clip, plan, tmp_path / "mattes", EventRecorder()
+    )
     seen = json.loads((tmp_path / "environment.json").read_text())
     assert "secret" not in seen.values()
     assert seen["U2NET_HOME"] == "/weights"

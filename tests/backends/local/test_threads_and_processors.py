@@ -76,7 +76,7 @@ def test_a_child_that_hangs_for_threads_is_killed(
     """ONNX Runtime, given some of its threads, hangs for ever; its patience ends within 30 s."""
     save_tinted(tmp_path / "net.onnx")
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
-    looks = (sys.executable, MISBEHAVING_VIDEO_CLI, "looks")
+    looks = (sys.executable, MISBEHAVING_VIDEO_CLI, "opens-network")
     outcome, seconds = short_of_threads(4, clip, shared, 8, *looks)
     assert outcome == FailureKind.TOO_SLOW
     assert 8 < seconds < 8 + (30 - LocalSettings().stall_seconds)

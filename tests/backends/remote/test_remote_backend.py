@@ -428,7 +428,7 @@ async def test_the_key_goes_nowhere_else(
 
     liar.overrides["follow"] = other
     async with serve_misbehaving(
-        MisbehavingService(liar.mattes, liar.plan, {"strangers": other})
+        MisbehavingService(liar.mattes, liar.plan, {"unauthenticated": other})
     ) as trap:
         location = elsewhere.format(port=trap.rpartition(":")[2])
         liar.overrides["follow"] = answer_status(303, Location=location)
@@ -453,7 +453,7 @@ async def test_a_service_that_does_not_reject_a_request_without_a_key_receives_n
     liar: MisbehavingService, clip: Path, tmp_path: Path, code: int, expected: FailureKind
 ) -> None:
     """Only a success is reported as open to everybody (Z10)."""
-    liar.overrides["strangers"] = answer_status(code)
+    liar.overrides["unauthenticated"] = answer_status(code)
     assert (await why(liar, clip, tmp_path)).kind is expected
     assert liar.calls == []
 
@@ -467,7 +467,7 @@ async def test_a_redirect_of_a_request_without_a_key_is_followed(
     async def redirect_once(request: web.Request) -> web.StreamResponse:
         return await next(answers)(request)
 
-    liar.overrides["strangers"] = redirect_once
+    liar.overrides["unauthenticated"] = redirect_once
     async with serve_misbehaving(liar) as address:
         await create_client(address).make_mattes(clip, liar.plan, tmp_path, EventRecorder())
     assert find_missing_segments(liar.plan, tmp_path) == []

@@ -1,4 +1,4 @@
-"""Each kind of backend, opened for a test."""
+"""Context managers that open each kind of backend for a test."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,13 +19,13 @@ from tests.backends.support.scripted_backend import ScriptedBackend
 
 MEMORY = 2_000_000_000
 
-#: opens a place that keeps its files in a folder and gives up on a job after some seconds
+#: Opens a backend, given the folder of its files and the deadline of a job in seconds.
 Opener = Callable[[Path, float], AbstractAsyncContextManager[OverlayBackend]]
 
 
 @asynccontextmanager
 async def open_local_cpu(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
-    """The real command line in a real child."""
+    """Open the local backend with the real command line as child process."""
     yield LocalBackend(
         "local-cpu", "cpu", ProcessLimits(seconds, 30, MEMORY), program=DEFAULT_PROGRAM
     )
@@ -33,18 +33,18 @@ async def open_local_cpu(_folder: Path, seconds: float) -> AsyncIterator[Overlay
 
 @asynccontextmanager
 async def open_scripted(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
-    """The fake, as slow as a real one."""
+    """Open the scripted backend with the speed of a real one."""
     yield ScriptedBackend(pause=0.1, seconds=seconds)
 
 
 @asynccontextmanager
 async def open_service(folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
-    """The real service, with this machine's processor, at the other end of HTTP."""
+    """Open the remote backend with the real service over HTTP."""
     async with serve_app(create_service(folder)) as address:
         yield create_client(address, replace(SHORT_TIMEOUTS, total=seconds))
 
 
-#: over which the contract runs; whoever adds a kind of place adds a line
+#: The backends of the contract tests; a new kind of backend is a new entry.
 OPENERS: dict[str, Opener] = {
     "local-cpu": open_local_cpu,
     "scripted": open_scripted,

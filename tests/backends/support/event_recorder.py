@@ -1,4 +1,4 @@
-"""A report that keeps every event of a backend."""
+"""A progress report that records the events of a backend."""
 
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -11,19 +11,19 @@ T = TypeVar("T")
 
 @dataclass
 class EventRecorder:
-    """A report that remembers everything."""
+    """Records all events in order."""
 
     events: list[Event] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
-        """Remember *event*."""
+        """Record *event*."""
         self.events.append(event)
 
     def of(self, kind: type[T]) -> list[T]:
-        """Those events that are of *kind*."""
+        """Return the events of the type *kind*."""
         return [event for event in self.events if isinstance(event, kind)]
 
     @property
     def done(self) -> list[int]:
-        """How many frames were done, report by report."""
+        """The number of finished frames in each progress event."""
         return [event.done for event in self.of(Progress) if event.stage == "mattes"]

@@ -1,4 +1,4 @@
-"""Shotstack over real HTTP: it checks whatever comes, draws nothing, and can be told to misbehave.
+"""A fake of Shotstack over real HTTP: it validates requests, renders grey, and fails on demand.
 
 ``python -m tests.backends.support.fake_shotstack KEY`` serves on a free port and prints its
 address.
@@ -29,9 +29,9 @@ from yarl import URL
 from tests.backends.support.shotstack_schema import Edit, Video, validate_edit
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-KEY = "a-key-of-the-sandbox"  #: opens the fake, unless told otherwise
+KEY = "a-key-of-the-sandbox"  #: the default key of the fake
 RENDER_STATUSES = ("queued", "fetching", "rendering", "saving")
-MAX_CALLBACK_ATTEMPTS = 10  #: of a callback that nobody takes
+MAX_CALLBACK_ATTEMPTS = 10  #: of a callback without a successful response
 ROUTES = {
     "upload": ("POST", "/ingest/{stage}/upload"),
     "put": ("PUT", "/signed/{id}"),
@@ -49,12 +49,12 @@ ROUTES = {
 
 @dataclass
 class RecordedRequest:
-    """A request as it came.
+    """A received request.
 
     Attributes:
-        time: of the monotonic clock.
-        call: its name, as for :meth:`FakeShotstack.lie`; "" where nothing answers to it.
-        body: all of it, or the hash of an uploaded file.
+        time: of receipt, in seconds of the monotonic clock.
+        call: name of the route, as for :meth:`FakeShotstack.override`; "" for an unknown route.
+        body: the body, or the SHA-256 of an uploaded file.
     """
 
     time: float
@@ -68,15 +68,15 @@ class RecordedRequest:
 
 @dataclass
 class RenderOutcome:
-    """What becomes of a render.
+    """The scripted outcome of a render.
 
     Attributes:
-        end: its last status; one that is none of done and failed is never left.
-        error: of a failed one.
-        answer: to the request that asked for it: as it should be, the connection closed without a
-            word, no word for long, a word that is no JSON, or a 500.
-        result: what lies behind its link.
-        callback: whether it is announced.
+        final_status: the last status; the render stays in it if it is not done or failed.
+        error: message of a failed render.
+        response: to the render request: success, a closed connection, none for an hour, a body that
+            is not JSON, or status 500.
+        result: the content behind the link of the result.
+        has_callback: whether a callback is sent.
     """
 
     final_status: str = "done"
@@ -88,7 +88,7 @@ class RenderOutcome:
 
 @dataclass
 class Render:
-    """One that was accepted."""
+    """An accepted render."""
 
     id: str
     edit: Edit
@@ -101,7 +101,7 @@ class Render:
 
 @dataclass
 class StoredFile:
-    """A file, or the place for one."""
+    """An uploaded file, or a reserved upload without content."""
 
     id: str
     signature: str
@@ -116,25 +116,25 @@ class StoredFile:
 
 @dataclass
 class FakeShotstack:
-    """The service; an async context manager, with its address in ``url``.
+    """The fake service; an async context manager with its address in ``url``.
 
     Attributes:
-        keys: by environment.
-        window: seconds over which requests are counted.
-        allowed: requests in a window, by environment and API.
-        looks: at a source, until it is ready.
-        unseen: first looks at a source after it arrived that are answered by 404.
-        took: seconds that a render takes.
-        signed: seconds for which a place for a file is open.
-        resend: seconds, times the cube of the attempt, until a callback is sent again.
-        credits: minutes that are left, where they are counted.
-        fates: of the next renders; afterwards all goes well.
+        keys: API keys by environment.
+        window: seconds of the window of the rate limit.
+        request_limits: requests per window, by environment and API.
+        polls_until_ready: polls of a source until its status is ready.
+        polls_not_found: first polls of a source after its upload that get status 404.
+        render_seconds: duration of a render.
+        upload_link_seconds: validity of an upload link.
+        callback_retry_seconds: delay before a callback is repeated, times the cube of the attempt.
+        credits: remaining minutes; None is unlimited.
+        outcomes: of the next renders; later renders succeed.
         templates: edits by id.
-        ledger: all requests.
-        renders: all that were accepted, in order, by id.
-        stored: files by id; deleted ones are not there.
-        announced: callbacks that were sent: address and what it answered, 0 for nothing.
-        proxies: where a public host's callbacks really go, as behind a platform's router.
+        requests: all requests, in order.
+        renders: all accepted renders by id, in order.
+        files: files by id, without deleted ones.
+        callbacks: the sent callbacks: address and response status, 0 without a response.
+        proxies: the real addresses of callbacks by public host, like the router of a platform.
     """
 
     keys: dict[str, str] = field(default_factory=lambda: {"stage": KEY})
@@ -163,14 +163,14 @@ class FakeShotstack:
     url: str = ""
 
     def __post_init__(self) -> None:
-        """Nothing is told to misbehave yet."""
+        """Start without overrides."""
         self._overrides: dict[str, tuple[Handler, int]] = {}
         self._counts: Counter[tuple[str, str, int]] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self.started = time.monotonic()
 
     async def __aenter__(self) -> Self:
-        """Begin to serve."""
+        """Start the server."""
         app = web.Application(client_max_size=1 << 30, middlewares=[self._record_request])
         for call, (method, path) in ROUTES.items():
             app.router.add_route(method, path, getattr(self, f"_{call}"), name=call)
@@ -183,7 +183,7 @@ class FakeShotstack:
     async def __aexit__(
         self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None
     ) -> None:
-        """Serve no longer."""
+        """Stop the server."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -191,29 +191,29 @@ class FakeShotstack:
         await self._server.close()
 
     def override(self, call: str, answer: Handler, times: int = 1 << 30) -> None:
-        """Answer the next requests of that name otherwise.
+        """Replace the handler of the next requests of a route.
 
         Args:
-            call: the name of a route.
-            answer: what to do instead, once the request has passed all checks of who asks.
-            times: how often.
+            call: the name of the route.
+            answer: the handler; called after the checks of the key and of the rate limit.
+            times: number of requests.
         """
         self._overrides[call] = answer, times
 
     def get_handler(self, call: str) -> Handler:
-        """What answers requests of that name, for lies that are half true."""
+        """Return the normal handler of a route, for overrides that delegate to it."""
         answer: Handler = getattr(self, f"_{call}")
         return answer
 
     @property
     def billed_seconds(self) -> list[float]:
-        """Seconds of each render that is to be paid: accepted, and not failed."""
+        """The seconds of each billed render: accepted and not failed."""
         return [render.edit.seconds for render in self.renders.values() if render.error == ""]
 
     def dump_requests(self) -> str:
-        """Everything that was sent to it, to be searched for what must not be there.
+        """Return the text of all requests, for a search for secrets.
 
-        The key is left out where it belongs: in its header, to the two APIs.
+        The text omits the API key in the header of requests to the two APIs.
         """
         return "\n".join(
             f"{request.method} {request.path} {_redact_headers(request)} "
@@ -222,7 +222,7 @@ class FakeShotstack:
         )
 
     def count_peak_requests(self, api: str, seconds: float | None = None) -> int:
-        """The most requests to an API (edit, ingest) in any window."""
+        """Return the largest number of requests to an API (edit, ingest) in any window."""
         seconds = self.window if seconds is None else seconds
         times = [entry.time for entry in self.requests if entry.path.startswith(f"/{api}/")]
         return max(
@@ -231,10 +231,10 @@ class FakeShotstack:
         )
 
     def find_requests(self, call: str) -> list[RecordedRequest]:
-        """The requests of that name."""
+        """Return the requests of a route."""
         return [entry for entry in self.requests if entry.call == call]
 
-    # Who asks for what
+    # Access
 
     @web.middleware
     async def _record_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -264,15 +264,15 @@ class FakeShotstack:
             tick = int((entry.time - self.started) / self.window)
             self._counts[stage, api, tick] += 1
             if self._counts[stage, api, tick] > self.request_limits[stage, api]:
-                fault = {"status": "429", "title": "rate_limit_error", "detail": "slow down"}
-                return web.json_response({"errors": [fault]}, status=429)
+                error = {"status": "429", "title": "rate_limit_error", "detail": "slow down"}
+                return web.json_response({"errors": [error]}, status=429)
         elif "x-api-key" in request.headers:
             return web.Response(status=400, text="Only one auth mechanism allowed")
-        lie, times = self._overrides.pop(call, (None, 0))
-        if lie:
+        override, times = self._overrides.pop(call, (None, 0))
+        if override:
             if times > 1:
-                self._overrides[call] = lie, times - 1
-            return await lie(request)
+                self._overrides[call] = override, times - 1
+            return await override(request)
         return await answer(request)
 
     # Files
@@ -281,121 +281,119 @@ class FakeShotstack:
         if await request.read():
             return _make_ingest_error("no body is taken")
         signature = uuid.uuid4().hex
-        place = StoredFile(
-            str(uuid.uuid4()), signature, time.monotonic() + self.upload_link_seconds
-        )
-        self.files[place.id] = place
-        link = f"{self.url}/signed/{place.id}?X-Amz-Expires=3600&X-Amz-Signature={signature}"
-        attributes = {"id": place.id, "url": link, "expires": "2030-01-01T00:00:00.000Z"}
+        file = StoredFile(str(uuid.uuid4()), signature, time.monotonic() + self.upload_link_seconds)
+        self.files[file.id] = file
+        link = f"{self.url}/signed/{file.id}?X-Amz-Expires=3600&X-Amz-Signature={signature}"
+        attributes = {"id": file.id, "url": link, "expires": "2030-01-01T00:00:00.000Z"}
         return web.json_response(
-            {"data": {"type": "upload", "id": place.id, "attributes": attributes}}
+            {"data": {"type": "upload", "id": file.id, "attributes": attributes}}
         )
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
-        place = self.files.get(request.match_info["id"])
-        if not place or request.query.get("X-Amz-Signature") != place.signature:
+        file = self.files.get(request.match_info["id"])
+        if not file or request.query.get("X-Amz-Signature") != file.signature:
             return web.Response(
                 status=403, text="<Error><Code>SignatureDoesNotMatch</Code></Error>"
             )
-        if time.monotonic() > place.expires:
+        if time.monotonic() > file.expires:
             return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
         if request.content_length is None:
             return web.Response(status=411, text="<Error><Code>MissingContentLength</Code></Error>")
         content = await request.read()
-        place.content, place.status, place.polls = content, "importing", 0
+        file.content, file.status, file.polls = content, "importing", 0
         return web.Response()
 
     def _find_uploaded(self, request: web.Request) -> StoredFile | None:
-        place = self.files.get(request.match_info["id"])
-        return place if place and place.content is not None else None
+        file = self.files.get(request.match_info["id"])
+        return file if file and file.content is not None else None
 
     async def _source(self, request: web.Request) -> web.StreamResponse:
-        place = self._find_uploaded(request)
-        if place:
-            place.polls += 1
-        if not place or place.polls <= self.polls_not_found:
-            fault = {"status": "404", "title": "Not Found", "detail": "Source not found"}
-            return web.json_response({"errors": [fault]}, status=404)
+        file = self._find_uploaded(request)
+        if file:
+            file.polls += 1
+        if not file or file.polls <= self.polls_not_found:
+            error = {"status": "404", "title": "Not Found", "detail": "Source not found"}
+            return web.json_response({"errors": [error]}, status=404)
         if (
-            place.status == "importing"
-            and place.polls > self.polls_not_found + self.polls_until_ready
+            file.status == "importing"
+            and file.polls > self.polls_not_found + self.polls_until_ready
         ):
-            await asyncio.to_thread(_probe_file, place)
-        return web.json_response({"data": self._describe_source(place)})
+            await asyncio.to_thread(_probe_file, file)
+        return web.json_response({"data": self._describe_source(file)})
 
     async def _sources(self, _request: web.Request) -> web.StreamResponse:
-        there = [place for place in self.files.values() if place.content is not None]
-        return web.json_response({"data": [self._describe_source(place) for place in there]})
+        uploaded = [file for file in self.files.values() if file.content is not None]
+        return web.json_response({"data": [self._describe_source(file) for file in uploaded]})
 
-    def _describe_source(self, place: StoredFile) -> dict[str, Any]:
-        told = {
-            "status": place.status,
+    def _describe_source(self, file: StoredFile) -> dict[str, Any]:
+        attributes = {
+            "status": file.status,
             "created": "2030-01-01T00:00:00.000Z",
-            "height": "96",  # a text, as in the real one
+            "height": "96",  # a string, as in the real API
         }
-        if place.status == "ready":
-            told["source"] = f"{self.url}/files/{place.id}/source"
-        if place.error:
-            told["error"] = place.error
-        return {"type": "source", "id": place.id, "attributes": told}
+        if file.status == "ready":
+            attributes["source"] = f"{self.url}/files/{file.id}/source"
+        if file.error:
+            attributes["error"] = file.error
+        return {"type": "source", "id": file.id, "attributes": attributes}
 
     async def _delete(self, request: web.Request) -> web.StreamResponse:
-        place = self._find_uploaded(request)
-        if not place:
+        file = self._find_uploaded(request)
+        if not file:
             return web.json_response({"errors": [{"status": "404"}]}, status=404)
-        del self.files[place.id]
+        del self.files[file.id]
         return web.Response(status=204)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        place = self.files.get(request.match_info["id"])
-        if not place or place.content is None:
+        file = self.files.get(request.match_info["id"])
+        if not file or file.content is None:
             return web.Response(status=404)
-        return web.Response(body=place.content)
+        return web.Response(body=file.content)
 
     def _find_by_link(self, link: str) -> StoredFile | None:
-        """The file at an address that was given out."""
+        """Return the ready file of a link of this fake."""
         start, _, rest = link.partition("/files/")
-        place = self.files.get(rest.split("/")[0])
-        return place if start == self.url and place and place.status == "ready" else None
+        file = self.files.get(rest.split("/")[0])
+        return file if start == self.url and file and file.status == "ready" else None
 
     # Renders
 
     async def _render(self, request: web.Request) -> web.StreamResponse:
         try:
-            asked = json.loads(await request.read())
+            body = json.loads(await request.read())
         except ValueError:
             return _make_edit_error(["no JSON"])
-        return await self._accept_edit(request, asked)
+        return await self._accept_edit(request, body)
 
     async def _template(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["id"]
         if name not in self.templates:
             return _make_edit_error(["template not found"], status=404)
-        told = {"id": name, "name": "a template", "template": self.templates[name]}
-        return web.json_response({"success": True, "message": "OK", "response": told})
+        response = {"id": name, "name": "a template", "template": self.templates[name]}
+        return web.json_response({"success": True, "message": "OK", "response": response})
 
     async def _template_render(self, request: web.Request) -> web.StreamResponse:
-        asked = await request.json()
-        if set(asked) - {"id", "merge"} or asked.get("id") not in self.templates:
+        body = await request.json()
+        if set(body) - {"id", "merge"} or body.get("id") not in self.templates:
             return _make_edit_error(["template not found"], status=404)
-        merge = [*self.templates[asked["id"]].get("merge", []), *asked.get("merge", [])]
-        return await self._accept_edit(request, {**self.templates[asked["id"]], "merge": merge})
+        merge = [*self.templates[body["id"]].get("merge", []), *body.get("merge", [])]
+        return await self._accept_edit(request, {**self.templates[body["id"]], "merge": merge})
 
-    async def _accept_edit(self, request: web.Request, asked: Any) -> web.StreamResponse:
+    async def _accept_edit(self, request: web.Request, body: Any) -> web.StreamResponse:
         stage = request.match_info["stage"]
-        edit, faults = validate_edit(
-            _fill_merge_fields(asked),
+        edit, errors = validate_edit(
+            _fill_merge_fields(body),
             is_hosted=lambda link: link.startswith(f"{self.url}/files/"),
             is_sandbox=stage == "stage",
         )
         if edit is None:
-            return _make_edit_error(faults)
+            return _make_edit_error(errors)
         if self.credits is not None:
             if self.credits < edit.seconds / 60:
                 return _make_edit_error(["Insufficient credits to render this asset"], status=403)
             self.credits -= edit.seconds / 60
-        fate = self.outcomes.popleft() if self.outcomes else RenderOutcome()
-        render = Render(str(uuid.uuid4()), edit, asked, fate, time.monotonic())
+        outcome = self.outcomes.popleft() if self.outcomes else RenderOutcome()
+        render = Render(str(uuid.uuid4()), edit, body, outcome, time.monotonic())
         self.renders[render.id] = render
         task = asyncio.create_task(self._run_render(render))
         self._tasks.add(task)
@@ -421,22 +419,22 @@ class FakeShotstack:
             await self._send_callback(render, render.edit.callback)
 
     async def _find_asset_error(self, edit: Edit) -> str:
-        """What is wrong with the files that an edit names."""
+        """Return the error of the files of an edit, or an empty string."""
         for clip in edit.clips():
             src = getattr(clip.asset, "src", None)
             if not src or not src.startswith(self.url):
                 continue
-            place = self._find_by_link(src)
-            if not place:
+            file = self._find_by_link(src)
+            if not file:
                 return "An asset could not be downloaded"
             if isinstance(clip.asset, Video) and isinstance(clip.length, float | int):
-                wanted = clip.asset.trim + clip.length * clip.asset.speed
-                if place.seconds is None or wanted > place.seconds + 0.05:
+                end = clip.asset.trim + clip.length * clip.asset.speed
+                if file.seconds is None or end > file.seconds + 0.05:
                     return "A clip is longer than its source"
         return ""
 
     async def _send_callback(self, render: Render, link: str) -> None:
-        told = {
+        payload = {
             "type": "edit",
             "action": "render",
             "id": render.id,
@@ -447,12 +445,14 @@ class FakeShotstack:
             "completed": "2030-01-01T00:00:00.000Z",
         }
         url = URL(link)
-        way = URL(self.proxies[url.host]) / url.path[1:] if url.host in self.proxies else url
+        target = URL(self.proxies[url.host]) / url.path[1:] if url.host in self.proxies else url
         for attempt in range(1, MAX_CALLBACK_ATTEMPTS + 1):
             status = 0
             with suppress(ClientError, TimeoutError, OSError):
-                async with self._session.post(way, json=told, allow_redirects=False) as answer:
-                    status = answer.status
+                async with self._session.post(
+                    target, json=payload, allow_redirects=False
+                ) as response:
+                    status = response.status
             self.callbacks.append((link, status))
             if 200 <= status < 400:
                 return
@@ -462,7 +462,7 @@ class FakeShotstack:
         render = self.renders.get(request.match_info["id"])
         if not render:
             return _make_edit_error(["Render not found"], status=404)
-        told: dict[str, Any] = {
+        response: dict[str, Any] = {
             "id": render.id,
             "owner": "5ca6hu7s9k",
             "plan": "sandbox",
@@ -471,26 +471,26 @@ class FakeShotstack:
             "created": "2030-01-01T00:00:00.000Z",
         }
         if render.status == "done":
-            told |= {"url": self._make_result_link(render), "renderTime": 1234.5}
+            response |= {"url": self._make_result_link(render), "renderTime": 1234.5}
         if render.error:
-            told |= {"error": render.error}
+            response |= {"error": render.error}
         if request.query.get("data") != "false":
-            told |= {"data": render.body}
-        return web.json_response({"success": True, "message": "OK", "response": told})
+            response |= {"data": render.body}
+        return web.json_response({"success": True, "message": "OK", "response": response})
 
     def _make_result_link(self, render: Render) -> str:
         return f"{self.url}/results/{render.id}.{render.edit.output.format}"
 
     def _get_result_spec(self, edit: Edit) -> tuple[int, int, float, float, bool]:
-        loud = not edit.output.mute and any(
+        has_sound = not edit.output.mute and any(
             getattr(clip.asset, "volume", 0) != 0 and self._is_audible(clip.asset.src or "")
             for clip in edit.clips()
         )
-        return *edit.output.shape, edit.seconds, loud
+        return *edit.output.shape, edit.seconds, has_sound
 
     def _is_audible(self, link: str) -> bool:
-        place = self._find_by_link(link)
-        return place is None or place.has_sound
+        file = self._find_by_link(link)
+        return file is None or file.has_sound
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
         render = self.renders.get(request.match_info["id"])
@@ -517,8 +517,10 @@ async def _respond_to_render(request: web.Request, render: Render) -> web.Stream
             return web.json_response({"message": "Internal server error"}, status=500)
         case "garbage":
             return web.Response(status=201, text="<html>created</html>")
-    told = {"message": "Render Successfully Queued", "id": render.id}
-    return web.json_response({"success": True, "message": "Created", "response": told}, status=201)
+    response = {"message": "Render Successfully Queued", "id": render.id}
+    return web.json_response(
+        {"success": True, "message": "Created", "response": response}, status=201
+    )
 
 
 def _redact_headers(entry: RecordedRequest) -> dict[str, str]:
@@ -526,61 +528,61 @@ def _redact_headers(entry: RecordedRequest) -> dict[str, str]:
     return {k: v for k, v in entry.headers.items() if not (api and k.lower() == "x-api-key")}
 
 
-def _make_edit_error(faults: list[str], status: int = 400) -> web.StreamResponse:
-    details = [{"message": fault, "path": "", "type": "any"} for fault in faults]
-    told = {"error": {"name": "ValidationError", "isJoi": True, "details": details}}
+def _make_edit_error(errors: list[str], status: int = 400) -> web.StreamResponse:
+    details = [{"message": error, "path": "", "type": "any"} for error in errors]
+    response = {"error": {"name": "ValidationError", "isJoi": True, "details": details}}
     return web.json_response(
-        {"success": False, "message": "Bad Request", "response": told}, status=status
+        {"success": False, "message": "Bad Request", "response": response}, status=status
     )
 
 
-def _make_ingest_error(fault: str) -> web.StreamResponse:
-    told = {"status": "400", "title": "Validation Error", "detail": fault}
-    return web.json_response({"errors": [told]}, status=400)
+def _make_ingest_error(error: str) -> web.StreamResponse:
+    response = {"status": "400", "title": "Validation Error", "detail": error}
+    return web.json_response({"errors": [response]}, status=400)
 
 
-def _fill_merge_fields(asked: Any) -> Any:
-    """The edit with its merge fields filled in."""
-    if not isinstance(asked, dict) or not isinstance(asked.get("merge"), list):
-        return asked
-    text = json.dumps({name: value for name, value in asked.items() if name != "merge"})
-    for pair in asked["merge"]:
+def _fill_merge_fields(body: Any) -> Any:
+    """Return the edit with its merge fields replaced."""
+    if not isinstance(body, dict) or not isinstance(body.get("merge"), list):
+        return body
+    text = json.dumps({name: value for name, value in body.items() if name != "merge"})
+    for pair in body["merge"]:
         replaced = json.dumps(pair["replace"])
         text = text.replace(f'"{{{{{pair["find"]}}}}}"', replaced)
         text = text.replace(f"{{{{{pair['find']}}}}}", replaced.strip('"'))
-    return {**json.loads(text), "merge": asked["merge"]}
+    return {**json.loads(text), "merge": body["merge"]}
 
 
-def _probe_file(place: StoredFile) -> None:
-    """See whether a file is one, and how long it is."""
-    assert place.content is not None
+def _probe_file(file: StoredFile) -> None:
+    """Read the duration and the streams of a file and set its status."""
+    assert file.content is not None
     try:
-        with av.open(BytesIO(place.content)) as container:
-            place.seconds = container.duration / 1_000_000 if container.duration else None
-            place.has_sound = bool(container.streams.audio)
+        with av.open(BytesIO(file.content)) as container:
+            file.seconds = container.duration / 1_000_000 if container.duration else None
+            file.has_sound = bool(container.streams.audio)
             next(container.decode(video=0))
     except (av.FFmpegError, StopIteration, IndexError):
-        place.status, place.error = "failed", "The file is not a media file"
+        file.status, file.error = "failed", "The file is not a media file"
     else:
-        place.status = "ready"
+        file.status = "ready"
 
 
 @lru_cache(maxsize=8)
 def encode_video(width: int, height: int, rate: float, seconds: float, has_sound: bool) -> bytes:  # noqa: FBT001
-    """An mp4 of that size, rate and length, all grey, with a hum if *loud*."""
+    """Encode a grey mp4; *has_sound* adds a hum."""
     file = BytesIO()
-    exact = (
+    exact_rate = (
         Fraction(round(rate * 1001), 1001) if rate % 1 == 0 else Fraction(round(rate) * 1000, 1001)
     )
     with av.open(file, "w", format="mp4") as out:
-        stream = out.add_stream("libx264", rate=exact, options={"preset": "ultrafast"})
+        stream = out.add_stream("libx264", rate=exact_rate, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.thread_count = 1
         sound = out.add_stream("aac", rate=48_000) if has_sound else None
         grey = np.full((height * 3 // 2, width), 128, np.uint8)
-        for i in range(max(1, round(seconds * float(exact)))):
+        for i in range(max(1, round(seconds * float(exact_rate)))):
             frame = av.VideoFrame.from_ndarray(grey, "yuv420p")
-            frame.pts, frame.time_base = i, 1 / exact
+            frame.pts, frame.time_base = i, 1 / exact_rate
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
         if sound:
@@ -595,7 +597,7 @@ def encode_video(width: int, height: int, rate: float, seconds: float, has_sound
 
 async def _serve(key: str) -> None:
     async with FakeShotstack(keys={"stage": key, "v1": key}) as fake:
-        print(fake.url, flush=True)  # noqa: T201
+        print(fake.url, flush=True)  # noqa: T201 - the test reads it
         await asyncio.Event().wait()
 
 

@@ -1,4 +1,4 @@
-"""A service over real HTTP that is honest, but for what a test has it do instead."""
+"""A correct fake of the service over real HTTP, whose responses a test can replace."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,14 +18,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class MisbehavingService:
-    """The service's calls; *lies* replaces answers by the name of the call.
+    """Handles the calls of the service; *overrides* replaces responses by the name of the call.
 
     Attributes:
-        mattes: a folder of honest segments.
-        plan: theirs.
-        lies: what to do instead of "strangers", "find", "upload", "submit", "follow", "segment",
-            "cancel", "forget".
-        calls: names of the calls that came with the key, in order.
+        mattes: a folder of correct segments.
+        plan: the plan of the segments.
+        overrides: handlers that replace "unauthenticated", "find", "upload", "submit", "follow",
+            "segment", "cancel" or "forget".
+        calls: names of the authenticated calls, in order.
     """
 
     mattes: Path
@@ -34,11 +34,11 @@ class MisbehavingService:
     calls: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer one call."""
+        """Handle one call."""
         name = self._name_call(request)
         if request.headers.get("Authorization") != KEY["Authorization"]:
-            lie = self.overrides.get("strangers")
-            return await lie(request) if lie else web.Response(status=401)
+            override = self.overrides.get("unauthenticated")
+            return await override(request) if override else web.Response(status=401)
         self.calls.append(name)
         if name in self.overrides:
             return await self.overrides[name](request)
@@ -58,41 +58,41 @@ class MisbehavingService:
         return names[" ".join([request.method, *request.path.split("/")[1::2]])]
 
     async def find(self, _request: web.Request) -> web.StreamResponse:
-        """Say that the clip was never uploaded."""
+        """Respond that the clip is not uploaded."""
         return web.json_response({"detail": "no such clip"}, status=404)
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
-        """Take the clip."""
+        """Accept the clip."""
         await request.read()
         return web.json_response({}, status=201)
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
-        """Begin."""
+        """Start the job."""
         self.input = (await request.json())["input"]
         return web.json_response(self.describe_job(request, state="running"), status=202)
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
-        """Say that all is done."""
+        """Respond that all segments are finished."""
         ready = [segment.index for segment in self.plan.segments]
         return web.json_response(self.describe_job(request, state="done", ready=ready))
 
     async def segment(self, request: web.Request) -> web.StreamResponse:
-        """Send an honest segment."""
+        """Send a correct segment."""
         _, _, job, _, index = request.path.split("/")
         path = self.mattes / self.plan.segments[int(index)].file_name
         return web.Response(body=path.read_bytes(), headers={"Job-Id": job})
 
     async def cancel(self, request: web.Request) -> web.StreamResponse:
-        """Stop."""
+        """Respond that the job is cancelled."""
         return web.json_response(self.describe_job(request, state="cancelled"))
 
     async def forget(self, _request: web.Request) -> web.StreamResponse:
-        """Forget."""
+        """Respond that the job or clip is deleted."""
         return web.Response(status=204)
 
     def describe_job(self, request: web.Request, **changes: Any) -> dict[str, Any]:
-        """An answer about the job that the request is about."""
-        honest = {
+        """Return the JSON object of the job in the path of *request*."""
+        status = {
             "job_id": request.path.split("/")[2],
             "input": self.input,
             "state": "running",
@@ -103,12 +103,12 @@ class MisbehavingService:
             "device_seconds": 1.0,
             "failure": None,
         }
-        return honest | changes
+        return status | changes
 
 
 @asynccontextmanager
 async def serve_misbehaving(service: MisbehavingService) -> AsyncIterator[str]:
-    """Serve *liar*; gives its address."""
+    """Serve *service* and yield its address."""
     app = web.Application(client_max_size=1 << 30)
     app.router.add_route("*", "/{path:.*}", service.answer)
     async with TestServer(app) as server:
@@ -116,7 +116,7 @@ async def serve_misbehaving(service: MisbehavingService) -> AsyncIterator[str]:
 
 
 def answer_status(code: int, **headers: str) -> Handler:
-    """Answers with a status and no more."""
+    """Return a handler that responds with a status and headers, without a body."""
 
     async def answer(_request: web.Request) -> web.StreamResponse:
         return web.Response(
@@ -127,7 +127,7 @@ def answer_status(code: int, **headers: str) -> Handler:
 
 
 def answer_body(content: bytes, kind: str = "application/json") -> Handler:
-    """Answers with some bytes."""
+    """Return a handler that responds with *content*."""
 
     async def answer(_request: web.Request) -> web.StreamResponse:
         return web.Response(body=content, content_type=kind)
@@ -136,13 +136,13 @@ def answer_body(content: bytes, kind: str = "application/json") -> Handler:
 
 
 async def hang(_request: web.Request) -> web.StreamResponse:
-    """Never answer."""
+    """Send no response for 60 s."""
     await asyncio.sleep(60)
     raise AssertionError
 
 
 async def drip(request: web.Request) -> web.StreamResponse:
-    """Answer by one byte now and then, without an end."""
+    """Send one byte every 0.1 s for 60 s."""
     answer = web.StreamResponse(
         headers={"Content-Type": "application/json", "Job-Id": parse_job_id(request)}
     )
@@ -154,7 +154,7 @@ async def drip(request: web.Request) -> web.StreamResponse:
 
 
 async def cut(request: web.Request) -> web.StreamResponse:
-    """Promise more bytes than come."""
+    """Close the connection before the announced end of the body."""
     headers = {
         "Content-Type": "application/json",
         "Job-Id": parse_job_id(request),
@@ -169,7 +169,7 @@ async def cut(request: web.Request) -> web.StreamResponse:
 
 
 async def flood(request: web.Request) -> web.StreamResponse:
-    """Answer without an end, as fast as can be."""
+    """Send an endless body at full speed."""
     answer = web.StreamResponse(
         headers={"Content-Type": "application/json", "Job-Id": parse_job_id(request)}
     )
@@ -179,5 +179,5 @@ async def flood(request: web.Request) -> web.StreamResponse:
 
 
 def parse_job_id(request: web.Request) -> str:
-    """The job that the request is about."""
+    """Return the job id in the path of *request*."""
     return [*request.path.split("/"), ""][2]

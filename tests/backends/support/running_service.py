@@ -1,4 +1,4 @@
-"""The real service under a real uvicorn, in the test's own event loop."""
+"""The real service on a real uvicorn, in the event loop of the test."""
 
 import asyncio
 import shutil
@@ -29,7 +29,7 @@ SHORT_TIMEOUTS = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stal
 
 @asynccontextmanager
 async def serve_app(app: FastAPI) -> AsyncIterator[str]:
-    """Serve *app* on a free port; gives its address."""
+    """Serve *app* on a free port and yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -49,7 +49,7 @@ def create_service(
     hosting: ShotstackHosting | None = None,
     **changes: object,
 ) -> FastAPI:
-    """The service with its files in *folder*; without *backend*, with this machine's processor."""
+    """Create the service with its files in *folder*; the default backend is `local-cpu`."""
     settings = ServiceSettings(**{"token": TOKEN, "folder": folder} | changes)
     backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
     command = VideoCli("here", LIMITS)
@@ -59,17 +59,17 @@ def create_service(
 
 
 def create_client(address: str, timeouts: Timeouts = SHORT_TIMEOUTS) -> RemoteBackend:
-    """The client of the service at *address*."""
+    """Create the client of the service at *address*."""
     return RemoteBackend(
         "modal", RemoteSettings(endpoint=address, token=TOKEN, price=0.5), timeouts=timeouts
     )
 
 
 def make_copying_fetcher(clip: Path) -> LinkFetcher:
-    """In place of the way to the internet: whatever the link, the file is *clip*."""
+    """Return a link fetcher that copies *clip* for every link, instead of a download."""
 
-    async def fetched(_link: str, path: Path) -> int:
+    async def fetch(_link: str, path: Path) -> int:
         shutil.copy(clip, path)
         return path.stat().st_size
 
-    return fetched
+    return fetch

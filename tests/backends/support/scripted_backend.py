@@ -1,4 +1,4 @@
-"""A backend that does what a script says; it needs no model, no child and no network."""
+"""A backend that follows a script; it needs no model, no child process and no network."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -16,11 +16,11 @@ from video_editing.matting.segments import write_segment
 
 
 class ScriptedBackend(OverlayBackend):
-    """Fails as told, call by call, and works once the script is at its end.
+    """Raises the exceptions of a script, one per call, and succeeds after the end of the script.
 
     Attributes:
-        asked: the plans it was called with.
-        made: the indices of the segments it wrote, in order.
+        plans: the plans of all calls.
+        written: the indices of the written segments, in order.
     """
 
     def __init__(
@@ -32,14 +32,14 @@ class ScriptedBackend(OverlayBackend):
         pause: float = 0,
         seconds: float = 60,
     ) -> None:
-        """Write down the script.
+        """Store the script.
 
         Args:
-            name: of the place.
-            script: what each of the first calls raises.
-            segments: how many it writes before it raises.
-            pause: seconds that each segment takes.
-            seconds: the deadline.
+            name: of the backend.
+            script: the exceptions that the first calls raise.
+            segments: number of segments that a failing call writes first.
+            pause: seconds per segment.
+            seconds: the deadline of a call.
         """
         self.name = name
         self.plans: list[Plan] = []
@@ -53,44 +53,44 @@ class ScriptedBackend(OverlayBackend):
         """See :class:`OverlayBackend`."""
         self.plans.append(plan)
         forward = make_monotonic(report, plan.frames)
-        lacking = find_missing_segments(plan, folder)
-        if not lacking:
+        missing = find_missing_segments(plan, folder)
+        if not missing:
             forward(Progress("mattes", plan.frames, plan.frames, 0))
             return
         write_plan(plan, folder)
         try:
             async with asyncio.timeout(self._seconds):
-                await self._run_script(clip, plan, lacking, folder, forward)
+                await self._run_script(clip, plan, missing, folder, forward)
         except TimeoutError as err:
             raise BackendUnavailable(self.name, FailureKind.TOO_SLOW) from err
         finally:
             forward(CostIncurred(self.name, 1.0, 0.0))
 
     async def _run_script(
-        self, clip: Path, plan: Plan, lacking: list[Segment], folder: Path, report: Report
+        self, clip: Path, plan: Plan, missing: list[Segment], folder: Path, report: Report
     ) -> None:
         reject_text(clip)
         failure = next(self._script, None)
-        done = plan.frames - sum(segment.frames for segment in lacking)
+        done = plan.frames - sum(segment.frames for segment in missing)
         report(Progress("mattes", done, plan.frames, 25.0))
-        for segment in lacking if failure is None else lacking[: self._segments]:
+        for segment in missing if failure is None else missing[: self._segments]:
             await asyncio.sleep(self._pause)
             write_segment(plan, segment, make_grey_mattes(segment), folder)
             self.written.append(segment.index)
             done += segment.frames
             report(Progress("mattes", done, plan.frames, 25.0))
         if failure is not None:
-            report(Progress("mattes", done + 1, plan.frames, 25.0))  # of a segment that is lost
+            report(Progress("mattes", done + 1, plan.frames, 25.0))  # in a lost segment
             raise failure
 
 
 def reject_text(clip: Path) -> None:
-    """Raise InputRejected where *clip* is not an mp4 file."""
+    """Raise InputRejected if *clip* is not an mp4 file."""
     if clip.read_bytes()[4:8] != b"ftyp":
         raise InputRejected(RejectReason.NOT_A_VIDEO)
 
 
 def make_grey_mattes(segment: Segment) -> Iterator[Timed[Matte]]:
-    """A matte for each frame of *segment*, one tick apart."""
+    """Yield a grey matte for each frame of *segment*, one tick apart."""
     for i in range(segment.frames):
         yield Timed(segment.start + i, np.full((48, 80), 200, np.uint8))

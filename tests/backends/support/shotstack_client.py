@@ -1,4 +1,4 @@
-"""The client at the fake Shotstack, in a hurry."""
+"""The Shotstack client with short timeouts, connected to the fake."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -40,27 +40,27 @@ async def open_fake_client(
     limits: RequestLimits | None = None,
     **changes: float,
 ) -> AsyncIterator[ShotstackClient]:
-    """A client that keeps its files in *folder*; *changes* are of its pace."""
+    """Open a client with its files in *folder*; *changes* replace timeouts."""
     account = ShotstackAccount(SecretStr(key), "stage", fake.url, limits)
-    kept = JsonStateFile(folder / "seen.json", RequestLog)
+    state_file = JsonStateFile(folder / "seen.json", RequestLog)
     async with (
-        ClientSession(trust_env=False) as outside,
-        open_client(account, outside, kept, replace(SHORT_TIMEOUTS, **changes)) as shotstack,
+        ClientSession(trust_env=False) as session,
+        open_client(account, session, state_file, replace(SHORT_TIMEOUTS, **changes)) as shotstack,
     ):
         yield shotstack
 
 
 @asynccontextmanager
 async def serve_callbacks(callbacks: CallbackReceiver) -> AsyncIterator[str]:
-    """Serve the route of callbacks; gives the address with its secret."""
+    """Serve the callback route and yield its address with the secret."""
 
-    async def heard(request: web.Request) -> web.Response:
+    async def receive(request: web.Request) -> web.Response:
         body = await request.content.read(MAX_CALLBACK_BYTES + 1)
-        named = request.match_info
-        return web.Response(status=callbacks.receive(named["secret"], named["intent"], body))
+        path = request.match_info
+        return web.Response(status=callbacks.receive(path["secret"], path["intent"], body))
 
     app = web.Application()
-    app.router.add_post("/shotstack/{secret}/{intent}", heard)
+    app.router.add_post("/shotstack/{secret}/{intent}", receive)
     async with TestServer(app) as server:
         yield f"{str(server.make_url('')).rstrip('/')}/shotstack/{callbacks.secret}"
 
@@ -68,7 +68,7 @@ async def serve_callbacks(callbacks: CallbackReceiver) -> AsyncIterator[str]:
 def make_edit(
     length: float = 1.0, src: str = "https://films.example.com/film.mp4"
 ) -> dict[str, Any]:
-    """A small one."""
+    """Make an edit of one small clip."""
     clip = {"asset": {"type": "video", "src": src}, "start": 0, "length": length}
     return {
         "timeline": {"tracks": [{"clips": [clip]}]},

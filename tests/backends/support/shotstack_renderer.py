@@ -1,4 +1,4 @@
-"""What the tests of renderers share: Shotstack's, in front of the fake."""
+"""The Shotstack renderer with short timeouts, for tests with the fake."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from settings import RenderingSettings
 from video_editing.contract.style import Style
 
 LIMITS = ProcessLimits(120, 60, 2_000_000_000)
-KEEP_BACKGROUND = Style(keep_background=True)  #: needs no mattes and no engine
-KEY = "a-key-of-the-sandbox"  #: that opens the fake
-#: quick, for the fake is near
+KEEP_BACKGROUND = Style(keep_background=True)  #: a style that needs no mattes
+KEY = "a-key-of-the-sandbox"  #: the key that the fake accepts
+#: for a fake on the same machine
 SHORT_TIMEOUTS = ShotstackTimeouts(
     response=3,
     gate=20,
@@ -37,21 +37,22 @@ def create_shotstack_renderer(
     timeouts: ShotstackTimeouts = SHORT_TIMEOUTS,
     **settings: object,
 ) -> ShotstackRenderer:
-    """A renderer whose account is at *address*; *settings* are those of its group."""
-    given = {"renderer": "shotstack", "api_key": KEY, "api_url": address} | settings
+    """Create a renderer with the API at *address*; *settings* replace rendering settings."""
+    values = {"renderer": "shotstack", "api_key": KEY, "api_url": address} | settings
     budget = budget or MonthlyBudget(folder / "money.json", None, lambda *_: None)
     return ShotstackRenderer(
-        RenderingSettings(_env_file=None, **given), folder, LIMITS, budget, timeouts=timeouts
+        RenderingSettings(_env_file=None, **values), folder, LIMITS, budget, timeouts=timeouts
     )
 
 
 def locate_asset(
     clip: JsonObject, size: tuple[int, int], canvas: tuple[int, int]
 ) -> tuple[float, ...]:
-    """Where Shotstack draws an asset of *size*: left, top, width and height in pixels.
+    """Return left, top, width and height in pixels of an asset of *size* as Shotstack draws it.
 
-    ``fit: none`` leaves it as large as it is, ``scale`` multiplies that, ``position: center`` puts
-    its middle on the frame's, and the offset moves it by fractions of the frame, upwards in y.
+    ``fit: none`` keeps the size of the asset, ``scale`` multiplies it, ``position: center`` aligns
+    its centre with that of the frame, and ``offset`` moves it by fractions of the frame, with y
+    upwards.
     """
     assert clip["fit"] == "none"
     assert clip["position"] == "center"

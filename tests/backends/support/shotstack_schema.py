@@ -1,4 +1,4 @@
-"""What Shotstack's public API (Edit, 2024-07) takes, and no more; the fake refuses all else."""
+"""The schema of Shotstack's public API (Edit, 2024-07); the fake rejects everything else."""
 
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
@@ -28,13 +28,13 @@ RESOLUTIONS = {
 
 
 class StrictModel(BaseModel):
-    """Nothing that the API does not know."""
+    """Rejects fields that the API does not have."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Tween(StrictModel):
-    """A change of a number over time."""
+    """An animation of a number."""
 
     from_: float = Field(alias="from")
     to: float
@@ -53,14 +53,14 @@ Volume = Share | list[Tween]
 
 
 class Offset(StrictModel):
-    """Fractions of the frame; y runs upwards."""
+    """Offset in fractions of the frame, with y upwards."""
 
     x: Shift | list[Tween] = 0
     y: Shift | list[Tween] = 0
 
 
 class Crop(StrictModel):
-    """Fractions that are cut off."""
+    """Fractions of the asset that are cropped."""
 
     top: Share = 0
     bottom: Share = 0
@@ -69,7 +69,7 @@ class Crop(StrictModel):
 
 
 class ChromaKey(StrictModel):
-    """A colour that becomes transparent."""
+    """The colour that becomes transparent."""
 
     color: str = Field(pattern="^#[0-9a-fA-F]{6}$")
     threshold: int = Field(default=0, ge=0, le=250)
@@ -77,21 +77,21 @@ class ChromaKey(StrictModel):
 
 
 class Video(StrictModel):
-    """A film."""
+    """A video asset."""
 
     type: Literal["video"]
     src: str
     trim: Moment = 0
     volume: Volume = 1
-    volumeEffect: Literal["none", "fadeIn", "fadeOut", "fadeInFadeOut"] = "none"  # noqa: N815
+    volumeEffect: Literal["none", "fadeIn", "fadeOut", "fadeInFadeOut"] = "none"  # noqa: N815 - the name in the API
     speed: float = Field(default=1, ge=0, le=10)
     crop: Crop = Crop()
-    chromaKey: ChromaKey | None = None  # noqa: N815
+    chromaKey: ChromaKey | None = None  # noqa: N815 - the name in the API
     transcode: bool = False
 
 
 class Image(StrictModel):
-    """A picture."""
+    """An image asset."""
 
     type: Literal["image"]
     src: str
@@ -99,7 +99,7 @@ class Image(StrictModel):
 
 
 class Audio(StrictModel):
-    """A sound."""
+    """An audio asset."""
 
     type: Literal["audio"]
     src: str
@@ -110,7 +110,7 @@ class Audio(StrictModel):
 
 
 class Luma(StrictModel):
-    """A matte for the clip after it."""
+    """A matte for the next clip."""
 
     type: Literal["luma"]
     src: str
@@ -118,21 +118,21 @@ class Luma(StrictModel):
 
 
 class MarkupAsset(BaseModel):
-    """Text and drawings, which we do not use, but a template may."""
+    """Text and drawings; only templates use them."""
 
     type: Literal["rich-text", "svg", "html5", "rich-caption"]
     src: str | None = None
 
 
 class Transition(StrictModel):
-    """How a clip comes and goes."""
+    """The transitions at the start and the end of a clip."""
 
     in_: str = Field(default="none", alias="in")
     out: str = "none"
 
 
 class Clip(StrictModel):
-    """An asset at its place in time and on the frame."""
+    """An asset with its time and its position in the frame."""
 
     asset: Annotated[Video | Image | Audio | Luma | MarkupAsset, Field(discriminator="type")]
     start: Moment | Literal["auto"] | Alias
@@ -164,35 +164,35 @@ class Clip(StrictModel):
 
     @field_validator("asset", mode="before")
     @classmethod
-    def _current(cls, asset: Any) -> Any:
+    def _reject_deprecated(cls, asset: Any) -> Any:
         if isinstance(asset, dict) and asset.get("type") in DEPRECATED:
             raise ValueError(f"the asset {asset['type']} is deprecated")
         return asset
 
 
 class Track(StrictModel):
-    """Clips one after the other."""
+    """Clips in sequence."""
 
     clips: list[Clip] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _in_order(self) -> "Track":
+    def _check_order(self) -> "Track":
         lumas = [i for i, clip in enumerate(self.clips) if isinstance(clip.asset, Luma)]
         if lumas not in ([], [0]) or len(lumas) == len(self.clips):
             raise ValueError("a luma clip comes first in its track, before the clip it masks")
-        ends = 0.0
+        end = 0.0
         shown = [clip for clip in self.clips if not isinstance(clip.asset, Luma)]
         for clip in sorted(shown, key=lambda clip: _as_number(clip.start) or 0):
             start, length = _as_number(clip.start), _as_number(clip.length)
-            if start is not None and start < ends - 1e-6:
+            if start is not None and start < end - 1e-6:
                 raise ValueError("clips on one track overlap")
             if start is not None and length is not None:
-                ends = start + length
+                end = start + length
         return self
 
 
 class Timeline(StrictModel):
-    """Tracks, the top one first."""
+    """Tracks, topmost first."""
 
     tracks: list[Track] = Field(min_length=1)
     background: str = Field(default="#000000", pattern="^#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?$")
@@ -201,25 +201,25 @@ class Timeline(StrictModel):
 
 
 class Size(StrictModel):
-    """Pixels."""
+    """The size of the output in pixels."""
 
     width: int = Field(ge=2, le=1920, multiple_of=2)
     height: int = Field(ge=2, le=1920, multiple_of=2)
 
 
 class Range(StrictModel):
-    """A part of the timeline."""
+    """A section of the timeline."""
 
     start: Moment = 0
     length: Length | None = None
 
 
 class Output(StrictModel):
-    """The file."""
+    """The output file."""
 
     format: Literal["mp4", "gif", "mp3", "jpg", "png", "bmp"]
     resolution: Literal["preview", "mobile", "sd", "hd", "1080", "4k"] | None = None
-    aspectRatio: Literal["16:9", "9:16", "1:1", "4:5", "4:3"] | None = None  # noqa: N815
+    aspectRatio: Literal["16:9", "9:16", "1:1", "4:5", "4:3"] | None = None  # noqa: N815 - the name in the API
     size: Size | None = None
     fps: float | None = None
     quality: Literal["verylow", "low", "medium", "high", "veryhigh"] = "medium"
@@ -231,7 +231,7 @@ class Output(StrictModel):
     destinations: list[dict[str, Any]] = []
 
     @model_validator(mode="after")
-    def _one_size(self) -> "Output":
+    def _check_size(self) -> "Output":
         if (self.size is None) == (self.resolution is None):
             raise ValueError("either size or resolution")
         if self.size and self.aspectRatio:
@@ -244,7 +244,7 @@ class Output(StrictModel):
 
     @property
     def shape(self) -> tuple[int, int, float]:
-        """Width, height, and pictures a second."""
+        """Width, height and frame rate."""
         width, height, rate = RESOLUTIONS[self.resolution or "sd"]
         if self.size:
             width, height, rate = self.size.width, self.size.height, 25.0
@@ -254,7 +254,7 @@ class Output(StrictModel):
 
 
 class Edit(StrictModel):
-    """What a render is asked for with."""
+    """The body of a render request."""
 
     timeline: Timeline
     output: Output
@@ -262,18 +262,18 @@ class Edit(StrictModel):
     callback: str | None = Field(default=None, pattern="^https?://")
 
     def clips(self) -> Iterator[Clip]:
-        """All clips."""
+        """Yield the clips of all tracks."""
         for track in self.timeline.tracks:
             yield from track.clips
 
     @property
     def seconds(self) -> float:
-        """The length of the result, as far as numbers tell it."""
+        """The duration of the result; "auto", "end" and aliases count as 0."""
         ends = [
             (_as_number(clip.start) or 0) + (_as_number(clip.length) or 0) for clip in self.clips()
         ]
-        whole = max(ends, default=0)
-        return self.output.range.length or max(0.0, whole - self.output.range.start)
+        end = max(ends, default=0)
+        return self.output.range.length or max(0.0, end - self.output.range.start)
 
 
 def _as_number(value: float | str) -> float | None:
@@ -283,12 +283,12 @@ def _as_number(value: float | str) -> float | None:
 def validate_edit(
     body: Any, *, is_hosted: Callable[[str], bool], is_sandbox: bool
 ) -> tuple[Edit | None, list[str]]:
-    """The edit, or what is wrong with it.
+    """Return the edit and no errors, or None and the errors.
 
     Args:
-        body: as it came.
-        is_hosted: whether an address is one that the fake gave out.
-        is_sandbox: whether its limits hold.
+        body: the decoded JSON.
+        is_hosted: returns whether a link is one of the fake.
+        is_sandbox: whether the limits of the sandbox apply.
     """
     try:
         edit = Edit.model_validate(body)
@@ -296,18 +296,18 @@ def validate_edit(
         return None, [
             f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in err.errors()
         ]
-    faults = [
-        "src is no address that anybody could fetch"
+    errors = [
+        "src is not a public address"
         for clip in edit.clips()
         if (src := getattr(clip.asset, "src", None)) and not is_hosted(src) and not is_public(src)
     ]
     if is_sandbox and edit.seconds > SANDBOX_SECONDS:
-        faults.append("the sandbox renders ten minutes at most")
-    return (None, faults) if faults else (edit, [])
+        errors.append("the sandbox renders ten minutes at most")
+    return (None, errors) if errors else (edit, [])
 
 
 def is_public(link: str) -> bool:
-    """Whether *link* is an https address somewhere in the world, as far as its text tells."""
+    """Return whether *link* is an https address with a public host, judged by its text."""
     parts = urlsplit(link)
     host = parts.hostname or ""
     try:

@@ -1,8 +1,8 @@
-"""A command line that behaves, or misbehaves, as video_editing's may; run as a script.
+"""A replacement of the command line of video_editing that can fail in many ways; run as a script.
 
 ``misbehaving_video_cli.py BEHAVIOUR matte CLIP --segments FOLDER …`` writes real segments of grey
-mattes. BEHAVIOUR is "works", "slow" (20 ms a frame), or one of `FAULTS`, some of which work
-afterwards.
+mattes. BEHAVIOUR is "works", "slow" (20 ms per frame), or one of `FAULTS`; some of these write the
+segments afterwards.
 """
 
 import json
@@ -23,12 +23,12 @@ FOLDER = Path(sys.argv[sys.argv.index("--segments") + 1])
 
 
 def write_segments(pause: float) -> None:
-    """Write every segment that the folder lacks, telling each frame."""
+    """Write the missing segments and report each frame."""
     plan = read_plan(FOLDER)
-    lacking = find_missing_segments(plan, FOLDER)
-    done = plan.frames - sum(segment.frames for segment in lacking)
+    missing = find_missing_segments(plan, FOLDER)
+    done = plan.frames - sum(segment.frames for segment in missing)
 
-    def mattes(segment: Segment) -> Iterator[Timed[Matte]]:
+    def make_mattes(segment: Segment) -> Iterator[Timed[Matte]]:
         nonlocal done
         for i in range(segment.frames):
             time.sleep(pause)
@@ -36,17 +36,17 @@ def write_segments(pause: float) -> None:
             write_line(1, {"stage": "mattes", "done": done, "total": plan.frames, "fps": 50.0})
             yield Timed(segment.start + i, np.full((48, 80), 200, np.uint8))
 
-    for segment in lacking:
-        write_segment(plan, segment, mattes(segment), FOLDER)
+    for segment in missing:
+        write_segment(plan, segment, make_mattes(segment), FOLDER)
 
 
-def write_line(pipe: int, what: object) -> None:
-    os.write(pipe, json.dumps(what).encode() + b"\n")
+def write_line(pipe: int, message: object) -> None:
+    os.write(pipe, json.dumps(message).encode() + b"\n")
 
 
 def fail(code: int, error: str, reason: str | None = None, **details: object) -> None:
-    """End as the command line does."""
-    os.write(2, b"Some sentence for people.\n")
+    """Exit with an error report like the command line."""
+    os.write(2, b"Some sentence for users.\n")
     write_line(
         2, {"error": error, "reason": reason, "details": details, "message": "Some sentence."}
     )
@@ -54,32 +54,32 @@ def fail(code: int, error: str, reason: str | None = None, **details: object) ->
 
 
 def hang() -> None:
-    """Neither work nor end, whoever asks."""
+    """Do nothing and ignore SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(600)
 
 
 def fork_and_hang() -> None:
-    """As above, with a child."""
+    """Hang together with a child process."""
     os.fork()
     hang()
 
 
 def spin() -> None:
-    """Work without an end."""
+    """Use the processor without end."""
     while True:
         pass
 
 
 def allocate_memory() -> None:
-    """Hold a gigabyte."""
-    held = [b"x" * 50_000_000 for _ in range(20)]
+    """Allocate 1 GB and hang."""
+    blocks = [b"x" * 50_000_000 for _ in range(20)]
     hang()
-    del held
+    del blocks
 
 
 def flood_pipes() -> None:
-    """10 MB of nonsense on both pipes, without a line's end."""
+    """Write 10 MB without line breaks to both pipes."""
     for _ in range(20):
         os.write(1, b"x" * 500_000)
         os.write(2, b"y" * 500_000)
@@ -88,7 +88,7 @@ def flood_pipes() -> None:
 
 
 def write_malformed_progress() -> None:
-    """Lines that look like progress and are none."""
+    """Write lines that resemble progress and are invalid."""
     for line in (
         b"not JSON",
         b"null",
@@ -103,8 +103,8 @@ def write_malformed_progress() -> None:
 
 
 def open_network() -> None:
-    """Open a network with threads; ONNX Runtime hangs where it gets some and not all of them."""
-    import onnxruntime  # noqa: PLC0415 - others need none
+    """Open a network with threads; ONNX Runtime hangs if only some of them can start."""
+    import onnxruntime  # noqa: PLC0415 - the other behaviours do not need it
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 4
@@ -112,7 +112,7 @@ def open_network() -> None:
 
 
 def dump_environment() -> None:
-    """Write down what it knows of ours."""
+    """Write the environment variables to a file beside the folder."""
     (FOLDER.parent / "environment.json").write_text(json.dumps(dict(os.environ)))
 
 
@@ -130,11 +130,11 @@ FAULTS: dict[str, Callable[[], None]] = {
     "hangs": hang,
     "hangs-with-child": fork_and_hang,
     "spins": spin,
-    "eats": allocate_memory,
+    "allocates": allocate_memory,
     "floods": flood_pipes,
-    "looks": open_network,
-    "talks": write_malformed_progress,
-    "tells": dump_environment,
+    "opens-network": open_network,
+    "malformed-progress": write_malformed_progress,
+    "dumps-environment": dump_environment,
 }
 
 if __name__ == "__main__":

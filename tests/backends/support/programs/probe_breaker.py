@@ -1,4 +1,4 @@
-"""A process that asks a place through its breaker once; run as a script with the state's folder."""
+"""A process that calls a backend through its breaker once; run as a script with a state folder."""
 
 import asyncio
 import sys
@@ -12,12 +12,12 @@ from video_editing.contract.plan import Plan
 
 
 class UnreachableBackend(OverlayBackend):
-    """Says that it was asked, and fails."""
+    """Raises BackendUnavailable on every call."""
 
     name = "place"
 
     async def make_mattes(self, _clip: Path, _plan: Plan, _folder: Path, _report: Report) -> None:
-        """See the class."""
+        """Raise BackendUnavailable."""
         raise BackendUnavailable(self.name, FailureKind.UNREACHABLE)
 
 
@@ -32,7 +32,7 @@ async def main(folder: Path) -> None:
     try:
         await breaker.make_mattes(folder, plan, folder, print)
     except BackendUnavailable as failure:
-        print(failure.kind)  # noqa: T201
+        print(failure.kind)  # noqa: T201 - the test reads it
 
 
 if __name__ == "__main__":

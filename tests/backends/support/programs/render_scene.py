@@ -1,6 +1,6 @@
-"""A process that renders one scene at the fake Shotstack, and can be killed; run as a script.
+"""A process that renders with the fake Shotstack and can be killed; run as a script.
 
-``render_scene.py ADDRESS FOLDER CLIP RESULT`` prints which renderer made it.
+``render_scene.py ADDRESS FOLDER CLIP RESULT`` prints the name of the renderer that made the result.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from tests.backends.support.shotstack_renderer import (
 
 async def _render(address: str, folder: Path, clip: Path, result: Path) -> None:
     chain = FallbackRenderer([create_shotstack_renderer(address, folder), LocalRenderer(LIMITS)])
-    made = await chain.render(
+    rendered = await chain.render(
         RenderRequest(clip, None, "teal", KEEP_BACKGROUND), result, lambda _: None
     )
-    print(made.renderer)  # noqa: T201 - the test reads it
+    print(rendered.renderer)  # noqa: T201 - the test reads it
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A process with a local place; run as a script, short of threads.
+"""A process with a local backend; run as a script under a limit of threads.
 
-``run_local_backend.py CLIP FOLDER PATIENCE [PROGRAM…]`` prints what became of the
-work: "done" or why not.
+``run_local_backend.py CLIP FOLDER PATIENCE [PROGRAM…]`` prints "done" or the kind of
+the failure.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ from video_editing.contract.plan import read_plan
 
 
 async def main(clip: Path, folder: Path, patience: float, *program: str) -> str:
-    """Work on *clip*; gives the outcome."""
+    """Make the mattes of *clip* and return the outcome."""
     limits = ProcessLimits(600, patience, 2_000_000_000)
-    place = LocalBackend("local-cpu", "cpu", limits, program=program or DEFAULT_PROGRAM)
+    backend = LocalBackend("local-cpu", "cpu", limits, program=program or DEFAULT_PROGRAM)
     try:
-        await place.make_mattes(clip, read_plan(folder), folder, lambda _: None)
+        await backend.make_mattes(clip, read_plan(folder), folder, lambda _: None)
     except BackendUnavailable as failure:
         return failure.kind
     return "done"
 
 
 if __name__ == "__main__":
-    _, given_clip, given_folder, seconds, *rest = sys.argv
-    given = Path(given_clip), Path(given_folder), float(seconds), *rest
-    print(asyncio.run(main(*given)))  # noqa: T201
+    _, clip_path, folder_path, patience_seconds, *program = sys.argv
+    arguments = Path(clip_path), Path(folder_path), float(patience_seconds), *program
+    print(asyncio.run(main(*arguments)))  # noqa: T201 - the test reads it

@@ -1,4 +1,4 @@
-"""The real service in a process of its own, which can be killed; run as a script.
+"""The real service in a process that can be killed; run as a script.
 
 ``run_service.py FOLDER`` serves on a free port of this machine and prints its address.
 """
@@ -13,7 +13,7 @@ from tests.backends.support.running_service import create_service, serve_app
 async def main(folder: Path) -> None:
     """Serve until killed."""
     async with serve_app(create_service(folder)) as address:
-        print(address, flush=True)  # noqa: T201
+        print(address, flush=True)  # noqa: T201 - the test reads it
         await asyncio.Event().wait()
 
 
