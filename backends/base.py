@@ -1,32 +1,41 @@
-"""What a place of work is."""
+"""The interface of a backend, and the events that it reports."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from backends.errors import FailureKind
 from video_editing.contract.plan import Plan
 from video_editing.contract.progress import Progress
 
+# Each event has a `kind`: the "stage" in the command line's JSON lines, which other programs read.
+
 
 @dataclass(frozen=True, slots=True)
 class BackendStarted:
-    """A place has the work from now on."""
+    """A backend has taken over the job."""
+
+    kind: ClassVar[str] = "asked"
 
     backend: str
 
 
 @dataclass(frozen=True, slots=True)
 class ColdStart:
-    """The place has the work and gets ready: a cold start, which may take a minute or two."""
+    """The backend has the job and is starting its device, which may take a minute or two."""
+
+    kind: ClassVar[str] = "warming"
 
     backend: str
 
 
 @dataclass(frozen=True, slots=True)
 class RetryScheduled:
-    """The place failed, and is asked again in some seconds."""
+    """The backend failed and is asked again in some seconds."""
+
+    kind: ClassVar[str] = "waiting"
 
     backend: str
     why: FailureKind
@@ -35,7 +44,9 @@ class RetryScheduled:
 
 @dataclass(frozen=True, slots=True)
 class FellBack:
-    """The place gave up; the next one is asked, or there is none."""
+    """The backend gave up; the next one is asked, if any is left."""
+
+    kind: ClassVar[str] = "fellback"
 
     backend: str
     why: FailureKind
@@ -44,7 +55,9 @@ class FellBack:
 
 @dataclass(frozen=True, slots=True)
 class EngineDowngraded:
-    """From now on another, faster engine does the work: with the first it would come too late."""
+    """From now on a faster engine is used, because the requested one would miss the deadline."""
+
+    kind: ClassVar[str] = "hurried"
 
     backend: str
     engine: str
@@ -52,12 +65,14 @@ class EngineDowngraded:
 
 @dataclass(frozen=True, slots=True)
 class CostIncurred:
-    """What a place took for its part of the work, done or not.
+    """What a backend used for its part of the job, finished or not.
 
     Attributes:
-        seconds: how long its device was ours.
+        seconds: for which its device was reserved for us.
         dollars: seconds times its price.
     """
+
+    kind: ClassVar[str] = "spent"
 
     backend: str
     seconds: float
@@ -77,9 +92,13 @@ Report = Callable[[Event], None]
 
 
 def make_monotonic(report: Report, total: int) -> Report:
-    """Pass events on; matte progress of *total* frames only if it is further than before.
+    """Return a report that drops matte progress which is not further than before.
 
-    A place that takes over starts at the last whole segment, a little behind.
+    A backend that takes over starts at the last complete segment, a little behind.
+
+    Args:
+        report: receives all other events, and progress in frames of *total*.
+        total: frames of the clip.
     """
     furthest = -1
 
@@ -96,7 +115,7 @@ def make_monotonic(report: Report, total: int) -> Report:
 
 
 class OverlayBackend(ABC):
-    """A place where the person in a clip is cut out."""
+    """Makes the mattes of a clip."""
 
     name: str  #: as in settings, logs, metrics and messages to admins
 
@@ -104,12 +123,12 @@ class OverlayBackend(ABC):
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """Write every matte segment of *plan* that *folder* lacks.
 
-        A segment appears under its final name only when it is whole, so whoever is asked
-        next goes on where this backend stopped. Cancelling stops the place as well.
+        A segment appears under its final name only when it is complete, so the next backend
+        continues where this one stopped. Cancelling stops the backend's work as well.
 
         Raises:
-            InputRejected: the clip is at fault; asking elsewhere is pointless.
-            BackendUnavailable: the place is at fault; ask elsewhere.
-            OutputFailed: *folder* cannot be written to, by whomever.
-            Cancelled: somebody else ended the work.
+            InputRejected: the clip is at fault; another backend would fail as well.
+            BackendUnavailable: this backend is at fault; ask another one.
+            OutputFailed: *folder* cannot be written to.
+            Cancelled: the work was stopped from outside.
         """

@@ -1,33 +1,33 @@
-"""What can go wrong with a place of work."""
+"""How a backend fails."""
 
 from enum import StrEnum
 
 
 class FailureKind(StrEnum):
-    """Why a place cannot do the work; the texts for people hang on it."""
+    """Why a backend cannot do the work; texts for users and admins depend on it."""
 
-    NOT_CONFIGURED = "not_configured"  #: a setting that it needs is missing
-    UNREACHABLE = "unreachable"  #: no connection, no name, no TLS, or it broke off
-    REFUSED = "refused"  #: it does not let us in, or is not there: 401, 403, 404
-    UNSAFE = "unsafe"  #: it lets in whoever comes, so nobody's clip is safe there
+    NOT_CONFIGURED = "not_configured"  #: a required setting is missing
+    UNREACHABLE = "unreachable"  #: no connection, no address, no TLS, or the connection broke
+    REFUSED = "refused"  #: access is denied, or there is no such service: 401, 403, 404
+    UNSAFE = "unsafe"  #: it serves requests without a key, so clips are not safe there
     BUSY = "busy"  #: it asks to come back later: 429, 503
-    BROKEN = "broken"  #: it fails by its own fault: 5xx, a child that dies
-    INVALID_RESPONSE = "garbage"  #: what it answers is not what was asked for
-    TOO_SLOW = "too_slow"  #: nothing moved for too long, or the deadline passed
+    BROKEN = "broken"  #: it fails by its own fault: 5xx, a crashed child process
+    INVALID_RESPONSE = "garbage"  #: its response is not what was requested
+    TOO_SLOW = "too_slow"  #: no progress for too long, or the deadline passed
     NO_MODEL = "no_model"  #: the weights are missing, or there is no device to run them on
-    NO_MEMORY = "no_memory"  #: killed for what it took
-    COOLING_DOWN = "resting"  #: it failed a moment ago and is left alone for a while
-    ALL_FAILED = "nobody"  #: every place of a chain failed
+    NO_MEMORY = "no_memory"  #: killed because of its memory
+    COOLING_DOWN = "resting"  #: it failed recently and is not asked until its cool-down ends
+    ALL_FAILED = "nobody"  #: every backend of a chain failed
 
 
 class BackendUnavailable(Exception):
-    """The place is at fault; ask the next.
+    """The backend is at fault; ask the next one.
 
     Attributes:
-        backend: the name of the place.
-        kind: which of the known faults it is.
+        backend: name of the backend.
+        kind: which of the known failures it is.
         detail: a few words for the log, without addresses, paths and secrets.
-        retry_after: seconds that the place asks us to wait, where it says so.
+        retry_after: seconds that the backend asks us to wait, if it does.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class BackendUnavailable(Exception):
 
 
 class AllBackendsFailed(ExceptionGroup[BackendUnavailable], BackendUnavailable):
-    """Every place of a chain failed; the group holds each one's reason, in the order of asking."""
+    """Every backend of a chain failed; the group holds their failures, in order."""
 
     backend = "chain"
     kind = FailureKind.ALL_FAILED

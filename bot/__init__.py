@@ -1,7 +1,7 @@
 """The bot: Telegram in, Telegram out.
 
-Durable jobs need SQLite 3.42. Where Python's own is older (Debian 12 has 3.40), the module of
-another build takes its place, before anything else imports it.
+DBOS needs SQLite 3.42. Where Python's own is older (Debian 12 has 3.40), pysqlite3 replaces it
+before any other module imports it.
 """
 
 import sqlite3

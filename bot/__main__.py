@@ -14,11 +14,11 @@ from settings import Settings
 
 log = logging.getLogger(__name__)
 
-EXIT_WRONG_SETTINGS = 2  #: the exit status when something must be set otherwise
+EXIT_WRONG_SETTINGS = 2  #: the exit status when a setting must be changed
 
 
 def main() -> int:
-    """Run; a setting that is wrong is told in one line, without its value."""
+    """Run the bot; print a wrong setting in one line, without its value."""
     try:
         settings = Settings()
     except ValidationError as err:
@@ -29,25 +29,25 @@ def main() -> int:
 
 
 async def _run(settings: Settings) -> NoReturn:
-    """Serve until the end, which is at once: nobody waits for what still goes on."""
+    """Serve until the process ends; unfinished work is not waited for."""
     try:
         await serve(settings)
     except (DatabaseUnusable, NoBackendAvailable, TokenRejected, UnusableSetting) as err:
         exit_now(_print_error(str(err)))
     except BaseException:
-        log.exception("it did not begin")
+        log.exception("the bot could not start")
     exit_now(1)
 
 
 def _describe_first_error(err: ValidationError) -> str:
-    """What is wrong with the first of the variables that are."""
+    """Return the name of the first wrong variable, and what is wrong with it."""
     first = err.errors(include_url=False, include_input=False, include_context=False)[0]
     why = first["msg"].removeprefix("Value error, ")
     return f"{first['loc'][0]}: {why}" if first["loc"] else why
 
 
 def _print_error(line: str) -> int:
-    print(f"overlaybot: {line}", file=sys.stderr, flush=True)  # noqa: T201 - there are no logs yet
+    print(f"overlaybot: {line}", file=sys.stderr, flush=True)  # noqa: T201 - logging is not set up yet
     return EXIT_WRONG_SETTINGS
 
 

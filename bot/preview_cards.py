@@ -19,8 +19,9 @@ from bot.jobs.retry_policy import build_rejection
 from bot.jobs.stages import SourceFetcher, format_background
 from bot.jobs.workspace import CARD_FILE, CLIP_FILE, Workspace, name_background_file, remove_folder
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
-from bot.telegram.messenger import KeyboardProvider, MessageSender, TextProvider
-from bot.ui.captions import build_card_caption
+from bot.telegram.messenger import MessageSender
+from bot.ui.keyboards import Keyboards
+from bot.ui.texts import Texts, build_card_caption
 from video_editing.contract.atomic_file import translate_output_errors
 from video_editing.contract.engines import FAST_ENGINE
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
@@ -52,8 +53,8 @@ class PreviewCards:
         video_cli: VideoCli,
         workspace: Workspace,
         messenger: MessageSender,
-        texts: TextProvider,
-        keyboards: KeyboardProvider,
+        texts: Texts,
+        keyboards: Keyboards,
         *,
         max_drawing: int = 2,
         retry_seconds: float = RETRY_SECONDS,

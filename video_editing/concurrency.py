@@ -1,4 +1,4 @@
-"""Stages that work side by side."""
+"""Threads: stages that run at the same time, and how many threads a stage may use."""
 
 import os
 from collections.abc import Generator, Iterable, Iterator
@@ -18,28 +18,28 @@ class _Failure:
 
 
 def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
-    """Pass on *items*, made in a thread of their own, up to *depth* of them ahead of time.
+    """Yield *items*, which a thread computes up to *depth* ahead.
 
-    What *items* raises is raised here. When this generator is closed, the thread ends before
-    the next item and *items* is closed in it.
+    An exception of *items* is raised here. When this generator is closed, the thread ends before
+    the next item and closes *items*.
     """
     queue: Queue[object] = Queue(depth)
     stopped = Event()
 
-    def make() -> None:
+    def produce() -> None:
         try:
             for item in items:
                 queue.put(item)
                 if stopped.is_set():
                     return
             queue.put(_END)
-        except BaseException as error:  # noqa: BLE001 - it is raised again where it is awaited
+        except BaseException as error:  # noqa: BLE001 - the consumer raises it again
             queue.put(_Failure(error))
         finally:
             if isinstance(items, Generator):
                 items.close()
 
-    thread = Thread(target=make, daemon=True)
+    thread = Thread(target=produce, daemon=True)
     thread.start()
     try:
         while (item := queue.get()) is not _END:
@@ -54,7 +54,7 @@ def prefetch(items: Iterable[T], depth: int) -> Generator[T, None, None]:
 
 
 def _drain(queue: Queue[object]) -> None:
-    """Make room for a producer that waits to put."""
+    """Empty *queue*, so that a producer that waits in put() continues."""
     while True:
         try:
             queue.get_nowait()
@@ -63,28 +63,34 @@ def _drain(queue: Queue[object]) -> None:
 
 
 CGROUPS = Path("/sys/fs/cgroup")
+MAX_CODEC_THREADS = 4  #: the other stages run at the same time
 
 
 def count_cpus(cgroups: Path = CGROUPS) -> int:
-    """Processors that affinity and the control group's quota leave us; at least 1.
+    """Return how many CPUs the affinity mask and the control group's quota allow; at least 1.
 
-    Containers are given a share of a large machine by quota, which affinity does not show: who
-    starts one thread a visible core there starts dozens.
+    A container gets its share of a large machine as a quota, which the affinity mask does not
+    show: one thread per visible core would be dozens of threads on one or two CPUs.
 
     Args:
-        cgroups: where control groups of version 1 or 2 are mounted; a container sees its own there.
+        cgroups: mount point of control groups, version 1 or 2; a container sees its own group.
     """
     return max(1, min([_count_allowed_cpus(), *_read_quotas(cgroups)]))
+
+
+def count_codec_threads() -> int:
+    """Return how many threads a decoder, encoder or filter uses: one per CPU, at most four."""
+    return min(MAX_CODEC_THREADS, count_cpus())
 
 
 def _count_allowed_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS and Windows have no affinity mask to ask for
+    return os.cpu_count() or 1  # macOS and Windows have no affinity mask
 
 
 def _read_quotas(cgroups: Path) -> Iterator[int]:
-    """Whole processors of each quota that is set, rounded up."""
+    """Yield each quota that is set, in CPUs, rounded up."""
     for quota, period in (
         _read_two_numbers(cgroups / "cpu.max"),
         _read_two_numbers(
@@ -96,7 +102,7 @@ def _read_quotas(cgroups: Path) -> Iterator[int]:
 
 
 def _read_two_numbers(*files: Path) -> tuple[int, int]:
-    """The two numbers in *files*, or (0, 0) where there are none: no such file, or "max"."""
+    """Return the two numbers in *files*; (0, 0) without such a file or for "max"."""
     try:
         quota, period = " ".join(file.read_text() for file in files).split()
         return int(quota), int(period)
@@ -105,9 +111,10 @@ def _read_two_numbers(*files: Path) -> tuple[int, int]:
 
 
 def limit_library_threads() -> None:
-    """Keep numerical libraries that are not loaded yet from starting a thread a processor.
+    """Limit numerical libraries that are imported later to one thread, and disable telemetry.
 
-    Threads are ours to hand out: to the decoder, the encoder and the network.
+    By default each of them starts one thread per CPU. The decoder, the encoder and the network
+    get their threads explicitly.
     """
     for library in ("OPENBLAS", "OMP", "MKL", "NUMBA"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")

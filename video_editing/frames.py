@@ -1,4 +1,4 @@
-"""What travels from stage to stage: pictures, mattes and their presentation times."""
+"""The data that stages exchange: pictures, layers, mattes and their presentation times."""
 
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
@@ -34,10 +34,10 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A picture with a say in how much of it is there; straight, not premultiplied.
+    """A picture with straight alpha: its colours are not multiplied by alpha.
 
     Attributes:
-        picture: the colours, also where alpha is 0.
+        picture: the colours; also defined where alpha is 0.
         alpha: (H, W), 0 transparent … 255 opaque.
     """
 
@@ -47,11 +47,12 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Timed(Generic[T]):
-    """Something with its presentation time.
+    """A value and its presentation time.
 
     Attributes:
-        time: in ticks of the clip's timebase, from the clip's origin, which is where the first
-            of its picture and voice begins; never negative, strictly rising along a clip.
+        time: in ticks of the clip's timebase from the clip's origin, the start of its video or
+            its audio, whichever is earlier; never negative, strictly increasing within a clip.
+        value: what is presented at that time.
     """
 
     time: int
@@ -59,7 +60,7 @@ class Timed(Generic[T]):
 
 
 class Box(NamedTuple):
-    """A rectangle of whole pixels inside an upright frame; y runs downwards."""
+    """A rectangle in an upright frame, in whole pixels; y increases downwards."""
 
     left: int
     top: int

@@ -1,4 +1,4 @@
-"""What is done to one plane at a time, be it luma, chroma or alpha."""
+"""Operations on single planes (luma, chroma or alpha), and conversion to RGB."""
 
 import cv2
 import numpy as np
@@ -9,9 +9,11 @@ from video_editing.frames import Picture, Plane
 
 
 def resize(plane: Plane, size: tuple[int, int]) -> Plane:
-    """*plane* at *size* (width, height): halved as often as that can be, then between neighbours.
+    """Return *plane* resized to *size* (width, height).
 
-    As smooth as the mean of what falls into each pixel, and eight times as fast.
+    It is halved by area averaging while the result stays at least as large as *size*, then
+    interpolated bilinearly: as free of aliasing as averaging over the area of each target pixel,
+    and eight times as fast.
     """
     height, width = plane.shape
     while min(width // size[0], height // size[1]) >= 2:
@@ -23,16 +25,16 @@ def resize(plane: Plane, size: tuple[int, int]) -> Plane:
 
 
 def compute_chroma_size(size: tuple[int, int]) -> tuple[int, int]:
-    """The size of the chroma planes that go with luma of *size*."""
+    """Return the size (width, height) of the 4:2:0 chroma planes of a luma plane of *size*."""
     return (size[0] + 1) // 2, (size[1] + 1) // 2
 
 
 def scale_values(plane: Plane, factor: float, offset: float = 0) -> Plane:
-    """*plane* times *factor* plus *offset*, rounded, kept within 0–255."""
+    """Return *plane* × *factor* + *offset*, rounded and clipped to 0–255."""
     return np.asarray(cv2.convertScaleAbs(plane, alpha=factor, beta=offset), np.uint8)
 
 
-#: R'G'B' 0–1 from Y' 0–1 and Cb, Cr −0.5–0.5
+#: R'G'B' 0–1 from Y' 0–1 and Cb, Cr −0.5–0.5 (ITU-T H.273, 8.3)
 _RGB_FROM_YUV: NDArray[np.float32] = np.array(
     [
         [1, 0, 2 * (1 - KR)],
@@ -41,7 +43,7 @@ _RGB_FROM_YUV: NDArray[np.float32] = np.array(
     ],
     np.float32,
 )
-#: the same from 16–235 and 16–240, as one affine map for cv2.transform
+#: the same from limited range, 16–235 and 16–240, as one affine map for cv2.transform
 _LIMITED_RANGE_MATRIX = np.asarray(_RGB_FROM_YUV / np.array([219, 224, 224]), np.float32)
 _LIMITED_RANGE_TRANSFORM: NDArray[np.float32] = np.hstack(
     [_LIMITED_RANGE_MATRIX, -_LIMITED_RANGE_MATRIX @ np.array([[16], [128], [128]], np.float32)]
@@ -49,7 +51,7 @@ _LIMITED_RANGE_TRANSFORM: NDArray[np.float32] = np.hstack(
 
 
 def convert_to_rgb(picture: Picture, size: tuple[int, int]) -> NDArray[np.float32]:
-    """*picture* scaled to *size* (width, height) as R'G'B', (height, width, 3), 0–1."""
+    """Return *picture* resized to *size* (width, height) as R'G'B', (height, width, 3), 0–1."""
     planes = [resize(plane, size) for plane in (picture.y, picture.u, picture.v)]
     mixed = cv2.transform(cv2.merge(planes).astype(np.float32), _LIMITED_RANGE_TRANSFORM)
     return np.clip(np.asarray(mixed, np.float32), 0, 1)

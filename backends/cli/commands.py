@@ -99,7 +99,7 @@ def _create_event_reporter(options: cli.Arguments, report: Report) -> BackendRep
         if isinstance(event, Progress):
             report(event)
         elif options.progress == "json":
-            line = {"stage": type(event).__name__.lower(), **asdict(event)}
+            line = {"stage": event.kind, **asdict(event)}
             print(json.dumps(line), flush=True)
         else:
             print(describe_event(event), file=sys.stderr)

@@ -1,8 +1,8 @@
-"""A command in a process of its own: it may hang, crash, flood us or eat memory, and only it ends.
+"""Run a command in a child process, which may hang, crash, write without end or use all memory.
 
-No thread and no watcher of asyncio's is needed, because threads are among the things that run out
-(FAULTS, R02): the child's pipes are emptied in passing, a few times a second, so that however much
-it writes it can neither block nor fill our memory.
+Neither a thread nor asyncio's child watcher is used, because threads are among the things that run
+out (FAULTS, R02): the event loop empties the child's pipes a few times a second, so that output of
+any size neither blocks the child nor fills our memory.
 """
 
 import asyncio
@@ -11,25 +11,26 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from backends.errors import FailureKind
 
 ROOT = Path(__file__).parents[2]
-POLL_SECONDS = 0.05  #: seconds between two looks at the child
+POLL_SECONDS = 0.05  #: seconds between two looks at the child's state and pipes
+MEASURE_SECONDS = 0.2  #: seconds between two measurements of its processes, which read all of /proc
 TERMINATE_SECONDS = 1.0  #: seconds between SIGTERM and SIGKILL
-MAX_LINE_BYTES = 1 << 16  #: bytes; of a longer line, and of standard error, only the end is kept
-MIN_CPU_SECONDS = (
-    0.5  #: seconds of processor time that are a sign of life; a child that hangs takes none
-)
+MAX_LINE_BYTES = 1 << 16  #: a longer line, and standard error, keep their last bytes only
+MIN_CPU_SECONDS = 0.5  #: of processor time count as a sign of life; a child that hangs uses none
 PROCESS_GUARD = (sys.executable, "-m", "backends.local.process_guard")
-MAX_READ_BYTES = 1 << 20  #: bytes read from a pipe at one look at most
+MAX_READ_BYTES = 1 << 20  #: read from a pipe at one look
 
-#: what a child learns of our environment; keys and tokens are not among it
+#: variables of our environment that a child receives; keys and tokens are not among them
 PASSED_VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
     "HOME",
@@ -44,7 +45,7 @@ PASSED_VARIABLES = (
     "U2NET_HOME",
     "XDG_CACHE_HOME",
 )
-#: for libraries that start a thread for each processor of the host, and one that calls home
+#: limit libraries that start a thread for each processor of the host; disable ONNX's telemetry
 FIXED_VARIABLES = {
     "MKL_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
@@ -56,13 +57,13 @@ FIXED_VARIABLES = {
 
 @dataclass(frozen=True, slots=True)
 class ProcessLimits:
-    """What a child may take.
+    """Limits of a child process.
 
     Attributes:
         max_seconds: from its start to its end.
-        stall_seconds: seconds between two signs of life: a line that is one, or work done.
-        max_memory: bytes of main memory that it and its children hold at any time.
-        nice: how far it stands back for what people wait for now, 0 to 19.
+        stall_seconds: between two signs of life: an accepted line, or processor time used.
+        max_memory: bytes of main memory that it and its descendants hold at any time.
+        nice: niceness, 0 to 19; a higher one yields to work that a user waits for.
     """
 
     max_seconds: float
@@ -73,12 +74,12 @@ class ProcessLimits:
 
 @dataclass(frozen=True, slots=True)
 class ProcessResult:
-    """How a child ended.
+    """How a child process ended.
 
     Attributes:
         exit_code: its exit code; negative: the signal that killed it.
-        stderr: the end of what it wrote there.
-        broken_limit: which limit it broke, for which we ended it.
+        stderr: the last `MAX_LINE_BYTES` of its standard error.
+        broken_limit: the limit for which we ended it, if any.
     """
 
     exit_code: int
@@ -89,17 +90,17 @@ class ProcessResult:
 async def run_supervised(
     command: Sequence[str], limits: ProcessLimits, on_line: Callable[[bytes], bool]
 ) -> ProcessResult:
-    """Run *command* to its end, or to that of its limits or of our task.
+    """Run *command* until it ends, breaks a limit or our task is cancelled.
 
-    When this returns or raises, no process of its group is left.
+    When this returns or raises, no process of the child's group is left.
 
     Args:
         command: the program and its arguments.
-        limits: what it may take.
-        on_line: called with each line of its standard output; whether it is a sign of life.
+        limits: what it may use.
+        on_line: receives each line of standard output; returns whether it is a sign of life.
 
     Raises:
-        OSError: it could not be started: no such program, no processes or no memory left.
+        OSError: the child cannot be started: no such program, no processes or no memory left.
     """
     process = subprocess.Popen(  # noqa: ASYNC220, S603 - asyncio blocks as long; no shell
         [*PROCESS_GUARD, str(os.getpid()), str(limits.nice), *command],
@@ -112,28 +113,50 @@ async def run_supervised(
     )
     with closing(_ProcessMonitor(process, limits, on_line)) as monitor:
         try:
-            while process.poll() is None and not monitor.has_broken_limit():  # noqa: ASYNC110 - threads run out
-                await asyncio.sleep(POLL_SECONDS)
+            while not (_has_ended(process) or monitor.has_broken_limit()):
+                await _pause()
         finally:
             await _stop(process)
     return ProcessResult(process.returncode, monitor.stderr, monitor.broken_limit)
 
 
 def filter_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a child may know of *environment*, and what keeps its libraries calm."""
+    """Return the environment of a child: a part of ours, and limits for its libraries."""
     return {
         key: environment[key] for key in PASSED_VARIABLES if key in environment
     } | FIXED_VARIABLES
 
 
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is not None
+
+
+async def _pause() -> None:
+    """Let other tasks run until the next look; an event would need a thread that sets it."""
+    await asyncio.sleep(POLL_SECONDS)
+
+
 async def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the child's whole group: by asking, and after a grace by force."""
+    """End the child's process group: with SIGTERM, and after a grace period with SIGKILL."""
     try:
         await _terminate(process)
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _signal_group(process, signal.SIGKILL)
         await _reap(process)
+
+
+async def _terminate(process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + TERMINATE_SECONDS
+    if not _has_ended(process):
+        _signal_group(process, signal.SIGTERM)
+    while not _has_ended(process) and time.monotonic() < deadline:
+        await _pause()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Send a signal to the child's group, which may be empty; macOS refuses it for a zombie."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
 
 
 async def _reap(process: subprocess.Popen[bytes]) -> None:
@@ -143,25 +166,17 @@ async def _reap(process: subprocess.Popen[bytes]) -> None:
     thread and leaves the event loop free.
     """
     cancelled = None
-    while process.poll() is None:
+    while not _has_ended(process):
         try:
-            await asyncio.sleep(POLL_SECONDS)
+            await _pause()
         except asyncio.CancelledError as err:
             cancelled = err
     if cancelled is not None:
         raise cancelled
 
 
-async def _terminate(process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + TERMINATE_SECONDS
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGTERM)
-    while process.poll() is None and time.monotonic() < deadline:  # noqa: ASYNC110 - see above
-        await asyncio.sleep(POLL_SECONDS)
-
-
 class _ProcessMonitor:
-    """What a child says and takes."""
+    """Reads a child's output and watches its limits."""
 
     def __init__(
         self,
@@ -176,31 +191,39 @@ class _ProcessMonitor:
             os.set_blocking(pipe.fileno(), False)
         self._limits, self._on_line = limits, on_line
         self._started_at = self._last_sign_at = time.monotonic()
-        self._cpu_seconds = 0.0
-        self._partial_line = b""  # of standard output, not yet whole
+        self._measured_at = 0.0
+        self._usage = ProcessUsage(memory=0, cpu_seconds=0)
+        self._cpu_seconds = 0.0  # at the last sign of life
+        self._partial_line = b""  # of standard output
         self.stderr = b""
         self.broken_limit: FailureKind | None = None
 
     def has_broken_limit(self) -> bool:
-        """Whether the child broke a limit; empties its pipes in passing."""
+        """Empty the child's pipes and return whether it has broken a limit."""
         self._read_pipes()
         now = time.monotonic()
-        if (work := read_cpu_seconds(self._pid)) - self._cpu_seconds > MIN_CPU_SECONDS:
-            self._last_sign_at, self._cpu_seconds = now, work
+        self._measure(now)
         if (
             now - self._started_at > self._limits.max_seconds
             or now - self._last_sign_at > self._limits.stall_seconds
         ):
             self.broken_limit = FailureKind.TOO_SLOW
-        elif read_memory(self._pid) > self._limits.max_memory:
+        elif self._usage.memory > self._limits.max_memory:
             self.broken_limit = FailureKind.NO_MEMORY
         return self.broken_limit is not None
 
     def close(self) -> None:
-        """Hear the rest, and close the pipes."""
+        """Read what is left in the pipes and close them."""
         self._read_pipes()
         self._stdout.close()
         self._stderr.close()
+
+    def _measure(self, now: float) -> None:
+        if now - self._measured_at < MEASURE_SECONDS:
+            return
+        self._measured_at, self._usage = now, measure_usage(self._pid)
+        if self._usage.cpu_seconds - self._cpu_seconds > MIN_CPU_SECONDS:
+            self._last_sign_at, self._cpu_seconds = now, self._usage.cpu_seconds
 
     def _read_pipes(self) -> None:
         self.stderr = (self.stderr + _read_available(self._stderr))[-MAX_LINE_BYTES:]
@@ -212,7 +235,7 @@ class _ProcessMonitor:
 
 
 def _read_available(pipe: IO[bytes]) -> bytes:
-    """What can be read at once, up to a gulp."""
+    """Return what can be read at once, about `MAX_READ_BYTES` at most."""
     chunks = []
     size = 0
     with suppress(BlockingIOError):
@@ -222,33 +245,33 @@ def _read_available(pipe: IO[bytes]) -> bytes:
     return b"".join(chunks)
 
 
-def read_memory(pid: int) -> int:
-    """Bytes of main memory that a process and its children hold; 0 where there is no /proc."""
-    pages = sum(
-        int(_read_proc_file(process, "statm", "0 0").split()[1])
-        for process in _iterate_process_tree(pid)
-    )
-    return pages * os.sysconf("SC_PAGE_SIZE")
+@dataclass(frozen=True, slots=True)
+class ProcessUsage:
+    """What a process and its descendants use.
+
+    Attributes:
+        memory: bytes of main memory that they hold.
+        cpu_seconds: seconds of processor time that they used so far.
+    """
+
+    memory: int
+    cpu_seconds: float
 
 
-def read_cpu_seconds(pid: int) -> float:
-    """Seconds of it that a process and its children took; 0 where there is no /proc."""
-    stats = (
-        _read_proc_file(process, "stat", ")" + " 0" * 13).rpartition(")")[2]
-        for process in _iterate_process_tree(pid)
-    )
-    ticks = sum(int(field) for stat in stats for field in stat.split()[11:13])
-    return ticks / os.sysconf("SC_CLK_TCK")
+def measure_usage(pid: int) -> ProcessUsage:
+    """Measure a process and its descendants; those that end meanwhile count as 0."""
+    memory, cpu_seconds = 0, 0.0
+    for process in _list_tree(pid):
+        with suppress(psutil.Error), process.oneshot():  # it has ended, or is another user's
+            memory += process.memory_info().rss
+            cpu_times = process.cpu_times()
+            cpu_seconds += cpu_times.user + cpu_times.system
+    return ProcessUsage(memory, cpu_seconds)
 
 
-def _iterate_process_tree(pid: int) -> Iterator[int]:
-    yield pid
-    for child in _read_proc_file(pid, f"task/{pid}/children").split():
-        yield from _iterate_process_tree(int(child))
-
-
-def _read_proc_file(pid: int, file: str, default: str = "") -> str:
+def _list_tree(pid: int) -> list[psutil.Process]:
     try:
-        return Path(f"/proc/{pid}/{file}").read_text()
-    except OSError:
-        return default
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []

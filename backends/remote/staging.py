@@ -27,7 +27,8 @@ class SegmentStaging:
         self, backend: str, video_cli: VideoCli, clip: Path, plan: Plan, folder: Path
     ) -> None:
         self._backend, self._video_cli, self._clip = backend, video_cli, clip
-        self._plan, self.folder = plan, folder
+        self._segments = {segment.index: segment for segment in plan.segments}
+        self.folder = folder
         self._staging_folder = Path(tempfile.mkdtemp(prefix=".arrivals-", dir=folder))
         write_plan(plan, self._staging_folder)
         self._unconfirmed: set[int] = set()
@@ -35,7 +36,7 @@ class SegmentStaging:
 
     def get_path(self, index: int) -> Path:
         """Where to put the segment."""
-        return self._staging_folder / self._plan.segments[index].file_name
+        return self._staging_folder / self._segments[index].file_name
 
     async def accept(self, indices: Collection[int]) -> None:
         """Check the segments that were put there, and give them their names.
@@ -50,7 +51,7 @@ class SegmentStaging:
             self._has_person = True
         if self._has_person:
             for index in sorted(self._unconfirmed):
-                self.get_path(index).replace(self.folder / self._plan.segments[index].file_name)
+                self.get_path(index).replace(self.folder / self._segments[index].file_name)
             self._unconfirmed.clear()
 
     def finish(self) -> None:

@@ -178,6 +178,18 @@ class DraftRepository(Repository):
         """Let *Make it* be pressed again: the job could not be accepted."""
         await self._set_columns(draft_id, used=False)
 
+    async def move_chat(self, old_chat: int, new_chat: int) -> None:
+        """Give the drafts of a group that became a supergroup its new id.
+
+        The card and the note are forgotten: in the new group their ids name other messages.
+        """
+        async with self._write_engine.begin() as connection:
+            await connection.execute(
+                drafts.update()
+                .where(drafts.c.chat == old_chat)
+                .values(chat=new_chat, topic=None, card=None, note=None)
+            )
+
     async def delete(self, draft_id: str) -> None:
         """Forget it; its messages stay known, so that none of them opens it again."""
         async with self._write_engine.begin() as connection:

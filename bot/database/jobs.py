@@ -278,6 +278,18 @@ class JobRepository(Repository):
         ended = func.coalesce(jobs.c.ended, time.time())
         await self._set_columns(job_id, state=state.value, fault=fault, ended=ended, status=None)
 
+    async def move_chat(self, old_chat: int, new_chat: int) -> None:
+        """Give the jobs of a group that became a supergroup its new id.
+
+        Ids of messages in the old group are forgotten: in the new one they name other messages.
+        """
+        async with self._write_engine.begin() as connection:
+            await connection.execute(
+                jobs.update()
+                .where(jobs.c.chat == old_chat)
+                .values(chat=new_chat, topic=None, reply_to=None, status=None)
+            )
+
     async def erase_links(self, before: float) -> None:
         """Forget the links to the files of jobs that ended before that time."""
         async with self._write_engine.begin() as connection:

@@ -13,9 +13,8 @@ from bot.jobs.supervisor import JobSupervisor
 from bot.telegram.limits import MB, TelegramLimits
 from bot.telegram.messenger import Messenger
 from bot.ui.callback_data import CancelJob, ChooseLanguage, ResetAppearance
-from bot.ui.captions import describe_appearance
 from bot.ui.keyboards import Keyboards
-from bot.ui.texts import Texts
+from bot.ui.texts import Texts, describe_appearance
 
 MENU_COMMANDS = ("start", "help", "style", "cancel", "language")
 

@@ -30,7 +30,8 @@ from bot.domain.outcomes import (
     MessageUnchanged,
     RetryLater,
 )
-from bot.telegram.messenger import Keyboard, MessageSender, TextProvider, TextValue
+from bot.telegram.messenger import Keyboard, MessageSender
+from bot.ui.texts import Texts, TextValue
 from video_editing.contract.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class ProgressMessage:
         self,
         job: Job,
         messenger: MessageSender,
-        texts: TextProvider,
+        texts: Texts,
         keyboard: Keyboard,
         on_sent: Callable[[int], Awaitable[None]],
         on_chat_gone: Callable[[], None],

@@ -29,7 +29,9 @@ from bot.jobs.fair_queue import FairQueue
 from bot.jobs.progress_message import EDIT_SECONDS, ProgressMessage
 from bot.jobs.retry_policy import MAX_ATTEMPTS, MAX_DEATHS, Backoff, RetryPolicy, is_suspect
 from bot.jobs.stages import JobStages
-from bot.telegram.messenger import KeyboardProvider, MessageSender, TextProvider
+from bot.telegram.messenger import MessageSender
+from bot.ui.keyboards import Keyboards
+from bot.ui.texts import Texts
 
 __all__ = ["JobSupervisor", "QueueEntry", "QueueFull", "TooManyJobs"]
 
@@ -62,8 +64,8 @@ class JobSupervisor(DBOSConfiguredInstance):
         stages: JobStages,
         fair_queue: FairQueue,
         messenger: MessageSender,
-        texts: TextProvider,
-        keyboards: KeyboardProvider,
+        texts: Texts,
+        keyboards: Keyboards,
         *,
         get_free_bytes: Callable[[], Awaitable[int]],
         max_waiting: int = 500,

@@ -38,6 +38,10 @@ class Readiness:
     checks: dict[str, ReadinessCheck] = field(default_factory=dict)
     metrics: Metrics | None = None
 
+    def start(self, checks: Mapping[str, ReadinessCheck], metrics: Metrics) -> None:
+        """Tell from now on whether *checks* hold, and show *metrics*."""
+        self.checks, self.metrics = dict(checks), metrics
+
     async def list_missing(self) -> list[str]:
         """What is not so."""
         if not self.checks:

@@ -1,10 +1,11 @@
-"""One call to the Bot API and what may come of it; nothing that leaves here tells the token.
+"""Calls the Bot API without ever revealing the token.
 
-aiohttp's errors carry the address, the Bot API's addresses carry the token. So every foreign error
-becomes one of aiogram's, raised anew where nothing of the old one hangs on it.
+The addresses of the Bot API contain the token, and aiohttp's errors contain the address. Therefore
+each of them becomes an error of aiogram's that is raised without a cause or a context.
 """
 
 import json
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -23,17 +24,15 @@ from aiohttp import ClientError, ClientTimeout, UploadTracker
 from bot.telegram.retry import DeliveryUnknown, RetryLimits, RetryMiddleware
 
 CONNECT_SECONDS = 10
-BUSY_RETRY_SECONDS = (
-    5  #: after which a server that is busy and does not say for how long is asked again
-)
+BUSY_RETRY_SECONDS = 5  #: to wait for a server that is busy and does not say for how long
 BUSY, GATEWAY_TIMEOUT = HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GATEWAY_TIMEOUT
 
 
 class BotApiSession(AiohttpSession):
-    """Calls the Bot API, patiently, and keeps the token to itself.
+    """Calls the Bot API, repeats calls, and hides the token.
 
     Attributes:
-        retry_middleware: the patience, which also counts.
+        retry_middleware: repeats calls, and counts the repetitions.
     """
 
     def __init__(self, api: TelegramAPIServer, retry_limits: RetryLimits) -> None:
@@ -41,24 +40,31 @@ class BotApiSession(AiohttpSession):
         self.retry_middleware = RetryMiddleware(retry_limits)
         self.middleware(self.retry_middleware)
 
+    async def call_once(
+        self, bot: Bot, method: TelegramMethod[Any], request_timeout: int | None = None
+    ) -> Any:
+        """Call without a repetition; otherwise as ``bot(method)``."""
+        request = partial(self.make_request, timeout=request_timeout)
+        return await self.retry_middleware.call_once(request, bot, method)
+
     async def make_request(
         self,
         bot: Bot,
         method: TelegramMethod[Any],
-        timeout: float | None = None,  # noqa: ASYNC109 - aiogram's name for it
+        timeout: float | None = None,  # noqa: ASYNC109 - aiogram calls it so
     ) -> Any:
-        """The answer to one call.
+        """Make one attempt at a call, and return its result.
 
         Raises:
-            Doubtful: it may have been done all the same.
-            TelegramAPIError: it was not done; which of aiogram's errors it is tells why.
+            DeliveryUnknown: Telegram may have carried the call out.
+            TelegramAPIError: Telegram did not; the class of the error says why.
         """
         try:
             return await self._post(bot, method, timeout or self.timeout)
         except TelegramAPIError as err:
             err.message = redact(err.message, bot.token)
             failure = err.with_traceback(None)
-        # Raised here, and rid of what led to it: that tells the address, and frames hold it.
+        # Raised outside of the handler: cause, context and traceback contain the address.
         failure.__cause__ = failure.__context__ = None
         raise failure
 
@@ -81,64 +87,65 @@ class BotApiSession(AiohttpSession):
     def check_response(
         self, bot: Bot, method: TelegramMethod[Any], status_code: int, content: str
     ) -> Response[Any]:
-        """Read an answer; a server in between may have written it, and not as Telegram does.
+        """Parse an answer, which a proxy may have written in another form than Telegram's.
 
         Raises:
-            Doubtful: nobody can tell what became of the call.
-            TelegramAPIError: it was refused.
+            DeliveryUnknown: the answer does not say whether the call was carried out.
+            TelegramAPIError: the call was refused.
         """
-        told = _parse_object(content)
-        if status_code == GATEWAY_TIMEOUT or (told is None and status_code < 300):
+        answer = _parse_object(content)
+        if status_code == GATEWAY_TIMEOUT or (answer is None and status_code < 300):
             raise DeliveryUnknown(
                 method=method, message=f"no readable answer, status {status_code}"
             )
-        told = told or {}
-        fine = status_code < 300 and told.get("ok") is True
-        if not fine and not isinstance(told.get("description"), str):
+        answer = answer or {}
+        is_success = status_code < 300 and answer.get("ok") is True
+        if not is_success and not isinstance(answer.get("description"), str):
             if status_code == BUSY:
-                why = "too many requests"
-                raise TelegramRetryAfter(method=method, message=why, retry_after=BUSY_RETRY_SECONDS)
+                raise TelegramRetryAfter(
+                    method=method, message="too many requests", retry_after=BUSY_RETRY_SECONDS
+                )
             content = json.dumps({"ok": False, "description": f"status {status_code}"})
         try:
             return super().check_response(bot, method, status_code, content)
         except ClientDecodeError:
             pass
-        raise TelegramAPIError(method=method, message="an answer of a shape that is not known")
+        raise TelegramAPIError(method=method, message="an answer of an unknown form")
 
 
 def create_bot_api_session(
     server: str = "", *, is_local: bool = False, retry_limits: RetryLimits | None = None
 ) -> BotApiSession:
-    """A session with Telegram, or with a Bot API server of one's own.
+    """Create a session with Telegram, or with a Bot API server of the operator's own.
 
     Args:
-        server: the address of the latter.
-        is_local: it works on a disk that it shares with us.
-        retry_limits: how long to try.
+        server: the address of such a server; "" for Telegram.
+        is_local: whether it runs in local mode, on a disk that it shares with the bot.
+        retry_limits: for how long calls are repeated.
     """
     api = TelegramAPIServer.from_base(server, is_local=is_local) if server else PRODUCTION
     return BotApiSession(api, retry_limits or RetryLimits())
 
 
 def redact(text: str, token: str) -> str:
-    """*text* without the secret of *token*, in whatever encoding the part before it came."""
+    """Return *text* without the secret part of *token*, which comes after the colon."""
     return text.replace(token.partition(":")[2] or token, "…")
 
 
 def _to_network_error(
     method: TelegramMethod[Any], err: Exception, tracker: UploadTracker
 ) -> TelegramNetworkError:
-    """What *err* means: only a call that was sent whole can have been done."""
-    sent = tracker.upload_complete
-    whole = sent.done() and not sent.cancelled() and sent.exception() is None
-    kind = DeliveryUnknown if whole else TelegramNetworkError
-    return kind(method=method, message=type(err).__name__)
+    """Translate *err*; only a call that was sent completely can have been carried out."""
+    upload = tracker.upload_complete
+    is_sent = upload.done() and not upload.cancelled() and upload.exception() is None
+    error_type = DeliveryUnknown if is_sent else TelegramNetworkError
+    return error_type(method=method, message=type(err).__name__)
 
 
 def _parse_object(content: str) -> dict[str, Any] | None:
-    """A JSON object, if it is one."""
+    """Return a JSON object; None where *content* is none."""
     try:
-        told = json.loads(content)
+        value = json.loads(content)
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    return value if isinstance(value, dict) else None

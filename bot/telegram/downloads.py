@@ -1,4 +1,4 @@
-"""Files that people sent or linked to: whole under their path, or a reason and nothing."""
+"""Downloads the files that users send or link to, completely or not at all."""
 
 import asyncio
 import logging
@@ -28,79 +28,15 @@ from bot.telegram.limits import CLOUD_DOWNLOAD_BYTES, MB, TelegramLimits, descri
 from video_editing.contract.atomic_file import atomic_write
 from video_editing.contract.errors import OutputFailed
 
-SERVER_FOLDER = Path("/var/lib/telegram-bot-api")  #: where such a server works if it is not told
+SERVER_FOLDER = Path("/var/lib/telegram-bot-api")  #: the default working folder of a Bot API server
+
+LOCAL_TIMEOUT_SECONDS = 1800  #: a local server answers after it has received the complete file
 
 log = logging.getLogger(__name__)
 
 
-def link_from_local_server(
-    name: str, server_folder: Path, part: Path, max_bytes: int | None
-) -> None:
-    """Put the file that the server calls *name* under *part*, by a link where that is possible.
-
-    The server's names carry the token, so no error of the system's leaves here.
-
-    Raises:
-        Unfetched: it is too big, not there, or not in the folder *server_folder*.
-        TelegramAway: it may not be read.
-        OutputFailed: it cannot be written.
-    """
-    file = _resolve_file(name, server_folder)
-    size = _get_readable_size(file)
-    if max_bytes is not None and size > max_bytes:
-        raise DownloadRejected(FailureCode.FILE_TOO_BIG, **describe_sizes(size, max_bytes))
-    if why := _try_link(file, part) and _try_copy(file, part):
-        raise OutputFailed(why)
-
-
-def _resolve_file(name: str, server_folder: Path) -> Path:
-    """The file itself, whatever links lead to it."""
-    try:
-        file = Path(name).resolve(strict=True)
-        inside = file.is_relative_to(server_folder.resolve()) and file.is_file()
-    except (OSError, ValueError, RuntimeError):  # not there; a NUL in it; links in a circle
-        inside = False
-    if not inside:
-        raise DownloadRejected(FailureCode.FILE_GONE)
-    return file
-
-
-def _get_readable_size(file: Path) -> int:
-    """How many, if they can be read at all."""
-    try:
-        with file.open("rb") as opened:
-            return os.fstat(opened.fileno()).st_size
-    except OSError as err:
-        why = err.strerror
-    log.error("files of the Bot API server cannot be read: %s", why)
-    raise TelegramUnavailable(UNAUTHORIZED_RETRY_SECONDS)
-
-
-def _try_link(file: Path, part: Path) -> str | None:
-    """Nothing, or why not: another disk, another owner."""
-    try:
-        os.link(file, part)
-    except OSError as err:
-        return err.strerror or "no link"
-    return None
-
-
-def _try_copy(file: Path, part: Path) -> str | None:
-    """Nothing, or why not."""
-    try:
-        shutil.copyfile(file, part)
-    except OSError as err:
-        return err.strerror or "no copy"
-    return None
-
-
-__all__ = ["DownloadRejected", "Downloader", "TelegramUnavailable"]
-
-LOCAL_TIMEOUT_SECONDS = 1800  #: a local server answers when it has the whole file
-
-
 class Downloader:
-    """Telegram's files and links, through one door."""
+    """Downloads files of Telegram's and files behind links."""
 
     def __init__(
         self,
@@ -111,28 +47,26 @@ class Downloader:
         server_folder: Path = SERVER_FOLDER,
         transfer_limits: TransferLimits | None = None,
     ) -> None:
-        """Remember whom to ask.
+        """Store the clients and limits.
 
         Args:
-            bot: with a :class:`bot.telegram.client.Session`.
-            links: made by :func:`backends.links.ssrf_guard.guarded_session`.
-            limits: of what is taken.
-            server_folder: where a Bot API server of one's own keeps its files.
-            transfer_limits: of Telegram's files.
+            bot: with a :class:`bot.telegram.client.BotApiSession`.
+            links: made by :func:`backends.links.ssrf_guard.create_guarded_session`.
+            limits: the largest files.
+            server_folder: where a local Bot API server stores its files.
+            transfer_limits: how fast Telegram's files must arrive.
         """
         self._bot, self._links, self._limits = bot, links, limits
-        self._server_folder, self._transfer_limits = (
-            server_folder,
-            transfer_limits or TransferLimits(),
-        )
+        self._server_folder = server_folder
+        self._transfer_limits = transfer_limits or TransferLimits()
 
     async def fetch(self, source: MediaSource, path: Path) -> None:
-        """Write *source* to *path*, where it appears when it is whole.
+        """Write *source* to *path*, which appears only when the file is complete.
 
         Raises:
-            Unfetched: it cannot be had; asking again is pointless.
-            TelegramAway: it may be had later.
-            OutputFailed: it cannot be written.
+            DownloadRejected: another attempt would not help.
+            TelegramUnavailable: a later attempt may succeed.
+            OutputFailed: the file cannot be written.
         """
         if source.kind is SourceKind.LINK:
             await self._fetch_link(source.link, path)
@@ -140,15 +74,15 @@ class Downloader:
             await self._fetch_file(source, path)
 
     async def _fetch_link(self, link: str, path: Path) -> None:
-        most = self._limits.link_bytes
+        max_bytes = self._limits.link_bytes
         try:
-            await fetch(self._links, link, path, FetchLimits(max_bytes=most))
+            await fetch(self._links, link, path, FetchLimits(max_bytes=max_bytes))
         except FetchFailed as err:
-            fault = err.reason
+            reason = err.reason
         else:
             return
-        # Raised here, so that nothing leads back to errors that quote the link.
-        raise DownloadRejected(fault, limit=most // MB)
+        # Raised outside of the handler: the errors of the download quote the link.
+        raise DownloadRejected(reason, limit=max_bytes // MB)
 
     async def _fetch_file(self, source: MediaSource, path: Path) -> None:
         try:
@@ -161,30 +95,30 @@ class Downloader:
             ):
                 with attempt:
                     await self._fetch_once(source, path)
-        except TransientDownloadError as passing:
-            failure = passing.final_error
+        except TransientDownloadError as err:
+            failure = err.final_error
         else:
             return
         raise failure
 
     async def _fetch_once(self, source: MediaSource, path: Path) -> None:
-        """Ask for the file's name, which holds for an hour, and take what is there."""
-        most = self._limits.get_max_bytes(source.kind)
+        """Ask for the file's path, which is valid for an hour, and download it."""
+        max_bytes = self._limits.get_max_bytes(source.kind)
         file = await self._get_file(source)
         name = file.file_path or ""
         with atomic_write(path) as part:
             if self._bot.session.api.is_local and name.startswith("/"):
                 await asyncio.to_thread(
-                    link_from_local_server, name, self._server_folder, part, most
+                    link_from_local_server, name, self._server_folder, part, max_bytes
                 )
                 return
             if name.startswith("/"):
-                log.error("the Bot API server hands out paths: set TELEGRAM_API_LOCAL")
+                log.error("the Bot API server returns paths of files: set TELEGRAM_API_LOCAL")
             await stream_to_file(
                 self._bot,
                 name,
                 part,
-                max_bytes=most,
+                max_bytes=max_bytes,
                 size=file.file_size,
                 limits=self._transfer_limits,
             )
@@ -199,17 +133,77 @@ class Downloader:
         except TelegramBadRequest as err:
             raise self._classify_refusal(err.message.lower(), source) from err
         except TelegramAPIError as err:
-            if (away := classify_temporary_error(err)) is None:
+            if (later := classify_temporary_error(err)) is None:
                 raise
-            raise TelegramUnavailable(away.seconds) from err
+            raise TelegramUnavailable(later.seconds) from err
 
     def _classify_refusal(
         self, message: str, source: MediaSource
     ) -> DownloadRejected | TransientDownloadError:
         if "too big" in message:
-            most = self._limits.get_max_bytes(source.kind) or CLOUD_DOWNLOAD_BYTES
-            return DownloadRejected(
-                FailureCode.FILE_TOO_BIG, **describe_sizes(max(source.size or 0, most + 1), most)
-            )
+            limit = self._limits.get_max_bytes(source.kind) or CLOUD_DOWNLOAD_BYTES
+            sizes = describe_sizes(max(source.size or 0, limit + 1), limit)
+            return DownloadRejected(FailureCode.FILE_TOO_BIG, **sizes)
         gone = DownloadRejected(FailureCode.FILE_GONE)
         return TransientDownloadError(gone) if "temporarily" in message else gone
+
+
+def link_from_local_server(
+    name: str, server_folder: Path, part: Path, max_bytes: int | None
+) -> None:
+    """Link, or else copy, the file at the server's path *name* to *part*.
+
+    The server's paths contain the token, so no OSError leaves this function.
+
+    Raises:
+        DownloadRejected: the file is too big, missing, or outside of *server_folder*.
+        TelegramUnavailable: the bot may not read it.
+        OutputFailed: *part* cannot be written.
+    """
+    file = _resolve_file(name, server_folder)
+    size = _get_readable_size(file)
+    if max_bytes is not None and size > max_bytes:
+        raise DownloadRejected(FailureCode.FILE_TOO_BIG, **describe_sizes(size, max_bytes))
+    if reason := _try_link(file, part) and _try_copy(file, part):
+        raise OutputFailed(reason)
+
+
+def _resolve_file(name: str, server_folder: Path) -> Path:
+    """Resolve all symbolic links of the path *name*, and check that the file may be used."""
+    try:
+        file = Path(name).resolve(strict=True)
+        is_inside = file.is_relative_to(server_folder.resolve()) and file.is_file()
+    except (OSError, ValueError, RuntimeError):  # missing; a NUL in the path; a cycle of links
+        is_inside = False
+    if not is_inside:
+        raise DownloadRejected(FailureCode.FILE_GONE)
+    return file
+
+
+def _get_readable_size(file: Path) -> int:
+    """Return the size of a file in bytes, after checking that it can be opened."""
+    try:
+        with file.open("rb") as stream:
+            return os.fstat(stream.fileno()).st_size
+    except OSError as err:
+        reason = err.strerror
+    log.error("files of the Bot API server cannot be read: %s", reason)
+    raise TelegramUnavailable(UNAUTHORIZED_RETRY_SECONDS)
+
+
+def _try_link(file: Path, part: Path) -> str | None:
+    """Link; return the reason where that fails, as on another disk, else None."""
+    try:
+        os.link(file, part)
+    except OSError as err:
+        return err.strerror or "no link"
+    return None
+
+
+def _try_copy(file: Path, part: Path) -> str | None:
+    """Copy; return the reason where that fails, else None."""
+    try:
+        shutil.copyfile(file, part)
+    except OSError as err:
+        return err.strerror or "no copy"
+    return None

@@ -1,4 +1,4 @@
-"""What Telegram's refusals mean: the same few things in many words."""
+"""Translates Telegram's errors into outcomes, and the errors of downloads."""
 
 from aiogram.exceptions import (
     TelegramAPIError,
@@ -23,10 +23,9 @@ from bot.domain.outcomes import (
 )
 from bot.telegram.retry import DeliveryUnknown
 
-UNAVAILABLE_RETRY_SECONDS = 15  #: after which a Telegram that does not answer is asked again
-UNAUTHORIZED_RETRY_SECONDS = (
-    300  #: the same where the token is refused, which only the operator can mend
-)
+UNAVAILABLE_RETRY_SECONDS = 15  #: to wait after an answer that did not come
+#: to wait after the token was refused, which only the operator can change
+UNAUTHORIZED_RETRY_SECONDS = 300
 
 UNCHANGED_PHRASES = ("message is not modified",)
 MISSING_PHRASES = (
@@ -52,7 +51,7 @@ GONE_PHRASES = (
     "chat_restricted",
     "not enough rights to send text messages",
     "not enough rights to send photos",
-    "not enough rights to send documents",  # other forms are tried as documents first
+    "not enough rights to send documents",  # tried after a refusal of any other form
     "have no rights to send a message",
 )
 TOO_BIG_PHRASES = ("file is too big", "request entity too large", "file_too_big")
@@ -62,7 +61,7 @@ ErrorOutcome = RetryLater | ChatGone | Rejected | MessageMissing | MessageUnchan
 
 
 def classify_error(err: TelegramAPIError) -> ErrorOutcome | None:
-    """What *err* means for the one who called; None where the call itself was wrong."""
+    """Return what *err* means for the caller; None where the call itself was wrong."""
     match err:
         case TelegramForbiddenError():
             return ChatGone()
@@ -74,7 +73,7 @@ def classify_error(err: TelegramAPIError) -> ErrorOutcome | None:
 
 
 def classify_temporary_error(err: TelegramAPIError) -> RetryLater | None:
-    """When to ask again; None where that would change nothing."""
+    """Return when to call again; None where that would not help."""
     match err:
         case TelegramRetryAfter():
             return RetryLater(seconds=err.retry_after, why="telegram is busy")
@@ -85,12 +84,12 @@ def classify_temporary_error(err: TelegramAPIError) -> RetryLater | None:
                 seconds=UNAVAILABLE_RETRY_SECONDS, why="telegram did not answer: it may be done"
             )
         case TelegramNetworkError() | TelegramServerError():
-            return RetryLater(seconds=UNAVAILABLE_RETRY_SECONDS, why="telegram is away")
+            return RetryLater(seconds=UNAVAILABLE_RETRY_SECONDS, why="telegram is unavailable")
     return None
 
 
 def is_topic_missing(err: TelegramBadRequest) -> bool:
-    """Whether the chat is there and only the topic in it is not."""
+    """Return whether the chat exists and only its topic does not."""
     return _has_phrase(err, NO_TOPIC_PHRASES)
 
 
@@ -112,11 +111,11 @@ def _has_phrase(err: TelegramBadRequest, phrases: tuple[str, ...]) -> bool:
 
 
 class DownloadRejected(Exception):
-    """The file cannot be had, and asking again is pointless.
+    """The file cannot be downloaded, and another attempt would not help.
 
     Attributes:
-        fault: why; the text for people hangs on it.
-        details: numbers that the text may mention.
+        fault: the reason, which selects the text for the user.
+        details: numbers for that text.
     """
 
     def __init__(self, fault: FailureCode | LinkError, **details: float | str) -> None:
@@ -126,10 +125,10 @@ class DownloadRejected(Exception):
 
 
 class TelegramUnavailable(Exception):
-    """Telegram does not hand the file out now, and may in some time.
+    """Telegram does not deliver the file now, but may later.
 
     Attributes:
-        seconds: after which to ask again.
+        seconds: to wait before the next attempt.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -138,10 +137,10 @@ class TelegramUnavailable(Exception):
 
 
 class TransientDownloadError(Exception):
-    """It may go well at the next attempt.
+    """The next attempt at a download may succeed.
 
     Attributes:
-        final_error: what is raised when there is no next one.
+        final_error: what to raise when there is no next attempt.
     """
 
     def __init__(self, final_error: DownloadRejected | TelegramUnavailable) -> None:

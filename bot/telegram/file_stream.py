@@ -1,7 +1,7 @@
-"""One file's bytes from Telegram: as many as announced, fast enough, and not too many.
+"""Streams one file from Telegram to the disk, with limits on size and rate.
 
-The address carries the token, and aiohttp's errors the address. They are therefore let go before
-ours are raised: raised from within a handler, ours would lead back to them.
+The address contains the token, and aiohttp's errors contain the address. Therefore our errors are
+raised outside of the handlers of aiohttp's, without a context.
 """
 
 import asyncio
@@ -33,13 +33,13 @@ READ_CHUNK_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class TransferLimits:
-    """How fast a file must come, and how often it is tried.
+    """How fast a file must arrive, and how often its download is attempted.
 
     Attributes:
-        timeout_seconds: seconds for an answer to begin, and over which the rate is taken.
-        min_rate: bytes a second, at least.
-        attempts: in all.
-        retry_seconds: seconds before the second attempt; then twice as long, and so on.
+        timeout_seconds: for the answer to begin; also the time over which the rate is measured.
+        min_rate: the lowest rate, in bytes per second.
+        attempts: at most, with the first one.
+        retry_seconds: between the first two attempts; doubled each time.
     """
 
     timeout_seconds: float = 15
@@ -57,37 +57,37 @@ async def stream_to_file(
     size: int | None,
     limits: TransferLimits,
 ) -> None:
-    """Write the file that Telegram calls *name* to *part*.
+    """Write the file at Telegram's path *name* to *part*.
 
     Args:
-        bot: whose file it is.
-        name: as getFile told it.
-        part: where to.
-        max_bytes: bytes after which it is too big.
-        size: bytes, as far as getFile told.
-        limits: how fast it must come.
+        bot: the bot that received the file.
+        name: the path that getFile returned.
+        part: the file to write.
+        max_bytes: the largest size; None without a limit.
+        size: in bytes, where getFile returned it.
+        limits: how fast the file must arrive.
 
     Raises:
-        Passing: another attempt may help, with a new name.
-        Unfetched: it is too big, or *name* is none.
-        TelegramAway: not now.
-        OutputFailed: it cannot be written.
+        TransientDownloadError: another attempt may help, with a new path.
+        DownloadRejected: the file is too big, or *name* is not a path below the bot's folder.
+        TelegramUnavailable: a later attempt may succeed.
+        OutputFailed: *part* cannot be written.
     """
-    answer = await _open_response(bot, name, limits)
-    if answer is None:
+    response = await _open_response(bot, name, limits)
+    if response is None:
         raise TransientDownloadError(TelegramUnavailable(UNAVAILABLE_RETRY_SECONDS))
     try:
-        _check_status(answer.status, answer.headers)
-        _check_size((answer.content_length or 0), max_bytes)
-        done = await _write_body(answer, part, max_bytes, limits)
+        _check_status(response.status, response.headers)
+        _check_size((response.content_length or 0), max_bytes)
+        written = await _write_body(response, part, max_bytes, limits)
     finally:
-        answer.close()
-    if answer.content_length is None and size is not None and done != size:
+        response.close()
+    if response.content_length is None and size is not None and written != size:
         raise TransientDownloadError(DownloadRejected(LinkError.BROKEN_OFF))
 
 
 async def _open_response(bot: Bot, name: str, limits: TransferLimits) -> ClientResponse | None:
-    """What Telegram answers, if it does."""
+    """Return Telegram's response; None where none comes in time."""
     assert isinstance(bot.session, AiohttpSession)
     session = await bot.session.create_session()
     url = bot.session.api.file_url(bot.token, _quote_name(name))
@@ -104,7 +104,7 @@ async def _open_response(bot: Bot, name: str, limits: TransferLimits) -> ClientR
 
 
 def _quote_name(name: str) -> str:
-    """*name*, which must stay below the token in the address."""
+    """Quote *name*, and check that it stays below the bot's folder in the address."""
     if PurePosixPath(name).is_absolute() or {"..", "."} & set(name.split("/")) or "\\" in name:
         raise DownloadRejected(FailureCode.FILE_GONE)
     return quote(name)
@@ -114,7 +114,7 @@ def _check_status(status: int, headers: Mapping[str, str]) -> None:
     match status:
         case 200:
             return
-        case 400 | 404 | 410:  # the name has expired: it holds for an hour
+        case 400 | 404 | 410:  # the path has expired: it is valid for an hour
             raise TransientDownloadError(DownloadRejected(FailureCode.FILE_GONE))
         case 401 | 403:
             raise TelegramUnavailable(UNAUTHORIZED_RETRY_SECONDS)
@@ -134,34 +134,34 @@ def _check_size(size: int, max_bytes: int | None) -> None:
 async def _write_body(
     response: ClientResponse, part: Path, max_bytes: int | None, limits: TransferLimits
 ) -> int:
-    """Write what comes, and tell how much it was."""
-    done = 0
+    """Write the body, and return its size in bytes."""
+    written = 0
     with translate_output_errors(), part.open("wb") as file:
         async for chunk in _read_chunks(response, limits):
-            done += len(chunk)
-            _check_size(done, max_bytes)
+            written += len(chunk)
+            _check_size(written, max_bytes)
             file.write(chunk)
-    return done
+    return written
 
 
 async def _read_chunks(response: ClientResponse, limits: TransferLimits) -> AsyncIterator[bytes]:
-    """The body, as long as it flows fast enough."""
+    """Yield the body, as long as it arrives at the lowest rate or faster."""
     loop = asyncio.get_running_loop()
-    since, came = loop.time(), 0
-    while chunk := await _read_chunk(response, since + limits.timeout_seconds):
+    started, received = loop.time(), 0
+    while chunk := await _read_chunk(response, started + limits.timeout_seconds):
         yield chunk
-        came += len(chunk)
-        if came >= limits.timeout_seconds * limits.min_rate:
-            since, came = loop.time(), 0
+        received += len(chunk)
+        if received >= limits.timeout_seconds * limits.min_rate:
+            started, received = loop.time(), 0
 
 
 async def _read_chunk(response: ClientResponse, deadline: float) -> bytes:
-    fault = LinkError.BROKEN_OFF
+    reason = LinkError.BROKEN_OFF
     try:
         async with asyncio.timeout_at(deadline):
             return await response.content.read(READ_CHUNK_BYTES)
     except TimeoutError:
-        fault = LinkError.TOO_SLOW
+        reason = LinkError.TOO_SLOW
     except (ClientError, OSError):
         pass
-    raise TransientDownloadError(DownloadRejected(fault))
+    raise TransientDownloadError(DownloadRejected(reason))

@@ -1,4 +1,4 @@
-"""How large and how long things may be, and what is refused before a byte of it is fetched."""
+"""Limits of size and length, checked before anything is downloaded."""
 
 import math
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ MB = 1_000_000
 CLOUD_DOWNLOAD_BYTES = 20 * MB
 CLOUD_UPLOAD_BYTES = 50 * MB
 LOCAL_UPLOAD_BYTES = 2000 * MB
-PHOTO_BYTES = 20 * MB  #: of a background; larger ones are not photos that anybody took
+PHOTO_BYTES = 20 * MB  #: of a background; no camera makes larger photos
 
 
 @dataclass(frozen=True, slots=True)
 class TelegramLimits:
-    """What this bot takes and gives, in bytes and seconds.
+    """The most that this bot accepts and sends, in bytes and seconds.
 
     Attributes:
-        download_bytes: a file that Telegram hands out; None where it hands out any.
-        upload_bytes: a file that we send.
-        clip_seconds: a clip, however it comes.
-        link_bytes: a file behind a link.
-        photo_bytes: a picture for the background.
+        download_bytes: of a file from Telegram; None without a limit.
+        upload_bytes: of a file to Telegram.
+        clip_seconds: of a clip, from a message or a link.
+        link_bytes: of a file behind a link.
+        photo_bytes: of a picture for the background.
     """
 
     download_bytes: int | None = CLOUD_DOWNLOAD_BYTES
@@ -32,7 +32,7 @@ class TelegramLimits:
     photo_bytes: int = PHOTO_BYTES
 
     def get_max_bytes(self, kind: SourceKind) -> int | None:
-        """The most bytes of a file of that *kind*; None where nothing limits them."""
+        """Return the most bytes of a file of that *kind*; None without a limit."""
         match kind:
             case SourceKind.LINK:
                 return self.link_bytes
@@ -45,10 +45,10 @@ class TelegramLimits:
 def create_telegram_limits(
     *, is_local: bool, clip_seconds: float = 600, link_mb: int = 500
 ) -> TelegramLimits:
-    """What the settings mean.
+    """Create the limits that follow from the settings.
 
     Args:
-        is_local: a Bot API server of one's own, which works on a disk that it shares with us.
+        is_local: whether a Bot API server in local mode is used, which has higher limits.
         clip_seconds: the longest clip.
         link_mb: the largest file behind a link, in megabytes.
     """
@@ -61,16 +61,17 @@ def create_telegram_limits(
 
 
 def check_source(source: MediaSource, limits: TelegramLimits) -> Rejected | None:
-    """Why *source* is not taken, as far as its message tells; None when it is."""
+    """Return why *source* is not accepted, by the size and length that its message states."""
     if source.seconds is not None and source.seconds > limits.clip_seconds:
         details: dict[str, float | str] = {"seconds": source.seconds, "limit": limits.clip_seconds}
         return Rejected(fault=FailureCode.CLIP_TOO_LONG, details=details)
-    most = limits.get_max_bytes(source.kind)
-    if most is not None and source.size is not None and source.size > most:
-        return Rejected(fault=FailureCode.FILE_TOO_BIG, details=describe_sizes(source.size, most))
+    max_bytes = limits.get_max_bytes(source.kind)
+    if max_bytes is not None and source.size is not None and source.size > max_bytes:
+        details = describe_sizes(source.size, max_bytes)
+        return Rejected(fault=FailureCode.FILE_TOO_BIG, details=details)
     return None
 
 
 def describe_sizes(size: int, limit: int) -> dict[str, float | str]:
-    """Both for a text, in megabytes; what is over the limit never reads as if it were within."""
+    """Return both in megabytes for a text, rounded so that *size* never reads as within *limit*."""
     return {"size": math.ceil(size / MB * 10) / 10, "limit": limit // MB}

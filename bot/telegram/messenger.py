@@ -1,7 +1,8 @@
-"""All that the bot says: each call ends in a value, whatever Telegram answers."""
+"""Sends and edits messages; whatever Telegram answers, each call returns a value."""
 
+import logging
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -21,9 +22,7 @@ from aiogram.methods import (
 )
 from aiogram.types import FSInputFile, InlineKeyboardMarkup, InputMediaPhoto, Message
 
-from bot.database.drafts import Draft
-from bot.database.jobs import Job
-from bot.domain.job_request import Destination, JobRequest, Language
+from bot.domain.job_request import Destination, JobRequest
 from bot.domain.outcomes import (
     ChatGone,
     Delivered,
@@ -35,295 +34,41 @@ from bot.domain.outcomes import (
     ResultRendered,
     RetryLater,
 )
-from bot.telegram.errors import ErrorOutcome, classify_error, is_topic_missing
+from bot.telegram.client import BotApiSession
+from bot.telegram.errors import classify_error, is_topic_missing
 from bot.telegram.limits import TelegramLimits, describe_sizes
-from bot.telegram.retry import limit_to_single_attempt
 from bot.telegram.uploads import (
-    MediaDimensions,
     ResultUpload,
     create_reply_parameters,
     estimate_upload_seconds,
     get_file_id,
 )
 
-QUICK_TIMEOUT_SECONDS = 10  #: for a call that is not worth more
+QUICK_TIMEOUT_SECONDS = 10  #: of a call that is made once
 
 Keyboard = InlineKeyboardMarkup | None
+EditOutcome = MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone
 OnChatMoved = Callable[[int, int], Awaitable[None]]
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 
 class Deliverable(Protocol):
-    """What of a job its delivery needs."""
+    """The part of a job that its delivery needs."""
 
     @property
-    def destination(self) -> Destination: ...  # noqa: D102
+    def destination(self) -> Destination:
+        """Where the result is sent."""
+
     @property
-    def order(self) -> JobRequest: ...  # noqa: D102
-
-
-async def _ignore_move(_old: int, _new: int) -> None:
-    """Nobody needs to know that a chat moved."""
-
-
-class Messenger:
-    """The bot's voice.
-
-    Texts are HTML. A chat that moved is followed. A call that could not be made is worth trying
-    Later; one that was wrong in itself raises aiogram's TelegramBadRequest, as a bug does.
-    """
-
-    def __init__(
-        self, bot: Bot, limits: TelegramLimits, on_chat_moved: OnChatMoved = _ignore_move
-    ) -> None:
-        """Remember how to speak.
-
-        Args:
-            bot: with a :class:`bot.telegram.client.Session`.
-            limits: of what Telegram takes.
-            on_chat_moved: told the old and the new id of a group that became a supergroup.
-        """
-        self._bot, self._limits, self._on_chat_moved = bot, limits, on_chat_moved
-
-    async def send_result(
-        self,
-        job: Deliverable,
-        rendered: MediaDimensions,
-        keyboard: Keyboard = None,
-        *,
-        file: Path,
-        thumbnail: Path | None = None,
-        caption: str = "",
-    ) -> Delivered | RetryLater | ChatGone | Rejected:
-        """Deliver what a job made, in the form that was ordered.
-
-        What Telegram does not take as a video, a note or a sticker it takes as a file.
-
-        Raises:
-            FileNotFoundError: the result is not there.
-        """
-        size = file.stat().st_size  # noqa: ASYNC240 - one look
-        if size > self._limits.upload_bytes:
-            details = describe_sizes(size, self._limits.upload_bytes)
-            return Rejected(fault=FailureCode.RESULT_TOO_BIG, details=details)
-        upload = ResultUpload(job.order.form, file, rendered, thumbnail, caption, keyboard)
-        to, seconds = job.destination, estimate_upload_seconds(size)
-        try:
-            answer = await self._call(to, upload.build_method, seconds)
-        except TelegramBadRequest:
-            answer = await self._call(to, upload.build_document_method, seconds)
-        if isinstance(answer, Message):
-            return Delivered(message=answer.message_id, file_id=get_file_id(answer))
-        if isinstance(answer, Rejected):
-            return Rejected(
-                fault=answer.fault, details=describe_sizes(size, self._limits.upload_bytes)
-            )
-        return _to_send_outcome(answer)
-
-    async def send_text(
-        self,
-        destination: Destination,
-        text: str,
-        *,
-        keyboard: Keyboard = None,
-        is_retried: bool = True,
-    ) -> int | RetryLater | ChatGone:
-        """Say *text*; the message's id."""
-
-        def call(to: Destination) -> TelegramMethod[Message]:
-            return SendMessage(
-                chat_id=to.chat,
-                message_thread_id=to.topic,
-                text=text,
-                reply_parameters=create_reply_parameters(to.reply_to),
-                reply_markup=keyboard,
-            )
-
-        return await self._send(destination, call, is_retried=is_retried)
-
-    async def send_photo(
-        self,
-        destination: Destination,
-        photo: Path,
-        text: str,
-        *,
-        keyboard: Keyboard = None,
-    ) -> int | RetryLater | ChatGone:
-        """Show *photo* with *text* under it; the message's id."""
-
-        def call(to: Destination) -> TelegramMethod[Message]:
-            return SendPhoto(
-                chat_id=to.chat,
-                message_thread_id=to.topic,
-                photo=FSInputFile(photo, "card.jpg"),
-                caption=text or None,
-                reply_parameters=create_reply_parameters(to.reply_to),
-                reply_markup=keyboard,
-            )
-
-        return await self._send(destination, call)
-
-    async def edit_photo(
-        self,
-        chat: int,
-        message: int,
-        photo: Path,
-        text: str,
-        *,
-        keyboard: Keyboard = None,
-        is_retried: bool = True,
-    ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
-        """Put *photo* with *text* under it in the place of what a message shows, or only says."""
-        media = InputMediaPhoto(media=FSInputFile(photo, "card.jpg"), caption=text or None)
-
-        def call(to: Destination) -> TelegramMethod[Any]:
-            return EditMessageMedia(
-                chat_id=to.chat, message_id=message, media=media, reply_markup=keyboard
-            )
-
-        return await self._edit(chat, call, is_retried=is_retried)
-
-    async def edit_text(
-        self,
-        chat: int,
-        message: int,
-        text: str,
-        *,
-        keyboard: Keyboard = None,
-        is_retried: bool = True,
-    ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
-        """Have a message of ours say *text*, with these buttons or none.
-
-        Args:
-            chat: where it is.
-            message: its id.
-            text: in HTML.
-            keyboard: the buttons that it has from now on.
-            is_retried: False for what is worth one attempt, like progress.
-        """
-
-        def call(to: Destination) -> TelegramMethod[Any]:
-            return EditMessageText(
-                chat_id=to.chat, message_id=message, text=text, reply_markup=keyboard
-            )
-
-        return await self._edit(chat, call, is_retried=is_retried)
-
-    async def edit_keyboard(
-        self, chat: int, message: int, keyboard: Keyboard = None
-    ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
-        """Give a message other buttons, or none."""
-
-        def call(to: Destination) -> TelegramMethod[Any]:
-            return EditMessageReplyMarkup(
-                chat_id=to.chat, message_id=message, reply_markup=keyboard
-            )
-
-        return await self._edit(chat, call)
-
-    async def delete_message(
-        self, chat: int, message: int
-    ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
-        """Remove a message; Edited when it is gone by this call."""
-
-        def call(to: Destination) -> TelegramMethod[Any]:
-            return DeleteMessage(chat_id=to.chat, message_id=message)
-
-        return await self._edit(chat, call)
-
-    async def answer_callback(
-        self, query: str, text: str = "", *, show_alert: bool = False
-    ) -> None:
-        """End the waiting of a button; nothing is lost when it has waited too long already."""
-        call = AnswerCallbackQuery(
-            callback_query_id=query, text=text or None, show_alert=show_alert or None
-        )
-        with suppress(TelegramAPIError):
-            await self._bot(call, request_timeout=QUICK_TIMEOUT_SECONDS)
-
-    async def send_action(self, chat: int, action: str, topic: int | None = None) -> None:
-        """Show that something is being done, like "upload_video", where that is possible."""
-        call = SendChatAction(chat_id=chat, message_thread_id=topic, action=action)
-        with suppress(TelegramAPIError):
-            await self._bot(call, request_timeout=QUICK_TIMEOUT_SECONDS)
-
-    async def _send(
-        self,
-        to: Destination,
-        call: Callable[[Destination], TelegramMethod[Message]],
-        *,
-        is_retried: bool = True,
-    ) -> int | RetryLater | ChatGone:
-        answer = await self._call(to, call, is_retried=is_retried)
-        if isinstance(answer, Message):
-            return answer.message_id
-        refused = _to_send_outcome(answer)
-        assert not isinstance(refused, Rejected), "only results are large"
-        return refused
-
-    async def _edit(
-        self,
-        chat: int,
-        call: Callable[[Destination], TelegramMethod[Any]],
-        *,
-        is_retried: bool = True,
-    ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
-        answer = await self._call(Destination(chat), call, is_retried=is_retried)
-        if isinstance(answer, MessageUnchanged | MessageMissing | RetryLater | ChatGone):
-            return answer
-        return MessageEdited()
-
-    async def _call(
-        self,
-        to: Destination,
-        call: Callable[[Destination], TelegramMethod[T]],
-        seconds: int | None = None,
-        *,
-        is_retried: bool = True,
-    ) -> T | ErrorOutcome:
-        """Telegram's answer, or what its refusal means.
-
-        Raises:
-            TelegramBadRequest: the call was wrong in itself.
-        """
-        seconds = seconds if is_retried else QUICK_TIMEOUT_SECONDS
-        try:
-            with nullcontext() if is_retried else limit_to_single_attempt():
-                return await self._call_following_chat(to, call, seconds)
-        except TelegramAPIError as err:
-            if (meant := classify_error(err)) is not None:
-                return meant
-            raise
-
-    async def _call_following_chat(
-        self, to: Destination, call: Callable[[Destination], TelegramMethod[T]], seconds: int | None
-    ) -> T:
-        """Telegram's answer, where the chat is now."""
-        try:
-            return await self._bot(call(to), request_timeout=seconds)
-        except TelegramMigrateToChat as err:
-            now = replace(to, chat=err.migrate_to_chat_id)
-            await self._on_chat_moved(to.chat, now.chat)
-        except TelegramBadRequest as err:
-            if to.topic is None or not is_topic_missing(err):
-                raise
-            now = replace(to, topic=None)
-        return await self._bot(call(now), request_timeout=seconds)
-
-
-def _to_send_outcome(outcome: ErrorOutcome) -> RetryLater | ChatGone | Rejected:
-    """What can be meant where a message is new, and neither missing nor unchanged."""
-    assert not isinstance(outcome, MessageMissing | MessageUnchanged)
-    return outcome
-
-
-TextValue = str | float
-EditOutcome = MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone
+    def order(self) -> JobRequest:
+        """What the user ordered."""
 
 
 class MessageSender(Protocol):
-    """The part of :class:`bot.telegram.messenger.Sending` that is needed."""
+    """The part of :class:`Messenger` that jobs and cards use."""
 
     async def send_text(
         self,
@@ -333,7 +78,7 @@ class MessageSender(Protocol):
         keyboard: Keyboard = None,
         is_retried: bool = True,
     ) -> int | RetryLater | ChatGone:
-        """Say *text*; the message's id."""
+        """See :meth:`Messenger.send_text`."""
         ...
 
     async def edit_text(
@@ -345,29 +90,24 @@ class MessageSender(Protocol):
         keyboard: Keyboard = None,
         is_retried: bool = True,
     ) -> EditOutcome:
-        """Have a message of ours say *text*."""
+        """See :meth:`Messenger.edit_text`."""
         ...
 
     async def send_photo(
-        self,
-        destination: Destination,
-        photo: Path,
-        text: str,
-        *,
-        keyboard: Keyboard = None,
+        self, destination: Destination, photo: Path, text: str, *, keyboard: Keyboard = None
     ) -> int | RetryLater | ChatGone:
-        """Show *photo* with *text* under it; the message's id."""
+        """See :meth:`Messenger.send_photo`."""
         ...
 
     async def edit_photo(
         self, chat: int, message: int, photo: Path, text: str, *, keyboard: Keyboard = None
     ) -> EditOutcome:
-        """Put *photo* with *text* under it in the place of what a message shows."""
+        """See :meth:`Messenger.edit_photo`."""
         ...
 
     async def send_result(
         self,
-        job: Job,
+        job: Deliverable,
         rendered: ResultRendered,
         keyboard: Keyboard = None,
         *,
@@ -375,37 +115,261 @@ class MessageSender(Protocol):
         thumbnail: Path | None = None,
         caption: str = "",
     ) -> Delivered | RetryLater | ChatGone | Rejected:
-        """Deliver what a job made."""
+        """See :meth:`Messenger.send_result`."""
         ...
 
     async def delete_message(self, chat: int, message: int) -> EditOutcome:
-        """Remove a message."""
+        """See :meth:`Messenger.delete_message`."""
         ...
 
 
-class TextProvider(Protocol):
-    """The texts."""
+class Messenger:
+    """Sends and edits the bot's messages.
 
-    def __call__(self, language: Language, key: str, /, **values: TextValue) -> str:
-        """The text called *key*."""
-        ...
+    Texts are HTML. A call that could not be made returns RetryLater. A call that was wrong in
+    itself is a bug, and raises aiogram's TelegramBadRequest.
 
-    def describe_failure(self, language: Language, code: str, details: dict[str, TextValue]) -> str:
-        """Why something cannot be done."""
-        ...
+    A group that became a supergroup has another id. What is sent to the old id is sent to the new
+    one. Messages in the old group cannot be edited: they count as missing.
+    """
+
+    def __init__(
+        self, bot: Bot, limits: TelegramLimits, on_chat_moved: OnChatMoved | None = None
+    ) -> None:
+        """Store the client and the limits.
+
+        Args:
+            bot: with a :class:`bot.telegram.client.BotApiSession`.
+            limits: the largest files that Telegram accepts.
+            on_chat_moved: receives the old and the new id of a group that became a supergroup.
+        """
+        self._bot, self._limits, self._on_chat_moved = bot, limits, on_chat_moved
+        self._moved_chats: dict[int, int] = {}  # new id by old id
+
+    async def send_result(
+        self,
+        job: Deliverable,
+        rendered: ResultRendered,
+        keyboard: Keyboard = None,
+        *,
+        file: Path,
+        thumbnail: Path | None = None,
+        caption: str = "",
+    ) -> Delivered | RetryLater | ChatGone | Rejected:
+        """Send the result of a job in the format that was ordered.
+
+        What Telegram refuses as a video, a note or a sticker is sent as a document.
+
+        Raises:
+            FileNotFoundError: *file* does not exist.
+        """
+        size = file.stat().st_size  # noqa: ASYNC240 - stat of one local file does not block
+        too_big = Rejected(
+            fault=FailureCode.RESULT_TOO_BIG,
+            details=describe_sizes(size, self._limits.upload_bytes),
+        )
+        if size > self._limits.upload_bytes:
+            return too_big
+        upload = ResultUpload(job.order.form, file, rendered, thumbnail, caption, keyboard)
+        seconds = estimate_upload_seconds(size)
+        try:
+            answer = await self._send(job.destination, upload.build_method, seconds=seconds)
+        except TelegramBadRequest:
+            build_method = upload.build_document_method
+            answer = await self._send(job.destination, build_method, seconds=seconds)
+        if isinstance(answer, Message):
+            return Delivered(message=answer.message_id, file_id=get_file_id(answer))
+        return too_big if isinstance(answer, Rejected) else answer
+
+    async def send_text(
+        self,
+        destination: Destination,
+        text: str,
+        *,
+        keyboard: Keyboard = None,
+        is_retried: bool = True,
+    ) -> int | RetryLater | ChatGone:
+        """Send *text* with a keyboard or none, and return the id of the message.
+
+        Args:
+            destination: where it is sent.
+            text: in HTML.
+            keyboard: the buttons under it.
+            is_retried: False for a message that is worth a single attempt.
+        """
+
+        def build_method(where: Destination) -> TelegramMethod[Message]:
+            return SendMessage(
+                chat_id=where.chat,
+                message_thread_id=where.topic,
+                text=text,
+                reply_parameters=create_reply_parameters(where.reply_to),
+                reply_markup=keyboard,
+            )
+
+        return _get_message_id(await self._send(destination, build_method, is_retried=is_retried))
+
+    async def send_photo(
+        self, destination: Destination, photo: Path, text: str, *, keyboard: Keyboard = None
+    ) -> int | RetryLater | ChatGone:
+        """Send *photo* with the caption *text*, and return the id of the message."""
+
+        def build_method(where: Destination) -> TelegramMethod[Message]:
+            return SendPhoto(
+                chat_id=where.chat,
+                message_thread_id=where.topic,
+                photo=FSInputFile(photo, "card.jpg"),
+                caption=text or None,
+                reply_parameters=create_reply_parameters(where.reply_to),
+                reply_markup=keyboard,
+            )
+
+        return _get_message_id(await self._send(destination, build_method))
+
+    async def edit_photo(
+        self, chat: int, message: int, photo: Path, text: str, *, keyboard: Keyboard = None
+    ) -> EditOutcome:
+        """Replace the content of a message by *photo* with the caption *text*."""
+        media = InputMediaPhoto(media=FSInputFile(photo, "card.jpg"), caption=text or None)
+        method = EditMessageMedia(
+            chat_id=chat, message_id=message, media=media, reply_markup=keyboard
+        )
+        return await self._edit(chat, method)
+
+    async def edit_text(
+        self,
+        chat: int,
+        message: int,
+        text: str,
+        *,
+        keyboard: Keyboard = None,
+        is_retried: bool = True,
+    ) -> EditOutcome:
+        """Replace the text of a message and its keyboard.
+
+        Args:
+            chat: the chat of the message.
+            message: its id.
+            text: in HTML.
+            keyboard: the buttons from now on; None removes them.
+            is_retried: False for an edit that is worth a single attempt, like progress.
+        """
+        method = EditMessageText(chat_id=chat, message_id=message, text=text, reply_markup=keyboard)
+        return await self._edit(chat, method, is_retried=is_retried)
+
+    async def edit_keyboard(
+        self, chat: int, message: int, keyboard: Keyboard = None
+    ) -> EditOutcome:
+        """Replace the keyboard of a message, or remove it."""
+        method = EditMessageReplyMarkup(chat_id=chat, message_id=message, reply_markup=keyboard)
+        return await self._edit(chat, method)
+
+    async def delete_message(self, chat: int, message: int) -> EditOutcome:
+        """Delete a message; return MessageEdited where this call deleted it."""
+        return await self._edit(chat, DeleteMessage(chat_id=chat, message_id=message))
+
+    async def answer_callback(
+        self, query: str, text: str = "", *, show_alert: bool = False
+    ) -> None:
+        """Answer the press of a button; a press that is too old for that is ignored."""
+        method = AnswerCallbackQuery(
+            callback_query_id=query, text=text or None, show_alert=show_alert or None
+        )
+        with suppress(TelegramAPIError):
+            await self._bot(method, request_timeout=QUICK_TIMEOUT_SECONDS)
+
+    async def send_action(self, chat: int, action: str, topic: int | None = None) -> None:
+        """Show an activity like "upload_video", where that is possible."""
+        method = SendChatAction(chat_id=chat, message_thread_id=topic, action=action)
+        with suppress(TelegramAPIError):
+            await self._bot(method, request_timeout=QUICK_TIMEOUT_SECONDS)
+
+    async def _send(
+        self,
+        destination: Destination,
+        build_method: Callable[[Destination], TelegramMethod[Message]],
+        *,
+        seconds: int | None = None,
+        is_retried: bool = True,
+    ) -> Message | RetryLater | ChatGone | Rejected:
+        """Send a message; return it, or why it could not be sent.
+
+        Raises:
+            TelegramBadRequest: the call was wrong in itself.
+        """
+        try:
+            return await self._send_following(destination, build_method, seconds, is_retried)
+        except TelegramAPIError as err:
+            if (outcome := classify_error(err)) is None:
+                raise
+        assert not isinstance(outcome, MessageMissing | MessageUnchanged), "the message is new"
+        return outcome
+
+    async def _send_following(
+        self,
+        destination: Destination,
+        build_method: Callable[[Destination], TelegramMethod[Message]],
+        seconds: int | None,
+        is_retried: bool,  # noqa: FBT001 - private, passed through from the keyword
+    ) -> Message:
+        """Send a message to where the chat is now, and without a topic that was closed."""
+        if destination.chat in self._moved_chats:
+            destination = Destination(self._moved_chats[destination.chat])
+        try:
+            return await self._request(build_method(destination), seconds, is_retried=is_retried)
+        except TelegramMigrateToChat as err:
+            await self._record_move(destination.chat, err.migrate_to_chat_id)
+            destination = Destination(err.migrate_to_chat_id)
+        except TelegramBadRequest as err:
+            if destination.topic is None or not is_topic_missing(err):
+                raise
+            destination = replace(destination, topic=None)
+        return await self._request(build_method(destination), seconds, is_retried=is_retried)
+
+    async def _edit(
+        self, chat: int, method: TelegramMethod[Any], *, is_retried: bool = True
+    ) -> EditOutcome:
+        """Change a message.
+
+        Raises:
+            TelegramBadRequest: the call was wrong in itself.
+        """
+        if chat in self._moved_chats:
+            return MessageMissing()
+        try:
+            await self._request(method, is_retried=is_retried)
+        except TelegramMigrateToChat as err:
+            await self._record_move(chat, err.migrate_to_chat_id)
+            return MessageMissing()
+        except TelegramAPIError as err:
+            outcome = classify_error(err)
+            if outcome is None or isinstance(outcome, Rejected):
+                raise
+            return outcome
+        return MessageEdited()
+
+    async def _request(
+        self, method: TelegramMethod[T], seconds: int | None = None, *, is_retried: bool = True
+    ) -> T:
+        if is_retried:
+            return await self._bot(method, request_timeout=seconds)
+        session = self._bot.session
+        assert isinstance(session, BotApiSession)
+        answer: T = await session.call_once(self._bot, method, QUICK_TIMEOUT_SECONDS)
+        return answer
+
+    async def _record_move(self, old_chat: int, new_chat: int) -> None:
+        self._moved_chats[old_chat] = new_chat
+        if self._on_chat_moved is None:
+            return
+        try:
+            await self._on_chat_moved(old_chat, new_chat)
+        except Exception:
+            log.exception("the new id of a chat could not be stored")
 
 
-class KeyboardProvider(Protocol):
-    """What is under our messages."""
-
-    def create_cancel(self, job: Job) -> Keyboard:
-        """Under the status of a job."""
-        ...
-
-    def create_result(self, job: Job) -> Keyboard:
-        """Under its result."""
-        ...
-
-    def create_card(self, draft: Draft) -> Keyboard:
-        """Under a card."""
-        ...
+def _get_message_id(
+    answer: Message | RetryLater | ChatGone | Rejected,
+) -> int | RetryLater | ChatGone:
+    assert not isinstance(answer, Rejected), "only results can be too big"
+    return answer.message_id if isinstance(answer, Message) else answer

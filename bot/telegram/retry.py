@@ -1,9 +1,6 @@
-"""How often a call to Telegram is tried, and when it is left alone."""
+"""Repeats calls to Telegram, and waits for as long as Telegram asks."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,26 +18,26 @@ from aiogram.exceptions import (
 )
 from aiogram.methods import GetUpdates, SendChatAction, TelegramMethod
 
-#: whose repetition would be seen: what they do is done once more
+#: prefixes of methods whose repetition users see: each makes something new
 VISIBLE_METHODS = ("send", "copy", "forward", "create", "upload", "add", "post")
-MAX_QUIET_CHATS = 1000  #: chats that asked for quiet, of which the past ones are forgotten then
-
-_is_single_attempt: ContextVar[bool] = ContextVar("is_single_attempt", default=False)
+#: methods that are never repeated: poll() repeats the first, and the second is worth one attempt
+SINGLE_ATTEMPT_METHODS = (GetUpdates, SendChatAction)
+MAX_QUIET_CHATS = 1000  #: entries after which those that are over are removed
 
 
 class DeliveryUnknown(TelegramNetworkError):
-    """The call was sent whole and no answer came: it may have been done."""
+    """The call was sent completely and no answer came, so Telegram may have carried it out."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryLimits:
-    """How long a call is tried.
+    """For how long a call is repeated.
 
     Attributes:
-        attempts: in all.
-        max_retry_after: the longest "retry after" that is waited out, in seconds.
-        max_seconds: seconds from the first attempt, after which no wait is begun.
-        first_pause: seconds before the second attempt after a fault; then twice as long, and so on.
+        attempts: at most, with the first one.
+        max_retry_after: the longest "retry after" that is waited for, in seconds.
+        max_seconds: after the first attempt, from which on no further wait begins.
+        first_pause: seconds between the first two attempts after an error; doubled each time.
     """
 
     attempts: int = 5
@@ -49,28 +46,18 @@ class RetryLimits:
     first_pause: float = 0.5
 
 
-@contextmanager
-def limit_to_single_attempt() -> Iterator[None]:
-    """Calls within are made once: not repeated, and not made while their chat wants quiet."""
-    before = _is_single_attempt.set(True)
-    try:
-        yield
-    finally:
-        _is_single_attempt.reset(before)
-
-
 class RetryMiddleware(BaseRequestMiddleware):
-    """Waits where Telegram asks to, and repeats what failed in passing.
+    """Repeats calls that failed for the moment, and waits where Telegram asks for it.
 
     Attributes:
-        uncertain_repeats: repeated calls that may have succeeded before, each of which people
-            may have seen twice.
-        repeats: how many repetitions there were in all.
+        uncertain_repeats: repetitions of calls that may have been carried out before, so that users
+            may see their effect twice.
+        repeats: all repetitions.
     """
 
     def __init__(self, limits: RetryLimits) -> None:
         self._limits = limits
-        self._quiet_until: dict[object, float] = {}  # until when, by chat
+        self._quiet_until: dict[object, float] = {}  # the loop's time, by chat
         self.uncertain_repeats = self.repeats = 0
 
     async def __call__(
@@ -79,13 +66,13 @@ class RetryMiddleware(BaseRequestMiddleware):
         bot: Bot,
         method: TelegramMethod[Any],
     ) -> Any:
-        """The answer, as soon as there is one.
+        """Return the answer of the first attempt that succeeds.
 
         Raises:
-            TelegramAPIError: there is none, or it is too long to wait for.
+            TelegramAPIError: none did, or the wait would be too long.
         """
-        if _is_single_attempt.get() or isinstance(method, GetUpdates | SendChatAction):
-            return await self._try_once(make_request, bot, method)
+        if isinstance(method, SINGLE_ATTEMPT_METHODS):
+            return await self.call_once(make_request, bot, method)
         async for attempt in stamina.retry_context(
             _RetryDecision(self, self._limits, method),
             attempts=self._limits.attempts,
@@ -95,18 +82,25 @@ class RetryMiddleware(BaseRequestMiddleware):
         ):
             with attempt:
                 self.repeats += attempt.num > 1
-                return await self._try_once(make_request, bot, method)
+                return await self.call_once(make_request, bot, method)
         raise AssertionError("unreachable")
 
-    async def _try_once(
+    async def call_once(
         self, make_request: NextRequestMiddlewareType[Any], bot: Bot, method: TelegramMethod[Any]
     ) -> Any:
-        """One attempt, unless its chat still wants quiet."""
+        """Return the answer of a single attempt.
+
+        Raises:
+            TelegramRetryAfter: Telegram asks for a wait, or did so for this chat before.
+            TelegramAPIError: the attempt failed.
+        """
         loop, chat = asyncio.get_running_loop(), _get_quiet_key(method)
-        rest = self._quiet_until.get(chat, 0) - loop.time()
-        if rest > 0:
+        seconds_left = self._quiet_until.get(chat, 0) - loop.time()
+        if seconds_left > 0:
             raise TelegramRetryAfter(
-                method=method, message="it said so before", retry_after=int(rest) + 1
+                method=method,
+                message="an earlier call got this answer",
+                retry_after=int(seconds_left) + 1,
             )
         try:
             return await make_request(bot, method)
@@ -124,7 +118,7 @@ class RetryMiddleware(BaseRequestMiddleware):
 
 
 class _RetryDecision:
-    """How long to wait before one call's next attempt, if there is to be one."""
+    """Decides after each failure of one call whether it is repeated, and when."""
 
     def __init__(
         self, middleware: RetryMiddleware, limits: RetryLimits, method: TelegramMethod[Any]
@@ -147,10 +141,10 @@ class _RetryDecision:
         return False
 
     def _decide_wait(self, seconds: float) -> bool | float:
-        gone = asyncio.get_running_loop().time() - self._started
-        if seconds > self._limits.max_retry_after or gone + seconds > self._limits.max_seconds:
+        elapsed = asyncio.get_running_loop().time() - self._started
+        if seconds > self._limits.max_retry_after or elapsed + seconds > self._limits.max_seconds:
             return False
-        return seconds + 0.05  # a timer may ring a moment early
+        return seconds + 0.05  # a timer may fire a moment early
 
     def _allow_one_repeat(self) -> bool:
         if self._is_repeated:
@@ -161,5 +155,5 @@ class _RetryDecision:
 
 
 def _get_quiet_key(method: TelegramMethod[Any]) -> object:
-    """Whom a "retry after" is about: a chat, or all calls of a kind that are to none."""
+    """Return what a "retry after" applies to: a chat, or the method where it has none."""
     return getattr(method, "chat_id", None) or method.__api_method__

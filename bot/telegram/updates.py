@@ -1,4 +1,4 @@
-"""From an update as it came to the handlers; what is wrong with one harms no other."""
+"""Receives updates by polling, and gives each one to the handlers independently of the others."""
 
 import asyncio
 import logging
@@ -10,7 +10,6 @@ from aiogram import Bot, Dispatcher
 from aiogram.exceptions import (
     TelegramAPIError,
     TelegramConflictError,
-    TelegramRetryAfter,
     TelegramUnauthorizedError,
 )
 from aiogram.methods import GetUpdates
@@ -22,33 +21,32 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 log = logging.getLogger(__name__)
 
-MAX_HANDLER_SECONDS = 30.0  #: seconds for a handler, after which its update counts as handled
-DATABASE_PAUSES = (0.5, 2.0, 5.0)  #: seconds, before each further attempt when the database is away
-MAX_KNOWN_UPDATES = 1000  #: updates that are handled once, however often they are brought
+MAX_HANDLER_SECONDS = 30.0  #: of a handler, after which its update counts as handled
+DATABASE_PAUSES = (0.5, 2.0, 5.0)  #: seconds before each further attempt without a database
+MAX_KNOWN_UPDATES = 1000  #: ids that are remembered, so that a repeated update is handled once
 DATABASE_ERRORS = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 class UpdateDispatcher:
-    """Gives updates to the handlers, side by side."""
+    """Gives updates to the handlers concurrently, each one once."""
 
     def __init__(self, bot: Bot, dispatcher: Dispatcher) -> None:
-        """Remember whose handlers."""
         self._bot, self._dispatcher = bot, dispatcher
         self._running: dict[int, asyncio.Task[None]] = {}
         self._handled_ids: deque[int] = deque(maxlen=MAX_KNOWN_UPDATES)
         self._is_closed = False
 
     def close(self) -> None:
-        """Take no more."""
+        """Accept no more updates."""
         self._is_closed = True
 
     async def dispatch(self, update: Mapping[str, Any]) -> None:
-        """Handle *update*; returns when that is done, or takes too long to be waited for."""
-        if self._is_closed:  # it comes again, after us
+        """Handle *update*; return when that is done or takes longer than MAX_HANDLER_SECONDS."""
+        if self._is_closed:  # unanswered, Telegram sends it to the next process
             await asyncio.get_running_loop().create_future()
         number = update.get("update_id")
         if not isinstance(number, int):
-            log.warning("an update without a number was passed over")
+            log.warning("an update without an id was ignored")
             return
         if number in self._handled_ids:
             return
@@ -67,12 +65,12 @@ class UpdateDispatcher:
             del self._running[number]
 
     def _parse(self, raw: Mapping[str, Any]) -> Update | None:
-        """The update, if it is of a kind that is known; what is in it is nobody's business."""
+        """Return the update; None for an unknown kind, of which only field names are logged."""
         try:
             update = Update.model_validate(raw, context={"bot": self._bot})
-            update.event_type  # noqa: B018 - it raises where there is none
+            update.event_type  # noqa: B018 - the property raises for an unknown kind
         except (ValidationError, UpdateTypeLookupError):
-            log.warning("an update of an unknown form was passed over: %s", sorted(raw)[:9])
+            log.warning("an update of an unknown form was ignored: %s", sorted(raw)[:9])
             return None
         return update
 
@@ -80,43 +78,39 @@ class UpdateDispatcher:
         for pause in DATABASE_PAUSES:
             try:
                 await self._dispatcher.feed_update(self._bot, update)
-            except DATABASE_ERRORS as err:  # handlers may do the same twice
-                log.warning("the database is away: %s", type(err).__name__)
+            except DATABASE_ERRORS as err:  # handlers tolerate that they run twice
+                log.warning("the database is unavailable: %s", type(err).__name__)
                 await asyncio.sleep(pause)
             else:
                 return
         await self._dispatcher.feed_update(self._bot, update)
 
 
-LONG_POLL_SECONDS = 25  #: for which Telegram may wait for an update
-REQUEST_MARGIN_SECONDS = 10  #: more than that, until a connection is given up
-SETTLE_SECONDS = 0.3  #: between two askings while updates of before are being handled
-FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = (
-    0.5,
-    10.0,
-)  #: seconds after a fault; twice as long each time
+LONG_POLL_SECONDS = 25  #: for which Telegram waits for an update before it answers
+REQUEST_MARGIN_SECONDS = 10  #: added to that for the request's timeout
+SETTLE_SECONDS = 0.3  #: between two requests while earlier updates are still handled
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.5, 10.0  #: after an error; doubled each time
 
 #: handles an update, and returns when Telegram may forget it
 UpdateHandler = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class GetRawUpdates(GetUpdates):
-    """Updates as they come: one whose form is new must not keep all others from us."""
+    """getUpdates without parsing: one update of an unknown form must not block the others."""
 
     __returning__ = list[Any]
 
 
 class UnacknowledgedUpdates:
-    """Updates that came, and that Telegram was not told to forget."""
+    """Updates that were received, and that Telegram still keeps."""
 
     def __init__(self, handle: UpdateHandler) -> None:
-        """Have *handle* handle them."""
         self._handle_update = handle
-        self._tasks: dict[int, asyncio.Task[None]] = {}  # in the order of coming
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # in the order of arrival
         self._offset: int | None = None
 
     def add(self, updates: Sequence[Any]) -> bool:
-        """Begin with those that are new, side by side; whether there was one that can be told."""
+        """Start handling those that are new; return False where none of them has an id."""
         numbered = [(number, update) for update in updates if (number := _get_update_id(update))]
         for number, update in numbered:
             if number not in self._tasks:
@@ -125,81 +119,79 @@ class UnacknowledgedUpdates:
 
     @property
     def offset(self) -> int | None:
-        """The first that Telegram must tell us again if we die."""
+        """The id of the first update that Telegram must keep."""
         while self._tasks and (first := next(iter(self._tasks.items())))[1].done():
             self._offset = first[0] + 1
             del self._tasks[first[0]]
         return self._offset
 
     async def wait_until_settled(self, seconds: float) -> bool:
-        """Wait so long for those that are being handled; whether there are none any more."""
-        doing = [task for task in self._tasks.values() if not task.done()]
-        if not doing:
+        """Wait at most so long for running handlers; return whether all have ended."""
+        running = [task for task in self._tasks.values() if not task.done()]
+        if not running:
             return True
-        _, left = await asyncio.wait(doing, timeout=seconds)
-        return not left
+        _, pending = await asyncio.wait(running, timeout=seconds)
+        return not pending
 
     async def _run_handler(self, update: Mapping[str, Any]) -> None:
         try:
             await self._handle_update(update)
         except Exception:
-            log.exception("an update was not taken")
+            log.exception("an update was not accepted")
 
 
 async def poll(
     bot: Bot, handle: UpdateHandler, update_kinds: Sequence[str], on_answer: Callable[[], None]
 ) -> NoReturn:
-    """Give *handle* all updates as they come, without an end.
+    """Receive updates and give them to *handle*, without an end.
 
-    Telegram forgets an update when we ask for those after it, which we do when it and all before
-    it were handled: who dies before that is told again.
+    Telegram forgets an update when later ones are requested. That happens after it and all before
+    it were handled, so after a crash Telegram sends those again that were not.
+
+    Where Telegram asks for a wait, RetryMiddleware refuses each request until the wait is over.
 
     Args:
-        bot: whose updates they are.
-        handle: see Take.
-        update_kinds: of updates that are wanted, in Telegram's words.
-        on_answer: called whenever Telegram did.
+        bot: the bot that receives them.
+        handle: see UpdateHandler.
+        update_kinds: the kinds to receive, in Telegram's words.
+        on_answer: called after each answer of Telegram's.
     """
-    unconfirmed, pause = UnacknowledgedUpdates(handle), FIRST_PAUSE_SECONDS
+    updates, pause = UnacknowledgedUpdates(handle), FIRST_PAUSE_SECONDS
     while True:
-        seconds = LONG_POLL_SECONDS if await unconfirmed.wait_until_settled(SETTLE_SECONDS) else 0
-        ask = GetRawUpdates(
-            offset=unconfirmed.offset, timeout=seconds, allowed_updates=list(update_kinds)
+        seconds = LONG_POLL_SECONDS if await updates.wait_until_settled(SETTLE_SECONDS) else 0
+        method = GetRawUpdates(
+            offset=updates.offset, timeout=seconds, allowed_updates=list(update_kinds)
         )
         try:
-            updates = await bot(ask, request_timeout=seconds + REQUEST_MARGIN_SECONDS)
+            received = await bot(method, request_timeout=seconds + REQUEST_MARGIN_SECONDS)
         except TelegramAPIError as err:
             _log_error(err, is_first=pause == FIRST_PAUSE_SECONDS)
-            await asyncio.sleep(max(pause, _get_retry_after(err)))
+            await asyncio.sleep(pause)
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
             continue
         on_answer()
         if pause != FIRST_PAUSE_SECONDS:
-            log.info("updates come again")
+            log.info("updates arrive again")
             pause = FIRST_PAUSE_SECONDS
-        if not unconfirmed.add(updates):
-            log.warning("updates without a number were passed over")
+        if not updates.add(received):
+            log.warning("updates without an id were ignored")
             await asyncio.sleep(MAX_PAUSE_SECONDS)
 
 
 def _get_update_id(update: object) -> int:
-    """Its number; 0 where it has none."""
+    """Return the id; 0 where *update* has none."""
     number = update.get("update_id") if isinstance(update, dict) else None
     return number if isinstance(number, int) else 0
 
 
-def _get_retry_after(err: TelegramAPIError) -> float:
-    return err.retry_after if isinstance(err, TelegramRetryAfter) else 0
-
-
 def _log_error(err: TelegramAPIError, *, is_first: bool) -> None:
-    """Log a fault, once for a row of them."""
+    """Log the first of several errors in a row."""
     if not is_first:
         return
     match err:
         case TelegramConflictError():
-            log.warning("another process asks for this bot's updates; waiting until it is gone")
+            log.warning("another process receives this bot's updates; waiting until it ends")
         case TelegramUnauthorizedError():
-            log.error("Telegram does not know this BOT_TOKEN")
+            log.error("Telegram does not accept this BOT_TOKEN")
         case _:
-            log.warning("no updates for now: %s", type(err).__name__)
+            log.warning("updates cannot be received: %s", type(err).__name__)

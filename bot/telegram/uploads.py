@@ -1,8 +1,8 @@
-"""The call that sends a result, by its form, and what people see it called."""
+"""Builds the call that sends a result, by its format."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from aiogram.methods import (
     SendAnimation,
@@ -21,82 +21,70 @@ from aiogram.types import (
 )
 
 from bot.domain.job_request import Destination
+from bot.domain.outcomes import ResultRendered
 from video_editing.contract.formats import OutputFormat
 
 UPLOAD_CHUNK_BYTES = 1 << 18
-MAX_NOTE_SIDE = 640
-MIN_UPLOAD_SECONDS, MIN_UPLOAD_RATE = 60, 200_000  #: for any upload, and bytes a second beyond that
-
-
-class MediaDimensions(Protocol):
-    """Something with a width and a height in pixels, and a length in seconds."""
-
-    @property
-    def width(self) -> int: ...  # noqa: D102
-    @property
-    def height(self) -> int: ...  # noqa: D102
-    @property
-    def seconds(self) -> float: ...  # noqa: D102
+MAX_NOTE_SIDE = 640  #: pixels of a round note
+MIN_UPLOAD_SECONDS = 60  #: for any upload
+MIN_UPLOAD_RATE = 200_000  #: bytes per second, for the time in addition to that
 
 
 @dataclass(frozen=True, slots=True)
 class ResultUpload:
-    """A result, ready to be sent.
+    """A result that is ready to be sent.
 
     Attributes:
-        form: what it is for.
-        file: where it lies.
-        dimensions: its extent.
-        thumbnail: a picture of it, where there is one.
-        caption: what is said under it, in HTML.
+        form: its format.
+        file: its path.
+        rendered: its width, height and length.
+        thumbnail: the path of a small picture; None without one.
+        caption: the text under it, in HTML.
         keyboard: the buttons under it.
     """
 
     form: OutputFormat
     file: Path
-    dimensions: MediaDimensions
+    rendered: ResultRendered
     thumbnail: Path | None = None
     caption: str = ""
     keyboard: InlineKeyboardMarkup | None = None
 
     def build_method(self, destination: Destination) -> TelegramMethod[Message]:
-        """Send it as what it is."""
-        rest, shown, seconds = (
-            self._build_common_fields(destination),
-            self._build_media_fields(),
-            max(1, round(self.dimensions.seconds)),
-        )
+        """Build the call that sends the result in its format."""
+        common, media = self._build_common_fields(destination), self._build_media_fields()
+        seconds = max(1, round(self.rendered.seconds))
         match self.form:
             case OutputFormat.VIDEO:
                 return SendVideo(
                     video=self._create_input_file(),
                     supports_streaming=True,
                     duration=seconds,
-                    **shown,
-                    **rest,
+                    **media,
+                    **common,
                 )
             case OutputFormat.NOTE:
-                rest.pop("caption")
-                side = min(self.dimensions.width, MAX_NOTE_SIDE)
+                common.pop("caption")
+                side = min(self.rendered.width, MAX_NOTE_SIDE)
                 return SendVideoNote(
                     video_note=self._create_input_file(),
                     length=side,
                     duration=seconds,
-                    thumbnail=shown["thumbnail"],
-                    **rest,
+                    thumbnail=media["thumbnail"],
+                    **common,
                 )
             case OutputFormat.ANIMATION | OutputFormat.GIF:
                 return SendAnimation(
-                    animation=self._create_input_file(), duration=seconds, **shown, **rest
+                    animation=self._create_input_file(), duration=seconds, **media, **common
                 )
             case OutputFormat.STICKER:
-                rest.pop("caption")
-                return SendSticker(sticker=self._create_input_file(), **rest)
+                common.pop("caption")
+                return SendSticker(sticker=self._create_input_file(), **common)
             case _:
                 return self.build_document_method(destination)
 
     def build_document_method(self, destination: Destination) -> TelegramMethod[Message]:
-        """Send it as a file, which Telegram leaves as it is."""
+        """Build the call that sends the result as a document, which Telegram does not change."""
         return SendDocument(
             document=self._create_input_file(),
             disable_content_type_detection=True,
@@ -116,8 +104,8 @@ class ResultUpload:
     def _build_media_fields(self) -> dict[str, Any]:
         picture = self.thumbnail if self.thumbnail and self.thumbnail.is_file() else None
         return {
-            "width": self.dimensions.width,
-            "height": self.dimensions.height,
+            "width": self.rendered.width,
+            "height": self.rendered.height,
             "thumbnail": picture and FSInputFile(picture, "thumbnail.jpg"),
         }
 
@@ -127,24 +115,24 @@ class ResultUpload:
 
 
 def create_reply_parameters(message_id: int | None) -> ReplyParameters | None:
-    """Answer that message, if it is still there."""
-    return (
-        message_id and ReplyParameters(message_id=message_id, allow_sending_without_reply=True)
-    ) or None
+    """Return the parameters of a reply to a message, which may be deleted by now."""
+    if not message_id:
+        return None
+    return ReplyParameters(message_id=message_id, allow_sending_without_reply=True)
 
 
 def estimate_upload_seconds(size: int) -> int:
-    """How long an upload of *size* bytes may take."""
+    """Return the longest time that an upload of *size* bytes may take."""
     return MIN_UPLOAD_SECONDS + size // MIN_UPLOAD_RATE
 
 
 def get_file_id(message: Message) -> str:
-    """Telegram's name of what was sent."""
-    sent = (
+    """Return Telegram's id of the file in *message*; "" without one."""
+    media = (
         message.video
         or message.video_note
         or message.animation
         or message.document
         or message.sticker
     )
-    return sent.file_id if sent else ""
+    return media.file_id if media else ""

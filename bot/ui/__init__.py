@@ -1,1 +1,1 @@
-"""What users read and press: texts, captions, keyboards, callback data."""
+"""What users read and press: texts, keyboards, callback data."""

@@ -1,4 +1,4 @@
-"""What people read, in their languages."""
+"""The texts that users read, in their languages."""
 
 import html
 import logging
@@ -10,47 +10,70 @@ from typing import Any
 
 from fluent.runtime import FluentBundle, FluentResource
 
+from bot.database.drafts import Draft
+from bot.domain.appearance import Appearance, describe_background
 from bot.domain.job_request import Language
 
 log = logging.getLogger(__name__)
 
 LOCALES_FOLDER = Path(__file__).parents[1] / "locales"
-#: what sentences about faults may mention; a text says nothing of what is 0
-DEFAULT_DETAILS: Mapping[str, float | str] = {"size": 0, "limit": 0, "seconds": 0}
+
+TextValue = float | str
+
+#: values that the texts of failures may mention; a text omits what is 0
+DEFAULT_DETAILS: Mapping[str, TextValue] = {"size": 0, "limit": 0, "seconds": 0}
 
 
 class Texts:
-    """Every text by its key; values may be anything that somebody sent, and texts are HTML."""
+    """All texts by key. Texts are HTML; values are escaped, so they may come from users."""
 
-    def __call__(self, language: Language, key: str, /, **values: float | str) -> str:
-        """The text *key*, with *values* in it.
+    def __call__(self, language: Language, key: str, /, **values: TextValue) -> str:
+        """Return the text *key* with *values* in it.
 
         Raises:
             LookupError: there is no such text.
         """
         bundle = _load_bundle(language)
         pattern = bundle.get_message(key).value
-        assert pattern is not None, f"{key} says nothing"
+        assert pattern is not None, f"{key} has no value"
         text, errors = bundle.format_pattern(pattern, {k: _escape(v) for k, v in values.items()})
-        if errors:  # a value that was forgotten; all else is worth saying
+        if errors:  # a missing value: the rest of the text is still of use
             log.error("%s in %s: %s", key, language, errors)
         return str(text)
 
     def describe_failure(
-        self, language: Language, code: str, details: Mapping[str, float | str]
+        self, language: Language, code: str, details: Mapping[str, TextValue]
     ) -> str:
-        """Why something cannot be done, and what to do.
+        """Return why something failed, and what the user can do.
 
         Args:
             language: of the text.
-            code: a value of Fault, of video_editing's Reason or of backends' LinkFault.
-            details: what is known of it.
+            code: a FailureCode, a RejectReason of video_editing or a LinkError of backends.
+            details: numbers that the text may mention.
         """
-        told = {name: details.get(name, nothing) for name, nothing in DEFAULT_DETAILS.items()}
-        return self(language, f"fault-{code.replace('_', '-')}", **told)
+        values = {name: details.get(name, default) for name, default in DEFAULT_DETAILS.items()}
+        return self(language, f"fault-{code.replace('_', '-')}", **values)
 
 
-def _escape(value: float | str) -> float | str:
+def build_card_caption(texts: Texts, draft: Draft) -> str:
+    """Return the caption of a card: the length of the clip and the appearance."""
+    seconds = (draft.clip and draft.clip.seconds) or 0
+    return texts(draft.language, "card-caption", seconds=seconds, **describe_appearance(draft.look))
+
+
+def describe_appearance(appearance: Appearance) -> dict[str, str]:
+    """Return the values with which a text describes *appearance*."""
+    return {
+        "shape": appearance.shape.value,
+        "corner": appearance.corner.value,
+        "size": appearance.size.value,
+        "ring": appearance.ring.value,
+        "background": describe_background(appearance.backdrop),
+        "engine": appearance.engine,
+    }
+
+
+def _escape(value: TextValue) -> TextValue:
     return html.escape(value, quote=False) if isinstance(value, str) else value
 
 
@@ -59,7 +82,7 @@ def _load_bundle(language: Language) -> FluentBundle:
     def format_duration(seconds: float) -> str:
         return _format_duration(bundle, seconds)
 
-    functions: dict[str, Any] = {"SPAN": format_duration}  # a str will do for a FluentType
+    functions: dict[str, Any] = {"SPAN": format_duration}  # Fluent accepts a str as well
     bundle = FluentBundle([language], functions=functions, use_isolating=False)
     for path in sorted(LOCALES_FOLDER.glob(f"*{language}.ftl")):
         bundle.add_resource(FluentResource(path.read_text("utf-8")))
@@ -67,7 +90,7 @@ def _load_bundle(language: Language) -> FluentBundle:
 
 
 def _format_duration(bundle: FluentBundle, seconds: float) -> str:
-    """A length of time in words: seconds, whole minutes, or 1:05."""
+    """Return a duration as text: seconds, full minutes, or 1:05."""
     minutes, rest = divmod(math.ceil(seconds), 60)
     hours = minutes // 60
     if hours:
@@ -76,5 +99,5 @@ def _format_duration(bundle: FluentBundle, seconds: float) -> str:
         return f"{minutes}:{rest:02}"
     key, count = ("span-minutes", minutes) if minutes else ("span-seconds", rest)
     pattern = bundle.get_message(key).value
-    assert pattern is not None, f"{key} says nothing"
+    assert pattern is not None, f"{key} has no value"
     return str(bundle.format_pattern(pattern, {"count": count})[0])

@@ -1,1 +1,1 @@
-"""What all tests share: clips, networks, and readers of results."""
+"""Support for all tests: clips, networks, and readers of results."""

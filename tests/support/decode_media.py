@@ -1,4 +1,4 @@
-"""Files as PyAV alone reads them: what tests compare with what the program makes."""
+"""Read files with PyAV alone, to compare them with what the program reads and writes."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,16 +11,16 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 Rgb = NDArray[np.uint8]  #: (H, W, 3)
-HEARD = 16_000  #: Hz, at which sounds are compared
+HEARD = 16_000  #: Hz; the sample rate at which audio is compared
 
 
 def main_stream(container: av.container.InputContainer) -> VideoStream:
-    """The picture stream with most packets, which is what a viewer takes for the video."""
+    """Return the video stream with the most frames."""
     return max(container.streams.video, key=lambda stream: stream.frames or 0)
 
 
 def shots(path: Path) -> Iterator[av.VideoFrame]:
-    """All frames of the main stream, as they are stored."""
+    """Yield the frames of the main stream as stored, neither turned nor converted."""
     with av.open(str(path)) as container:
         stream = main_stream(container)
         stream.thread_type = "AUTO"
@@ -28,29 +28,35 @@ def shots(path: Path) -> Iterator[av.VideoFrame]:
 
 
 def rgb(path: Path) -> list[Rgb]:
-    """All frames of a short file that stands upright; BT.709 as its tags say."""
+    """Return all frames of a short upright file as RGB, converted as its tags say."""
     return [frame.to_ndarray(format="rgb24") for frame in shots(path)]
 
 
 def times(path: Path) -> list[Fraction]:
-    """When each frame is shown, in seconds of the file's own clock."""
+    """Return the presentation times of all frames, in seconds of the file's clock."""
     return sorted(frame.pts * frame.time_base for frame in shots(path))
 
 
 class Heard(NamedTuple):
-    """A sound: when it begins, in seconds of the file's own clock, and its samples at HEARD Hz."""
+    """Decoded audio.
+
+    Attributes:
+        start: of the first sample, in seconds of the file's clock.
+        samples: (n,), one channel, at `HEARD` Hz.
+    """
 
     start: Fraction
     samples: NDArray[np.float32]
 
     def since(self, origin: Fraction) -> NDArray[np.float32]:
-        """The samples from *origin* on, silence before the first."""
-        early = round((self.start - origin) * HEARD)
-        return np.concatenate((np.zeros(max(0, early), np.float32), self.samples[max(0, -early) :]))
+        """Return the samples from *origin* (file seconds) on, padded with silence in front."""
+        offset = round((self.start - origin) * HEARD)
+        silence = np.zeros(max(0, offset), np.float32)
+        return np.concatenate((silence, self.samples[max(0, -offset) :]))
 
 
 def heard(path: Path) -> Heard | None:
-    """The sound of a file, all its channels in one; None where it has none."""
+    """Return the audio of a file mixed to one channel; None without an audio stream."""
     with av.open(str(path)) as container:
         if not container.streams.audio:
             return None
@@ -64,18 +70,18 @@ def heard(path: Path) -> Heard | None:
 
 
 def lag(sound: NDArray[np.float32], original: NDArray[np.float32]) -> float:
-    """Seconds by which *original* comes late in *sound*, whatever else is heard there.
+    """Return the delay in seconds of *original* within *sound*, which may contain other audio.
 
     Knapp and Carter 1976, "The generalized correlation method for estimation of time delay",
     with the phase transform.
     """
     length = len(sound) + len(original)
     cross = np.fft.rfft(sound, length) * np.conj(np.fft.rfft(original, length))
-    likeness = np.fft.irfft(cross / (np.abs(cross) + 1e-9), length)
+    correlation = np.fft.irfft(cross / (np.abs(cross) + 1e-9), length)
     reach = HEARD // 2
-    return (int(np.argmax(np.r_[likeness[-reach:], likeness[:reach]])) - reach) / HEARD
+    return (int(np.argmax(np.r_[correlation[-reach:], correlation[:reach]])) - reach) / HEARD
 
 
 def likeness(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """Correlation of two pictures, −1…1."""
+    """Return the correlation of two pictures, −1…1."""
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])

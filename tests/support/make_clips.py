@@ -1,4 +1,4 @@
-"""Clips that tests make on the spot."""
+"""Write synthetic clips."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,14 @@ Rgb = NDArray[np.uint8]  #: (H, W, 3)
 
 @dataclass(frozen=True)
 class Colours:
-    """How a clip is tagged, in the numbers of ITU-T H.273; range 1 is limited, 2 full."""
+    """Colour tags as numbers of ITU-T H.273, tables 2 to 4.
+
+    Attributes:
+        matrix: coefficients.
+        range: 1 limited, 2 full, as in FFmpeg.
+        transfer: characteristics.
+        primaries: chromaticities.
+    """
 
     matrix: int = 1
     range: int = 1
@@ -34,7 +41,7 @@ HD = Colours()
 
 
 def drawn(count: int, size: tuple[int, int] = (160, 96)) -> Iterator[Rgb]:
-    """Pictures of *size* (width, height), no two alike: a bright square walks over a gradient."""
+    """Yield different pictures of *size* (width, height): a bright square moves over a gradient."""
     width, height = size
     side = max(1, min(size) // 4)
     for i in range(count):
@@ -63,22 +70,22 @@ def make_clip(
     aspect: Fraction | None = None,
     tone: int | None = None,
 ) -> Path:
-    """Write *pictures* as a video file and give its path back.
+    """Write *pictures* as a video file and return its path.
 
     Args:
-        path: where to; its suffix names the container unless *container* does.
-        pictures: RGB arrays, or frames that are encoded as they are; of one size.
-        rate: ticks a second.
-        times: presentation time of each picture in ticks; one a tick unless given.
+        path: of the file; its suffix selects the container unless *container* is given.
+        pictures: RGB arrays, or frames that are encoded unchanged; of one size.
+        rate: ticks per second.
+        times: presentation time of each picture in ticks; by default 0, 1, 2 …
         codec: FFmpeg's name of the encoder.
         pixels: FFmpeg's name of the pixel format.
         options: of the encoder.
         container: FFmpeg's name of the muxer.
         muxing: options of the muxer.
-        colours: how it is tagged, if at all.
-        turn: display matrix, nine numbers.
-        aspect: width of a pixel by its height.
-        tone: frequency in hertz of a sine as long as the pictures, encoded as the container likes.
+        colours: tags; none by default.
+        turn: display matrix, nine numbers row by row (ISO/IEC 14496-12, 6.2.2).
+        aspect: width of a pixel divided by its height.
+        tone: frequency in hertz of a sine as long as the video, in the container's default codec.
     """
     frames = map(_frame, pictures)
     first = next(frames)
@@ -115,7 +122,7 @@ def _frame(picture: Rgb | av.VideoFrame) -> av.VideoFrame:
 
 
 def _hum(out: OutputContainer, stream: av.AudioStream, tone: int, seconds: float) -> None:
-    """Write a sine of *tone* hertz, a quarter of full scale."""
+    """Encode a sine of *tone* hertz at a quarter of full scale."""
     samples = np.sin(np.arange(int(seconds * 48_000)) * (2 * np.pi * tone / 48_000)) * 0.25
     for start in range(0, len(samples), 960):
         block = samples[None, start : start + 960].astype(np.float32)

@@ -1,4 +1,4 @@
-"""Networks in the place of rembg's, made when a test runs: no weights in the repository."""
+"""Build ONNX networks that replace those of rembg, so the repository holds no weights."""
 
 from pathlib import Path
 
@@ -10,23 +10,23 @@ OPSET = 17
 
 
 def save_constant(path: Path, value: float, *, side: int = 320) -> None:
-    """A network that answers *value* for every pixel, one picture at a time."""
+    """Write a network that returns *value* for each pixel, with batch size 1."""
     net = Net(side, batch=1)
     flat = net.add("Mul", net.conv("picture", 3, 1, kernel=1), net.weight(np.zeros(1)))
     net.save(path, net.add("Add", flat, net.weight(np.full(1, value))))
 
 
 def save_tinted(path: Path, *, side: int = 320, batch: int | str = "batch") -> None:
-    """A network whose answer follows the picture, for *batch* pictures at a time or any number."""
+    """Write a network whose output depends on the picture; *batch* is a size or a symbolic name."""
     net = Net(side, batch)
     net.save(path, net.add("Sigmoid", net.conv(net.cbr("picture", 3, 8), 8, 1)))
 
 
 def save_u2net_sized(path: Path, *, side: int = 320) -> None:
-    """The U²-Net's graph with random weights: 44 million of them, 176 MB, and its speed.
+    """Write the graph of U²-Net with random weights: 44 million, 176 MB, the speed of the original.
 
     Stages and widths are those of Qin et al. 2020, "U²-Net", arXiv:2005.09007, figure 5; batch
-    normalisation is folded into the convolutions, as an exporter does.
+    normalisation is folded into the convolutions, as exporters do.
     """
     net = Net(side, batch=1)
     widths = [(7, 3, 32, 64), (6, 64, 32, 128), (5, 128, 64, 256), (4, 256, 128, 512)]
@@ -47,7 +47,7 @@ def save_u2net_sized(path: Path, *, side: int = 320) -> None:
 
 
 class Net:
-    """A graph in the making: each method adds a piece and gives the name of its output."""
+    """Builds a graph: each method adds nodes and returns the name of their output."""
 
     def __init__(self, side: int, batch: int | str) -> None:
         self._random = np.random.default_rng(1)
@@ -56,7 +56,7 @@ class Net:
         self._side, self._batch = side, batch
 
     def save(self, path: Path, output: str) -> None:
-        """Write the model whose only output is *output*, (batch, 1, side, side)."""
+        """Write the model with the only output *output*, (batch, 1, side, side)."""
         path.parent.mkdir(parents=True, exist_ok=True)
         save(self._model(self.add("Identity", output)), str(path))
 
@@ -77,19 +77,19 @@ class Net:
         return helper.make_model(graph, opset_imports=[opset], ir_version=8)
 
     def weight(self, values: NDArray[np.float64]) -> str:
-        """A constant."""
+        """Add a constant."""
         name = f"w{len(self._weights)}"
         self._weights.append(numpy_helper.from_array(values.astype(np.float32), name))
         return name
 
     def add(self, kind: str, *inputs: str, **attributes: object) -> str:
-        """A node with one output."""
+        """Add a node with one output."""
         name = f"n{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, inputs, [name], **attributes))
         return name
 
     def conv(self, x: str, wide: int, out: int, *, kernel: int = 3, dilation: int = 1) -> str:
-        """A convolution that keeps the size, weights after He et al. 2015."""
+        """Add a convolution that keeps the size, with weights as in He et al. 2015."""
         scale = np.sqrt(2 / (wide * kernel**2))
         weights = self._random.standard_normal((out, wide, kernel, kernel), np.float32) * scale
         pad = dilation * (kernel // 2)
@@ -98,29 +98,29 @@ class Net:
         return self.add("Conv", x, *names, pads=pads, dilations=dilations)
 
     def cbr(self, x: str, wide: int, out: int, dilation: int = 1) -> str:
-        """Convolution and ReLU."""
+        """Add a convolution and a ReLU."""
         return self.add("Relu", self.conv(x, wide, out, dilation=dilation))
 
     def pooled(self, x: str) -> str:
-        """Half the size, rounded up."""
+        """Add max pooling to half the size, rounded up."""
         return self.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
 
     def concat(self, *parts: str) -> str:
-        """Channels side by side."""
+        """Concatenate channels."""
         return self.add("Concat", *parts, axis=1)
 
     def resized(self, x: str, like: str) -> str:
-        """*x* with the height and width of *like*."""
+        """Resize *x* to the height and width of *like*."""
         channels = self.add("Shape", x, start=0, end=2)
         size = self.add("Concat", channels, self.add("Shape", like, start=2, end=4), axis=0)
         return self.add("Resize", x, "", "", size, mode="linear")
 
     def joined(self, deep: str, skipped: str) -> str:
-        """The deeper stage, enlarged, beside the one of that size that was passed by."""
+        """Concatenate the deeper stage, resized, with the skip connection."""
         return self.concat(self.resized(deep, skipped), skipped)
 
     def rsu(self, x: str, height: int, wide: int, mid: int, out: int) -> str:
-        """A residual U-block of *height* levels."""
+        """Add a residual U-block of *height* levels."""
         first = self.cbr(x, wide, out)
         levels = [self.cbr(first, out, mid)]
         for _ in range(height - 2):
@@ -132,7 +132,7 @@ class Net:
         return self.add("Add", self.cbr(self.joined(up, levels[0]), 2 * mid, out), first)
 
     def dilated_rsu(self, x: str, wide: int, mid: int, out: int) -> str:
-        """A residual U-block that widens its view by dilation instead of by pooling."""
+        """Add a residual U-block that widens its receptive field by dilation instead of pooling."""
         first = self.cbr(x, wide, out)
         levels = [self.cbr(first, out, mid)]
         for dilation in (2, 4):

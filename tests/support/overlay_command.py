@@ -1,4 +1,4 @@
-"""The command line of `video_editing`, run in a process of its own."""
+"""Run the command line of `video_editing` as a process."""
 
 import subprocess
 import sys
@@ -6,12 +6,12 @@ from typing import Any
 
 
 def overlay(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """Run the command line in a process of its own."""
+    """Run the command line and capture its output."""
     return subprocess.run(
         command(*arguments), check=False, capture_output=True, text=True, **options
     )
 
 
 def command(*arguments: object) -> list[str]:
-    """What starts the command line."""
+    """Return the arguments of the process."""
     return [sys.executable, "-m", "video_editing", *map(str, arguments)]

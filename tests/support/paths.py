@@ -1,6 +1,6 @@
-"""Where the repository and the real clips are."""
+"""Paths of the repository and of real clips."""
 
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MEDIA = ROOT.parent / "shared" / "media"  #: real clips, on the authors' machines
+MEDIA = ROOT.parent / "shared" / "media"  #: real clips; not part of the repository

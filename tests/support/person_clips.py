@@ -1,4 +1,4 @@
-"""Short clips of a person for tests, from the photograph that scikit-image carries."""
+"""Short clips of a person, from the photograph `astronaut` of scikit-image."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -20,14 +20,14 @@ def film_of_eileen(
     rate: Fraction | int = 25,
     tone: int | None = None,
 ) -> Path:
-    """Eileen Collins, swaying a little in front of a camera; with a tone for a voice if asked."""
+    """Write a clip of a person who sways by six pixels, with *tone* hertz as audio if given."""
     photograph = cv2.resize(data.astronaut(), (side, side), interpolation=cv2.INTER_AREA)
-    swaying = (np.roll(photograph, i % 7, axis=1) for i in range(count))
-    return make_clip(path, swaying, rate=rate, colours=HD, tone=tone)
+    pictures = (np.roll(photograph, i % 7, axis=1) for i in range(count))
+    return make_clip(path, pictures, rate=rate, colours=HD, tone=tone)
 
 
 def somebody(count: int) -> Iterator[NDArray[np.uint8]]:
-    """Pictures of a woman who sways a little."""
+    """Yield pictures, 160x96, of a person who sways by five pixels."""
     photograph = cv2.resize(data.astronaut()[:307], (160, 96), interpolation=cv2.INTER_AREA)
     for i in range(count):
         yield np.roll(photograph, i % 6, axis=1)

@@ -1,4 +1,4 @@
-"""The sound of a file as 48 kHz stereo samples, each at its presentation time."""
+"""Decode audio into 48 kHz stereo samples, each at its presentation time."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -20,58 +20,58 @@ from video_editing.reading.probe import Clip
 
 Samples = NDArray[np.float32]  #: (n, 2), left and right, −1…1, 48 kHz
 
-SAMPLE_RATE = 48_000  #: samples a second
-BLOCK_SAMPLES = SAMPLE_RATE // 20  #: samples in a whole block
+SAMPLE_RATE = 48_000  #: Hz
+BLOCK_SAMPLES = SAMPLE_RATE // 20  #: samples in a full block
 
-#: Seconds that a frame may be early or late and still be joined to the one before it. Phones
-#: write jitter of half a frame (10 ms) over sound without a gap, and WebM rounds to 1 ms.
+#: Seconds by which a frame may be early or late and still continue the one before it. Phones
+#: write jitter of half a frame (10 ms) over audio without gaps, and WebM rounds to 1 ms.
 MAX_JITTER = 0.015
 
-#: Seconds in one frame; a few bytes that claim to last for hours would fill the memory.
+#: Longer frames are dropped: a few bytes can decode to hours of samples, which fill the memory.
 _MAX_FRAME_SECONDS = 10
 
 _SILENCE: Samples = np.zeros((BLOCK_SAMPLES, 2), np.float32)
 
 
 class _FrameRun(NamedTuple):
-    """Frames of one form without a gap between them, which one resampler can take."""
+    """Frames of one format without gaps between them, which one resampler can take."""
 
-    start: Fraction  #: file seconds
+    start: Fraction  #: seconds of the file's clock
     sample_format: str
     layout: AudioLayout
     rate: int
 
 
 class _RunTracker:
-    """Tells which run a frame belongs to; asked for every frame in order."""
+    """Returns the run that each frame belongs to, called in the order of the frames."""
 
     def __init__(self) -> None:
         self._run = _FrameRun(Fraction(0), "", AudioLayout("mono"), SAMPLE_RATE)
         self._length = 0  # samples
 
     def __call__(self, frame: AudioFrame) -> _FrameRun:
-        form = frame.format.name, frame.layout, frame.sample_rate
-        if form != self._run[1:] or self._is_discontinuous(frame.time):
+        audio_format = frame.format.name, frame.layout, frame.sample_rate
+        if audio_format != self._run[1:] or self._is_discontinuous(frame.time):
             due = self._run.start + Fraction(self._length, self._run.rate)
-            self._run = _FrameRun(_compute_start(frame, due), *form)
+            self._run = _FrameRun(_compute_start(frame, due), *audio_format)
             self._length = 0
         self._length += frame.samples
         return self._run
 
     def _is_discontinuous(self, time: float | None) -> bool:
-        """Whether *time* is not when the run's next frame is due; no time is in time."""
+        """Return whether *time* is too far from where the run ends; None continues the run."""
         due = float(self._run.start) + self._length / self._run.rate
         return time is not None and abs(time - due) > MAX_JITTER
 
 
 def read_samples(clip: Clip, start: Fraction = Fraction(0)) -> Iterator[Samples]:
-    """The sound of *clip* from *start* on, in whole blocks, followed by silence without end.
+    """Yield the samples of *clip* from *start* on in full blocks, then endless silence.
 
-    Where nothing is to be heard, or nothing can be decoded, there is silence; where the file
-    has two samples for one moment, the first to come is taken.
+    Gaps and undecodable parts are silent. Of samples that overlap in time the first ones in the
+    file count.
 
     Args:
-        clip: whose sound; one without any is silent.
+        clip: without an audio stream it is silent.
         start: seconds from the clip's origin.
     """
     return split_into_blocks(
@@ -82,7 +82,7 @@ def read_samples(clip: Clip, start: Fraction = Fraction(0)) -> Iterator[Samples]
 
 
 def split_into_blocks(pieces: Iterable[Samples]) -> Iterator[Samples]:
-    """*pieces* cut anew into whole blocks, followed by silence without end."""
+    """Yield the samples of *pieces* in full blocks, then endless silence."""
     rest = _SILENCE[:0]
     for piece in pieces:
         rest = np.concatenate((rest, piece))
@@ -95,7 +95,7 @@ def split_into_blocks(pieces: Iterable[Samples]) -> Iterator[Samples]:
 
 
 def take_samples(pieces: Iterable[Samples], length: int) -> Iterator[Samples]:
-    """The first *length* samples of *pieces*, which are at least that many."""
+    """Yield the first *length* samples of *pieces*, which hold at least that many."""
     for piece in pieces:
         if length <= len(piece):
             yield piece[:length]
@@ -105,7 +105,7 @@ def take_samples(pieces: Iterable[Samples], length: int) -> Iterator[Samples]:
 
 
 def _read_without_gaps(clip: Clip, stream_index: int, position: int) -> Iterator[Samples]:
-    """Yield the samples of *clip* from *position* on, in pieces of at most a block, gapless."""
+    """Yield the samples of *clip* from sample *position* on, without gaps, at most a block each."""
     with open_container(clip.path) as container:
         for run, frames in groupby(_decode_stream(container, stream_index), _RunTracker()):
             begin = round((run.start - clip.origin) * SAMPLE_RATE)
@@ -119,7 +119,7 @@ def _read_without_gaps(clip: Clip, stream_index: int, position: int) -> Iterator
 
 
 def _decode_stream(container: InputContainer, stream_index: int) -> Iterator[AudioFrame]:
-    """The frames that can be decoded and used; a file that breaks off ends them."""
+    """Yield the frames that decode, up to the end or to where the file breaks off."""
     stream = container.streams[stream_index]
     assert isinstance(stream, AudioStream)
     with suppress(av.FFmpegError):
@@ -131,9 +131,14 @@ def _decode_stream(container: InputContainer, stream_index: int) -> Iterator[Aud
 
 
 def _resample(frames: Iterable[AudioFrame], channels: int) -> Iterator[Samples]:
-    """All sound of *frames*, of one form and 1 or 2 *channels* or more, in blocks and a rest."""
-    # To stereo, the resampler makes mono quieter by 3 dB, and without rematrix_maxval lets
-    # a downmix of five channels reach 2.4.
+    """Yield the samples of *frames* in blocks, the last one shorter.
+
+    Args:
+        frames: of one format, without gaps.
+        channels: 1 for mono, 2 for stereo and more channels, which are mixed down.
+    """
+    # Mono stays mono, because the resampler's stereo from mono is 3 dB quieter. Without
+    # rematrix_maxval a downmix of five channels reaches 2.4.
     resampler = AudioResampler(
         "flt",
         ("mono", "stereo")[channels - 1],
@@ -141,7 +146,7 @@ def _resample(frames: Iterable[AudioFrame], channels: int) -> Iterator[Samples]:
         frame_size=BLOCK_SAMPLES,
         options={"rematrix_maxval": "1"},
     )
-    with suppress(av.FFmpegError):  # channels that it cannot mix, as of ambisonics
+    with suppress(av.FFmpegError):  # layouts that it cannot mix down, such as ambisonics
         for frame in chain(frames, (None,)):
             for piece in resampler.resample(frame):
                 samples = np.clip(piece.to_ndarray().reshape(-1, channels), -1, 1)
@@ -150,7 +155,7 @@ def _resample(frames: Iterable[AudioFrame], channels: int) -> Iterator[Samples]:
 
 
 def _compute_start(frame: AudioFrame, due: Fraction) -> Fraction:
-    """When *frame* is heard, in file seconds; *due* where the file does not say."""
+    """Return the time of *frame* in seconds of the file's clock; *due* if it has no time."""
     if frame.pts is None or frame.time_base is None:
         return due
     return frame.pts * frame.time_base

@@ -1,4 +1,4 @@
-"""Opening files that strangers sent: what FFmpeg may make of them, and nothing else."""
+"""Open and decode untrusted files with an allow list of containers, protocols and codecs."""
 
 from __future__ import annotations  # PyAV's Packet takes a parameter only in its stubs
 
@@ -14,12 +14,12 @@ from av.stream import Stream
 
 from video_editing.contract.errors import InputRejected, RejectReason
 
-#: Containers that hold their own media. Playlists and scripts (concat, HLS, DASH, SDP, image
-#: sequences) are not among them: they make FFmpeg read other files, or call hosts.
+#: Demuxers of containers that hold their own media. Playlists and scripts (concat, HLS, DASH,
+#: SDP, image sequences) are left out: they make FFmpeg read other files or connect to hosts.
 ALLOWED_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,gif"
 
-#: Decoders of what cameras, phones, browsers and editors write, by FFmpeg's names. It has
-#: hundreds more; the rare ones are where its security bugs are found.
+#: FFmpeg's decoders for what cameras, phones, browsers and editors write. Its hundreds of rare
+#: decoders are left out: most of its security bugs are found there.
 VIDEO_DECODERS = frozenset(
     """
     av1 dnxhd dvvideo ffv1 flv gif h263 h264 hevc libdav1d mjpeg mpeg1video mpeg2video mpeg4
@@ -35,9 +35,9 @@ AUDIO_DECODERS = frozenset(
 )
 _DECODERS = ",".join(sorted(VIDEO_DECODERS | AUDIO_DECODERS | {"png", "webp"}))
 
-MAX_PIXELS = 4096 * 2304  #: of a coded frame: both forms of 4K, with room for padding
+MAX_PIXELS = 4096 * 2304  #: of a coded frame: UHD and DCI 4K with room for padding
 
-_PLAYLIST_SIGNATURES = (b"ffconcat", b"#EXTM3U", b"v=0")  #: how concat, HLS and SDP begin
+_PLAYLIST_SIGNATURES = (b"ffconcat", b"#EXTM3U", b"v=0")  #: first bytes of concat, HLS and SDP
 
 
 @contextmanager
@@ -48,17 +48,18 @@ def open_container(
     is_decoding_allowed: bool = True,
     max_pixels: int = MAX_PIXELS,
 ) -> Iterator[InputContainer]:
-    """Open *path* to read its streams, whatever its name says.
+    """Open *path* to read its streams; its suffix does not matter.
 
     Args:
-        path: an existing file; a name like ``concat:a`` or ``%02d.png`` is only a name.
-        demuxer: FFmpeg's name of the only format allowed; any of CONTAINERS unless given.
-        is_decoding_allowed: whether FFmpeg may decode a little now, to know the streams better.
-        max_pixels: frames with more are not decoded while streams are looked into.
+        path: an existing file; names such as ``concat:a`` or ``%02d.png`` have no special meaning.
+        demuxer: FFmpeg's name of the only demuxer allowed; `ALLOWED_CONTAINERS` by default.
+        is_decoding_allowed: whether FFmpeg may decode frames to find stream parameters.
+        max_pixels: larger frames are not decoded for that.
 
     Raises:
-        InputRejected: it is empty, cut before its index, of a format not allowed, or no media.
-        FileNotFoundError: there is no such file.
+        InputRejected: the file is empty, truncated before its index, no media, or its format is
+            not allowed.
+        FileNotFoundError: the file does not exist.
     """
     if path.stat().st_size == 0:
         raise InputRejected(RejectReason.EMPTY_FILE)
@@ -88,16 +89,16 @@ def decode_frames(
     threads: int = 1,
     keyframes_only: bool = False,
 ) -> Iterator[Any]:
-    """The frames of *stream* from where *container* stands, in the order they are shown.
+    """Yield the frames of *stream* from the position of *container* on, in presentation order.
 
-    Packets that are damaged are passed over, and the end is where the file breaks off.
+    Damaged packets are skipped; a file that breaks off ends the frames.
 
     Args:
-        container: as opened here.
-        stream: one of its streams, of pictures or sound.
+        container: from `open_container`.
+        stream: a video or audio stream of it.
         max_pixels: larger frames count as damaged.
-        threads: how many of them decode.
-        keyframes_only: only frames at which decoding can begin.
+        threads: of the decoder.
+        keyframes_only: whether other frames are skipped.
     """
     codec = stream.codec_context
     codec.options = {"max_pixels": str(max_pixels)}
@@ -118,14 +119,14 @@ def decode_frames(
 def _decode_packet(codec: Any, packet: Packet[Stream] | None) -> list[Any]:
     try:
         return list(codec.decode(packet))
-    except BlockingIOError:  # its threads cannot be started: the machine's fault, not the file's
+    except BlockingIOError:  # the machine refuses threads; the file is not at fault
         raise
     except av.FFmpegError:
         return []
 
 
 def _find_reject_reason(path: Path) -> RejectReason:
-    """What is wrong with a file that FFmpeg did not open."""
+    """Return why FFmpeg did not open *path*."""
     if not path.is_file():
         return RejectReason.NOT_A_VIDEO
     with path.open("rb") as file:
@@ -141,10 +142,10 @@ def _find_reject_reason(path: Path) -> RejectReason:
 
 
 def count_missing_bytes(path: Path) -> int:
-    """How many bytes the file's outermost boxes announce beyond its end.
+    """Return how many bytes the file is shorter than its container says.
 
-    Known for MP4 and MOV (boxes), Matroska and WebM (the segment's size) and AVI (RIFF chunks);
-    0 for other formats, and for recordings that leave their length open.
+    Known for MP4 and MOV (boxes), Matroska and WebM (size of the segment) and AVI (RIFF chunk);
+    0 for other formats and for recordings of unknown length.
     """
     with path.open("rb") as file:
         head = file.read(12)
@@ -160,7 +161,7 @@ def count_missing_bytes(path: Path) -> int:
 
 
 def _read_boxes(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Type and announced end of each outermost box (ISO/IEC 14496-12, 4.2)."""
+    """Yield type and declared end of each top-level box (ISO/IEC 14496-12, 4.2)."""
     length, start = file.seek(0, 2), 0
     while start + 8 <= length:
         file.seek(start)
@@ -168,14 +169,14 @@ def _read_boxes(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
         size, kind = int.from_bytes(header[:4], "big"), header[4:8]
         if size == 1:
             size = int.from_bytes(header[8:], "big")
-        if size < 8:  # 0: the last box, open to the end of the file
+        if size < 8:  # 0: the last box, which extends to the end of the file
             return
         start += size
         yield kind, start
 
 
 def _read_segment_end(file: IO[bytes]) -> int:
-    """Where Matroska's segment is announced to end; 0 where that is left open (RFC 8794, 6)."""
+    """Return the declared end of Matroska's segment; 0 if unknown (RFC 8794, 6)."""
     file.seek(4)
     file.read(min(_read_vint(file), 4096))
     if file.read(4) != b"\x18\x53\x80\x67":
@@ -185,7 +186,7 @@ def _read_segment_end(file: IO[bytes]) -> int:
 
 
 def _read_vint(file: IO[bytes]) -> int:
-    """An EBML element's size; 0 where all its bits are set, which means unknown."""
+    """Read the size of an EBML element; 0 if all bits are set: unknown (RFC 8794, 6.2)."""
     first = int.from_bytes(file.read(1), "big")
     length = 9 - first.bit_length()
     bits = 7 * length

@@ -1,4 +1,4 @@
-"""The pictures of a clip, each with its time."""
+"""Decode the pictures of a clip with their presentation times, and images."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterable, Iterator
@@ -11,34 +11,36 @@ import av
 from av.container import InputContainer
 from av.stream import Stream
 
-from video_editing.concurrency import count_cpus
+from video_editing.concurrency import count_codec_threads
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Picture, Timed
 from video_editing.reading.container import MAX_PIXELS, decode_frames, open_container
 from video_editing.reading.normalize import FrameNormalizer, Orientation
 from video_editing.reading.probe import Clip
 
-MAX_IMAGE_PIXELS = 50_000_000  #: of a background; the largest that phones take
+MAX_IMAGE_PIXELS = 50_000_000  #: of a background image; the largest that phones take
 
-#: FFmpeg's demuxers of images, by the bytes that files of theirs begin with.
+#: FFmpeg's demuxers of images by the first bytes of the file.
 _IMAGE_DEMUXERS = {b"\x89PNG": "png_pipe", b"\xff\xd8\xff": "jpeg_pipe", b"RIFF": "webp_pipe"}
 
-_MIN_DECODED_SHARE = 0.9  #: of the frames announced; with less, the rest would not pass as the clip
+_MIN_DECODED_SHARE = 0.9  #: of the expected frames; a clip with fewer counts as corrupt
 
 
 def read_frames(
     clip: Clip, start: int = 0, end: int | None = None, *, keyframes_only: bool = False
 ) -> Iterator[Timed[Picture]]:
-    """Upright pictures with start <= time < end; the same ones whatever *start* was.
+    """Yield the upright pictures with start <= time < end.
+
+    A picture is bit-identical whatever *start* is.
 
     Args:
-        clip: as ``probe`` found it.
+        clip: from `probe`.
         start: ticks from the clip's origin.
         end: ticks from the clip's origin; None is the end of the clip.
-        keyframes_only: give only pictures at which decoding can begin: a quick look.
+        keyframes_only: whether other frames are skipped, which is faster.
 
     Raises:
-        InputRejected: what was read does not decode, or breaks off early.
+        InputRejected: CORRUPT, fewer than 90 % of the frames decode; of key frames, none.
     """
     expected = clip.keyframes if keyframes_only else clip.times
     last = len(expected) if end is None else bisect_left(expected, end)
@@ -55,11 +57,11 @@ def read_frames(
 
 
 def read_keyframes(clip: Clip, keyframes: Iterable[int]) -> Iterator[Timed[Picture]]:
-    """The pictures at *keyframes*, each decoded by itself where that can be: many times as quick.
+    """Yield the pictures at *keyframes*; decoding each alone, where possible, is many times faster.
 
     Args:
-        clip: as ``probe`` found it.
-        keyframes: times of some of its key frames, in any order.
+        clip: from `probe`.
+        keyframes: times of key frames of the clip, in ticks from its origin, in any order.
 
     Raises:
         InputRejected: CORRUPT, one of them does not decode.
@@ -69,10 +71,10 @@ def read_keyframes(clip: Clip, keyframes: Iterable[int]) -> Iterator[Timed[Pictu
     with open_container(clip.path) as container:
         stream = container.streams[clip.video_stream]
         codec = stream.codec_context
-        codec.thread_count, codec.thread_type = 1, "SLICE"  # else it waits for frames to follow
+        codec.thread_count, codec.thread_type = 1, "SLICE"  # frame threads wait for more packets
         for key in keyframes:
-            sought = _seek(container, stream, key + zero)
-            frame = _decode_single_frame(container, stream, key + zero) if sought else None
+            has_sought = _seek(container, stream, key + zero)
+            frame = _decode_single_frame(container, stream, key + zero) if has_sought else None
             if frame is None:
                 yield from read_frames(clip, key, key + 1)
             else:
@@ -80,7 +82,7 @@ def read_keyframes(clip: Clip, keyframes: Iterable[int]) -> Iterator[Timed[Pictu
 
 
 def _decode_single_frame(container: InputContainer, stream: Any, tick: int) -> av.VideoFrame | None:
-    """The frame shown at *tick*, if its packet is next to come and says all there is to it."""
+    """Return the frame at *tick* if the next packet is that key frame and decodes alone."""
     codec = stream.codec_context
     try:
         packet = next(container.demux(stream))
@@ -94,11 +96,11 @@ def _decode_single_frame(container: InputContainer, stream: Any, tick: int) -> a
 
 
 def read_image(path: Path) -> Picture:
-    """A PNG, JPEG or WebP file as a picture: upright, over black, brought down to 4K if larger.
+    """Read a PNG, JPEG or WebP file: upright, alpha over black, reduced to 4K if larger.
 
     Raises:
-        InputRejected: BAD_BACKGROUND: it is no such file, too large, or damaged.
-        FileNotFoundError: there is no such file.
+        InputRejected: BAD_BACKGROUND, the file is of another format, too large or damaged.
+        FileNotFoundError: the file does not exist.
     """
     with path.open("rb") as file:
         head = file.read(12)
@@ -124,10 +126,11 @@ def read_image(path: Path) -> Picture:
 def _decode_expected(
     clip: Clip, expected: tuple[int, ...], *, keyframes_only: bool
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """The frames at the *expected* times, decoded from the nearest place that gives the first.
+    """Yield ticks and frames at the *expected* ticks.
 
-    A place may not: an index can be wrong, a container have none, a key frame need what comes
-    before it. The one before is tried then, and in the end the beginning of the file.
+    Decoding starts at the nearest key frame. It may not give the first frame: an index can be
+    wrong or missing, a key frame may need frames before it. Then decoding starts at the key frame
+    before, finally at the beginning of the file.
     """
     nearest = bisect_right(clip.keyframes, expected[0])
     for key in (*reversed(clip.keyframes[max(1, nearest - 2) : nearest]), None):
@@ -143,7 +146,7 @@ def _decode_expected(
 def _decode_from_keyframe(
     clip: Clip, keyframe: int | None, expected: tuple[int, ...], *, keyframes_only: bool
 ) -> Generator[tuple[int, av.VideoFrame]]:
-    """Yield the frames at the *expected* times, decoding from the key frame *keyframe* on."""
+    """Yield ticks and frames at *expected*, decoded from *keyframe* or, if None, the beginning."""
     width, height = clip.size
     zero = int(clip.origin / clip.timebase)
     last = -1
@@ -155,10 +158,10 @@ def _decode_from_keyframe(
             container,
             stream,
             max_pixels=max(MAX_PIXELS, 2 * width * height),
-            threads=min(4, count_cpus()),
+            threads=count_codec_threads(),
             keyframes_only=keyframes_only,
         ):
-            time = max(last + 1, frame.pts - zero)  # frames at one time follow each other
+            time = max(last + 1, frame.pts - zero)  # equal times become successive ticks
             if time > expected[-1]:
                 return
             last = time
@@ -167,7 +170,7 @@ def _decode_from_keyframe(
 
 
 def _seek(container: InputContainer, stream: Stream, tick: int) -> bool:
-    """Whether *container* could be put at the last key frame up to *tick*."""
+    """Seek to the last key frame up to *tick* and return whether that succeeded."""
     try:
         container.seek(tick, stream=stream)
     except av.FFmpegError:

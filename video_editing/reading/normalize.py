@@ -1,4 +1,4 @@
-"""From a decoder's frame to an upright picture with square pixels in one colour space."""
+"""Convert decoded frames into upright pictures with square pixels, BT.709 limited range."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from video_editing.reading.tonemap import HLG, PQ, ToneMapper
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """How a stored picture is turned to stand upright: first transposed, then flipped.
+    """The transform from a stored frame to an upright one: first transposed, then flipped.
 
     Attributes:
-        is_transposed: rows become columns.
-        is_mirrored: left and right change places, after transposing.
-        is_flipped: top and bottom change places, after transposing.
+        is_transposed: rows and columns are exchanged.
+        is_mirrored: left and right are exchanged after transposing.
+        is_flipped: top and bottom are exchanged after transposing.
     """
 
     is_transposed: bool = False
@@ -31,10 +31,10 @@ class Orientation:
 
     @staticmethod
     def from_frame(frame: av.VideoFrame) -> Orientation:
-        """What the frame's display matrix asks for, to the nearest quarter turn."""
+        """Return the orientation in the frame's display matrix, rounded to a quarter turn."""
         try:
             data: Any = frame.side_data.get("DISPLAYMATRIX")
-        except ValueError:  # PyAV 18 shows none where there is a kind it does not know, as EXIF
+        except ValueError:  # PyAV 18 does not know every kind of side data, EXIF for one
             return _QUARTER_TURNS[round(frame.rotation / 90) % 4]
         if data is None:
             return Orientation()
@@ -46,7 +46,7 @@ class Orientation:
         return Orientation(is_transposed=True, is_mirrored=c < 0, is_flipped=b < 0)
 
     def apply(self, plane: Plane) -> Plane:
-        """*plane* upright; itself where nothing is to be done."""
+        """Return *plane* upright; the same array if it already is."""
         if self.is_transposed:
             plane = np.asarray(cv2.transpose(plane), np.uint8)
         if self.is_mirrored or self.is_flipped:
@@ -55,7 +55,7 @@ class Orientation:
         return plane
 
 
-#: By quarter turns counter-clockwise.
+#: Index: quarter turns counter-clockwise.
 _QUARTER_TURNS = (
     Orientation(),
     Orientation(is_transposed=True, is_flipped=True),
@@ -67,7 +67,7 @@ _QUARTER_TURNS = (
 def compute_square_pixel_size(
     width: int, height: int, pixel_aspect: Fraction | None
 ) -> tuple[int, int]:
-    """Size with square pixels: one side grows, as in browsers, so no detail is lost."""
+    """Return the size with square pixels: as in browsers one side grows, so no detail is lost."""
     if not pixel_aspect or pixel_aspect <= 0:
         return width, height
     if pixel_aspect > 1:
@@ -76,10 +76,10 @@ def compute_square_pixel_size(
 
 
 class FrameNormalizer:
-    """Makes the pictures of one clip from its frames.
+    """Converts the frames of one clip into pictures.
 
     Attributes:
-        size: width and height of the pictures it makes.
+        size: width and height of each picture, upright and with square pixels.
     """
 
     def __init__(self, size: tuple[int, int], orientation: Orientation) -> None:
@@ -92,15 +92,15 @@ class FrameNormalizer:
         self._tone_mapper: ToneMapper | None = None
 
     def __call__(self, frame: av.VideoFrame) -> Picture:
-        """The upright picture of *frame*, whatever its size and colours.
+        """Return the upright picture of *frame*, which may have any size, format and colours.
 
-        Its planes may be the decoder's own memory and are read-only then.
+        Its planes may share the decoder's memory; they are then read-only.
         """
         y, u, v = (self._orientation.apply(plane) for plane in _view_planes(self._convert(frame)))
         return Picture(y, u, v)
 
     def _convert(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """*frame* as yuv420p BT.709 limited of the stored size; itself where it is that."""
+        """Return *frame* as yuv420p BT.709 limited of the stored size; itself if it is that."""
         if _has_alpha(frame):
             frame = _flatten_onto_black(self._reformat(self._rgba_reformatter, frame, "rgba"))
         if frame.color_trc in {PQ, HLG}:
@@ -115,7 +115,7 @@ class FrameNormalizer:
         return self._reformat(self._yuv_reformatter, frame, "yuv420p")
 
     def _tone_map(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """An HDR frame as SDR R'G'B' of the stored size."""
+        """Return an HDR frame as SDR R'G'B' of the stored size."""
         if self._tone_mapper is None:
             self._tone_mapper = ToneMapper(frame.color_trc, self._stored_size)
         return self._tone_mapper(self._reformat(self._hdr_reformatter, frame, "gbrp16le"))
@@ -137,12 +137,12 @@ class FrameNormalizer:
 
 
 def _find_matrix(frame: av.VideoFrame) -> Colorspace:
-    """The matrix that makes *frame*'s RGB.
+    """Return the matrix coefficients of *frame*.
 
-    Untagged frames are taken as mpv does: BT.709 from HD sizes on, BT.601 below, which is what
-    cameras and encoders that write no tag mean (mpv, ``mp_csp_guess_colorspace``).
+    Untagged frames are BT.709 from HD sizes on and BT.601 below, which is what cameras and
+    encoders without tags use (mpv, ``mp_csp_guess_colorspace``).
     """
-    match frame.colorspace:  # as ITU-T H.273, table 4, numbers them
+    match frame.colorspace:  # ITU-T H.273, table 4
         case 1:
             return Colorspace.ITU709
         case 4:
@@ -172,14 +172,14 @@ def _has_alpha(frame: av.VideoFrame) -> bool:
 
 
 def _flatten_onto_black(frame: av.VideoFrame) -> av.VideoFrame:
-    """An RGBA frame as RGB, over black."""
+    """Return an RGBA frame composed over black, as RGB."""
     rgba = frame.to_ndarray()
-    solid = cv2.multiply(rgba[..., :3], cv2.merge([rgba[..., 3]] * 3), scale=1 / 255)
-    return av.VideoFrame.from_ndarray(np.asarray(solid, np.uint8), "rgb24")
+    rgb = cv2.multiply(rgba[..., :3], cv2.merge([rgba[..., 3]] * 3), scale=1 / 255)
+    return av.VideoFrame.from_ndarray(np.asarray(rgb, np.uint8), "rgb24")
 
 
 def _view_planes(frame: av.VideoFrame) -> list[Plane]:
-    """The planes of a planar 8-bit frame without their padding, in the frame's own memory."""
+    """Return read-only views of the planes of a planar 8-bit frame, without padding."""
     planes = []
     for plane in frame.planes:
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)

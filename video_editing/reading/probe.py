@@ -1,4 +1,4 @@
-"""What a clip really holds: found by reading all its packets, not by trusting its header."""
+"""Find out what a clip holds by reading all its packets; headers are not trusted."""
 
 from __future__ import annotations  # PyAV's Packet takes a parameter only in its stubs
 
@@ -27,20 +27,19 @@ from video_editing.reading.container import (
 from video_editing.reading.normalize import Orientation, compute_square_pixel_size
 
 _MICROSECOND = Fraction(1, 1_000_000)
-_TRUNCATION_TOLERANCE = Fraction(
-    1, 10
-)  #: seconds; a file cut behind its last packet has lost nothing
-_MAX_FRAME_RATE = 1000  #: frames a second; more of them over the longest clip is no camera's work
-_DEFAULT_RATE = Fraction(25)  #: where a single frame comes without a duration
+#: Seconds of a stream that may be missing; a file cut behind its last packet has lost nothing.
+_TRUNCATION_TOLERANCE = Fraction(1, 10)
+_MAX_FRAME_RATE = 1000  #: frames per second; no camera records more over the longest clip
+_DEFAULT_RATE = Fraction(25)  #: frames per second; of a single frame without a duration
 
 
 @dataclass(frozen=True, slots=True)
 class ClipLimits:
-    """What is too much.
+    """Limits for a clip.
 
     Attributes:
-        max_seconds: longest clip.
-        max_pixels: largest frame, width times height, with square pixels.
+        max_seconds: of its length.
+        max_pixels: of a frame with square pixels, width times height.
     """
 
     max_seconds: float = 1800
@@ -49,21 +48,21 @@ class ClipLimits:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip that can be read.
+    """A readable clip.
 
     Attributes:
-        path: the file.
-        video_stream: index of the picture stream in the file.
-        size: width and height of the upright picture with square pixels; any parity.
-        timebase: seconds a tick.
-        times: presentation time of each frame that is shown, in ticks from the origin.
-        keyframes: those of *times* at which decoding can begin.
-        origin: where time 0 lies on the file's own clock, in seconds: the first picture or the
-            first sample of the voice, whichever is earlier, down to a whole tick.
+        path: of the file.
+        video_stream: index of the video stream in the file.
+        size: width and height of the upright picture with square pixels; odd or even.
+        timebase: seconds of one tick.
+        times: presentation time of each frame, in ticks from the origin; strictly increasing.
+        keyframes: those of *times* at which decoding can start.
+        origin: time 0 in seconds of the file's clock: the first frame or the first audio sample,
+            whichever is earlier, rounded down to a tick.
         duration: seconds from the origin to the end of the last frame.
-        rate: mean frames a second.
-        audio_stream: index of the voice's stream in the file, if it has any.
-        orientation: how stored frames are turned to stand upright.
+        rate: mean frames per second.
+        audio_stream: index of the audio stream in the file; None without one.
+        orientation: the transform from stored to upright frames.
     """
 
     path: Path
@@ -80,7 +79,7 @@ class Clip:
 
 
 class _FrameSpan(NamedTuple):
-    """When one frame is shown, in ticks of its stream."""
+    """Start and length of one frame in ticks of its stream."""
 
     start: int
     length: int
@@ -89,11 +88,11 @@ class _FrameSpan(NamedTuple):
 
 @dataclass(slots=True)
 class _StreamScan:
-    """What the packets of one stream say.
+    """Timing of one stream, from its packets.
 
     Attributes:
-        spans: the frames that are presented, in the order of the file; of picture streams only.
-        end: latest end of any packet, in ticks; 0 where there is none.
+        spans: of the frames that are shown, in file order; empty for other than video streams.
+        end: of the last packet in presentation order, in ticks; 0 without packets.
     """
 
     spans: list[_FrameSpan] = field(default_factory=list)
@@ -101,14 +100,14 @@ class _StreamScan:
 
 
 class _Streams(NamedTuple):
-    """The streams that make the clip.
+    """The streams of a file that form the clip.
 
     Attributes:
-        video: index of the picture stream.
-        audio: index of the sound stream, if there is one.
-        size: of the stored picture, with square pixels.
-        timebase: seconds a tick of the picture stream.
-        spans: when the frames are shown, strictly rising.
+        video: index of the video stream.
+        audio: index of the audio stream; None without one.
+        size: width and height of stored frames with square pixels.
+        timebase: seconds of one tick of the video stream.
+        spans: of the frames, by strictly increasing start.
     """
 
     video: int
@@ -119,11 +118,11 @@ class _Streams(NamedTuple):
 
 
 def probe(path: Path, limits: ClipLimits = ClipLimits()) -> Clip:
-    """Find out what *path* holds, decoding no more than its first frame and its first sound.
+    """Return the clip in *path*; only its first video and audio frames are decoded.
 
     Raises:
-        InputRejected: it is not a clip that can be read, or is more than *limits* allow.
-        FileNotFoundError: there is no such file.
+        InputRejected: the file is not a readable clip or exceeds *limits*.
+        FileNotFoundError: the file does not exist.
     """
     streams = _find_streams(path, limits)
     first = _decode_first_frame(path, streams.video, limits)
@@ -155,45 +154,44 @@ def probe(path: Path, limits: ClipLimits = ClipLimits()) -> Clip:
 
 
 def _find_streams(path: Path, limits: ClipLimits) -> _Streams:
-    """Look at the headers, then read all packets."""
-    with open_container(
-        path, is_decoding_allowed=False
-    ) as container:  # a decoder sets up memory before it refuses
+    """Check the headers against *limits*, then read all packets."""
+    # First without decoding: a decoder allocates memory before it rejects a large frame.
+    with open_container(path, is_decoding_allowed=False) as container:
         for stream in container.streams.video:
             _compute_allowed_size(stream, limits)
     with open_container(path, max_pixels=limits.max_pixels) as container:
-        tracks = _scan_packets(container, limits)
-        picture = _select_video_stream(container, tracks)
-        voice = _select_audio_stream(container, tracks)
+        scans = _scan_packets(container, limits)
+        video = _select_video_stream(container, scans)
+        audio = _select_audio_stream(container, scans)
         if count_missing_bytes(path):
-            _reject_truncated(container, [picture, voice] if voice else [picture], tracks)
+            _reject_truncated(container, [video, audio] if audio else [video], scans)
         return _Streams(
-            video=picture.index,
-            audio=voice.index if voice else None,
-            size=_compute_allowed_size(picture, limits),
-            timebase=picture.time_base or _MICROSECOND,
-            spans=list(_sort_spans(tracks[picture.index].spans)),
+            video=video.index,
+            audio=audio.index if audio else None,
+            size=_compute_allowed_size(video, limits),
+            timebase=video.time_base or _MICROSECOND,
+            spans=list(_sort_spans(scans[video.index].spans)),
         )
 
 
 def _scan_packets(container: InputContainer, limits: ClipLimits) -> dict[int, _StreamScan]:
-    """The tracks by stream index, as far as the file can be read."""
-    tracks: dict[int, _StreamScan] = defaultdict(_StreamScan)
-    most = int(limits.max_seconds * _MAX_FRAME_RATE)
+    """Return the timing of each stream by its index, as far as the file is readable."""
+    scans: dict[int, _StreamScan] = defaultdict(_StreamScan)
+    max_frames = int(limits.max_seconds * _MAX_FRAME_RATE)
     for packet in _read_packets(container):
-        track = tracks[packet.stream_index]
-        start = _compute_start(packet, track)
+        scan = scans[packet.stream_index]
+        start = _compute_start(packet, scan)
         length = max(0, packet.duration or 0)
-        track.end = max(track.end, start + length)
+        scan.end = max(scan.end, start + length)
         if packet.stream.type == "video" and _is_shown(packet):
-            track.spans.append(_FrameSpan(start, length, packet.is_keyframe))
-            if len(track.spans) > most:
-                raise InputRejected(RejectReason.CORRUPT, frames=most)
-    return tracks
+            scan.spans.append(_FrameSpan(start, length, packet.is_keyframe))
+            if len(scan.spans) > max_frames:
+                raise InputRejected(RejectReason.CORRUPT, frames=max_frames)
+    return scans
 
 
 def _read_packets(container: InputContainer) -> Iterator[av.Packet[Stream]]:
-    """The packets of all streams up to the end, or to where the file breaks off."""
+    """Yield the packets of all streams up to the end or to where the file breaks off."""
     try:
         yield from (packet for packet in container.demux() if packet.size)
     except av.FFmpegError:
@@ -201,14 +199,14 @@ def _read_packets(container: InputContainer) -> Iterator[av.Packet[Stream]]:
 
 
 def _compute_start(packet: av.Packet[Stream], scan: _StreamScan) -> int:
-    """When *packet* is presented, in ticks; right behind its track where it does not say."""
+    """Return the time of *packet* in ticks; the end of its stream so far if it has no time."""
     if packet.pts is not None:
         return packet.pts
     return scan.end if packet.dts is None else packet.dts
 
 
 def _is_shown(packet: av.Packet[Stream]) -> bool:
-    """Whether *packet* gives a picture: edit lists hide some, VP8 has frames only to refer to."""
+    """Return whether *packet* is shown: edit lists hide some, VP8 has reference-only frames."""
     if packet.is_discard:
         return False
     if packet.stream.codec_context is not None and packet.stream.codec_context.name == "vp8":
@@ -217,15 +215,15 @@ def _is_shown(packet: av.Packet[Stream]) -> bool:
 
 
 def _select_video_stream(container: InputContainer, scans: dict[int, _StreamScan]) -> VideoStream:
-    """The picture stream with most frames, then most pixels; never cover art."""
-    pictures = [
+    """Return the video stream with the most frames, then the most pixels; never cover art."""
+    streams = [
         stream
         for stream in container.streams.video
         if not stream.disposition & Disposition.attached_pic
     ]
-    if not pictures:
+    if not streams:
         raise InputRejected(RejectReason.NO_VIDEO_STREAM)
-    main = max(pictures, key=lambda stream: (len(scans[stream.index].spans), _compute_area(stream)))
+    main = max(streams, key=lambda stream: (len(scans[stream.index].spans), _compute_area(stream)))
     if main.codec_context is None or main.codec_context.name not in VIDEO_DECODERS:
         raise InputRejected(RejectReason.UNSUPPORTED_CODEC, codec=_get_codec_name(main))
     return main
@@ -240,7 +238,7 @@ def _get_codec_name(stream: Stream) -> str:
 
 
 def _select_audio_stream(container: InputContainer, scans: dict[int, _StreamScan]) -> Stream | None:
-    """The sound stream that players would pick, or the first that we can decode, if any."""
+    """Return the audio stream that players choose, else the first decodable one, else None."""
     best = container.streams.best("audio")
     streams = [s for s in (best, *container.streams.audio) if s and s.index in scans]
     for stream in streams:
@@ -254,12 +252,16 @@ def _select_audio_stream(container: InputContainer, scans: dict[int, _StreamScan
 def _reject_truncated(
     container: InputContainer, streams: Iterable[Stream], scans: dict[int, _StreamScan]
 ) -> None:
-    """Raise if the bytes that are missing from the file held part of *streams*."""
-    whole = (container.duration or 0) * _MICROSECOND
+    """Check that the bytes missing at the end of the file were not part of *streams*.
+
+    Raises:
+        InputRejected: TRUNCATED, with "readable_seconds" and "total_seconds".
+    """
+    file_seconds = (container.duration or 0) * _MICROSECOND
     for stream in streams:
         tick = stream.time_base or _MICROSECOND
         begin = (stream.start_time or 0) * tick
-        total = whole if stream.duration is None else stream.duration * tick
+        total = file_seconds if stream.duration is None else stream.duration * tick
         readable = max(Fraction(0), scans[stream.index].end * tick - begin)
         if total - readable > _TRUNCATION_TOLERANCE:
             raise InputRejected(
@@ -268,7 +270,11 @@ def _reject_truncated(
 
 
 def _compute_allowed_size(stream: VideoStream, limits: ClipLimits) -> tuple[int, int]:
-    """Width and height of *stream* with square pixels, unless that is too much."""
+    """Return width and height of *stream* with square pixels; 0, 0 without a decoder.
+
+    Raises:
+        InputRejected: TOO_LARGE, with "width", "height" and "limit".
+    """
     if stream.codec_context is None:
         return 0, 0
     width, height = compute_square_pixel_size(
@@ -282,7 +288,7 @@ def _compute_allowed_size(stream: VideoStream, limits: ClipLimits) -> tuple[int,
 
 
 def _sort_spans(spans: Iterable[_FrameSpan]) -> Iterator[_FrameSpan]:
-    """*spans* in the order they are shown; of those at one time all but the first a tick later."""
+    """Yield *spans* in presentation order; of equal starts the later ones move on by a tick."""
     last: int | None = None
     for span in sorted(spans):
         last = span.start if last is None else max(span.start, last + 1)
@@ -290,7 +296,7 @@ def _sort_spans(spans: Iterable[_FrameSpan]) -> Iterator[_FrameSpan]:
 
 
 def _decode_first_frame(path: Path, stream_index: int, limits: ClipLimits) -> av.VideoFrame:
-    """The first frame that decodes: those before it refer to what the file lacks."""
+    """Return the first frame that decodes; frames before it refer to frames not in the file."""
     with open_container(path, max_pixels=limits.max_pixels) as container:
         frames = decode_frames(
             container, container.streams[stream_index], max_pixels=limits.max_pixels
@@ -304,10 +310,10 @@ def _decode_first_frame(path: Path, stream_index: int, limits: ClipLimits) -> av
 def _find_origin(
     path: Path, audio_stream: int | None, timebase: Fraction, first_frame_tick: int
 ) -> int:
-    """Return time 0 in ticks of the video's clock, whose first frame is at *first_frame_tick*.
+    """Return time 0 in ticks of the video stream, whose first frame is at *first_frame_tick*.
 
-    The voice's first sample is asked of the decoder, which knows how much of the first packets
-    is only there to warm up the codec.
+    The time of the first audio sample comes from the decoder, which knows how many samples of
+    the first packets are priming of the codec.
     """
     if audio_stream is None:
         return first_frame_tick
@@ -321,7 +327,7 @@ def _find_origin(
 
 
 def _compute_rate(spans: list[_FrameSpan], timebase: Fraction) -> Fraction:
-    """Mean frames a second; of a single frame, one over how long it is shown."""
+    """Return the mean frames per second; for a single frame, the inverse of its length."""
     first, last = spans[0], spans[-1]
     if len(spans) > 1:
         return (len(spans) - 1) / ((last.start - first.start) * timebase)

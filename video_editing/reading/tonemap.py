@@ -1,6 +1,6 @@
-"""HDR to SDR: what is brighter than paper is rolled off, what BT.709 cannot show is desaturated.
+"""HDR to SDR: roll off highlights above paper white, desaturate colours outside BT.709.
 
-The whole map, curve and gamut, is one table of colours that FFmpeg interpolates in.
+Curve and gamut mapping together form one 3D lookup table, which FFmpeg applies.
 """
 
 from collections.abc import Callable
@@ -11,15 +11,15 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from video_editing.concurrency import count_cpus
+from video_editing.concurrency import count_codec_threads
 
 Rgb = NDArray[np.float64]  #: (..., 3)
 
-PQ, HLG = 16, 18  #: transfer characteristics as ITU-T H.273, table 3, numbers them
+PQ, HLG = 16, 18  #: transfer characteristics (ITU-T H.273, table 3)
 
-WHITE_NITS = 203.0  #: nits of a sheet of white paper in HDR (ITU-R BT.2408-7, 2.1); SDR's brightest
-PEAK_NITS = 1000.0  #: nits to which phones and HLG master; what is brighter becomes plain white
-_LUT_SIZE = 33  #: points a side of the table; errors are then below one 8-bit step
+WHITE_NITS = 203.0  #: HDR reference white (ITU-R BT.2408-7, 2.1), which becomes SDR white
+PEAK_NITS = 1000.0  #: peak of HLG and of phones' HDR; brighter light is clipped
+_LUT_SIZE = 33  #: points per axis of the table; errors stay below one 8-bit step
 
 _LUMINANCE = np.array([0.2627, 0.6780, 0.0593])  # of BT.2020's primaries (ITU-R BT.2020-2)
 _BT2020_TO_BT709 = np.array(  # linear light (ITU-R BT.2087-0, annex 2, inverted)
@@ -32,15 +32,15 @@ _BT2020_TO_BT709 = np.array(  # linear light (ITU-R BT.2087-0, annex 2, inverted
 
 
 class ToneMapper:
-    """Turns frames of BT.2020 R'G'B' with one HDR transfer into BT.709 R'G'B'.
+    """Maps BT.2020 R'G'B' frames with one HDR transfer to BT.709 R'G'B'.
 
-    Frames in and out are gbrp16le, all of one size: with 16 bits FFmpeg looks up five times as
-    fast as with 8 or 10, which it has no vector code for.
+    Frames in and out are gbrp16le of one size: with 16 bits FFmpeg's lookup is five times as
+    fast as with 8 or 10, for which it has no vector code.
     """
 
     def __init__(self, transfer: int, size: tuple[int, int]) -> None:
         self._graph = av.filter.Graph()
-        self._graph.threads = min(4, count_cpus())
+        self._graph.threads = count_codec_threads()
         with TemporaryDirectory() as folder:
             table = Path(folder) / "table.cube"
             table.write_text(_format_lut(transfer))
@@ -51,25 +51,25 @@ class ToneMapper:
             self._graph.link_nodes(source, lut, self._graph.add("buffersink")).configure()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """The frame in SDR."""
+        """Return *frame* in SDR."""
         self._graph.vpush(frame)
         return self._graph.vpull()
 
 
 def tone_map(signal: Rgb, transfer: int) -> Rgb:
-    """SDR R'G'B' of BT.709 for HDR R'G'B' of BT.2020, both 0–1."""
+    """Map HDR R'G'B' of BT.2020 to SDR R'G'B' of BT.709, both (..., 3), 0–1."""
     light = _DECODERS_BY_TRANSFER[transfer](signal)
     luminance = light @ _LUMINANCE
     scale = roll_off(luminance) / np.maximum(luminance, 1e-6)
     rgb = light * scale[..., None] @ _BT2020_TO_BT709.T / WHITE_NITS
-    sdr: Rgb = _fit_gamut(rgb) ** (1 / 2.4)  # a display's gamma (ITU-R BT.1886)
+    sdr: Rgb = _fit_gamut(rgb) ** (1 / 2.4)  # display gamma (ITU-R BT.1886)
     return sdr
 
 
 def roll_off(nits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Luminance from 0 … PEAK brought to 0 … WHITE: a straight line, then a shoulder.
+    """Map luminance 0 … `PEAK_NITS` to 0 … `WHITE_NITS`: linear, then a shoulder.
 
-    The curve of ITU-R BT.2390-11, 5.4.1, in PQ steps relative to the source's peak.
+    The curve of ITU-R BT.2390-11, 5.4.1, in PQ values relative to the source's peak.
     """
     white, peak = encode_pq(np.array([WHITE_NITS, PEAK_NITS]))
     white /= peak
@@ -85,13 +85,13 @@ def roll_off(nits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def decode_pq(signal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Nits of a PQ signal 0–1 (SMPTE ST 2084, 5.2)."""
+    """Return the luminance in nits of a PQ signal 0–1 (SMPTE ST 2084, 5.2)."""
     root = np.maximum(signal, 0) ** (1 / _M2)
     return 10_000 * (np.maximum(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1)
 
 
 def encode_pq(nits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """PQ signal 0–1 of nits 0–10,000 (SMPTE ST 2084, 5.3)."""
+    """Return the PQ signal 0–1 of a luminance of 0–10,000 nits (SMPTE ST 2084, 5.3)."""
     power = (np.maximum(nits, 0) / 10_000) ** _M1
     return ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
 
@@ -101,7 +101,7 @@ _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 
 
 def decode_hlg(signal: Rgb) -> Rgb:
-    """Nits of an HLG signal 0–1 on a display of PEAK nits (ITU-R BT.2100-2, table 5)."""
+    """Return the light in nits of an HLG signal 0–1 at `PEAK_NITS` (ITU-R BT.2100-2, table 5)."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
     light: Rgb = PEAK_NITS * scene * (scene @ _LUMINANCE)[..., None] ** 0.2
@@ -112,16 +112,16 @@ _DECODERS_BY_TRANSFER: dict[int, Callable[[Rgb], Rgb]] = {PQ: decode_pq, HLG: de
 
 
 def _fit_gamut(rgb: Rgb) -> Rgb:
-    """Linear BT.709 light with each colour drawn to the grey of its luminance until it fits 0–1."""
+    """Desaturate linear BT.709 light towards the grey of its luminance until it fits 0–1."""
     grey = np.clip(rgb @ np.array([0.2126, 0.7152, 0.0722]), 0, 1)[..., None]
-    away = rgb - grey
-    room = np.where(away > 0, 1 - grey, grey) / np.maximum(np.abs(away), 1e-9)
-    kept = np.minimum(1, room.min(axis=-1, keepdims=True))
-    return np.asarray(np.clip(grey + away * kept, 0, 1), np.float64)
+    chroma = rgb - grey
+    headroom = np.where(chroma > 0, 1 - grey, grey) / np.maximum(np.abs(chroma), 1e-9)
+    saturation = np.minimum(1, headroom.min(axis=-1, keepdims=True))
+    return np.asarray(np.clip(grey + chroma * saturation, 0, 1), np.float64)
 
 
 def _format_lut(transfer: int) -> str:
-    """The table as FFmpeg reads it: red changes fastest."""
+    """Return the lookup table as a .cube file, in which red changes fastest."""
     steps = np.linspace(0, 1, _LUT_SIZE)
     blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
     table = tone_map(np.stack((red, green, blue), axis=-1), transfer).reshape(-1, 3)

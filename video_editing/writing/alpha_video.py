@@ -1,4 +1,4 @@
-"""Overlays: the person with nothing around her, straight alpha."""
+"""Overlays and stickers: video with straight alpha."""
 
 import json
 from collections import deque
@@ -33,41 +33,40 @@ from video_editing.writing.encoder import (
 )
 from video_editing.writing.tracks import StreamSpec, VideoTrack
 
-TEN_BIT_FACTOR = 4  #: times an 8-bit step of limited-range colour
-#: Alpha has full range: 255 must become 1023, or what is solid shines through.
+TEN_BIT_FACTOR = 4  #: a limited-range value of 10 bits divided by that of 8 bits
+#: 10-bit alpha by 8-bit alpha, full range: 255 becomes 1023, so opaque pixels stay opaque.
 TEN_BIT_ALPHA = np.array([round(alpha * 1023 / 255) for alpha in range(256)], np.uint16)
 
 PRORES_4444 = VideoCodec("prores_aw", "yuva444p10le", {"profile": "4", "vendor": "apl0"})
 PCM = AudioCodec("pcm_s16le")
 OPUS = AudioCodec("libopus", 128_000)
-#: One packet out for each picture in, which is how alpha and colours find each other.
+#: Realtime settings without look-ahead: one packet per frame, so packets of alpha and colour pair.
 VP9 = {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "lag-in-frames": "0"}
 VP9_COLOUR = VideoCodec("libvpx-vp9", "yuv420p", VP9 | {"crf": "24", "b": "0"})
 VP9_ALPHA = VP9 | {"lossless": "1"}
 
-BLOCK_ADDITIONAL = 15  #: AV_PKT_DATA_MATROSKA_BLOCKADDITIONAL, which PyAV can read by name only
-ALPHA_ID = (1).to_bytes(8, "big")  #: BlockAddID of alpha; WebM container guidelines, AlphaMode
+#: FFmpeg's AV_PKT_DATA_MATROSKA_BLOCKADDITIONAL; PyAV's own name of it is for reading only.
+BLOCK_ADDITIONAL = 15
+ALPHA_ID = (1).to_bytes(8, "big")  #: BlockAddID of alpha (WebM container guidelines, AlphaMode)
 
-STICKER_SIDE = 512  #: pixels of the longer side of a Telegram video sticker
+STICKER_SIDE = 512  #: pixels of the longer side; this and the next three are Telegram's limits
 STICKER_MAX_SECONDS = 3
 STICKER_MAX_RATE = 30
 STICKER_MAX_BYTES = 256 * 1024
-STICKER_ALPHA_SHARE = 0.35  #: of a sticker's bits go to its alpha
-STICKER_TARGET_SHARE = (
-    0.9  #: of the bytes are aimed at, the rest is container and the encoder's error
-)
+STICKER_ALPHA_SHARE = 0.35  #: of the bits of a sticker go to its alpha
+STICKER_TARGET_SHARE = 0.9  #: of the bytes go to frames; the rest covers container and overshoot
 
 
 @contextmanager
 def open_mov(
     path: Path, spec: StreamSpec, comment: Mapping[str, object]
 ) -> Iterator[FileWriter[Layer]]:
-    """Write ProRes 4444 with alpha and PCM sound, which editors take.
+    """Open an overlay for video editors: ProRes 4444 with alpha and PCM audio in QuickTime.
 
     Args:
-        path: appears when the block ends well, and only then.
-        spec: of the overlay; an odd width gets a transparent column; times are kept.
-        comment: kept as JSON in the file's comment: where in its frame the overlay belongs.
+        path: of the file; it appears when the block ends without an exception.
+        spec: an odd width is padded with a transparent column; frames keep their times.
+        comment: stored as JSON in the file's comment tag, such as the overlay's box in its frame.
 
     Raises:
         OutputFailed: the file cannot be written.
@@ -77,8 +76,8 @@ def open_mov(
         width, height = spec.size
         even = replace(spec, size=(width + width % 2, height))
         stream = add_video_stream(container, PRORES_4444, even)
-        pictures = VideoTrack(container, stream, spec, _make_ten_bit_frame)
-        with FileWriter(pictures, add_audio_track(container, PCM, spec)) as writer:
+        video = VideoTrack(container, stream, spec, _make_ten_bit_frame)
+        with FileWriter(video, add_audio_track(container, PCM, spec)) as writer:
             yield writer
 
 
@@ -86,15 +85,16 @@ def open_mov(
 def open_webm(
     path: Path, spec: StreamSpec, comment: Mapping[str, object]
 ) -> Iterator[FileWriter[Layer]]:
-    """Write VP9 with alpha and Opus, which browsers take; the alpha is exact.
+    """Open an overlay for browsers: VP9 with lossless alpha and Opus in WebM.
 
-    Args and Raises are those of `open_mov`; times are kept to the millisecond.
+    Args and Raises are those of `open_mov`; times are rounded to milliseconds and an odd width is
+    not padded.
     """
     with open_output(path, "webm", {}) as container:
         container.metadata["comment"] = json.dumps(comment)
         stream = add_video_stream(container, VP9_COLOUR, spec)
-        pictures = _AlphaTrack(container, stream, spec, VP9_ALPHA)
-        with FileWriter(pictures, add_audio_track(container, OPUS, spec)) as writer:
+        video = _AlphaTrack(container, stream, spec, VP9_ALPHA)
+        with FileWriter(video, add_audio_track(container, OPUS, spec)) as writer:
             yield writer
 
 
@@ -102,18 +102,17 @@ def open_webm(
 def open_sticker(
     path: Path, spec: StreamSpec, max_bytes: int = STICKER_MAX_BYTES
 ) -> Iterator[FileWriter[Layer]]:
-    """Write a Telegram video sticker; let `retry_smaller` call this with fewer bytes where needed.
+    """Open a Telegram video sticker: VP9 with alpha in WebM, without sound.
 
     Args:
-        path: appears when the block ends well, and only then.
-        spec: its longer side is 512, its rate at most 30, its length at most 3 seconds; the file
-            has no sound.
-        max_bytes: of the file.
+        path: of the file; it appears when the block ends without an exception.
+        spec: the longer side is 512 pixels, the rate at most 30; `has_sound` is ignored.
+        max_bytes: of the file; bit rates are chosen to fit.
 
     Raises:
         OutputFailed: the file cannot be written.
-        InputRejected: it is longer than 3 seconds.
-        TooBig: the file came out larger than *max_bytes*.
+        InputRejected: TOO_LONG, *spec* is longer than 3 seconds.
+        FileTooLarge: the file came out larger than *max_bytes*; see `retry_smaller`.
     """
     seconds = float(spec.seconds)
     assert max(spec.size) == STICKER_SIDE
@@ -125,15 +124,15 @@ def open_sticker(
     alpha = _make_vp9_options(STICKER_ALPHA_SHARE * bits)
     with open_output(path, "webm", {}, max_bytes) as container:
         stream = add_video_stream(container, VP9_COLOUR._replace(options=colour), spec)
-        with FileWriter(_AlphaTrack(container, stream, spec, alpha), None) as writer:
+        with FileWriter(_AlphaTrack(container, stream, spec, alpha)) as writer:
             yield writer
 
 
 class _AlphaTrack(VideoTrack[Layer]):
-    """VP9 colours with their alpha beside them in each block.
+    """Encodes colour and alpha as two VP9 streams and attaches alpha to each block of colour.
 
-    FFmpeg's encoder would make both with one quality. Alpha made on its own can be exact, and
-    the whole is still smaller and faster than colours good enough to make alpha nearly so.
+    FFmpeg's encoder gives both one quality. With settings of its own alpha is lossless, and the
+    file is still smaller and faster to encode than one whose common quality makes alpha nearly so.
     """
 
     def __init__(
@@ -146,10 +145,10 @@ class _AlphaTrack(VideoTrack[Layer]):
         super().__init__(container, stream, spec, _make_colour_frame)
         stream.metadata["alpha_mode"] = "1"
         self._alpha = _create_alpha_codec(stream.codec_context, options)
-        self._packets: deque[bytes] = deque()  # at most the one whose colours come next
+        self._packets: deque[bytes] = deque()  # of alpha; at most the one of the next frame
 
     def write(self, timed: Timed[Layer]) -> None:
-        """Write the alpha of this cut-out, and the colours of the one before."""
+        """Encode the alpha of this layer and the colours of the one before."""
         frame = make_grey_frame(timed.value.alpha, "yuv420p")
         self._packets.extend(bytes(packet) for packet in self._alpha.encode(frame))
         super().write(timed)
@@ -183,7 +182,7 @@ def _make_vp9_options(bitrate: float) -> dict[str, str]:
 
 
 def _pad_odd_width(layer: Layer) -> Layer:
-    """Add a transparent column to an odd width, which ProRes cannot have."""
+    """Add a transparent column to an odd width, which ProRes does not support."""
     picture = layer.picture
     y = np.asarray(cv2.copyMakeBorder(picture.y, 0, 0, 0, 1, cv2.BORDER_REPLICATE), np.uint8)
     alpha = cv2.copyMakeBorder(layer.alpha, 0, 0, 0, 1, cv2.BORDER_CONSTANT, value=0)
@@ -209,14 +208,17 @@ def _make_ten_bit_frame(layer: Layer) -> av.VideoFrame:
 
 
 def _upsample_chroma(chroma: Plane, size: tuple[int, int]) -> NDArray[np.uint16]:
-    """Bring a chroma plane to 10 bits and the size of luma: on its columns, between its rows."""
+    """Return a 4:2:0 chroma plane as 10 bits at the *size* (width, height) of luma.
+
+    Chroma is sited on even luma columns and between luma rows, as in MPEG-2.
+    """
     width, height = size
     rows, columns = chroma.shape
-    ten = np.multiply(chroma, TEN_BIT_FACTOR, dtype=np.uint16)
+    ten_bit = np.multiply(chroma, TEN_BIT_FACTOR, dtype=np.uint16)
     wide = np.empty((rows, 2 * columns), np.uint16)
-    wide[:, ::2] = ten
-    wide[:, 1:-1:2] = (ten[:, :-1] + ten[:, 1:]) // 2
-    wide[:, -1] = ten[:, -1]
-    whole = np.empty((2 * rows, 2 * columns), np.uint16)
-    cv2.resize(wide, (2 * columns, 2 * rows), dst=whole)
-    return whole[:height, :width]
+    wide[:, ::2] = ten_bit
+    wide[:, 1:-1:2] = (ten_bit[:, :-1] + ten_bit[:, 1:]) // 2
+    wide[:, -1] = ten_bit[:, -1]
+    full = np.empty((2 * rows, 2 * columns), np.uint16)
+    cv2.resize(wide, (2 * columns, 2 * rows), dst=full)
+    return full[:height, :width]

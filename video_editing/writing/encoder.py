@@ -1,8 +1,4 @@
-"""The far end of the pipeline: pictures and sound become packets of one file.
-
-Formats (`result_file`, `overlay_file`, …) choose codecs; what happens when the disk is full, and
-how planes become frames, is the same for all of them and stands here.
-"""
+"""What the writers of all formats share: containers, encoders, frames and output errors."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -26,8 +22,9 @@ from video_editing.reading.audio import SAMPLE_RATE, Samples
 from video_editing.writing.size_budget import FileTooLarge
 from video_editing.writing.tracks import AudioTrack, StreamSpec, VideoTrack
 
-CodecOptions = Mapping[str, str]  #: as FFmpeg's command line names them
+CodecOptions = Mapping[str, str]  #: private options of a codec or container, named as in FFmpeg
 
+#: The tags of BT.709 in limited range (ITU-T H.273, tables 2 to 4; FFmpeg's AVColorRange).
 BT709_LIMITED = {"colorspace": 1, "color_primaries": 1, "color_trc": 1, "color_range": 1}
 
 P = TypeVar("P")
@@ -60,16 +57,20 @@ class AudioCodec(NamedTuple):
 
 
 class FileWriter(Generic[P]):
-    """Writes pictures, and sound where the file has any, as they come.
+    """Writes frames, and samples if the file has an audio track.
 
-    As a context manager it finishes the tracks when the block ends without an exception.
-    Both start at the clip's origin. They may come in any order, but memory holds what one is
-    ahead of the other, so whoever feeds them lets them go side by side.
+    Both tracks start at the clip's origin. Calls may come in any order, but the container keeps
+    in memory what one track is ahead of the other, so they should alternate. As a context manager
+    it finishes the tracks when the block ends without an exception.
+
+    Args:
+        video: takes the frames.
+        audio: takes the samples; None in a file without sound.
     """
 
-    def __init__(self, pictures: VideoTrack[P], sound: AudioTrack | None) -> None:
-        self._pictures = pictures
-        self._sound = sound
+    def __init__(self, video: VideoTrack[P], audio: AudioTrack | None = None) -> None:
+        self._video = video
+        self._audio = audio
 
     def __enter__(self) -> Self:
         return self
@@ -84,59 +85,75 @@ class FileWriter(Generic[P]):
             self.finish()
 
     def write_picture(self, timed: Timed[P]) -> None:
-        """Write the next picture; it is copied before this returns.
+        """Write the next frame, which is copied before this returns.
 
         Raises:
-            OutputFailed: the disk is full.
+            OutputFailed: the file cannot be written, for example because the disk is full.
         """
         with translate_output_errors():
-            self._pictures.write(timed)
+            self._video.write(timed)
 
     def write_samples(self, block: Samples) -> None:
         """Write the samples that follow those of the last call.
 
         Raises:
-            OutputFailed: the disk is full.
+            OutputFailed: the file cannot be written, for example because the disk is full.
         """
-        assert self._sound is not None, "this file was opened without sound"
+        assert self._audio is not None, "this file has no audio track"
         with translate_output_errors():
-            self._sound.write(block)
+            self._audio.write(block)
 
     def write_all(
-        self, pictures: Iterator[Timed[P]], sound: Iterator[Samples] | None, timebase: Fraction
+        self, pictures: Iterator[Timed[P]], samples: Iterator[Samples] | None, timebase: Fraction
     ) -> None:
-        """Write *pictures* and *sound* to their ends, neither far ahead of the other.
+        """Write all *pictures* and *samples*, interleaved by time.
+
+        Args:
+            pictures: frames with their times.
+            samples: blocks of samples; None in a file without sound.
+            timebase: seconds of one tick of the frames' times.
 
         Raises:
-            OutputFailed: the disk is full.
+            OutputFailed: the file cannot be written, for example because the disk is full.
         """
-        blocks = sound or iter(())
-        heard = Fraction(0)
+        blocks = samples or iter(())
+        audio_time = Fraction(0)
         for picture in pictures:
-            while heard <= picture.time * timebase and (block := next(blocks, None)) is not None:
+            time = picture.time * timebase
+            while audio_time <= time and (block := next(blocks, None)) is not None:
                 self.write_samples(block)
-                heard += Fraction(len(block), SAMPLE_RATE)
+                audio_time += Fraction(len(block), SAMPLE_RATE)
             self.write_picture(picture)
         for block in blocks:
             self.write_samples(block)
 
     def finish(self) -> None:
-        """Write what the encoders still hold."""
+        """Flush the encoders.
+
+        Raises:
+            OutputFailed: the file cannot be written, for example because the disk is full.
+        """
         with translate_output_errors():
-            self._pictures.finish()
-            if self._sound is not None:
-                self._sound.finish()
+            self._video.finish()
+            if self._audio is not None:
+                self._audio.finish()
 
 
 @contextmanager
 def open_output(
     path: Path, container_format: str, options: CodecOptions, max_bytes: int | None = None
 ) -> Iterator[OutputContainer]:
-    """Open a container that appears as *path* when the block ends well, and not otherwise.
+    """Open a container that becomes *path* when the block ends without an exception.
+
+    Args:
+        path: of the file; an older file of that name is replaced.
+        container_format: FFmpeg's name of the muxer.
+        options: of the muxer.
+        max_bytes: of the file, if limited.
 
     Raises:
-        OutputFailed: the folder is not there or not writable, or the disk is full.
-        TooBig: the file weighs more than *max_bytes*.
+        OutputFailed: the folder is missing or not writable, or the disk is full.
+        FileTooLarge: the file has more than *max_bytes*.
     """
     with atomic_write(path) as part:
         with _open_container(part, container_format, options) as container:
@@ -154,7 +171,7 @@ def _open_container(
     try:
         yield container
     except BaseException:
-        # Gone before it is closed: a trailer need not move megabytes that nobody will read.
+        # Deleted before it is closed: the trailer may move megabytes of a file of no use.
         with suppress(OSError):
             part.unlink()
         with suppress(av.FFmpegError):
@@ -167,7 +184,7 @@ def _open_container(
 def add_video_stream(
     container: OutputContainer, codec: VideoCodec, spec: StreamSpec
 ) -> VideoStream:
-    """Add a video stream of BT.709 pictures whose encoder uses a fixed number of threads."""
+    """Add a video stream of BT.709 frames."""
     rate = spec.rate.limit_denominator(1001)
     stream = container.add_stream(codec.name, rate, options=dict(codec.options))
     assert isinstance(stream, VideoStream)
@@ -175,7 +192,7 @@ def add_video_stream(
     encoder.width, encoder.height = spec.size
     encoder.pix_fmt = codec.pixel_format
     encoder.thread_count = spec.threads
-    encoder.thread_type = ThreadType.AUTO  # PyAV's own choice cuts H.264 into slices
+    encoder.thread_type = ThreadType.AUTO  # PyAV's default splits H.264 frames into slices
     set_colour_tags(encoder)
     return stream
 
@@ -183,7 +200,7 @@ def add_video_stream(
 def add_audio_track(
     container: OutputContainer, codec: AudioCodec, spec: StreamSpec
 ) -> AudioTrack | None:
-    """Add a stereo track if *spec* has sound; else return None."""
+    """Add a stereo track at 48 kHz; return None if *spec* has no sound."""
     if not spec.has_sound:
         return None
     stream = container.add_stream(codec.name, SAMPLE_RATE, bit_rate=codec.bitrate, layout="stereo")
@@ -192,13 +209,13 @@ def add_audio_track(
 
 
 def set_colour_tags(target: VideoCodecContext | av.VideoFrame) -> None:
-    """Say that colours are BT.709, limited range."""
+    """Tag colours as BT.709 in limited range."""
     for name, value in BT709_LIMITED.items():
         setattr(target, name, value)
 
 
 def make_yuv_frame(picture: Picture) -> av.VideoFrame:
-    """Copy a picture into a frame that encoders take."""
+    """Copy *picture* into a yuv420p frame."""
     frame = av.VideoFrame(*picture.size, "yuv420p")
     for index, plane in enumerate((picture.y, picture.u, picture.v)):
         copy_plane(frame, index, plane)
@@ -206,7 +223,7 @@ def make_yuv_frame(picture: Picture) -> av.VideoFrame:
 
 
 def make_grey_frame(plane: Plane, pixel_format: str = "gray") -> av.VideoFrame:
-    """Copy one plane into a frame; its chroma, if *pixel_format* has any, is neutral."""
+    """Copy *plane* into the first plane of a frame; chroma, if *pixel_format* has it, is grey."""
     height, width = plane.shape
     frame = av.VideoFrame(width, height, pixel_format)
     copy_plane(frame, 0, plane)
@@ -216,7 +233,7 @@ def make_grey_frame(plane: Plane, pixel_format: str = "gray") -> av.VideoFrame:
 
 
 def copy_plane(frame: av.VideoFrame, index: int, plane: NDArray[Any]) -> None:
-    """Copy *plane* into plane *index* of a frame, whose rows may be longer in memory."""
+    """Copy *plane* into plane *index* of *frame*, whose rows may be padded."""
     target = frame.planes[index]
     height, width = plane.shape
     rows = np.frombuffer(memoryview(target), plane.dtype).reshape(height, -1)

@@ -1,4 +1,4 @@
-"""GIF, for places that take no video: no sound, 256 colours a frame, large files."""
+"""GIF: no sound, 256 colours per frame, large files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +22,8 @@ from video_editing.writing.encoder import (
 from video_editing.writing.tracks import StreamSpec, VideoTrack
 
 CODEC = VideoCodec("gif", "pal8", {})
-GIF_TICK = Fraction(1, 100)  #: seconds, in which the format counts
-MIN_FRAME_TICKS = 3  #: ticks between frames: many viewers slow down what is faster
+GIF_TICK = Fraction(1, 100)  #: seconds; the unit of time in the format
+MIN_FRAME_TICKS = 3  #: ticks between frames; many viewers slow down faster animations
 
 
 @contextmanager
@@ -31,27 +31,26 @@ def open_gif(
     path: Path,
     spec: StreamSpec,
 ) -> Iterator[FileWriter[Picture]]:
-    """Write a GIF that repeats for ever, at most 33 pictures a second, a palette for each.
+    """Open a GIF that loops, with at most 33 frames per second and one palette per frame.
 
-    A second of a talking person at 480x270 and 15 pictures is about a megabyte.
+    A second of a talking person in 15 frames of 480x270 takes about a megabyte.
 
     Args:
-        path: appears when the block ends well, and only then.
-        spec: the file has no sound and its encoder one thread, whatever it says; times are
-            kept to a hundredth of a second.
+        path: of the file; it appears when the block ends without an exception.
+        spec: times are rounded to 10 ms; `has_sound` and `threads` are ignored.
 
     Raises:
         OutputFailed: the file cannot be written.
     """
     with open_output(path, "gif", {"loop": "0"}) as container:
         stream = add_video_stream(container, CODEC, replace(spec, threads=1))
-        pictures = _GifTrack(container, stream, spec, _PaletteFilter(spec.size))
-        with FileWriter(pictures, None) as writer:
+        track = _GifTrack(container, stream, spec, _PaletteFilter(spec.size))
+        with FileWriter(track) as writer:
             yield writer
 
 
 class _GifTrack(VideoTrack[Picture]):
-    """Pictures in hundredths of a second, without those that come too soon after another."""
+    """Times frames in hundredths of a second and drops those too close to the one before."""
 
     def __init__(
         self,
@@ -62,18 +61,18 @@ class _GifTrack(VideoTrack[Picture]):
     ) -> None:
         super().__init__(container, stream, replace(spec, timebase=GIF_TICK), palettes.quantize)
         self._source_timebase = spec.timebase
-        self._due = 0
+        self._next_tick = 0
 
     def write(self, timed: Timed[Picture]) -> None:
-        """Write the picture before this one, unless this one comes too soon."""
+        """Take a frame, unless it is less than 3 ticks after the last one taken."""
         tick = round(timed.time * self._source_timebase / GIF_TICK)
-        if tick >= self._due:
-            self._due = tick + MIN_FRAME_TICKS
+        if tick >= self._next_tick:
+            self._next_tick = tick + MIN_FRAME_TICKS
             super().write(Timed(tick, timed.value))
 
 
 class _PaletteFilter:
-    """Finds 256 colours for each picture by itself, so that memory holds one picture."""
+    """Reduces each frame to 256 colours of its own; memory holds one frame at a time."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         width, height = size
@@ -93,11 +92,11 @@ class _PaletteFilter:
         palette.link_to(paletted, 0, 1)
         paletted.link_to(self._sink)
         graph.configure()
-        self._graph = graph  # it must live as long as its filters
+        self._graph = graph  # its filters need it alive
         self._count = 0
 
     def quantize(self, picture: Picture) -> av.VideoFrame:
-        """Give *picture* in 256 colours."""
+        """Return *picture* as a pal8 frame."""
         frame = make_yuv_frame(picture)
         frame.time_base, frame.pts = GIF_TICK, self._count
         self._count += 1

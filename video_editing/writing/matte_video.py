@@ -1,4 +1,4 @@
-"""A file of mattes: grey, without loss."""
+"""Matroska files of lossless mattes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,16 +19,16 @@ FFV1 = VideoCodec("ffv1", "gray", {"level": "3", "slices": "4"})
 
 @contextmanager
 def open_matte_video(path: Path, spec: StreamSpec) -> Iterator[FileWriter[Matte]]:
-    """Write mattes as FFV1 in Matroska, each bit as given and each time to the millisecond.
+    """Open a file of mattes: FFV1 in Matroska, bit-exact, times rounded to milliseconds.
 
     Args:
-        path: appears when the block ends well, and only then.
-        spec: of the mattes; its size may be odd.
+        path: of the file; it appears when the block ends without an exception.
+        spec: of the mattes; width and height may be odd, `has_sound` is ignored.
 
     Raises:
         OutputFailed: the file cannot be written.
     """
     with open_output(path, "matroska", {}) as container:
         stream = add_video_stream(container, FFV1, spec)
-        with FileWriter(VideoTrack(container, stream, spec, make_grey_frame), None) as writer:
+        with FileWriter(VideoTrack(container, stream, spec, make_grey_frame)) as writer:
             yield writer

@@ -1,4 +1,4 @@
-"""The result: an mp4 that plays everywhere."""
+"""Results as mp4 files that every player takes, and Telegram video notes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,22 +23,22 @@ from video_editing.writing.size_budget import (
 )
 from video_editing.writing.tracks import StreamSpec, VideoTrack
 
-#: The index comes first; a start later than 0 is kept to 11 µs, where the default is 1 ms.
+#: The index is at the front; a start after 0 is rounded to 11 µs instead of 1 ms.
 MP4_OPTIONS = {"movflags": "+faststart", "movie_timescale": "90000"}
 
-NOTE_SIDES = range(384, 641)  #: pixels of a Telegram video note, which is square
-NOTE_MAX_SECONDS = 60  #: the longest note
+NOTE_SIDES = range(384, 641)  #: pixels; width and height of a Telegram video note
+NOTE_MAX_SECONDS = 60  #: Telegram's limit for a video note
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How good a picture and a sound are made.
+    """Encoder settings of an mp4.
 
     Attributes:
         profile: of H.264.
-        crf: x264's constant rate factor; 18 cannot be told from the source, 23 is its default.
-        video_bitrate: a second at most, for the picture; None where nothing limits it.
-        audio_bitrate: a second, for AAC.
+        crf: x264's constant rate factor; 18 looks like the source, 23 is x264's default.
+        video_bitrate: peak bits per second; None is unlimited.
+        audio_bitrate: bits per second of AAC.
     """
 
     profile: str
@@ -48,54 +48,47 @@ class Quality:
 
 
 RESULT_QUALITY = Quality("high", 20, None, 160_000)
-NOTE_QUALITY = Quality(
-    "baseline", 21, 1_000_000, 64_000
-)  # as Telegram's own, played by the oldest phones
+#: As in Telegram's own video notes; the Baseline profile plays on the oldest phones.
+NOTE_QUALITY = Quality("baseline", 21, 1_000_000, 64_000)
 
 
 @contextmanager
 def open_mp4(
     path: Path, spec: StreamSpec, max_bytes: int | None = None
 ) -> Iterator[FileWriter[Picture]]:
-    """Write an mp4: H.264 High and AAC, the index in front, BT.709 limited.
+    """Open an mp4: H.264 High in BT.709 limited range and AAC, the index at the front.
 
-    Without sound it is what Telegram calls an animation.
+    Telegram shows such a file without sound as an animation.
 
     Args:
-        path: appears when the block ends well, and only then.
-        spec: width and height are even; times are kept.
-        max_bytes: of the file; the quality is lowered to keep to it. `compute_fitting_size`
-            gives a size of the frames that bears it.
+        path: of the file; it appears when the block ends without an exception.
+        spec: width and height are even; frames keep their times.
+        max_bytes: of the file; bit rates are lowered to fit. `compute_fitting_size` returns a
+            frame size for which they suffice.
 
     Raises:
         OutputFailed: the file cannot be written.
-        InputRejected: *max_bytes* leaves nothing for the picture.
-        TooBig: the file came out larger than *max_bytes*; see `within`.
+        InputRejected: DOES_NOT_FIT, *max_bytes* leaves nothing for the video.
+        FileTooLarge: the file came out larger than *max_bytes*; see `retry_smaller`.
     """
     quality = RESULT_QUALITY
     if max_bytes is not None:
-        voice = (
-            compute_audio_bitrate(spec.seconds, max_bytes, RESULT_QUALITY.audio_bitrate)
-            if spec.has_sound
-            else 0
-        )
-        peak = compute_video_bitrate(spec.rate, spec.seconds, max_bytes, voice)
-        quality = replace(RESULT_QUALITY, video_bitrate=peak, audio_bitrate=voice)
+        quality = _fit_quality(quality, spec, max_bytes)
     with _open_with_quality(path, spec, quality, max_bytes) as writer:
         yield writer
 
 
 @contextmanager
 def open_note(path: Path, spec: StreamSpec) -> Iterator[FileWriter[Picture]]:
-    """Write a Telegram video note, a square mp4 of about 1 Mbit/s that Telegram shows round.
+    """Open a Telegram video note: a square mp4 of about 1 Mbit/s, which Telegram shows as a disc.
 
     Args:
-        path: appears when the block ends well, and only then.
-        spec: width and height are equal, even and 384 … 640; at most a minute long.
+        path: of the file; it appears when the block ends without an exception.
+        spec: width and height are equal, even and 384 … 640 pixels.
 
     Raises:
         OutputFailed: the file cannot be written.
-        InputRejected: it is longer than a minute.
+        InputRejected: TOO_LONG, *spec* is longer than a minute.
     """
     width, height = spec.size
     assert width == height
@@ -115,10 +108,21 @@ def _open_with_quality(
     with open_output(path, "mp4", MP4_OPTIONS, max_bytes) as container:
         codec = VideoCodec("libx264", "yuv420p", _make_x264_options(quality))
         stream = add_video_stream(container, codec, spec)
-        pictures = VideoTrack(container, stream, spec, make_yuv_frame)
-        sound = add_audio_track(container, AudioCodec("aac", quality.audio_bitrate), spec)
-        with FileWriter(pictures, sound) as writer:
+        video = VideoTrack(container, stream, spec, make_yuv_frame)
+        audio = add_audio_track(container, AudioCodec("aac", quality.audio_bitrate), spec)
+        with FileWriter(video, audio) as writer:
             yield writer
+
+
+def _fit_quality(quality: Quality, spec: StreamSpec, max_bytes: int) -> Quality:
+    """Return *quality* with bit rates that keep a file of *spec* within *max_bytes*."""
+    audio_bitrate = (
+        compute_audio_bitrate(spec.seconds, max_bytes, quality.audio_bitrate)
+        if spec.has_sound
+        else 0
+    )
+    peak = compute_video_bitrate(spec.rate, spec.seconds, max_bytes, audio_bitrate)
+    return replace(quality, video_bitrate=peak, audio_bitrate=audio_bitrate)
 
 
 def _make_x264_options(quality: Quality) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""How a file is kept within a number of bytes: what picture and sound may take of it."""
+"""Keep a file within a number of bytes: bit rates, frame size and repeated attempts."""
 
 import math
 from collections.abc import Callable
@@ -6,25 +6,25 @@ from fractions import Fraction
 
 from video_editing.contract.errors import InputRejected, RejectReason
 
-#: Bits a pixel, a third of what x264's veryfast spends on a talking person at CRF 20.
+#: Bits per pixel; a third of what x264's preset veryfast spends on a talking person at CRF 20.
 MIN_BITS_PER_PIXEL = 0.02
-MIN_SIDE = 160  #: pixels, the shorter side below which a face is a blot
-BUFFER_SECONDS = 1  #: seconds that x264 may run ahead of its bit rate
-INDEX_BYTES = 4096  #: of an mp4's index, whatever is in it …
-FRAME_BYTES = 24  #: … and for each picture …
-AUDIO_BLOCK_BYTES = 16  #: … and each block of sound
-AUDIO_BLOCKS_PER_SECOND = 47  #: blocks of AAC a second
-BITRATE_OVERSHOOT = 1.03  #: how far an encoder may be above the bit rate it was given
-MIN_AUDIO_BITRATE = 32_000  #: bits a second below which AAC's speech is hard to follow
-BUDGET_SHARES = (1.0, 0.8, 0.6, 0.4)  #: of the bytes to aim at, one after the other
+MIN_SIDE = 160  #: pixels of the shorter side; in a smaller frame a face is not recognisable
+BUFFER_SECONDS = 1  #: seconds of video in x264's rate control buffer
+INDEX_BYTES = 4096  #: of an mp4's index, fixed part …
+FRAME_BYTES = 24  #: … plus these per frame …
+AUDIO_BLOCK_BYTES = 16  #: … and these per block of audio
+AUDIO_BLOCKS_PER_SECOND = 47  #: of AAC, 1024 samples each, at 48 kHz
+BITRATE_OVERSHOOT = 1.03  #: allowance for encoders that exceed their target bit rate
+MIN_AUDIO_BITRATE = 32_000  #: bits per second; with less, speech in AAC is hard to follow
+BUDGET_SHARES = (1.0, 0.8, 0.6, 0.4)  #: of the bytes that successive attempts aim at
 
 
 class FileTooLarge(Exception):
-    """A file was written and weighs more than it may; it is gone.
+    """An output file came out larger than allowed and was deleted.
 
     Attributes:
-        size: bytes it had.
-        max_bytes: bytes it might have had.
+        size: bytes of the file.
+        max_bytes: bytes allowed.
     """
 
     def __init__(self, size: int, max_bytes: int) -> None:
@@ -34,10 +34,10 @@ class FileTooLarge(Exception):
 
 
 def retry_smaller(max_bytes: int, write: Callable[[int], None]) -> None:
-    """Call *write* with a number of bytes to keep to, and with fewer as long as it is TooBig.
+    """Call *write* with *max_bytes*, and with fewer bytes while it raises FileTooLarge.
 
     Raises:
-        InputRejected: not even the smallest share came out small enough.
+        InputRejected: DOES_NOT_FIT, the attempt with the fewest bytes failed, too.
     """
     for share in BUDGET_SHARES:
         try:
@@ -51,13 +51,22 @@ def retry_smaller(max_bytes: int, write: Callable[[int], None]) -> None:
 def compute_fitting_size(
     size: tuple[int, int], rate: Fraction, seconds: Fraction, max_bytes: int, *, has_sound: bool
 ) -> tuple[int, int]:
-    """Give the largest even size of the same form, at most *size*, watchable in *max_bytes*.
+    """Return the largest frame size that is watchable in *max_bytes*.
+
+    It is even, has the aspect ratio of *size* and is at most as large.
+
+    Args:
+        size: width and height in pixels.
+        rate: frames per second.
+        seconds: length of the file.
+        max_bytes: of the file.
+        has_sound: whether the file has an audio stream.
 
     Raises:
-        InputRejected: not even the smallest picture would be.
+        InputRejected: DOES_NOT_FIT, the shorter side would be below `MIN_SIDE`.
     """
-    voice = compute_audio_bitrate(seconds, max_bytes) if has_sound else 0
-    bits = compute_video_bitrate(rate, seconds, max_bytes, voice)
+    audio_bitrate = compute_audio_bitrate(seconds, max_bytes) if has_sound else 0
+    bits = compute_video_bitrate(rate, seconds, max_bytes, audio_bitrate)
     width, height = size
     pixels = bits / (MIN_BITS_PER_PIXEL * float(rate))
     scale = min(1.0, math.sqrt(pixels / (width * height)))
@@ -69,7 +78,7 @@ def compute_fitting_size(
 def compute_audio_bitrate(
     seconds: Fraction, max_bytes: int | None, max_bitrate: int = 160_000
 ) -> int:
-    """Give the bits a second of sound: an eighth of the whole, at most *max_bitrate*."""
+    """Return bits per second of audio: an eighth of the file, 32,000 … *max_bitrate*."""
     if max_bytes is None:
         return max_bitrate
     return min(max_bitrate, max(MIN_AUDIO_BITRATE, int(max_bytes / seconds)))
@@ -78,19 +87,19 @@ def compute_audio_bitrate(
 def compute_video_bitrate(
     rate: Fraction, seconds: Fraction, max_bytes: int, audio_bitrate: int
 ) -> int:
-    """Give the peak bits a second of the picture that keep a whole mp4 within *max_bytes*.
+    """Return the peak bits per second of video that keep an mp4 within *max_bytes*.
 
     Raises:
-        InputRejected: nothing is left for it.
+        InputRejected: DOES_NOT_FIT, index and audio alone take all of them.
     """
     length = float(seconds)
     index = INDEX_BYTES + length * (
         float(rate) * FRAME_BYTES + AUDIO_BLOCKS_PER_SECOND * AUDIO_BLOCK_BYTES
     )
-    left = 8 * (max_bytes - index) - BITRATE_OVERSHOOT * audio_bitrate * length
-    if left <= 0:
+    video_bits = 8 * (max_bytes - index) - BITRATE_OVERSHOOT * audio_bitrate * length
+    if video_bits <= 0:
         raise InputRejected(RejectReason.DOES_NOT_FIT, max_bytes=max_bytes)
-    return int(left / BITRATE_OVERSHOOT / (length + BUFFER_SECONDS))
+    return int(video_bits / BITRATE_OVERSHOOT / (length + BUFFER_SECONDS))
 
 
 def _floor_to_even(length: float) -> int:

@@ -1,4 +1,4 @@
-"""The tracks of one file: how pictures and sound get their times and reach the container."""
+"""The tracks of an output file: they time, encode and multiplex frames and samples."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,21 +13,14 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from video_editing.concurrency import count_cpus
+from video_editing.concurrency import count_codec_threads
 from video_editing.frames import Timed
 from video_editing.reading.audio import SAMPLE_RATE, Samples
 
-#: More ticks a second than this make MP4's 32-bit frame durations short.
+#: In an mp4 a frame lasts at most 2³² ticks (ISO/IEC 14496-12, 8.6.1.2): 71 minutes at this rate.
 MAX_TICKS_PER_SECOND = 1_000_000
 
-MAX_ENCODER_THREADS = 4  #: decoding, matting and compositing run at the same time
-
 P = TypeVar("P")
-
-
-def count_encoder_threads() -> int:
-    """Return how many threads an encoder uses: one for each CPU, at most four."""
-    return min(MAX_ENCODER_THREADS, count_cpus())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,19 +41,19 @@ class StreamSpec:
     rate: Fraction
     seconds: Fraction
     has_sound: bool = False
-    threads: int = field(default_factory=count_encoder_threads)
+    threads: int = field(default_factory=count_codec_threads)
 
 
 class VideoTrack(Generic[P]):
-    """The track of pictures of one file.
+    """Encodes the frames of a file at their presentation times.
 
-    A picture lasts until the next one, so the newest waits until its successor has come.
+    A frame lasts until the next one, so the newest frame is held back until its successor comes.
 
     Args:
-        container: the file.
-        stream: its video stream, whose codec is set up but not yet open.
-        spec: of the file; its timebase is that of the pictures' times.
-        make_frame: makes a frame of the codec out of what a caller calls a picture.
+        container: the output file.
+        stream: its video stream, whose codec is configured but not open.
+        spec: of the file; frames are timed in its timebase.
+        make_frame: converts a picture, layer or matte into a frame of the codec.
     """
 
     def __init__(
@@ -77,12 +70,12 @@ class VideoTrack(Generic[P]):
         self._end = spec.seconds
         self._make_frame = make_frame
         self._newest: av.VideoFrame | None = None
-        self._lead: int | None = None  # ticks from decoding the first picture to showing it
+        self._lead: int | None = None  # ticks between decoding and showing the first frame
         stream.codec_context.time_base = self._container_timebase
         stream.codec_context.flags |= Flags.frame_duration
 
     def write(self, timed: Timed[P]) -> None:
-        """Write the picture before this one, which now has its duration."""
+        """Take a frame; encode the one before it, whose duration is now known."""
         frame = self._make_frame(timed.value)
         frame.time_base = self._container_timebase
         frame.pts = self._convert_to_tick(timed.time * self._timebase)
@@ -92,15 +85,15 @@ class VideoTrack(Generic[P]):
         self._newest = frame
 
     def finish(self) -> None:
-        """Write the last picture, which lasts until the end, and all that the codec holds."""
+        """Encode the last frame, which lasts until the end, and flush the codec."""
         if self._newest is None:
             return
         end = max(self._convert_to_tick(self._end), _get_pts(self._newest) + 1)
         self._encode_newest(end)
-        held = self._encode_frame(None)
-        if held:
-            self._end_track_at(held, end)
-        self._container.mux(held)
+        packets = self._encode_frame(None)
+        if packets:
+            self._end_track_at(packets, end)
+        self._container.mux(packets)
 
     def _encode_newest(self, until: int) -> None:
         assert self._newest is not None
@@ -114,10 +107,11 @@ class VideoTrack(Generic[P]):
         return packets
 
     def _end_track_at(self, packets: "list[Packet[VideoStream]]", end: int) -> None:
-        """Move and stretch the packet decoded last so that the track ends at *end*.
+        """Retime the packet that is decoded last so that the track ends at tick *end*.
 
-        An mp4 stores distances between decoding times, and these have to add up to the track's
-        length. With B-frames and uneven times the encoder's own do not.
+        An mp4 stores the differences of decoding times (ISO/IEC 14496-12, 8.6.1.2), whose sum is
+        the length of the track. With B-frames and uneven times those of the encoder do not add
+        up to it.
         """
         assert self._newest is not None
         assert self._lead is not None
@@ -135,11 +129,11 @@ class VideoTrack(Generic[P]):
 
 
 class AudioTrack:
-    """The track of sound of one file.
+    """Encodes the samples of a file.
 
     Args:
-        container: the file.
-        stream: its audio stream, whose codec is set up but not yet open.
+        container: the output file.
+        stream: its audio stream, whose codec is configured but not open.
     """
 
     def __init__(self, container: OutputContainer, stream: AudioStream) -> None:
@@ -148,7 +142,7 @@ class AudioTrack:
         self._samples = 0
 
     def write(self, block: Samples) -> None:
-        """Write a block of samples."""
+        """Encode the samples that follow those of the last call."""
         interleaved = np.ascontiguousarray(block, np.float32).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout="stereo")
         frame.sample_rate = SAMPLE_RATE
@@ -158,13 +152,13 @@ class AudioTrack:
         self._container.mux(self._stream.encode(frame))
 
     def finish(self) -> None:
-        """Write what the codec holds."""
+        """Flush the codec."""
         if self._samples:
             self._container.mux(self._stream.encode(None))
 
 
 def choose_container_timebase(timebase: Fraction) -> Fraction:
-    """Say in which ticks a file carries times given in *timebase*: the same where it can."""
+    """Return the timebase of a file for frames timed in *timebase*: the same unless too fine."""
     return (
         timebase
         if timebase.denominator <= MAX_TICKS_PER_SECOND

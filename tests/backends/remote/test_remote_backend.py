@@ -1,6 +1,7 @@
 """The client and services that fail, lie or play dead: each is found out, and nothing stays."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -80,6 +81,18 @@ async def test_an_honest_service_is_believed(
     assert heard.of(CostIncurred) == [CostIncurred("modal", 0.0, 0.0)]
     assert liar.calls[:3] == ["find", "upload", "submit"]
     assert liar.calls[-2:] == ["forget", "forget"]
+
+
+async def test_a_partial_plan_is_made(
+    liar: MisbehavingService, clip: Path, plan: Plan, tmp_path: Path
+) -> None:
+    """Segments are found by their index, which is not their position in a partial plan."""
+    liar.plan = plan.model_copy(update={"segments": plan.segments[7:9]})
+    accepts_everything = (sys.executable, "-c", "")
+    async with serve_misbehaving(liar) as address:
+        backend = create_client(address, program=accepts_everything)
+        await backend.make_mattes(clip, liar.plan, tmp_path, EventRecorder())
+    assert [path.name for path in sorted(tmp_path.glob("*.mp4"))] == ["00007.mp4", "00008.mp4"]
 
 
 @pytest.mark.parametrize(

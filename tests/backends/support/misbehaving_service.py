@@ -79,7 +79,8 @@ class MisbehavingService:
     async def segment(self, request: web.Request) -> web.StreamResponse:
         """Send a correct segment."""
         _, _, job, _, index = request.path.split("/")
-        path = self.mattes / self.plan.segments[int(index)].file_name
+        (segment,) = (s for s in self.plan.segments if s.index == int(index))
+        path = self.mattes / segment.file_name
         return web.Response(body=path.read_bytes(), headers={"Job-Id": job})
 
     async def cancel(self, request: web.Request) -> web.StreamResponse:

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
 from backends.local.process import ProcessLimits
-from backends.local.video_cli import VideoCli
+from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
 from backends.remote.backend import RemoteBackend
 from backends.remote.http_client import Timeouts
 from backends.server.app import create_app
@@ -58,11 +58,12 @@ def create_service(
     )
 
 
-def create_client(address: str, timeouts: Timeouts = SHORT_TIMEOUTS) -> RemoteBackend:
-    """Create the client of the service at *address*."""
-    return RemoteBackend(
-        "modal", RemoteSettings(endpoint=address, token=TOKEN, price=0.5), timeouts=timeouts
-    )
+def create_client(
+    address: str, timeouts: Timeouts = SHORT_TIMEOUTS, program: Sequence[str] = DEFAULT_PROGRAM
+) -> RemoteBackend:
+    """Create the client of the service at *address*; *program* checks the segments."""
+    settings = RemoteSettings(endpoint=address, token=TOKEN, price=0.5)
+    return RemoteBackend("modal", settings, timeouts=timeouts, program=program)
 
 
 def make_copying_fetcher(clip: Path) -> LinkFetcher:

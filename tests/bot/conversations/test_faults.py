@@ -127,7 +127,7 @@ async def test_who_blocks_the_bot_is_left_alone(telegram: Telegram, open_bot: Op
 
 
 async def test_a_group_that_moved_is_followed(talk: House) -> None:
-    """To where it is now."""
+    """To its new id, after a single call to the old one."""
     user = talk.user()
     (inside,) = talk.telegram.group(-user.id, user)
     sent = await inside.sends_video(clip(matte={"seconds": 2}), f"@{NAME}")
@@ -140,6 +140,8 @@ async def test_a_group_that_moved_is_followed(talk: House) -> None:
         lambda: results(talk.telegram, -1_000_000 - user.id), 20, "a result in the new group"
     )
     assert not inside.sees("video", after=card)
+    failed = [call for call in talk.telegram.calls.of(chat=-user.id) if call.status == 400]
+    assert len(failed) == 1, [call.method for call in failed]
 
 
 async def test_an_update_that_comes_again_makes_one_job(

@@ -82,10 +82,10 @@ async def accepted(ledger: JobRepository, user: int = 7, **more: object) -> Job 
     given: dict[str, object] = {
         "origin": secrets.token_hex(4),
         "request": JobRequest(clip=CLIP, look=Appearance()),
+        "destination": Destination(8),
     } | more
     return await ledger.accept(
         requester=Requester(user, Language.EN),
-        destination=Destination(8),
         **given,  # type: ignore[arg-type]
     )
 
@@ -334,6 +334,29 @@ async def test_links_are_forgotten(database: AsyncEngine) -> None:
         assert now[1] == orders[1]
         assert now[2].look.backdrop.source == MediaSource(kind=SourceKind.LINK)
         assert now[3] == orders[3]
+
+
+async def test_a_group_that_moved_keeps_its_jobs_and_drafts(database: AsyncEngine) -> None:
+    """Under its new id, without the ids of messages in the old group; other chats stay."""
+    jobs, drafts = JobRepository(database), DraftRepository(database)
+    job, other = (
+        await accepted(jobs),
+        await accepted(jobs, user=9, destination=Destination(10, 3, 4)),
+    )
+    draft = await opened(drafts)
+    assert job
+    assert other
+    assert draft
+    await jobs.set_status_message(job.id, 5)
+    await drafts.set_card(draft.id, 6)
+    for repository in (jobs, drafts):
+        await repository.move_chat(8, -1008)
+    now, card = await jobs.get(job.id), await drafts.get(draft.id)
+    assert now
+    assert card
+    assert (now.destination, now.status) == (Destination(-1008), None)
+    assert (card.destination.chat, card.card, card.note) == (-1008, None, None)
+    assert await jobs.get(other.id) == other
 
 
 async def test_a_place_may_have_the_name_of_a_host(database: AsyncEngine) -> None:

@@ -31,18 +31,19 @@ PROBE = """
 import asyncio, sys
 import bot.__main__
 from aiohttp import web
-from bot import app as running
+from backends.renderer_factory import create_render_log
+from bot import app, wiring
 from bot.database.engine import create_engine, prepare_database
 from settings import Settings
 
 async def main():
     settings = Settings()
-    telegram, intents = running._connect_telegram(settings), running.create_render_log(settings)
-    pages = create_engine(settings.storage)
-    await prepare_database(pages)
-    await running._build_application(settings, ("true",), telegram, pages, intents)
+    engine, render_log = create_engine(settings.storage), create_render_log(settings)
+    telegram = wiring.connect_telegram(settings, engine)
+    await prepare_database(engine)
+    await wiring.build_application(settings, ("true",), telegram, engine, render_log)
     print(*sys.modules, flush=True)
-    running.exit_now(0)
+    app.exit_now(0)
 
 asyncio.run(main())
 """

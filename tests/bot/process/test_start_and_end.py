@@ -133,7 +133,7 @@ def test_what_it_does_not_expect_ends_it(telegram: Telegram, tmp_path: Path) -> 
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (1, "")
-    assert "the work broke" in ended.stdout.splitlines()[-1]
+    assert "the bot failed" in ended.stdout.splitlines()[-1]
     assert "ZeroDivisionError" in ended.stdout.splitlines()[-1]
     assert time.monotonic() - began < 15
 

@@ -15,9 +15,10 @@ from aiogram.exceptions import (
     TelegramServerError,
     TelegramUnauthorizedError,
 )
+from aiogram.methods import EditMessageText
 from aiogram.types import BufferedInputFile
 
-from bot.telegram.retry import DeliveryUnknown, limit_to_single_attempt
+from bot.telegram.retry import DeliveryUnknown
 from tests.bot.support.scripted_telegram import (
     CHAT,
     SECRET,
@@ -64,6 +65,11 @@ async def edit(bot: Bot, chat: int = CHAT) -> None:
     await bot.edit_message_text("50 %", chat_id=chat, message_id=1)
 
 
+async def edit_once(bot: Bot, chat: int = CHAT) -> None:
+    method = EditMessageText(text="50 %", chat_id=chat, message_id=1)
+    await calls_of(bot).call_once(bot, method)
+
+
 async def test_a_short_wait_is_waited_out(bot: Bot, border: Border) -> None:
     border.answer("sendMessage", busy(1), FINE)
     assert await say(bot) == 12
@@ -82,10 +88,10 @@ async def test_a_long_wait_is_the_callers(bot: Bot, border: Border) -> None:
 async def test_a_chat_that_wants_quiet_gets_it_from_every_call(bot: Bot, border: Border) -> None:
     """Progress was too quick; nothing else reaches this chat before the time is over."""
     border.answer("editMessageText", busy(1))
-    with pytest.raises(TelegramRetryAfter), limit_to_single_attempt():
-        await edit(bot)
-    with pytest.raises(TelegramRetryAfter), limit_to_single_attempt():
-        await edit(bot)
+    with pytest.raises(TelegramRetryAfter):
+        await edit_once(bot)
+    with pytest.raises(TelegramRetryAfter):
+        await edit_once(bot)
     assert await say(bot) == 12
     edited, said = border.asked
     assert (edited.method, said.method) == ("editMessageText", "sendMessage")
@@ -94,8 +100,8 @@ async def test_a_chat_that_wants_quiet_gets_it_from_every_call(bot: Bot, border:
 
 async def test_other_chats_do_not_wait(bot: Bot, border: Border) -> None:
     border.answer("editMessageText", busy(30))
-    with pytest.raises(TelegramRetryAfter), limit_to_single_attempt():
-        await edit(bot, chat=8)
+    with pytest.raises(TelegramRetryAfter):
+        await edit_once(bot, chat=8)
     before = time.monotonic()
     await say(bot)
     assert time.monotonic() - before < 0.5
@@ -117,8 +123,8 @@ async def test_patience_ends(bot: Bot, border: Border) -> None:
 
 async def test_a_hurried_call_is_made_once(bot: Bot, border: Border) -> None:
     border.answer("editMessageText", status(502))
-    with pytest.raises(TelegramServerError), limit_to_single_attempt():
-        await edit(bot)
+    with pytest.raises(TelegramServerError):
+        await edit_once(bot)
     assert len(border.asked) == 1
 
 

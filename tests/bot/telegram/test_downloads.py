@@ -16,8 +16,8 @@ from backends.links.download import LinkError
 from backends.links.ssrf_guard import create_guarded_session
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.domain.outcomes import FailureCode
-from bot.telegram.downloads import Downloader, DownloadRejected, TelegramUnavailable
-from bot.telegram.errors import TransientDownloadError
+from bot.telegram.downloads import Downloader
+from bot.telegram.errors import DownloadRejected, TelegramUnavailable, TransientDownloadError
 from bot.telegram.file_stream import TransferLimits, stream_to_file
 from bot.telegram.limits import TelegramLimits
 from tests.bot.support.scripted_telegram import (

@@ -304,6 +304,38 @@ async def test_a_group_that_moved_is_followed_and_told(voice: Voice, border: Bor
     assert voice.moved == [(GROUP, SUPERGROUP)]
 
 
+async def test_a_group_that_moved_pays_one_failing_call(voice: Voice, border: Border) -> None:
+    """All later messages go to its new id at once, and answer nothing: ids are of the old group."""
+    why = "Bad Request: group chat was upgraded to a supergroup chat"
+    border.answer("sendMessage", refuses(400, why, migrate_to_chat_id=SUPERGROUP), says(message()))
+    for _ in range(3):
+        await voice.sending.send_text(Destination(GROUP, reply_to=11), "hello")
+    new = str(SUPERGROUP)
+    assert [call.fields["chat_id"] for call in border.asked] == [str(GROUP), new, new, new]
+    assert all("reply_parameters" not in call.fields for call in border.asked[1:])
+    assert voice.moved == [(GROUP, SUPERGROUP)]
+
+
+async def test_a_message_in_a_group_that_moved_is_missing(voice: Voice, border: Border) -> None:
+    """Its id names another message in the new group, which must not be edited."""
+    why = "Bad Request: group chat was upgraded to a supergroup chat"
+    border.answer("editMessageText", refuses(400, why, migrate_to_chat_id=SUPERGROUP))
+    assert await voice.sending.edit_text(GROUP, 5, "50 %") == MessageMissing()
+    assert await voice.sending.edit_text(GROUP, 5, "60 %") == MessageMissing()
+    assert await voice.sending.delete_message(GROUP, 5) == MessageMissing()
+    assert [call.fields["chat_id"] for call in border.asked] == [str(GROUP)]
+
+
+async def test_a_move_that_cannot_be_stored_stops_no_message(bot: Bot, border: Border) -> None:
+    async def fail(_old: int, _new: int) -> None:
+        raise OSError("the database is away")
+
+    why = "Bad Request: group chat was upgraded to a supergroup chat"
+    border.answer("sendMessage", refuses(400, why, migrate_to_chat_id=SUPERGROUP), says(message()))
+    messenger = Messenger(bot, TelegramLimits(), fail)
+    assert await messenger.send_text(Destination(GROUP), "hello") == 12
+
+
 async def test_a_topic_that_was_closed_does_not_keep_the_result(
     voice: Voice, border: Border
 ) -> None:

@@ -41,9 +41,9 @@ from bot.ui.callback_data import (
     ShowCardPage,
     ShowResultPage,
 )
-from bot.ui.captions import describe_appearance
 from bot.ui.keyboards import CORNER_ARROWS, RESULT_FORMATS, Keyboards
-from bot.ui.texts import Texts
+from bot.ui.texts import Texts, describe_appearance
+from video_editing.contract.engines import ENGINES
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape, parse_colour
 
@@ -53,7 +53,7 @@ VALUES: dict[str, Any] = {
     "corner": Anchor,
     "size": OverlaySize,
     "ring": RingStyle,
-    "engine": ("mediapipe", "rembg"),
+    "engine": tuple(ENGINES),
     "colour": PaletteColour,
     "number": (0, 999),
     "page": KeyboardPage,

@@ -19,8 +19,13 @@ from bot.domain.job_request import Language, detect_language
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.domain.outcomes import FailureCode
 from bot.telegram.limits import check_source, create_telegram_limits
-from bot.ui.captions import build_card_caption, describe_appearance
-from bot.ui.texts import DEFAULT_DETAILS, LOCALES_FOLDER, Texts
+from bot.ui.texts import (
+    DEFAULT_DETAILS,
+    LOCALES_FOLDER,
+    Texts,
+    build_card_caption,
+    describe_appearance,
+)
 from video_editing.contract.errors import RejectReason
 
 TEXT, CAPTION, ALERT, LABEL = 4096, 1024, 200, 24

@@ -1,4 +1,4 @@
-"""Files that are written, decoded again with PyAV and judged by their own numbers."""
+"""Output files, decoded again with PyAV and measured."""
 
 import itertools
 import json
@@ -33,7 +33,7 @@ SIZE = (160, 96)
 RATE = Fraction(25)
 MILLISECOND = Fraction(1, 1000)
 
-#: A timebase, ticks of a clip in it, and the tick at which the clip ends.
+#: Timebase, tick of each frame, and tick of the clip's end.
 Clock = tuple[Fraction, list[int], int]
 CLOCKS: dict[str, Clock] = {
     "milliseconds, uneven": (MILLISECOND, [33 * i + 5 * (i % 3) for i in range(40)], 1500),
@@ -66,8 +66,8 @@ def make_spec(
     )
 
 
-def picture(shade: int, size: tuple[int, int] = SIZE) -> Picture:
-    """A flat picture with one coloured corner."""
+def make_picture(shade: int, size: tuple[int, int] = SIZE) -> Picture:
+    """Return a picture of luma *shade* with another luma in its top left corner."""
     width, height = size
     half = (height + 1) // 2, (width + 1) // 2
     y, u, v = (
@@ -79,23 +79,23 @@ def picture(shade: int, size: tuple[int, int] = SIZE) -> Picture:
     return Picture(y, u, v)
 
 
-def noise(size: tuple[int, int], seed: int) -> Picture:
-    """What no codec can make small."""
+def make_noise(size: tuple[int, int], seed: int) -> Picture:
+    """Return random values, which no codec can compress."""
     random = np.random.default_rng(seed)
     width, height = size
     shapes = [(height, width), *[((height + 1) // 2, (width + 1) // 2)] * 2]
     return Picture(*(random.integers(16, 236, shape, np.uint8) for shape in shapes))
 
 
-def soft_disc(size: tuple[int, int], step: int = 0) -> Matte:
-    """A disc with an edge 16 pixels wide that walks to the right."""
+def draw_disc(size: tuple[int, int], step: int = 0) -> Matte:
+    """Return a disc with an edge 16 pixels wide, *step* pixels to the right of the centre."""
     width, height = size
     y, x = np.mgrid[:height, :width]
     inside = min(size) / 3 - np.hypot(y - height / 2, x - width / 2 - step)
     return np.clip(127 + inside * 16, 0, 255).astype(np.uint8)
 
 
-def decoded(path: Path, decoder: str | None = None) -> Iterator[av.VideoFrame]:
+def decode_frames(path: Path, decoder: str | None = None) -> Iterator[av.VideoFrame]:
     with av.open(str(path)) as file:
         stream = file.streams.video[0]
         if decoder is None:
@@ -114,11 +114,11 @@ def plane(frame: av.VideoFrame, index: int, dtype: type = np.uint8) -> NDArray[A
 
 
 def times(path: Path) -> list[Fraction]:
-    return [frame.pts * frame.time_base for frame in decoded(path)]  # type: ignore[operator]
+    return [frame.pts * frame.time_base for frame in decode_frames(path)]  # type: ignore[operator]
 
 
-def heard(path: Path) -> tuple[Fraction, Samples]:
-    """When the first sample of a file is heard, and one channel of all of them."""
+def decode_audio(path: Path) -> tuple[Fraction, Samples]:
+    """Return the time of the first sample, in seconds, and all samples of one channel."""
     with av.open(str(path)) as file:
         frames = list(file.decode(audio=0))
     resampler = av.AudioResampler("fltp", "stereo", SAMPLE_RATE)
@@ -127,7 +127,7 @@ def heard(path: Path) -> tuple[Fraction, Samples]:
 
 
 def duration(path: Path) -> Fraction:
-    """Seconds at which the last picture ends, as the file says."""
+    """Return the end of the video stream in seconds, from the file's header."""
     with av.open(str(path)) as file:
         stream = file.streams.video[0]
         assert stream.duration is not None
@@ -135,18 +135,18 @@ def duration(path: Path) -> Fraction:
         return ((stream.start_time or 0) + stream.duration) * stream.time_base
 
 
-def write_result(path: Path, clock: Clock, size: tuple[int, int] = SIZE) -> None:
+def write_mp4(path: Path, clock: Clock, size: tuple[int, int] = SIZE) -> None:
     timebase, ticks, end = clock
     with open_mp4(path, make_spec(end * timebase, size, timebase)) as writer:
         for i, tick in enumerate(ticks):
-            writer.write_picture(Timed(tick, picture(40 + 5 * i % 150, size)))
+            writer.write_picture(Timed(tick, make_picture(40 + 5 * i % 150, size)))
 
 
 @pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
 def test_times(tmp_path: Path, clock: Clock) -> None:
-    """An mp4 has each picture at its own time and ends when the last one does."""
+    """An mp4 shows each frame at its time and ends with the last frame."""
     timebase, ticks, end = clock
-    write_result(tmp_path / "result.mp4", clock)
+    write_mp4(tmp_path / "result.mp4", clock)
     got = times(tmp_path / "result.mp4")
     assert len(got) == len(ticks)
     assert (
@@ -158,18 +158,18 @@ def test_times(tmp_path: Path, clock: Clock) -> None:
 
 @pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
 @pytest.mark.parametrize("form", ["mov", "webm", "mkv"])
-def test_times_of_others(tmp_path: Path, form: str, clock: Clock) -> None:
-    """So have overlays and mattes."""
+def test_times_of_overlays_and_mattes(tmp_path: Path, form: str, clock: Clock) -> None:
+    """Overlays and mattes show each frame at its time, to the millisecond."""
     timebase, ticks, end = clock
     path = tmp_path / f"file.{form}"
     spec = make_spec(end * timebase, SIZE, timebase)
     file: AbstractContextManager[FileWriter[Any]]
     if form == "mkv":
-        file, what = open_matte_video(path, spec), soft_disc(SIZE)
+        file, what = open_matte_video(path, spec), draw_disc(SIZE)
     else:
         open_file = open_mov if form == "mov" else open_webm
         file = open_file(path, spec, {})
-        what = Layer(picture(90), soft_disc(SIZE))
+        what = Layer(make_picture(90), draw_disc(SIZE))
     with file as writer:
         for tick in ticks:
             writer.write_picture(Timed(tick, what))
@@ -182,9 +182,9 @@ def test_times_of_others(tmp_path: Path, form: str, clock: Clock) -> None:
 
 
 def test_result_plays_everywhere(tmp_path: Path) -> None:
-    """H.264 High in yuv420p, tagged BT.709 limited, the index before the pictures."""
+    """It is H.264 High in yuv420p, tagged BT.709 limited, with the index in front of the frames."""
     path = tmp_path / "result.mp4"
-    write_result(path, CLOCKS["NTSC"])
+    write_mp4(path, CLOCKS["NTSC"])
     with av.open(str(path)) as file:
         codec = file.streams.video[0].codec_context
         assert (codec.name, codec.profile, codec.pix_fmt) == ("h264", "High", "yuv420p")
@@ -196,11 +196,11 @@ def test_result_plays_everywhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(160, 96), (98, 54), (1000, 18)])
-def test_planes_arrive(tmp_path: Path, size: tuple[int, int]) -> None:
-    """Y, U and V come back as they were, whatever the width is divisible by."""
-    write_result(tmp_path / "result.mp4", CLOCKS["five a second"], size)
+def test_planes_are_preserved(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Y, U and V are decoded as written for widths of any alignment."""
+    write_mp4(tmp_path / "result.mp4", CLOCKS["five a second"], size)
     width, height = size
-    for i, frame in enumerate(decoded(tmp_path / "result.mp4")):
+    for i, frame in enumerate(decode_frames(tmp_path / "result.mp4")):
         assert (frame.width, frame.height) == size
         assert np.abs(plane(frame, 0)[height // 2 :].astype(int) - (40 + 5 * i % 150)).max() < 4
         assert (
@@ -212,18 +212,18 @@ def test_planes_arrive(tmp_path: Path, size: tuple[int, int]) -> None:
 
 
 def test_a_picture_may_be_reused(tmp_path: Path) -> None:
-    """What is written was copied: the caller may draw the next picture into the same memory."""
-    drawn = picture(40)
+    """write_picture() copies: the caller may draw the next picture into the same memory."""
+    drawn = make_picture(40)
     with open_mp4(tmp_path / "r.mp4", make_spec(10 / RATE)) as writer:
         for i in range(10):
             drawn.y[:] = 40 + 15 * i
             writer.write_picture(Timed(i, drawn))
-    shades = [plane(frame, 0).mean() for frame in decoded(tmp_path / "r.mp4")]
+    shades = [plane(frame, 0).mean() for frame in decode_frames(tmp_path / "r.mp4")]
     assert np.abs(np.array(shades) - 40 - 15 * np.arange(10)).max() < 2
 
 
-def flash_and_click(writer: FileWriter[Any], white: Any, black: Any, at: int) -> None:
-    """Three seconds of darkness with one bright picture and one click at the same moment."""
+def write_flash_and_click(writer: FileWriter[Any], white: Any, black: Any, at: int) -> None:
+    """Write three seconds of *black* and silence, with *white* and a click in frame *at*."""
     step = SAMPLE_RATE // int(RATE)
     for i in range(3 * int(RATE)):
         block = np.zeros((step, 2), np.float32)
@@ -235,12 +235,12 @@ def flash_and_click(writer: FileWriter[Any], white: Any, black: Any, at: int) ->
 
 @pytest.mark.parametrize("form", ["mp4", "note", "mov", "webm"])
 def test_sync(tmp_path: Path, form: str) -> None:
-    """A click is heard within 20 ms of its flash: what encoders put before the sound is cut."""
+    """A click is within 5 ms of its flash: the priming samples of audio encoders are cut."""
     size = (384, 384)
     path = tmp_path / f"file.{'mp4' if form == 'note' else form}"
     spec = make_spec(Fraction(3), size, has_sound=True)
-    white: Any = picture(220, size)
-    black: Any = picture(20, size)
+    white: Any = make_picture(220, size)
+    black: Any = make_picture(20, size)
     file: AbstractContextManager[FileWriter[Any]]
     if form == "mp4":
         file = open_mp4(path, spec)
@@ -252,11 +252,11 @@ def test_sync(tmp_path: Path, form: str) -> None:
         solid = np.full(size[::-1], 255, np.uint8)
         white, black = Layer(white, solid), Layer(black, solid)
     with file as writer:
-        flash_and_click(writer, white, black, at=30)
-    ten_bits = form == "mov"
-    brightness = [plane(f, 0, np.uint16 if ten_bits else np.uint8).mean() for f in decoded(path)]
+        write_flash_and_click(writer, white, black, at=30)
+    dtype = np.uint16 if form == "mov" else np.uint8
+    brightness = [plane(frame, 0, dtype).mean() for frame in decode_frames(path)]
     flash = times(path)[int(np.argmax(brightness))]
-    start, sound = heard(path)
+    start, sound = decode_audio(path)
     click = float(start) + int(np.argmax(np.abs(sound) > 0.3)) / SAMPLE_RATE
     assert float(flash) == pytest.approx(30 / RATE, abs=1e-3)
     assert click == pytest.approx(float(flash), abs=0.005)
@@ -264,10 +264,10 @@ def test_sync(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize("size", [(160, 96), (161, 97)])
 def test_alpha_in_prores(tmp_path: Path, size: tuple[int, int]) -> None:
-    """ProRes keeps alpha within half a level, what is solid is wholly solid."""
+    """ProRes keeps alpha within half a level; opaque pixels are fully opaque."""
     path = tmp_path / "overlay.mov"
     alphas = write_overlay(open_mov, path, size)
-    for frame, alpha in zip(decoded(path), alphas, strict=True):
+    for frame, alpha in zip(decode_frames(path), alphas, strict=True):
         levels = plane(frame, 3, np.uint16) / 4095 * 255
         assert not levels[:, size[0] :].any()
         levels = levels[:, : size[0]]
@@ -278,45 +278,45 @@ def test_alpha_in_prores(tmp_path: Path, size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", [(160, 96), (161, 97)])
 def test_alpha_in_webm(tmp_path: Path, size: tuple[int, int]) -> None:
-    """VP9's alpha is the matte, bit by bit."""
+    """Alpha in VP9 is bit-exact."""
     path = tmp_path / "overlay.webm"
     alphas = write_overlay(open_webm, path, size)
-    for frame, alpha in zip(decoded(path, "libvpx-vp9"), alphas, strict=True):
+    for frame, alpha in zip(decode_frames(path, "libvpx-vp9"), alphas, strict=True):
         assert frame.format.name == "yuva420p"
         assert np.array_equal(plane(frame, 3), alpha)
 
 
 @pytest.mark.parametrize("open_file", [open_mov, open_webm])
 def test_overlay_colours_are_straight(tmp_path: Path, open_file: Any) -> None:
-    """Colours are not multiplied by alpha, and say that they are BT.709."""
+    """Colours are not multiplied by alpha and are tagged BT.709."""
     path = tmp_path / ("o.mov" if open_file is open_mov else "o.webm")
     write_overlay(open_file, path, SIZE)
-    for frame in decoded(path):
+    for frame in decode_frames(path):
         bits, dtype = (4, np.uint16) if open_file is open_mov else (0, np.uint8)
         assert np.abs((plane(frame, 0, dtype)[50:] >> bits).astype(int) - 90).max() < 4
         assert np.abs((plane(frame, 1, dtype) >> bits).astype(int) - 110).max() < 4
         assert frame.colorspace == 1
 
 
-def test_chroma_stays_in_place(tmp_path: Path) -> None:
-    """Chroma at full size is what it was on its own columns, and lies between its own rows."""
+def test_chroma_keeps_its_siting(tmp_path: Path) -> None:
+    """Upsampled chroma keeps its siting: on even columns, between rows."""
     path = tmp_path / "o.mov"
     ramp = np.tile(np.arange(40, 200, 2, dtype=np.uint8), (48, 1))
-    cutout = Layer(Picture(np.full((96, 160), 90, np.uint8), ramp, ramp.copy()), soft_disc(SIZE))
+    layer = Layer(Picture(np.full((96, 160), 90, np.uint8), ramp, ramp.copy()), draw_disc(SIZE))
     with open_mov(path, make_spec(1 / RATE), {}) as writer:
-        writer.write_picture(Timed(0, cutout))
-    (frame,) = decoded(path)
+        writer.write_picture(Timed(0, layer))
+    (frame,) = decode_frames(path)
     columns = plane(frame, 1, np.uint16).mean(axis=0) / 16
     assert np.abs(columns[2:-2] - np.arange(42, 198)).max() < 0.4
 
 
 def write_overlay(open_file: Any, path: Path, size: tuple[int, int]) -> list[Matte]:
-    """Write ten cut-outs of a walking disc and give their alphas."""
-    alphas = [soft_disc(size, step) for step in range(10)]
+    """Write ten layers of a moving disc and return their alphas."""
+    alphas = [draw_disc(size, step) for step in range(10)]
     note = {"box": [2, 4, *size], "frame": [1920, 1080]}
     with open_file(path, make_spec(10 / RATE, size), note) as writer:
         for i, alpha in enumerate(alphas):
-            writer.write_picture(Timed(i, Layer(picture(90, size), alpha)))
+            writer.write_picture(Timed(i, Layer(make_picture(90, size), alpha)))
     with av.open(str(path)) as file:
         tags = {name.lower(): value for name, value in file.metadata.items()}
     assert json.loads(tags["comment"]) == note
@@ -325,50 +325,50 @@ def write_overlay(open_file: Any, path: Path, size: tuple[int, int]) -> list[Mat
 
 @pytest.mark.parametrize("size", [(160, 96), (161, 97), (2, 3)])
 def test_mattes_are_exact(tmp_path: Path, size: tuple[int, int]) -> None:
-    """A matte comes back bit by bit, whatever its size."""
+    """Mattes of any size are bit-exact."""
     path = tmp_path / "matte.mkv"
-    mattes = [noise(size, seed).y for seed in range(5)]
+    mattes = [make_noise(size, seed).y for seed in range(5)]
     with open_matte_video(path, make_spec(5 / RATE, size)) as writer:
         for i, matte in enumerate(mattes):
             writer.write_picture(Timed(i, matte))
-    for frame, matte in zip(decoded(path), mattes, strict=True):
+    for frame, matte in zip(decode_frames(path), mattes, strict=True):
         assert frame.format.name == "gray"
         assert np.array_equal(plane(frame, 0), matte)
 
 
 @pytest.mark.parametrize("max_bytes", [60_000, 250_000, 1_000_000])
-def test_a_budget_is_kept(tmp_path: Path, max_bytes: int) -> None:
-    """Three seconds of noise with sound weigh no more than they may, and use most of it."""
+def test_a_file_keeps_to_its_bytes(tmp_path: Path, max_bytes: int) -> None:
+    """Three seconds of noise with audio use between half and all of the bytes allowed."""
     path = tmp_path / "result.mp4"
     random = np.random.default_rng(0)
     with open_mp4(path, make_spec(Fraction(3), has_sound=True), max_bytes) as writer:
         for i in range(75):
             writer.write_samples(random.uniform(-0.5, 0.5, (1920, 2)).astype(np.float32))
-            writer.write_picture(Timed(i, noise(SIZE, i)))
+            writer.write_picture(Timed(i, make_noise(SIZE, i)))
     assert max_bytes / 2 < path.stat().st_size <= max_bytes
 
 
-def test_a_generous_budget_changes_nothing(tmp_path: Path) -> None:
-    """A clip that is small anyway is as good as without a limit."""
+def test_a_generous_limit_changes_nothing(tmp_path: Path) -> None:
+    """A limit far above the size of the file does not lower its quality."""
     sizes = []
     for max_bytes in (None, 10**8):
         with open_mp4(tmp_path / "r.mp4", make_spec(Fraction(1)), max_bytes) as writer:
             for i in range(25):
-                writer.write_picture(Timed(i, picture(40 + i)))
+                writer.write_picture(Timed(i, make_picture(40 + i)))
         sizes.append((tmp_path / "r.mp4").stat().st_size)
     assert sizes[1] == pytest.approx(sizes[0], rel=0.05)
 
 
-def test_too_big_leaves_nothing(tmp_path: Path) -> None:
-    """Noise that VP9 cannot hold raises TooBig; who called may try again."""
+def test_too_large_a_file_is_deleted(tmp_path: Path) -> None:
+    """A sticker of noise above the limit raises FileTooLarge and leaves no file."""
     with pytest.raises(FileTooLarge) as caught:
-        write_sticker(tmp_path / "s.webm", [noise((512, 384), 0)], 50_000)
+        write_sticker(tmp_path / "s.webm", [make_noise((512, 384), 0)], 50_000)
     assert caught.value.size > caught.value.max_bytes == 50_000
     assert not list(tmp_path.iterdir())
 
 
-def test_a_hopeless_budget(tmp_path: Path) -> None:
-    """Where the index alone is too large nothing is begun."""
+def test_too_few_bytes_are_rejected(tmp_path: Path) -> None:
+    """Too few bytes for the index are rejected before a file is written."""
     with (
         pytest.raises(InputRejected) as caught,
         open_mp4(tmp_path / "r.mp4", make_spec(Fraction(60), has_sound=True), 10_000),
@@ -378,8 +378,8 @@ def test_a_hopeless_budget(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_within_tries_with_less() -> None:
-    """Who is told TooBig is asked for less; in the end it does not fit."""
+def test_retry_smaller_lowers_the_bytes() -> None:
+    """FileTooLarge leads to a smaller attempt; after the last one the clip is rejected."""
     asked = []
 
     def write(max_bytes: int) -> None:
@@ -395,7 +395,7 @@ def test_within_tries_with_less() -> None:
 
 
 def test_fitting_size() -> None:
-    """Fewer bytes or a longer clip give a smaller even picture of the same form, then none."""
+    """Fewer bytes or a longer clip give a smaller even size of the same shape, then a rejection."""
     full, minute = (1920, 1080), Fraction(60)
     assert compute_fitting_size(full, Fraction(30), minute, 50_000_000, has_sound=True) == full
     budgets = [8_000_000, 5_000_000, 3_000_000, 2_000_000]
@@ -415,30 +415,30 @@ def test_fitting_size() -> None:
 
 
 def write_sticker(path: Path, pictures: list[Picture], max_bytes: int) -> None:
-    """Write a second of *pictures* in turn."""
+    """Write one second of *pictures*, repeated in turn."""
     rate = Fraction(30)
     size = pictures[0].size
     with open_sticker(path, make_spec(Fraction(1), size, 1 / rate, rate), max_bytes) as writer:
         for i in range(30):
-            writer.write_picture(Timed(i, Layer(pictures[i % len(pictures)], soft_disc(size, i))))
+            writer.write_picture(Timed(i, Layer(pictures[i % len(pictures)], draw_disc(size, i))))
 
 
-def test_a_sticker_is_as_telegram_wants_it(tmp_path: Path) -> None:
-    """VP9 with alpha, 512 pixels, no sound, at most 256 KB: also when no two pictures agree."""
+def test_a_sticker_meets_telegrams_limits(tmp_path: Path) -> None:
+    """It is VP9 with alpha, 512 pixels, silent, at most 256 KiB, even if every frame differs."""
     path = tmp_path / "sticker.webm"
-    pictures = [softened(noise((512, 384), seed)) for seed in range(3)]
+    pictures = [blur(make_noise((512, 384), seed)) for seed in range(3)]
     retry_smaller(STICKER_MAX_BYTES, lambda max_bytes: write_sticker(path, pictures, max_bytes))
     assert path.stat().st_size <= 256 * 1024
     with av.open(str(path)) as file:
         assert [stream.type for stream in file.streams] == ["video"]
         assert (file.streams.video[0].width, file.streams.video[0].height) == (512, 384)
-    frames = list(decoded(path, "libvpx-vp9"))
+    frames = list(decode_frames(path, "libvpx-vp9"))
     assert len(frames) == 30
-    assert np.abs(plane(frames[-1], 3).astype(int) - soft_disc((512, 384), 29)).mean() < 6
+    assert np.abs(plane(frames[-1], 3).astype(int) - draw_disc((512, 384), 29)).mean() < 6
 
 
-def softened(rough: Picture) -> Picture:
-    return Picture(*(cv2.GaussianBlur(p, (0, 0), 2) for p in (rough.y, rough.u, rough.v)))
+def blur(noise: Picture) -> Picture:
+    return Picture(*(cv2.GaussianBlur(p, (0, 0), 2) for p in (noise.y, noise.u, noise.v)))
 
 
 @pytest.mark.parametrize(
@@ -449,7 +449,7 @@ def softened(rough: Picture) -> Picture:
     ],
 )
 def test_telegram_limits(tmp_path: Path, open_file: Any, size: Any, seconds: Fraction) -> None:
-    """Nothing is written that Telegram would refuse for its length."""
+    """A file longer than Telegram accepts is rejected."""
     spec = make_spec(seconds, size, has_sound=open_file is open_note)
     path = tmp_path / "file"
     with (
@@ -461,11 +461,11 @@ def test_telegram_limits(tmp_path: Path, open_file: Any, size: Any, seconds: Fra
 
 
 def test_a_note_is_about_a_megabit(tmp_path: Path) -> None:
-    """A video note of noise weighs what Telegram's own weigh, and the oldest phones play it."""
+    """A note of noise has about the bit rate of Telegram's own notes, in H.264 Baseline."""
     path = tmp_path / "note.mp4"
     with open_note(path, make_spec(Fraction(4), (384, 384))) as writer:
         for i in range(100):
-            writer.write_picture(Timed(i, noise((384, 384), i % 7)))
+            writer.write_picture(Timed(i, make_noise((384, 384), i % 7)))
     assert path.stat().st_size * 8 / 4 < 1_000_000 * 1.35
     with av.open(str(path)) as file:
         assert "Baseline" in str(file.streams.video[0].codec_context.profile)
@@ -473,16 +473,16 @@ def test_a_note_is_about_a_megabit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [10, 30, 60])
 def test_gif(tmp_path: Path, rate: int) -> None:
-    """A GIF keeps times to a hundredth, at most 33 pictures a second, and the colours."""
+    """A GIF keeps times to 10 ms, at most 33 frames per second, and colours."""
     path = tmp_path / "a.gif"
     with open_gif(path, make_spec(Fraction(1), SIZE, Fraction(1, rate), Fraction(rate))) as writer:
         for i in range(rate):
             chroma = (np.full((48, 80), level, np.uint8) for level in (90, 180))
             writer.write_picture(Timed(i, Picture(np.full((96, 160), 130 + i, np.uint8), *chroma)))
-    frames = list(decoded(path))
+    frames = list(decode_frames(path))
     assert len(frames) == min(rate, 30)
-    kept = range(0, rate, 2 if rate == 60 else 1)
-    for i, frame, time in zip(kept, frames, times(path), strict=True):
+    indices = range(0, rate, 2 if rate == 60 else 1)
+    for i, frame, time in zip(indices, frames, times(path), strict=True):
         assert abs(time - Fraction(i, rate)) <= Fraction(1, 100)
         red, green, blue = frame.to_ndarray(format="rgb24")[60, 80].astype(int)
         light = (130 + i - 16) * 255 / 219  # BT.709, limited range
@@ -496,7 +496,7 @@ def test_gif(tmp_path: Path, rate: int) -> None:
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OSError])
 @pytest.mark.parametrize("form", ["mp4", "mov", "webm", "mkv", "gif"])
 def test_interrupted(tmp_path: Path, form: str, error: type[BaseException]) -> None:
-    """Whatever ends the work leaves nothing, not even when a file of that name was there."""
+    """An exception leaves no partial file, and an older file of that name unchanged."""
     path = tmp_path / f"file.{form}"
     path.write_text("older")
     with pytest.raises(error):
@@ -506,31 +506,31 @@ def test_interrupted(tmp_path: Path, form: str, error: type[BaseException]) -> N
 
 
 @contextmanager
-def opened(form: str, path: Path) -> Iterator[tuple[FileWriter[Any], Any]]:
-    """A writer of each kind of file, and something to write to it that does not compress."""
+def open_form(form: str, path: Path) -> Iterator[tuple[FileWriter[Any], Any]]:
+    """Open a file of *form*; yield its writer and a frame for it that does not compress."""
     size = (640, 360)
     spec = make_spec(Fraction(4), size)
-    rough = noise(size, 0)
+    noise = make_noise(size, 0)
     file: AbstractContextManager[FileWriter[Any]]
-    what: Any = rough
+    what: Any = noise
     match form:
         case "mp4":
             file = open_mp4(path, spec)
         case "gif":
             file = open_gif(path, spec)
         case "mkv":
-            file, what = open_matte_video(path, spec), rough.y
+            file, what = open_matte_video(path, spec), noise.y
         case _:
             open_file = open_mov if form == "mov" else open_webm
             file = open_file(path, spec, {})
-            what = Layer(rough, rough.y)
+            what = Layer(noise, noise.y)
     with file as writer:
         yield writer, what
 
 
 def write_some(form: str, path: Path, error: type[BaseException] | None = None) -> None:
-    """Write three pictures; then raise *error*, if any."""
-    with opened(form, path) as (writer, what):
+    """Write three frames, then raise *error* if given."""
+    with open_form(form, path) as (writer, what):
         for i in range(3):
             writer.write_picture(Timed(i, what))
         if error is not None:
@@ -538,9 +538,9 @@ def write_some(form: str, path: Path, error: type[BaseException] | None = None) 
 
 
 def fill_up(form: str, path: Path) -> None:
-    """Write a hundred pictures; say on stdout that it failed as it should."""
+    """Write a hundred frames; print the OutputFailed that this raises."""
     try:
-        with opened(form, path) as (writer, what):
+        with open_form(form, path) as (writer, what):
             for i in range(100):
                 writer.write_picture(Timed(i, what))
     except OutputFailed as failure:
@@ -558,16 +558,15 @@ fill_up(sys.argv[1], Path(sys.argv[2]))
 
 
 @pytest.mark.parametrize("form", ["mp4", "mov", "webm", "mkv", "gif"])
-def test_a_file_that_may_not_grow(tmp_path: Path, form: str) -> None:
-    """Where the system refuses to write on, the error says so and nothing is left."""
-    said = run(LIMITED, form, tmp_path / f"file.{form}")
-    assert "File too large" in said
+def test_file_size_limit_of_the_system(tmp_path: Path, form: str) -> None:
+    """At the system's limit of the file size the error names it and no file is left."""
+    assert "File too large" in run_script(LIMITED, form, tmp_path / f"file.{form}")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 200 kB."""
+def small_file_system(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 200 kB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
@@ -576,9 +575,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     except FileNotFoundError:
         refused = 1
     if refused:
-        pytest.skip("this machine does not let us mount a small disk")
+        pytest.skip("mounting a file system is not permitted here")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)  # noqa: S607
+    subprocess.run(["umount", str(folder)], check=True)  # noqa: S607 - its folder differs between systems
 
 
 FULL = """
@@ -590,33 +589,33 @@ fill_up(sys.argv[1], Path(sys.argv[2]))
 
 
 @pytest.mark.parametrize("form", ["mp4", "mov", "webm", "mkv", "gif"])
-def test_a_disk_that_fills(small_disk: Path, form: str) -> None:
-    """A full disk gives an error that says so, and is as empty as before."""
-    assert "No space left" in run(FULL, form, small_disk / f"file.{form}")
-    assert not list(small_disk.iterdir())
+def test_full_disk(small_file_system: Path, form: str) -> None:
+    """On a full disk the error names the cause and no file is left."""
+    assert "No space left" in run_script(FULL, form, small_file_system / f"file.{form}")
+    assert not list(small_file_system.iterdir())
 
 
-def run(script: str, form: str, path: Path) -> str:
-    """Run *script* where it can break nothing of ours, and give what it says."""
+def run_script(script: str, form: str, path: Path) -> str:
+    """Run *script* in a process of its own and return its output."""
     command = [sys.executable, "-c", script, form, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     return done.stdout
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    """Writing into nowhere is an output that failed, not a bug."""
+def test_missing_folder(tmp_path: Path) -> None:
+    """A missing output folder raises OutputFailed."""
     with pytest.raises(OutputFailed):
         write_some("mp4", tmp_path / "no" / "file.mp4")
 
 
-def test_errors_of_the_caller_pass(tmp_path: Path) -> None:
-    """An OSError of whoever reads the clip is not taken for one of ours."""
-    with pytest.raises(FileNotFoundError), opened("mp4", tmp_path / "file.mp4"):
+def test_errors_of_the_caller_propagate(tmp_path: Path) -> None:
+    """An OSError raised by the caller inside the block is not translated."""
+    with pytest.raises(FileNotFoundError), open_form("mp4", tmp_path / "file.mp4"):
         (tmp_path / "clip.mp4").read_bytes()
 
 
-def test_whole_replaces(tmp_path: Path) -> None:
-    """A file that ended well takes the place of the older one, and of its name only."""
+def test_atomic_write_replaces_the_older_file(tmp_path: Path) -> None:
+    """A finished file replaces the older one; its partial file had the same suffix."""
     path = tmp_path / "file.txt"
     path.write_text("older")
     with atomic_write(path) as part:

@@ -30,7 +30,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from backends.renderer_factory import create_renderer
 from backends.shotstack.rate_limiter import ShotstackTimeouts
 from bot import __main__ as entry
-from bot import app as running
+from bot import wiring
 from bot.app import serve
 
 STAND_IN = Path(__file__).parent / "fake_video_cli.py"
@@ -99,7 +99,7 @@ def hurry_as_told(tools: Path) -> None:
     path = tools / "pace.json"
     if path.exists():
         pace = ShotstackTimeouts(**json.loads(path.read_text()))
-        running.create_renderer = partial(create_renderer, timeouts=pace)  # type: ignore[attr-defined]
+        wiring.create_renderer = partial(create_renderer, timeouts=pace)  # type: ignore[attr-defined]
 
 
 def die_as_told(tools: Path) -> None:

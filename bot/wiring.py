@@ -1,0 +1,302 @@
+"""Builds every object of the bot once, from the settings."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from aiogram import Bot, Dispatcher
+from aiogram.client.default import DefaultBotProperties
+from aiogram.enums import ParseMode
+from aiogram.fsm.storage.memory import SimpleEventIsolation
+from sqlalchemy.ext.asyncio import AsyncEngine
+from yarl import URL
+
+from backends.links.ssrf_guard import create_guarded_session
+from backends.local.process import ProcessLimits
+from backends.local.video_cli import VideoCli
+from backends.renderer_factory import create_process_limits, create_renderer
+from backends.shotstack.render_log import CallbackReceiver, RenderLog
+from bot.database.drafts import DraftRepository
+from bot.database.fsm_storage import SqlStorage
+from bot.database.jobs import JobRepository
+from bot.database.repository import KeyValueStore
+from bot.database.statistics import MeasurementRepository, Statistics
+from bot.database.users import UserRepository
+from bot.handlers import create_routers
+from bot.jobs.fair_queue import FairQueue
+from bot.jobs.stages import JobStages
+from bot.jobs.supervisor import JobSupervisor
+from bot.jobs.workspace import Cleanup, Workspace
+from bot.operations.alerts import AdminAlerts
+from bot.operations.backend_pool import BackendPool
+from bot.operations.http import CALLBACK_PATH, RecentEvent
+from bot.operations.metrics import LoopLag, Metrics
+from bot.preview_cards import PreviewCards
+from bot.telegram.client import create_bot_api_session
+from bot.telegram.downloads import Downloader
+from bot.telegram.limits import TelegramLimits, create_telegram_limits
+from bot.telegram.messenger import Messenger
+from bot.telegram.retry import RetryMiddleware
+from bot.telegram.updates import UpdateDispatcher
+from bot.ui.keyboards import Keyboards
+from bot.ui.texts import Texts
+from settings import Settings
+
+#: limits of a child process that draws a card: users wait for it, so it is stopped early
+CARD_PROCESS_LIMITS = ProcessLimits(
+    max_seconds=60, stall_seconds=25, max_memory=1_500_000_000, nice=5
+)
+TELEGRAM_FRESH_SECONDS = 120  #: after Telegram's last answer, for which the bot counts as ready
+
+BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramConnection:
+    """The client of the Bot API, and what every message needs.
+
+    Attributes:
+        bot: aiogram's client.
+        retries: repeats failed calls, and counts the repetitions.
+        recent_answer: whether Telegram answered lately.
+        limits: sizes and lengths that the bot accepts and sends.
+        texts: all texts, in each language.
+        messenger: sends and edits messages.
+    """
+
+    bot: Bot
+    retries: RetryMiddleware
+    recent_answer: RecentEvent
+    limits: TelegramLimits
+    texts: Texts
+    messenger: Messenger
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Everything that works while this process holds the leader lock.
+
+    Attributes:
+        jobs: accepts jobs and runs them.
+        preview_cards: draws the cards of drafts.
+        updates: gives updates to the handlers.
+        update_kinds: the kinds of updates that the handlers take, in Telegram's words.
+        metrics: what /metrics shows.
+        background_tasks: functions that run for as long as the process.
+    """
+
+    jobs: JobSupervisor
+    preview_cards: PreviewCards
+    updates: UpdateDispatcher
+    update_kinds: list[str]
+    metrics: Metrics
+    background_tasks: list[BackgroundTask]
+
+
+class _Repositories:
+    """One object for each concern of the database."""
+
+    def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
+        self.users = UserRepository(engine)
+        self.drafts = DraftRepository(engine)
+        self.jobs = JobRepository(engine)
+        self.key_values = KeyValueStore(engine)
+        self.measurements = MeasurementRepository(engine)
+        self.statistics = Statistics(engine, settings.storage.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class _SharedParts:
+    """What several parts of the application use."""
+
+    settings: Settings
+    program: Sequence[str]
+    telegram: TelegramConnection
+    repositories: _Repositories
+    alerts: AdminAlerts
+    workspace: Workspace
+    downloader: Downloader
+    keyboards: Keyboards
+
+
+def connect_telegram(settings: Settings, engine: AsyncEngine) -> TelegramConnection:
+    """Create the client of the Bot API; no call is made yet.
+
+    Args:
+        settings: of the whole process.
+        engine: of the database, in which the new id of a group that moved is stored.
+    """
+    session = create_bot_api_session(settings.bot.api_server, is_local=settings.bot.is_local_server)
+    bot = Bot(
+        settings.bot.token.get_secret_value(),
+        session=session,
+        default=DefaultBotProperties(parse_mode=ParseMode.HTML, link_preview_is_disabled=True),
+    )
+    limits = create_telegram_limits(
+        is_local=settings.bot.is_local_server,
+        clip_seconds=settings.bot.max_clip_seconds,
+        link_mb=settings.bot.max_clip_mb,
+    )
+    return TelegramConnection(
+        bot,
+        session.retry_middleware,
+        RecentEvent(TELEGRAM_FRESH_SECONDS),
+        limits,
+        Texts(),
+        Messenger(bot, limits, partial(_move_chat, engine)),
+    )
+
+
+async def build_application(
+    settings: Settings,
+    program: Sequence[str],
+    telegram: TelegramConnection,
+    engine: AsyncEngine,
+    render_log: RenderLog,
+) -> Application:
+    """Build all parts; the tables of *engine* exist.
+
+    Args:
+        settings: of the whole process.
+        program: the command line of video_editing, or what tests run instead.
+        telegram: made by :func:`connect_telegram`.
+        engine: of the database.
+        render_log: what Shotstack was asked to render.
+
+    Raises:
+        NoBackendAvailable: no configured backend can be used.
+    """
+    parts = _create_shared_parts(settings, program, telegram, engine)
+    backend_pool = await BackendPool.create(
+        settings, parts.repositories.key_values, program, parts.alerts
+    )
+    jobs = _create_job_supervisor(parts, _create_job_stages(parts, backend_pool, render_log))
+    preview_cards = _create_preview_cards(parts)
+    dispatcher = Dispatcher(
+        storage=SqlStorage(engine),
+        events_isolation=SimpleEventIsolation(),
+        admins=settings.bot.admin_ids,
+        backend_pool=backend_pool,
+        cards=preview_cards,
+        drafts=parts.repositories.drafts,
+        job_repository=parts.repositories.jobs,
+        jobs=jobs,
+        keyboards=parts.keyboards,
+        limits=telegram.limits,
+        messenger=telegram.messenger,
+        statistics=parts.repositories.statistics,
+        texts=telegram.texts,
+        users=parts.repositories.users,
+    )
+    dispatcher.include_routers(*create_routers())
+    loop_lag = LoopLag()
+    return Application(
+        jobs,
+        preview_cards,
+        UpdateDispatcher(telegram.bot, dispatcher),
+        dispatcher.resolve_used_update_types(),
+        Metrics(parts.repositories.statistics, backend_pool, telegram.retries, loop_lag),
+        [loop_lag.run, parts.alerts.run, backend_pool.watch, _create_cleanup(parts).run],
+    )
+
+
+def build_callback_url(settings: Settings, render_log: RenderLog) -> str | None:
+    """Return the address at which Shotstack reaches this process; None without a public one."""
+    if not settings.bot.webhook_url:
+        return None
+    secret = CallbackReceiver(settings.rendering.api_key, render_log).secret
+    return str(URL(settings.bot.webhook_url).origin() / CALLBACK_PATH.strip("/") / secret)
+
+
+async def _move_chat(engine: AsyncEngine, old_chat: int, new_chat: int) -> None:
+    """Store the new id of a group that became a supergroup."""
+    await JobRepository(engine).move_chat(old_chat, new_chat)
+    await DraftRepository(engine).move_chat(old_chat, new_chat)
+
+
+def _create_shared_parts(
+    settings: Settings,
+    program: Sequence[str],
+    telegram: TelegramConnection,
+    engine: AsyncEngine,
+) -> _SharedParts:
+    folder, repositories = settings.storage.folder, _Repositories(engine, settings)
+    alerts = AdminAlerts(
+        telegram.messenger, telegram.texts, settings.bot.admin_ids, folder, repositories.users
+    )
+    downloader = Downloader(
+        telegram.bot,
+        create_guarded_session(),
+        telegram.limits,
+        server_folder=settings.bot.shared_folder,
+    )
+    return _SharedParts(
+        settings,
+        program,
+        telegram,
+        repositories,
+        alerts,
+        Workspace(folder),
+        downloader,
+        Keyboards(telegram.texts),
+    )
+
+
+def _create_job_stages(
+    parts: _SharedParts, backend_pool: BackendPool, render_log: RenderLog
+) -> JobStages:
+    renderer = create_renderer(
+        parts.settings,
+        program=parts.program,
+        render_log=render_log,
+        callback_url=build_callback_url(parts.settings, render_log),
+        on_failure=parts.alerts.handle_failure,
+        on_budget_exceeded=parts.alerts.report_spent_budget,
+    )
+    return JobStages(
+        parts.workspace,
+        parts.downloader,
+        backend_pool.create_chain,
+        renderer,
+        VideoCli("local", create_process_limits(parts.settings), parts.program),
+        parts.telegram.limits,
+    )
+
+
+def _create_job_supervisor(parts: _SharedParts, stages: JobStages) -> JobSupervisor:
+    return JobSupervisor(
+        parts.repositories.jobs,
+        parts.repositories.measurements,
+        stages,
+        FairQueue(parts.settings.bot.parallel_jobs),
+        parts.telegram.messenger,
+        parts.telegram.texts,
+        parts.keyboards,
+        get_free_bytes=parts.workspace.get_free_bytes,
+        max_waiting=parts.settings.bot.max_waiting_jobs,
+    )
+
+
+def _create_preview_cards(parts: _SharedParts) -> PreviewCards:
+    return PreviewCards(
+        parts.repositories.drafts,
+        parts.downloader,
+        VideoCli("local", CARD_PROCESS_LIMITS, parts.program),
+        parts.workspace,
+        parts.telegram.messenger,
+        parts.telegram.texts,
+        parts.keyboards,
+        max_drawing=parts.settings.bot.parallel_cards,
+    )
+
+
+def _create_cleanup(parts: _SharedParts) -> Cleanup:
+    storage = parts.settings.storage
+    return Cleanup(
+        storage.folder,
+        parts.repositories.jobs,
+        parts.repositories.drafts,
+        mattes_seconds=storage.mattes_hours * 3600,
+        mattes_bytes=storage.mattes_mb * 1_000_000,
+    )
