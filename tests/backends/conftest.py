@@ -1,4 +1,4 @@
-"""Fixtures of the tests of backends: clips with their plans, and each kind of backend."""
+"""Fixtures of the backends' tests: clips, their plans, and each kind of backend."""
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -21,13 +21,13 @@ from video_editing.reading.probe import ClipLimits, probe
 
 @pytest.fixture
 def heard() -> EventRecorder:
-    """An empty event recorder."""
+    """A report that records events."""
     return EventRecorder()
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip of 6 s that shows a person."""
+    """A clip of 6 s with a person."""
     return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", somebody(180))
 
 
@@ -39,17 +39,17 @@ def plan(clip: Path) -> Plan:
 
 @pytest.fixture
 def stand_in() -> Callable[..., LocalBackend]:
-    """Creates a local backend whose child process has the given behaviour."""
+    """Create local backends whose child process misbehaves as requested."""
 
     def create(
         behaviour: str,
         *,
         seconds: float = 60,
-        patience: float = 30,
+        stall_seconds: float = 30,
         memory: int = MEMORY,
         program: Sequence[str] = (sys.executable, str(MISBEHAVING_VIDEO_CLI)),
     ) -> LocalBackend:
-        limits = ProcessLimits(seconds, patience, memory)
+        limits = ProcessLimits(seconds, stall_seconds, memory)
         program = (*program, behaviour)
         return LocalBackend("local-cpu", "cpu", limits, price=0.5, program=program)
 
@@ -57,10 +57,10 @@ def stand_in() -> Callable[..., LocalBackend]:
 
 
 @pytest.fixture(params=OPENERS)
-async def open_place(
+async def open_backend(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[Callable[[float], Awaitable[OverlayBackend]]]:
-    """Opens a backend of each kind, with a deadline in seconds."""
+    """Open a backend of each kind, with a deadline in seconds."""
     async with AsyncExitStack() as stack:
 
         async def open_one(seconds: float = 60) -> OverlayBackend:

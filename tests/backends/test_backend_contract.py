@@ -24,10 +24,10 @@ def prints(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 async def test_every_segment_is_made(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A place leaves a readable matte for every frame of the clip, and nothing else."""
-    place = await open_place()
+    place = await open_backend()
     await place.make_mattes(clip, plan, tmp_path / "mattes", heard)
     for segment in plan.segments:
         assert len(list(read_segment(plan, segment, tmp_path / "mattes"))) == segment.frames
@@ -35,20 +35,20 @@ async def test_every_segment_is_made(
 
 
 async def test_progress_rises_to_the_end(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """Progress never falls back, and the last of it says that all is done."""
-    place = await open_place()
+    place = await open_backend()
     await place.make_mattes(clip, plan, tmp_path / "mattes", heard)
     assert heard.done == sorted(set(heard.done))
     assert heard.done[-1] == plan.frames
 
 
 async def test_what_it_took_is_told_once(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A place says once, under its name, for how long its device was ours."""
-    place = await open_place()
+    place = await open_backend()
     await place.make_mattes(clip, plan, tmp_path / "mattes", heard)
     (spent,) = heard.of(CostIncurred)
     assert spent.backend == place.name
@@ -56,10 +56,10 @@ async def test_what_it_took_is_told_once(
 
 
 async def test_bad_input_is_rejected(
-    open_place: Opened, plan: Plan, tmp_path: Path, heard: EventRecorder
+    open_backend: Opened, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A file that is no video is the clip's fault, and its reason arrives."""
-    place = await open_place()
+    place = await open_backend()
     clip = tmp_path / "clip.mp4"
     clip.write_text("once upon a time")
     with pytest.raises(InputRejected) as caught:
@@ -69,10 +69,10 @@ async def test_bad_input_is_rejected(
 
 
 async def test_only_what_is_missing_is_made(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """Segments that are there stay as they are, and count as done from the start."""
-    place = await open_place()
+    place = await open_backend()
     folder = tmp_path / "mattes"
     await place.make_mattes(clip, plan, folder, EventRecorder())
     lost = plan.segments[3:6]
@@ -86,10 +86,10 @@ async def test_only_what_is_missing_is_made(
 
 
 async def test_nothing_to_do_costs_nothing(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A folder that lacks nothing is answered at once, without a device."""
-    place = await open_place()
+    place = await open_backend()
     await place.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     await place.make_mattes(clip, plan, tmp_path / "mattes", heard)
     assert heard.done == [plan.frames]
@@ -97,10 +97,10 @@ async def test_nothing_to_do_costs_nothing(
 
 
 async def test_cancelling_stops_it_soon(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """Two seconds after cancelling, the place has ended; what it leaves is whole and is used."""
-    place, folder = await open_place(), tmp_path / "mattes"
+    place, folder = await open_backend(), tmp_path / "mattes"
     work = asyncio.create_task(place.make_mattes(clip, plan, folder, heard))
     while not (folder.exists() and len(find_missing_segments(plan, folder)) < len(plan.segments)):
         assert not work.done()
@@ -117,10 +117,10 @@ async def test_cancelling_stops_it_soon(
 
 
 async def test_a_deadline_is_kept(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A place that takes longer than it may is left, and the next can be asked."""
-    place = await open_place(0.2)
+    place = await open_backend(0.2)
     began = time.monotonic()
     with pytest.raises(BackendUnavailable) as caught:
         await place.make_mattes(clip, plan, tmp_path / "mattes", heard)

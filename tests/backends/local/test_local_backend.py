@@ -124,8 +124,8 @@ async def test_nonsense_is_passed_over(
     ("behaviour", "limit", "why"),
     [
         ("hangs", {"seconds": 1.0}, FailureKind.TOO_SLOW),
-        ("hangs", {"patience": 1.0}, FailureKind.TOO_SLOW),
-        ("spins", {"seconds": 2.0, "patience": 1.0}, FailureKind.TOO_SLOW),
+        ("hangs", {"stall_seconds": 1.0}, FailureKind.TOO_SLOW),
+        ("spins", {"seconds": 2.0, "stall_seconds": 1.0}, FailureKind.TOO_SLOW),
         ("allocates", {"memory": 400_000_000}, FailureKind.NO_MEMORY),
     ],
 )
@@ -153,7 +153,7 @@ async def test_work_is_a_sign_of_life(
     stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """A child that says nothing but computes is not taken for one that hangs."""
-    place = stand_in("spins", seconds=5.0, patience=3.0)
+    place = stand_in("spins", seconds=5.0, stall_seconds=3.0)
     began = time.monotonic()
     with pytest.raises(BackendUnavailable):
         await place.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())

@@ -441,7 +441,7 @@ async def test_the_key_goes_nowhere_else(
 
     liar.overrides["follow"] = other
     async with serve_misbehaving(
-        MisbehavingService(liar.mattes, liar.plan, {"unauthenticated": other})
+        MisbehavingService(liar.mattes, liar.plan, {"without_key": other})
     ) as trap:
         location = elsewhere.format(port=trap.rpartition(":")[2])
         liar.overrides["follow"] = answer_status(303, Location=location)
@@ -466,7 +466,7 @@ async def test_a_service_that_does_not_reject_a_request_without_a_key_receives_n
     liar: MisbehavingService, clip: Path, tmp_path: Path, code: int, expected: FailureKind
 ) -> None:
     """Only a success is reported as open to everybody (Z10)."""
-    liar.overrides["unauthenticated"] = answer_status(code)
+    liar.overrides["without_key"] = answer_status(code)
     assert (await why(liar, clip, tmp_path)).kind is expected
     assert liar.calls == []
 
@@ -480,7 +480,7 @@ async def test_a_redirect_of_a_request_without_a_key_is_followed(
     async def redirect_once(request: web.Request) -> web.StreamResponse:
         return await next(answers)(request)
 
-    liar.overrides["unauthenticated"] = redirect_once
+    liar.overrides["without_key"] = redirect_once
     async with serve_misbehaving(liar) as address:
         await create_client(address).make_mattes(clip, liar.plan, tmp_path, EventRecorder())
     assert find_missing_segments(liar.plan, tmp_path) == []

@@ -23,7 +23,7 @@ class MisbehavingService:
     Attributes:
         mattes: a folder of correct segments.
         plan: the plan of the segments.
-        overrides: handlers that replace "unauthenticated", "find", "upload", "submit", "follow",
+        overrides: handlers that replace "without_key", "find", "upload", "submit", "follow",
             "segment", "cancel" or "forget".
         calls: names of the authenticated calls, in order.
     """
@@ -37,7 +37,7 @@ class MisbehavingService:
         """Handle one call."""
         name = self._name_call(request)
         if request.headers.get("Authorization") != KEY["Authorization"]:
-            override = self.overrides.get("unauthenticated")
+            override = self.overrides.get("without_key")
             return await override(request) if override else web.Response(status=401)
         self.calls.append(name)
         if name in self.overrides:
