@@ -9,7 +9,7 @@ import pytest
 
 from backends.base import CostIncurred, OverlayBackend
 from backends.errors import BackendUnavailable, FailureKind
-from tests.backends.support.event_recorder import Heard
+from tests.backends.support.event_recorder import EventRecorder
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan, find_missing_segments
 from video_editing.matting.segments import read_segment
@@ -24,7 +24,7 @@ def prints(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 async def test_every_segment_is_made(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A place leaves a readable matte for every frame of the clip, and nothing else."""
     place = await open_place()
@@ -35,7 +35,7 @@ async def test_every_segment_is_made(
 
 
 async def test_progress_rises_to_the_end(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """Progress never falls back, and the last of it says that all is done."""
     place = await open_place()
@@ -45,7 +45,7 @@ async def test_progress_rises_to_the_end(
 
 
 async def test_what_it_took_is_told_once(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A place says once, under its name, for how long its device was ours."""
     place = await open_place()
@@ -56,7 +56,7 @@ async def test_what_it_took_is_told_once(
 
 
 async def test_bad_input_is_rejected(
-    open_place: Opened, plan: Plan, tmp_path: Path, heard: Heard
+    open_place: Opened, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A file that is no video is the clip's fault, and its reason arrives."""
     place = await open_place()
@@ -69,12 +69,12 @@ async def test_bad_input_is_rejected(
 
 
 async def test_only_what_is_missing_is_made(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """Segments that are there stay as they are, and count as done from the start."""
     place = await open_place()
     folder = tmp_path / "mattes"
-    await place.make_mattes(clip, plan, folder, Heard())
+    await place.make_mattes(clip, plan, folder, EventRecorder())
     lost = plan.segments[3:6]
     for segment in lost:
         (folder / segment.file_name).unlink()
@@ -86,18 +86,18 @@ async def test_only_what_is_missing_is_made(
 
 
 async def test_nothing_to_do_costs_nothing(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A folder that lacks nothing is answered at once, without a device."""
     place = await open_place()
-    await place.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    await place.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     await place.make_mattes(clip, plan, tmp_path / "mattes", heard)
     assert heard.done == [plan.frames]
     assert not heard.of(CostIncurred)
 
 
 async def test_cancelling_stops_it_soon(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """Two seconds after cancelling, the place has ended; what it leaves is whole and is used."""
     place, folder = await open_place(), tmp_path / "mattes"
@@ -117,7 +117,7 @@ async def test_cancelling_stops_it_soon(
 
 
 async def test_a_deadline_is_kept(
-    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_place: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A place that takes longer than it may is left, and the next can be asked."""
     place = await open_place(0.2)

@@ -15,7 +15,7 @@ from backends.base import CostIncurred
 from backends.errors import BackendUnavailable, FailureKind
 from backends.local.backend import LocalBackend
 from backends.local.process import ROOT
-from tests.backends.support.event_recorder import Heard
+from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.programs import PROGRAMS
 from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, RejectReason
 from video_editing.contract.plan import Plan, write_plan
@@ -45,7 +45,7 @@ async def test_a_rejected_clip_keeps_its_reason(
 ) -> None:
     """The clip's fault survives the way out of the child, also where we do not know its name."""
     with pytest.raises(InputRejected) as caught:
-        await stand_in(behaviour).make_mattes(clip, plan, tmp_path / "mattes", Heard())
+        await stand_in(behaviour).make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert caught.value.reason is reason
     assert caught.value.details == ({"seconds": 3.5} if behaviour == "rejects" else {})
 
@@ -65,7 +65,7 @@ async def test_a_child_that_fails_makes_the_place_unavailable(
 ) -> None:
     """Whatever is not the clip's fault is the place's, and the next one can be asked."""
     with pytest.raises(BackendUnavailable) as caught:
-        await stand_in(behaviour).make_mattes(clip, plan, tmp_path / "mattes", Heard())
+        await stand_in(behaviour).make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert caught.value.kind is why
 
 
@@ -75,7 +75,7 @@ async def test_a_program_that_is_not_there_makes_the_place_unavailable(
     """A broken installation is the place's fault too."""
     place = stand_in("works", program=("/nowhere/python",))
     with pytest.raises(BackendUnavailable) as caught:
-        await place.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+        await place.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert caught.value.kind is FailureKind.BROKEN
 
 
@@ -84,10 +84,12 @@ async def test_a_full_disk_is_nobodys_fault(
 ) -> None:
     """Where the folder cannot be written, no other place is asked."""
     with pytest.raises(OutputFailed):
-        await stand_in("disk-full").make_mattes(clip, plan, tmp_path / "mattes", Heard())
+        await stand_in("disk-full").make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     (tmp_path / "file").touch()
     with pytest.raises(OutputFailed):
-        await stand_in("works").make_mattes(clip, plan, tmp_path / "file" / "mattes", Heard())
+        await stand_in("works").make_mattes(
+            clip, plan, tmp_path / "file" / "mattes", EventRecorder()
+        )
 
 
 async def test_a_child_that_others_stop_cancels_the_work(
@@ -95,12 +97,12 @@ async def test_a_child_that_others_stop_cancels_the_work(
 ) -> None:
     """A SIGTERM to everybody, as at a shutdown, is no fault of the place."""
     with pytest.raises(Cancelled):
-        await stand_in("stopped").make_mattes(clip, plan, tmp_path / "mattes", Heard())
+        await stand_in("stopped").make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
 
 
 @pytest.mark.parametrize("behaviour", ["talks", "floods"])
 async def test_nonsense_is_passed_over(
-    stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path, heard: Heard, behaviour: str
+    stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder, behaviour: str
 ) -> None:
     """Lines that are no progress, and 10 MB of anything, neither hold us up nor fill us."""
     before, most, lags = held(), 0, []
@@ -132,7 +134,7 @@ async def test_limits_end_a_child(
     clip: Path,
     plan: Plan,
     tmp_path: Path,
-    heard: Heard,
+    heard: EventRecorder,
     behaviour: str,
     limit: dict[str, float],
     why: FailureKind,
@@ -154,7 +156,7 @@ async def test_work_is_a_sign_of_life(
     place = stand_in("spins", seconds=5.0, patience=3.0)
     began = time.monotonic()
     with pytest.raises(BackendUnavailable):
-        await place.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+        await place.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert time.monotonic() - began > 4.5
 
 
@@ -163,7 +165,7 @@ async def test_cancelling_kills_the_group(
 ) -> None:
     """A child that ignores SIGTERM, and its own child, are gone two seconds after a cancel."""
     place = stand_in("hangs-with-child")
-    work = asyncio.create_task(place.make_mattes(clip, plan, tmp_path / "mattes", Heard()))
+    work = asyncio.create_task(place.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder()))
     while len(children()) < 2:
         await asyncio.sleep(0.01)
     processes = children()
@@ -188,7 +190,7 @@ async def test_a_child_learns_no_secret(
     """Of our environment a child sees what it needs, and what keeps its libraries calm."""
     monkeypatch.setenv("BOT_TOKEN", "secret")
     monkeypatch.setenv("U2NET_HOME", "/weights")
-    await stand_in("tells").make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    await stand_in("tells").make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     seen = json.loads((tmp_path / "environment.json").read_text())
     assert "secret" not in seen.values()
     assert seen["U2NET_HOME"] == "/weights"
@@ -197,7 +199,7 @@ async def test_a_child_learns_no_secret(
 
 
 async def test_its_price_is_told(
-    stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """What a place took is its seconds times its price, also where it failed."""
     with pytest.raises(BackendUnavailable):

@@ -12,9 +12,9 @@ from backends.base import OverlayBackend
 from backends.errors import BackendUnavailable, FailureKind
 from backends.resilience.circuit_breaker import BreakerState, CircuitBreaker
 from backends.state_file import JsonStateFile
-from tests.backends.support.event_recorder import Heard
+from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.programs import PROGRAMS
-from tests.backends.support.scripted_backend import Scripted
+from tests.backends.support.scripted_backend import ScriptedBackend
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan
 
@@ -40,7 +40,7 @@ async def outcome(
 ) -> FailureKind | None:
     """Why a job failed, or None where it did not."""
     try:
-        await backend.make_mattes(clip, plan, folder, Heard())
+        await backend.make_mattes(clip, plan, folder, EventRecorder())
     except BackendUnavailable as failure:
         return failure.kind
     return None
@@ -48,13 +48,13 @@ async def outcome(
 
 async def test_it_opens_after_failures_in_a_row(clip: Path, plan: Plan, tmp_path: Path) -> None:
     """After two failures no call is made during the cool-down, and no time is lost."""
-    place = Scripted("place", [down()] * 9)
+    place = ScriptedBackend("place", [down()] * 9)
     seen = [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
     began = time.monotonic()
     seen += [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(5)]
     assert time.monotonic() - began < 0.5
     assert seen == [FailureKind.UNREACHABLE] * 2 + [FailureKind.COOLING_DOWN] * 5
-    assert len(place.asked) == 2
+    assert len(place.plans) == 2
 
 
 async def test_a_success_between_failures_keeps_it_closed(
@@ -62,7 +62,7 @@ async def test_a_success_between_failures_keeps_it_closed(
 ) -> None:
     """Only failures in a row count."""
     for i, script in enumerate([[down()], [], [down()], []]):
-        place = Scripted("place", script)
+        place = ScriptedBackend("place", script)
         await outcome(guarded(place, tmp_path), clip, plan, tmp_path / str(i))
     assert JsonStateFile(tmp_path / "rests.json", BreakerState).read() == {}
 
@@ -72,7 +72,7 @@ async def test_a_lasting_fault_opens_it_at_once(
     clip: Path, plan: Plan, tmp_path: Path, why: FailureKind
 ) -> None:
     """A place that refuses us is not asked twice."""
-    place = Scripted("place", [down(why)] * 2)
+    place = ScriptedBackend("place", [down(why)] * 2)
     seen = [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
     assert seen == [why, FailureKind.COOLING_DOWN]
 
@@ -81,7 +81,7 @@ async def test_a_bad_clip_is_no_failure_of_the_place(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """A place that finds the clip's fault works."""
-    place = Scripted("place", [down(), InputRejected(RejectReason.CORRUPT), down(), down()])
+    place = ScriptedBackend("place", [down(), InputRejected(RejectReason.CORRUPT), down(), down()])
     breaker = guarded(place, tmp_path)
     assert await outcome(breaker, clip, plan, tmp_path / "a") is FailureKind.UNREACHABLE
     with pytest.raises(InputRejected):
@@ -92,7 +92,7 @@ async def test_a_bad_clip_is_no_failure_of_the_place(
 
 async def test_of_a_hundred_waiting_jobs_one_probes(clip: Path, plan: Plan, tmp_path: Path) -> None:
     """At half-open one call is made; when it works, all may come."""
-    place = Scripted("place", [down(), down()], pause=0.02)
+    place = ScriptedBackend("place", [down(), down()], pause=0.02)
     breakers = [guarded(place, tmp_path) for _ in range(100)]
     for _ in range(2):
         await outcome(breakers[0], clip, plan, tmp_path / "a")
@@ -101,7 +101,7 @@ async def test_of_a_hundred_waiting_jobs_one_probes(clip: Path, plan: Plan, tmp_
         *(outcome(b, clip, plan, tmp_path / str(i)) for i, b in enumerate(breakers))
     )
     assert sorted(map(str, seen)) == ["None"] + ["resting"] * 99
-    assert len(place.asked) == 3
+    assert len(place.plans) == 3
     assert await outcome(breakers[7], clip, plan, tmp_path / "b") is None
 
 
@@ -125,7 +125,7 @@ async def test_a_probe_that_fails_begins_the_rest_anew(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """One failure at half-open is enough."""
-    place = Scripted("place", [down()] * 9)
+    place = ScriptedBackend("place", [down()] * 9)
     breaker = guarded(place, tmp_path)
     seen = [await outcome(breaker, clip, plan, tmp_path / "a") for _ in range(2)]
     await asyncio.sleep(COOLDOWN)
@@ -137,7 +137,7 @@ async def test_a_probe_that_dies_blocks_nobody_for_long(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """When the probing job is cancelled, another one may probe after a cool-down."""
-    place = Scripted("place", [down(), down()], pause=5)
+    place = ScriptedBackend("place", [down(), down()], pause=5)
     breaker = guarded(place, tmp_path)
     for _ in range(2):
         await outcome(breaker, clip, plan, tmp_path / "a")
@@ -147,14 +147,17 @@ async def test_a_probe_that_dies_blocks_nobody_for_long(
     probe.cancel()
     assert await outcome(breaker, clip, plan, tmp_path / "b") is FailureKind.COOLING_DOWN
     await asyncio.sleep(COOLDOWN)
-    assert await outcome(guarded(Scripted("place"), tmp_path), clip, plan, tmp_path / "b") is None
+    assert (
+        await outcome(guarded(ScriptedBackend("place"), tmp_path), clip, plan, tmp_path / "b")
+        is None
+    )
 
 
 async def test_a_probe_that_takes_long_stays_the_only_one(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """As long as the probe gets on, no second one is let in."""
-    place = Scripted("place", [down(), down()], pause=0.1)
+    place = ScriptedBackend("place", [down(), down()], pause=0.1)
     breaker = guarded(place, tmp_path)
     for _ in range(2):
         await outcome(breaker, clip, plan, tmp_path / "a")
@@ -170,7 +173,10 @@ async def test_a_restarted_machine_probes_at_once(clip: Path, plan: Plan, tmp_pa
     """An end of rest by a clock that began anew since then is past, not years ahead."""
     rest = {"place": {"failures": 7, "until": time.monotonic() + 1e6}}
     (tmp_path / "rests.json").write_text(json.dumps(rest))
-    assert await outcome(guarded(Scripted("place"), tmp_path), clip, plan, tmp_path / "a") is None
+    assert (
+        await outcome(guarded(ScriptedBackend("place"), tmp_path), clip, plan, tmp_path / "a")
+        is None
+    )
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x00\xff", b"[]", b'{"place": 7}', b'{"place": {"fail'])
@@ -179,7 +185,10 @@ async def test_a_damaged_file_knows_nothing(
 ) -> None:
     """A state that cannot be read is that of a place that never failed."""
     (tmp_path / "rests.json").write_bytes(damage)
-    assert await outcome(guarded(Scripted("place"), tmp_path), clip, plan, tmp_path / "a") is None
+    assert (
+        await outcome(guarded(ScriptedBackend("place"), tmp_path), clip, plan, tmp_path / "a")
+        is None
+    )
 
 
 async def test_a_folder_that_cannot_be_written_costs_no_job(
@@ -187,7 +196,7 @@ async def test_a_folder_that_cannot_be_written_costs_no_job(
 ) -> None:
     """Where nothing can be kept, the place's own answer still arrives."""
     (tmp_path / "file").touch()
-    place = Scripted("place", [down(FailureKind.BROKEN)])
+    place = ScriptedBackend("place", [down(FailureKind.BROKEN)])
     breaker = guarded(place, tmp_path / "file")
     assert await outcome(breaker, clip, plan, tmp_path / "a") is FailureKind.BROKEN
     assert await outcome(breaker, clip, plan, tmp_path / "a") is None

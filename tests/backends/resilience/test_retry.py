@@ -11,8 +11,8 @@ from backends.base import RetryScheduled
 from backends.errors import BackendUnavailable, FailureKind
 from backends.remote.http_client import parse_retry_after
 from backends.resilience.retry import TRANSIENT_FAILURES, RetryingBackend
-from tests.backends.support.event_recorder import Heard
-from tests.backends.support.scripted_backend import Scripted
+from tests.backends.support.event_recorder import EventRecorder
+from tests.backends.support.scripted_backend import ScriptedBackend
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan
 
@@ -23,15 +23,15 @@ def down(why: FailureKind, retry_after: float | None = None) -> BackendUnavailab
 
 @pytest.mark.parametrize("why", TRANSIENT_FAILURES)
 async def test_a_passing_fault_is_tried_again(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, why: FailureKind
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder, why: FailureKind
 ) -> None:
     """The second attempt goes on where the first stopped, within two seconds."""
-    place = Scripted("place", [down(why)], segments=4)
+    place = ScriptedBackend("place", [down(why)], segments=4)
     began = time.monotonic()
     await RetryingBackend(place, attempts=2, max_seconds=30).make_mattes(
         clip, plan, tmp_path / "mattes", heard
     )
-    assert place.made == list(range(12))
+    assert place.written == list(range(12))
     assert time.monotonic() - began < 2
     assert [waiting.why for waiting in heard.of(RetryScheduled)] == [why]
 
@@ -46,21 +46,23 @@ async def test_a_passing_fault_is_tried_again(
     ids=repr,
 )
 async def test_other_faults_are_not(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, fault: Exception
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder, fault: Exception
 ) -> None:
     """What does not pass by itself, or is not the place's fault, is not tried again."""
-    place = Scripted("place", [fault])
+    place = ScriptedBackend("place", [fault])
     with pytest.raises(type(fault)):
         await RetryingBackend(place, attempts=5, max_seconds=30).make_mattes(
             clip, plan, tmp_path / "mattes", heard
         )
-    assert len(place.asked) == 1
+    assert len(place.plans) == 1
     assert not heard.of(RetryScheduled)
 
 
-async def test_attempts_are_counted(clip: Path, plan: Plan, tmp_path: Path, heard: Heard) -> None:
+async def test_attempts_are_counted(
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
+) -> None:
     """The last failure comes through, and nobody is told of a wait that does not follow."""
-    place = Scripted(
+    place = ScriptedBackend(
         "place", [down(FailureKind.BROKEN), down(FailureKind.BROKEN), down(FailureKind.BUSY)]
     )
     with pytest.raises(BackendUnavailable) as caught:
@@ -68,13 +70,15 @@ async def test_attempts_are_counted(clip: Path, plan: Plan, tmp_path: Path, hear
             clip, plan, tmp_path / "mattes", heard
         )
     assert caught.value.kind is FailureKind.BUSY
-    assert len(place.asked) == 3
+    assert len(place.plans) == 3
     assert len(heard.of(RetryScheduled)) == 2
 
 
-async def test_it_waits_as_asked(clip: Path, plan: Plan, tmp_path: Path, heard: Heard) -> None:
+async def test_it_waits_as_asked(
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
+) -> None:
     """A place that says when to come back is asked then, not before."""
-    place = Scripted("place", [down(FailureKind.BUSY, retry_after=1.5)])
+    place = ScriptedBackend("place", [down(FailureKind.BUSY, retry_after=1.5)])
     began = time.monotonic()
     await RetryingBackend(place, attempts=2, max_seconds=30).make_mattes(
         clip, plan, tmp_path / "mattes", heard
@@ -84,10 +88,10 @@ async def test_it_waits_as_asked(clip: Path, plan: Plan, tmp_path: Path, heard: 
 
 
 async def test_it_does_not_wait_in_vain(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """Where the wait would outlast the time for all attempts, the next place is asked at once."""
-    place = Scripted("place", [down(FailureKind.BUSY, retry_after=31)])
+    place = ScriptedBackend("place", [down(FailureKind.BUSY, retry_after=31)])
     began = time.monotonic()
     with pytest.raises(BackendUnavailable):
         await RetryingBackend(place, attempts=2, max_seconds=30).make_mattes(
@@ -98,15 +102,15 @@ async def test_it_does_not_wait_in_vain(
 
 
 async def test_a_place_that_worked_for_long_is_not_asked_again(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """The time for all attempts runs while the place works."""
-    place = Scripted("place", [down(FailureKind.BROKEN)], segments=11, pause=0.05)
+    place = ScriptedBackend("place", [down(FailureKind.BROKEN)], segments=11, pause=0.05)
     with pytest.raises(BackendUnavailable):
         await RetryingBackend(place, attempts=2, max_seconds=0.5).make_mattes(
             clip, plan, tmp_path / "mattes", heard
         )
-    assert len(place.asked) == 1
+    assert len(place.plans) == 1
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from backends.errors import BackendUnavailable, FailureKind
 from backends.resilience.throughput import EngineSpeeds, MeasuredBackend, ThroughputEstimates
 from backends.state_file import JsonStateFile
-from tests.backends.support.event_recorder import Heard
-from tests.backends.support.scripted_backend import Scripted
+from tests.backends.support.event_recorder import EventRecorder
+from tests.backends.support.scripted_backend import ScriptedBackend
 from video_editing.contract.plan import Plan
 
 
@@ -18,8 +18,8 @@ def estimates_in(folder: Path) -> ThroughputEstimates:
 
 async def test_a_job_teaches_how_fast_a_place_is(clip: Path, plan: Plan, tmp_path: Path) -> None:
     """Frames a second are counted from the first sign of progress, so a slow start is no matter."""
-    place = MeasuredBackend(Scripted("place", pause=0.15), estimates_in(tmp_path))
-    await place.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    place = MeasuredBackend(ScriptedBackend("place", pause=0.15), estimates_in(tmp_path))
+    await place.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     speed = estimates_in(tmp_path).get_speed("place", plan.engine)
     assert speed is not None
     assert 20 < speed <= 15 / 0.15
@@ -27,19 +27,19 @@ async def test_a_job_teaches_how_fast_a_place_is(clip: Path, plan: Plan, tmp_pat
 
 async def test_what_takes_no_time_teaches_nothing(clip: Path, plan: Plan, tmp_path: Path) -> None:
     """A job of an instant says nothing about speed."""
-    place = MeasuredBackend(Scripted("place"), estimates_in(tmp_path))
-    await place.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    place = MeasuredBackend(ScriptedBackend("place"), estimates_in(tmp_path))
+    await place.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert estimates_in(tmp_path).get_speed("place", plan.engine) is None
 
 
 async def test_a_failure_teaches_nothing(clip: Path, plan: Plan, tmp_path: Path) -> None:
     """A place that stopped in the middle is no measure of itself."""
-    failing = Scripted(
+    failing = ScriptedBackend(
         "place", [BackendUnavailable("place", FailureKind.BROKEN)], segments=11, pause=0.15
     )
     with pytest.raises(BackendUnavailable):
         await MeasuredBackend(failing, estimates_in(tmp_path)).make_mattes(
-            clip, plan, tmp_path / "mattes", Heard()
+            clip, plan, tmp_path / "mattes", EventRecorder()
         )
     assert estimates_in(tmp_path).get_speed("place", plan.engine) is None
 

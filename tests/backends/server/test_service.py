@@ -14,9 +14,15 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from backends.server.auth import LinkSigner, MissingServiceKey
-from tests.backends.support.event_recorder import Heard
-from tests.backends.support.running_service import KEY, TOKEN, application, client, served
-from tests.backends.support.scripted_backend import Scripted
+from tests.backends.support.event_recorder import EventRecorder
+from tests.backends.support.running_service import (
+    KEY,
+    TOKEN,
+    create_client,
+    create_service,
+    serve_app,
+)
+from tests.backends.support.scripted_backend import ScriptedBackend
 from video_editing.contract.plan import Plan, find_missing_segments
 
 Session = ClientSession
@@ -30,7 +36,7 @@ async def opened() -> AsyncIterator[Opened]:
     async with AsyncExitStack() as stack:
 
         async def opened_one(app: FastAPI, headers: dict[str, str] = KEY) -> ClientSession:
-            address = await stack.enter_async_context(served(app))
+            address = await stack.enter_async_context(serve_app(app))
             return await stack.enter_async_context(ClientSession(address, headers=headers))
 
         yield opened_one
@@ -48,7 +54,7 @@ def digest(content: bytes) -> str:
 def test_without_a_key_it_does_not_start(tmp_path: Path) -> None:
     """Neither token nor both of Modal's keys: the service would be open, so it is not made."""
     with pytest.raises(MissingServiceKey):
-        application(tmp_path, token=SecretStr(""))
+        create_service(tmp_path, token=SecretStr(""))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,7 @@ async def test_strangers_stay_outside(
     opened: Opened, tmp_path: Path, headers: dict[str, str]
 ) -> None:
     """Every call but healthz is refused without the key, and does not say what exists."""
-    session = await opened(application(tmp_path), headers)
+    session = await opened(create_service(tmp_path), headers)
     for method, path in (
         ("GET", f"/clips/{'0' * 64}"),
         ("PUT", f"/clips/{'0' * 64}"),
@@ -97,7 +103,7 @@ def test_nothing_native_in_its_process() -> None:
 
 async def test_modals_pair_opens_it(opened: Opened, tmp_path: Path) -> None:
     """Modal-Key and Modal-Secret together are as good as the token."""
-    app = application(tmp_path, key=SecretStr("id"), secret=SecretStr("word"))
+    app = create_service(tmp_path, key=SecretStr("id"), secret=SecretStr("word"))
     session = await opened(app, {"Modal-Key": "id", "Modal-Secret": "word"})
     async with session.get(f"/clips/{'0' * 64}") as answer:
         assert answer.status == 404
@@ -105,7 +111,7 @@ async def test_modals_pair_opens_it(opened: Opened, tmp_path: Path) -> None:
 
 async def test_a_clip_is_kept_once(opened: Opened, tmp_path: Path) -> None:
     """A clip is found under its hash after the upload; the same upload again changes nothing."""
-    session = await opened(application(tmp_path))
+    session = await opened(create_service(tmp_path))
     content = b"clip" * 100_000
     for _ in range(2):
         async with session.put(f"/clips/{digest(content)}", data=content) as answer:
@@ -117,7 +123,7 @@ async def test_a_clip_is_kept_once(opened: Opened, tmp_path: Path) -> None:
 
 async def test_a_clip_with_another_hash_is_refused(opened: Opened, tmp_path: Path) -> None:
     """What does not have the hash it came under is not kept under any name."""
-    session = await opened(application(tmp_path))
+    session = await opened(create_service(tmp_path))
     async with session.put(f"/clips/{digest(b'this')}", data=b"that") as answer:
         assert answer.status == 409
     assert files(tmp_path / "clips") == []
@@ -126,7 +132,7 @@ async def test_a_clip_with_another_hash_is_refused(opened: Opened, tmp_path: Pat
 @pytest.mark.parametrize("told", [True, False])
 async def test_a_clip_too_large_is_refused(opened: Opened, tmp_path: Path, *, told: bool) -> None:
     """One byte too many is refused, whether its length was told before or not."""
-    session = await opened(application(tmp_path, max_clip_mb=1))
+    session = await opened(create_service(tmp_path, max_clip_mb=1))
     content = b"x" * 1_000_001
 
     async def untold() -> AsyncIterator[bytes]:
@@ -144,7 +150,7 @@ async def test_a_clip_too_large_is_refused(opened: Opened, tmp_path: Path, *, to
 )
 async def test_names_are_never_paths(opened: Opened, tmp_path: Path, name: str) -> None:
     """Whatever is not a hash or a job's id is refused before it comes near the disk."""
-    session = await opened(application(tmp_path / "service"))
+    session = await opened(create_service(tmp_path / "service"))
     for path in (f"/clips/{name}", f"/jobs/{name}", f"/jobs/{name}/segments/0"):
         async with session.get(path) as answer:
             assert answer.status in {404, 422}
@@ -177,20 +183,20 @@ async def until(session: Session, *states: str, job: str = JOB) -> dict:
 
 async def test_a_job_runs_once(opened: Opened, tmp_path: Path, clip: Path, plan: Plan) -> None:
     """Asked five times for the same, at once and after its end, the backend works once."""
-    backend = Scripted(pause=0.01)
-    session = await opened(application(tmp_path, backend))
+    backend = ScriptedBackend(pause=0.01)
+    session = await opened(create_service(tmp_path, backend))
     await asyncio.gather(*(submitted(session, clip, plan) for _ in range(4)))
     await until(session, "done")
     told = await submitted(session, clip, plan)
     assert told["ready"] == [segment.index for segment in plan.segments]
-    assert len(backend.asked) == 1
+    assert len(backend.plans) == 1
 
 
 async def test_a_jobs_name_is_not_taken_twice(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """A job's id stands for one clip and one plan; other work under it is refused."""
-    session = await opened(application(tmp_path, Scripted()))
+    session = await opened(create_service(tmp_path, ScriptedBackend()))
     told = await submitted(session, clip, plan)
     other = plan.model_copy(update={"engine": "rembg"})
     body = {"input": told["input"], "plan": other.model_dump()}
@@ -202,7 +208,7 @@ async def test_segments_come_as_they_get_ready(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """While later segments are made, the first can be fetched; 409 says not yet, 404 never."""
-    session = await opened(application(tmp_path, Scripted(pause=0.3)))
+    session = await opened(create_service(tmp_path, ScriptedBackend(pause=0.3)))
     await submitted(session, clip, plan)
     while not (await until(session, "queued", "running"))["ready"]:
         await asyncio.sleep(0.02)
@@ -220,47 +226,47 @@ async def test_a_cancelled_job_can_go_on(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """Cancelling stops the work and keeps what is ready; asked again, only the rest is made."""
-    backend = Scripted(pause=0.1)
-    session = await opened(application(tmp_path, backend))
+    backend = ScriptedBackend(pause=0.1)
+    session = await opened(create_service(tmp_path, backend))
     await submitted(session, clip, plan)
     while not (await until(session, "queued", "running"))["ready"]:
         await asyncio.sleep(0.02)
     async with session.post(f"/jobs/{JOB}/cancel") as answer:
         assert (await answer.json())["state"] == "cancelled"
-    made = list(backend.made)
+    made = list(backend.written)
     await asyncio.sleep(0.3)
-    assert backend.made == made
+    assert backend.written == made
     await submitted(session, clip, plan)
     await until(session, "done")
-    assert backend.made == [segment.index for segment in plan.segments]
+    assert backend.written == [segment.index for segment in plan.segments]
 
 
 async def test_a_job_survives_a_restart(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """A new process finds what an old one left, makes the rest only, and keeps names apart."""
-    first, second = Scripted(pause=0.1), Scripted()
+    first, second = ScriptedBackend(pause=0.1), ScriptedBackend()
     async with (
-        served(application(tmp_path, first)) as address,
+        serve_app(create_service(tmp_path, first)) as address,
         ClientSession(address, headers=KEY) as session,
     ):
         await submitted(session, clip, plan)
         while not (await until(session, "queued", "running"))["ready"]:
             await asyncio.sleep(0.02)
-    session = await opened(application(tmp_path, second))
+    session = await opened(create_service(tmp_path, second))
     other = {"input": digest(clip.read_bytes()), "plan": plan.model_dump() | {"engine": "rembg"}}
     async with session.put(f"/jobs/{JOB}", json=other) as answer:
         assert answer.status == 409
     await submitted(session, clip, plan)
     await until(session, "done")
-    assert first.made + second.made == [segment.index for segment in plan.segments]
+    assert first.written + second.written == [segment.index for segment in plan.segments]
 
 
 async def test_a_deleted_job_leaves_nothing(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """Deleting a job at work stops it and removes its files; the clip can go then."""
-    session = await opened(application(tmp_path, Scripted(pause=0.2)))
+    session = await opened(create_service(tmp_path, ScriptedBackend(pause=0.2)))
     told = await submitted(session, clip, plan)
     async with session.delete(f"/clips/{told['input']}") as answer:
         assert answer.status == 409
@@ -277,7 +283,7 @@ async def test_too_many_jobs_are_told_to_come_back(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """The queue has an end, and says when to try again."""
-    session = await opened(application(tmp_path, Scripted(pause=1), max_jobs=2))
+    session = await opened(create_service(tmp_path, ScriptedBackend(pause=1), max_jobs=2))
     await submitted(session, clip, plan)
     told = await submitted(session, clip, plan, "cd" * 16)
     body = {"input": told["input"], "plan": plan.model_dump()}
@@ -293,7 +299,7 @@ async def test_what_nobody_asks_about_is_deleted(
     monkeypatch.setattr("backends.server.app.SWEEP_SECONDS", 0.05)
     (tmp_path / "jobs" / ("12" * 16)).mkdir(parents=True)
     (tmp_path / "jobs" / ("12" * 16) / "00000.mp4").touch()
-    session = await opened(application(tmp_path, Scripted(), retention_seconds=0.5))
+    session = await opened(create_service(tmp_path, ScriptedBackend(), retention_seconds=0.5))
     await submitted(session, clip, plan)
     await until(session, "done")
     for _ in range(100):
@@ -305,8 +311,8 @@ async def test_what_nobody_asks_about_is_deleted(
 
 async def test_the_client_and_the_service_fit(tmp_path: Path, clip: Path, plan: Plan) -> None:
     """What the client leaves behind at the service after a job is nothing."""
-    async with served(application(tmp_path / "service", Scripted())) as address:
-        await client(address).make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    async with serve_app(create_service(tmp_path / "service", ScriptedBackend())) as address:
+        await create_client(address).make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert find_missing_segments(plan, tmp_path / "mattes") == []
     assert files(tmp_path / "service") == []
 

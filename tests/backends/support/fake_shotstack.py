@@ -26,12 +26,12 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from tests.backends.support.shotstack_schema import Edit, Video, checked
+from tests.backends.support.shotstack_schema import Edit, Video, validate_edit
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KEY = "a-key-of-the-sandbox"  #: opens the fake, unless told otherwise
-STEPS = ("queued", "fetching", "rendering", "saving")
-CALLS = 10  #: of a callback that nobody takes
+RENDER_STATUSES = ("queued", "fetching", "rendering", "saving")
+MAX_CALLBACK_ATTEMPTS = 10  #: of a callback that nobody takes
 ROUTES = {
     "upload": ("POST", "/ingest/{stage}/upload"),
     "put": ("PUT", "/signed/{id}"),
@@ -48,7 +48,7 @@ ROUTES = {
 
 
 @dataclass
-class Entry:
+class RecordedRequest:
     """A request as it came.
 
     Attributes:
@@ -67,7 +67,7 @@ class Entry:
 
 
 @dataclass
-class Fate:
+class RenderOutcome:
     """What becomes of a render.
 
     Attributes:
@@ -79,11 +79,11 @@ class Fate:
         callback: whether it is announced.
     """
 
-    end: str = "done"
+    final_status: str = "done"
     error: str = ""
-    answer: Literal["created", "dropped", "hanging", "garbage", "broken"] = "created"
+    response: Literal["created", "dropped", "hanging", "garbage", "broken"] = "created"
     result: Literal["film", "forbidden", "missing", "truncated", "page"] = "film"
-    callback: bool = True
+    has_callback: bool = True
 
 
 @dataclass
@@ -92,15 +92,15 @@ class Render:
 
     id: str
     edit: Edit
-    asked: dict[str, Any]
-    fate: Fate
-    began: float
+    body: dict[str, Any]
+    outcome: RenderOutcome
+    started: float
     status: str = "queued"
     error: str = ""
 
 
 @dataclass
-class Stored:
+class StoredFile:
     """A file, or the place for one."""
 
     id: str
@@ -108,8 +108,8 @@ class Stored:
     expires: float
     content: bytes | None = None
     seconds: float | None = None
-    sound: bool = False
-    looks: int = 0
+    has_sound: bool = False
+    polls: int = 0
     status: str = "queued"
     error: str = ""
 
@@ -139,7 +139,7 @@ class FakeShotstack:
 
     keys: dict[str, str] = field(default_factory=lambda: {"stage": KEY})
     window: float = 60
-    allowed: dict[tuple[str, str], int] = field(
+    request_limits: dict[tuple[str, str], int] = field(
         default_factory=lambda: {
             ("stage", "edit"): 150,
             ("stage", "ingest"): 120,
@@ -147,31 +147,31 @@ class FakeShotstack:
             ("v1", "ingest"): 300,
         }
     )
-    looks: int = 2
-    unseen: int = 0
-    took: float = 0.3
-    signed: float = 3600
-    resend: float = 0.05
+    polls_until_ready: int = 2
+    polls_not_found: int = 0
+    render_seconds: float = 0.3
+    upload_link_seconds: float = 3600
+    callback_retry_seconds: float = 0.05
     credits: float | None = None
-    fates: deque[Fate] = field(default_factory=deque)
+    outcomes: deque[RenderOutcome] = field(default_factory=deque)
     templates: dict[str, dict[str, Any]] = field(default_factory=dict)
-    ledger: list[Entry] = field(default_factory=list)
+    requests: list[RecordedRequest] = field(default_factory=list)
     renders: dict[str, Render] = field(default_factory=dict)
-    stored: dict[str, Stored] = field(default_factory=dict)
-    announced: list[tuple[str, int]] = field(default_factory=list)
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    callbacks: list[tuple[str, int]] = field(default_factory=list)
     proxies: dict[str, str] = field(default_factory=dict)
     url: str = ""
 
     def __post_init__(self) -> None:
         """Nothing is told to misbehave yet."""
-        self._lies: dict[str, tuple[Answer, int]] = {}
+        self._overrides: dict[str, tuple[Handler, int]] = {}
         self._counts: Counter[tuple[str, str, int]] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.began = time.monotonic()
+        self.started = time.monotonic()
 
     async def __aenter__(self) -> Self:
         """Begin to serve."""
-        app = web.Application(client_max_size=1 << 30, middlewares=[self._noted])
+        app = web.Application(client_max_size=1 << 30, middlewares=[self._record_request])
         for call, (method, path) in ROUTES.items():
             app.router.add_route(method, path, getattr(self, f"_{call}"), name=call)
         self._session = ClientSession(timeout=ClientTimeout(total=10), trust_env=False)
@@ -190,7 +190,7 @@ class FakeShotstack:
         await self._session.close()
         await self._server.close()
 
-    def lie(self, call: str, answer: Answer, times: int = 1 << 30) -> None:
+    def override(self, call: str, answer: Handler, times: int = 1 << 30) -> None:
         """Answer the next requests of that name otherwise.
 
         Args:
@@ -198,79 +198,79 @@ class FakeShotstack:
             answer: what to do instead, once the request has passed all checks of who asks.
             times: how often.
         """
-        self._lies[call] = answer, times
+        self._overrides[call] = answer, times
 
-    def as_usual(self, call: str) -> Answer:
+    def get_handler(self, call: str) -> Handler:
         """What answers requests of that name, for lies that are half true."""
-        answer: Answer = getattr(self, f"_{call}")
+        answer: Handler = getattr(self, f"_{call}")
         return answer
 
     @property
-    def bills(self) -> list[float]:
+    def billed_seconds(self) -> list[float]:
         """Seconds of each render that is to be paid: accepted, and not failed."""
         return [render.edit.seconds for render in self.renders.values() if render.error == ""]
 
-    def written(self) -> str:
+    def dump_requests(self) -> str:
         """Everything that was sent to it, to be searched for what must not be there.
 
         The key is left out where it belongs: in its header, to the two APIs.
         """
         return "\n".join(
-            f"{entry.method} {entry.path} {_shown(entry)} {entry.body.decode(errors='replace')}"
-            for entry in self.ledger
+            f"{entry.method} {entry.path} {_redact_headers(entry)} {entry.body.decode(errors='replace')}"
+            for entry in self.requests
         )
 
-    def most(self, api: str, seconds: float | None = None) -> int:
+    def count_peak_requests(self, api: str, seconds: float | None = None) -> int:
         """The most requests to an API (edit, ingest) in any window."""
         seconds = self.window if seconds is None else seconds
-        times = [entry.time for entry in self.ledger if entry.path.startswith(f"/{api}/")]
+        times = [entry.time for entry in self.requests if entry.path.startswith(f"/{api}/")]
         return max(
             (sum(1 for other in times if time <= other < time + seconds) for time in times),
             default=0,
         )
 
-    def calls(self, call: str) -> list[Entry]:
+    def find_requests(self, call: str) -> list[RecordedRequest]:
         """The requests of that name."""
-        return [entry for entry in self.ledger if entry.call == call]
+        return [entry for entry in self.requests if entry.call == call]
 
     # Who asks for what
 
     @web.middleware
-    async def _noted(self, request: web.Request, handler: Answer) -> web.StreamResponse:
+    async def _record_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         call = request.match_info.route.name or ""
-        entry = Entry(
+        entry = RecordedRequest(
             time.monotonic(), request.method, request.raw_path, call, dict(request.headers)
         )
-        self.ledger.append(entry)
+        self.requests.append(entry)
         content = await request.read()
         entry.body = sha256(content).hexdigest().encode() if call == "put" else content
         try:
-            response = await self._admitted(request, call, handler, entry)
+            response = await self._check_and_handle(request, call, handler, entry)
         except web.HTTPException:
             response = web.json_response({"message": "Not Found"}, status=404)
         entry.status = response.status
         return response
 
-    async def _admitted(
-        self, request: web.Request, call: str, answer: Answer, entry: Entry
+    async def _check_and_handle(
+        self, request: web.Request, call: str, answer: Handler, entry: RecordedRequest
     ) -> web.StreamResponse:
         if request.path.startswith(("/edit/", "/ingest/")):
             api, stage = request.path.split("/")[1:3]
             if stage not in self.keys or request.headers.get("x-api-key") != self.keys[stage]:
                 return web.json_response({"message": "Forbidden"}, status=403)
             if request.headers.get("Accept") != "application/json":
-                return _refused_edit(["Accept is not application/json"])
-            tick = int((entry.time - self.began) / self.window)
+                return _make_edit_error(["Accept is not application/json"])
+            tick = int((entry.time - self.started) / self.window)
             self._counts[stage, api, tick] += 1
-            if self._counts[stage, api, tick] > self.allowed[stage, api]:
+            if self._counts[stage, api, tick] > self.request_limits[stage, api]:
                 fault = {"status": "429", "title": "rate_limit_error", "detail": "slow down"}
                 return web.json_response({"errors": [fault]}, status=429)
         elif "x-api-key" in request.headers:
             return web.Response(status=400, text="Only one auth mechanism allowed")
-        lie, times = self._lies.pop(call, (None, 0))
+        lie, times = self._overrides.pop(call, (None, 0))
         if lie:
             if times > 1:
-                self._lies[call] = lie, times - 1
+                self._overrides[call] = lie, times - 1
             return await lie(request)
         return await answer(request)
 
@@ -278,10 +278,12 @@ class FakeShotstack:
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         if await request.read():
-            return _refused_ingest("no body is taken")
+            return _make_ingest_error("no body is taken")
         signature = uuid.uuid4().hex
-        place = Stored(str(uuid.uuid4()), signature, time.monotonic() + self.signed)
-        self.stored[place.id] = place
+        place = StoredFile(
+            str(uuid.uuid4()), signature, time.monotonic() + self.upload_link_seconds
+        )
+        self.files[place.id] = place
         link = f"{self.url}/signed/{place.id}?X-Amz-Expires=3600&X-Amz-Signature={signature}"
         attributes = {"id": place.id, "url": link, "expires": "2030-01-01T00:00:00.000Z"}
         return web.json_response(
@@ -289,7 +291,7 @@ class FakeShotstack:
         )
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
-        place = self.stored.get(request.match_info["id"])
+        place = self.files.get(request.match_info["id"])
         if not place or request.query.get("X-Amz-Signature") != place.signature:
             return web.Response(
                 status=403, text="<Error><Code>SignatureDoesNotMatch</Code></Error>"
@@ -299,29 +301,32 @@ class FakeShotstack:
         if request.content_length is None:
             return web.Response(status=411, text="<Error><Code>MissingContentLength</Code></Error>")
         content = await request.read()
-        place.content, place.status, place.looks = content, "importing", 0
+        place.content, place.status, place.polls = content, "importing", 0
         return web.Response()
 
-    def _there(self, request: web.Request) -> Stored | None:
-        place = self.stored.get(request.match_info["id"])
+    def _find_uploaded(self, request: web.Request) -> StoredFile | None:
+        place = self.files.get(request.match_info["id"])
         return place if place and place.content is not None else None
 
     async def _source(self, request: web.Request) -> web.StreamResponse:
-        place = self._there(request)
+        place = self._find_uploaded(request)
         if place:
-            place.looks += 1
-        if not place or place.looks <= self.unseen:
+            place.polls += 1
+        if not place or place.polls <= self.polls_not_found:
             fault = {"status": "404", "title": "Not Found", "detail": "Source not found"}
             return web.json_response({"errors": [fault]}, status=404)
-        if place.status == "importing" and place.looks > self.unseen + self.looks:
-            await asyncio.to_thread(_looked_at, place)
-        return web.json_response({"data": self._told(place)})
+        if (
+            place.status == "importing"
+            and place.polls > self.polls_not_found + self.polls_until_ready
+        ):
+            await asyncio.to_thread(_probe_file, place)
+        return web.json_response({"data": self._describe_source(place)})
 
     async def _sources(self, _request: web.Request) -> web.StreamResponse:
-        there = [place for place in self.stored.values() if place.content is not None]
-        return web.json_response({"data": [self._told(place) for place in there]})
+        there = [place for place in self.files.values() if place.content is not None]
+        return web.json_response({"data": [self._describe_source(place) for place in there]})
 
-    def _told(self, place: Stored) -> dict[str, Any]:
+    def _describe_source(self, place: StoredFile) -> dict[str, Any]:
         told = {
             "status": place.status,
             "created": "2030-01-01T00:00:00.000Z",
@@ -334,22 +339,22 @@ class FakeShotstack:
         return {"type": "source", "id": place.id, "attributes": told}
 
     async def _delete(self, request: web.Request) -> web.StreamResponse:
-        place = self._there(request)
+        place = self._find_uploaded(request)
         if not place:
             return web.json_response({"errors": [{"status": "404"}]}, status=404)
-        del self.stored[place.id]
+        del self.files[place.id]
         return web.Response(status=204)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        place = self.stored.get(request.match_info["id"])
+        place = self.files.get(request.match_info["id"])
         if not place or place.content is None:
             return web.Response(status=404)
         return web.Response(body=place.content)
 
-    def _behind(self, link: str) -> Stored | None:
+    def _find_by_link(self, link: str) -> StoredFile | None:
         """The file at an address that was given out."""
         start, _, rest = link.partition("/files/")
-        place = self.stored.get(rest.split("/")[0])
+        place = self.files.get(rest.split("/")[0])
         return place if start == self.url and place and place.status == "ready" else None
 
     # Renders
@@ -358,69 +363,69 @@ class FakeShotstack:
         try:
             asked = json.loads(await request.read())
         except ValueError:
-            return _refused_edit(["no JSON"])
-        return await self._accepted(request, asked)
+            return _make_edit_error(["no JSON"])
+        return await self._accept_edit(request, asked)
 
     async def _template(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["id"]
         if name not in self.templates:
-            return _refused_edit(["template not found"], status=404)
+            return _make_edit_error(["template not found"], status=404)
         told = {"id": name, "name": "a template", "template": self.templates[name]}
         return web.json_response({"success": True, "message": "OK", "response": told})
 
     async def _template_render(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
         if set(asked) - {"id", "merge"} or asked.get("id") not in self.templates:
-            return _refused_edit(["template not found"], status=404)
+            return _make_edit_error(["template not found"], status=404)
         merge = [*self.templates[asked["id"]].get("merge", []), *asked.get("merge", [])]
-        return await self._accepted(request, {**self.templates[asked["id"]], "merge": merge})
+        return await self._accept_edit(request, {**self.templates[asked["id"]], "merge": merge})
 
-    async def _accepted(self, request: web.Request, asked: Any) -> web.StreamResponse:
+    async def _accept_edit(self, request: web.Request, asked: Any) -> web.StreamResponse:
         stage = request.match_info["stage"]
-        edit, faults = checked(
-            _merged(asked),
-            ours=lambda link: link.startswith(f"{self.url}/files/"),
-            sandbox=stage == "stage",
+        edit, faults = validate_edit(
+            _fill_merge_fields(asked),
+            is_hosted=lambda link: link.startswith(f"{self.url}/files/"),
+            is_sandbox=stage == "stage",
         )
         if edit is None:
-            return _refused_edit(faults)
+            return _make_edit_error(faults)
         if self.credits is not None:
             if self.credits < edit.seconds / 60:
-                return _refused_edit(["Insufficient credits to render this asset"], status=403)
+                return _make_edit_error(["Insufficient credits to render this asset"], status=403)
             self.credits -= edit.seconds / 60
-        fate = self.fates.popleft() if self.fates else Fate()
+        fate = self.outcomes.popleft() if self.outcomes else RenderOutcome()
         render = Render(str(uuid.uuid4()), edit, asked, fate, time.monotonic())
         self.renders[render.id] = render
-        task = asyncio.create_task(self._run(render))
+        task = asyncio.create_task(self._run_render(render))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await _answered(request, render)
+        return await _respond_to_render(request, render)
 
-    async def _run(self, render: Render) -> None:
-        for status in STEPS:
+    async def _run_render(self, render: Render) -> None:
+        for status in RENDER_STATUSES:
             render.status = status
-            if status == render.fate.end:
+            if status == render.outcome.final_status:
                 return
-            await asyncio.sleep(self.took / len(STEPS))
-        error = render.fate.error or await self._unfit(render.edit)
+            await asyncio.sleep(self.render_seconds / len(RENDER_STATUSES))
+        error = render.outcome.error or await self._find_asset_error(render.edit)
         if error:
             render.status, render.error = "failed", error
-        elif render.fate.end != "done":
-            render.status = render.fate.end
+        elif render.outcome.final_status != "done":
+            render.status = render.outcome.final_status
             return
         else:
-            await asyncio.to_thread(film, *self._shape(render.edit))
+            await asyncio.to_thread(encode_video, *self._get_result_spec(render.edit))
             render.status = "done"
-        if render.fate.callback and render.edit.callback:
-            await self._announce(render, render.edit.callback)
+        if render.outcome.has_callback and render.edit.callback:
+            await self._send_callback(render, render.edit.callback)
 
-    async def _unfit(self, edit: Edit) -> str:
+    async def _find_asset_error(self, edit: Edit) -> str:
         """What is wrong with the files that an edit names."""
         for clip in edit.clips():
             src = getattr(clip.asset, "src", None)
             if not src or not src.startswith(self.url):
                 continue
-            place = self._behind(src)
+            place = self._find_by_link(src)
             if not place:
                 return "An asset could not be downloaded"
             if isinstance(clip.asset, Video) and isinstance(clip.length, float | int):
@@ -429,33 +434,33 @@ class FakeShotstack:
                     return "A clip is longer than its source"
         return ""
 
-    async def _announce(self, render: Render, link: str) -> None:
+    async def _send_callback(self, render: Render, link: str) -> None:
         told = {
             "type": "edit",
             "action": "render",
             "id": render.id,
             "owner": "5ca6hu7s9k",
             "status": render.status,
-            "url": self._link(render) if render.status == "done" else None,
+            "url": self._make_result_link(render) if render.status == "done" else None,
             "error": render.error or None,
             "completed": "2030-01-01T00:00:00.000Z",
         }
         url = URL(link)
         way = URL(self.proxies[url.host]) / url.path[1:] if url.host in self.proxies else url
-        for attempt in range(1, CALLS + 1):
+        for attempt in range(1, MAX_CALLBACK_ATTEMPTS + 1):
             status = 0
             with suppress(ClientError, TimeoutError, OSError):
                 async with self._session.post(way, json=told, allow_redirects=False) as answer:
                     status = answer.status
-            self.announced.append((link, status))
+            self.callbacks.append((link, status))
             if 200 <= status < 400:
                 return
-            await asyncio.sleep(self.resend * attempt**3)
+            await asyncio.sleep(self.callback_retry_seconds * attempt**3)
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
         render = self.renders.get(request.match_info["id"])
         if not render:
-            return _refused_edit(["Render not found"], status=404)
+            return _make_edit_error(["Render not found"], status=404)
         told: dict[str, Any] = {
             "id": render.id,
             "owner": "5ca6hu7s9k",
@@ -465,44 +470,44 @@ class FakeShotstack:
             "created": "2030-01-01T00:00:00.000Z",
         }
         if render.status == "done":
-            told |= {"url": self._link(render), "renderTime": 1234.5}
+            told |= {"url": self._make_result_link(render), "renderTime": 1234.5}
         if render.error:
             told |= {"error": render.error}
         if request.query.get("data") != "false":
-            told |= {"data": render.asked}
+            told |= {"data": render.body}
         return web.json_response({"success": True, "message": "OK", "response": told})
 
-    def _link(self, render: Render) -> str:
+    def _make_result_link(self, render: Render) -> str:
         return f"{self.url}/results/{render.id}.{render.edit.output.format}"
 
-    def _shape(self, edit: Edit) -> tuple[int, int, float, float, bool]:
+    def _get_result_spec(self, edit: Edit) -> tuple[int, int, float, float, bool]:
         loud = not edit.output.mute and any(
-            getattr(clip.asset, "volume", 0) != 0 and self._heard(clip.asset.src or "")
+            getattr(clip.asset, "volume", 0) != 0 and self._is_audible(clip.asset.src or "")
             for clip in edit.clips()
         )
         return *edit.output.shape, edit.seconds, loud
 
-    def _heard(self, link: str) -> bool:
-        place = self._behind(link)
-        return place is None or place.sound
+    def _is_audible(self, link: str) -> bool:
+        place = self._find_by_link(link)
+        return place is None or place.has_sound
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
         render = self.renders.get(request.match_info["id"])
-        if not render or render.status != "done" or render.fate.result == "missing":
+        if not render or render.status != "done" or render.outcome.result == "missing":
             return web.Response(status=404)
-        if render.fate.result == "forbidden":
+        if render.outcome.result == "forbidden":
             return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
-        if render.fate.result == "page":
+        if render.outcome.result == "page":
             return web.Response(text="<html>gone</html>", content_type="text/html")
-        content = await asyncio.to_thread(film, *self._shape(render.edit))
-        if render.fate.result == "truncated":
+        content = await asyncio.to_thread(encode_video, *self._get_result_spec(render.edit))
+        if render.outcome.result == "truncated":
             content = content[: len(content) // 2]
         return web.Response(body=content, content_type="video/mp4")
 
 
-async def _answered(request: web.Request, render: Render) -> web.StreamResponse:
+async def _respond_to_render(request: web.Request, render: Render) -> web.StreamResponse:
     assert request.transport is not None
-    match render.fate.answer:
+    match render.outcome.response:
         case "dropped":
             request.transport.close()
         case "hanging":
@@ -515,12 +520,12 @@ async def _answered(request: web.Request, render: Render) -> web.StreamResponse:
     return web.json_response({"success": True, "message": "Created", "response": told}, status=201)
 
 
-def _shown(entry: Entry) -> dict[str, str]:
+def _redact_headers(entry: RecordedRequest) -> dict[str, str]:
     api = entry.path.startswith(("/edit/", "/ingest/"))
     return {k: v for k, v in entry.headers.items() if not (api and k.lower() == "x-api-key")}
 
 
-def _refused_edit(faults: list[str], status: int = 400) -> web.StreamResponse:
+def _make_edit_error(faults: list[str], status: int = 400) -> web.StreamResponse:
     details = [{"message": fault, "path": "", "type": "any"} for fault in faults]
     told = {"error": {"name": "ValidationError", "isJoi": True, "details": details}}
     return web.json_response(
@@ -528,12 +533,12 @@ def _refused_edit(faults: list[str], status: int = 400) -> web.StreamResponse:
     )
 
 
-def _refused_ingest(fault: str) -> web.StreamResponse:
+def _make_ingest_error(fault: str) -> web.StreamResponse:
     told = {"status": "400", "title": "Validation Error", "detail": fault}
     return web.json_response({"errors": [told]}, status=400)
 
 
-def _merged(asked: Any) -> Any:
+def _fill_merge_fields(asked: Any) -> Any:
     """The edit with its merge fields filled in."""
     if not isinstance(asked, dict) or not isinstance(asked.get("merge"), list):
         return asked
@@ -545,13 +550,13 @@ def _merged(asked: Any) -> Any:
     return {**json.loads(text), "merge": asked["merge"]}
 
 
-def _looked_at(place: Stored) -> None:
+def _probe_file(place: StoredFile) -> None:
     """See whether a file is one, and how long it is."""
     assert place.content is not None
     try:
         with av.open(BytesIO(place.content)) as container:
             place.seconds = container.duration / 1_000_000 if container.duration else None
-            place.sound = bool(container.streams.audio)
+            place.has_sound = bool(container.streams.audio)
             next(container.decode(video=0))
     except (av.FFmpegError, StopIteration, IndexError):
         place.status, place.error = "failed", "The file is not a media file"
@@ -560,7 +565,7 @@ def _looked_at(place: Stored) -> None:
 
 
 @lru_cache(maxsize=8)
-def film(width: int, height: int, rate: float, seconds: float, loud: bool) -> bytes:  # noqa: FBT001
+def encode_video(width: int, height: int, rate: float, seconds: float, has_sound: bool) -> bytes:  # noqa: FBT001
     """An mp4 of that size, rate and length, all grey, with a hum if *loud*."""
     file = BytesIO()
     exact = (
@@ -570,7 +575,7 @@ def film(width: int, height: int, rate: float, seconds: float, loud: bool) -> by
         stream = out.add_stream("libx264", rate=exact, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.thread_count = 1
-        sound = out.add_stream("aac", rate=48_000) if loud else None
+        sound = out.add_stream("aac", rate=48_000) if has_sound else None
         grey = np.full((height * 3 // 2, width), 128, np.uint8)
         for i in range(max(1, round(seconds * float(exact)))):
             frame = av.VideoFrame.from_ndarray(grey, "yuv420p")

@@ -13,11 +13,11 @@ from aiohttp.test_utils import TestServer
 from tests.backends.support.running_service import KEY
 from video_editing.contract.plan import Plan
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
-class Liar:
+class MisbehavingService:
     """The service's calls; *lies* replaces answers by the name of the call.
 
     Attributes:
@@ -30,21 +30,21 @@ class Liar:
 
     mattes: Path
     plan: Plan
-    lies: dict[str, Answer] = field(default_factory=dict)
+    overrides: dict[str, Handler] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one call."""
-        name = self._name(request)
+        name = self._name_call(request)
         if request.headers.get("Authorization") != KEY["Authorization"]:
-            lie = self.lies.get("strangers")
+            lie = self.overrides.get("strangers")
             return await lie(request) if lie else web.Response(status=401)
         self.calls.append(name)
-        if name in self.lies:
-            return await self.lies[name](request)
+        if name in self.overrides:
+            return await self.overrides[name](request)
         return await getattr(self, name)(request)
 
-    def _name(self, request: web.Request) -> str:
+    def _name_call(self, request: web.Request) -> str:
         names = {
             "GET clips": "find",
             "PUT clips": "upload",
@@ -69,12 +69,12 @@ class Liar:
     async def submit(self, request: web.Request) -> web.StreamResponse:
         """Begin."""
         self.input = (await request.json())["input"]
-        return web.json_response(self.told(request, state="running"), status=202)
+        return web.json_response(self.describe_job(request, state="running"), status=202)
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """Say that all is done."""
         ready = [segment.index for segment in self.plan.segments]
-        return web.json_response(self.told(request, state="done", ready=ready))
+        return web.json_response(self.describe_job(request, state="done", ready=ready))
 
     async def segment(self, request: web.Request) -> web.StreamResponse:
         """Send an honest segment."""
@@ -85,13 +85,13 @@ class Liar:
 
     async def cancel(self, request: web.Request) -> web.StreamResponse:
         """Stop."""
-        return web.json_response(self.told(request, state="cancelled"))
+        return web.json_response(self.describe_job(request, state="cancelled"))
 
     async def forget(self, _request: web.Request) -> web.StreamResponse:
         """Forget."""
         return web.Response(status=204)
 
-    def told(self, request: web.Request, **changes: Any) -> dict[str, Any]:
+    def describe_job(self, request: web.Request, **changes: Any) -> dict[str, Any]:
         """An answer about the job that the request is about."""
         honest = {
             "job_id": request.path.split("/")[2],
@@ -108,15 +108,15 @@ class Liar:
 
 
 @asynccontextmanager
-async def lying(liar: Liar) -> AsyncIterator[str]:
+async def serve_misbehaving(service: MisbehavingService) -> AsyncIterator[str]:
     """Serve *liar*; gives its address."""
     app = web.Application(client_max_size=1 << 30)
-    app.router.add_route("*", "/{path:.*}", liar.answer)
+    app.router.add_route("*", "/{path:.*}", service.answer)
     async with TestServer(app) as server:
         yield str(server.make_url("")).rstrip("/")
 
 
-def status(code: int, **headers: str) -> Answer:
+def answer_status(code: int, **headers: str) -> Handler:
     """Answers with a status and no more."""
 
     async def answer(_request: web.Request) -> web.StreamResponse:
@@ -127,7 +127,7 @@ def status(code: int, **headers: str) -> Answer:
     return answer
 
 
-def body(content: bytes, kind: str = "application/json") -> Answer:
+def answer_body(content: bytes, kind: str = "application/json") -> Handler:
     """Answers with some bytes."""
 
     async def answer(_request: web.Request) -> web.StreamResponse:
@@ -145,7 +145,7 @@ async def hang(_request: web.Request) -> web.StreamResponse:
 async def drip(request: web.Request) -> web.StreamResponse:
     """Answer by one byte now and then, without an end."""
     answer = web.StreamResponse(
-        headers={"Content-Type": "application/json", "Job-Id": job(request)}
+        headers={"Content-Type": "application/json", "Job-Id": parse_job_id(request)}
     )
     await answer.prepare(request)
     for _ in range(600):
@@ -156,7 +156,11 @@ async def drip(request: web.Request) -> web.StreamResponse:
 
 async def cut(request: web.Request) -> web.StreamResponse:
     """Promise more bytes than come."""
-    headers = {"Content-Type": "application/json", "Job-Id": job(request), "Content-Length": "9999"}
+    headers = {
+        "Content-Type": "application/json",
+        "Job-Id": parse_job_id(request),
+        "Content-Length": "9999",
+    }
     answer = web.StreamResponse(headers=headers)
     await answer.prepare(request)
     await answer.write(b'{"job_id"')
@@ -168,13 +172,13 @@ async def cut(request: web.Request) -> web.StreamResponse:
 async def flood(request: web.Request) -> web.StreamResponse:
     """Answer without an end, as fast as can be."""
     answer = web.StreamResponse(
-        headers={"Content-Type": "application/json", "Job-Id": job(request)}
+        headers={"Content-Type": "application/json", "Job-Id": parse_job_id(request)}
     )
     await answer.prepare(request)
     while True:
         await answer.write(b" " * (1 << 20))
 
 
-def job(request: web.Request) -> str:
+def parse_job_id(request: web.Request) -> str:
     """The job that the request is about."""
     return [*request.path.split("/"), ""][2]

@@ -25,11 +25,11 @@ from settings import RemoteSettings, ServiceSettings
 TOKEN = "a token for tests"  # noqa: S105 - opens nothing
 KEY = {"Authorization": f"Bearer {TOKEN}"}
 LIMITS = ProcessLimits(60, 30, 2_000_000_000)
-QUICK = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stall=20, poll=0.05)
+SHORT_TIMEOUTS = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stall=20, poll=0.05)
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
+async def serve_app(app: FastAPI) -> AsyncIterator[str]:
     """Serve *app* on a free port; gives its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
@@ -43,30 +43,30 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
         await task
 
 
-def application(
+def create_service(
     folder: Path,
     backend: OverlayBackend | None = None,
-    fetched: LinkFetcher | None = None,
+    fetch_link: LinkFetcher | None = None,
     hosting: ShotstackHosting | None = None,
     **changes: object,
 ) -> FastAPI:
     """The service with its files in *folder*; without *backend*, with this machine's processor."""
     settings = ServiceSettings(**{"token": TOKEN, "folder": folder} | changes)
     backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
-    fetch_link = fetched or copied_from(folder)
+    fetch_link = fetch_link or make_copying_fetcher(folder)
     dependencies = ServiceDependencies(backend, VideoCli("here", LIMITS), fetch_link, hosting)
     return create_app(settings, dependencies)
 
 
-def client(
-    address: str, timeouts: Timeouts = QUICK, program: Sequence[str] = DEFAULT_PROGRAM
+def create_client(
+    address: str, timeouts: Timeouts = SHORT_TIMEOUTS, program: Sequence[str] = DEFAULT_PROGRAM
 ) -> RemoteBackend:
     """Return the client of the service at *address*; *program* checks the segments."""
     settings = RemoteSettings(endpoint=address, token=TOKEN, price=0.5)
     return RemoteBackend("modal", settings, timeouts=timeouts, program=program)
 
 
-def copied_from(clip: Path) -> LinkFetcher:
+def make_copying_fetcher(clip: Path) -> LinkFetcher:
     """In place of the way to the internet: whatever the link, the file is *clip*."""
 
     async def fetched(_link: str, path: Path) -> int:

@@ -22,7 +22,7 @@ from video_editing.matting.segments import write_segment
 FOLDER = Path(sys.argv[sys.argv.index("--segments") + 1])
 
 
-def work(pause: float) -> None:
+def write_segments(pause: float) -> None:
     """Write every segment that the folder lacks, telling each frame."""
     plan = read_plan(FOLDER)
     lacking = find_missing_segments(plan, FOLDER)
@@ -33,50 +33,52 @@ def work(pause: float) -> None:
         for i in range(segment.frames):
             time.sleep(pause)
             done += 1
-            say(1, {"stage": "mattes", "done": done, "total": plan.frames, "fps": 50.0})
+            write_line(1, {"stage": "mattes", "done": done, "total": plan.frames, "fps": 50.0})
             yield Timed(segment.start + i, np.full((48, 80), 200, np.uint8))
 
     for segment in lacking:
         write_segment(plan, segment, mattes(segment), FOLDER)
 
 
-def say(pipe: int, what: object) -> None:
+def write_line(pipe: int, what: object) -> None:
     os.write(pipe, json.dumps(what).encode() + b"\n")
 
 
-def failing(code: int, error: str, reason: str | None = None, **details: object) -> None:
+def fail(code: int, error: str, reason: str | None = None, **details: object) -> None:
     """End as the command line does."""
     os.write(2, b"Some sentence for people.\n")
-    say(2, {"error": error, "reason": reason, "details": details, "message": "Some sentence."})
+    write_line(
+        2, {"error": error, "reason": reason, "details": details, "message": "Some sentence."}
+    )
     sys.exit(code)
 
 
-def hanging() -> None:
+def hang() -> None:
     """Neither work nor end, whoever asks."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(600)
 
 
-def forking() -> None:
+def fork_and_hang() -> None:
     """As above, with a child."""
     os.fork()
-    hanging()
+    hang()
 
 
-def spinning() -> None:
+def spin() -> None:
     """Work without an end."""
     while True:
         pass
 
 
-def eating() -> None:
+def allocate_memory() -> None:
     """Hold a gigabyte."""
     held = [b"x" * 50_000_000 for _ in range(20)]
-    hanging()
+    hang()
     del held
 
 
-def flooding() -> None:
+def flood_pipes() -> None:
     """10 MB of nonsense on both pipes, without a line's end."""
     for _ in range(20):
         os.write(1, b"x" * 500_000)
@@ -85,7 +87,7 @@ def flooding() -> None:
     os.write(2, b"\n")
 
 
-def talking() -> None:
+def write_malformed_progress() -> None:
     """Lines that look like progress and are none."""
     for line in (
         b"not JSON",
@@ -100,7 +102,7 @@ def talking() -> None:
         os.write(1, line + b"\n")
 
 
-def looking() -> None:
+def open_network() -> None:
     """Open a network with threads; ONNX Runtime hangs where it gets some and not all of them."""
     import onnxruntime  # noqa: PLC0415 - others need none
 
@@ -109,32 +111,32 @@ def looking() -> None:
     onnxruntime.InferenceSession(os.environ["U2NET_HOME"] + "/net.onnx", options)
 
 
-def telling_its_environment() -> None:
+def dump_environment() -> None:
     """Write down what it knows of ours."""
     (FOLDER.parent / "environment.json").write_text(json.dumps(dict(os.environ)))
 
 
 FAULTS: dict[str, Callable[[], None]] = {
-    "rejects": lambda: failing(3, "InputRejected", "no_person", seconds=3.5, self="x"),
-    "rejects-oddly": lambda: failing(3, "InputRejected", "a reason of next year"),
+    "rejects": lambda: fail(3, "InputRejected", "no_person", seconds=3.5, self="x"),
+    "rejects-oddly": lambda: fail(3, "InputRejected", "a reason of next year"),
     "rejects-silently": lambda: sys.exit(3),
-    "no-model": lambda: failing(4, "ModelUnavailable"),
-    "disk-full": lambda: failing(5, "OutputFailed"),
-    "stopped": lambda: failing(143, "Cancelled"),
+    "no-model": lambda: fail(4, "ModelUnavailable"),
+    "disk-full": lambda: fail(5, "OutputFailed"),
+    "stopped": lambda: fail(143, "Cancelled"),
     "bug": lambda: sys.exit("Traceback of a bug"),
     "half": lambda: sys.exit(0),
     "dies": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "hangs": hanging,
-    "hangs-with-child": forking,
-    "spins": spinning,
-    "eats": eating,
-    "floods": flooding,
-    "looks": looking,
-    "talks": talking,
-    "tells": telling_its_environment,
+    "hangs": hang,
+    "hangs-with-child": fork_and_hang,
+    "spins": spin,
+    "eats": allocate_memory,
+    "floods": flood_pipes,
+    "looks": open_network,
+    "talks": write_malformed_progress,
+    "tells": dump_environment,
 }
 
 if __name__ == "__main__":
     FAULTS.get(sys.argv[1], lambda: None)()
-    work(0.02 if sys.argv[1] == "slow" else 0)
+    write_segments(0.02 if sys.argv[1] == "slow" else 0)
