@@ -1,1 +1,1 @@
-"""The places where the person in a clip is cut out."""
+"""Backends make the mattes of clips; renderers make results."""

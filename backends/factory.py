@@ -1,8 +1,9 @@
-"""From settings to places: those that are configured and there, in the order of asking."""
+"""Create backends from the settings: one of them, or the chain that a job asks."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from backends.base import OverlayBackend
@@ -18,35 +19,119 @@ from settings import BackendSettings, LocalSettings, RemoteSettings, Settings
 
 log = logging.getLogger(__name__)
 
-#: faults of a service that may be back before the first job, which looks again
+#: failures of a service that may be over before the first job, which checks it again
 TOLERATED_AT_STARTUP = (*TRANSIENT_FAILURES, FailureKind.TOO_SLOW)
+
+BackendWrapper = Callable[[OverlayBackend], OverlayBackend]
 
 
 class NoBackendAvailable(Exception):
-    """No place that OVERLAY_BACKENDS names is configured and there, so nothing can be done."""
+    """No backend in OVERLAY_BACKENDS is configured and available, so no mattes can be made."""
 
 
 class BackendState:
-    """How fast all places are and how each fared, as kept in a folder."""
+    """The measured speeds and the circuit breakers of all backends, stored in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.estimates = ThroughputEstimates(JsonStateFile(folder / "speeds.json", EngineSpeeds))
         self.breaker_states = JsonStateFile(folder / "rests.json", BreakerState)
 
 
+class UnavailableBackend(OverlayBackend):
+    """Stands for a backend that failed its check, and fails for the same reason."""
+
+    def __init__(self, failure: BackendUnavailable) -> None:
+        self.name = failure.backend
+        self._failure = failure
+
+    async def make_mattes(self, *_: object, **__: object) -> NoReturn:
+        """See :class:`OverlayBackend`."""
+        raise BackendUnavailable(self.name, self._failure.kind, self._failure.detail)
+
+
+def assemble_chain(
+    backends: Iterable[OverlayBackend],
+    state: BackendState,
+    settings: BackendSettings,
+    add_alerts: BackendWrapper = lambda backend: backend,
+) -> OverlayBackend:
+    """Wrap *backends*, best first, into the backend that a job asks.
+
+    From the outside in::
+
+        add_alerts           tells admins that no backend is left
+        FallbackChain        asks the backends in order, until one has made the mattes
+          add_alerts         tells admins that this backend failed for good
+          CircuitBreaker     does not ask a backend that failed recently
+          RetryingBackend    asks again after a transient failure
+          MeasuredBackend    measures the frames a second
+          the backend
+
+    A local processor has no circuit breaker: a child that one clip crashed says nothing about the
+    next clip. An :class:`UnavailableBackend` has alerts only.
+    """
+
+    def wrap(backend: OverlayBackend) -> OverlayBackend:
+        if isinstance(backend, UnavailableBackend):
+            return add_alerts(backend)
+        backend = _add_retries(MeasuredBackend(backend, state.estimates), settings)
+        if backend.name != "local-cpu":
+            backend = _add_breaker(backend, state, settings)
+        return add_alerts(backend)
+
+    chain = FallbackChain(
+        [wrap(backend) for backend in backends], state.estimates, deadline=settings.deadline
+    )
+    return add_alerts(chain)
+
+
+def _add_retries(backend: OverlayBackend, settings: BackendSettings) -> OverlayBackend:
+    return RetryingBackend(backend, attempts=settings.attempts, max_seconds=settings.retry_seconds)
+
+
+def _add_breaker(
+    backend: OverlayBackend, state: BackendState, settings: BackendSettings
+) -> OverlayBackend:
+    return CircuitBreaker(
+        backend,
+        state.breaker_states,
+        failure_threshold=settings.failure_threshold,
+        cooldown=settings.cooldown,
+    )
+
+
+async def create_chain(
+    settings: Settings, program: Sequence[str] = DEFAULT_PROGRAM
+) -> OverlayBackend:
+    """Create the chain that OVERLAY_BACKENDS describes, without the backends that fail their check.
+
+    Raises:
+        NoBackendAvailable: none is left.
+    """
+    backends: list[OverlayBackend] = []
+    for name in settings.backends.names:
+        try:
+            backends.append(await create_backend(name, settings, program))
+        except BackendUnavailable as failure:
+            log.warning("left out: %s", failure)
+    if not backends:
+        raise create_no_backend_error(settings.backends)
+    return assemble_chain(backends, BackendState(settings.storage.folder), settings.backends)
+
+
 async def create_backend(
     name: str, settings: Settings, program: Sequence[str] = DEFAULT_PROGRAM
 ) -> OverlayBackend:
-    """The place called *name*, or the whole chain.
+    """Create one backend, or the chain.
 
     Args:
         name: "chain", "local-cpu", "local-gpu", "modal" or the https address of a service.
-        settings: of everything.
-        program: what to run in place of the command line.
+        settings: all settings.
+        program: replaces the command line of `video_editing` in child processes.
 
     Raises:
-        BackendUnavailable: it is not configured, not there or not safe.
-        NobodyThere: the chain would be empty.
+        BackendUnavailable: it is not configured, not available or not safe.
+        NoBackendAvailable: the chain would be empty.
     """
     match name:
         case "chain":
@@ -62,72 +147,21 @@ async def create_backend(
         case "modal":
             return await _create_remote_backend(name, settings.remote, program)
         case address:
-            own = {"endpoint": address, "price": 0.0}
+            endpoint = {"endpoint": address, "price": 0.0}
             return await _create_remote_backend(
-                get_display_name(name), settings.remote.model_copy(update=own), program
+                get_display_name(name), settings.remote.model_copy(update=endpoint), program
             )
 
 
 def get_display_name(name: str) -> str:
-    """How the place that settings call *name* is called everywhere else; a service by its host."""
+    """Return the name of a backend outside of the settings: the host, for an address."""
     return urlsplit(name).netloc.rpartition("@")[2] or name
 
 
-async def create_chain(
-    settings: Settings, program: Sequence[str] = DEFAULT_PROGRAM
-) -> FallbackChain:
-    """The chain that OVERLAY_BACKENDS describes; who is not there is left out.
-
-    Raises:
-        NobodyThere: it would be empty.
-    """
-    state = BackendState(settings.storage.folder)
-    backends: list[OverlayBackend] = []
-    for name in settings.backends.names:
-        try:
-            backends.append(await create_resilient_backend(name, settings, state, program))
-        except BackendUnavailable as failure:
-            log.warning("left out: %s", failure)
-    if not backends:
-        raise create_no_backend_error(settings.backends)
-    return FallbackChain(backends, state.estimates, deadline=settings.backends.deadline)
-
-
-async def create_resilient_backend(
-    name: str, settings: Settings, state: BackendState, program: Sequence[str] = DEFAULT_PROGRAM
-) -> OverlayBackend:
-    """The place called *name*, measured and guarded, as it stands in a chain.
-
-    Raises:
-        BackendUnavailable: it is not configured, not there or not safe.
-    """
-    backend = await create_backend(name, settings, program)
-    return add_resilience(
-        MeasuredBackend(backend, state.estimates), state.breaker_states, settings.backends
-    )
-
-
 def create_no_backend_error(settings: BackendSettings) -> NoBackendAvailable:
-    """What to say where a chain would be empty."""
+    """Create the error for an empty chain; its message names the variable."""
     names = ",".join(settings.names)
-    return NoBackendAvailable(f"OVERLAY_BACKENDS={names}: none of them is configured and there")
-
-
-def add_resilience(
-    backend: OverlayBackend, breaker_states: JsonStateFile[BreakerState], settings: BackendSettings
-) -> OverlayBackend:
-    """*backend*, asked again where it fails in passing, and left alone where it fails for good."""
-    retrying = RetryingBackend(
-        backend, attempts=settings.attempts, max_seconds=settings.retry_seconds
-    )
-    if backend.name == "local-cpu":  # what one child died of says nothing about the next job's
-        return retrying
-    return CircuitBreaker(
-        retrying,
-        breaker_states,
-        failure_threshold=settings.failure_threshold,
-        cooldown=settings.cooldown,
-    )
+    return NoBackendAvailable(f"OVERLAY_BACKENDS={names}: none of them is configured and available")
 
 
 async def _create_local_backend(
@@ -159,5 +193,5 @@ async def _create_remote_backend(
     except BackendUnavailable as failure:
         if failure.kind not in TOLERATED_AT_STARTUP:
             raise
-        log.warning("kept, though it does not answer now: %s", failure)
+        log.warning("used, although it does not respond now: %s", failure)
     return backend

@@ -1,4 +1,4 @@
-"""Small facts that outlive a restart and are shared by all processes of this machine."""
+"""Small JSON state that survives a restart and is shared by all processes of this machine."""
 
 import fcntl
 import logging
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class JsonStateFile(Generic[T]):
-    """A JSON object in a file: what is known of each backend, by its name.
+    """A JSON object in a file, with one entry for each key.
 
-    A file that is missing or damaged knows nothing. A disk that is full or read-only costs what
-    was to be remembered, not the job.
+    A file that is missing or damaged is empty. If the disk is full or read-only, the update is
+    lost and logged; the job goes on.
     """
 
     def __init__(self, path: Path, entry_type: type[T]) -> None:
@@ -29,7 +29,7 @@ class JsonStateFile(Generic[T]):
         self._adapter = TypeAdapter(dict[str, entry_type])  # type: ignore[valid-type]
 
     def read(self) -> dict[str, T]:
-        """What is known."""
+        """Return all entries."""
         try:
             return self._adapter.validate_json(self._path.read_bytes())
         except (OSError, ValidationError):
@@ -37,7 +37,7 @@ class JsonStateFile(Generic[T]):
 
     @contextmanager
     def update(self) -> Iterator[dict[str, T]]:
-        """Yield what is known, and put down what the block makes of it; one block at a time."""
+        """Yield all entries and write them after the block; blocks exclude each other."""
         with self._lock():
             entries = self.read()
             yield entries
@@ -45,7 +45,7 @@ class JsonStateFile(Generic[T]):
                 with atomic_write(self._path) as path:
                     path.write_bytes(self._adapter.dump_json(entries))
             except (OSError, OutputFailed) as err:
-                log.warning("%s is not kept: %s", self._path.name, err)
+                log.warning("%s is not written: %s", self._path.name, err)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

@@ -16,7 +16,7 @@ from backends.links.ssrf_guard import create_guarded_session
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import VideoCli
 from backends.renderer_factory import create_process_limits, create_renderer
-from backends.shotstack.render_log import CallbackReceiver, RenderLog
+from backends.shotstack.render_log import CallbackReceiver, RenderLog, RenderTracking
 from bot.database.drafts import DraftRepository
 from bot.database.fsm_storage import SqlStorage
 from bot.database.jobs import JobRepository
@@ -24,15 +24,19 @@ from bot.database.repository import KeyValueStore
 from bot.database.statistics import MeasurementRepository, Statistics
 from bot.database.users import UserRepository
 from bot.handlers import create_routers
+from bot.jobs.active_job import ActiveJobs
 from bot.jobs.fair_queue import FairQueue
+from bot.jobs.progress_message import UserInterface
+from bot.jobs.retry_policy import Backoff, RetryPolicy
 from bot.jobs.stages import JobStages
 from bot.jobs.supervisor import JobSupervisor
+from bot.jobs.workflow import JobWorkflow
 from bot.jobs.workspace import Cleanup, Workspace
 from bot.operations.alerts import AdminAlerts
 from bot.operations.backend_pool import BackendPool
 from bot.operations.http import CALLBACK_PATH, RecentEvent
 from bot.operations.metrics import LoopLag, Metrics
-from bot.preview_cards import PreviewCards
+from bot.preview_cards import PreviewCards, PreviewRenderer
 from bot.telegram.client import create_bot_api_session
 from bot.telegram.downloads import Downloader
 from bot.telegram.limits import TelegramLimits, create_telegram_limits
@@ -104,6 +108,7 @@ class _Repositories:
         self.key_values = KeyValueStore(engine)
         self.measurements = MeasurementRepository(engine)
         self.statistics = Statistics(engine, settings.storage.folder)
+        self.fsm_storage = SqlStorage(engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,23 +178,7 @@ async def build_application(
     )
     jobs = _create_job_supervisor(parts, _create_job_stages(parts, backend_pool, render_log))
     preview_cards = _create_preview_cards(parts)
-    dispatcher = Dispatcher(
-        storage=SqlStorage(engine),
-        events_isolation=SimpleEventIsolation(),
-        admins=settings.bot.admin_ids,
-        backend_pool=backend_pool,
-        cards=preview_cards,
-        drafts=parts.repositories.drafts,
-        job_repository=parts.repositories.jobs,
-        jobs=jobs,
-        keyboards=parts.keyboards,
-        limits=telegram.limits,
-        messenger=telegram.messenger,
-        statistics=parts.repositories.statistics,
-        texts=telegram.texts,
-        users=parts.repositories.users,
-    )
-    dispatcher.include_routers(*create_routers())
+    dispatcher = _create_dispatcher(parts, backend_pool, jobs, preview_cards)
     loop_lag = LoopLag()
     return Application(
         jobs,
@@ -249,8 +238,7 @@ def _create_job_stages(
     renderer = create_renderer(
         parts.settings,
         program=parts.program,
-        render_log=render_log,
-        callback_url=build_callback_url(parts.settings, render_log),
+        tracking=RenderTracking(render_log, build_callback_url(parts.settings, render_log)),
         on_failure=parts.alerts.handle_failure,
         on_budget_exceeded=parts.alerts.report_spent_budget,
     )
@@ -265,30 +253,64 @@ def _create_job_stages(
 
 
 def _create_job_supervisor(parts: _SharedParts, stages: JobStages) -> JobSupervisor:
-    return JobSupervisor(
-        parts.repositories.jobs,
-        parts.repositories.measurements,
+    repositories = parts.repositories
+    interface = UserInterface(parts.telegram.messenger, parts.telegram.texts, parts.keyboards)
+    fair_queue, backoff = FairQueue(parts.settings.bot.parallel_jobs), Backoff()
+    active_jobs = ActiveJobs(repositories.jobs, fair_queue, interface, backoff=backoff)
+    workflow = JobWorkflow(
+        repositories.jobs,
+        repositories.measurements,
         stages,
-        FairQueue(parts.settings.bot.parallel_jobs),
-        parts.telegram.messenger,
-        parts.telegram.texts,
-        parts.keyboards,
+        active_jobs,
+        RetryPolicy(repositories.jobs, backoff),
+        interface,
+    )
+    return JobSupervisor(
+        repositories.jobs,
+        active_jobs,
+        workflow,
+        fair_queue,
         get_free_bytes=parts.workspace.get_free_bytes,
         max_waiting=parts.settings.bot.max_waiting_jobs,
     )
 
 
 def _create_preview_cards(parts: _SharedParts) -> PreviewCards:
-    return PreviewCards(
-        parts.repositories.drafts,
+    renderer = PreviewRenderer(
         parts.downloader,
         VideoCli("local", CARD_PROCESS_LIMITS, parts.program),
         parts.workspace,
-        parts.telegram.messenger,
-        parts.telegram.texts,
-        parts.keyboards,
         max_drawing=parts.settings.bot.parallel_cards,
     )
+    interface = UserInterface(parts.telegram.messenger, parts.telegram.texts, parts.keyboards)
+    return PreviewCards(parts.repositories.drafts, renderer, interface)
+
+
+def _create_dispatcher(
+    parts: _SharedParts,
+    backend_pool: BackendPool,
+    jobs: JobSupervisor,
+    preview_cards: PreviewCards,
+) -> Dispatcher:
+    """Create the dispatcher; handlers receive these objects by the names of the arguments."""
+    dispatcher = Dispatcher(
+        storage=parts.repositories.fsm_storage,
+        events_isolation=SimpleEventIsolation(),
+        admins=parts.settings.bot.admin_ids,
+        backend_pool=backend_pool,
+        cards=preview_cards,
+        drafts=parts.repositories.drafts,
+        job_repository=parts.repositories.jobs,
+        jobs=jobs,
+        keyboards=parts.keyboards,
+        limits=parts.telegram.limits,
+        messenger=parts.telegram.messenger,
+        statistics=parts.repositories.statistics,
+        texts=parts.telegram.texts,
+        users=parts.repositories.users,
+    )
+    dispatcher.include_routers(*create_routers())
+    return dispatcher
 
 
 def _create_cleanup(parts: _SharedParts) -> Cleanup:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 Plane = NDArray[np.uint8]  #: (h, w), one component of a picture
 Luma = NDArray[np.uint8]  #: (H, W), 16 black … 235 white
 Matte = NDArray[np.uint8]  #: (h, w), 0 background … 255 person
+FloatPlane = NDArray[np.float32]  #: (h, w), one component, a matte or a weight for each pixel
 
 T = TypeVar("T")
 
@@ -57,6 +58,9 @@ class Timed(Generic[T]):
 
     time: int
     value: T
+
+
+FrameMatte = tuple[Timed[Picture], Matte]  #: a frame with its matte, which shows all of it
 
 
 class Box(NamedTuple):

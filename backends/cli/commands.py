@@ -1,14 +1,18 @@
-"""What of the command line needs places of work: ``--backend``, ``autopipeline``, ``serve``."""
+"""The commands of ``overlay`` that need backends: ``--backend``, ``autopipeline``, ``serve``."""
 
 import asyncio
 import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from backends.base import (
     BackendStarted,
@@ -20,80 +24,273 @@ from backends.base import (
     RetryScheduled,
 )
 from backends.base import Report as BackendReport
-from backends.errors import BackendUnavailable
+from backends.errors import AllBackendsFailed, BackendUnavailable
 from backends.factory import NoBackendAvailable, create_backend
 from backends.links.download import FetchFailed, FetchLimits, fetch
 from backends.links.ssrf_guard import create_guarded_session
+from backends.remote.http_client import ServiceHttpError
 from backends.renderer_factory import create_shotstack_renderer
 from backends.shotstack.pipeline import PipelineRequest, PipelineResult, run_pipeline
-from settings import Settings
-from video_editing.cli import main as cli
-from video_editing.contract.engines import (
-    DEFAULT_MODEL,
-    ENGINES,
-    FAST_ENGINE,
-    describe_engines,
-)
+from settings import BACKEND_PATTERN, Settings
+from video_editing.cli import commands as video_commands
+from video_editing.cli.arguments import Only, Positional
+from video_editing.cli.commands import Command, CommandArguments, CutArguments, EditArguments
+from video_editing.cli.main import FAILURES, Failure, main
+from video_editing.cli.output import print_result
+from video_editing.contract.engines import EngineOptions
 from video_editing.contract.plan import make_plan
 from video_editing.contract.progress import Progress, Report
-from video_editing.contract.style import Shape
+from video_editing.contract.style import EDGE_FIELDS, PLACEMENT_FIELDS, Metavar, Shape, Style
 
 
 class InvalidSettings(Exception):
-    """A variable of the environment has a value that is not possible."""
+    """An environment variable has a value that is not possible."""
 
 
 class ClipNotFetched(Exception):
-    """Nothing came from the link."""
+    """The link led to nothing usable."""
 
 
-EXIT_CODES = {BackendUnavailable: 4, NoBackendAvailable: 4, InvalidSettings: 2, ClipNotFetched: 3}
+#: errors of backends; the names are read by parent processes and never change
+BACKEND_FAILURES = {
+    **FAILURES,
+    AllBackendsFailed: Failure(4, "AllBackendsFailed"),
+    ServiceHttpError: Failure(4, "Refused"),
+    BackendUnavailable: Failure(4, "BackendUnavailable"),
+    NoBackendAvailable: Failure(4, "NobodyThere"),
+    InvalidSettings: Failure(2, "BadSettings"),
+    ClipNotFetched: Failure(3, "NotFetched"),
+}
+
+BACKEND_NAMES = re.compile(rf"chain|http://[^\s,]+|{BACKEND_PATTERN}")
+
+
+def _validate_backend(name: str) -> str:
+    if not BACKEND_NAMES.fullmatch(name) or ("://" in name and not urlsplit(name).hostname):
+        raise ValueError(
+            f"{name!r} is not a backend: chain, local-cpu, local-gpu, modal, https://…"
+        )
+    return name
+
+
+BackendName = Annotated[str, AfterValidator(_validate_backend)]
+BackendOption = Annotated[
+    BackendName | None,
+    Metavar("BACKEND", default="in this process"),
+    Field(
+        description="where the mattes are made: local-cpu, local-gpu, modal, the https address of "
+        "a service, or chain, which asks those that OVERLAY_BACKENDS names one after the other"
+    ),
+]
+
+
+def _validate_merge_field(text: str) -> str:
+    name, equals, _ = text.partition("=")
+    if not name or not equals:
+        raise ValueError(f"{text!r} is not FIELD=VALUE")
+    return text
+
+
+MergeField = Annotated[str, AfterValidator(_validate_merge_field)]
+
+
+class BackendEditArguments(EditArguments):
+    """Options of ``overlay edit``, with a backend."""
+
+    backend: BackendOption = None
+
+
+class BackendCutArguments(CutArguments):
+    """Options of ``overlay cut``, with a backend."""
+
+    backend: BackendOption = None
+
+
+class AutopipelineArguments(CommandArguments):
+    """Options of ``overlay autopipeline``."""
+
+    clip: Annotated[str, Positional(), Metavar("CLIP|URL")] = Field(
+        description="the video of the person"
+    )
+    output: Annotated[
+        Path | None, Metavar("RESULT.mp4", default="print its address, valid for a day")
+    ] = Field(
+        default=None,
+        validation_alias=AliasChoices("output", "o"),
+        description="also download the finished video",
+    )
+    shapes: Annotated[tuple[Shape, ...], Metavar("SHAPE,…")] = Field(
+        default=(Shape.CIRCLE,),
+        description="what the person is cut to, separated by commas: circle, rect, rounded, none; "
+        "several take turns",
+    )
+    container: Literal["mov", "webm", "luma"] = Field(
+        default="mov",
+        description="of the overlays: mov (ProRes with alpha), webm (VP9 with alpha), or luma, an "
+        "mp4 and its matte",
+    )
+    background: Annotated[str, Metavar("FILE|COLOUR|blur")] = Field(
+        default="#1d3557",
+        description="a video, a picture, a colour, or blur, the clip out of focus",
+    )
+    backend: Annotated[BackendName, Metavar("BACKEND")] = Field(
+        default="chain", description="where the mattes are made, as for edit"
+    )
+    template: Annotated[str | None, Metavar("ID")] = Field(
+        default=None,
+        description="a template at Shotstack, whose timeline is rendered instead",
+    )
+    merge: Annotated[
+        list[Annotated[str, AfterValidator(_validate_merge_field)]],
+        Metavar("FIELD=VALUE", default="none"),
+    ] = Field(
+        default=[],
+        description="the value of a merge field of the template; in VALUE {circle}, {circle-luma} "
+        "and so on stand for the addresses of overlays, {background} for that of the background, "
+        "{length} for the seconds; may be repeated",
+    )
+    style: Annotated[Style, Only(PLACEMENT_FIELDS + EDGE_FIELDS)] = Style()
+    engine_options: Annotated[EngineOptions, Only(("engine", "model"))] = EngineOptions()
+
+
+class ServeArguments(BaseModel):
+    """Options of ``overlay serve``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
 
 
 def run(arguments: Sequence[str] | None) -> int:
-    """Run one command; returns its exit status."""
-    parser, commands = cli.build_parsers()
-    for name in ("edit", "cut"):
-        _add_backend_option(commands.choices[name])
-    _add_autopipeline_command(commands)
-    _add_serve_command(commands)
-    return cli.run_command(parser.parse_args(arguments), EXIT_CODES)
+    """Run one command; return its exit status."""
+    return main(arguments, COMMANDS, BACKEND_FAILURES)
 
 
-def _add_backend_option(command: cli.CommandParser) -> None:
-    run_in_process = command.get_default("run")
-    command.add_argument(
-        "--backend",
-        metavar="PLACE",
-        help="where the mattes are made: local-cpu, local-gpu, modal, the https address of a "
-        "service, or chain, which asks those that OVERLAY_BACKENDS names one after the other "
-        "(default: in this process)",
+def run_edit(options: BackendEditArguments, report: Report) -> None:
+    """Write a finished video, with mattes of the backend that was chosen."""
+    with _open_mattes(options, report) as mattes:
+        video_commands.run_edit(options.model_copy(update={"matte": mattes}), report)
+
+
+def run_cut(options: BackendCutArguments, report: Report) -> None:
+    """Write a transparent overlay, with mattes of the backend that was chosen."""
+    with _open_mattes(options, report) as mattes:
+        video_commands.run_cut(options.model_copy(update={"matte": mattes}), report)
+
+
+@contextmanager
+def _open_mattes(
+    options: BackendEditArguments | BackendCutArguments, report: Report
+) -> Iterator[Path | None]:
+    """Have the backend make the mattes; None where the command does not take any from it."""
+    is_needed = options.matte is None and not options.style.keep_background
+    if options.backend is None or not is_needed:
+        yield options.matte
+        return
+    with TemporaryDirectory(prefix="overlay-") as folder:
+        asyncio.run(_make_mattes(options, options.backend, Path(folder), report))
+        yield Path(folder)
+
+
+async def _make_mattes(
+    options: BackendEditArguments | BackendCutArguments, name: str, folder: Path, report: Report
+) -> None:
+    """Fill *folder* with the clip's mattes."""
+    video_commands.require_file(options.clip)
+    backend = await create_backend(name, load_settings())
+    clip = video_commands.open_clip(options.clip, options.output)
+    engine = options.engine_options
+    plan = make_plan(clip, engine.engine, model=engine.model, every=engine.every)
+    form = options.form if isinstance(options, BackendEditArguments) else options.container
+    if form.spec.max_seconds:
+        end = int(form.spec.max_seconds / clip.timebase)
+        plan = plan.select(segment.index for segment in plan.segments if segment.start < end)
+    await backend.make_mattes(clip.path, plan, folder, _create_event_report(options, report))
+
+
+def run_autopipeline(options: AutopipelineArguments, report: Report) -> None:
+    """Have Shotstack render a video, and print where it is."""
+    with TemporaryDirectory(prefix="overlay-") as folder:
+        result = asyncio.run(
+            _render_pipeline(options, Path(folder), _create_event_report(options, report))
+        )
+    print_result(options.progress, options.output, **asdict(result))
+
+
+async def _render_pipeline(
+    options: AutopipelineArguments, folder: Path, report: BackendReport
+) -> PipelineResult:
+    settings = load_settings()
+    renderer = create_shotstack_renderer(settings)
+    backend = await create_backend(options.backend, settings)
+    request = PipelineRequest(
+        await _fetch_clip(options.clip, folder),
+        tuple(dict.fromkeys(options.shapes)),
+        options.container,
+        options.background,
+        options.style,
+        options.engine_options.engine,
+        options.engine_options.model,
+        options.template,
+        dict(field.split("=", 1) for field in options.merge),
     )
-
-    def run_with_backend(options: cli.Arguments, report: Report) -> None:
-        if options.backend is None or options.matte is not None:
-            run_in_process(options, report)
-            return
-        with TemporaryDirectory(prefix="overlay-") as folder:
-            options.matte = Path(folder)
-            asyncio.run(_make_mattes(options, report))
-            run_in_process(options, report)
-
-    command.set_defaults(run=run_with_backend)
+    return await run_pipeline(request, backend, renderer, folder, report, options.output)
 
 
-async def _make_mattes(options: cli.Arguments, report: Report) -> None:
-    """Fill the folder *options.matte* with the clip's mattes."""
-    clip = cli.open_clip(options)
-    plan = make_plan(clip, options.engine, model=options.model, every=options.every)
-    backend = await create_backend(options.backend, load_settings())
-    await backend.make_mattes(
-        clip.path, plan, options.matte, _create_event_reporter(options, report)
-    )
+async def _fetch_clip(clip: str, folder: Path) -> Path:
+    """Return the clip's path, after a download where *clip* is a link."""
+    if not clip.startswith(("http://", "https://")):
+        return Path(clip)
+    path = folder / "clip"
+    try:
+        async with create_guarded_session() as session:
+            await fetch(session, clip, path, FetchLimits())
+    except FetchFailed as err:
+        raise ClipNotFetched(f"{err.reason}: nothing usable came from the link") from err
+    return path
 
 
-def _create_event_reporter(options: cli.Arguments, report: Report) -> BackendReport:
-    """A report that tells people or parents more than progress."""
+def run_server(options: ServeArguments, _report: Report) -> None:
+    """Serve mattes and overlays over HTTP."""
+    from backends.server.app import serve  # noqa: PLC0415 - a web server, for this command alone
+    from backends.server.auth import MissingServiceKey  # noqa: PLC0415 - it loads FastAPI
+
+    try:
+        serve(load_settings(), options.host, options.port)
+    except MissingServiceKey as err:
+        raise InvalidSettings(f"OVERLAY_TOKEN: {err}") from err
+
+
+COMMANDS = video_commands.COMMANDS | {
+    "edit": video_commands.COMMANDS["edit"]._replace(options=BackendEditArguments, run=run_edit),
+    "cut": video_commands.COMMANDS["cut"]._replace(options=BackendCutArguments, run=run_cut),
+    "autopipeline": Command(
+        "have Shotstack render a finished video from overlays of the backends",
+        AutopipelineArguments,
+        run_autopipeline,
+    ),
+    "serve": Command(
+        "serve mattes and overlays over HTTP, from a machine with a GPU", ServeArguments, run_server
+    ),
+}
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        InvalidSettings: a variable cannot be used; the message names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as err:
+        first = err.errors(include_url=False, include_input=False)[0]
+        raise InvalidSettings(f"{first['loc'][0]}: {first['msg']}") from err
+
+
+def _create_event_report(options: CommandArguments, report: Report) -> BackendReport:
+    """Return a report that also prints the events of backends."""
 
     def report_event(event: Event) -> None:
         if isinstance(event, Progress):
@@ -108,176 +305,20 @@ def _create_event_reporter(options: cli.Arguments, report: Report) -> BackendRep
 
 
 def describe_event(event: Event) -> str:
-    """What *event* tells people."""
+    """Return a sentence for users."""
     match event:
         case BackendStarted(backend=backend):
-            text = f"{backend} has the work."
+            text = f"{backend} makes the mattes."
         case ColdStart(backend=backend):
-            text = f"{backend} is getting ready; this may take a minute or two."
+            text = f"{backend} is starting; this may take a minute or two."
         case RetryScheduled(backend=backend, why=why, seconds=seconds):
-            text = f"{backend} failed ({why}); asking again in {seconds:.0f} s."
+            text = f"{backend} failed ({why}); trying again in {seconds:.0f} s."
         case FellBack(backend=backend, why=why):
-            text = f"{backend} failed ({why}); what it made is kept."
+            text = f"{backend} failed ({why}); its finished segments are kept."
         case EngineDowngraded(engine=engine):
-            text = f"To be in time, {engine} does the rest."
+            text = f"To be in time, {engine} makes the rest."
         case CostIncurred(backend=backend, seconds=seconds, dollars=dollars):
             text = f"{backend} worked for {seconds:.1f} s, {dollars:.4f} dollars."
         case Progress(done=done, total=total):
             text = f"{done} of {total} frames."
     return text
-
-
-def _add_autopipeline_command(commands: cli.Subparsers) -> None:
-    summary = "have Shotstack render a finished video from overlays made by the places"
-    command = commands.add_parser(
-        "autopipeline", help=summary, description=f"{summary[0].upper()}{summary[1:]}."
-    )
-    command.add_argument("clip", metavar="CLIP|URL", help="the video of the person")
-    command.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="RESULT.mp4",
-        help="also fetch the finished video (default: tell its address, good for a day)",
-    )
-    command.add_argument(
-        "--shapes",
-        type=_parse_shapes,
-        default=(Shape.CIRCLE,),
-        metavar="SHAPE,…",
-        help="what the person is cut to, by commas: circle, rect, rounded, none; several take "
-        "turns (default: circle)",
-    )
-    command.add_argument(
-        "--container",
-        choices=("mov", "webm", "luma"),
-        default="mov",
-        help="of the overlays: mov (ProRes with alpha), webm (VP9 with alpha), or luma, an mp4 "
-        "and its matte (default: %(default)s)",
-    )
-    command.add_argument(
-        "--background",
-        default="#1d3557",
-        metavar="FILE|COLOUR|blur",
-        help="a video, a picture, a colour, or blur, the clip out of focus (default: %(default)s)",
-    )
-    cli.add_position_options(command)
-    cli.add_edge_options(command)
-    command.add_argument(
-        "--engine",
-        choices=list(ENGINES),
-        default=FAST_ENGINE,
-        help=f"what finds the person: {describe_engines()} (default: %(default)s)",
-    )
-    command.add_argument(
-        "--model", default=DEFAULT_MODEL, help="rembg's network, by its name (default: %(default)s)"
-    )
-    command.add_argument(
-        "--backend",
-        default="chain",
-        metavar="PLACE",
-        help="where the mattes are made, as for edit (default: %(default)s)",
-    )
-    command.add_argument(
-        "--template",
-        metavar="ID",
-        help="a template at Shotstack, whose timeline is rendered instead (default: none)",
-    )
-    command.add_argument(
-        "--merge",
-        action="append",
-        type=_parse_merge_field,
-        default=[],
-        metavar="FIELD=VALUE",
-        help="what a field of the template becomes; in VALUE {circle}, {circle-luma} and so on "
-        "stand for the addresses of overlays, {background} for what is behind, {length} for the "
-        "seconds; may be repeated (default: none)",
-    )
-    cli.add_progress_option(command)
-    command.set_defaults(run=_run_autopipeline)
-
-
-def _run_autopipeline(options: cli.Arguments, report: Report) -> None:
-    with TemporaryDirectory(prefix="overlay-") as folder:
-        result = asyncio.run(
-            _render_pipeline(options, Path(folder), _create_event_reporter(options, report))
-        )
-    cli.print_result(options, **asdict(result))
-
-
-async def _render_pipeline(
-    options: cli.Arguments, folder: Path, report: BackendReport
-) -> PipelineResult:
-    settings = load_settings()
-    renderer = create_shotstack_renderer(settings)
-    request = PipelineRequest(
-        await _fetch_clip(options.clip, folder),
-        options.shapes,
-        options.container,
-        options.background,
-        cli.build_style(options),
-        options.engine,
-        options.model,
-        options.template,
-        dict(options.merge),
-    )
-    backend = await create_backend(options.backend, settings)
-    return await run_pipeline(request, backend, renderer, folder, report, options.output)
-
-
-async def _fetch_clip(clip: str, folder: Path) -> Path:
-    """The clip, fetched where *clip* is a link."""
-    if not clip.startswith(("http://", "https://")):
-        return Path(clip)
-    path = folder / "clip"
-    try:
-        async with create_guarded_session() as session:
-            await fetch(session, clip, path, FetchLimits())
-    except FetchFailed as err:
-        raise ClipNotFetched(f"{err.reason}: nothing usable came from the link") from err
-    return path
-
-
-def _parse_shapes(text: str) -> tuple[Shape, ...]:
-    shapes = tuple(Shape(name) for name in text.split(","))
-    return tuple(dict.fromkeys(shapes))
-
-
-def _parse_merge_field(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise ValueError(text)
-    return name, value
-
-
-def _add_serve_command(commands: cli.Subparsers) -> None:
-    summary = "serve mattes and overlays over HTTP, from a machine with a GPU"
-    command = commands.add_parser("serve", help=summary, description=f"{summary.capitalize()}.")
-    command.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
-    )
-    command.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
-    command.set_defaults(run=_run_server, progress="none")
-
-
-def _run_server(options: cli.Arguments, _report: Report) -> None:
-    from backends.server.app import serve  # noqa: PLC0415 - as above
-    from backends.server.auth import MissingServiceKey  # noqa: PLC0415 - a web server, for this alone
-
-    try:
-        serve(load_settings(), options.host, options.port)
-    except MissingServiceKey as err:
-        raise InvalidSettings(f"OVERLAY_TOKEN: {err}") from err
-
-
-def load_settings() -> Settings:
-    """What the environment says.
-
-    Raises:
-        BadSettings: a variable cannot be used; the message names it.
-    """
-    try:
-        return Settings()
-    except ValidationError as err:
-        first = err.errors(include_url=False, include_input=False)[0]
-        raise InvalidSettings(f"{first['loc'][0]}: {first['msg']}") from err

@@ -1,1 +1,1 @@
-"""Download files behind links that users send."""
+"""Download the files behind links that users send."""

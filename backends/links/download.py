@@ -1,4 +1,4 @@
-"""Files from links that strangers send: guarded, capped, timed, whole or not at all."""
+"""Download a file from a user's link, with limits for addresses, size, time and speed."""
 
 import asyncio
 import re
@@ -26,25 +26,25 @@ from video_editing.contract.errors import OutputFailed
 
 
 class LinkError(StrEnum):
-    """Why nothing came from a link; the texts for people hang on it."""
+    """Why the download of a link failed; texts for users depend on it."""
 
-    BAD_URL = "bad_url"  #: none that we follow
-    UNREACHABLE = "unreachable"  #: no such name, nobody answers, or an address we do not go to
-    FORBIDDEN = "forbidden"  #: 401, 403, 451: it is not for everybody
+    BAD_URL = "bad_url"  #: the link is not followed
+    UNREACHABLE = "unreachable"  #: no such name, no response, or a forbidden address
+    FORBIDDEN = "forbidden"  #: 401, 403, 407, 451
     NOT_FOUND = "not_found"  #: 404, 410
-    SERVER_FAILED = "server_failed"  #: any other status that is no success
-    NOT_A_FILE = "not_a_file"  #: a page to look at, or something packed
+    SERVER_FAILED = "server_failed"  #: any other status than 2xx
+    NOT_A_FILE = "not_a_file"  #: a web page, or compressed content
     TOO_BIG = "too_big"
     TOO_SLOW = "too_slow"
-    TLS = "tls"  #: its certificate is not to be trusted
-    BROKEN_OFF = "broken_off"  #: the connection broke, again and again
+    TLS = "tls"  #: its certificate is not trusted
+    BROKEN_OFF = "broken_off"  #: the connection broke too often
 
 
 class FetchFailed(Exception):
-    """Nothing usable came from the link.
+    """The download of a link failed.
 
     Attributes:
-        reason: which of the known faults it is.
+        reason: which of the known errors it is.
     """
 
     def __init__(self, reason: LinkError) -> None:
@@ -53,7 +53,7 @@ class FetchFailed(Exception):
 
 
 def check_status(status: int) -> None:
-    """Let the statuses pass that come with a file.
+    """Require a status that comes with a file.
 
     Raises:
         FetchFailed: *status* is another one.
@@ -70,9 +70,9 @@ def check_status(status: int) -> None:
 
 
 MAX_REDIRECTS = 5
-MAX_RESUMES = 2  #: after a connection that broke off
-CHUNK_BYTES = 1 << 16  #: bytes
-LinkParser = Callable[[str], URL]  #: the parsed link; raises UrlRejected where it is not followed
+MAX_RESUMES = 2  #: after broken connections
+CHUNK_BYTES = 1 << 16
+LinkParser = Callable[[str], URL]  #: raises UrlRejected if a link is not followed
 REDIRECT_STATUSES = {301, 302, 303, 307, 308}
 HTML_START = re.compile(rb"\s*(?:<!doctype html|<html|<head|<\?xml[^>]*>\s*<html)", re.IGNORECASE)
 
@@ -83,13 +83,13 @@ class _ConnectionLost(Exception):
 
 @dataclass(frozen=True)
 class FetchLimits:
-    """How much and how long.
+    """Limits of a download.
 
     Attributes:
-        max_bytes: bytes of the file.
-        max_seconds: for all of it.
-        stall_seconds: seconds for an answer to begin, and over which the rate is taken.
-        min_rate: bytes a second, at least.
+        max_bytes: size of the file.
+        max_seconds: duration of the download.
+        stall_seconds: seconds until the response begins, and over which the rate is measured.
+        min_rate: bytes a second.
     """
 
     max_bytes: int = 2 << 30
@@ -105,18 +105,18 @@ async def fetch(
     limits: FetchLimits,
     parse: LinkParser = parse_link,
 ) -> int:
-    """Write what *link* leads to under *path* and tell its size in bytes.
+    """Download the file behind *link* to *path* and return its size in bytes.
 
     Args:
-        session: made by :func:`backends.links.ssrf_guard.guarded_session`.
+        session: from :func:`backends.links.ssrf_guard.create_guarded_session`.
         link: as the user sent it.
-        path: appears only when it is whole; nothing that a server says becomes part of a name.
-        limits: where to stop.
-        parse: what of the link, and of redirects, is followed.
+        path: appears only when it is complete; no part of a name comes from the server.
+        limits: limits of the download.
+        parse: decides whether the link and its redirects are followed.
 
     Raises:
-        FetchFailed: nothing usable came.
-        OutputFailed: it cannot be written.
+        FetchFailed: the download failed.
+        OutputFailed: the file cannot be written.
     """
     try:
         async with asyncio.timeout(limits.max_seconds):
@@ -131,7 +131,7 @@ async def fetch(
 
 
 class _Download:
-    """One file on its way: what is there of it, and how to go on."""
+    """One download: what has been received, and how to resume."""
 
     def __init__(
         self, session: ClientSession, parse: LinkParser, url: URL, part: Path, limits: FetchLimits
@@ -158,7 +158,7 @@ class _Download:
 
     @asynccontextmanager
     async def _open_response(self) -> AsyncIterator[ClientResponse]:
-        """The answer at the end of the redirects, each of which passes the same gates."""
+        """Yield the response at the end of the redirects, each of which passes the same checks."""
         url = self._url
         for _ in range(1 + MAX_REDIRECTS):
             async with self._send_request(url) as answer:
@@ -188,7 +188,7 @@ class _Download:
             answer.close()
 
     def _check_head(self, answer: ClientResponse) -> None:
-        """Look at the head of the answer and go on where it goes on."""
+        """Check the headers of the response, and set the position at which its body begins."""
         check_status(answer.status)
         if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise FetchFailed(LinkError.NOT_A_FILE)
@@ -202,7 +202,7 @@ class _Download:
         if not is_resumed:
             self._received = 0
         tag = answer.headers.get("ETag", "")
-        self._etag = tag if tag.startswith('"') else None  # a weak one promises nothing about bytes
+        self._etag = tag if tag.startswith('"') else None  # a weak one does not identify bytes
         if self._received + (answer.content_length or 0) > self._limits.max_bytes:
             raise FetchFailed(LinkError.TOO_BIG)
 
@@ -219,7 +219,7 @@ class _Download:
                 self._received += len(chunk)
 
     async def _read_chunks(self, answer: ClientResponse) -> AsyncIterator[bytes]:
-        """The body, as long as it flows fast enough."""
+        """Yield the body, as long as it arrives fast enough."""
         loop, limits = asyncio.get_running_loop(), self._limits
         since, received = loop.time(), 0
         while True:
@@ -237,10 +237,10 @@ class _Download:
 
 
 def _resolve_redirect(url: URL, answer: ClientResponse, parse: LinkParser) -> URL:
-    """Where a redirect leads.
+    """Return the target of a redirect.
 
     Raises:
-        UrlRejected: nowhere that we follow, or from a safe connection to an open one.
+        UrlRejected: it is not followed, or leads from https to http.
     """
     try:
         target = parse(str(url.join(URL(answer.headers["Location"]))))

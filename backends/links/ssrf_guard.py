@@ -1,9 +1,9 @@
-"""The way out to links that strangers send: public addresses only, seen when a socket is opened.
+"""Connect to public addresses only, so that users' links cannot reach our network (SSRF).
 
-Three gates stand one behind the other. The link's text must be plain (:func:`checked`), a name must
-lead to public addresses and nothing else (:class:`PublicResolver`), and the address that a socket
-is opened for is looked at once more, which catches addresses written out in the link. None tells
-which one closed, so nobody learns from us what runs inside our network.
+There are three checks. The text of the link must be plain (:func:`parse_link`); a name must resolve
+to public addresses only (:class:`PublicResolver`); the address of each socket is checked before it
+connects, which covers addresses in the link itself. Errors do not tell which check failed, so that
+they reveal nothing about our network.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from aiohttp import AddrInfoType, ClientSession, ClientTimeout, DummyCookieJar, 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-#: what is not public unicast in IPv4 (IANA's special-purpose registry, and one cloud's host)
+#: not public unicast in IPv4 (IANA's special-purpose registry, and the host of one cloud)
 BLOCKED_IPV4 = tuple(
     IPv4Network(network)
     for network in (
         "0.0.0.0/8",  # this network
         "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # shared behind carriers' NAT
+        "100.64.0.0/10",  # carrier-grade NAT
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # Azure's host, to whom it lends this address
-        "169.254.0.0/16",  # link-local, where most clouds keep a machine's secrets
+        "168.63.129.16/32",  # Azure's virtual host
+        "169.254.0.0/16",  # link-local; most clouds serve a machine's secrets there
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments
         "192.0.2.0/24",  # documentation
@@ -41,7 +41,7 @@ BLOCKED_IPV4 = tuple(
         "240.0.0.0/4",  # reserved, broadcast
     )
 )
-#: all that is public unicast in IPv6; NAT64, fec0::, ::ffff:0:0 and the like lie outside
+#: public unicast in IPv6; NAT64, fec0::, ::ffff:0:0 and similar ranges lie outside
 ALLOWED_IPV6 = IPv6Network("2000::/3")
 BLOCKED_IPV6 = tuple(
     IPv6Network(network)
@@ -52,11 +52,14 @@ BLOCKED_IPV6 = tuple(
         "3fff::/20",  # documentation
     )
 )
-ISATAP_MARKERS = (0x5EFE, 0x0200_5EFE)  #: bits 64 to 95 of an address that ends in an IPv4 address
+ISATAP_MARKERS = (
+    0x5EFE,
+    0x0200_5EFE,
+)  #: bits 64 to 95 of an address that ends in an IPv4 one
 
 
 def is_public(address: str) -> bool:
-    """Whether *address*, written as text, is a public unicast address."""
+    """Return whether *address* is a public unicast address."""
     try:
         ip = ip_address(address)
     except ValueError:
@@ -74,41 +77,39 @@ def _is_isatap(ip: IPv6Address) -> bool:
     return (int(ip) >> 32) & 0xFFFF_FFFF in ISATAP_MARKERS
 
 
-MAX_LINK_LENGTH = 2048  #: characters of a link
-ALLOWED_PORTS = {"http": 80, "https": 443}  #: and no other, so that nobody scans ports with us
-LOOKUP_SECONDS = 5  #: for a name server to answer
-MAX_PARALLEL_LOOKUPS = (
-    8  #: names looked up at once; each holds a thread until its name server answers
-)
+MAX_LINK_LENGTH = 2048  #: characters
+ALLOWED_PORTS = {"http": 80, "https": 443}  #: no others, so that links cannot scan ports
+LOOKUP_SECONDS = 5  #: until a name server must answer
+MAX_PARALLEL_LOOKUPS = 8  #: each holds a thread until its name server answers
 CONNECT_SECONDS = 10
 
-#: two labels or more, the last of them no number in any base; or an address
+#: two labels or more, the last of which is not a number in any base; or an address
 HOST_NAME_PATTERN = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,62}\.?"
 IP_ADDRESS_PATTERN = r"(?:\d{1,3}\.){3}\d{1,3}|\[[0-9a-f:.]+\]"
 LINK_PATTERN = re.compile(
     rf"https?://(?:{IP_ADDRESS_PATTERN}|(?=[^:/?#]{{4,253}}(?:[:/?#]|\Z)){HOST_NAME_PATTERN})(?::\d+)?(?:[/?#][^\s\\]*)?",
-    re.ASCII | re.IGNORECASE,  # not other scripts' digits, nor letters like an s
+    re.ASCII | re.IGNORECASE,  # else digits and letters of other scripts match
 )
 
-AddressInfos = list[Any]  #: as socket.getaddrinfo answers
+AddressInfos = list[Any]  #: as socket.getaddrinfo returns them
 
 
 class UrlRejected(Exception):
-    """The link is none that we follow, whatever lies behind it."""
+    """The link is not followed, whatever is behind it."""
 
 
 class ForbiddenAddress(OSError):
-    """The way leads to an address that is not public."""
+    """The address is not public."""
 
 
 def parse_link(link: str) -> URL:
-    """The parsed *link*, if it is a plain one.
+    """Parse *link*, which must be plain.
 
-    Plain: ``http`` or ``https`` on the scheme's own port, an ASCII host name of two labels or more
-    or an address in its usual form; no user name, blank, backslash or control character.
+    Plain: ``http`` or ``https`` on the scheme's default port; an ASCII host name of two labels or
+    more, or an address in its usual form; no user name, blank, backslash or control character.
 
     Raises:
-        UrlRejected: it is not.
+        UrlRejected: it is not plain.
     """
     if len(link) > MAX_LINK_LENGTH or not link.isprintable() or not LINK_PATTERN.fullmatch(link):
         raise UrlRejected
@@ -123,7 +124,7 @@ def parse_link(link: str) -> URL:
 
 
 def create_guarded_session() -> ClientSession:
-    """A session that can reach public addresses only, by itself, remembering nothing.
+    """Create a session that reaches public addresses only, without proxies, cookies or a cache.
 
     Raises:
         ForbiddenAddress: from any request that would connect to another address, wrapped in
@@ -152,10 +153,10 @@ def _open_public_socket(address_info: AddrInfoType) -> socket.socket:
 
 
 class PublicResolver(AbstractResolver):
-    """Looks names up, and refuses a name whole when one of its addresses is not public.
+    """Resolves names; rejects a name if one of its addresses is not public.
 
-    It has threads of its own: a name server that never answers holds one for up to half a minute,
-    and must hold up neither the event loop's common threads nor the end of the program.
+    It starts its own daemon threads: a name server that never answers holds one for up to half a
+    minute, which must delay neither the event loop's thread pool nor the end of the program.
     """
 
     def __init__(self) -> None:
@@ -164,11 +165,11 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """The addresses of *host*.
+        """Return the addresses of *host*.
 
         Raises:
             ForbiddenAddress: one of them is not public.
-            OSError: there are none, or nobody says in time.
+            OSError: there are none, or the name server does not answer in time.
         """
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
@@ -179,7 +180,7 @@ class PublicResolver(AbstractResolver):
         return list(_require_public(host, port, found))
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: there is nothing to close."""
 
     def _start_lookup(self, host: str, port: int, family: int) -> asyncio.Future[AddressInfos]:
         loop = asyncio.get_running_loop()
@@ -196,13 +197,13 @@ class PublicResolver(AbstractResolver):
 
         def run_lookup() -> None:
             found = _look_up(host, port, family)
-            with suppress(RuntimeError):  # the loop has ended meanwhile
+            with suppress(RuntimeError):  # the loop has ended in the meantime
                 loop.call_soon_threadsafe(settle, found)
 
         try:
             threading.Thread(target=run_lookup, name="lookup", daemon=True).start()
         except RuntimeError as err:
-            settle(OSError(str(err)))  # the machine has no thread left
+            settle(OSError(str(err)))  # no thread can be started
         return future
 
 

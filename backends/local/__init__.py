@@ -1,1 +1,1 @@
-"""Backend on this machine: a child process."""
+"""The backend on this machine: a child process."""

@@ -1,4 +1,4 @@
-"""This machine: the command line of video_editing in a child."""
+"""The backend on this machine: the command line of `video_editing` in a child process."""
 
 import sys
 import time
@@ -11,14 +11,14 @@ from backends.errors import BackendUnavailable, FailureKind
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
 from video_editing.contract.plan import Plan, find_missing_segments, write_plan
-from video_editing.contract.progress import Progress
+from video_editing.contract.progress import Progress, ignore_progress
 
 DEVICE_CHECK = (sys.executable, "-m", "backends.local.device_check")
-DEVICE_CHECK_SECONDS = 300  #: in which weights may be fetched, and rembg compiled, once
+DEVICE_CHECK_SECONDS = 300  #: enough to download the weights and to compile rembg, once
 
 
 class LocalBackend(OverlayBackend):
-    """A child on this machine's processor or GPU; killing the child costs us nothing."""
+    """Makes mattes on this machine's processor or GPU, in a child process for each job."""
 
     def __init__(
         self,
@@ -29,14 +29,14 @@ class LocalBackend(OverlayBackend):
         price: float = 0,
         program: Sequence[str] = DEFAULT_PROGRAM,
     ) -> None:
-        """Remember how to start it.
+        """Configure the child processes.
 
         Args:
-            name: as the chain calls this place.
-            device: "cpu" or "cuda", never the one where the other was asked for.
-            limits: what each child may take.
+            name: name of this backend.
+            device: "cpu" or "cuda"; the child never uses the other one instead.
+            limits: limits of each child process.
             price: dollars for a second of it.
-            program: what to run in place of the command line.
+            program: replaces the command line of `video_editing`.
         """
         self.name = name
         self._device = device
@@ -69,17 +69,13 @@ class LocalBackend(OverlayBackend):
             report(CostIncurred(self.name, seconds, seconds * self._price))
 
     async def check(self, model: str) -> None:
-        """Let a child look at an empty picture, on the device and with *model*.
+        """Run *model* once on the device, on an empty image.
 
         Raises:
-            BackendUnavailable: it could not, so no job can.
+            BackendUnavailable: it failed, so every job would fail.
         """
-        await self._device_check.run(model, self._device, report=_ignore_progress)
+        await self._device_check.run(model, self._device, report=ignore_progress)
 
 
 def _build_arguments(clip: Path, folder: Path) -> tuple[str, ...]:
     return "matte", str(clip.absolute()), "--segments", str(folder.absolute())
-
-
-def _ignore_progress(_: Progress) -> None:
-    """A trial has no progress."""

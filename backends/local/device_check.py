@@ -1,6 +1,6 @@
-"""One look of a network at an empty picture, to see that a device works.
+"""Run a network once on an empty image, to check that a device works.
 
-Run as ``python -m backends.local.device_check MODEL DEVICE``; only ever in a child, since it
+Run as ``python -m backends.local.device_check MODEL DEVICE``, in a child process only, because it
 loads the network.
 """
 
@@ -17,7 +17,7 @@ def check_device(model: str, device: str) -> None:
     """Load *model* onto *device* and run it once.
 
     Raises:
-        ModelUnavailable: the one or the other cannot be had here.
+        ModelUnavailable: the model or the device is not available.
     """
     network = OnnxSegmenter(model, device)
     network(np.zeros((1, network.side, network.side, 3), np.float32))
@@ -28,5 +28,5 @@ if __name__ == "__main__":
         check_device(*sys.argv[1:])
     except ModelUnavailable as failure:
         line = {"error": "ModelUnavailable", "message": str(failure)}
-        print(json.dumps(line), file=sys.stderr)  # noqa: T201 - as the command line does
+        print(json.dumps(line), file=sys.stderr)  # noqa: T201 - the parent process reads it
         sys.exit(4)

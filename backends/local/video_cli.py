@@ -1,4 +1,4 @@
-"""The command line of video_editing in a child: what it reports, and what its end means."""
+"""Run the command line of `video_editing` in a child process and translate how it ends."""
 
 import logging
 import math
@@ -17,7 +17,7 @@ from video_editing.contract.progress import Progress
 log = logging.getLogger(__name__)
 
 DEFAULT_PROGRAM = (sys.executable, "-m", "video_editing")
-RESERVED_DETAILS = ("self", "reason")  #: names that no detail can have
+RESERVED_DETAILS = ("self", "reason")  #: parameters of `InputRejected`, which no detail may use
 _PROGRESS_ADAPTER = TypeAdapter(Progress)
 _RESULT_ADAPTER = TypeAdapter(dict[str, Any])
 
@@ -26,10 +26,10 @@ class ErrorReport(BaseModel):
     """The last line that the command writes to standard error.
 
     Attributes:
-        error: the class of what went wrong.
-        reason: which one, where the clip is at fault.
-        details: numbers and names about it.
-        message: one sentence for people.
+        error: name of the exception's class.
+        reason: the `RejectReason`, if the clip is at fault.
+        details: the fields of that reason.
+        message: one sentence for users.
     """
 
     error: str = ""
@@ -39,33 +39,33 @@ class ErrorReport(BaseModel):
 
 
 class VideoCli:
-    """The command line of video_editing, as run in one place."""
+    """Runs the command line of `video_editing` for one backend."""
 
     def __init__(
         self, backend: str, limits: ProcessLimits, program: Sequence[str] = DEFAULT_PROGRAM
     ) -> None:
-        """Remember how to run it.
+        """Configure the child processes.
 
         Args:
-            backend: named in errors.
-            limits: what each run may take.
-            program: what to run in its stead, and with which first arguments.
+            backend: name of the backend, for errors.
+            limits: limits of each run.
+            program: replaces the program and its first arguments.
         """
         self._backend = backend
         self._limits = limits
         self._program = tuple(program)
 
     async def run(self, *arguments: str, report: Callable[[Progress], None]) -> dict[str, Any]:
-        """Run it once with *arguments*, telling how far it is.
+        """Run it once with *arguments*, reporting its progress.
 
         Returns:
-            what it said of its result in the end; nothing where it said nothing.
+            The fields of its last line about the result; empty if it writes none.
 
         Raises:
-            InputRejected: what the user gave cannot be used.
-            BackendUnavailable: this place cannot do it: no model, no memory, no time, a crash.
+            InputRejected: the user's input cannot be used.
+            BackendUnavailable: this backend fails: no model, no memory, no time, a crash.
             OutputFailed: the result cannot be written.
-            Cancelled: it was asked to stop, not by us.
+            Cancelled: a signal that we did not send stopped it.
         """
         result: dict[str, Any] = {}
 
@@ -80,7 +80,7 @@ class VideoCli:
             process = await run_supervised([*self._program, *arguments], self._limits, handle_line)
         except OSError as err:
             raise BackendUnavailable(
-                self._backend, FailureKind.BROKEN, f"no child: {err.strerror}"
+                self._backend, FailureKind.BROKEN, f"no child process: {err.strerror}"
             ) from err
         if process.broken_limit is not None:
             raise BackendUnavailable(self._backend, process.broken_limit)
@@ -99,7 +99,7 @@ class VideoCli:
                 raise OutputFailed(error.message)
             case 130 | 143:
                 raise Cancelled(process.exit_code - 128)
-            case -9:  # not by us, so by a kernel that ran out of memory
+            case -9:  # not from us, so from a kernel that ran out of memory
                 raise BackendUnavailable(self._backend, FailureKind.NO_MEMORY, "killed")
             case code if code < 0:
                 raise BackendUnavailable(
@@ -107,23 +107,25 @@ class VideoCli:
                 )
             case code:
                 log.error(
-                    "a child ended with %s: %s", code, process.stderr.decode(errors="replace")
+                    "a child process ended with %s: %s",
+                    code,
+                    process.stderr.decode(errors="replace"),
                 )
                 raise BackendUnavailable(self._backend, FailureKind.BROKEN, f"exit code {code}")
 
 
 def parse_progress(line: bytes) -> Progress | None:
-    """The progress that *line* tells, if it tells one that can be."""
+    """Return the progress in *line*, if it is valid and possible."""
     try:
         progress = _PROGRESS_ADAPTER.validate_json(line)
     except ValidationError:
         return None
-    possible = 0 <= progress.done <= progress.total and math.isfinite(progress.fps)
-    return progress if possible else None
+    is_possible = 0 <= progress.done <= progress.total and math.isfinite(progress.fps)
+    return progress if is_possible else None
 
 
 def parse_result(line: bytes) -> dict[str, Any]:
-    """What *line* tells of a result, if it is the one that does."""
+    """Return the fields of *line*, if it is the line about the result."""
     try:
         fields = _RESULT_ADAPTER.validate_json(line)
     except ValidationError:
@@ -132,7 +134,7 @@ def parse_result(line: bytes) -> dict[str, Any]:
 
 
 def parse_error(stderr: bytes) -> ErrorReport:
-    """What the last line of *stderr* tells; nothing where it is not the command's."""
+    """Parse the last line of *stderr*; the report is empty if the command did not write it."""
     try:
         return ErrorReport.model_validate_json(stderr.rstrip().rpartition(b"\n")[2])
     except ValidationError:
@@ -140,7 +142,7 @@ def parse_error(stderr: bytes) -> ErrorReport:
 
 
 def create_rejection(reason: str | None, details: Mapping[str, Any]) -> InputRejected:
-    """The clip's fault as another process or machine told it; an unknown one is CORRUPT."""
+    """Create the error that another process or machine reports; an unknown reason is CORRUPT."""
     reject_reason = RejectReason(reason) if reason in list(RejectReason) else RejectReason.CORRUPT
     return InputRejected(
         reject_reason, **{k: v for k, v in details.items() if k not in RESERVED_DETAILS}

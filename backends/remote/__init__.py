@@ -1,1 +1,1 @@
-"""Backend behind HTTP: the client of the service."""
+"""The backend behind HTTP: the client of the service."""

@@ -1,4 +1,4 @@
-"""A place of work at the other end of HTTP: the service, at Modal or on a machine of one's own."""
+"""The backend behind HTTP: the service, at Modal or on a machine of the operator."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -14,21 +14,20 @@ from backends.errors import BackendUnavailable, FailureKind
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
 from backends.remote.http_client import ServiceClient, Timeouts
-from backends.remote.job import RemoteJob, derive_job_id, hash_clip
+from backends.remote.job import RemoteJob, derive_job_id, hash_clip, open_staging
 from backends.remote.schemas import MatteJobRequest
-from backends.remote.staging import open_staging
 from settings import RemoteSettings
 from video_editing.contract.errors import OutputFailed
 from video_editing.contract.plan import Plan, find_missing_segments, write_plan
-from video_editing.contract.progress import Progress
+from video_editing.contract.progress import Progress, ignore_progress
 
-PROBE_PATH = f"clips/{'0' * 64}"  #: asked for without a key, to see whether the door is locked
+PROBE_PATH = f"clips/{'0' * 64}"  #: requested without a key, which the service must reject
 CHECK_LIMITS = ProcessLimits(max_seconds=120, stall_seconds=120, max_memory=2 << 30)
 CONNECT_SECONDS = 10
 
 
 class RemoteBackend(OverlayBackend):
-    """A service, reached by its address and a key."""
+    """Makes mattes at a service, with its address and a key."""
 
     def __init__(
         self,
@@ -38,13 +37,13 @@ class RemoteBackend(OverlayBackend):
         timeouts: Timeouts | None = None,
         program: Sequence[str] = DEFAULT_PROGRAM,
     ) -> None:
-        """Remember where it is.
+        """Configure the client.
 
         Args:
-            name: as the chain calls this place.
-            settings: its address, keys and price.
-            timeouts: how long to wait for it.
-            program: what to run in place of the command line, to check what comes.
+            name: name of this backend.
+            settings: address, keys and price of the service.
+            timeouts: limits of its responses.
+            program: replaces the command line of `video_editing`, which checks the segments.
         """
         self.name = name
         self._base, self._price = URL(settings.endpoint), settings.price
@@ -67,13 +66,13 @@ class RemoteBackend(OverlayBackend):
         forward(Progress("mattes", plan.frames, plan.frames, 0))
 
     async def check(self) -> None:
-        """See that the service turns strangers away.
+        """Check that the service rejects requests without a key.
 
         Raises:
-            BackendUnavailable: it does not, or nobody can tell.
+            BackendUnavailable: it accepts them, or its answer does not show whether it does.
         """
-        async with self._open_client(_ignore_event) as calls:
-            await self._require_authentication(calls)
+        async with self._open_client(ignore_progress) as client:
+            await self._require_authentication(client)
 
     async def _require_authentication(self, client: ServiceClient) -> None:
         if self._is_protected:
@@ -88,12 +87,12 @@ class RemoteBackend(OverlayBackend):
         )
         request = MatteJobRequest(input=await hash_clip(clip), plan=missing_plan)
         job_id = derive_job_id(repr(self._auth_headers).encode(), folder, request.input, plan)
-        async with asyncio.timeout(self._timeouts.total), self._open_client(report) as calls:
-            await self._require_authentication(calls)
-            job = RemoteJob(self.name, calls, self._timeouts, job_id, request)
-            with open_staging(self.name, self._video_cli, clip, plan, folder) as waiting:
-                before = plan.frames - missing_plan.frames
-                await job.run(clip, waiting, _add_done_frames(before, report), self._price)
+        async with asyncio.timeout(self._timeouts.total), self._open_client(report) as client:
+            await self._require_authentication(client)
+            job = RemoteJob(self.name, client, self._timeouts, job_id, request)
+            with open_staging(self.name, self._video_cli, clip, plan, folder) as staging:
+                done_before = plan.frames - missing_plan.frames
+                await job.run(clip, staging, _add_done_frames(done_before, report), self._price)
 
     @asynccontextmanager
     async def _open_client(self, report: Report) -> AsyncIterator[ServiceClient]:
@@ -129,7 +128,7 @@ def _build_auth_headers(settings: RemoteSettings) -> dict[str, str]:
 
 
 def _add_done_frames(done_before: int, report: Report) -> Report:
-    """A report in which frames that were there before count as done."""
+    """Return a report whose progress includes the frames that were done before the job."""
 
     def forward(event: Event) -> None:
         if isinstance(event, Progress):
@@ -137,7 +136,3 @@ def _add_done_frames(done_before: int, report: Report) -> Report:
         report(event)
 
     return forward
-
-
-def _ignore_event(_: object) -> None:
-    """Nobody is told about a check."""

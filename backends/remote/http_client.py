@@ -1,4 +1,4 @@
-"""One HTTP request to the service and what may come of it: every foreign fault becomes ours."""
+"""Send requests to the service; every failure becomes `BackendUnavailable`."""
 
 import asyncio
 import math
@@ -16,22 +16,22 @@ from yarl import URL
 
 from backends.errors import BackendUnavailable, FailureKind
 
-MAX_RETRY_AFTER = 3600  #: seconds; a service that asks for more is not believed
+MAX_RETRY_AFTER = 3600  #: seconds; a longer Retry-After is cut to this
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long the client waits.
+    """Limits of the client, in seconds.
 
     Attributes:
-        response: seconds for one request to be answered; Modal holds one for 150, then says 303.
-        transfer: seconds for an answer's body, or for an upload's next bytes to move.
-        cold_start: seconds without an answer after which the place is thought to be starting.
-        start: seconds for a job to begin; a cold GPU takes a minute or two.
-        stall: seconds in which a job at work must get further.
-        poll: seconds between two questions.
-        cleanup: seconds for a last word, when the work is over or stopped.
-        total: seconds for everything.
+        response: for the headers of a response; Modal holds a request for 150, then redirects.
+        transfer: for the body of a response, or for the next bytes of an upload.
+        cold_start: without a response, after which the service is taken to be starting.
+        start: for a job to leave the queue; a cold GPU takes a minute or two.
+        stall: within which a running job must progress.
+        poll: between two polls of a job.
+        cleanup: for the last requests, when the job is finished or stopped.
+        total: for the job.
     """
 
     response: float = 160
@@ -45,7 +45,7 @@ class Timeouts:
 
 
 class ServiceHttpError(BackendUnavailable):
-    """The service answered with a status that is no success.
+    """The service answered with a status other than 2xx.
 
     Attributes:
         status: that status.
@@ -72,7 +72,7 @@ def _classify_status(status: int) -> FailureKind:
 
 
 def parse_retry_after(retry_after: str) -> float | None:
-    """What a Retry-After header asks for, given in seconds or as a date (RFC 9110, 10.2.3)."""
+    """Parse a Retry-After header into seconds; it holds seconds or a date (RFC 9110, 10.2.3)."""
     try:
         seconds = float(retry_after)
     except ValueError:
@@ -85,7 +85,7 @@ def parse_retry_after(retry_after: str) -> float | None:
 
 MAX_JSON_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 18
-MAX_REDIRECTS = 40  #: of 150 seconds each, into which Modal cuts a request that takes long
+MAX_REDIRECTS = 40  #: Modal redirects a request that takes long every 150 s
 
 ResponseModel = TypeVar("ResponseModel", bound=BaseModel)
 UPLOAD_CHUNK_BYTES = 1 << 16  #: small, so that a slow upload is seen to move
@@ -119,10 +119,10 @@ RequestBody = str | Callable[[_ResponseWait], AsyncIterator[bytes]] | None
 
 
 class ServiceClient:
-    """Requests to one service, with one key.
+    """Sends requests to one service, with one key.
 
     Attributes:
-        on_cold_start: says that the service is getting ready, once however often it is called.
+        on_cold_start: called when the service seems to be starting, possibly often.
     """
 
     def __init__(
@@ -134,32 +134,28 @@ class ServiceClient:
         timeouts: Timeouts,
         on_cold_start: Callable[[], None],
     ) -> None:
-        """Remember whom to ask, and how.
+        """Configure the client.
 
         Args:
-            backend: of the backend, for errors.
-            session: that goes straight to the service.
+            backend: name of the backend, for errors.
+            session: without proxies and cookies.
             base: the service's address.
-            auth_headers: headers that let us in.
-            timeouts: how long to wait.
-            on_cold_start: called when an answer is long in coming, maybe often.
+            auth_headers: headers with the keys.
+            timeouts: limits of the responses.
+            on_cold_start: called when the service seems to be starting, possibly often.
         """
-        self._backend, self._session, self._base, self._auth_headers = (
-            backend,
-            session,
-            base,
-            auth_headers,
-        )
+        self._backend, self._session = backend, session
+        self._base, self._auth_headers = base, auth_headers
         self._timeouts = timeouts
         self.on_cold_start = on_cold_start
 
     async def request_json(
         self, method: str, path: str, model: type[ResponseModel], body: BaseModel | None = None
     ) -> ResponseModel:
-        """Ask, and read an answer of that *model*.
+        """Send a request and parse the JSON of the response into *model*.
 
         Raises:
-            BackendUnavailable: there is none.
+            BackendUnavailable: there is no such response.
         """
         data = body.model_dump_json() if body else None
         async with self._open_response(method, path, data) as answer:
@@ -170,23 +166,23 @@ class ServiceClient:
             return model.model_validate_json(text)
         except ValidationError as err:
             raise self._create_error(
-                FailureKind.INVALID_RESPONSE, "not the answer that was asked for"
+                FailureKind.INVALID_RESPONSE, "not the requested answer"
             ) from err
 
     async def request(self, method: str, path: str) -> None:
-        """Ask for something, and expect no answer.
+        """Send a request and ignore the body of the response.
 
         Raises:
-            BackendUnavailable: it was not done.
+            BackendUnavailable: the response is not a success.
         """
         async with self._open_response(method, path):
             pass
 
     async def upload(self, path: str, file: Path) -> None:
-        """Send *file*, as long as its bytes move.
+        """Send *file*; only a pause between its bytes is limited.
 
         Raises:
-            BackendUnavailable: it was not taken.
+            BackendUnavailable: the service did not accept it.
         """
 
         async def read_chunks(wait: _ResponseWait) -> AsyncIterator[bytes]:
@@ -200,10 +196,16 @@ class ServiceClient:
             pass
 
     async def download(self, path: str, file: Path, max_bytes: int, job_id: str) -> None:
-        """Fetch a file of at most *max_bytes* bytes that belongs to the job *job_id*.
+        """Write the body of a response to *file*.
+
+        Args:
+            path: path at the service.
+            file: is overwritten.
+            max_bytes: maximum size.
+            job_id: the job to which the response must belong.
 
         Raises:
-            BackendUnavailable: it did not come.
+            BackendUnavailable: the download failed.
         """
         async with self._open_response("GET", path) as answer:
             if answer.headers.get("Job-Id") != job_id:
@@ -250,7 +252,7 @@ class ServiceClient:
                 answer.close()
             method, body = "GET", None
             self.on_cold_start()
-        raise self._create_error(FailureKind.TOO_SLOW, "redirected for ever")
+        raise self._create_error(FailureKind.TOO_SLOW, "too many redirects")
 
     async def _send(
         self, method: str, url: URL, body: RequestBody, auth_headers: Mapping[str, str]
@@ -282,7 +284,7 @@ class ServiceClient:
             raise ServiceHttpError(self._backend, answer.status, answer.headers)
 
     def _resolve_redirect(self, answer: ClientResponse) -> URL:
-        """Where a 303 leads; our key goes nowhere but to the service's own host."""
+        """Return the target of a redirect; the key is sent to the service's own host only."""
         try:
             url = answer.url.join(URL(answer.headers[hdrs.LOCATION]))
         except (KeyError, ValueError) as err:
@@ -292,7 +294,7 @@ class ServiceClient:
         return url
 
     async def _read_body(self, answer: ClientResponse, max_bytes: int) -> AsyncIterator[bytes]:
-        """The body, if it comes in time and is not larger than *max_bytes* bytes."""
+        """Yield the body, if it arrives in time and has *max_bytes* bytes at most."""
         deadline = asyncio.get_running_loop().time() + self._timeouts.transfer
         size = 0
         while chunk := await self._read_chunk(answer, deadline):
@@ -306,7 +308,7 @@ class ServiceClient:
             async with asyncio.timeout_at(deadline):
                 return await answer.content.read(CHUNK_BYTES)
         except TimeoutError as err:
-            raise self._create_error(FailureKind.TOO_SLOW, "the body drips") from err
+            raise self._create_error(FailureKind.TOO_SLOW, "the body is too slow") from err
         except (ClientError, OSError) as err:
             raise self._create_error(FailureKind.UNREACHABLE, "the body broke off") from err
 

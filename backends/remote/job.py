@@ -1,15 +1,18 @@
-"""One job at a service: the clip goes there once, segments come back as they get ready."""
+"""Run one job at the service: upload the clip, poll, download segments as they become ready."""
 
 import asyncio
 import hmac
-from contextlib import suppress
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
 
 from backends.base import CostIncurred, Report
 from backends.errors import BackendUnavailable, FailureKind
-from backends.local.video_cli import create_rejection
+from backends.local.video_cli import VideoCli, create_rejection
 from backends.remote.http_client import ServiceClient, ServiceHttpError, Timeouts
 from backends.remote.schemas import (
     ClipResponse,
@@ -18,23 +21,111 @@ from backends.remote.schemas import (
     MatteJobResponse,
     MatteJobState,
 )
-from backends.remote.staging import SegmentStaging
 from backends.resilience.retry import TRANSIENT_FAILURES
-from video_editing.contract.plan import Plan
-from video_editing.contract.progress import Progress
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.plan import Plan, write_plan
+from video_editing.contract.progress import Progress, ignore_progress
 
-HASH_CHUNK_BYTES = 1 << 20  #: bytes of the clip at a time, so that the event loop goes on
-MAX_FRAME_BYTES = 1 << 19  #: of the largest segment, for each of its frames
+HASH_CHUNK_BYTES = 1 << 20  #: hashed at a time, so that the event loop goes on
+MAX_FRAME_BYTES = 1 << 19  #: a segment is not larger than this for each of its frames
 MAX_FAILED_POLLS = 4  #: failures in a row after which the job is given up
 FINAL_STATES = {MatteJobState.DONE, MatteJobState.FAILED, MatteJobState.CANCELLED}
 
 
+class SegmentStaging:
+    """A hidden folder that holds downloaded segments until they are checked.
+
+    If no segment shows a person, either the clip shows none or the service is broken. A segment
+    without a person is therefore accepted once another segment shows one; if none does, another
+    backend has to decide.
+
+    Attributes:
+        folder: receives the accepted segments.
+    """
+
+    def __init__(
+        self, backend: str, video_cli: VideoCli, clip: Path, plan: Plan, folder: Path
+    ) -> None:
+        self._backend, self._video_cli, self._clip = backend, video_cli, clip
+        self._segments = {segment.index: segment for segment in plan.segments}
+        self.folder = folder
+        self._staging_folder = Path(tempfile.mkdtemp(prefix=".arrivals-", dir=folder))
+        write_plan(plan, self._staging_folder)
+        self._unconfirmed: set[int] = set()
+        self._has_person = False
+
+    def get_path(self, index: int) -> Path:
+        """Return the path under which to store the downloaded segment."""
+        return self._staging_folder / self._segments[index].file_name
+
+    async def accept(self, indices: Collection[int]) -> None:
+        """Check the downloaded segments, and move them into `folder`.
+
+        Raises:
+            BackendUnavailable: one of them is damaged, or does not fit the plan.
+        """
+        if not indices:
+            return
+        self._unconfirmed |= set(indices)
+        if await self._contains_person(indices):
+            self._has_person = True
+        if self._has_person:
+            for index in sorted(self._unconfirmed):
+                self.get_path(index).replace(self.folder / self._segments[index].file_name)
+            self._unconfirmed.clear()
+
+    def finish(self) -> None:
+        """End the job: all segments must be accepted.
+
+        Raises:
+            BackendUnavailable: none of them shows a person.
+        """
+        if self._unconfirmed:
+            raise BackendUnavailable(
+                self._backend, FailureKind.INVALID_RESPONSE, "no person in any segment"
+            )
+
+    def close(self) -> None:
+        """Remove the segments that were not accepted."""
+        shutil.rmtree(self._staging_folder, ignore_errors=True)
+
+    async def _contains_person(self, indices: Collection[int]) -> bool:
+        only = ",".join(map(str, sorted(indices)))
+        staged = ("--segments", str(self._staging_folder.absolute()))
+        try:
+            await self._video_cli.run(
+                *("matte", str(self._clip.absolute()), *staged, "--check", "--only", only),
+                *("--progress", "json"),
+                report=ignore_progress,
+            )
+        except InputRejected as err:
+            if err.reason is RejectReason.NO_PERSON:
+                return False
+            raise BackendUnavailable(
+                self._backend, FailureKind.INVALID_RESPONSE, str(err.details.get("why"))
+            ) from err
+        return True
+
+
+@contextmanager
+def open_staging(
+    backend: str, video_cli: VideoCli, clip: Path, plan: Plan, folder: Path
+) -> Iterator[SegmentStaging]:
+    """Open the staging of *folder*, which is removed when the block ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    staging = SegmentStaging(backend, video_cli, clip, plan, folder)
+    try:
+        yield staging
+    finally:
+        staging.close()
+
+
 class _JobLost(BackendUnavailable):
-    """The service no longer knows the job, so that polling again is pointless."""
+    """The service does not know the job any more, so that polling again is pointless."""
 
 
 class RemoteJob:
-    """Some segments of one clip, asked of one service."""
+    """Makes some segments of one clip at one service."""
 
     def __init__(
         self,
@@ -44,43 +135,43 @@ class RemoteJob:
         job_id: str,
         request: MatteJobRequest,
     ) -> None:
-        """Remember what to ask for.
+        """Configure the job.
 
         Args:
-            backend: of the backend, for errors.
-            client: to the service.
-            timeouts: how long to wait.
-            job_id: a name that nobody guesses, and that is the same when we ask again.
-            request: the clip's hash, and the plan with the segments that are wanted.
+            backend: name of the backend, for errors.
+            client: client of the service.
+            timeouts: limits of the service's responses.
+            job_id: from `derive_job_id`.
+            request: the hash of the clip, and the plan of the requested segments.
         """
         self._backend, self._client, self._timeouts = backend, client, timeouts
         self._id, self._request = job_id, request
         self._segments = {segment.index: segment for segment in request.plan.segments}
-        self._progressed_at = 0.0  # when the job last got further
+        self._progressed_at = 0.0  # when the job last progressed
         self._last_progress: tuple[MatteJobState, int, list[int]] | None = None
         self._device_seconds = 0.0  # as of the last answer
         self._fetched: set[int] = set()
 
     async def run(self, clip: Path, staging: SegmentStaging, report: Report, price: float) -> None:
-        """Have it done.
+        """Run the job to its end, and remove it from the service.
+
+        A failure of the service only cancels it, so that a next attempt continues it.
 
         Args:
             clip: is uploaded, unless the service has it.
-            staging: takes what comes.
-            report: is told how far the work is, in frames of the segments that are wanted.
+            staging: receives the segments.
+            report: receives the progress, in frames of the requested segments.
             price: dollars for a second of the service's device.
 
         Raises:
             InputRejected: the clip is at fault.
-            BackendUnavailable: the service is.
+            BackendUnavailable: the service is at fault.
         """
         try:
             await self._upload_if_missing(clip)
             await self._follow(staging, report, price)
         except BackendUnavailable:
-            await self._clean_up_remote(
-                ("POST", f"jobs/{self._id}/cancel")
-            )  # asked again, it goes on
+            await self._clean_up_remote(("POST", f"jobs/{self._id}/cancel"))
             raise
         except BaseException:
             await self._delete_remote()
@@ -150,7 +241,7 @@ class RemoteJob:
         return pause
 
     async def _request_job(self, method: str) -> MatteJobResponse:
-        """What the service says of the job, as far as it can be true."""
+        """Submit the job (PUT) or poll it (GET), and check the response."""
         body = self._request if method == "PUT" else None
         try:
             answer = await self._client.request_json(
@@ -187,17 +278,17 @@ class RemoteJob:
     async def _collect(
         self, answer: MatteJobResponse, staging: SegmentStaging, report: Report
     ) -> None:
-        """Fetch what is ready and was not fetched before."""
+        """Download the segments that are ready and were not downloaded before."""
         if answer.state is MatteJobState.QUEUED:
             self._client.on_cold_start()
-        # Asked before for more than now, the service may have segments that we have by now.
-        wanted = sorted(set(answer.ready) & self._segments.keys() - self._fetched)
-        for index in wanted:
-            most = MAX_FRAME_BYTES * self._segments[index].frames
+        # An earlier attempt may have requested more segments than are missing now.
+        new = sorted(set(answer.ready) & self._segments.keys() - self._fetched)
+        for index in new:
+            max_bytes = MAX_FRAME_BYTES * self._segments[index].frames
             path = f"jobs/{self._id}/segments/{index}"
-            await self._client.download(path, staging.get_path(index), most, self._id)
-        await staging.accept(wanted)
-        self._fetched |= set(wanted)
+            await self._client.download(path, staging.get_path(index), max_bytes, self._id)
+        await staging.accept(new)
+        self._fetched |= set(new)
         report(Progress("mattes", answer.done, answer.total, answer.fps))
 
     def _check_result(self, answer: MatteJobResponse) -> None:
@@ -221,7 +312,7 @@ class RemoteJob:
             else FailureKind.BROKEN
         )
         raise BackendUnavailable(
-            self._backend, kind, "as it says itself", retry_after=failure.retry_after
+            self._backend, kind, "reported by the service", retry_after=failure.retry_after
         )
 
     async def _delete_remote(self) -> None:
@@ -230,7 +321,7 @@ class RemoteJob:
         )
 
     async def _clean_up_remote(self, *requests: tuple[str, str]) -> None:
-        """Last words, which nothing depends on: what a service keeps, it deletes by itself."""
+        """Send requests whose failure does not matter: the service deletes old jobs by itself."""
         with suppress(BackendUnavailable, TimeoutError):
             async with asyncio.timeout(self._timeouts.cleanup):
                 for method, path in requests:
@@ -238,13 +329,24 @@ class RemoteJob:
 
 
 def derive_job_id(secret: bytes, folder: Path, digest: str, plan: Plan) -> str:
-    """The same whenever the same folder lacks something, and not to be guessed by others."""
+    """Derive the id of a job from its work, so that a later attempt finds it and its segments.
+
+    Others cannot guess it, since it is an HMAC with *secret*. It depends on the JSON of the plan:
+    to find the jobs that an earlier version paid for after an upgrade, a new field of
+    `Plan` must be excluded from its JSON while it has its default value.
+
+    Args:
+        secret: the key of the service.
+        folder: the job's folder for mattes.
+        digest: hash of the clip.
+        plan: the plan of the folder, with all its segments.
+    """
     work = f"{folder.absolute()}|{digest}|{plan.model_dump_json()}"
     return hmac.new(secret, work.encode(), sha256).hexdigest()
 
 
 async def hash_clip(clip: Path) -> str:
-    """SHA-256 of the clip's bytes."""
+    """Compute the SHA-256 of the clip's bytes, in hexadecimal."""
     hasher = sha256()
     with clip.open("rb") as file:
         while chunk := file.read(HASH_CHUNK_BYTES):

@@ -1,4 +1,4 @@
-"""What the service and its client say to each other."""
+"""The bodies of the service's requests and responses."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -16,13 +16,13 @@ JobId = Annotated[
 
 
 class ErrorResponse(BaseModel):
-    """Why a request was not served."""
+    """Why a request failed."""
 
     detail: str
 
 
 class FieldError(BaseModel):
-    """What is wrong with one field."""
+    """The error of one field."""
 
     loc: list[str | int]
     msg: str
@@ -30,7 +30,7 @@ class FieldError(BaseModel):
 
 
 class FieldErrorsResponse(BaseModel):
-    """Why a request could not be understood, field by field."""
+    """Why a request is invalid, field by field."""
 
     detail: list[FieldError]
 
@@ -49,9 +49,9 @@ class ClipResponse(BaseModel):
 
 
 class MatteJobRequest(BaseModel):
-    """Mattes to make.
+    """The mattes to make.
 
-    The same job may be asked for again, with the same segments or fewer: it goes on where it is.
+    The same job may be submitted again, with the same segments or fewer: it continues.
     """
 
     input: ClipDigest
@@ -59,7 +59,7 @@ class MatteJobRequest(BaseModel):
 
 
 class MatteJobState(StrEnum):
-    """Where a job is."""
+    """The state of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -72,11 +72,11 @@ class MatteJobFailure(BaseModel):
     """Why a job failed.
 
     Attributes:
-        rejected: the clip is at fault, and asking elsewhere is pointless.
-        reason: a :class:`video_editing.contract.errors.Reason` where *rejected*, else a
-            :class:`backends.errors.Why`.
-        details: what the text for people may mention.
-        retry_after: seconds after which the place may work again, where it knows.
+        rejected: the clip is at fault; another backend would fail as well.
+        reason: a :class:`video_editing.contract.errors.RejectReason` if *rejected*, else a
+            :class:`backends.errors.FailureKind`.
+        details: fields of the reason, for the text that users read.
+        retry_after: seconds after which the service may work again, if it knows.
     """
 
     rejected: bool
@@ -86,15 +86,15 @@ class MatteJobFailure(BaseModel):
 
 
 class MatteJobResponse(BaseModel):
-    """How far a job is.
+    """The progress of a job.
 
     Attributes:
-        job_id, input: what the client called it, and for which clip.
+        job_id, input: its id, chosen by the client, and the digest of its clip.
         done, total: frames.
         fps: frames a second.
-        ready: indices of the segments that can be fetched.
-        device_seconds: how long the device was at work for it so far.
-        failure: where the state is "failed".
+        ready: indices of the segments that can be downloaded.
+        device_seconds: seconds that the device has worked on it.
+        failure: set if the state is "failed".
     """
 
     job_id: JobId
@@ -109,15 +109,15 @@ class MatteJobResponse(BaseModel):
 
 
 class OverlayResponse(BaseModel):
-    """How an overlay that was asked for by link is doing.
+    """The progress of an overlay that was requested by link.
 
     Attributes:
-        overlay_url: where to fetch it, without any key, for a while; at Shotstack, where the
-            service has a key for it.
-        duration: seconds of it.
-        processing_time: seconds that it took, queue included.
-        error: one sentence, where the status is "failed".
-        reason: the same in one word.
+        overlay_url: link that needs no key and expires; at Shotstack, if the service has a key
+            for it.
+        duration: its length in seconds.
+        processing_time: seconds that it took, with the time in the queue.
+        error: one sentence, if the status is "failed".
+        reason: the same as one word.
     """
 
     model_config = ConfigDict(json_schema_extra={"required": ["job_id", "status"]})
@@ -132,7 +132,7 @@ class OverlayResponse(BaseModel):
 
 
 def describe_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route may answer besides success, for the OpenAPI document."""
+    """Describe a route's responses other than success, for the OpenAPI document."""
     return {
         status: {
             "model": FieldErrorsResponse if status == 422 else ErrorResponse,
@@ -146,15 +146,15 @@ STATUS_DESCRIPTIONS = {
     400: "the body cannot be read",
     401: "no key, or a wrong one",
     403: "the link has expired or is not ours",
-    404: "there is no such thing here, or no longer",
-    409: "it is there already, with other content, or not yet ready",
+    404: "it does not exist, or no longer",
+    409: "it exists already, with other content, or is not ready yet",
     413: "too large",
     422: "a field is missing or wrong; the answer names it",
     429: "too many jobs are waiting; come back after Retry-After seconds",
     507: "the disk is full",
 }
 
-#: what a file's route answers to the Range header
+#: responses of a file's route to the Range header
 RANGE_RESPONSES: dict[int | str, dict[str, Any]] = {
     206: {"description": "a part of the file"},
     400: {"description": "a Range that cannot be read"},

@@ -1,4 +1,4 @@
-"""What makes the finished file from a clip and its mattes, and the renderer on this machine."""
+"""The interface of renderers, which make results from clips and mattes; the local renderer."""
 
 import os
 from abc import ABC, abstractmethod
@@ -13,30 +13,27 @@ from backends.base import Report
 from backends.errors import BackendUnavailable, FailureKind
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from video_editing.cli.arguments import format_options
 from video_editing.contract.formats import OutputFormat
-from video_editing.contract.style import Style
+from video_editing.contract.style import PLACEMENT_FIELDS, Style
 
-#: options of the command line whose names are not those of the style's fields
-OPTION_NAMES = {"centre": "center"}
-#: fields of a style that say where an overlay is on a result; an overlay alone is nowhere
-PLACEMENT_FIELDS = ("position", "offset", "size")
-#: forms whose bytes can be kept to a limit; the others are small, or as large as they are
+#: formats with a size limit; the others are small, or have one quality only
 SIZE_LIMITED_FORMS = (OutputFormat.VIDEO, OutputFormat.ANIMATION)
 
 
 @dataclass(frozen=True, slots=True)
 class RenderRequest:
-    """All that a result is made from.
+    """The input of a renderer.
 
     Attributes:
-        clip: the video of the person.
-        mattes: where she is in it; None where the style keeps her own background, or where the
-            renderer is to find her itself.
-        background: a colour, "blur", or the path of a picture or a film.
-        style: how the overlay looks.
-        form: what the result is for.
-        max_bytes: what a video or an animation may weigh.
-        thumbnail: where a small JPEG of a result that is no overlay goes, if wanted.
+        clip: path of the input video.
+        mattes: folder of the matte segments; None if the style keeps the clip's background, or if
+            the renderer makes the mattes itself.
+        background: a colour, "blur", or the path of a picture or video.
+        style: of the overlay.
+        form: format of the result.
+        max_bytes: largest size of a video or animation.
+        thumbnail: path of a small JPEG to write; None for none. Transparent results have none.
     """
 
     clip: Path
@@ -50,13 +47,13 @@ class RenderRequest:
 
 @dataclass(frozen=True, slots=True)
 class RenderResult:
-    """What a result is like.
+    """The properties of a result.
 
     Attributes:
-        renderer: the name of who made it.
-        width, height: pixels.
-        seconds: its length.
-        dollars: what it cost, with what was paid in vain before.
+        renderer: name of the renderer that made it.
+        width, height: in pixels.
+        seconds: length.
+        dollars: cost, failed attempts included.
     """
 
     renderer: str
@@ -66,34 +63,38 @@ class RenderResult:
     dollars: float = 0
 
 
+def ignore(*_: object) -> None:
+    """Do nothing; for reports and events that have no receiver."""
+
+
 class Renderer(ABC):
-    """Somebody who makes the finished file."""
+    """Makes results."""
 
     name: str  #: as in settings, logs, metrics and messages to admins
 
-    def can_render(self, request: RenderRequest) -> bool:  # noqa: ARG002 - some cannot do all
-        """Whether it makes such results at all; who cannot is not asked."""
+    def can_render(self, request: RenderRequest) -> bool:  # noqa: ARG002 - a renderer without restrictions ignores it
+        """Return whether the renderer supports *request*; if not, it is skipped."""
         return True
 
     @abstractmethod
     async def render(self, request: RenderRequest, result: Path, report: Report) -> RenderResult:
-        """Write *result*, which appears under its name when it is whole.
+        """Write *result*, which appears under its name when it is complete.
 
         Raises:
-            InputRejected: the clip or the background is at fault; asking elsewhere is pointless.
-            BackendUnavailable: the renderer is at fault; ask the next.
-            OutputFailed: the result cannot be written, by whomever.
-            Cancelled: somebody else ended the work.
+            InputRejected: the clip or the background is at fault; another renderer would fail too.
+            BackendUnavailable: this renderer is at fault; ask another one.
+            OutputFailed: *result* cannot be written; another renderer would fail too.
+            Cancelled: another process stopped the work.
         """
 
 
 class LocalRenderer(Renderer):
-    """The command line of video_editing in a child on this machine."""
+    """Runs the command line of video_editing in a child process."""
 
     name = "local"
 
     def __init__(self, limits: ProcessLimits, program: Sequence[str] = DEFAULT_PROGRAM) -> None:
-        """Remember what each child may take, and what to run in place of the command line."""
+        """Render within *limits*; *program* runs in place of the command line of video_editing."""
         self._video_cli = VideoCli(self.name, limits, program)
 
     async def render(self, request: RenderRequest, result: Path, report: Report) -> RenderResult:
@@ -109,22 +110,22 @@ class _ReportedSize(BaseModel):
 
 
 def parse_render_result(renderer: str, fields: Mapping[str, Any]) -> RenderResult:
-    """What the last line of a child tells of its result.
+    """Return the properties of a result from *fields*, the last line of a child's output.
 
     Raises:
-        BackendUnavailable: GARBAGE of *renderer*, it does not.
+        BackendUnavailable: INVALID_RESPONSE of *renderer*: fields are missing.
     """
     try:
         size = _ReportedSize.model_validate(fields)
     except ValidationError as err:
         raise BackendUnavailable(
-            renderer, FailureKind.INVALID_RESPONSE, "no size was told"
+            renderer, FailureKind.INVALID_RESPONSE, "the size is missing"
         ) from err
     return RenderResult(renderer, size.width, size.height, size.seconds)
 
 
 def build_arguments(request: RenderRequest, result: Path) -> list[str]:
-    """What the command line of video_editing is asked for."""
+    """Return the arguments of video_editing's command line that render *request*."""
     input_arguments = build_input_arguments(request, result)
     if request.form.is_transparent:
         style = request.style.model_copy(update=dict.fromkeys(PLACEMENT_FIELDS))
@@ -132,7 +133,7 @@ def build_arguments(request: RenderRequest, result: Path) -> list[str]:
             "cut",
             *input_arguments,
             f"--container={request.form}",
-            *build_style_arguments(style),
+            *format_options(style),
         ]
     is_size_limited = request.max_bytes is not None and request.form in SIZE_LIMITED_FORMS
     return [
@@ -146,34 +147,17 @@ def build_arguments(request: RenderRequest, result: Path) -> list[str]:
 
 
 def build_input_arguments(request: RenderRequest, result: Path) -> list[str]:
-    """The files of any command that works on *request*; its child has a folder of its own."""
+    """Return the arguments for files; absolute, since a child has its own working directory."""
     mattes = [f"--matte={request.mattes.absolute()}"] if request.mattes else []
     return [str(request.clip.absolute()), f"--output={result.absolute()}", *mattes]
 
 
 def build_composition_arguments(request: RenderRequest) -> list[str]:
-    """How the overlay looks, and what it is laid on."""
+    """Return the arguments for the background and the overlay's style."""
     background = resolve_background(request.background)
-    return [f"--background={background}", *build_style_arguments(request.style)]
+    return [f"--background={background}", *format_options(request.style)]
 
 
 def resolve_background(background: str) -> str:
-    """*background* for a child, which has another working directory."""
-    return os.path.abspath(background) if os.path.isfile(background) else background  # noqa: PTH100, PTH113 - Path's raise when a name is too long
-
-
-def build_style_arguments(style: Style) -> list[str]:
-    """*style* for the command line of video_editing; what is as by default is left out."""
-    default = Style()
-    arguments = []
-    for field in Style.model_fields:
-        value = getattr(style, field)
-        if value is None or value == getattr(default, field):
-            continue
-        option = "--" + OPTION_NAMES.get(field, field).replace("_", "-")
-        arguments.append(option if value is True else f"{option}={_format_value(value)}")
-    return arguments
-
-
-def _format_value(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    """Return *background* for a child process, which has another working directory."""
+    return os.path.abspath(background) if os.path.isfile(background) else background  # noqa: PTH100, PTH113 - the methods of Path raise if a name is too long

@@ -1,4 +1,4 @@
-"""What the months cost, and how much they may."""
+"""The monthly budget of paid renderers, with all that was spent."""
 
 import time
 from collections.abc import Callable
@@ -8,22 +8,22 @@ from pydantic import BaseModel
 
 from backends.state_file import JsonStateFile
 
-#: called with what is spent and with the budget, in dollars
+#: called with the dollars spent and the budget
 BudgetListener = Callable[[float, float], None]
 
-RETAINED_MONTHS = 13  #: that are remembered
+RETAINED_MONTHS = 13  #: a year and the current month
 
 
 class BudgetExceeded(Exception):
-    """The month's budget does not allow it."""
+    """The rest of the month's budget is too small for the purchase."""
 
 
 class MonthRecord(BaseModel):
-    """One month.
+    """The purchases of one month.
 
     Attributes:
-        bookings: dollars by what they were spent on.
-        told: whether the alarm was sounded.
+        bookings: dollars by purchase.
+        told: whether the listener was called in this month.
     """
 
     bookings: dict[str, float] = {}
@@ -31,15 +31,15 @@ class MonthRecord(BaseModel):
 
     @property
     def dollars(self) -> float:
-        """What it has cost so far."""
+        """The dollars spent so far."""
         return sum(self.bookings.values())
 
 
 class MonthlyBudget:
-    """A monthly budget, shared by all processes of this machine; months are UTC's.
+    """A budget for each month (UTC), shared by all processes of this machine.
 
-    What is about to be bought is booked before and taken back if it came to nothing, so that
-    purchases side by side stay within the budget too, and one that is tried again costs once.
+    A purchase is booked before it is made and released if nothing was billed. So purchases at the
+    same time stay within the budget together, and one that is tried again is booked once.
     """
 
     def __init__(
@@ -49,48 +49,48 @@ class MonthlyBudget:
         on_exceeded: BudgetListener,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Know the budget.
+        """Open the budget.
 
         Args:
-            path: where the bookings are kept.
-            limit: dollars a month; None is without an end.
-            on_exceeded: sounded once in a month in which the budget is reached.
-            clock: seconds since the epoch.
+            path: the state file with the bookings.
+            limit: dollars a month; None for no limit.
+            on_exceeded: called once in a month in which a purchase exceeds the budget.
+            clock: returns seconds since the epoch.
         """
         self._state_file = JsonStateFile(path, MonthRecord)
         self._limit, self._on_exceeded, self._clock = limit, on_exceeded, clock
 
     def reserve(self, purchase: str, dollars: float) -> None:
-        """Spend *dollars* on *purchase*, once.
+        """Book *dollars* for *purchase*, unless it is booked already.
 
         Raises:
-            MoneySpent: there are not so many left.
+            BudgetExceeded: the rest of the month's budget is smaller.
         """
         if dollars <= 0:
             return
         with self._state_file.update() as months:
             if any(purchase in month.bookings for month in months.values()):
                 return
-            now = months.setdefault(self._get_month_key(), MonthRecord())
-            for old in sorted(months)[:-RETAINED_MONTHS]:
-                del months[old]
-            if self._limit is None or now.dollars + dollars <= self._limit:
-                now.bookings[purchase] = dollars
+            month = months.setdefault(self._get_month_key(), MonthRecord())
+            for expired in sorted(months)[:-RETAINED_MONTHS]:
+                del months[expired]
+            if self._limit is None or month.dollars + dollars <= self._limit:
+                month.bookings[purchase] = dollars
                 return
-            is_first_alert, now.told = not now.told, True
-            spent = now.dollars
+            is_first_alert, month.told = not month.told, True
+            spent = month.dollars
         if is_first_alert:
             self._on_exceeded(spent, self._limit)
         raise BudgetExceeded
 
     def release(self, purchase: str) -> None:
-        """It came to nothing, and is not billed."""
+        """Remove the booking of *purchase*, which is not billed."""
         with self._state_file.update() as months:
             for month in months.values():
                 month.bookings.pop(purchase, None)
 
     def get_spent(self) -> float:
-        """Dollars of this month."""
+        """Return the dollars spent in the current month."""
         return self._state_file.read().get(self._get_month_key(), MonthRecord()).dollars
 
     def _get_month_key(self) -> str:

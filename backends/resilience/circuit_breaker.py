@@ -1,4 +1,4 @@
-"""A place that failed is left alone for a while, then tried by one job before all others."""
+"""Do not ask a backend that failed; after a cool-down one job probes it."""
 
 import time
 from pathlib import Path
@@ -12,16 +12,16 @@ from video_editing.contract.errors import InputRejected
 from video_editing.contract.plan import Plan
 from video_editing.contract.progress import Progress
 
-#: faults that do not pass by themselves: one is enough
+#: failures that do not pass by themselves: one opens the breaker
 PERMANENT_FAILURES = (FailureKind.REFUSED, FailureKind.UNSAFE, FailureKind.NO_MODEL)
 
 
 class BreakerState(BaseModel):
-    """How a place fared.
+    """The state of one backend's breaker.
 
     Attributes:
-        failures: how many came in a row.
-        until: the monotonic clock's time before which nobody asks again.
+        failures: number of failures in a row.
+        until: end of the cool-down, as a time of the monotonic clock.
     """
 
     failures: int = 0
@@ -29,14 +29,14 @@ class BreakerState(BaseModel):
 
 
 class CircuitBreaker(OverlayBackend):
-    """Closed; open for a cool-down; half-open, when one job may probe.
+    """Closed; open for a cool-down; then half-open, when one job may probe.
 
-    Taking the probe moves the end of the rest on by another cool-down, and as long as the probe
-    gets on it keeps doing so. A probe that dies therefore blocks the place for no longer.
+    Claiming the probe extends the cool-down, and so does the probe's progress. A probe that dies
+    therefore blocks the backend for one cool-down at most.
 
-    The monotonic clock is the machine's: no jump of the wall clock moves it, and a restarted
-    process goes on with it. Only a restarted machine begins it anew; an end of rest that lies
-    further ahead than a cool-down was written before that, and is past.
+    The monotonic clock is the machine's: changes of the wall clock do not affect it, and it
+    survives a restart of the process. It restarts with the machine; an end that lies further ahead
+    than one cool-down was written before that, and counts as past.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class CircuitBreaker(OverlayBackend):
         failure_threshold: int,
         cooldown: float,
     ) -> None:
-        """Watch over *inner*.
+        """Wrap *inner*.
 
         Args:
-            inner: the place.
-            state_file: where it is kept how all places fared.
-            failure_threshold: so many in a row open the breaker.
+            inner: the backend.
+            state_file: stores the states of all backends.
+            failure_threshold: number of failures in a row that open the breaker.
             cooldown: seconds for which it stays open.
         """
         self.name = inner.name
@@ -85,20 +85,20 @@ class CircuitBreaker(OverlayBackend):
         return self._state_file.read().get(self.name, BreakerState())
 
     def _claim_probe(self) -> None:
-        """Be the one that asks again.
+        """Reserve the probe for this job.
 
         Raises:
-            BackendUnavailable: RESTING, it is too early, or somebody else is the one.
+            BackendUnavailable: COOLING_DOWN, or another job probes.
         """
-        with self._state_file.update() as rests:
-            state = rests.setdefault(self.name, BreakerState())
+        with self._state_file.update() as states:
+            state = states.setdefault(self.name, BreakerState())
             now = time.monotonic()
             if now < state.until <= now + self._cooldown:
                 raise BackendUnavailable(self.name, FailureKind.COOLING_DOWN)
             state.until = now + self._cooldown
 
     def _extend_probe_on_progress(self, report: Report) -> Report:
-        """Report, and keep the probe ours while it gets on."""
+        """Return a report that extends the probe's reservation while it progresses."""
         extended_at = time.monotonic()
 
         def forward(event: Event) -> None:
@@ -106,19 +106,19 @@ class CircuitBreaker(OverlayBackend):
             now = time.monotonic()
             if isinstance(event, Progress) and now - extended_at > self._cooldown / 2:
                 extended_at = now
-                with self._state_file.update() as rests:
-                    rests.setdefault(self.name, BreakerState()).until = now + self._cooldown
+                with self._state_file.update() as states:
+                    states.setdefault(self.name, BreakerState()).until = now + self._cooldown
             report(event)
 
         return forward
 
     def _record_failure(self, kind: FailureKind) -> None:
-        with self._state_file.update() as rests:
-            state = rests.setdefault(self.name, BreakerState())
+        with self._state_file.update() as states:
+            state = states.setdefault(self.name, BreakerState())
             state.failures += self._failure_threshold if kind in PERMANENT_FAILURES else 1
             state.until = time.monotonic() + self._cooldown
 
     def _record_success(self) -> None:
         if self._read_state().failures:
-            with self._state_file.update() as rests:
-                rests.pop(self.name, None)
+            with self._state_file.update() as states:
+                states.pop(self.name, None)

@@ -1,4 +1,4 @@
-"""Places in the order of asking: where one fails, the next goes on."""
+"""Ask backends in order: if one fails, the next one continues."""
 
 import time
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from video_editing.contract.plan import Plan, find_missing_segments
 
 
 class FallbackChain(OverlayBackend):
-    """The first place that can; it says which has the work, and why another lost it."""
+    """Asks its backends in order; reports which one has the job, and why another lost it."""
 
     name = "chain"
 
@@ -29,9 +29,9 @@ class FallbackChain(OverlayBackend):
         """Chain *backends*.
 
         Args:
-            backends: the places, best first.
-            estimates: how fast they are.
-            deadline: seconds from the asking after which the mattes are late.
+            backends: best first.
+            estimates: their measured speeds.
+            deadline: seconds within which a job's mattes should be complete.
         """
         self.backends = tuple(backends)
         self.estimates = estimates
@@ -44,18 +44,18 @@ class FallbackChain(OverlayBackend):
         failures = []
         for backend in self.backends:
             forward(BackendStarted(backend.name))
-            hurried = self._downgrade_if_late(backend.name, plan, folder, due)
-            if hurried.engine != plan.engine:
-                forward(EngineDowngraded(backend.name, hurried.engine))
+            affordable_plan = self._downgrade_if_late(backend.name, plan, folder, due)
+            if affordable_plan.engine != plan.engine:
+                forward(EngineDowngraded(backend.name, affordable_plan.engine))
             try:
-                return await backend.make_mattes(clip, hurried, folder, forward)
+                return await backend.make_mattes(clip, affordable_plan, folder, forward)
             except BackendUnavailable as failure:
                 failures.append(failure)
                 forward(FellBack(backend.name, failure.kind, failure.detail))
-        raise AllBackendsFailed(f"nobody left in {self.name}", failures)
+        raise AllBackendsFailed(f"no backend left in {self.name}", failures)
 
     def _downgrade_if_late(self, name: str, plan: Plan, folder: Path, due: float) -> Plan:
-        """The plan, with the hasty engine where the place would be late with the plan's."""
+        """Return the plan, with the fast engine if the backend would miss the deadline."""
         speed = self.estimates.get_speed(name, plan.engine)
         frames = sum(segment.frames for segment in find_missing_segments(plan, folder))
         if speed is None or time.monotonic() + frames / speed <= due:

@@ -1,4 +1,4 @@
-"""A place that fails in passing is asked again, a little later or when it says."""
+"""Ask a backend again after a transient failure."""
 
 import time
 from pathlib import Path
@@ -9,22 +9,22 @@ from backends.base import OverlayBackend, Report, RetryScheduled
 from backends.errors import BackendUnavailable, FailureKind
 from video_editing.contract.plan import Plan
 
-#: faults that may be over in a moment; all others would only cost the user time
+#: failures that may be over in a moment; to retry after others would only cost the user time
 TRANSIENT_FAILURES = (FailureKind.UNREACHABLE, FailureKind.BUSY, FailureKind.BROKEN)
-DEFAULT_WAIT = 0.3  #: seconds before the next attempt, where the place does not say
+DEFAULT_WAIT = 0.3  #: seconds before the next attempt, unless the backend asks for another pause
 
 
 class RetryingBackend(OverlayBackend):
-    """Asks a place again; what it finished the first time is not made again."""
+    """Asks a backend again; segments that it finished before are not made again."""
 
     def __init__(self, inner: OverlayBackend, *, attempts: int, max_seconds: float) -> None:
         """Wrap *inner*.
 
         Args:
-            inner: the place.
-            attempts: how often it is asked in all.
-            max_seconds: from the first asking, after which it is not asked again; a wait that would
-                end later is not begun.
+            inner: the backend.
+            attempts: maximum number of attempts, the first one included.
+            max_seconds: from the first attempt, after which no other one starts; a pause that
+                would end later is not begun.
         """
         self.name = inner.name
         self._inner = inner

@@ -1,4 +1,4 @@
-"""How fast each place was of late, and so when it would be done."""
+"""Estimate the speed of each backend from its recent jobs."""
 
 import time
 from pathlib import Path
@@ -11,31 +11,31 @@ from video_editing.contract.progress import Progress
 
 EngineSpeeds = dict[str, float]  #: frames a second, by engine
 
-MIN_MEASURED_SECONDS = 1.0  #: seconds of work that say something about speed
+MIN_MEASURED_SECONDS = 1.0  #: shorter jobs are not measured
 
 
 class ThroughputEstimates:
-    """Recent frames a second of each place with each engine."""
+    """Recent frames a second of each backend with each engine."""
 
     def __init__(self, state_file: JsonStateFile[EngineSpeeds]) -> None:
         self._state_file = state_file
 
     def get_speed(self, backend: str, engine: str) -> float | None:
-        """Frames a second, or None where nobody knows."""
+        """Return frames a second; None if they are not known."""
         measured = self._state_file.read().get(backend, {}).get(engine)
         if measured is None and engine in ENGINES:
             return ENGINES[engine].initial_speeds.get(backend)
         return measured
 
     def record(self, backend: str, engine: str, speed: float) -> None:
-        """Take *speed* into account; the last few jobs count most."""
+        """Average *speed* with the earlier ones; each new job counts one half."""
         with self._state_file.update() as speeds:
             engine_speeds = speeds.setdefault(backend, {})
             engine_speeds[engine] = (engine_speeds.get(engine, speed) + speed) / 2
 
 
 class MeasuredBackend(OverlayBackend):
-    """Takes the time of a place."""
+    """Measures the speed of a backend, from its first progress to its last."""
 
     def __init__(self, inner: OverlayBackend, estimates: ThroughputEstimates) -> None:
         self.name = inner.name
@@ -44,7 +44,7 @@ class MeasuredBackend(OverlayBackend):
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
-        steps: list[tuple[float, int]] = []  # when, how many frames; the first and the last
+        steps: list[tuple[float, int]] = []  # the first and the last: time, frames done
 
         def record_step(event: Event) -> None:
             if isinstance(event, Progress) and event.stage == "mattes":

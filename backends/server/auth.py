@@ -1,4 +1,4 @@
-"""Who may come in, and links that let one file out."""
+"""Authentication of clients, and signed links that need none."""
 
 import hmac
 import secrets
@@ -17,7 +17,7 @@ Bearer = Annotated[
     Security(
         HTTPBearer(
             auto_error=False,
-            description="or Modal's pair, in the headers Modal-Key and Modal-Secret",
+            description="or Modal's key pair, in the headers Modal-Key and Modal-Secret",
         )
     ),
 ]
@@ -28,10 +28,10 @@ class MissingServiceKey(Exception):
 
 
 def require_key(settings: ServiceSettings) -> Callable[..., Awaitable[Any]]:
-    """A dependency that lets in who shows the bearer token or Modal's pair of keys.
+    """Return a dependency that admits requests with the bearer token or with Modal's key pair.
 
     Raises:
-        NoKey: neither is set.
+        MissingServiceKey: neither is set.
     """
     token = settings.token.get_secret_value()
     pair = settings.key.get_secret_value(), settings.secret.get_secret_value()
@@ -42,9 +42,8 @@ def require_key(settings: ServiceSettings) -> Callable[..., Awaitable[Any]]:
         headers = request.headers
         has_token = _is_equal(bearer.credentials if bearer else "", token)
         has_pair = _is_equal(headers.get("modal-key", ""), pair[0])
-        has_pair &= _is_equal(
-            headers.get("modal-secret", ""), pair[1]
-        )  # no short cut: time tells nothing
+        # Both parts are always compared, so that the time reveals nothing.
+        has_pair &= _is_equal(headers.get("modal-secret", ""), pair[1])
         if not (has_token or has_pair):
             raise HTTPException(401, "no key, or a wrong one", {"WWW-Authenticate": "Bearer"})
 
@@ -56,19 +55,22 @@ def _is_equal(actual: str, expected: str) -> bool:
 
 
 class LinkSigner:
-    """Signs names together with the second at which the signature ends; keys last one run."""
+    """Signs names together with the second at which the signature expires.
+
+    The key is random and lives as long as the process, as the signed files do.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._key = secrets.token_bytes(32)
         self._seconds = seconds
 
     def sign(self, name: str) -> dict[str, str | int]:
-        """Query parameters that :meth:`holds` accepts for *name* for a while."""
+        """Return query parameters that :meth:`is_valid` accepts for *name* until they expire."""
         expires = int(time.time() + self._seconds)
         return {"expires": expires, "signature": self._compute_signature(name, expires)}
 
     def is_valid(self, name: str, expires: int, signature: str) -> bool:
-        """Whether *signature* is ours, for *name*, and has not ended."""
+        """Return whether *signature* was made here for *name* and has not expired."""
         is_authentic = hmac.compare_digest(
             signature.encode(), self._compute_signature(name, expires).encode()
         )

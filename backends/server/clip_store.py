@@ -1,4 +1,4 @@
-"""Clips that were uploaded, each under the hash of its bytes."""
+"""Uploaded clips, each stored under the hash of its bytes; and downloads of clips behind links."""
 
 import asyncio
 import os
@@ -12,24 +12,28 @@ from backends.links.ssrf_guard import create_guarded_session
 from video_editing.contract.atomic_file import atomic_write
 from video_editing.contract.errors import OutputFailed
 
+MAX_PARALLEL_FETCHES = 4
+
+LinkFetcher = Callable[[str, Path], Awaitable[int]]  #: downloads a link into a file
+
 
 class DigestMismatch(Exception):
-    """The bytes do not have the hash that they came under."""
+    """The bytes do not have the hash under which they were uploaded."""
 
 
 class ClipStore:
-    """A folder of clips by their hashes, whose form was checked before they come here."""
+    """A folder of clips; callers have checked that each name is a SHA-256 in hexadecimal."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
 
     def get_path(self, digest: str) -> Path:
-        """Where the clip is or would be."""
+        """Return the path of the clip, which need not exist."""
         return self._folder / digest
 
     def get_size(self, digest: str) -> int | None:
-        """Bytes of the clip, or None if it is not here; who asks wants it kept a while longer."""
+        """Return the clip's size in bytes, or None if it is missing; this delays its expiry."""
         path = self.get_path(digest)
         try:
             os.utime(path)
@@ -38,10 +42,10 @@ class ClipStore:
             return None
 
     async def store(self, digest: str, chunks: AsyncIterable[bytes]) -> int:
-        """Store the clip as it comes in; tells its bytes.
+        """Write the clip as its *chunks* arrive, and return its size in bytes.
 
         Raises:
-            OtherContent: it is not the clip it was said to be.
+            DigestMismatch: the bytes have another hash.
             OutputFailed: the disk is full.
         """
         size, hasher = 0, sha256()
@@ -59,23 +63,21 @@ class ClipStore:
         return size
 
     def remove(self, digest: str) -> None:
-        """Forget the clip."""
+        """Remove the clip, if it exists."""
         self.get_path(digest).unlink(missing_ok=True)
 
     def expire(self, seconds: float, in_use: Container[str]) -> None:
-        """Remove what nobody touched for *seconds*, parts of broken uploads among it."""
+        """Remove clips and parts of interrupted uploads that were not used for *seconds*."""
         for path in self._folder.iterdir():
             if path.name not in in_use and time.time() - path.stat().st_mtime > seconds:
                 path.unlink(missing_ok=True)
 
 
-LinkFetcher = Callable[[str, Path], Awaitable[int]]
-
-MAX_PARALLEL_FETCHES = 4
-
-
 def create_link_fetcher(limits: FetchLimits) -> LinkFetcher:
-    """Fetch a link to a public place into a file, a few at a time; tells its bytes."""
+    """Return a function that downloads a public link into a file and returns its size in bytes.
+
+    At most :data:`MAX_PARALLEL_FETCHES` downloads run at the same time.
+    """
     slots = asyncio.Semaphore(MAX_PARALLEL_FETCHES)
 
     async def fetch_link(link: str, path: Path) -> int:

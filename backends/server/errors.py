@@ -1,4 +1,4 @@
-"""How what went wrong is told to clients: as fields, and as one sentence."""
+"""Translation of exceptions into what clients receive: fields of a job, or one sentence."""
 
 import logging
 
@@ -21,12 +21,12 @@ LINK_ERROR_MESSAGES = {
     LinkError.TOO_BIG: "The file behind the link is too large.",
     LinkError.TOO_SLOW: "The file behind the link comes too slowly.",
     LinkError.TLS: "The server behind the link cannot prove who it is.",
-    LinkError.BROKEN_OFF: "The connection broke off before the file was there.",
+    LinkError.BROKEN_OFF: "The connection broke off before the file was complete.",
 }
 
 
 def create_job_failure(err: Exception) -> MatteJobFailure:
-    """The fields; what we did not expect is logged, and told without details."""
+    """Return the fields for *err*; unexpected exceptions are logged, and sent without details."""
     match err:
         case InputRejected():
             return MatteJobFailure(rejected=True, reason=err.reason, details=err.details)
@@ -36,12 +36,12 @@ def create_job_failure(err: Exception) -> MatteJobFailure:
             return MatteJobFailure(rejected=False, reason=FailureKind.TOO_SLOW)
         case OutputFailed() | Cancelled():
             return MatteJobFailure(rejected=False, reason=FailureKind.BROKEN)
-    log.error("a job failed by our own fault", exc_info=err)
+    log.error("a job failed because of a bug", exc_info=err)
     return MatteJobFailure(rejected=False, reason=FailureKind.BROKEN)
 
 
 def describe_for_client(err: Exception) -> tuple[str, str]:
-    """The reason and the sentence."""
+    """Return the reason and the sentence for *err*."""
     match err:
         case FetchFailed():
             return err.reason, LINK_ERROR_MESSAGES[err.reason]

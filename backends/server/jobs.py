@@ -1,4 +1,4 @@
-"""Jobs of the service: mattes that a backend makes for clients, segment by segment."""
+"""Jobs of the service: a backend makes the mattes of a clip for a client, segment by segment."""
 
 import asyncio
 import shutil
@@ -20,39 +20,39 @@ from video_editing.contract.atomic_file import atomic_write
 from video_editing.contract.plan import Plan, find_missing_segments
 from video_editing.contract.progress import Progress
 
-REQUEST_FILE = "job.json"  #: what a job's folder was asked for
+REQUEST_FILE = "job.json"  #: in the folder of a job
 
 
 class UnknownClip(Exception):
-    """The clip was never uploaded, or is gone."""
+    """The clip was not uploaded, or has been removed."""
 
 
 class JobConflict(Exception):
-    """There is a job of this name for other work."""
+    """The job of this id has another clip or plan."""
 
 
 class JobQueueFull(Exception):
-    """Too many jobs are waiting."""
+    """Too many jobs run or wait."""
 
 
 @dataclass
 class ServerJob:
-    """One job, and what is known of it."""
+    """One job and its state."""
 
     id: str
     request: MatteJobRequest
     folder: Path  #: of its segments
     state: MatteJobState = MatteJobState.QUEUED
-    done: int = 0
+    done: int = 0  #: frames
     fps: float = 0
-    device_seconds: float = 0
+    device_seconds: float = 0  #: for which the device worked, all runs together
     failure: MatteJobFailure | None = None
-    last_access: float = field(default_factory=time.monotonic)
+    last_access: float = field(default_factory=time.monotonic)  #: on the monotonic clock
     task: asyncio.Task[None] | None = None
     is_stopping: bool = False  #: whether *task* is cancelled and has not ended yet
 
     async def wait_until_stopped(self) -> None:
-        """Wait for the end of the task that runs now; a later task is left alone."""
+        """Wait for the end of the current task; a task that starts after it is left alone."""
         task = self.task
         if task is None:
             return
@@ -62,7 +62,7 @@ class ServerJob:
             self.state = MatteJobState.CANCELLED
 
     def record_event(self, event: Event) -> None:
-        """Take note of what the backend tells."""
+        """Update the state from an event of the backend."""
         match event:
             case Progress(stage="mattes"):
                 self.done, self.fps = event.done, event.fps
@@ -70,7 +70,7 @@ class ServerJob:
                 self.device_seconds += event.seconds
 
     def list_ready(self) -> list[int]:
-        """Indices of the segments that are there."""
+        """Return the indices of the segments that are complete."""
         missing_segments = set(find_missing_segments(self.request.plan, self.folder))
         return [
             segment.index
@@ -79,7 +79,7 @@ class ServerJob:
         ]
 
     def to_response(self) -> MatteJobResponse:
-        """What the client is told."""
+        """Return the job as the client receives it."""
         return MatteJobResponse(
             job_id=self.id,
             input=self.request.input,
@@ -94,7 +94,7 @@ class ServerJob:
 
 
 class JobStore:
-    """All jobs of this process; their segments stay on disk and are found again by a job's id."""
+    """All jobs of this process; an earlier process's segments are found on disk by the job's id."""
 
     def __init__(
         self,
@@ -112,9 +112,10 @@ class JobStore:
         A job that is being cancelled is started again after its end.
 
         Raises:
-            UnknownClip: *clip* is not there.
-            OtherWork: the job's name is taken.
-            Full: come back later.
+            UnknownClip: *clip* does not exist.
+            JobConflict: the job of this id has another clip or plan.
+            JobQueueFull: too many jobs run or wait.
+            OutputFailed: the disk is full.
         """
         while (job := self._jobs.get(job_id) or self._restore(job_id, request)).is_stopping:
             await job.wait_until_stopped()
@@ -134,7 +135,7 @@ class JobStore:
         job.task = asyncio.create_task(self._run(job, clip), name=f"job {job.id}")
 
     def _restore(self, job_id: str, request: MatteJobRequest) -> ServerJob:
-        """The job as an earlier process left it, or a new one."""
+        """Return the job as an earlier process left it, or a new one."""
         folder = self._folder / job_id
         try:
             stored = MatteJobRequest.model_validate_json((folder / REQUEST_FILE).read_bytes())
@@ -150,21 +151,21 @@ class JobStore:
         self._jobs[job.id] = job
 
     def get(self, job_id: str) -> ServerJob | None:
-        """The job, if there is one; who asks wants it kept a while longer."""
+        """Return the job, or None if there is none; this delays its expiry."""
         job = self._jobs.get(job_id)
         if job is not None:
             job.last_access = time.monotonic()
         return job
 
     async def cancel(self, job: ServerJob) -> None:
-        """Stop the work on *job*; what is ready stays."""
+        """Cancel the work on *job*, and wait for its end; complete segments stay."""
         if job.task is not None and not job.is_stopping:
             job.is_stopping = True
             job.task.cancel()
         await job.wait_until_stopped()
 
     async def delete(self, job: ServerJob) -> None:
-        """Stop *job* and forget all of it."""
+        """Cancel *job* and remove it with its segments."""
         while job.task is not None:  # a client may start it again while it stops
             await self.cancel(job)
         if self._jobs.get(job.id) is job:  # not a new job of that id
@@ -172,11 +173,11 @@ class JobStore:
             shutil.rmtree(job.folder, ignore_errors=True)
 
     def list_active_clips(self) -> set[str]:
-        """The clips that jobs are at work on."""
+        """Return the digests of the clips that jobs in progress use."""
         return {job.request.input for job in self._jobs.values() if job.task is not None}
 
     async def expire(self, seconds: float) -> None:
-        """Delete the jobs that nobody asked about for *seconds*, also an earlier process's."""
+        """Delete the jobs that no client used for *seconds*, also those of earlier processes."""
         for job in list(self._jobs.values()):
             if time.monotonic() - job.last_access > seconds:
                 await self.delete(job)
@@ -185,7 +186,7 @@ class JobStore:
                 shutil.rmtree(folder, ignore_errors=True)
 
     async def close(self) -> None:
-        """Stop all work."""
+        """Cancel all jobs."""
         await asyncio.gather(*(self.cancel(job) for job in list(self._jobs.values())))
 
     async def _run(self, job: ServerJob, clip: Path) -> None:
@@ -195,7 +196,7 @@ class JobStore:
                 await self._make(job, clip)
         except asyncio.CancelledError:
             job.state = MatteJobState.CANCELLED
-        except Exception as err:  # noqa: BLE001 - a bug of ours must not leave a job running forever
+        except Exception as err:  # noqa: BLE001 - a bug must end the job, not leave it "running" for ever
             job.state, job.failure = MatteJobState.FAILED, create_job_failure(err)
         else:
             job.state = MatteJobState.DONE
@@ -210,7 +211,7 @@ class JobStore:
 
 
 def _covers(stored: MatteJobRequest, requested: MatteJobRequest) -> bool:
-    """Whether *requested* is the same work as *stored*, with the same segments or fewer."""
+    """Return whether *requested* is the work of *stored*, with the same segments or fewer."""
     is_same_plan = _drop_segments(stored.plan) == _drop_segments(requested.plan)
     is_subset = set(requested.plan.segments) <= set(stored.plan.segments)
     return stored.input == requested.input and is_same_plan and is_subset

@@ -1,8 +1,8 @@
-"""The service at Modal: one door, and GPUs behind it that come and go.
+"""The service at Modal: one container with the HTTP API, and containers with GPUs on demand.
 
-``modal deploy -m backends.server.modal_app`` puts it there; ``modal run`` with the same lets one
-GPU look at an empty picture. Needed there: a proxy token for whoever asks, and a secret called
-overlay-service with the OVERLAY_TOKEN that the door asks for as well.
+``modal deploy -m backends.server.modal_app`` deploys it; ``modal run -m`` with the same module
+checks one GPU. Modal needs a proxy token for clients, and a secret named overlay-service with the
+OVERLAY_TOKEN that the API requires as well.
 """
 
 import asyncio
@@ -17,8 +17,7 @@ from fastapi import FastAPI
 
 from backends.base import Event
 from backends.factory import create_backend
-from backends.server.app import create_app, create_fetch_limits, create_hosting, create_video_cli
-from backends.server.clip_store import create_link_fetcher
+from backends.server.app import create_app, create_dependencies
 from backends.server.errors import create_job_failure
 from backends.server.modal_backend import ModalBackend, WorkItem, WorkResult
 from settings import Settings
@@ -28,8 +27,8 @@ from video_editing.contract.progress import Progress
 PROJECT = Path(__file__).parents[2]
 WEIGHTS_FOLDER = "/weights"
 SERVICE_FOLDER = "/service"
-CLIPS_FOLDER = f"{SERVICE_FOLDER}/clips"  #: where the door keeps clips, which the GPUs see as well
-MAX_SECONDS = 3600  #: seconds of one stretch
+CLIPS_FOLDER = f"{SERVICE_FOLDER}/clips"  #: written by the API's container, read by the workers
+MAX_SECONDS = 3600  #: of one work item
 
 settings = Settings()
 app = modal.App("overlaybot")
@@ -56,87 +55,81 @@ image = (
     retries=1,
 )
 class Worker:
-    """A container with a GPU; one stretch at a time."""
+    """A container with a GPU, which processes one work item at a time."""
 
     @modal.enter()
     def load(self) -> None:
-        """Fetch the weights if need be and look once: a broken GPU shows before any work does."""
+        """Download missing weights and check the GPU, so that a broken one fails at once."""
         self.backend = asyncio.run(create_backend(settings.service.backend, settings))
 
     @modal.method()
     def get_backend_name(self) -> str:
-        """The name of the place that is ready to work in this container."""
+        """Return the name of the backend in this container, which has passed its check."""
         return self.backend.name
 
     @modal.method()
     def make_mattes(self, item: WorkItem) -> WorkResult:
-        """The mattes of one stretch."""
+        """Make the mattes of one work item."""
         if not modal.is_local():
             clips.reload()
         return asyncio.run(self._make_mattes(item, settings.service.folder / "clips" / item.clip))
 
     async def _make_mattes(self, item: WorkItem, clip: Path) -> WorkResult:
-        began, failure = time.monotonic(), None
+        started, failure = time.monotonic(), None
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             try:
                 await self.backend.make_mattes(
                     clip, item.plan, folder, partial(report_progress, item.progress_key)
                 )
-            except Exception as err:  # noqa: BLE001 - our exceptions do not survive Modal's pickling
+            except Exception as err:  # noqa: BLE001 - exceptions of ours do not survive Modal's pickling
                 failure = create_job_failure(err)
-            lacking = find_missing_segments(item.plan, folder)
-            names = [s.file_name for s in item.plan.segments if s not in lacking]
+            missing = find_missing_segments(item.plan, folder)
+            names = [s.file_name for s in item.plan.segments if s not in missing]
             segments = {name: (folder / name).read_bytes() for name in names}
-        return WorkResult(segments, time.monotonic() - began, failure)
+        return WorkResult(segments, time.monotonic() - started, failure)
 
 
 def report_progress(key: str, event: Event) -> None:
-    """Tell the door how many frames are done."""
+    """Store how many frames are done, for the API's container."""
     if isinstance(event, Progress) and not modal.is_local():
         progress[key] = event.done
 
 
 def map_workers(items: Sequence[WorkItem]) -> AsyncIterator[WorkResult]:
-    """Send each stretch to a container."""
-    answers: AsyncIterator[WorkResult] = Worker().make_mattes.map.aio(items, order_outputs=False)
-    return answers
+    """Yield the result of each work item as a container finishes it."""
+    results: AsyncIterator[WorkResult] = Worker().make_mattes.map.aio(items, order_outputs=False)
+    return results
 
 
 async def get_progress(key: str) -> int:
-    """How many frames a container has done."""
+    """Return how many frames of a work item are done."""
     return int(await progress.get.aio(key, 0))
 
 
 @app.function(
-    name="door",  # part of the address that clients have
+    name="door",  # part of the address that clients use
     image=image,
     volumes={CLIPS_FOLDER: clips},
     secrets=[service_secret],
     cpu=4,
     memory=4096,
-    max_containers=1,  # jobs are known to the container that began them
+    max_containers=1,  # a job is known only to the container that started it
     scaledown_window=settings.modal.scaledown_window,
     timeout=MAX_SECONDS,
 )
 @modal.concurrent(max_inputs=200)
 @modal.asgi_app(requires_proxy_auth=True)
 def create_api() -> FastAPI:
-    """The service's application, as on any machine, with the containers as its place of work."""
+    """Return the service's application, with the GPU containers as its backend."""
     containers = settings.modal.max_containers
     backend = ModalBackend(map_workers, get_progress, clips.commit.aio, max_containers=containers)
-    return create_app(
-        settings.service,
-        backend,
-        create_video_cli("modal", settings),
-        create_link_fetcher(create_fetch_limits(settings)),
-        create_hosting(settings),
-    )
+    return create_app(settings.service, create_dependencies(backend, backend.name, settings))
 
 
 @app.local_entrypoint()
 def smoke_test() -> None:
-    """Let one GPU look at an empty picture, and say how long it took to get there."""
-    began = time.monotonic()
+    """Check one GPU, and print how long its container took to get ready."""
+    started = time.monotonic()
     backend = Worker().get_backend_name.remote()
-    print(f"{backend} was ready after {time.monotonic() - began:.0f} s")  # noqa: T201 - for people
+    print(f"{backend} was ready after {time.monotonic() - started:.0f} s")  # noqa: T201 - the output of a command

@@ -1,4 +1,4 @@
-"""The service's place of work at Modal: GPUs in containers of their own, as many as it takes."""
+"""The service's backend at Modal: as many containers with a GPU as a clip needs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -19,12 +19,12 @@ POLL_SECONDS = 1
 
 @dataclass(frozen=True)
 class WorkItem:
-    """What one container is asked for.
+    """The work for one container.
 
     Attributes:
-        clip: its name in the shared folder of clips.
-        plan: with the segments that are wanted.
-        progress_key: under which the container tells how many frames are done.
+        clip: the file name in the shared folder of clips.
+        plan: with the segments to make.
+        progress_key: under which the container stores how many frames are done.
     """
 
     clip: str
@@ -34,12 +34,12 @@ class WorkItem:
 
 @dataclass(frozen=True)
 class WorkResult:
-    """What one container answers.
+    """The result of one container.
 
     Attributes:
-        segments: by file name; a few hundred kilobytes each.
-        seconds: for which the GPU was ours.
-        failure: why segments are lacking.
+        segments: file contents by file name, a few hundred kilobytes each.
+        seconds: for which the GPU was in use.
+        failure: why segments are missing.
     """
 
     segments: dict[str, bytes]
@@ -48,7 +48,7 @@ class WorkResult:
 
 
 class ModalBackend(OverlayBackend):
-    """Spreads the segments of a clip over containers."""
+    """Distributes the segments of a clip over containers."""
 
     name = "modal"
 
@@ -60,20 +60,16 @@ class ModalBackend(OverlayBackend):
         *,
         max_containers: int,
     ) -> None:
-        """Remember how to reach the containers.
+        """Connect the backend to the containers.
 
         Args:
-            map_workers: sends stretches out, and yields what was made in any order.
-            get_progress: how many frames are done under a key.
-            commit_clips: makes the clips that were written here visible there.
-            max_containers: how many there may be.
+            map_workers: sends work items to containers, and yields the results in any order.
+            get_progress: returns how many frames are done under a progress key.
+            commit_clips: makes clips that this process wrote visible to the containers.
+            max_containers: largest number of containers for a clip.
         """
-        self._map_workers, self._get_progress, self._commit_clips = (
-            map_workers,
-            get_progress,
-            commit_clips,
-        )
-        self._max_containers = max_containers
+        self._map_workers, self._get_progress = map_workers, get_progress
+        self._commit_clips, self._max_containers = commit_clips, max_containers
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
@@ -85,8 +81,8 @@ class ModalBackend(OverlayBackend):
         await self._commit_clips()
         poller = asyncio.create_task(self._poll_progress(items, progress_sum))
         try:
-            async for made in self._map_workers(items):
-                self._store_result(made, folder, report)
+            async for result in self._map_workers(items):
+                self._store_result(result, folder, report)
         finally:
             poller.cancel()
             await asyncio.wait([poller])
@@ -94,9 +90,9 @@ class ModalBackend(OverlayBackend):
 
     async def _poll_progress(self, items: Sequence[WorkItem], progress_sum: ProgressSum) -> None:
         while True:
-            for stretch in items:
-                done = min(await self._get_progress(stretch.progress_key), stretch.plan.frames)
-                progress_sum.add(stretch.plan, Progress("mattes", done, stretch.plan.frames, 0))
+            for item in items:
+                done = min(await self._get_progress(item.progress_key), item.plan.frames)
+                progress_sum.add(item.plan, Progress("mattes", done, item.plan.frames, 0))
             await asyncio.sleep(POLL_SECONDS)
 
     def _store_result(self, result: WorkResult, folder: Path, report: Report) -> None:

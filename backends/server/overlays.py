@@ -1,4 +1,4 @@
-"""Overlays asked for by link: fetched, matted by the backend, cut by a child, kept for a while."""
+"""Overlays of clips behind links: download, mattes from the backend, cut, storage until expiry."""
 
 import asyncio
 import secrets
@@ -8,28 +8,46 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from backends.base import Event, OverlayBackend
+from backends.base import OverlayBackend
 from backends.local.video_cli import VideoCli
+from backends.rendering.base import ignore
 from backends.server.clip_store import LinkFetcher
 from backends.server.errors import describe_for_client
 from backends.server.jobs import JobQueueFull
 from backends.server.overlay_request import OverlayRequest
-from backends.shotstack.hosting import ShotstackHosting
+from backends.shotstack.transfer import ShotstackHosting
 from settings import ServiceSettings
 from video_editing.contract.plan import Plan, read_plan
 
 
+@dataclass(frozen=True)
+class ServiceDependencies:
+    """What the service works with.
+
+    Attributes:
+        backend: makes the mattes.
+        video_cli: plans segments and cuts overlays, in a child process.
+        fetch_link: downloads the clip behind a link.
+        hosting: stores finished overlays; None: clients download them from the service.
+    """
+
+    backend: OverlayBackend
+    video_cli: VideoCli
+    fetch_link: LinkFetcher
+    hosting: ShotstackHosting | None = None
+
+
 @dataclass
 class OverlayJob:
-    """One overlay, and what is known of it."""
+    """One overlay and its state."""
 
     id: str
     path: Path
-    started_at: float = field(default_factory=time.monotonic)
-    processing_seconds: float = 0  #: seconds, once it is there
-    duration: float = 0  #: seconds of the overlay
-    url: str | None = field(default=None, repr=False)  #: elsewhere, if it lies there too
-    reason: str | None = None  #: why there is none,
+    started_at: float = field(default_factory=time.monotonic)  #: on the monotonic clock
+    processing_seconds: float = 0  #: from the request to the end, waiting included
+    duration: float = 0  #: of the overlay, in seconds
+    url: str | None = field(default=None, repr=False)  #: at the hosting, if it is stored there
+    reason: str | None = None  #: why it failed,
     error: str = ""  #: and the same as a sentence
     task: asyncio.Task[None] | None = None
 
@@ -40,27 +58,24 @@ class OverlayStore:
     def __init__(
         self,
         folder: Path,
-        backend: OverlayBackend,
-        video_cli: VideoCli,
-        fetch_link: LinkFetcher,
+        dependencies: ServiceDependencies,
         settings: ServiceSettings,
         slots: asyncio.Semaphore,
-        hosting: ShotstackHosting | None = None,
     ) -> None:
-        shutil.rmtree(folder, ignore_errors=True)  # nobody can ask for an earlier process's
+        shutil.rmtree(folder, ignore_errors=True)  # no client can name an earlier process's
         folder.mkdir(parents=True)
-        self._folder, self._backend, self._video_cli = folder, backend, video_cli
-        self._fetch_link, self._settings, self._slots = fetch_link, settings, slots
-        self._hosting = hosting
+        self._folder, self._dependencies = folder, dependencies
+        self._settings, self._slots = settings, slots
         self._overlays: dict[str, OverlayJob] = {}
 
     def start(self, request: OverlayRequest) -> OverlayJob:
-        """Begin to make an overlay.
+        """Start making an overlay.
 
         Raises:
-            Full: come back later.
+            JobQueueFull: too many overlays are in progress.
         """
-        if sum(o.task is not None for o in self._overlays.values()) >= self._settings.max_jobs:
+        active = [overlay for overlay in self._overlays.values() if overlay.task is not None]
+        if len(active) >= self._settings.max_jobs:
             raise JobQueueFull
         folder = self._folder / secrets.token_hex(16)
         overlay = OverlayJob(folder.name, folder / f"overlay.{request.container}")
@@ -71,11 +86,11 @@ class OverlayStore:
         return overlay
 
     def get(self, overlay_id: str) -> OverlayJob | None:
-        """The overlay that was begun under this name."""
+        """Return the overlay of this id, or None if there is none."""
         return self._overlays.get(overlay_id)
 
     async def expire(self, seconds: float) -> None:
-        """Forget the overlays that are older."""
+        """Remove the overlays that were finished more than *seconds* ago."""
         for overlay in list(self._overlays.values()):
             if (
                 overlay.task is None
@@ -83,11 +98,11 @@ class OverlayStore:
             ):
                 del self._overlays[overlay.id]
                 shutil.rmtree(overlay.path.parent, ignore_errors=True)
-        if self._hosting is not None:
-            await self._hosting.remove_older_than(seconds)
+        if self._dependencies.hosting is not None:
+            await self._dependencies.hosting.remove_older_than(seconds)
 
     async def close(self) -> None:
-        """Stop all work and forget all overlays."""
+        """Cancel all work and remove all overlays."""
         tasks = [o.task for o in self._overlays.values() if o.task is not None]
         for task in tasks:
             task.cancel()
@@ -98,43 +113,48 @@ class OverlayStore:
         try:
             async with asyncio.timeout(self._settings.max_job_seconds):
                 await self._make(overlay, request)
-        except Exception as err:  # noqa: BLE001 - a bug of ours must not leave it running forever
+        except Exception as err:  # noqa: BLE001 - a bug must end the overlay, not leave it "processing" for ever
             overlay.reason, overlay.error = describe_for_client(err)
         finally:
             overlay.processing_seconds = time.monotonic() - overlay.started_at
             overlay.task = None
 
     async def _make(self, overlay: OverlayJob, request: OverlayRequest) -> None:
-        folder = overlay.path.parent
+        folder, hosting = overlay.path.parent, self._dependencies.hosting
         folder.mkdir()
         clip, mattes = folder / "clip", folder / "mattes"
         try:
-            await self._fetch_link(request.video_url, clip)
+            await self._dependencies.fetch_link(request.video_url, clip)
             async with self._slots:
-                overlay.duration = await self._cut(clip, mattes, request, overlay.path)
+                plan = await self._make_mattes(clip, mattes, request)
+                await self._cut(clip, mattes, request, overlay.path)
+            overlay.duration = compute_duration(plan)
         finally:
             clip.unlink(missing_ok=True)
             shutil.rmtree(mattes, ignore_errors=True)
-        if self._hosting is not None:
-            overlay.url = await self._hosting.upload(overlay.id, overlay.path)
+        if hosting is not None:
+            overlay.url = await hosting.upload(overlay.id, overlay.path)
 
-    async def _cut(self, clip: Path, mattes: Path, request: OverlayRequest, path: Path) -> float:
-        """Make the overlay under *path*; tells its seconds."""
-        planning = ["matte", str(clip), "--segments", str(mattes), "--plan-only"]
-        await self._video_cli.run(*planning, *request.build_engine_options(), report=_ignore_event)
+    async def _make_mattes(self, clip: Path, mattes: Path, request: OverlayRequest) -> Plan:
+        arguments = ["matte", str(clip), "--segments", str(mattes), "--plan-only"]
+        arguments += request.build_engine_options()
+        await self._dependencies.video_cli.run(*arguments, report=ignore)
         plan = read_plan(mattes)
-        await self._backend.make_mattes(clip, plan, mattes, _ignore_event)
-        cutting = ["cut", str(clip), "--matte", str(mattes), "-o", str(path), "--progress=json"]
-        await self._video_cli.run(*cutting, *request.build_cut_options(), report=_ignore_event)
-        return compute_duration(plan)
+        await self._dependencies.backend.make_mattes(clip, plan, mattes, ignore)
+        return plan
+
+    async def _cut(self, clip: Path, mattes: Path, request: OverlayRequest, path: Path) -> None:
+        arguments = ["cut", str(clip), "--matte", str(mattes), "-o", str(path), "--progress=json"]
+        arguments += request.build_cut_options()
+        await self._dependencies.video_cli.run(*arguments, report=ignore)
 
 
 def compute_duration(plan: Plan) -> float:
-    """How long the clip is, its last frame lasting as long as the others do on average."""
+    """Return the length of the clip in seconds.
+
+    The last frame counts as long as the others on average: a plan contains when it begins, not
+    when it ends.
+    """
     frames = sum(segment.frames for segment in plan.segments)
     ticks = plan.segments[-1].end - 1 - plan.segments[0].start
     return float(Fraction(*plan.timebase) * ticks * Fraction(frames, max(1, frames - 1)))
-
-
-def _ignore_event(_: Event) -> None:
-    """Nobody is told how far an overlay is."""

@@ -1,7 +1,8 @@
-"""From a scene to what lies at Shotstack: parts made by a child, and brought there."""
+"""Parts of an edit: child processes make them from a clip, and uploads bring them to Shotstack."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,16 @@ from backends.rendering.base import (
     RenderRequest,
     build_composition_arguments,
     build_input_arguments,
+    ignore,
 )
 from backends.shotstack.client import ShotstackClient
 from backends.shotstack.timeline import BackgroundClip, OutputSpec, OverlayClip, find_nearest_rate
 
-SourceListener = Callable[[str], None]  #: is told a source's id before a byte of it goes out
+SourceListener = Callable[[str], None]  #: called with a source's id before its upload
 
 
 class BackgroundParts(BaseModel):
-    """What the child made of the background; as `render_parts.parts` tells it."""
+    """The background part, as reported by the command ``parts``; one of the first three is set."""
 
     colour: str | None = None
     picture: Path | None = None
@@ -33,7 +35,17 @@ class BackgroundParts(BaseModel):
 
 
 class OverlayParts(BaseModel):
-    """What the child made of a scene; as `render_parts.parts` tells it."""
+    """The parts of one overlay, as reported by the command ``parts``.
+
+    Attributes:
+        canvas: width and height of the result in pixels.
+        box: left, top, width and height of the overlay on the result, in pixels.
+        seconds: length of the result.
+        sound: whether the overlay has an audio stream.
+        overlay: path of the overlay.
+        luma: path of its luma matte; None if the overlay has alpha.
+        background: the background part.
+    """
 
     canvas: tuple[int, int]
     box: tuple[int, int, int, int]
@@ -44,12 +56,12 @@ class OverlayParts(BaseModel):
     background: BackgroundParts
 
     def create_output_spec(self, rate: float) -> OutputSpec:
-        """The result that they are for, at *rate* as the API calls it."""
+        """Return the result that the parts make, at *rate*, the API's name for a frame rate."""
         return OutputSpec(*self.canvas, rate, self.seconds)
 
 
 class VideoInfo(BaseModel):
-    """What a video is like."""
+    """The properties of a video, as reported by the command ``probe``."""
 
     width: int
     height: int
@@ -59,25 +71,38 @@ class VideoInfo(BaseModel):
 
     @property
     def api_rate(self) -> float:
-        """Its rate, as the API calls the next one that it has."""
+        """The API's name for the frame rate that is nearest to the video's."""
         return find_nearest_rate(self.rate)
+
+
+@dataclass(frozen=True, slots=True)
+class PartFormat:
+    """The encoding of parts.
+
+    Attributes:
+        rate: frames a second.
+        alpha_format: "luma" for an mp4 with a luma matte, or a container with alpha: "mov", "webm".
+    """
+
+    rate: Fraction
+    alpha_format: str
 
 
 async def probe_video(
     video_cli: VideoCli, renderer: str, path: Path, thumbnail: Path | None = None
 ) -> VideoInfo:
-    """Look at a video in a child, which also writes a *thumbnail* if wanted.
+    """Probe the video at *path* in a child process, which also writes a *thumbnail* if given.
 
     Raises:
-        InputRejected: it is none.
-        BackendUnavailable: the child of *renderer* failed.
+        InputRejected: it is not a video.
+        BackendUnavailable: the child process of *renderer* failed.
     """
-    fields = await video_cli.run(*_build_probe_arguments(path, thumbnail), report=lambda _: None)
+    fields = await video_cli.run(*_build_probe_arguments(path, thumbnail), report=ignore)
     try:
         return VideoInfo.model_validate(fields)
     except ValidationError as err:
         raise BackendUnavailable(
-            renderer, FailureKind.INVALID_RESPONSE, "a video was not measured"
+            renderer, FailureKind.INVALID_RESPONSE, "the properties of a video are missing"
         ) from err
 
 
@@ -91,24 +116,23 @@ async def render_parts(
     renderer: str,
     request: RenderRequest,
     folder: Path,
-    rate: Fraction,
-    alpha_format: str,
+    part_format: PartFormat,
     report: Report,
 ) -> OverlayParts:
-    """Make the parts of *request* in *folder*, in a child.
+    """Make the parts of *request* in *folder*, in a child process.
 
     Raises:
         InputRejected: the clip or the background is at fault.
-        BackendUnavailable: the child of *renderer* failed.
+        BackendUnavailable: the child process of *renderer* failed.
         OutputFailed: *folder* cannot be written to.
-        Cancelled: somebody else ended the work.
+        Cancelled: another process stopped the work.
     """
     fields: dict[str, Any] = await video_cli.run(
         "parts",
         *build_input_arguments(request, folder),
         *build_composition_arguments(request),
-        f"--rate={rate}",
-        f"--way={alpha_format}",
+        f"--rate={part_format.rate}",
+        f"--way={part_format.alpha_format}",
         "--progress=json",
         report=report,
     )
@@ -116,17 +140,17 @@ async def render_parts(
         return OverlayParts.model_validate(fields)
     except ValidationError as err:
         raise BackendUnavailable(
-            renderer, FailureKind.INVALID_RESPONSE, "no parts were made"
+            renderer, FailureKind.INVALID_RESPONSE, "no parts are reported"
         ) from err
 
 
 async def upload_parts(
     client: ShotstackClient, overlays: Sequence[OverlayParts], on_source_created: SourceListener
 ) -> tuple[list[OverlayClip], BackgroundClip]:
-    """Bring overlays to Shotstack, and what is behind the first, all at once.
+    """Upload overlays and the background of the first, all at the same time.
 
     Raises:
-        ShotstackError: one of them did not arrive.
+        ShotstackError: one of the uploads failed; the others are cancelled.
     """
     background = overlays[0].background
     files = [file for parts in overlays for file in (parts.overlay, parts.luma)]
@@ -137,7 +161,7 @@ async def upload_parts(
                 group.create_task(_upload_file(client, file, on_source_created)) for file in files
             ]
     except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from failures  # the first ended the others
+        raise failures.exceptions[0] from failures  # the first failure cancelled the other uploads
     urls = [task.result() for task in tasks]
     pairs = zip(overlays, urls[:-2:2], urls[1:-2:2], strict=True)
     return (

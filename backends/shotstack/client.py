@@ -1,4 +1,4 @@
-"""The client of Shotstack's Edit and Ingest APIs (2024-07): files in, renders asked for, states."""
+"""The client of Shotstack's Edit and Ingest APIs (2024-07): uploads, renders and their states."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -13,6 +13,7 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from pydantic import SecretStr
 from yarl import URL
 
+from backends.rendering.base import ignore
 from backends.shotstack.errors import (
     OutcomeUnknown,
     ShotstackFailed,
@@ -21,9 +22,10 @@ from backends.shotstack.errors import (
     ShotstackUnavailable,
     sanitize,
 )
-from backends.shotstack.http import BeforeSend, ShotstackApi, do_nothing, upload_file
+from backends.shotstack.http import BeforeSend, ShotstackApi, upload_file
 from backends.shotstack.rate_limiter import (
     WINDOW_SECONDS,
+    RateLimit,
     RateLimiter,
     RequestLog,
     ShotstackTimeouts,
@@ -42,7 +44,7 @@ from backends.state_file import JsonStateFile
 
 DEFAULT_API_URL = "https://api.shotstack.io"
 CONNECT_SECONDS = 10
-MAX_ATTEMPTS = 5  #: of a question
+MAX_ATTEMPTS = 5  #: of a request that is safe to repeat
 
 ShotstackStage = Literal["stage", "v1"]
 T = TypeVar("T")
@@ -50,11 +52,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Requests that a key may make in any window.
+    """The numbers of requests that a key allows in any window.
 
     Attributes:
-        edit: renders and looks at them.
-        ingest: uploads, looks at sources, deletions.
+        edit: requests to the Edit API, which renders.
+        ingest: requests to the Ingest API, which stores sources.
         window: seconds.
     """
 
@@ -63,7 +65,7 @@ class RequestLimits:
     window: float = WINDOW_SECONDS
 
 
-#: as Shotstack states them for the sandbox and for production
+#: as Shotstack documents them for the sandbox and for production
 DEFAULT_REQUEST_LIMITS: dict[ShotstackStage, RequestLimits] = {
     "stage": RequestLimits(150, 120),
     "v1": RequestLimits(300, 300),
@@ -72,13 +74,13 @@ DEFAULT_REQUEST_LIMITS: dict[ShotstackStage, RequestLimits] = {
 
 @dataclass(frozen=True, slots=True)
 class ShotstackAccount:
-    """Whose renders they are.
+    """An account at Shotstack.
 
     Attributes:
-        key: of the environment.
-        stage: "stage" is the sandbox, "v1" is production.
+        key: API key of the environment.
+        stage: the environment: "stage" is the sandbox, "v1" is production.
         api_url: of the API.
-        request_limits: requests in a window; what Shotstack allows unless given.
+        request_limits: None for :data:`DEFAULT_REQUEST_LIMITS`.
     """
 
     key: SecretStr
@@ -92,17 +94,16 @@ class ShotstackAccount:
         state_file: JsonStateFile[RequestLog] | None,
         lag: float,
     ) -> RateLimiter:
-        """The limiter of one API; its name tells nobody the key."""
+        """Return the rate limiter of one API; its name contains a hash of the key, not the key."""
         request_limits = self.request_limits or DEFAULT_REQUEST_LIMITS[self.stage]
         key_digest = sha256(b"limiter " + self.key.get_secret_value().encode()).hexdigest()[:12]
         name = f"{key_digest} {self.stage} {api}"
-        return RateLimiter(
-            name, getattr(request_limits, api), state_file, window=request_limits.window, lag=lag
-        )
+        limit = RateLimit(getattr(request_limits, api), request_limits.window, lag)
+        return RateLimiter(name, limit, state_file)
 
 
 class ShotstackClient:
-    """One account; all tasks of a process share one, and with it the limits."""
+    """A client of one account; it keeps the rate limits of the account's key."""
 
     def __init__(
         self,
@@ -112,15 +113,15 @@ class ShotstackClient:
         state_file: JsonStateFile[RequestLog] | None = None,
         timeouts: ShotstackTimeouts | None = None,
     ) -> None:
-        """See :func:`opened`, which makes the first session.
+        """Connect to *account*; :func:`open_client` makes the first session.
 
         Args:
-            account: whose renders they are.
-            session: for the API alone.
-            file_session: for the bytes of files, to addresses that Shotstack names; made by
-                :func:`backends.links.ssrf_guard.guarded_session`.
-            state_file: where requests are written down, so that a restart does not forget them.
-            timeouts: how long to wait.
+            account: with the key.
+            session: for requests to the API only.
+            file_session: for uploads to addresses that Shotstack names; made by
+                :func:`backends.links.ssrf_guard.create_guarded_session`.
+            state_file: log of requests, so that the rate limits hold over restarts.
+            timeouts: of requests.
         """
         self.timeouts = timeouts = timeouts or ShotstackTimeouts()
         self._file_session = file_session
@@ -136,18 +137,18 @@ class ShotstackClient:
         )
 
     async def upload(
-        self, path: Path, on_source_created: Callable[[str], None] = lambda _: None
+        self, path: Path, on_source_created: Callable[[str], None] = ignore
     ) -> IngestedFile:
-        """Bring the file at *path* to Shotstack, and wait until renders can use it.
+        """Upload the file at *path*, and wait until renders can use it.
 
         Args:
             path: of the file.
-            on_source_created: is called with the source's id before a byte of it goes out, so that
-                it can be deleted whatever happens.
+            on_source_created: called with the source's id before the upload, so that the source
+                can be deleted in any case.
 
         Raises:
-            ShotstackFailed: it was refused as what it is.
-            ShotstackError: see there; not OutcomeUnknown.
+            ShotstackFailed: Shotstack rejected the file.
+            ShotstackError: any other failure but OutcomeUnknown.
         """
         slot = (await self._retry(self._create_upload_slot)).data
         on_source_created(slot.id)
@@ -162,12 +163,12 @@ class ShotstackClient:
         return await self._ingest.request_json("POST", "upload", IngestResponse[UploadSlot])
 
     async def _wait_until_ready(self, source: str) -> IngestedFile:
-        began = asyncio.get_running_loop().time()
+        started = asyncio.get_running_loop().time()
         while True:
             try:
                 state = (await self.get_source(source)).attributes
             except ShotstackNotFound:
-                if asyncio.get_running_loop().time() - began > self.timeouts.grace:
+                if asyncio.get_running_loop().time() - started > self.timeouts.grace:
                     raise
             else:
                 if state.status == "ready" and state.source:
@@ -177,11 +178,11 @@ class ShotstackClient:
             await asyncio.sleep(self.timeouts.poll / 2)
 
     async def get_source(self, source: str) -> IngestSource:
-        """How far a source is.
+        """Return the state of a source.
 
         Raises:
-            ShotstackGone: there is none of that id, or not yet.
-            ShotstackError: nobody can tell.
+            ShotstackNotFound: there is no source of that id, or not yet.
+            ShotstackError: the request failed.
         """
         path = f"sources/{source}"
         return (
@@ -191,64 +192,62 @@ class ShotstackClient:
         ).data
 
     async def list_sources(self) -> list[IngestSource]:
-        """What lies at Shotstack.
+        """Return all sources of the account.
 
         Raises:
-            ShotstackError: nobody can tell.
+            ShotstackError: the request failed.
         """
         model = IngestResponse[list[IngestSource]]
         return (await self._retry(lambda: self._ingest.request_json("GET", "sources", model))).data
 
     async def delete_source(self, source: str) -> None:
-        """Have Shotstack keep a source no longer; one that is gone already is fine.
+        """Delete a source, unless it is deleted already.
 
         Raises:
-            ShotstackError: it may still be there.
+            ShotstackError: it may still exist.
         """
         try:
             await self._retry(lambda: self._ingest.request("DELETE", f"sources/{source}"))
         except ShotstackNotFound:
             return
 
-    async def submit_render(
-        self, edit: Mapping[str, Any], before_send: BeforeSend = do_nothing
-    ) -> str:
-        """Ask once for a render of *edit*, and give its id; it may be billed.
+    async def submit_render(self, edit: Mapping[str, Any], before_send: BeforeSend = ignore) -> str:
+        """Request a render of *edit* once, and return its id; the render may be billed.
 
         Args:
             edit: timeline, output and callback.
-            before_send: called when its turn has come, right before the request; what it raises
-                stops it.
+            before_send: called right before the request is sent, after the wait for the rate
+                limit; if it raises, the request is not sent.
 
         Raises:
-            OutcomeUnknown: it may have been accepted; asking again might pay twice.
-            ShotstackError: it surely was not accepted.
+            OutcomeUnknown: it may have been accepted; a second request might be billed as well.
+            ShotstackError: it was certainly not accepted.
         """
         return await self._submit("render", edit, before_send)
 
     async def submit_template(
-        self, template: str, merge: Mapping[str, str], before_send: BeforeSend = do_nothing
+        self, template: str, merge: Mapping[str, str], before_send: BeforeSend = ignore
     ) -> str:
-        """Ask once for a render of a template with merge fields, and give its id.
+        """Request a render of a template with merge fields once, and return its id.
 
-        Such a render calls nobody back, so an outcome that is unknown remains so; :meth:`template`
-        and :meth:`render` do.
+        Such a render sends no callback, so an unknown outcome remains unknown. Where that matters,
+        use :meth:`get_template` and :meth:`submit_render`.
 
         Raises:
-            OutcomeUnknown: as for :meth:`render`.
-            ShotstackError: as for :meth:`render`.
+            OutcomeUnknown: as for :meth:`submit_render`.
+            ShotstackError: as for :meth:`submit_render`.
         """
         body = {"id": template, "merge": build_merge_fields(merge)}
         return await self._submit("templates/render", body, before_send)
 
     async def get_template(self, template: str) -> dict[str, Any]:
-        """The edit that a template holds; with ``merge`` added it can be rendered.
+        """Return the edit of a template; with ``merge`` added it can be rendered.
 
         Raises:
-            ShotstackError: it is not to be had.
+            ShotstackError: the request failed.
         """
-        path, shape = f"templates/{template}", EditResponse[StoredTemplate]
-        answer = await self._retry(lambda: self._edit.request_json("GET", path, shape))
+        path, model = f"templates/{template}", EditResponse[StoredTemplate]
+        answer = await self._retry(lambda: self._edit.request_json("GET", path, model))
         return answer.response.template
 
     async def _submit(self, path: str, body: Mapping[str, Any], before_send: BeforeSend) -> str:
@@ -263,23 +262,23 @@ class ShotstackClient:
         return answer.response.id
 
     async def get_status(self, render: str) -> RenderStatus:
-        """How far a render is.
+        """Return the state of a render.
 
         Raises:
-            ShotstackGone: there is none of that id, or not yet.
-            ShotstackError: nobody can tell.
+            ShotstackNotFound: there is no render of that id, or not yet.
+            ShotstackError: the request failed.
         """
-        path, shape, query = f"render/{render}", EditResponse[RenderStatus], {"data": "false"}
-        ask = self._edit.request_json
-        answer = await self._retry(lambda: ask("GET", path, shape, query=query))
+        path, model, query = f"render/{render}", EditResponse[RenderStatus], {"data": "false"}
+        request = self._edit.request_json
+        answer = await self._retry(lambda: request("GET", path, model, query=query))
         if answer.response.id != render:
-            raise ShotstackUnavailable("another render's state")
+            raise ShotstackUnavailable("the state of another render")
         return answer.response
 
     async def _retry(self, request: Callable[[], Awaitable[T]]) -> T:
-        """What changes nothing, or nothing more when it is done twice, is asked again."""
+        """Send *request*, again after transient failures; it must be safe to repeat."""
         async for attempt in stamina.retry_context(
-            (ShotstackUnavailable, ShotstackRateLimited),  # the gate makes the second wait
+            (ShotstackUnavailable, ShotstackRateLimited),  # the rate limiter makes the latter wait
             attempts=MAX_ATTEMPTS,
             timeout=self.timeouts.retry_total,
             wait_initial=self.timeouts.retry_wait,
@@ -292,7 +291,7 @@ class ShotstackClient:
 
 
 def build_merge_fields(fields: Mapping[str, str]) -> list[dict[str, str]]:
-    """Merge fields as the API takes them."""
+    """Return merge fields as the API takes them."""
     return [{"find": find, "replace": text} for find, text in fields.items()]
 
 
@@ -312,10 +311,10 @@ async def open_client(
     state_file: JsonStateFile[RequestLog] | None = None,
     timeouts: ShotstackTimeouts | None = None,
 ) -> AsyncIterator[ShotstackClient]:
-    """A client with a session of its own, which uses each connection once.
+    """Open a client with a session of its own, which uses each connection once.
 
-    A kept connection may have been closed at the other end just when a render is asked for, and
-    then nobody knows whether it was accepted.
+    The server may close a reused connection just as a render is requested over it, and then it is
+    unknown whether the render was accepted.
     """
     async with ClientSession(
         connector=TCPConnector(force_close=True),

@@ -1,4 +1,4 @@
-"""What Shotstack's API may do to us, split by what to do next; no text carries a link or a key."""
+"""Errors of Shotstack's API, split by what to do next; no text contains a link or a key."""
 
 import json
 import re
@@ -7,11 +7,11 @@ from typing import Any
 
 from backends.remote.http_client import parse_retry_after
 
-MAX_MESSAGE_LENGTH = 300  #: characters of a foreign message
+MAX_MESSAGE_LENGTH = 300  #: characters of a message from Shotstack
 LINK_PATTERN = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
-#: an account that is used up is told of with various statuses
+#: no credits or no plan; Shotstack reports it with various statuses
 NO_CREDITS_PATTERN = re.compile(r"credit|payment|subscription|quota", re.IGNORECASE)
-#: of Shotstack's own command line: a render that failed with such a text is worth a second try
+#: error texts of renders that are worth a second attempt, as in Shotstack's own command line
 TRANSIENT_PATTERN = re.compile(
     r"temporar|try again|time ?d? ?out|timeout|too many requests"
     r"|service unavailable|unavailable|throttl",
@@ -20,26 +20,26 @@ TRANSIENT_PATTERN = re.compile(
 
 
 class ShotstackError(Exception):
-    """Something did not come off; the text is for the log."""
+    """A request or render failed; the text is for the log."""
 
 
 class ShotstackRefused(ShotstackError):
-    """The key, the plan or the credits do not allow it; asking again is pointless, admins care."""
+    """The key, the plan or the credits do not allow the request; an admin has to act."""
 
 
 class ShotstackInvalid(ShotstackError):
-    """What was asked for is not what the API takes: our fault, or that of a template."""
+    """The API does not accept the request: a bug of ours, or a mistake in a template."""
 
 
 class ShotstackNotFound(ShotstackInvalid):
-    """There is nothing of that id."""
+    """There is no object of that id."""
 
 
 class ShotstackFailed(ShotstackError):
-    """A render or an upload was taken and came to nothing; a failed render is not billed.
+    """A render or an upload was accepted and failed; a failed render is not billed.
 
     Attributes:
-        is_transient: whether its text promises better luck.
+        is_transient: whether the text suggests that a second attempt may succeed.
     """
 
     def __init__(self, text: str) -> None:
@@ -48,22 +48,22 @@ class ShotstackFailed(ShotstackError):
 
 
 class ShotstackRateLimited(ShotstackError):
-    """The rate limit is reached; surely nothing was done.
+    """The rate limit is reached; the request was certainly not carried out.
 
     Attributes:
         retry_after: seconds to wait.
     """
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__(f"busy for {retry_after:.0f} s")
+        super().__init__(f"rate limited for {retry_after:.0f} s")
         self.retry_after = retry_after
 
 
 class ShotstackUnavailable(ShotstackError):
-    """It cannot be reached, is broken, answers nonsense or takes too long.
+    """Shotstack cannot be reached, fails, answers in an unknown form or takes too long.
 
     Attributes:
-        has_reached_server: whether the request may have arrived, and have been carried out.
+        has_reached_server: whether the request may have been received and carried out.
     """
 
     def __init__(self, text: str, *, has_reached_server: bool = True) -> None:
@@ -72,23 +72,23 @@ class ShotstackUnavailable(ShotstackError):
 
 
 class DuplicateRender(ShotstackError):
-    """Somebody else asked for this render meanwhile; surely nothing was done now."""
+    """Another task has requested this render; this request was not sent."""
 
 
 class OutcomeUnknown(ShotstackError):
-    """A render may have been accepted, and be billed; asking for it again might pay twice."""
+    """A render may have been accepted, and may be billed; a second request might be too."""
 
 
 def create_error(
     status: int, headers: Mapping[str, str], body: bytes, window: float
 ) -> ShotstackError:
-    """What an answer of *status*, which is no success, means.
+    """Return the error that an unsuccessful answer means.
 
     Args:
         status: of HTTP.
         headers: of the answer.
-        body: as far as it was read.
-        window: seconds over which requests are counted; to be waited where no time is told.
+        body: of the answer.
+        window: seconds of the rate limit's window, the wait if the answer does not state one.
     """
     text = f"status {status}: {extract_message(body)}"
     match status:
@@ -97,8 +97,8 @@ def create_error(
         case 404 | 410:
             return ShotstackNotFound(text)
         case 429:
-            told = parse_retry_after(headers.get("Retry-After", ""))
-            return ShotstackRateLimited(window if told is None else told)
+            retry_after = parse_retry_after(headers.get("Retry-After", ""))
+            return ShotstackRateLimited(window if retry_after is None else retry_after)
         case 408:
             return ShotstackUnavailable(text)
         case _ if 400 <= status < 500:
@@ -112,7 +112,7 @@ def create_error(
 
 
 def extract_message(body: bytes) -> str:
-    """What an error's body says, from the most precise place that its shape offers."""
+    """Return the message in an error's body: the most precise one that its shape offers."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -148,7 +148,7 @@ def _as_text(value: Any) -> str:
 
 
 def sanitize(text: str) -> str:
-    """*text* of a stranger for a log: one short line without links, which may be signed."""
+    """Return foreign *text* for a log: one short line without links, which may be signed."""
     line = " ".join(text[: 20 * MAX_MESSAGE_LENGTH].split())
     line = LINK_PATTERN.sub("<link>", line)
     return "".join(filter(str.isprintable, line))[:MAX_MESSAGE_LENGTH]

@@ -1,4 +1,4 @@
-"""One request to Shotstack's API and what may come of it: every foreign fault becomes ours."""
+"""Single requests to Shotstack's API, with foreign exceptions translated to ShotstackError."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -10,18 +10,16 @@ from aiohttp import ConnectionTimeoutError as ConnectTimeout
 from pydantic import BaseModel, SecretStr, ValidationError
 from yarl import URL
 
+from backends.rendering.base import ignore
 from backends.shotstack.errors import ShotstackRateLimited, ShotstackUnavailable, create_error
 from backends.shotstack.rate_limiter import RateLimiter, ShotstackTimeouts
 
 MAX_JSON_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16
+UPLOAD_CHUNK_BYTES = 1 << 18
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-BeforeSend = Callable[[], None]  #: called right before a request goes out
-
-
-def do_nothing() -> None:
-    """Nobody cares."""
+BeforeSend = Callable[[], None]  #: called right before a request is sent
 
 
 class ShotstackApi:
@@ -35,14 +33,14 @@ class ShotstackApi:
         limiter: RateLimiter,
         timeouts: ShotstackTimeouts,
     ) -> None:
-        """Remember whom to ask, and how.
+        """Connect to one API.
 
         Args:
-            session: that goes straight to Shotstack and decompresses nothing.
-            base: the API's address in the environment; the key goes nowhere else.
-            key: of that environment.
-            limiter: that all who use the key share.
-            timeouts: how long to wait.
+            session: without a proxy and without decompression.
+            base: the API's address in the environment; the key is sent to no other address.
+            key: of the environment.
+            limiter: of the key's requests to this API.
+            timeouts: of requests.
         """
         self._session, self._base, self._key = session, base, key
         self._limiter, self._timeouts = limiter, timeouts
@@ -54,25 +52,25 @@ class ShotstackApi:
         model: type[ModelT],
         body: Any = None,
         query: Mapping[str, str] | None = None,
-        before_send: BeforeSend = do_nothing,
+        before_send: BeforeSend = ignore,
     ) -> ModelT:
-        """Ask once, and read an answer of that *model*.
+        """Send one request, and return the answer as a *model*.
 
         Raises:
-            ShotstackError: there is none; any but OutcomeUnknown.
+            ShotstackError: there is no such answer; any class but OutcomeUnknown.
         """
         text = await self._request(method, path, body, query, before_send)
         try:
             return model.model_validate_json(text)
         except ValidationError:
-            # Without the cause, which quotes the answer with its links.
-            raise ShotstackUnavailable("not the answer that was asked for") from None
+            # Without the cause, which quotes the answer and its signed links.
+            raise ShotstackUnavailable("an answer of another shape") from None
 
     async def request(self, method: str, path: str) -> None:
-        """Ask for something once, and expect no answer.
+        """Send one request, and ignore the content of the answer.
 
         Raises:
-            ShotstackError: as above.
+            ShotstackError: it failed; any class but OutcomeUnknown.
         """
         await self._request(method, path)
 
@@ -82,7 +80,7 @@ class ShotstackApi:
         path: str,
         body: Any = None,
         query: Mapping[str, str] | None = None,
-        before_send: BeforeSend = do_nothing,
+        before_send: BeforeSend = ignore,
     ) -> bytes:
         try:
             async with self._limiter.acquire(self._timeouts.gate):
@@ -92,9 +90,11 @@ class ShotstackApi:
             raise ShotstackUnavailable(type(err).__name__, has_reached_server=False) from None
         except TimeoutError:
             raise ShotstackUnavailable("no answer") from None
-        except (ClientError, OSError, ValueError) as err:  # whose texts may name the address
+        except (ClientError, OSError, ValueError) as err:
+            # Without its text, which may contain the address.
             raise ShotstackUnavailable(type(err).__name__) from None
-        text = text.replace(self._key.get_secret_value().encode(), b"<key>")  # told to no log
+        # Error messages quote the answer, and no log may contain the key.
+        text = text.replace(self._key.get_secret_value().encode(), b"<key>")
         if 200 <= status < 300:
             return text
         error = create_error(status, headers, text, self._limiter.window)
@@ -125,10 +125,10 @@ class ShotstackApi:
 
 
 async def _read_body(answer: ClientResponse) -> bytes:
-    """The body of an answer.
+    """Read the body of an answer.
 
     Raises:
-        ShotstackAway: it is too large to be one.
+        ShotstackUnavailable: it is larger than :data:`MAX_JSON_BYTES`.
     """
     parts, size = [], 0
     while chunk := await answer.content.read(CHUNK_BYTES):
@@ -139,23 +139,20 @@ async def _read_body(answer: ClientResponse) -> bytes:
     return b"".join(parts)
 
 
-UPLOAD_CHUNK_BYTES = 1 << 18  #: bytes
-
-
 async def upload_file(
     session: ClientSession, link: str, path: Path, schemes: set[str], timeouts: ShotstackTimeouts
 ) -> None:
-    """Put the file at *path* to *link*; no key goes there, and no redirect is followed.
+    """Send the file at *path* to *link* by PUT, without the key and without redirects.
 
     Args:
-        session: that can reach where files may go.
-        link: as Shotstack gave it; signed, so that no text may carry it.
+        session: restricted to addresses that uploads may go to.
+        link: as received from Shotstack; signed, so errors and logs must not contain it.
         path: of the file.
-        schemes: that are good enough.
-        timeouts: how long to wait.
+        schemes: that *link* may have.
+        timeouts: of requests.
 
     Raises:
-        ShotstackAway: it did not arrive.
+        ShotstackUnavailable: the upload failed.
     """
     url = _parse_upload_url(link, schemes)
     loop = asyncio.get_running_loop()
@@ -176,7 +173,7 @@ async def upload_file(
         ):
             status = answer.status
     except TimeoutError:
-        raise ShotstackUnavailable("an upload stood still") from None
+        raise ShotstackUnavailable("an upload stalled") from None
     except ClientConnectorError as err:
         raise ShotstackUnavailable(
             f"an upload: {type(err).__name__}", has_reached_server=False
@@ -189,9 +186,9 @@ async def upload_file(
 
 def _parse_upload_url(link: str, schemes: set[str]) -> URL:
     try:
-        url = URL(link, encoded=True)  # as it was signed
+        url = URL(link, encoded=True)  # unchanged, as it is signed
     except ValueError:
-        raise ShotstackUnavailable("an upload's address is none") from None
+        raise ShotstackUnavailable("an upload has no usable address") from None
     if url.scheme not in schemes or not url.host or url.user or url.password:
-        raise ShotstackUnavailable("an upload's address is none")
+        raise ShotstackUnavailable("an upload has no usable address")
     return url

@@ -1,4 +1,4 @@
-"""From a clip to a finished video at Shotstack, as one function: overlays, timeline, render."""
+"""The pipeline from a clip to a video at Shotstack: mattes, overlays, upload, render."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,10 @@ from typing import Any
 
 from backends.base import OverlayBackend, Report
 from backends.links.download import FetchLimits
-from backends.local.video_cli import VideoCli
-from backends.rendering.base import RenderRequest
+from backends.rendering.base import RenderRequest, ignore
 from backends.shotstack.assets import (
     OverlayParts,
-    VideoInfo,
+    PartFormat,
     probe_video,
     render_parts,
     upload_parts,
@@ -40,19 +39,19 @@ from video_editing.contract.style import Shape, Style
 
 @dataclass(frozen=True, slots=True)
 class PipelineRequest:
-    """What is wanted.
+    """The input of the pipeline.
 
     Attributes:
-        clip: the video of the person.
-        shapes: what she is cut to; they take turns on the result.
-        container: of the overlays: "mov", "webm", or "luma" for an mp4 and its matte.
-        background: a colour, "blur", or the path of a picture or a film.
-        style: the rest of the overlays' looks.
-        engine, model: who looks for her.
-        template: an id at Shotstack; its timeline is used instead of ours.
-        merge: what the template's fields become. In a value {circle}, {circle-luma} and so on stand
-            for the addresses of overlays, {background} for that of what is behind, and {length} for
-            the seconds.
+        clip: path of the input video.
+        shapes: of the overlays, which are visible one after the other, equally long.
+        container: of the overlays: "mov", "webm", or "luma" for an mp4 and its luma matte.
+        background: a colour, "blur", or the path of a picture or video.
+        style: of the overlays, except for the shape.
+        engine, model: make the mattes.
+        template: id of a template at Shotstack whose timeline is used; None for one of ours.
+        merge: values of the template's merge fields. In a value, {circle}, {circle-luma} and so on
+            stand for the addresses of overlays, {background} for the address or colour of the
+            background, and {length} for the length in seconds.
     """
 
     clip: Path
@@ -68,14 +67,14 @@ class PipelineRequest:
 
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
-    """What came of it.
+    """The result of the pipeline.
 
     Attributes:
-        overlays: addresses at Shotstack by shape; they stay until they are deleted there.
-        lumas: those of their mattes, where they have any.
-        video: the address of the finished video, which lies there for a day.
-        seconds: its length.
-        dollars: what it cost.
+        overlays: addresses of the overlays at Shotstack by shape, until they are deleted there.
+        lumas: addresses of their luma mattes by shape, if they have any.
+        video: address of the video, which Shotstack stores for a day.
+        seconds: length of the video.
+        dollars: its cost.
     """
 
     overlays: dict[str, str]
@@ -93,136 +92,122 @@ async def run_pipeline(
     report: Report,
     result: Path | None = None,
 ) -> PipelineResult:
-    """Make overlays of a clip, bring them to Shotstack, and have a video rendered from them.
+    """Make overlays of a clip, upload them to Shotstack, and render a video from them there.
 
     Args:
-        request: what.
-        backend: where the mattes are made.
-        renderer: whose account it is.
-        folder: for files on the way.
-        report: is told how far it is.
-        result: where the video goes as well, if anywhere.
+        request: the clip, and how the video looks.
+        backend: makes the mattes.
+        renderer: with the account.
+        folder: for temporary files.
+        report: called with progress and events.
+        result: path to which the video is downloaded; None for no download.
 
     Raises:
         InputRejected: the clip or the background is at fault.
-        BackendUnavailable: a place or Shotstack is.
+        BackendUnavailable: a backend or Shotstack is at fault.
         OutputFailed: a file cannot be written.
-        Cancelled: somebody else ended the work.
+        Cancelled: another process stopped the work.
     """
     clip = await probe_video(renderer.video_cli, renderer.name, request.clip)
-    intent = secrets.token_hex(16)
-    renderer.reserve_budget(intent, clip.seconds)
+    run = _PipelineRun(request, renderer, folder, secrets.token_hex(16))
+    renderer.reserve_budget(run.intent, clip.seconds)
     try:
-        await _make_mattes(request, backend, renderer.video_cli, folder / "mattes", report)
-        parts = [
-            await _render_shape(request, shape, clip, renderer, folder, report)
-            for shape in request.shapes
-        ]
+        await run.make_mattes(backend, report)
+        parts = [await run.render_shape(shape, clip.api_rate, report) for shape in request.shapes]
         async with renderer.open_client() as client:
             try:
-                return await _render_video(
-                    request, parts, clip.api_rate, intent, renderer, client, result
-                )
+                return await run.render_video(client, parts, clip.api_rate, result)
             except BaseException:
-                await renderer.clean_up(client, intent)
+                await renderer.clean_up(client, run.intent)
                 raise
     except BaseException as err:
-        renderer.release_if_unbilled(intent, err)
+        renderer.release_if_unbilled(run.intent, err)
         if isinstance(err, ShotstackError):
             raise translate_error(renderer.name, err) from err
         raise
 
 
-async def _make_mattes(
-    request: PipelineRequest,
-    backend: OverlayBackend,
-    video_cli: VideoCli,
-    folder: Path,
-    report: Report,
-) -> None:
-    await video_cli.run(*_build_plan_arguments(request, folder), report=lambda _: None)
-    await backend.make_mattes(request.clip, read_plan(folder), folder, report)
+@dataclass(frozen=True, slots=True)
+class _PipelineRun:
+    """The steps of one run, in their order."""
 
+    request: PipelineRequest
+    renderer: ShotstackRenderer
+    folder: Path
+    intent: str
 
-def _build_plan_arguments(request: PipelineRequest, folder: Path) -> list[str]:
-    plan = ["matte", str(request.clip.absolute()), f"--segments={folder.absolute()}", "--plan-only"]
-    return [*plan, f"--engine={request.engine}", f"--model={request.model}"]
+    async def make_mattes(self, backend: OverlayBackend, report: Report) -> None:
+        """Plan the segments of the clip, and make their mattes."""
+        request, mattes = self.request, self.folder / "mattes"
+        arguments = ["matte", str(request.clip.absolute()), f"--segments={mattes.absolute()}"]
+        arguments += ["--plan-only", f"--engine={request.engine}", f"--model={request.model}"]
+        await self.renderer.video_cli.run(*arguments, report=ignore)
+        await backend.make_mattes(request.clip, read_plan(mattes), mattes, report)
 
-
-async def _render_shape(
-    request: PipelineRequest,
-    shape: Shape,
-    clip: VideoInfo,
-    renderer: ShotstackRenderer,
-    folder: Path,
-    report: Report,
-) -> OverlayParts:
-    """The overlay of one shape, and what is behind it."""
-    style = request.style.model_copy(update={"shape": shape})
-    return await render_parts(
-        renderer.video_cli,
-        renderer.name,
-        RenderRequest(request.clip, folder / "mattes", request.background, style),
-        folder / shape,
-        FRAME_RATES[clip.api_rate],
-        request.container,
-        report,
-    )
-
-
-async def _render_video(
-    request: PipelineRequest,
-    parts: Sequence[OverlayParts],
-    rate: float,
-    intent: str,
-    renderer: ShotstackRenderer,
-    client: ShotstackClient,
-    result: Path | None,
-) -> PipelineResult:
-    """Bring *parts* to Shotstack, and take the video."""
-    render_log = renderer.render_log
-    overlays, backdrop = await upload_parts(
-        client, parts, lambda source: render_log.add_source(intent, source)
-    )
-    output = parts[0].create_output_spec(rate)
-    body = _build_body(request, overlays, backdrop, output)
-    state = await render_edit(client, render_log, intent, body)
-    video = state.url or ""
-    if result is not None:
-        asked = (
-            expect_result(body, output, sound=parts[0].sound) if isinstance(body, dict) else None
+    async def render_shape(self, shape: Shape, rate: float, report: Report) -> OverlayParts:
+        """Make the overlay of one shape, and the background."""
+        request = self.request
+        style = request.style.model_copy(update={"shape": shape})
+        return await render_parts(
+            self.renderer.video_cli,
+            self.renderer.name,
+            RenderRequest(request.clip, self.folder / "mattes", request.background, style),
+            self.folder / shape,
+            PartFormat(FRAME_RATES[rate], request.container),
+            report,
         )
-        with atomic_write(result) as path:
-            await renderer.result_download.download(video, path, asked, FetchLimits())
-    for source in render_log.get(intent).sources:
-        render_log.remove_source(intent, source)  # they are the caller's now
-    named = dict(zip(request.shapes, overlays, strict=True))
-    return PipelineResult(
-        {shape.value: overlay.url for shape, overlay in named.items()},
-        {shape.value: overlay.luma for shape, overlay in named.items() if overlay.luma},
-        video,
-        output.seconds,
-        renderer.compute_price(output.seconds),
-    )
+
+    async def render_video(
+        self,
+        client: ShotstackClient,
+        parts: Sequence[OverlayParts],
+        rate: float,
+        result: Path | None,
+    ) -> PipelineResult:
+        """Upload *parts*, render the video, and download it to *result* if that is given."""
+        render_log = self.renderer.render_log
+        overlays, background = await upload_parts(
+            client, parts, lambda source: render_log.add_source(self.intent, source)
+        )
+        output = parts[0].create_output_spec(rate)
+        edit = _build_edit(self.request, overlays, background, output)
+        state = await render_edit(client, render_log, self.intent, edit)
+        video = state.url or ""
+        if result is not None:
+            expected = None  # the template decides on the properties
+            if not isinstance(edit, TemplateEdit):
+                expected = expect_result(edit, output, sound=parts[0].sound)
+            with atomic_write(result) as path:
+                await self.renderer.result_download.download(video, path, expected, FetchLimits())
+        for source in render_log.get(self.intent).sources:
+            render_log.remove_source(self.intent, source)  # the caller owns them from now on
+        by_shape = dict(zip(self.request.shapes, overlays, strict=True))
+        return PipelineResult(
+            {shape.value: overlay.url for shape, overlay in by_shape.items()},
+            {shape.value: overlay.luma for shape, overlay in by_shape.items() if overlay.luma},
+            video,
+            output.seconds,
+            self.renderer.compute_price(output.seconds),
+        )
 
 
-def _build_body(
+def _build_edit(
     request: PipelineRequest,
     overlays: Sequence[OverlayClip],
-    backdrop: BackgroundClip,
+    background: BackgroundClip,
     output: OutputSpec,
 ) -> dict[str, Any] | TemplateEdit:
-    """Our timeline, or the template's."""
+    """Return an edit with a timeline of ours, or one with the template's."""
     if request.template is None:
         try:
-            return build_edit(overlays, backdrop, output)
+            return build_edit(overlays, background, output)
         except TooManyLoops as err:
             raise InputRejected(RejectReason.BAD_BACKGROUND, why="too short") from err
-    placeholders = {"{background}": backdrop.video or backdrop.image or backdrop.colour or ""}
+    placeholders = {"{background}": background.video or background.image or background.colour or ""}
     placeholders["{length}"] = f"{floor_to_milliseconds(output.seconds):g}"
     for shape, overlay in zip(request.shapes, overlays, strict=True):
         placeholders |= {f"{{{shape}}}": overlay.url, f"{{{shape}-luma}}": overlay.luma or ""}
     merge = dict(request.merge)
-    for name, address in placeholders.items():
-        merge = {field: value.replace(name, address) for field, value in merge.items()}
+    for placeholder, text in placeholders.items():
+        merge = {field: value.replace(placeholder, text) for field, value in merge.items()}
     return TemplateEdit(request.template, merge)

@@ -1,4 +1,4 @@
-"""One result of Shotstack for one intent, whoever is killed when: asked for once, then followed."""
+"""One render at Shotstack for one intent, also over restarts: requested once, then followed."""
 
 import asyncio
 import json
@@ -29,24 +29,24 @@ from backends.shotstack.schemas import RenderStatus
 
 log = logging.getLogger(__name__)
 
-POLL_GROWTH = 1.3  #: of the time between two looks
-MAX_SUBMISSIONS = 3  #: while Shotstack says that it is busy
+POLL_GROWTH = 1.3  #: of the interval between two polls
+MAX_SUBMISSIONS = 3  #: while Shotstack is rate limited
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateEdit:
-    """A timeline that lies at Shotstack.
+    """An edit whose timeline is a template at Shotstack.
 
     Attributes:
         id: of the template.
-        merge: what its fields become.
+        merge: values of its merge fields.
     """
 
     id: str
     merge: Mapping[str, str]
 
 
-EditSource = Mapping[str, Any] | TemplateEdit  #: timeline and output, or where to find them
+EditSource = Mapping[str, Any] | TemplateEdit  #: timeline and output, or the template with them
 
 
 async def render_edit(
@@ -57,31 +57,31 @@ async def render_edit(
     *,
     callback_url: str | None = None,
 ) -> RenderStatus:
-    """The state of a finished render of *edit*, whose ``url`` is the result.
+    """Render *edit*, and return the state of the finished render, whose ``url`` is the result.
 
-    Called again with the same *intent* after a restart it goes on with the render that it knows of,
-    and never asks for another while the first may be billed.
+    Called again with the same *intent* after a restart, it continues with the render of the first
+    call. It never requests another render while the first may be billed.
 
     Args:
         client: of the account.
-        render_log: where it is written down what was asked for.
-        intent: names the result, the same each time it is tried.
-        edit: what is asked for, if it was not yet.
-        callback_url: where this program receives callbacks, with its secret; without one,
-            a render whose id never arrived is not found again.
+        render_log: of all renders.
+        intent: id of the result, the same at each attempt.
+        edit: requested unless the log says that it was requested before.
+        callback_url: address for callbacks, with its secret; without it, a render whose id was
+            lost is not found again.
 
     Raises:
-        ShotstackFailed: the render came to nothing; nothing is billed.
-        OutcomeUnknown: it may be billed, but nobody knows which it is; make the result elsewhere.
-        ShotstackAway: it is not done in time, or nobody can tell.
-        ShotstackError: see there; not AlreadyAsked.
+        ShotstackFailed: the render failed; nothing is billed.
+        OutcomeUnknown: a render may be billed, but its id is unknown; use another renderer.
+        ShotstackUnavailable: the render is not finished in time, or its state is unknown.
+        ShotstackError: any other failure but DuplicateRender.
     """
-    with render_log.listen(intent) as news:
-        return await _RenderJob(client, render_log, intent, edit, callback_url, news).run()
+    with render_log.listen(intent) as changed:
+        return await _RenderJob(client, render_log, intent, edit, callback_url, changed).run()
 
 
 class _RenderJob:
-    """One call of the above."""
+    """One call of :func:`render_edit`."""
 
     def __init__(
         self,
@@ -95,8 +95,8 @@ class _RenderJob:
         self._client, self._render_log, self._intent = client, render_log, intent
         self._edit, self._callback_url, self._changed = edit, callback_url, changed
         self._timeouts = client.timeouts
-        self._has_claim = False  # by us, so that nobody else's claim is given back
-        self._is_answer_lost = False  # the answer that would have told the id
+        self._has_claim = False  # of this call, which may release only its own claim
+        self._is_answer_lost = False  # the answer with the render's id
 
     async def run(self) -> RenderStatus:
         while True:
@@ -114,21 +114,21 @@ class _RenderJob:
             await self._wait(self._timeouts.poll)
 
     async def _submit_once(self) -> None:
-        """Ask for the render, unless somebody did or may have done so."""
+        """Request the render, unless it was or may have been requested before."""
         if self._render_log.get(self._intent).posted is not None:
             return
-        for ask in range(1, MAX_SUBMISSIONS + 1):
+        for attempt in range(1, MAX_SUBMISSIONS + 1):
             try:
                 render = await self._submit()
             except DuplicateRender:
                 return
             except OutcomeUnknown as err:
-                log.warning("whether a render was accepted is not known: %s", err)
+                log.warning("it is unknown whether a render was accepted: %s", err)
                 self._is_answer_lost = True
                 return
             except ShotstackRateLimited:
                 self._release()
-                if ask == MAX_SUBMISSIONS:
+                if attempt == MAX_SUBMISSIONS:
                     raise
             except ShotstackError:
                 self._release()
@@ -141,10 +141,10 @@ class _RenderJob:
         before_send = self._create_claim()
         if isinstance(self._edit, TemplateEdit):
             return await self._client.submit_template(self._edit.id, self._edit.merge, before_send)
-        back = (
-            {"callback": str(URL(self._callback_url) / self._intent)} if self._callback_url else {}
-        )
-        return await self._client.submit_render({**self._edit, **back}, before_send)
+        edit = dict(self._edit)
+        if self._callback_url:
+            edit["callback"] = str(URL(self._callback_url) / self._intent)
+        return await self._client.submit_render(edit, before_send)
 
     def _create_claim(self) -> BeforeSend:
         edit = self._edit
@@ -163,37 +163,37 @@ class _RenderJob:
         self._has_claim = False
 
     async def _find_render(self) -> str:
-        """Which render it is: as answered, or as a callback says and Shotstack confirms."""
-        began = get_steady_time()
+        """Return the render's id: from the answer, or from a callback if Shotstack confirms it."""
+        started = get_steady_time()
         while True:
-            kept = self._render_log.get(self._intent)
-            if kept.render:
-                return kept.render
-            if kept.posted is None:
+            entry = self._render_log.get(self._intent)
+            if entry.render:
+                return entry.render
+            if entry.posted is None:
                 raise ShotstackUnavailable(
-                    "somebody else asked for it in vain", has_reached_server=False
+                    "the request of another task failed", has_reached_server=False
                 )
-            for hint in kept.hints:
+            for hint in entry.hints:
                 await self._confirm(hint)
             if self._render_log.get(self._intent).render:
                 continue
-            if get_steady_time() > self._compute_find_deadline(began, kept.posted):
-                raise OutcomeUnknown("a render may be billed, and nobody said which it is")
+            if get_steady_time() > self._compute_find_deadline(started, entry.posted):
+                raise OutcomeUnknown("a render may be billed, and its id is unknown")
             await self._wait(self._timeouts.poll)
 
-    def _compute_find_deadline(self, began: float, posted: float) -> float:
-        """When nobody will say any more which render it is."""
+    def _compute_find_deadline(self, started: float, posted: float) -> float:
+        """Return the time after which no answer and no callback with the id can arrive."""
         if self._callback_url is not None and not isinstance(self._edit, TemplateEdit):
-            return began + self._timeouts.adoption
-        return (
-            began if self._is_answer_lost else posted + self._timeouts.response
-        )  # another's answer, maybe
+            return started + self._timeouts.adoption
+        if self._is_answer_lost:
+            return started
+        return posted + self._timeouts.response  # another task may still receive the answer
 
     async def _confirm(self, hint: str) -> None:
         try:
             await self._client.get_status(hint)
         except ShotstackInvalid:
-            log.warning("a callback named a render that is not ours")
+            log.warning("a callback named a render of another account")
             self._render_log.drop_hint(self._intent, hint)
         except (ShotstackUnavailable, ShotstackRateLimited) as err:
             log.info("a callback is not confirmed yet: %s", err)
@@ -201,9 +201,9 @@ class _RenderJob:
             self._render_log.set_render(self._intent, hint)
 
     async def _wait_until_finished(self, render: str) -> RenderStatus:
-        """The state of *render* when it is done or failed."""
+        """Poll *render* until it is done or failed, and return its state."""
         posted = self._render_log.get(self._intent).posted or get_steady_time()
-        pause, last_status = self._timeouts.poll, "never seen"
+        interval, last_status = self._timeouts.poll, "unknown"
         while True:
             try:
                 state = await self._client.get_status(render)
@@ -218,12 +218,12 @@ class _RenderJob:
                 last_status = sanitize(state.status or "")[:20]
             left = posted + self._timeouts.deadline - get_steady_time()
             if left <= 0:
-                raise ShotstackUnavailable(f"a render is not done in time: {last_status}")
-            await self._wait(min(pause, left))
-            pause = min(pause * POLL_GROWTH, self._timeouts.max_poll)
+                raise ShotstackUnavailable(f"a render is not finished in time: {last_status}")
+            await self._wait(min(interval, left))
+            interval = min(interval * POLL_GROWTH, self._timeouts.max_poll)
 
     async def _wait(self, seconds: float) -> None:
-        """Wait for news, at most so long."""
+        """Wait for a change in the log, at most *seconds*."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._changed.wait()

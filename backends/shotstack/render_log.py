@@ -1,9 +1,10 @@
-"""What we mean to have rendered, written down before Shotstack is asked for it."""
+"""The log of renders, written before Shotstack is asked for them, and the callbacks about them."""
 
 import asyncio
 import hmac
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -17,8 +18,8 @@ from backends.shotstack.schemas import ShotstackId
 from backends.state_file import JsonStateFile
 from video_editing.contract.style import Style
 
-RETENTION_SECONDS = 2 * 86400  #: twice as long as a result lies at Shotstack
-MAX_HINTS = 4  #: that may wait; more come from nobody honest
+RETENTION_SECONDS = 2 * 86400  #: twice as long as Shotstack stores a result
+MAX_HINTS = 4  #: unconfirmed ones of an intent; Shotstack sends one
 
 #: fields of a style that an id always contains, in their order; see :func:`compute_intent_id`
 STYLE_FIELDS_IN_ID = (
@@ -87,17 +88,18 @@ def _format_for_id(value: object, enum_name: str | None = None) -> str:
 
 
 class RenderIntent(BaseModel):
-    """One result, however often it is tried.
+    """One result to render, over all attempts.
 
     Attributes:
-        edit: the hash of what was asked for, to be found in logs and records.
-        posted: when it was asked for first, in seconds since the epoch; None: it was not, or
-            Shotstack surely did not accept it. With a time and without a render nobody knows.
+        edit: the hash of the requested edit, for logs and records.
+        posted: when the render was requested first, in seconds since the epoch; None: it was not
+            requested, or Shotstack certainly did not accept it. With a time but without a render,
+            it is unknown whether it was accepted.
         render: the id of the render, once it is known.
-        hints: ids that callbacks named and nobody looked at yet.
-        past: ids of renders that failed, and are not billed.
-        sources: ids of what was uploaded for it and not deleted yet.
-        touched: when it was last changed.
+        hints: render ids from callbacks that are not confirmed yet.
+        past: ids of renders that failed and are not billed.
+        sources: ids of files that were uploaded for it and are not deleted yet.
+        touched: when the entry was last changed, in seconds since the epoch.
     """
 
     edit: str = ""
@@ -110,61 +112,61 @@ class RenderIntent(BaseModel):
 
 
 class RenderLog:
-    """All intents of a machine, in a file that outlives each process; and who waits for them."""
+    """All intents of a machine, in a state file, and the waiting tasks of this process."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = get_steady_time) -> None:
-        """Keep them in *path*; *clock* gives seconds since the epoch."""
+        """Use the state file at *path*; *clock* returns seconds since the epoch."""
         self._state_file: JsonStateFile[RenderIntent] = JsonStateFile(path, RenderIntent)
         self._clock = clock
         self._listeners: dict[str, set[asyncio.Event]] = {}
 
     def get(self, intent: str) -> RenderIntent:
-        """What is known of it; an empty one where nothing is."""
+        """Return the entry of *intent*, or an empty one."""
         return self._state_file.read().get(intent, RenderIntent())
 
     def has_intent(self, intent: str) -> bool:
-        """Whether there is such an intent."""
+        """Return whether the log has an entry of *intent*."""
         return intent in self._state_file.read()
 
     def claim(self, intent: str, edit: str) -> None:
-        """Write down that the caller is about to ask for a render of *edit*; nobody else will.
+        """Record that the caller is about to request a render of *edit*; only one caller can.
 
         Raises:
-            AlreadyAsked: somebody did before.
-            ShotstackAway: it cannot be written down, so it must not be asked for.
+            DuplicateRender: it was requested before.
+            ShotstackUnavailable: the log cannot be written, so the request must not be sent.
         """
         now = self._clock()
-        with self._update(intent) as kept:
-            if kept.posted is not None:
-                raise DuplicateRender("asked for before")
-            kept.edit, kept.posted = edit, now
+        with self._update(intent) as entry:
+            if entry.posted is not None:
+                raise DuplicateRender("requested before")
+            entry.edit, entry.posted = edit, now
         if self.get(intent).posted != now:
-            raise ShotstackUnavailable("the intent cannot be kept", has_reached_server=False)
+            raise ShotstackUnavailable("the intent cannot be recorded", has_reached_server=False)
 
     def release(self, intent: str) -> None:
-        """Write down that Shotstack surely did not accept it."""
-        with self._update(intent) as kept:
-            kept.posted = None
+        """Record that Shotstack certainly did not accept the request."""
+        with self._update(intent) as entry:
+            entry.posted = None
 
     def set_render(self, intent: str, render: str) -> None:
-        """Write down which render it is, and wake whoever waits for that."""
-        with self._update(intent) as kept:
-            kept.render, kept.hints = render, ()
+        """Record the id of the render, and wake the tasks that wait for it."""
+        with self._update(intent) as entry:
+            entry.render, entry.hints = render, ()
         self._notify(intent)
 
     def record_failure(self, intent: str, render: str) -> bool:
-        """Write down that *render* failed; tell whether it may be asked for once more.
+        """Record that *render* failed; return whether it may be requested once more.
 
-        Then :meth:`claim` is the caller's to win again.
+        If so, the intent can be claimed again.
         """
-        with self._update(intent) as kept:
-            if kept.render != render or kept.past:
+        with self._update(intent) as entry:
+            if entry.render != render or entry.past:
                 return False
-            kept.past, kept.render, kept.posted = (render,), None, None
+            entry.past, entry.render, entry.posted = (render,), None, None
         return True
 
     def add_hint(self, intent: str, render: str) -> bool:
-        """Note that a callback says this is its render; tell whether that could be."""
+        """Record the render id of a callback for *intent*; return whether the id is plausible."""
         entries = self._state_file.read()
         if intent not in entries:
             return False
@@ -172,7 +174,7 @@ class RenderLog:
         if render in {entry.render, *entry.past}:
             self._notify(intent)
             return True
-        taken = {id_ for other in entries.values() for id_ in (other.render, *other.past)}
+        taken = {known for other in entries.values() for known in (other.render, *other.past)}
         if entry.render or entry.posted is None or render in taken or len(entry.hints) >= MAX_HINTS:
             return False
         with self._update(intent) as entry:
@@ -181,36 +183,36 @@ class RenderLog:
         return True
 
     def drop_hint(self, intent: str, render: str) -> None:
-        """Believe a callback no longer."""
-        with self._update(intent) as kept:
-            kept.hints = tuple(hint for hint in kept.hints if hint != render)
+        """Remove a hint that turned out to be wrong."""
+        with self._update(intent) as entry:
+            entry.hints = tuple(hint for hint in entry.hints if hint != render)
 
     def add_source(self, intent: str, source: str) -> None:
-        """Write down that *source* is being uploaded for it."""
-        with self._update(intent) as kept:
-            kept.sources = (*kept.sources, source)
+        """Record that *source* is being uploaded for *intent*."""
+        with self._update(intent) as entry:
+            entry.sources = (*entry.sources, source)
 
     def remove_source(self, intent: str, source: str) -> None:
-        """Write down that *source* is gone."""
-        with self._update(intent) as kept:
-            kept.sources = tuple(known for known in kept.sources if known != source)
+        """Record that *source* is deleted."""
+        with self._update(intent) as entry:
+            entry.sources = tuple(other for other in entry.sources if other != source)
 
     def find_leftover_sources(self, before: float) -> dict[str, tuple[str, ...]]:
-        """Sources of intents that were last changed before that time, by intent."""
+        """Return the sources of intents that were last changed before that time, by intent."""
         return {
-            intent: kept.sources
-            for intent, kept in self._state_file.read().items()
-            if kept.sources and kept.touched < before
+            intent: entry.sources
+            for intent, entry in self._state_file.read().items()
+            if entry.sources and entry.touched < before
         }
 
     def forget(self, intent: str) -> None:
-        """Forget it: the result is where it belongs, and nobody will ask for it again."""
-        with self._state_file.update() as facts:
-            facts.pop(intent, None)
+        """Remove the entry of *intent*, whose result is complete."""
+        with self._state_file.update() as intents:
+            intents.pop(intent, None)
 
     @contextmanager
     def listen(self, intent: str) -> Iterator[asyncio.Event]:
-        """Yield what is set whenever there is news of *intent*."""
+        """Yield an event that is set when an id for the render of *intent* arrives."""
         event = asyncio.Event()
         listeners = self._listeners.setdefault(intent, set())
         listeners.add(event)
@@ -228,17 +230,31 @@ class RenderLog:
     @contextmanager
     def _update(self, intent: str) -> Iterator[RenderIntent]:
         now = self._clock()
-        with self._state_file.update() as facts:
-            kept = facts.setdefault(intent, RenderIntent())
-            yield kept
-            kept.touched = now
-            for name, other in list(facts.items()):
+        with self._state_file.update() as intents:
+            entry = intents.setdefault(intent, RenderIntent())
+            yield entry
+            entry.touched = now
+            for name, other in list(intents.items()):
                 if other.touched < now - RETENTION_SECONDS and not other.sources:
-                    del facts[name]
+                    del intents[name]
 
 
-MAX_CALLBACK_BYTES = 1 << 16  #: bytes of a callback
-OK, BAD_REQUEST, NOT_FOUND, TOO_LARGE = 200, 400, 404, 413  #: statuses of HTTP
+@dataclass(frozen=True, slots=True)
+class RenderTracking:
+    """How renders are followed.
+
+    Attributes:
+        render_log: the intents, shared with the receiver of callbacks.
+        callback_url: address for Shotstack's callbacks, with its secret; None: renders are only
+            polled.
+    """
+
+    render_log: RenderLog
+    callback_url: str | None = None
+
+
+MAX_CALLBACK_BYTES = 1 << 16  #: of a callback
+OK, BAD_REQUEST, NOT_FOUND, TOO_LARGE = 200, 400, 404, 413  #: HTTP statuses
 
 
 class _CallbackBody(BaseModel):
@@ -248,26 +264,26 @@ class _CallbackBody(BaseModel):
 
 
 class CallbackReceiver:
-    """Hears callbacks at ``…/<secret>/<intent>``.
+    """Receives callbacks at ``…/<secret>/<intent>``.
 
     Attributes:
-        secret: the part of the path that nobody guesses. It follows from the key, so it stays the
-            same over restarts and is no setting; the key does not follow from it.
+        secret: an unguessable part of the path. It is derived from the key by a one-way function,
+            so it is the same after a restart and needs no setting.
     """
 
     def __init__(self, key: SecretStr, render_log: RenderLog) -> None:
-        """Hear of *render_log*, at a path that is derived from *key*."""
-        mark = hmac.new(key.get_secret_value().encode(), b"shotstack callbacks", sha256)
-        self.secret = mark.hexdigest()[:40]
+        """Record callbacks in *render_log*; the secret of the path is derived from *key*."""
+        digest = hmac.new(key.get_secret_value().encode(), b"shotstack callbacks", sha256)
+        self.secret = digest.hexdigest()[:40]
         self._render_log = render_log
 
     def receive(self, secret: str, intent: str, body: bytes) -> int:
-        """Take one POST, and give the HTTP status to answer with; the same one twice is harmless.
+        """Process one POST, and return the HTTP status; a repeated callback changes nothing.
 
         Args:
-            secret: of the path.
-            intent: of the path.
-            body: at most LONGEST bytes of it and one more.
+            secret: from the path.
+            intent: from the path.
+            body: its first bytes, at most one more than :data:`MAX_CALLBACK_BYTES`.
         """
         if not hmac.compare_digest(secret.encode(errors="replace"), self.secret.encode()):
             return NOT_FOUND
@@ -280,5 +296,5 @@ class CallbackReceiver:
         except ValidationError:
             return BAD_REQUEST
         if (callback.type, callback.action) != ("edit", "render"):
-            return OK  # of no use, and not to be sent again
+            return OK  # of another kind; an error status would make Shotstack send it again
         return OK if self._render_log.add_hint(intent, callback.id) else NOT_FOUND

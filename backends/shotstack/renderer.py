@@ -1,10 +1,9 @@
-"""Shotstack as a renderer: parts go there, a result comes back, and nothing of ours stays."""
+"""The renderer at Shotstack: uploads parts, downloads the result and deletes the uploads."""
 
 import asyncio
 import logging
 import shutil
 import time
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -13,11 +12,10 @@ from pydantic import ValidationError
 from backends.base import CostIncurred, Report
 from backends.errors import BackendUnavailable, FailureKind
 from backends.links.download import FetchLimits
-from backends.local.process import ProcessLimits
-from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from backends.local.video_cli import VideoCli
 from backends.rendering.base import Renderer, RenderRequest, RenderResult
 from backends.rendering.budget import BudgetExceeded, MonthlyBudget
-from backends.shotstack.assets import probe_video, render_parts, upload_parts
+from backends.shotstack.assets import PartFormat, probe_video, render_parts, upload_parts
 from backends.shotstack.client import ShotstackClient
 from backends.shotstack.errors import (
     OutcomeUnknown,
@@ -29,7 +27,7 @@ from backends.shotstack.errors import (
 )
 from backends.shotstack.rate_limiter import RequestLog, ShotstackTimeouts, get_steady_time
 from backends.shotstack.render_job import render_edit
-from backends.shotstack.render_log import RenderLog, compute_intent_id
+from backends.shotstack.render_log import RenderTracking, compute_intent_id
 from backends.shotstack.timeline import FRAME_RATES, TooManyLoops, build_edit
 from backends.shotstack.transfer import (
     ExpectedResult,
@@ -45,16 +43,16 @@ from video_editing.contract.formats import OutputFormat
 
 log = logging.getLogger(__name__)
 
-MAX_SANDBOX_SECONDS = 600  #: of the longest render in the sandbox
-REFUSED_KEY_SECONDS = 300  #: seconds for which nobody asks, where the key is refused
-CLEANUP_SECONDS = 15  #: for the deletion of what was uploaded; what is left is deleted later
-CANCELLED_CLEANUP_SECONDS = 1.5  #: the same, where somebody waits for us to stop
-LEFTOVER_SECONDS = 3 * 3600  #: after which what is left is nobody's
-REQUEST_FILE = "asked.json"  #: in the folder of the work
+MAX_SANDBOX_SECONDS = 600  #: of a result in the sandbox
+REFUSED_KEY_SECONDS = 300  #: without requests after the key was refused
+CLEANUP_SECONDS = 15  #: for the deletion of uploads; a later render deletes the rest
+CANCELLED_CLEANUP_SECONDS = 1.5  #: the same after a cancellation, whose caller waits
+LEFTOVER_SECONDS = 3 * 3600  #: after which no render needs its uploads any more
+REQUEST_FILE = "asked.json"  #: in the working folder of a render; older versions read it
 
 
 class ShotstackRenderer(Renderer):
-    """Makes videos; a restart of the same work goes on with the render that was asked for."""
+    """Renders videos at Shotstack; after a restart it continues with the render in progress."""
 
     name = "shotstack"
 
@@ -62,35 +60,29 @@ class ShotstackRenderer(Renderer):
         self,
         settings: RenderingSettings,
         folder: Path,
-        limits: ProcessLimits,
+        video_cli: VideoCli,
         budget: MonthlyBudget,
-        program: Sequence[str] = DEFAULT_PROGRAM,
-        *,
-        render_log: RenderLog | None = None,
-        callback_url: str | None = None,
+        tracking: RenderTracking,
         timeouts: ShotstackTimeouts | None = None,
     ) -> None:
-        """Know the account.
+        """Render in the account of *settings*.
 
         Args:
-            settings: whose it is.
-            folder: where it is kept what was asked for.
-            limits: of each child.
-            budget: what may be spent.
-            program: what to run in place of the command line of video_editing.
-            render_log: what was asked for, shared with who hears callbacks.
-            callback_url: the address at which they are heard, with its secret.
-            timeouts: how long to wait.
+            settings: with the account and its prices.
+            folder: of the state files.
+            video_cli: makes parts and probes videos, in child processes.
+            budget: of paid renders.
+            tracking: the log of renders, and where callbacks go.
+            timeouts: of requests.
         """
-        self.settings, self.budget, self.callback_url = settings, budget, callback_url
-        self.render_log = render_log or RenderLog(folder / "renders.json")
-        self.video_cli = VideoCli(self.name, limits, program)
+        self.settings, self.video_cli, self.budget = settings, video_cli, budget
+        self.render_log, self.callback_url = tracking.render_log, tracking.callback_url
         self.timeouts = timeouts or ShotstackTimeouts()
         self._request_log = JsonStateFile(folder / "requests.json", RequestLog)
-        self._suspended_until = 0.0  # the monotonic clock's time before which nobody asks
+        self._suspended_until = 0.0  # on the monotonic clock; no requests before
 
     def can_render(self, request: RenderRequest) -> bool:
-        """Only plain videos; the other forms are Telegram's, or have alpha."""
+        """Return whether the result is a plain video; the others need size limits or alpha."""
         return request.form is OutputFormat.VIDEO
 
     async def render(self, request: RenderRequest, result: Path, report: Report) -> RenderResult:
@@ -107,47 +99,47 @@ class ShotstackRenderer(Renderer):
             raise failure from err
 
     def open_client(self) -> AbstractAsyncContextManager[ShotstackClient]:
-        """Open a client; all of them keep the limits together."""
+        """Open a client; all clients share the rate limits."""
         return open_shotstack_client(self.settings, self._request_log, self.timeouts)
 
     @property
     def result_download(self) -> ResultDownload:
-        """How its results are taken."""
+        """What downloads and checks the results."""
         return ResultDownload(
             self.video_cli, self.name, self.settings.api_url, self.timeouts.retry_wait
         )
 
     def compute_price(self, seconds: float) -> float:
-        """What a result of *seconds* costs."""
+        """Return the price in dollars of a result of *seconds*."""
         return 0 if self.settings.stage == "stage" else seconds / 60 * self.settings.price
 
     def reserve_budget(self, intent: str, seconds: float) -> None:
-        """Book what a result of *seconds* costs.
+        """Book the price of a result of *seconds* for *intent*.
 
         Raises:
-            BackendUnavailable: the plan or the budget has no room for it.
+            BackendUnavailable: the result is too long for the sandbox, or the budget is spent.
         """
         if self.settings.stage == "stage" and seconds > MAX_SANDBOX_SECONDS:
-            detail = f"the sandbox takes {MAX_SANDBOX_SECONDS} s"
+            detail = f"the sandbox takes at most {MAX_SANDBOX_SECONDS} s"
             raise BackendUnavailable(self.name, FailureKind.NOT_CONFIGURED, detail)
         try:
             self.budget.reserve(intent, self.compute_price(seconds))
         except BudgetExceeded as err:
             raise BackendUnavailable(
-                self.name, FailureKind.COOLING_DOWN, "the month's money is spent"
+                self.name, FailureKind.COOLING_DOWN, "the budget of the month is spent"
             ) from err
 
     def release_if_unbilled(self, intent: str, err: BaseException) -> bool:
-        """Whether work that ended with *err* is surely not billed; its booking is taken back."""
+        """Release the booking of *intent* if *err* shows that nothing is billed; return whether."""
         is_free = isinstance(err, ShotstackFailed) or self.render_log.get(intent).posted is None
         if is_free:
             self.budget.release(intent)
         return is_free
 
     async def clean_up(self, client: ShotstackClient, intent: str) -> None:
-        """Have Shotstack keep no longer what was uploaded for *intent*, nor what is left of others.
+        """Delete the uploads of *intent*, and those that earlier intents left.
 
-        What cannot be deleted soon is deleted after another render.
+        What cannot be deleted in time is deleted after a later render.
         """
         task = asyncio.current_task()
         is_cancelling = task is not None and task.cancelling() > 0
@@ -155,14 +147,16 @@ class ShotstackRenderer(Renderer):
             async with asyncio.timeout(
                 CANCELLED_CLEANUP_SECONDS if is_cancelling else CLEANUP_SECONDS
             ):
-                left = self.render_log.find_leftover_sources(get_steady_time() - LEFTOVER_SECONDS)
-                await delete_sources(client, self.render_log, [intent, *left])
+                leftover = self.render_log.find_leftover_sources(
+                    get_steady_time() - LEFTOVER_SECONDS
+                )
+                await delete_sources(client, self.render_log, [intent, *leftover])
         except (ShotstackError, TimeoutError) as err:
-            log.warning("sources stay at %s for now: %s", self.name, err)
+            log.warning("sources at %s are not deleted yet: %s", self.name, err)
 
 
 class _RenderRun:
-    """One result."""
+    """The rendering of one result."""
 
     def __init__(
         self,
@@ -178,12 +172,12 @@ class _RenderRun:
         self._intent = compute_intent_id(request, result)
 
     async def run(self) -> RenderResult:
-        began = time.monotonic()
+        started = time.monotonic()
         renderer, render_log = self._renderer, self._renderer.render_log
-        bill = 0.0
+        dollars = 0.0
         try:
             expected = self._load_expected() or await self._prepare()
-            bill = renderer.compute_price(expected.seconds)
+            dollars = renderer.compute_price(expected.seconds)
             state = await render_edit(
                 self._client,
                 render_log,
@@ -194,23 +188,25 @@ class _RenderRun:
             await self._download_result(state.url or "", expected)
         except BaseException as err:
             if renderer.release_if_unbilled(self._intent, err):
-                bill = 0
+                dollars = 0
             raise
         finally:
             await renderer.clean_up(self._client, self._intent)
             shutil.rmtree(self._folder, ignore_errors=True)
-            self._report(CostIncurred(renderer.name, time.monotonic() - began, bill))
-        return RenderResult(renderer.name, expected.width, expected.height, expected.seconds, bill)
+            self._report(CostIncurred(renderer.name, time.monotonic() - started, dollars))
+        return RenderResult(
+            renderer.name, expected.width, expected.height, expected.seconds, dollars
+        )
 
     def _load_expected(self) -> ExpectedResult | None:
-        """What an earlier process of ours asked for, or was about to."""
+        """Return what an earlier process requested or was about to request, or None."""
         try:
             return ExpectedResult.model_validate_json((self._folder / REQUEST_FILE).read_bytes())
         except (OSError, ValidationError):
             return None
 
     async def _prepare(self) -> ExpectedResult:
-        """Make the parts, bring them there, and put down what is to be asked for."""
+        """Make the parts, upload them, and store the edit to request."""
         renderer, settings = self._renderer, self._renderer.settings
         clip = await probe_video(renderer.video_cli, renderer.name, self._request.clip)
         renderer.reserve_budget(self._intent, clip.seconds)
@@ -219,19 +215,18 @@ class _RenderRun:
             renderer.name,
             self._request,
             self._folder,
-            FRAME_RATES[clip.api_rate],
-            settings.alpha_format,
+            PartFormat(FRAME_RATES[clip.api_rate], settings.alpha_format),
             self._report,
         )
-        overlays, backdrop = await upload_parts(self._client, [parts], self._record_source)
+        overlays, background = await upload_parts(self._client, [parts], self._record_source)
         output = parts.create_output_spec(clip.api_rate)
         try:
-            body = build_edit(overlays, backdrop, output)
+            body = build_edit(overlays, background, output)
         except TooManyLoops as err:
             raise BackendUnavailable(
-                renderer.name, FailureKind.INVALID_RESPONSE, "the film is too short"
+                renderer.name, FailureKind.INVALID_RESPONSE, "the background video is too short"
             ) from err
-        expected = expect_result(body, output, sound=parts.sound or backdrop.has_sound)
+        expected = expect_result(body, output, sound=parts.sound or background.has_sound)
         with atomic_write(self._folder / REQUEST_FILE) as path, translate_output_errors():
             path.write_text(expected.model_dump_json())
         return expected
@@ -241,11 +236,8 @@ class _RenderRun:
 
     async def _download_result(self, link: str, expected: ExpectedResult) -> None:
         path = self._folder / "result.mp4"
-        limits = (
-            FetchLimits()
-            if self._request.max_bytes is None
-            else FetchLimits(self._request.max_bytes)
-        )
+        max_bytes = self._request.max_bytes
+        limits = FetchLimits() if max_bytes is None else FetchLimits(max_bytes)
         with translate_output_errors():
             self._folder.mkdir(parents=True, exist_ok=True)
         await self._renderer.result_download.download(
@@ -256,7 +248,7 @@ class _RenderRun:
 
 
 def translate_error(name: str, err: ShotstackError) -> BackendUnavailable:
-    """What to do about *err*: ask another, and tell whom it concerns."""
+    """Return the failure of the renderer *name* that *err* means."""
     match err:
         case ShotstackRefused():
             return BackendUnavailable(name, FailureKind.REFUSED, str(err))

@@ -1,4 +1,4 @@
-"""What Shotstack answers, as far as we use it; nothing in it is believed to have the right type."""
+"""Answers of Shotstack, as far as they are used; each field may have a wrong type."""
 
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def _parse_number(value: Any) -> float | None:
-    """A number, also one that is written as a text, as some of Shotstack's schemas have it."""
+    """Return *value* as a number; some of Shotstack's schemas have numbers as strings."""
     if not isinstance(value, int | float | str):
         return None
     try:
@@ -22,14 +22,14 @@ def _parse_text(value: Any) -> str | None:
     return value[:4096] if isinstance(value, str) else None
 
 
-#: goes into paths, so it is nothing that could lead elsewhere
+#: becomes part of paths, so it must not contain a separator
 ShotstackId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 LenientNumber = Annotated[float | None, BeforeValidator(_parse_number)]
 LenientText = Annotated[str | None, BeforeValidator(_parse_text)]
 
 
 class ApiModel(BaseModel):
-    """Unknown fields are nobody's business."""
+    """Ignores unknown fields."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -53,14 +53,14 @@ class QueuedRender(ApiModel):
 
 
 class RenderStatus(ApiModel):
-    """How far a render is.
+    """The state of a render.
 
     Attributes:
         id: of the render.
-        status: queued, fetching, rendering, saving, done or failed; maybe a word to come.
-        error: what is wrong with a failed one, for the log.
-        duration: seconds of the result, for which it is billed.
-        url: where the result lies for a day.
+        status: queued, fetching, rendering, saving, done or failed; the API may add others.
+        error: why it failed, for the log.
+        duration: seconds of the result that are billed.
+        url: address of the result, for a day.
     """
 
     id: ShotstackId
@@ -71,26 +71,26 @@ class RenderStatus(ApiModel):
 
 
 class SignedUrl(ApiModel):
-    """Where to put a file, for an hour."""
+    """The address for an upload, valid for an hour."""
 
     url: str = Field(repr=False, max_length=8192)
 
 
 class UploadSlot(ApiModel):
-    """A place for a file, which becomes the source of the same id."""
+    """An upload, which becomes the source of the same id."""
 
     id: ShotstackId
     attributes: SignedUrl
 
 
 class IngestSourceState(ApiModel):
-    """How far a source is.
+    """The state of a source.
 
     Attributes:
         status: queued, importing, ready, failed, deleted or overwritten.
-        source: its address once it is ready.
-        error: what is wrong with a failed one.
-        created: when, as Shotstack writes it.
+        source: its address, once it is ready.
+        error: why it failed.
+        created: the time in Shotstack's notation.
     """
 
     status: LenientText = None
@@ -100,17 +100,17 @@ class IngestSourceState(ApiModel):
 
 
 class IngestSource(ApiModel):
-    """A file that Shotstack keeps for us until we delete it."""
+    """A file at Shotstack, stored until it is deleted."""
 
     id: ShotstackId
     attributes: IngestSourceState = IngestSourceState()
 
 
 class IngestedFile(ApiModel):
-    """A file that Shotstack has, and can render from.
+    """A file at Shotstack that renders can use.
 
     Attributes:
-        id: of the source, by which it is deleted.
+        id: of the source, for its deletion.
         url: for an asset's ``src``.
     """
 
@@ -119,6 +119,6 @@ class IngestedFile(ApiModel):
 
 
 class StoredTemplate(ApiModel):
-    """A template: an edit with places for merge fields."""
+    """A template: an edit with merge fields."""
 
     template: dict[str, Any]

@@ -1,7 +1,7 @@
-"""From parts that lie at Shotstack to the edit that puts them together (Edit API, 2024-07).
+"""The edit that composes uploaded parts into a video (Edit API, 2024-07).
 
-The parts are as large as they are on the result, so nothing is scaled there (``fit: none``) and
-an overlay lies where our own compositor draws it. Its ring, shadow and fade are in it already.
+The parts have their size on the result, so nothing is scaled (``fit: none``), and an overlay is
+exactly where our own compositor draws it. It contains its ring, shadow and fade.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,10 +11,10 @@ from itertools import pairwise
 from math import ceil, floor
 from typing import Any
 
-#: a track, clip or asset as the API takes it
+#: a track, clip or asset of the API
 JsonObject = dict[str, Any]
 
-#: pictures a second that the API has, by what it calls them
+#: frame rates of the API, by the name that it uses
 FRAME_RATES: dict[float, Fraction] = {
     float(name): Fraction(rate)
     for name, rate in {
@@ -31,26 +31,26 @@ FRAME_RATES: dict[float, Fraction] = {
         "60": "60",
     }.items()
 }
-#: of a film behind a voice: 15 dB less, as far as ours goes down while somebody speaks
+#: of a background video with a voice over it: -15 dB, as our own mix under speech
 VOLUME_UNDER_VOICE = 0.178
-MAX_LOOPS = 200  #: turns of a short film; more would be a body that nobody takes
-#: only what we fetch ourselves: no copy at Shotstack's own hosting
+MAX_LOOPS = 200  #: of a short background video; the body of more would be too large for the API
+#: no copy in Shotstack's own hosting, since results are downloaded at once
 DESTINATIONS = ({"provider": "shotstack", "exclude": True},)
 
 
 class TooManyLoops(ValueError):
-    """The film behind is so short that it would have to be repeated too often."""
+    """The background video would be repeated more often than :data:`MAX_LOOPS`."""
 
 
 @dataclass(frozen=True, slots=True)
 class OverlayClip:
-    """A person cut out.
+    """An uploaded overlay.
 
     Attributes:
-        box: left, top, width and height on the result, in pixels; y runs downwards.
-        url: of its pictures and its voice.
-        luma: of its matte, white where it is seen; None where the pictures have alpha.
-        has_sound: whether it has a voice.
+        box: left, top, width and height on the result, in pixels; y points down.
+        url: of its frames and audio.
+        luma: of its luma matte, white for visible; None if the frames have alpha.
+        has_sound: whether it has an audio stream.
     """
 
     box: tuple[int, int, int, int]
@@ -61,14 +61,14 @@ class OverlayClip:
 
 @dataclass(frozen=True, slots=True)
 class BackgroundClip:
-    """What is behind; exactly one of the first three.
+    """The background; exactly one of the first three is set.
 
     Attributes:
         colour: #rrggbb.
-        image: its address.
-        video: its address.
-        seconds: the film's length.
-        has_sound: whether the film has any.
+        image: address of a picture.
+        video: address of a video.
+        seconds: length of the video.
+        has_sound: whether the video has an audio stream.
     """
 
     colour: str | None = None
@@ -80,12 +80,12 @@ class BackgroundClip:
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
-    """What comes out.
+    """The properties of the result.
 
     Attributes:
-        width, height: pixels, even, at most 1920.
-        rate: pictures a second, one of `RATES`.
-        seconds: its length.
+        width, height: in pixels, even, at most 1920.
+        rate: frames a second, one of :data:`FRAME_RATES`.
+        seconds: length.
     """
 
     width: int
@@ -95,31 +95,28 @@ class OutputSpec:
 
 
 def find_nearest_rate(rate: float) -> float:
-    """The one of `RATES` that is next to *rate*, by what the API calls it."""
+    """Return the API's name for the frame rate that is nearest to *rate*."""
     return min(FRAME_RATES, key=lambda name: abs(float(FRAME_RATES[name]) - rate))
 
 
 def build_edit(
     overlays: Sequence[OverlayClip], background: BackgroundClip, output: OutputSpec
 ) -> JsonObject:
-    """The body of a render.
+    """Return the body of a render request.
 
     Args:
-        overlays: of one clip, each as long as the result; several take turns of equal length.
-        background: what is behind them.
-        output: what comes out.
+        overlays: of one clip, each as long as the result; several are visible one after the
+            other, equally long.
+        background: behind the overlays.
+        output: properties of the result.
 
     Raises:
-        TooManyTurns: the film behind is too short.
+        TooManyLoops: the background video is too short.
     """
-    tracks = [
-        {"clips": clips} for clips in _build_overlay_tracks(overlays, output)
-    ]  # the first is the top one
-    background_clips = list(
-        _build_background_clips(
-            background, output, has_voice=any(overlay.has_sound for overlay in overlays)
-        )
-    )
+    has_voice = any(overlay.has_sound for overlay in overlays)
+    background_clips = list(_build_background_clips(background, output, has_voice=has_voice))
+    # The first track is on top.
+    tracks = [{"clips": clips} for clips in _build_overlay_tracks(overlays, output)]
     if background_clips:
         tracks.append({"clips": background_clips})
     return {
@@ -137,9 +134,9 @@ def build_edit(
 def _build_overlay_tracks(
     overlays: Sequence[OverlayClip], output: OutputSpec
 ) -> Iterator[list[JsonObject]]:
-    """The track of each overlay, for its part of the time, cut where the frames are.
+    """Yield a track for each overlay, with its part of the time; the cuts are between frames.
 
-    A matte masks all of its track, so each has one of its own.
+    A luma matte masks its entire track, so each overlay has a track of its own.
     """
     rate = float(FRAME_RATES[output.rate])
     frames = round(output.seconds * rate)
@@ -162,7 +159,7 @@ def _build_masked_clips(
         "position": "center",
         "offset": compute_offset(overlay.box, output),
     }
-    if overlay.luma is not None:  # a matte comes before what it masks
+    if overlay.luma is not None:  # a luma matte precedes the clip that it masks
         yield {"asset": {"type": "luma", "src": overlay.luma, "trim": start}, **placement}
     volume = 1 if overlay.has_sound else 0
     asset = {"type": "video", "src": overlay.url, "trim": start, "volume": volume}
@@ -194,12 +191,12 @@ def _build_background_clips(
 
 
 def floor_to_milliseconds(seconds: float) -> float:
-    """*seconds* down to whole milliseconds: no clip may be longer than what it shows."""
+    """Round *seconds* down to milliseconds, since no clip may be longer than its asset."""
     return floor(seconds * 1000 + 1e-6) / 1000
 
 
 def compute_offset(box: tuple[int, int, int, int], output: OutputSpec) -> dict[str, float]:
-    """How far a box lies from the middle, in fractions of the result; y runs upwards.
+    """Return the offset of a box from the centre, in fractions of the result; y points up.
 
     The formula is that of Shotstack's positioning utility (shotstack/positioning-utility, app.js).
     """

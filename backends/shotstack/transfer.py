@@ -1,4 +1,4 @@
-"""The way to Shotstack, and to addresses that it names: files go there, results come back."""
+"""Files to and from Shotstack: clients with sessions, downloads of results, hosting of files."""
 
 import asyncio
 import logging
@@ -17,12 +17,19 @@ from backends.links.ssrf_guard import create_guarded_session
 from backends.local.video_cli import VideoCli
 from backends.shotstack.assets import VideoInfo, probe_video
 from backends.shotstack.client import ShotstackAccount, ShotstackClient, open_client
-from backends.shotstack.rate_limiter import RequestLog, ShotstackTimeouts
+from backends.shotstack.errors import ShotstackError
+from backends.shotstack.rate_limiter import RequestLog, ShotstackTimeouts, get_steady_time
 from backends.shotstack.render_log import RenderLog
 from backends.shotstack.timeline import FRAME_RATES, JsonObject, OutputSpec
 from backends.state_file import JsonStateFile
 from settings import RenderingSettings
 from video_editing.contract.errors import InputRejected
+
+log = logging.getLogger(__name__)
+
+MAX_DOWNLOADS = 3  #: of a result
+LENGTH_TOLERANCE_FRAMES = 1.5  #: by which a result may be longer or shorter than expected
+RATE_TOLERANCE = 0.01  #: of a result's frame rate, relative
 
 
 @asynccontextmanager
@@ -31,54 +38,56 @@ async def open_shotstack_client(
     state_file: JsonStateFile[RequestLog],
     timeouts: ShotstackTimeouts | None = None,
 ) -> AsyncIterator[ShotstackClient]:
-    """Open a client of the account that *settings* name; *state_file* is shared by all of them."""
+    """Open a client of the account in *settings*; all clients share the rate limits' state file."""
     account = ShotstackAccount(settings.api_key, settings.stage, settings.api_url)
     async with (
-        create_file_session(settings.api_url) as files,
-        open_client(account, files, state_file, timeouts) as shotstack,
+        create_file_session(settings.api_url) as file_session,
+        open_client(account, file_session, state_file, timeouts) as client,
     ):
-        yield shotstack
+        yield client
 
 
 async def delete_sources(
-    shotstack: ShotstackClient, render_log: RenderLog, owners: Iterable[str]
+    client: ShotstackClient, render_log: RenderLog, intents: Iterable[str]
 ) -> None:
-    """Have Shotstack keep no longer what was brought there for *owners*.
+    """Delete the files that were uploaded for *intents*, and remove them from the log.
 
     Raises:
-        ShotstackError: something may still be there; it is known by its owner.
+        ShotstackError: some may still exist; those stay in the log.
     """
-    for owner in owners:
-        for source in render_log.get(owner).sources:
-            await shotstack.delete_source(source)
-            render_log.remove_source(owner, source)
+    for intent in intents:
+        for source in render_log.get(intent).sources:
+            await client.delete_source(source)
+            render_log.remove_source(intent, source)
 
 
 def create_file_session(api_url: str) -> ClientSession:
-    """A session that can reach public addresses only, whatever Shotstack names.
+    """Return a session that connects to public addresses only.
 
-    A stand-in for it on one's own machine, at an *api_url* without TLS, may name itself.
+    At an *api_url* without TLS runs a test server on this machine, whose files are on this machine
+    too, so that session is not restricted.
     """
     return create_guarded_session() if URL(api_url).scheme == "https" else create_open_session()
 
 
 def create_open_session() -> ClientSession:
-    """A session that goes anywhere."""
+    """Return a session that connects to any address."""
     return ClientSession(trust_env=False, cookie_jar=DummyCookieJar(), auto_decompress=False)
 
 
 async def download_file(link: str, path: Path, limits: FetchLimits, api_url: str) -> None:
-    """Write the result at *link* to *path*; no stranger's word leads into our network.
+    """Write the result at *link* to *path*, without access to private addresses.
 
     Args:
-        link: as Shotstack gave it.
-        path: appears when it is whole.
-        limits: how large it may be, and how slow.
-        api_url: of the API; what lies there too needs no guard, for the settings name it.
+        link: as received from Shotstack.
+        path: appears when it is complete.
+        limits: of the download.
+        api_url: of the API; a link to the same origin is not restricted, since the settings name
+            that origin.
 
     Raises:
-        FetchFailed: nothing usable came.
-        OutputFailed: it cannot be written.
+        FetchFailed: the download failed.
+        OutputFailed: *path* cannot be written.
     """
     if link.startswith(f"{URL(api_url).origin()}/"):
         async with create_open_session() as session:
@@ -88,22 +97,15 @@ async def download_file(link: str, path: Path, limits: FetchLimits, api_url: str
             await fetch(session, link, path, limits)
 
 
-log = logging.getLogger(__name__)
-
-MAX_DOWNLOADS = 3
-LENGTH_TOLERANCE_FRAMES = 1.5  #: by which a result may be longer or shorter
-RATE_TOLERANCE = 0.01  #: of its rate
-
-
 class ExpectedResult(BaseModel):
-    """A render's body, and what is to come of it.
+    """An edit, and the properties that its result must have.
 
     Attributes:
-        edit: the body.
-        width, height: pixels.
-        seconds: the result's length.
-        rate: pictures a second, as the API calls it.
-        sound: whether it is to be heard.
+        edit: the body of the render request.
+        width, height: in pixels.
+        seconds: length.
+        rate: frames a second, under the API's name for the rate.
+        sound: whether it must have an audio stream.
     """
 
     edit: JsonObject
@@ -114,7 +116,7 @@ class ExpectedResult(BaseModel):
     sound: bool
 
     def is_met_by(self, video: VideoInfo) -> bool:
-        """Whether a result is what was asked for."""
+        """Return whether *video* has the expected properties."""
         rate = float(FRAME_RATES[self.rate])
         return (
             (video.width, video.height) == (self.width, self.height)
@@ -125,7 +127,7 @@ class ExpectedResult(BaseModel):
 
 
 def expect_result(edit: JsonObject, output: OutputSpec, *, sound: bool) -> ExpectedResult:
-    """What is to come of *edit*."""
+    """Return the properties of the result that *edit* describes."""
     return ExpectedResult(
         edit=edit,
         width=output.width,
@@ -138,13 +140,13 @@ def expect_result(edit: JsonObject, output: OutputSpec, *, sound: bool) -> Expec
 
 @dataclass(frozen=True)
 class ResultDownload:
-    """How results are taken.
+    """Downloads and checks results.
 
     Attributes:
-        video_cli: of children that look at them.
-        renderer: named in errors.
+        video_cli: probes them in a child process.
+        renderer: name in errors.
         api_url: of the API.
-        retry_wait: seconds before a result is fetched again; twice as many the next time.
+        retry_wait: seconds before the second attempt; twice as many before the third.
     """
 
     video_cli: VideoCli
@@ -160,18 +162,25 @@ class ResultDownload:
         limits: FetchLimits,
         thumbnail: Path | None = None,
     ) -> VideoInfo:
-        """Write what lies at *link* to *path*, if it is what was *expected* for, or any video.
+        """Write the video at *link* to *path*, and its *thumbnail* if a path is given.
+
+        Args:
+            link: as received from Shotstack.
+            path: of the video.
+            expected: its properties; None accepts any video.
+            limits: of the download.
+            thumbnail: path of a JPEG.
 
         Raises:
-            BackendUnavailable: it is not, or is larger than it may be.
-            OutputFailed: it cannot be written.
-            Cancelled: somebody else ended the work.
+            BackendUnavailable: it is not the expected video, or larger than *limits* allow.
+            OutputFailed: a file cannot be written.
+            Cancelled: another process stopped the work.
         """
         for attempt in range(MAX_DOWNLOADS):
             await asyncio.sleep(self.retry_wait * attempt)
             try:
                 await download_file(link, path, limits, self.api_url)
-                found = await probe_video(self.video_cli, self.renderer, path, thumbnail)
+                video = await probe_video(self.video_cli, self.renderer, path, thumbnail)
             except FetchFailed as err:
                 why = f"{err.reason}"
                 if err.reason is LinkError.TOO_BIG:
@@ -179,8 +188,47 @@ class ResultDownload:
             except InputRejected as err:
                 why = f"{err.reason}"
             else:
-                if expected is None or expected.is_met_by(found):
-                    return found
-                why = "not what was asked for"
-            log.warning("a result of %s cannot be used: %s", self.renderer, why)
+                if expected is None or expected.is_met_by(video):
+                    return video
+                why = "not what was requested"
+            log.warning("a result of %s is unusable: %s", self.renderer, why)
         raise BackendUnavailable(self.renderer, FailureKind.INVALID_RESPONSE, f"its result: {why}")
+
+
+class ShotstackHosting:
+    """Public addresses at Shotstack for files of ours, until they are removed."""
+
+    def __init__(
+        self, settings: RenderingSettings, folder: Path, timeouts: ShotstackTimeouts | None = None
+    ) -> None:
+        """Host files in the account of *settings*; state files are in *folder*."""
+        self._settings, self._timeouts = settings, timeouts
+        self._request_log = JsonStateFile(folder / "requests.json", RequestLog)
+        self._upload_log = RenderLog(folder / "hosted.json")
+
+    async def upload(self, name: str, path: Path) -> str | None:
+        """Upload the file at *path*, and return its address, or None if the upload failed."""
+        try:
+            async with open_shotstack_client(
+                self._settings, self._request_log, self._timeouts
+            ) as client:
+                file = await client.upload(
+                    path, lambda source: self._upload_log.add_source(name, source)
+                )
+        except ShotstackError as err:
+            log.warning("a file was not uploaded to Shotstack: %s", err)
+            return None
+        return file.url
+
+    async def remove_older_than(self, seconds: float) -> None:
+        """Delete the files that were uploaded more than *seconds* ago; failures are logged."""
+        names = self._upload_log.find_leftover_sources(get_steady_time() - seconds)
+        if not names:
+            return
+        try:
+            async with open_shotstack_client(
+                self._settings, self._request_log, self._timeouts
+            ) as client:
+                await delete_sources(client, self._upload_log, names)
+        except ShotstackError as err:
+            log.warning("files at Shotstack are not deleted yet: %s", err)

@@ -12,24 +12,45 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.database.repository import Repository, generate_id
 from bot.database.schema import jobs
 from bot.domain.job_request import Destination, JobRequest, Language, Requester
+from bot.domain.outcomes import FailureCode
 
 QUEUE_LOCK_ID = 0x6F76_6572  #: of Postgres, so that two do not both find the last place free
 
 
-class TooManyJobs(Exception):
+class JobRefused(Exception):
+    """No job can be accepted now.
+
+    Attributes:
+        code: why, for the text that the user gets.
+    """
+
+    code: FailureCode
+
+
+class TooManyJobs(JobRefused):
     """One job of the user runs, and as many wait as may.
 
     Attributes:
         count: how many run or wait.
     """
 
+    code = FailureCode.TOO_MANY_JOBS
+
     def __init__(self, count: int) -> None:
         super().__init__(f"{count} jobs run or wait already")
         self.count = count
 
 
-class QueueFull(Exception):
-    """Nobody's job can be taken now."""
+class QueueFull(JobRefused):
+    """As many jobs of all users wait as may."""
+
+    code = FailureCode.QUEUE_FULL
+
+
+class DiskFull(JobRefused):
+    """The disk has no space for the files of another job."""
+
+    code = FailureCode.NO_DISK
 
 
 class JobState(StrEnum):

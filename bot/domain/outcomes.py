@@ -1,26 +1,29 @@
-"""How a step of a job, or a call to Telegram, ended: values, so that a job's log can hold them."""
+"""Outcomes of the steps of a job and of calls to Telegram."""
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
 class FailureCode(StrEnum):
-    """What only the bot can find wrong; reasons of clips and faults of links have their own."""
+    """A failure that only the bot detects; clips and links have codes of their own.
 
-    FILE_TOO_BIG = "too_big_file"  #: for the Bot API to hand out: size, limit in megabytes
+    The comments name the details that belong to a code.
+    """
+
+    FILE_TOO_BIG = "too_big_file"  #: the Bot API does not hand it out: size, limit in megabytes
     CLIP_TOO_LONG = "too_long_clip"  #: seconds, limit
     WRONG_KIND = "wrong_kind"  #: a sticker, a voice message, a document that is no video
-    TOO_MANY_JOBS = "too_many"  #: one runs and three wait already
+    TOO_MANY_JOBS = "too_many"  #: one job of the user runs and three wait
     QUEUE_FULL = "queue_full"
-    RESULT_TOO_BIG = "result_too_big"  #: it cannot be made to fit Telegram's limit
-    POISON = "poison"  #: it broke our tools three times
+    RESULT_TOO_BIG = "result_too_big"  #: the result does not fit Telegram's limit: size, limit
+    POISON = "poison"  #: the tools failed three times
     NO_DISK = "no_disk"
-    FILE_GONE = "gone_file"  #: Telegram does not have it any more
-    NO_BACKEND = "nobody"  #: no place could do it for a day
-    EXPIRED = "old"  #: the button's card or result is too old
+    FILE_GONE = "gone_file"  #: Telegram has deleted it
+    NO_BACKEND = "nobody"  #: no backend was available for a day
+    EXPIRED = "old"  #: the card or the result of the button is too old
 
 
 class _FrozenModel(BaseModel):
@@ -28,13 +31,21 @@ class _FrozenModel(BaseModel):
 
 
 class StepDone(_FrozenModel):
-    """It is there."""
+    """The files of the step exist."""
 
     kind: Literal["done"] = "done"
 
 
 class ResultRendered(_FrozenModel):
-    """The result lies in the job's folder."""
+    """The result is in the folder of the job.
+
+    Attributes:
+        width: pixels.
+        height: pixels.
+        seconds: duration of the result.
+        renderer: the name of the renderer that made it.
+        dollars: the price of the rendering.
+    """
 
     kind: Literal["made"] = "made"
     width: int
@@ -45,11 +56,11 @@ class ResultRendered(_FrozenModel):
 
 
 class Rejected(_FrozenModel):
-    """It cannot be done, and asking again is pointless.
+    """The job fails, and a retry would fail too.
 
     Attributes:
-        fault: a value of Fault, of video_editing's Reason or of backends' LinkFault.
-        details: numbers and names that the text may mention.
+        fault: a value of FailureCode, of RejectReason (video_editing) or of LinkError (backends).
+        details: numbers and names for the text.
     """
 
     kind: Literal["refused"] = "refused"
@@ -58,7 +69,12 @@ class Rejected(_FrozenModel):
 
 
 class RetryLater(_FrozenModel):
-    """Not now: it is tried again after so many seconds."""
+    """The step or call is retried after a pause.
+
+    Attributes:
+        seconds: the length of the pause.
+        why: the cause, for the log.
+    """
 
     kind: Literal["later"] = "later"
     seconds: float
@@ -66,23 +82,23 @@ class RetryLater(_FrozenModel):
 
 
 class JobCancelled(_FrozenModel):
-    """The user pressed Cancel."""
+    """The user pressed *Cancel*."""
 
     kind: Literal["stopped"] = "stopped"
 
 
 class ChatGone(_FrozenModel):
-    """The chat is not there for us any more: blocked, deactivated, kicked."""
+    """The bot cannot write to the chat: blocked, deactivated, kicked."""
 
     kind: Literal["gone"] = "gone"
 
 
 class Delivered(_FrozenModel):
-    """It was sent.
+    """The result was sent.
 
     Attributes:
-        message: its id.
-        file_id: Telegram's name of the result, with which it is sent again without an upload.
+        message: the id of the message.
+        file_id: Telegram's id of the file, with which it is sent again without an upload.
     """
 
     kind: Literal["delivered"] = "delivered"
@@ -90,16 +106,33 @@ class Delivered(_FrozenModel):
     file_id: str = ""
 
 
+Outcome = StepDone | ResultRendered | Rejected | RetryLater | JobCancelled | ChatGone | Delivered
+RecordedOutcome = dict[str, Any]  #: an outcome as JSON, as the log of a workflow stores it
+_OUTCOME_ADAPTER: TypeAdapter[Outcome] = TypeAdapter(
+    Annotated[Outcome, Field(discriminator="kind")]
+)
+
+
+def record_outcome(outcome: Outcome) -> RecordedOutcome:
+    """Return *outcome* as a plain dictionary."""
+    return outcome.model_dump(mode="json")
+
+
+def restore_outcome(recorded: RecordedOutcome) -> Outcome:
+    """Return the outcome that :func:`record_outcome` made *recorded* of."""
+    return _OUTCOME_ADAPTER.validate_python(recorded)
+
+
 @dataclass(frozen=True, slots=True)
 class MessageEdited:
-    """It is as it was to be."""
+    """The message has its new content."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageUnchanged:
-    """It was so before."""
+    """The message had the content before."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageMissing:
-    """It is not there any more, or not ours to change: what it was to say needs a new one."""
+    """The message was deleted or cannot be edited; its content needs a new message."""

@@ -1,4 +1,4 @@
-"""What the bot does when somebody writes or presses something."""
+"""The handlers of updates, one module for each topic."""
 
 from aiogram import Router
 
@@ -12,10 +12,10 @@ from bot.handlers.results import create_results_router
 
 
 def create_routers() -> list[Router]:
-    """All of them, in the order in which they are asked.
+    """Create all routers, in the order in which they are asked.
 
-    They take by name: cards, drafts, job_repository, jobs, keyboards, limits, messenger, texts,
-    users, and what admins need.
+    The dispatcher provides by name: admins, backend_pool, cards, drafts, job_repository, jobs,
+    keyboards, limits, messenger, statistics, texts and users.
     """
     addressed = AddressedToBot()
     return [

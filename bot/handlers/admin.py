@@ -1,4 +1,4 @@
-"""What admins ask, and what everybody else is told who asks it."""
+"""Commands and buttons of admins, and refusals for everybody else."""
 
 import logging
 
@@ -6,12 +6,9 @@ from aiogram import Router
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Message
 
-from bot.database.users import UserRepository
 from bot.handlers.admin_backends import BackendButton, press_backend_button, show_backends
 from bot.handlers.admin_stats import show_queue, show_stats
-from bot.handlers.context import get_language, reply_to_admin
-from bot.telegram.messenger import Messenger
-from bot.ui.texts import Texts
+from bot.handlers.context import Conversation, create_router
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +16,8 @@ ADMIN_COMMANDS = ("backend", "stats", "queue")
 
 
 def create_admin_router() -> Router:
-    """Commands and buttons of admins; in all kinds of chats, so that all others are refused."""
-    router = Router(name="admin")
+    """Create the router for all kinds of chats, so that every other user is refused."""
+    router = create_router("admin")
     for observer in (
         router.message,
         router.edited_message,
@@ -37,10 +34,10 @@ def create_admin_router() -> Router:
 
 
 async def is_from_admin(event: Message | CallbackQuery, admins: frozenset[int]) -> bool:
-    """Whether a person whose id is among *admins* says this herself.
+    """Return whether a user whose id is among *admins* wrote or pressed this.
 
-    Who speaks as a group or a channel cannot be told apart from its other admins, and what is
-    forwarded was said by, or to, somebody else.
+    A message in the name of a group or channel may come from any of its admins, and the author of
+    a forwarded message is another user than the sender.
     """
     user = event.from_user
     if user is None or user.is_bot or user.id not in admins:
@@ -48,10 +45,8 @@ async def is_from_admin(event: Message | CallbackQuery, admins: frozenset[int]) 
     return not (isinstance(event, Message) and (event.sender_chat or event.forward_origin))
 
 
-async def refuse_command(
-    message: Message, messenger: Messenger, texts: Texts, users: UserRepository
-) -> None:
-    """Say that this is for admins."""
+async def refuse_command(message: Message, conversation: Conversation) -> None:
+    """Explain that the command is for admins."""
     user = message.from_user
     log.warning(
         "refused a command of admins to %s in chat %s (%s)",
@@ -59,15 +54,10 @@ async def refuse_command(
         message.chat.id,
         message.chat.type,
     )
-    await reply_to_admin(
-        messenger, message, texts(await get_language(user, users), "admin-refused")
-    )
+    await conversation.reply(message, conversation.text("admin-refused"))
 
 
-async def refuse_button(
-    query: CallbackQuery, messenger: Messenger, texts: Texts, users: UserRepository
-) -> None:
-    """Say that this button is for admins."""
+async def refuse_button(query: CallbackQuery, conversation: Conversation) -> None:
+    """Explain that the button is for admins."""
     log.warning("refused a button of admins to %s", query.from_user.id)
-    language = await get_language(query.from_user, users)
-    await messenger.answer_callback(query.id, texts(language, "admin-refused"), show_alert=True)
+    await conversation.alert(query, conversation.text("admin-refused"))

@@ -1,4 +1,4 @@
-"""``/backend``: where mattes are made, and in which order."""
+"""``/backend``: shows the order of the backends, and changes it."""
 
 import logging
 from enum import StrEnum
@@ -7,20 +7,12 @@ from zlib import crc32
 
 from aiogram.filters import CommandObject
 from aiogram.filters.callback_data import CallbackData
-from aiogram.types import (
-    CallbackQuery,
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
-    Message,
-)
+from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message
 
 from bot.database.statistics import BackendUsage, Statistics
-from bot.database.users import UserRepository
-from bot.domain.job_request import Language
-from bot.handlers.context import format_duration, get_language, reply_to_admin
+from bot.handlers.admin_stats import format_duration
+from bot.handlers.context import Conversation
 from bot.operations.backend_pool import BackendHealth, BackendPool, LastBackend, UnknownBackend
-from bot.telegram.messenger import Messenger
-from bot.ui.texts import Texts
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +30,11 @@ class BackendAction(StrEnum):
 
 
 class BackendButton(CallbackData, prefix="adm"):
-    """A button of the chain.
+    """A button under the list of backends.
 
     Attributes:
         do: what it does.
-        place: with which, by its mark.
+        place: the hash of the backend's name; "" for buttons that concern all.
     """
 
     do: BackendAction
@@ -52,145 +44,128 @@ class BackendButton(CallbackData, prefix="adm"):
 async def show_backends(
     message: Message,
     command: CommandObject,
+    conversation: Conversation,
     backend_pool: BackendPool,
     statistics: Statistics,
-    messenger: Messenger,
-    texts: Texts,
-    users: UserRepository,
 ) -> None:
-    """Show the chain; first put the place that is named before all others."""
-    language = await get_language(message.from_user, users)
-    said = await _run_command((command.args or "").strip().lower(), backend_pool, texts, language)
+    """Show the backends; put the one that the command names first."""
+    name = (command.args or "").strip().lower()
+    notice = await _run_command(conversation, backend_pool, name)
     if command.args:
         log.info("%s of admin %s", command.text, message.from_user and message.from_user.id)
-    text = await _format_backends(backend_pool, statistics, texts, language)
-    keyboard = _create_keyboard(backend_pool, texts, language)
-    await reply_to_admin(messenger, message, f"{said}\n\n{text}" if said else text, keyboard)
+    text = await _format_backends(conversation, backend_pool, statistics)
+    keyboard = _create_keyboard(conversation, backend_pool)
+    await conversation.reply(message, f"{notice}\n\n{text}" if notice else text, keyboard)
 
 
 async def press_backend_button(
     query: CallbackQuery,
     callback_data: BackendButton,
+    conversation: Conversation,
     backend_pool: BackendPool,
     statistics: Statistics,
-    messenger: Messenger,
-    texts: Texts,
-    users: UserRepository,
 ) -> None:
-    """Do what the button says, and show the chain as it is then."""
-    language = await get_language(query.from_user, users)
+    """Do what the button says, and show the changed order."""
     log.info("%s of admin %s", callback_data, query.from_user.id)
-    if (
-        callback_data.do is BackendAction.RECHECK
-    ):  # takes a moment, in which the button would seem dead
-        await messenger.answer_callback(query.id, texts(language, "admin-looking"))
+    if callback_data.do is BackendAction.RECHECK:
+        # Answered first, because the check takes a moment.
+        await conversation.answer(query, conversation.text("admin-looking"))
         await backend_pool.recheck_unavailable()
     else:
-        await messenger.answer_callback(
-            query.id, await _run_action(callback_data, backend_pool, texts, language)
-        )
-    if not isinstance(query.message, Message):  # too old to be edited
+        notice = await _run_action(conversation, backend_pool, callback_data)
+        await conversation.answer(query, notice)
+    if not isinstance(query.message, Message):  # Telegram allows no edits of old messages
         return
-    text = await _format_backends(backend_pool, statistics, texts, language)
-    chat, message = query.message.chat.id, query.message.message_id
-    keyboard = _create_keyboard(backend_pool, texts, language)
-    await messenger.edit_text(chat, message, text, keyboard=keyboard)
+    text = await _format_backends(conversation, backend_pool, statistics)
+    await conversation.edit_text(query, text, _create_keyboard(conversation, backend_pool))
 
 
-async def _run_command(
-    name: str, backend_pool: BackendPool, texts: Texts, language: Language
-) -> str:
-    """What to say of ``/backend`` *name*, after it was done."""
+def hash_name(name: str) -> str:
+    """Return a name for callback data: short, and the same after a restart."""
+    return f"{crc32(name.encode()):08x}"
+
+
+async def _run_command(conversation: Conversation, backend_pool: BackendPool, name: str) -> str:
+    """Do what ``/backend`` *name* says, and return a notice of it."""
     if not name:
         return ""
     if name == AUTO:
         await backend_pool.reset_order()
-        return texts(language, "admin-auto-done")
+        return conversation.text("admin-auto-done")
     try:
         await backend_pool.put_first(name)
     except UnknownBackend:
-        return texts(language, "admin-unknown", names=", ".join((*backend_pool.names, AUTO)))
-    others = [
-        health.name
-        for health in backend_pool.get_health()
-        if health.is_enabled and health.name != name
-    ]
-    there = (
-        next(
-            health for health in backend_pool.get_health() if health.name == name
-        ).unavailable_because
-        is None
-    )
-    return texts(
-        language,
+        return conversation.text("admin-unknown", names=", ".join((*backend_pool.names, AUTO)))
+    health = {health.name: health for health in backend_pool.get_health()}
+    others = [other for other in health if health[other].is_enabled and other != name]
+    return conversation.text(
         "admin-first",
         name=name,
-        there="yes" if there else "no",
+        there="yes" if health[name].unavailable_because is None else "no",
         others=", ".join(others) or "–",
     )
 
 
 async def _run_action(
-    pressed: BackendButton, backend_pool: BackendPool, texts: Texts, language: Language
+    conversation: Conversation, backend_pool: BackendPool, button: BackendButton
 ) -> str:
-    """What to say of a button, after it did what it does."""
-    if pressed.do is BackendAction.AUTO:
+    """Do what *button* says, and return a notice of it."""
+    if button.do is BackendAction.AUTO:
         await backend_pool.reset_order()
-        return texts(language, "admin-auto-done")
-    name = next((name for name in backend_pool.names if hash_name(name) == pressed.place), None)
-    if name is None:  # the settings have changed since
-        return texts(language, "admin-unknown", names=", ".join(backend_pool.names))
+        return conversation.text("admin-auto-done")
+    name = next((name for name in backend_pool.names if hash_name(name) == button.place), None)
+    if name is None:  # the settings have changed since the keyboard was sent
+        return conversation.text("admin-unknown", names=", ".join(backend_pool.names))
     try:
-        if pressed.do is BackendAction.UP:
+        if button.do is BackendAction.UP:
             await backend_pool.move_up(name)
         else:
-            await backend_pool.set_enabled(name, is_enabled=pressed.do is BackendAction.ON)
+            await backend_pool.set_enabled(name, is_enabled=button.do is BackendAction.ON)
     except LastBackend:
-        return texts(language, "admin-last", name=name)
-    return texts(language, "admin-done")
+        return conversation.text("admin-last", name=name)
+    return conversation.text("admin-done")
 
 
 async def _format_backends(
-    backend_pool: BackendPool, statistics: Statistics, texts: Texts, language: Language
+    conversation: Conversation, backend_pool: BackendPool, statistics: Statistics
 ) -> str:
-    """The whole chain, a paragraph for each place."""
-    uses = await statistics.get_backend_usage(time())
-    order = texts(language, "admin-order", auto="yes" if backend_pool.is_automatic else "no")
-    lines = [
-        _format_backend(number, health, uses.get(health.name), texts, language)
+    """Return all backends in their order, a paragraph for each."""
+    usage = await statistics.get_backend_usage(time())
+    auto = "yes" if backend_pool.is_automatic else "no"
+    paragraphs = [
+        _format_backend(conversation, number, health, usage.get(health.name))
         for number, health in enumerate(backend_pool.get_health(), 1)
     ]
-    return "\n\n".join([order, *lines])
+    return "\n\n".join([conversation.text("admin-order", auto=auto), *paragraphs])
 
 
 def _format_backend(
-    number: int, health: BackendHealth, usage: BackendUsage | None, texts: Texts, language: Language
+    conversation: Conversation, number: int, health: BackendHealth, usage: BackendUsage | None
 ) -> str:
+    kind = health.unavailable_because
     lines = [
-        texts(
-            language,
+        conversation.text(
             "admin-place",
             number=number,
             name=health.name,
             state=_get_state(health),
-            why=texts(language, "admin-why", why=health.unavailable_because.value)
-            if health.unavailable_because
-            else "",
+            why=conversation.text("admin-why", why=kind.value) if kind else "",
             failures=health.failures,
             seconds=round(health.cooldown_seconds),
         )
     ]
     lines += [
-        texts(language, "admin-speed", engine=engine, speed=speed)
+        conversation.text("admin-speed", engine=engine, speed=speed)
         for engine, speed in health.speeds.items()
     ]
     if usage:
-        ago = format_duration(texts, language, time() - usage.last_used)
-        lines.append(texts(language, "admin-use", dollars=usage.dollars, ago=ago))
+        ago = format_duration(conversation, time() - usage.last_used)
+        lines.append(conversation.text("admin-use", dollars=usage.dollars, ago=ago))
     return "\n".join(lines)
 
 
 def _get_state(health: BackendHealth) -> str:
+    """Return the state as the texts name it."""
     if not health.is_enabled:
         return "off"
     if health.unavailable_because:
@@ -200,33 +175,18 @@ def _get_state(health: BackendHealth) -> str:
     return "failing" if health.failures else "there"
 
 
-def _create_keyboard(
-    backend_pool: BackendPool, texts: Texts, language: Language
-) -> InlineKeyboardMarkup:
-    """A row for each place, and one for all."""
+def _create_keyboard(conversation: Conversation, backend_pool: BackendPool) -> InlineKeyboardMarkup:
+    """Create a row for each backend, and one for all of them."""
 
     def create_button(action: BackendAction, name: str = "") -> InlineKeyboardButton:
-        text = texts(language, f"admin-button-{action}", name=name)
+        text = conversation.text(f"admin-button-{action}", name=name)
         data = BackendButton(do=action, place=hash_name(name) if name else "").pack()
         return InlineKeyboardButton(text=text, callback_data=data)
 
-    rows = [
-        [
-            *([create_button(BackendAction.UP, health.name)] if number else []),
-            create_button(
-                BackendAction.OFF if health.is_enabled else BackendAction.ON, health.name
-            ),
-        ]
-        for number, health in enumerate(backend_pool.get_health())
-    ]
-    return InlineKeyboardMarkup(
-        inline_keyboard=[
-            *rows,
-            [create_button(BackendAction.AUTO), create_button(BackendAction.RECHECK)],
-        ]
-    )
-
-
-def hash_name(name: str) -> str:
-    """Short enough for a button, and the same after a restart with other places."""
-    return f"{crc32(name.encode()):08x}"
+    rows = []
+    for number, health in enumerate(backend_pool.get_health()):
+        up = [create_button(BackendAction.UP, health.name)] if number else []
+        switch = BackendAction.OFF if health.is_enabled else BackendAction.ON
+        rows.append([*up, create_button(switch, health.name)])
+    rows.append([create_button(BackendAction.AUTO), create_button(BackendAction.RECHECK)])
+    return InlineKeyboardMarkup(inline_keyboard=rows)

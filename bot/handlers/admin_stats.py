@@ -1,4 +1,4 @@
-"""``/stats`` and ``/queue``: how the jobs go."""
+"""``/stats`` and ``/queue``: counts, durations and costs of jobs, and the jobs that are open."""
 
 import html
 from collections.abc import Sequence
@@ -15,108 +15,109 @@ from bot.database.statistics import (
     Statistics,
     get_day_start,
 )
-from bot.database.users import UserRepository
-from bot.domain.job_request import Language
-from bot.handlers.context import format_duration, get_language, reply_to_admin
-from bot.telegram.messenger import Messenger
-from bot.ui.texts import Texts
+from bot.handlers.context import Conversation
 
-PERIOD_DAYS = (7, 30)  #: days, beside today
-DURATION_DAYS = 7
+PERIOD_DAYS = (7, 30)  #: periods of /stats in addition to today
+DURATION_DAYS = 7  #: period of the durations
 GROUPINGS: tuple[Grouping, ...] = ("stage", "place")
-MAX_SHOWN_JOBS = 30  #: jobs in one message
-MAX_NAME_LENGTH = 14  #: letters of a name; with three numbers a line that fits a phone
+MAX_SHOWN_JOBS = 30  #: in one message
+MAX_NAME_LENGTH = 14  #: characters; with three numbers a line fits a phone
+
+#: seconds by unit, the largest first
+DURATION_UNITS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
 
 
-async def show_stats(
-    message: Message,
-    statistics: Statistics,
-    messenger: Messenger,
-    texts: Texts,
-    users: UserRepository,
-) -> None:
-    """Say how many jobs there were, how long they took and what they cost."""
-    language = await get_language(message.from_user, users)
+async def show_stats(message: Message, conversation: Conversation, statistics: Statistics) -> None:
+    """Show how many jobs ended, how long they took and what they cost."""
     parts = [
-        await _format_job_counts(statistics, texts, language),
-        await _format_durations(statistics, texts, language),
-        await _format_spending(statistics, texts, language),
-        _format_queue_counts(await statistics.list_open_jobs(), texts, language),
-        texts(language, "admin-utc"),
+        await _format_job_counts(conversation, statistics),
+        await _format_durations(conversation, statistics),
+        await _format_spending(conversation, statistics),
+        _format_queue_counts(conversation, await statistics.list_open_jobs()),
+        conversation.text("admin-utc"),
     ]
-    await reply_to_admin(messenger, message, "\n\n".join(parts))
+    await conversation.reply(message, "\n\n".join(parts))
 
 
-async def show_queue(
-    message: Message,
-    statistics: Statistics,
-    messenger: Messenger,
-    texts: Texts,
-    users: UserRepository,
-) -> None:
-    """Say which jobs run and wait, and how much room is left for them."""
-    language = await get_language(message.from_user, users)
-    active = await statistics.list_open_jobs()
-    lines = [_format_queue_counts(active, texts, language)]
-    lines += [_format_job(job, texts, language) for job in active[:MAX_SHOWN_JOBS]]
-    if len(active) > MAX_SHOWN_JOBS:
-        lines.append(texts(language, "admin-more", count=len(active) - MAX_SHOWN_JOBS))
+async def show_queue(message: Message, conversation: Conversation, statistics: Statistics) -> None:
+    """Show which jobs run and wait, and how much of the disk is free."""
+    jobs = await statistics.list_open_jobs()
+    lines = [_format_queue_counts(conversation, jobs)]
+    lines += [_format_job(conversation, job) for job in jobs[:MAX_SHOWN_JOBS]]
+    if len(jobs) > MAX_SHOWN_JOBS:
+        lines.append(conversation.text("admin-more", count=len(jobs) - MAX_SHOWN_JOBS))
     free, total = statistics.get_disk_usage()
-    lines.append(texts(language, "admin-disk", free=free / 1e9, total=total / 1e9))
-    await reply_to_admin(messenger, message, "\n".join(lines))
+    lines.append(conversation.text("admin-disk", free=free / 1e9, total=total / 1e9))
+    await conversation.reply(message, "\n".join(lines))
 
 
-async def _format_job_counts(statistics: Statistics, texts: Texts, language: Language) -> str:
+def format_duration(conversation: Conversation, seconds: float) -> str:
+    """Return a duration in the largest unit of which it has at least two."""
+    unit = next((unit for unit, size in DURATION_UNITS.items() if seconds >= 2 * size), "s")
+    return conversation.text("admin-span", unit=unit, count=int(seconds // DURATION_UNITS[unit]))
+
+
+def format_table(rows: Sequence[Sequence[str]]) -> str:
+    """Align *rows* in columns as HTML: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        numbers = (f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
+        lines.append("  ".join((f"{first:<{widths[0]}}", *numbers)))
+    text = html.escape("\n".join(lines))
+    return f"<pre>{text}</pre>"
+
+
+async def _format_job_counts(conversation: Conversation, statistics: Statistics) -> str:
     now = time()
-    spans = [await statistics.count_ended_jobs(get_day_start(now))]
-    spans += [await statistics.count_ended_jobs(now - days * DAY_SECONDS) for days in PERIOD_DAYS]
-    heads = [texts(language, "admin-today")]
-    heads += [texts(language, "admin-days", days=days) for days in PERIOD_DAYS]
-    rows = [["", *heads]]
+    starts = [get_day_start(now), *(now - days * DAY_SECONDS for days in PERIOD_DAYS)]
+    periods = [await statistics.count_ended_jobs(start) for start in starts]
+    headings = [conversation.text("admin-today")]
+    headings += [conversation.text("admin-days", days=days) for days in PERIOD_DAYS]
+    rows = [["", *headings]]
     for name in ("all", "done", "failed", "cancelled"):
-        counts = (str(getattr(ended, name)) for ended in spans)
-        rows.append([texts(language, f"admin-row-{name}"), *counts])
-    rows.append([texts(language, "admin-row-success"), *map(_format_percent, spans)])
-    return f"{texts(language, 'admin-jobs')}\n{format_table(rows)}"
+        counts = (str(getattr(period, name)) for period in periods)
+        rows.append([conversation.text(f"admin-row-{name}"), *counts])
+    rows.append([conversation.text("admin-row-success"), *map(_format_percent, periods)])
+    return f"{conversation.text('admin-jobs')}\n{format_table(rows)}"
 
 
-async def _format_durations(statistics: Statistics, texts: Texts, language: Language) -> str:
+async def _format_durations(conversation: Conversation, statistics: Statistics) -> str:
     since = time() - DURATION_DAYS * DAY_SECONDS
-    heads = [texts(language, f"admin-column-{name}") for name in ("count", "median", "p95")]
+    headings = [conversation.text(f"admin-column-{name}") for name in ("count", "median", "p95")]
     parts = []
-    for by in GROUPINGS:
-        found = await statistics.get_durations(by, since)
-        if found:
-            parts.append(texts(language, f"admin-times-by-{by}", days=DURATION_DAYS))
-            parts.append(format_table([["", *heads], *map(_format_row, found)]))
+    for grouping in GROUPINGS:
+        durations = await statistics.get_durations(grouping, since)
+        if durations:
+            parts.append(conversation.text(f"admin-times-by-{grouping}", days=DURATION_DAYS))
+            parts.append(format_table([["", *headings], *map(_format_row, durations)]))
     return "\n".join(parts)
 
 
-async def _format_spending(statistics: Statistics, texts: Texts, language: Language) -> str:
-    cost = await statistics.get_spending(time())
+async def _format_spending(conversation: Conversation, statistics: Statistics) -> str:
+    spending = await statistics.get_spending(time())
     lines = (
-        texts(language, f"admin-cost-{name}", dollars=getattr(cost, name))
+        conversation.text(f"admin-cost-{name}", dollars=getattr(spending, name))
         for name in ("today", "month", "projected")
     )
-    return "\n".join((texts(language, "admin-cost"), *lines))
+    return "\n".join((conversation.text("admin-cost"), *lines))
 
 
-def _format_queue_counts(active: Sequence[JobSummary], texts: Texts, language: Language) -> str:
-    states = [job.state for job in active]
+def _format_queue_counts(conversation: Conversation, jobs: Sequence[JobSummary]) -> str:
+    states = [job.state for job in jobs]
     counts = {state: states.count(state) for state in ("running", "waiting", "parked")}
-    return texts(language, "admin-queue", **counts)
+    return conversation.text("admin-queue", **counts)
 
 
-def _format_job(job: JobSummary, texts: Texts, language: Language) -> str:
+def _format_job(conversation: Conversation, job: JobSummary) -> str:
     now = time()
-    return texts(
-        language,
+    return conversation.text(
         "admin-job",
         state=job.state,
-        user=str(job.user),  # as a number it would be grouped by commas
+        user=str(job.user),  # Fluent would group the digits of a number
         stage=job.stage,
-        age=format_duration(texts, language, now - job.created),
-        due=format_duration(texts, language, max(job.due - now, 0)),
+        age=format_duration(conversation, now - job.created),
+        due=format_duration(conversation, max(job.due - now, 0)),
     )
 
 
@@ -125,11 +126,9 @@ def _format_percent(counts: JobCounts) -> str:
 
 
 def _format_row(durations: DurationStats) -> list[str]:
-    name = (
-        durations.name
-        if len(durations.name) <= MAX_NAME_LENGTH
-        else f"{durations.name[: MAX_NAME_LENGTH - 1]}…"
-    )
+    name = durations.name
+    if len(name) > MAX_NAME_LENGTH:
+        name = f"{name[: MAX_NAME_LENGTH - 1]}…"
     return [
         name,
         str(durations.count),
@@ -140,14 +139,3 @@ def _format_row(durations: DurationStats) -> list[str]:
 
 def _format_seconds(seconds: float) -> str:
     return f"{seconds:.1f}" if seconds < 100 else f"{seconds:.0f}"
-
-
-def format_table(rows: Sequence[Sequence[str]]) -> str:
-    """*rows* in columns, the first to the left and all others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *others in rows:
-        numbers = (f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
-        lines.append("  ".join((f"{first:<{widths[0]}}", *numbers)))
-    text = html.escape("\n".join(lines))
-    return f"<pre>{text}</pre>"

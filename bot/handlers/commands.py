@@ -1,4 +1,4 @@
-"""Who we are, and which language we speak."""
+"""Commands of users: /start, /help, /language, /style, /cancel, and their buttons."""
 
 from aiogram import Bot, Router
 from aiogram.filters import Command, CommandStart
@@ -6,70 +6,18 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import BotCommand, CallbackQuery, Message
 
 from bot.database.jobs import JobRepository
-from bot.database.users import UserRepository
 from bot.domain.job_request import Language
-from bot.handlers.context import DialogState, create_router, reply
+from bot.handlers.context import Conversation, DialogState, create_router
 from bot.jobs.supervisor import JobSupervisor
-from bot.telegram.limits import MB, TelegramLimits
-from bot.telegram.messenger import Messenger
+from bot.telegram.limits import MB
 from bot.ui.callback_data import CancelJob, ChooseLanguage, ResetAppearance
-from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts, describe_appearance
 
 MENU_COMMANDS = ("start", "help", "style", "cancel", "language")
 
 
-def create_start_router() -> Router:
-    """First words, help, and the choice of a language."""
-    made = create_router("start")
-    made.message.register(send_welcome, CommandStart())
-    made.message.register(send_help, Command("help"))
-    made.message.register(ask_language, Command("language"))
-    made.callback_query.register(set_language, ChooseLanguage.filter())
-    return made
-
-
-async def send_welcome(
-    message: Message, messenger: Messenger, texts: Texts, language: Language, state: FSMContext
-) -> None:
-    """Say what to do; whatever was asked is asked no more."""
-    await state.clear()
-    await reply(messenger, message, texts(language, "start"))
-
-
-async def send_help(
-    message: Message, messenger: Messenger, texts: Texts, language: Language, limits: TelegramLimits
-) -> None:
-    """Say all that can be done."""
-    megabytes = (limits.download_bytes or 0) // MB
-    text = texts(language, "help", megabytes=megabytes, seconds=limits.clip_seconds)
-    await reply(messenger, message, text)
-
-
-async def ask_language(
-    message: Message, messenger: Messenger, texts: Texts, language: Language, keyboards: Keyboards
-) -> None:
-    """Ask which language to speak."""
-    await reply(messenger, message, texts(language, "language-ask"), keyboards.create_languages())
-
-
-async def set_language(
-    query: CallbackQuery,
-    callback_data: ChooseLanguage,
-    messenger: Messenger,
-    texts: Texts,
-    users: UserRepository,
-) -> None:
-    """Speak the chosen one from now on."""
-    await users.set_language(query.from_user.id, callback_data.language)
-    await messenger.answer_callback(query.id)
-    if under := query.message:
-        text = texts(callback_data.language, "language-set")
-        await messenger.edit_text(under.chat.id, under.message_id, text)
-
-
 async def set_commands(bot: Bot, texts: Texts) -> None:
-    """Tell Telegram what to show in its menu; admins know what is for them."""
+    """Set the menu of commands in Telegram; it does not show those of admins."""
     for language, code in ((Language.EN, None), (Language.RU, "ru")):
         menu = [
             BotCommand(command=name, description=texts(language, f"command-{name}"))
@@ -78,100 +26,120 @@ async def set_commands(bot: Bot, texts: Texts) -> None:
         await bot.set_my_commands(menu, language_code=code)
 
 
+def create_start_router() -> Router:
+    """Create the router for the welcome, the help and the choice of a language."""
+    router = create_router("start")
+    router.message.register(send_welcome, CommandStart())
+    router.message.register(send_help, Command("help"))
+    router.message.register(ask_language, Command("language"))
+    router.callback_query.register(set_language, ChooseLanguage.filter())
+    return router
+
+
+async def send_welcome(message: Message, conversation: Conversation, state: FSMContext) -> None:
+    """Explain what to send; an open question is closed."""
+    await state.clear()
+    await conversation.reply(message, conversation.text("start"))
+
+
+async def send_help(message: Message, conversation: Conversation) -> None:
+    """Explain everything that the bot can do."""
+    limits = conversation.limits
+    megabytes = (limits.download_bytes or 0) // MB
+    text = conversation.text("help", megabytes=megabytes, seconds=limits.clip_seconds)
+    await conversation.reply(message, text)
+
+
+async def ask_language(message: Message, conversation: Conversation) -> None:
+    """Ask for the language."""
+    keyboard = conversation.keyboards.create_languages()
+    await conversation.reply(message, conversation.text("language-ask"), keyboard)
+
+
+async def set_language(
+    query: CallbackQuery, callback_data: ChooseLanguage, conversation: Conversation
+) -> None:
+    """Use the chosen language from now on."""
+    language = callback_data.language
+    await conversation.users.set_language(query.from_user.id, language)
+    await conversation.answer(query)
+    await conversation.edit_text(query, conversation.texts(language, "language-set"))
+
+
 def create_style_router() -> Router:
-    """Shows it, and goes back to the usual one."""
-    made = create_router("style")
-    made.message.register(show_style, Command("style"))
-    made.callback_query.register(reset_style, ResetAppearance.filter())
-    return made
+    """Create the router that shows and resets the remembered appearance."""
+    router = create_router("style")
+    router.message.register(show_style, Command("style"))
+    router.callback_query.register(reset_style, ResetAppearance.filter())
+    return router
 
 
-async def show_style(
-    message: Message,
-    messenger: Messenger,
-    texts: Texts,
-    language: Language,
-    users: UserRepository,
-    keyboards: Keyboards,
-) -> None:
-    """Say how it looks."""
+async def show_style(message: Message, conversation: Conversation) -> None:
+    """Describe the appearance with which the user's next card begins."""
     user = message.from_user
-    if user is None:  # a channel
+    if user is None:  # in the name of a channel
         return
-    text = texts(
-        language, "style-shown", **describe_appearance(await users.get_appearance(user.id))
+    appearance = await conversation.users.get_appearance(user.id)
+    text = conversation.text("style-shown", **describe_appearance(appearance))
+    await conversation.reply(
+        message, text, conversation.keyboards.create_style(conversation.language)
     )
-    await reply(messenger, message, text, keyboards.create_style(language))
 
 
-async def reset_style(
-    query: CallbackQuery,
-    messenger: Messenger,
-    texts: Texts,
-    language: Language,
-    users: UserRepository,
-) -> None:
-    """Forget the look of whoever presses."""
-    await users.reset_appearance(query.from_user.id)
-    await messenger.answer_callback(query.id)
-    if under := query.message:
-        text = texts(language, "style-reset")
-        await messenger.edit_text(under.chat.id, under.message_id, text)
+async def reset_style(query: CallbackQuery, conversation: Conversation) -> None:
+    """Forget the appearance of the user who presses."""
+    await conversation.users.reset_appearance(query.from_user.id)
+    await conversation.answer(query)
+    await conversation.edit_text(query, conversation.text("style-reset"))
 
 
 def create_cancel_router() -> Router:
-    """The command stops all jobs of somebody, a button one of them."""
-    made = create_router("cancelling")
-    made.message.register(cancel_background, Command("cancel"), DialogState.background)
-    made.message.register(cancel_all_jobs, Command("cancel"))
-    made.callback_query.register(cancel_job, CancelJob.filter())
-    return made
+    """Create the router that cancels all jobs by a command, and one job by a button."""
+    router = create_router("cancel")
+    router.message.register(cancel_background, Command("cancel"), DialogState.background)
+    router.message.register(cancel_all_jobs, Command("cancel"))
+    router.callback_query.register(cancel_job, CancelJob.filter())
+    return router
 
 
 async def cancel_background(
-    message: Message, state: FSMContext, messenger: Messenger, texts: Texts, language: Language
+    message: Message, conversation: Conversation, state: FSMContext
 ) -> None:
-    """Wait for no background any more."""
+    """Close the question for a background."""
     await state.clear()
-    await reply(messenger, message, texts(language, "background-kept"))
+    await conversation.reply(message, conversation.text("background-kept"))
 
 
 async def cancel_all_jobs(
     message: Message,
+    conversation: Conversation,
     job_repository: JobRepository,
     jobs: JobSupervisor,
-    messenger: Messenger,
-    texts: Texts,
-    language: Language,
 ) -> None:
-    """Stop all that is made for somebody."""
+    """Cancel all jobs of the user."""
     user = message.from_user
-    if user is None:  # a channel
+    if user is None:  # in the name of a channel
         return
     count = 0
     for job in await job_repository.list_open_of_user(user.id):
         count += await jobs.cancel(job.id, user.id)
     key = "cancel-all" if count else "cancel-nothing"
-    await reply(messenger, message, texts(language, key, count=count))
+    await conversation.reply(message, conversation.text(key, count=count))
 
 
 async def cancel_job(
     query: CallbackQuery,
     callback_data: CancelJob,
+    conversation: Conversation,
     job_repository: JobRepository,
     jobs: JobSupervisor,
-    messenger: Messenger,
-    texts: Texts,
-    language: Language,
 ) -> None:
-    """Stop one job for its owner."""
+    """Cancel one job, if the user owns it."""
     job, user = await job_repository.get(callback_data.job), query.from_user.id
     if job is None:
-        await messenger.answer_callback(query.id, texts(language, "too-old"), show_alert=True)
+        await conversation.alert(query, conversation.text("too-old"))
     elif job.user != user:
-        await messenger.answer_callback(query.id, texts(language, "not-yours"), show_alert=True)
+        await conversation.alert(query, conversation.text("not-yours"))
     else:
-        stopped = await jobs.cancel(job.id, user)
-        await messenger.answer_callback(
-            query.id, texts(language, "cancelling" if stopped else "cancel-over")
-        )
+        key = "cancelling" if await jobs.cancel(job.id, user) else "cancel-over"
+        await conversation.answer(query, conversation.text(key))

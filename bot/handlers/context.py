@@ -1,40 +1,42 @@
-"""Whether a message is for us."""
+"""What handlers share: the filter for messages to the bot, the conversation, dialog states."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from aiogram import BaseMiddleware, Bot, Router
 from aiogram.enums import ChatType
 from aiogram.filters import Filter
 from aiogram.fsm.state import State, StatesGroup
-from aiogram.types import InlineKeyboardMarkup, Message, TelegramObject, User
+from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message, TelegramObject, User
 
 from bot.database.users import UserRepository
 from bot.domain.job_request import Destination, Language, detect_language
+from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
-from bot.ui.texts import Texts
+from bot.ui.keyboards import Keyboards
+from bot.ui.texts import Texts, TextValue
 
-MAX_ALBUMS = 1000  #: whose other parts are for us, too
+MAX_ALBUMS = 1000  #: albums that are remembered, of which a part was addressed to the bot
 
 
 class AddressedToBot(Filter):
-    """In private all is for us; in a group what mentions us, or answers what we said.
+    """Passes all private messages; in groups those that mention the bot or reply to it.
 
-    Who speaks as a group or a channel is nobody in particular, and no button could be hers.
+    Messages in the name of a group or channel are ignored: no user could press their buttons.
     """
 
     def __init__(self) -> None:
-        """Know of no album."""
         self._albums: deque[str] = deque(maxlen=MAX_ALBUMS)
 
     async def __call__(self, message: Message, bot: Bot) -> bool:
-        """Whether *message* is."""
+        """Return whether *message* is addressed to the bot."""
         if message.from_user is None or message.from_user.is_bot or message.sender_chat:
             return False
         if message.chat.type == ChatType.PRIVATE:
             return True
-        if message.media_group_id in self._albums:  # only one of its parts has a caption
+        if message.media_group_id in self._albums:  # only one part of an album has a caption
             return True
         if not (_is_reply_to_bot(message, bot) or await _has_mention_of_bot(message, bot)):
             return False
@@ -44,8 +46,8 @@ class AddressedToBot(Filter):
 
 
 def _is_reply_to_bot(message: Message, bot: Bot) -> bool:
-    answered = message.reply_to_message
-    return bool(answered and answered.from_user and answered.from_user.id == bot.id)
+    replied = message.reply_to_message
+    return bool(replied and replied.from_user and replied.from_user.id == bot.id)
 
 
 async def _has_mention_of_bot(message: Message, bot: Bot) -> bool:
@@ -58,8 +60,67 @@ async def _has_mention_of_bot(message: Message, bot: Bot) -> bool:
     )
 
 
-class LanguageMiddleware(BaseMiddleware):
-    """Gives handlers the `language` that a person chose, or else has in Telegram."""
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The means to answer one update, in the language of its user.
+
+    Attributes:
+        messenger: sends and edits messages.
+        texts: all texts, in each language.
+        keyboards: creates the buttons under messages.
+        users: what users chose before.
+        limits: what the bot accepts.
+        language: the user's.
+    """
+
+    messenger: Messenger
+    texts: Texts
+    keyboards: Keyboards
+    users: UserRepository
+    limits: TelegramLimits
+    language: Language
+
+    def text(self, key: str, /, **values: TextValue) -> str:
+        """Return the text *key* in the user's language."""
+        return self.texts(self.language, key, **values)
+
+    def describe_failure(self, code: str, details: Mapping[str, TextValue] | None = None) -> str:
+        """Return why something failed, in the user's language."""
+        return self.texts.describe_failure(self.language, code, details or {})
+
+    async def reply(
+        self, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
+    ) -> None:
+        """Reply to *message*; a chat in which the bot may not write is ignored."""
+        await self.messenger.send_text(get_destination(message), text, keyboard=keyboard)
+
+    async def answer(self, query: CallbackQuery, text: str = "") -> None:
+        """Answer the press of a button with a short notice, or without one."""
+        await self.messenger.answer_callback(query.id, text)
+
+    async def alert(self, query: CallbackQuery, text: str) -> None:
+        """Answer the press of a button with a window that the user closes."""
+        await self.messenger.answer_callback(query.id, text, show_alert=True)
+
+    async def edit_text(
+        self, query: CallbackQuery, text: str, keyboard: InlineKeyboardMarkup | None = None
+    ) -> None:
+        """Replace the text and the keyboard of the message whose button was pressed."""
+        if message := query.message:
+            await self.messenger.edit_text(
+                message.chat.id, message.message_id, text, keyboard=keyboard
+            )
+
+    async def edit_keyboard(
+        self, query: CallbackQuery, keyboard: InlineKeyboardMarkup | None = None
+    ) -> None:
+        """Replace or remove the keyboard of the message whose button was pressed."""
+        if message := query.message:
+            await self.messenger.edit_keyboard(message.chat.id, message.message_id, keyboard)
+
+
+class ConversationMiddleware(BaseMiddleware):
+    """Gives handlers the `conversation`, in the language that the user chose or has in Telegram."""
 
     async def __call__(
         self,
@@ -67,20 +128,33 @@ class LanguageMiddleware(BaseMiddleware):
         event: TelegramObject,
         data: dict[str, Any],
     ) -> Any:
-        """Look it up."""
+        """Call *handler* with the conversation in *data*."""
         user: User | None = data.get("event_from_user")
         users: UserRepository = data["users"]
         chosen = await users.get_language(user.id) if user else None
-        data["language"] = chosen or detect_language(user.language_code if user else None)
+        data["conversation"] = Conversation(
+            messenger=data["messenger"],
+            texts=data["texts"],
+            keyboards=data["keyboards"],
+            users=users,
+            limits=data["limits"],
+            language=chosen or detect_language(user.language_code if user else None),
+        )
         return await handler(event, data)
 
 
 def create_router(name: str) -> Router:
-    """One whose handlers know the language."""
-    made = Router(name=name)
-    for observer in (made.message, made.callback_query):
-        observer.middleware(LanguageMiddleware())
-    return made
+    """Create a router whose handlers receive the `conversation`."""
+    router, middleware = Router(name=name), ConversationMiddleware()
+    for observer in (
+        router.message,
+        router.edited_message,
+        router.channel_post,
+        router.edited_channel_post,
+        router.callback_query,
+    ):
+        observer.middleware(middleware)
+    return router
 
 
 def get_destination(message: Message) -> Destination:
@@ -89,50 +163,19 @@ def get_destination(message: Message) -> Destination:
     return Destination(message.chat.id, topic, message.message_id)
 
 
-async def reply(
-    messenger: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
-) -> None:
-    """Answer *message*."""
-    await messenger.send_text(get_destination(message), text, keyboard=keyboard)
-
-
 class DialogState(StatesGroup):
-    """The questions that we ask."""
+    """Questions that the bot asked and the user has not answered."""
 
-    background = State(group_name="Waiting")  #: for the card of a draft
+    background = State(group_name="Waiting")  #: for a file as the background of a draft
 
 
 class DialogData(TypedDict, total=False):
-    """What we remember of the question.
+    """What is stored with a question.
 
     Attributes:
-        draft: the id of what the background is for.
-        album: Telegram's name of the album that began to come as an answer.
+        draft: the id of the draft that gets the background.
+        album: Telegram's id of an album whose first part was the answer.
     """
 
     draft: str
     album: str
-
-
-#: seconds in a unit, the largest first
-DURATION_UNITS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
-
-
-async def reply_to_admin(
-    messenger: Messenger, message: Message, text: str, keyboard: InlineKeyboardMarkup | None = None
-) -> None:
-    """Say *text* where *message* is; a chat that does not let us is left alone."""
-    await messenger.send_text(get_destination(message), text, keyboard=keyboard)
-
-
-async def get_language(user: User | None, users: UserRepository) -> Language:
-    """The language that *user* chose, or else has in Telegram; English where there is nobody."""
-    if user is None:
-        return Language.EN
-    return await users.get_language(user.id) or detect_language(user.language_code)
-
-
-def format_duration(texts: Texts, language: Language, seconds: float) -> str:
-    """So many *seconds*, in the largest unit of which there are two."""
-    unit = next((unit for unit, size in DURATION_UNITS.items() if seconds >= 2 * size), "s")
-    return texts(language, "admin-span", unit=unit, count=int(seconds // DURATION_UNITS[unit]))

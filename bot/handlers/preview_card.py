@@ -1,4 +1,4 @@
-"""Presses on a card."""
+"""Buttons of a preview card: choose the appearance, send a background, order the result."""
 
 from dataclasses import replace
 
@@ -9,16 +9,13 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository
-from bot.database.jobs import QueueFull, TooManyJobs
-from bot.database.users import UserRepository
+from bot.database.jobs import JobRefused
 from bot.domain.appearance import Appearance, BackgroundChoice
-from bot.domain.job_request import JobRequest, Language, Requester
+from bot.domain.job_request import JobRequest, Requester
 from bot.domain.media_source import SourceKind
-from bot.domain.outcomes import FailureCode
-from bot.handlers.context import DialogData, DialogState, create_router
+from bot.handlers.context import Conversation, DialogData, DialogState, create_router
 from bot.jobs.supervisor import JobSupervisor
 from bot.preview_cards import PreviewCards
-from bot.telegram.messenger import Messenger
 from bot.ui.callback_data import (
     CARD_CHOICES,
     CardChoice,
@@ -27,39 +24,31 @@ from bot.ui.callback_data import (
     SendBackground,
     ShowCardPage,
 )
-from bot.ui.keyboards import Keyboards
-from bot.ui.texts import Texts
+
+OTHER_BUTTONS = (ShowCardPage, SendBackground, KeepBackground, MakeResult)
+CardButton = CardChoice | ShowCardPage | SendBackground | KeepBackground | MakeResult
 
 
 def create_card_router() -> Router:
-    """All buttons of cards, each for its owner."""
-    made = create_router("card")
+    """Create the router for all buttons of cards; each works for the owner of the draft only."""
+    router = create_router("card")
+    register = router.callback_query.register
     for choice in CARD_CHOICES:
-        made.callback_query.register(choose, choice.filter(), match_own_draft)
-    made.callback_query.register(show_page, ShowCardPage.filter(), match_own_draft)
-    made.callback_query.register(ask_background, SendBackground.filter(), match_own_draft)
-    made.callback_query.register(
-        cancel_background_request, KeepBackground.filter(), match_own_draft
-    )
-    made.callback_query.register(order_result, MakeResult.filter(), match_own_draft)
-    buttons: tuple[type[CallbackData], ...] = (
-        *CARD_CHOICES,
-        ShowCardPage,
-        SendBackground,
-        KeepBackground,
-        MakeResult,
-    )
+        register(choose, choice.filter(), match_own_draft)
+    register(show_page, ShowCardPage.filter(), match_own_draft)
+    register(ask_background, SendBackground.filter(), match_own_draft)
+    register(cancel_background_request, KeepBackground.filter(), match_own_draft)
+    register(order_result, MakeResult.filter(), match_own_draft)
+    buttons: tuple[type[CallbackData], ...] = (*CARD_CHOICES, *OTHER_BUTTONS)
     for button in buttons:
-        made.callback_query.register(refuse_press, button.filter())
-    return made
+        register(refuse_press, button.filter())
+    return router
 
 
 async def match_own_draft(
-    query: CallbackQuery,
-    callback_data: CardChoice | ShowCardPage | SendBackground | KeepBackground | MakeResult,
-    drafts: DraftRepository,
+    query: CallbackQuery, callback_data: CardButton, drafts: DraftRepository
 ) -> dict[str, Draft] | bool:
-    """Pass whoever presses a button of her own card that can still be pressed; tell its draft."""
+    """Pass the owner of a card that is not ordered yet, and provide its `draft`."""
     draft = await drafts.get(callback_data.draft)
     if draft is None or draft.used or draft.user != query.from_user.id:
         return False
@@ -68,151 +57,113 @@ async def match_own_draft(
 
 async def refuse_press(
     query: CallbackQuery,
-    callback_data: CardChoice | ShowCardPage | SendBackground | KeepBackground | MakeResult,
+    callback_data: CardButton,
+    conversation: Conversation,
     drafts: DraftRepository,
-    messenger: Messenger,
-    texts: Texts,
-    language: Language,
 ) -> None:
-    """Say why a press does nothing."""
+    """Explain why a press does nothing."""
     draft = await drafts.get(callback_data.draft)
     if draft is None:
         key = "too-old"
     else:
         key = "not-yours" if draft.user != query.from_user.id else "made-already"
-    await messenger.answer_callback(query.id, texts(language, key), show_alert=True)
+    await conversation.alert(query, conversation.text(key))
 
 
 async def choose(
     query: CallbackQuery,
     callback_data: CardChoice,
     draft: Draft,
+    conversation: Conversation,
     drafts: DraftRepository,
     cards: PreviewCards,
-    users: UserRepository,
-    messenger: Messenger,
-    texts: Texts,
-    language: Language,
-    keyboards: Keyboards,
 ) -> None:
-    """Have the card as it was chosen."""
-    look = callback_data.apply(draft)
-    if look is None:
-        await messenger.answer_callback(query.id, texts(language, "too-old"), show_alert=True)
+    """Change the appearance of a card."""
+    appearance = callback_data.apply(draft)
+    if appearance is None:
+        await conversation.alert(query, conversation.text("too-old"))
         return
-    await messenger.answer_callback(query.id)
-    if look == draft.look:
-        if under := query.message:  # perhaps with another page
-            await messenger.edit_keyboard(
-                under.chat.id, under.message_id, keyboards.create_card(draft)
-            )
+    await conversation.answer(query)
+    if appearance == draft.look:  # the press may come from another page of buttons
+        await conversation.edit_keyboard(query, conversation.keyboards.create_card(draft))
         return
     try:
-        await drafts.set_appearance(draft.id, look)
-    except DraftNotFound:  # in this moment
+        await drafts.set_appearance(draft.id, appearance)
+    except DraftNotFound:  # it was deleted at this moment
         return
-    await users.set_appearance(draft.user, make_reusable(look))
+    await conversation.users.set_appearance(draft.user, make_reusable(appearance))
     cards.request_redraw(draft.id)
 
 
 async def show_page(
-    query: CallbackQuery,
-    callback_data: ShowCardPage,
-    draft: Draft,
-    messenger: Messenger,
-    keyboards: Keyboards,
+    query: CallbackQuery, callback_data: ShowCardPage, draft: Draft, conversation: Conversation
 ) -> None:
     """Show another page of buttons."""
-    await messenger.answer_callback(query.id)
-    if under := query.message:
-        keyboard = keyboards.create_card(draft, callback_data.page)
-        await messenger.edit_keyboard(under.chat.id, under.message_id, keyboard)
+    await conversation.answer(query)
+    keyboard = conversation.keyboards.create_card(draft, callback_data.page)
+    await conversation.edit_keyboard(query, keyboard)
 
 
 async def ask_background(
-    query: CallbackQuery,
-    draft: Draft,
-    state: FSMContext,
-    messenger: Messenger,
-    texts: Texts,
-    language: Language,
-    keyboards: Keyboards,
+    query: CallbackQuery, draft: Draft, conversation: Conversation, state: FSMContext
 ) -> None:
-    """Ask for a picture or a video, and wait for it."""
+    """Ask for a picture or a video, which :mod:`bot.handlers.media` receives."""
     await state.set_state(DialogState.background)
     await state.set_data(dict(DialogData(draft=draft.id)))
-    await messenger.answer_callback(query.id)
-    private = query.message is None or query.message.chat.type == ChatType.PRIVATE
-    await messenger.send_text(
+    await conversation.answer(query)
+    is_private = query.message is None or query.message.chat.type == ChatType.PRIVATE
+    await conversation.messenger.send_text(
         replace(draft.destination, reply_to=None),
-        texts(language, "background-ask" if private else "background-ask-group"),
-        keyboard=keyboards.create_background_request(draft),
+        conversation.text("background-ask" if is_private else "background-ask-group"),
+        keyboard=conversation.keyboards.create_background_request(draft),
     )
 
 
 async def cancel_background_request(
-    query: CallbackQuery,
-    state: FSMContext,
-    messenger: Messenger,
-    texts: Texts,
-    language: Language,
+    query: CallbackQuery, conversation: Conversation, state: FSMContext
 ) -> None:
-    """Wait for none any more."""
+    """Close the question for a background."""
     await state.clear()
-    await messenger.answer_callback(query.id)
-    if under := query.message:
-        text = texts(language, "background-kept")
-        await messenger.edit_text(under.chat.id, under.message_id, text)
+    await conversation.answer(query)
+    await conversation.edit_text(query, conversation.text("background-kept"))
 
 
 async def order_result(
     query: CallbackQuery,
     draft: Draft,
+    conversation: Conversation,
     state: FSMContext,
     drafts: DraftRepository,
     jobs: JobSupervisor,
-    users: UserRepository,
-    messenger: Messenger,
-    texts: Texts,
-    language: Language,
 ) -> None:
-    """Take the job in, once.
+    """Accept the job of a draft, once.
 
-    It is accepted before its draft is marked as used: whoever dies between loses nothing, since
-    what the same draft asks for again is known.
+    It is accepted before its draft is marked as used. A crash between the two loses nothing: the
+    supervisor accepts the same draft only once.
     """
     if draft.clip is None:
-        await messenger.answer_callback(query.id, texts(language, "too-old"), show_alert=True)
+        await conversation.alert(query, conversation.text("too-old"))
         return
     try:
         await jobs.accept(
             JobRequest(clip=draft.clip, look=draft.look),
-            Requester(draft.user, language),
+            Requester(draft.user, conversation.language),
             draft.destination,
             origin=f"draft:{draft.id}",
         )
-    except (TooManyJobs, QueueFull) as full:
-        await messenger.answer_callback(
-            query.id, explain_full_queue(texts, language, full), show_alert=True
-        )
+    except JobRefused as refused:
+        await conversation.alert(query, conversation.describe_failure(refused.code))
         return
     await drafts.mark_used(draft.id)
-    await messenger.answer_callback(query.id, texts(language, "accepted"))
-    await users.set_appearance(draft.user, make_reusable(draft.look))
+    await conversation.answer(query, conversation.text("accepted"))
+    await conversation.users.set_appearance(draft.user, make_reusable(draft.look))
     if (await state.get_data()).get("draft") == draft.id:
         await state.clear()
-    if under := query.message:
-        await messenger.edit_keyboard(under.chat.id, under.message_id)
-
-
-def explain_full_queue(texts: Texts, language: Language, error: TooManyJobs | QueueFull) -> str:
-    """Why a job cannot be taken in now."""
-    fault = FailureCode.TOO_MANY_JOBS if isinstance(error, TooManyJobs) else FailureCode.QUEUE_FULL
-    return texts.describe_failure(language, fault, {})
+    await conversation.edit_keyboard(query)
 
 
 def make_reusable(appearance: Appearance) -> Appearance:
-    """What of a look can be used for another clip: a link may be dead by then."""
+    """Return *appearance* for another clip: without a linked background, which may disappear."""
     source = appearance.backdrop.source
     if source is None or source.kind is not SourceKind.LINK:
         return appearance

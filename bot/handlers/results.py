@@ -1,30 +1,26 @@
-"""Presses under a result: the same in another form, shape or corner."""
+"""Buttons under a result, which order it in another format, shape or corner."""
 
 from aiogram import Router
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
-from bot.database.jobs import Job, JobRepository, JobState, QueueFull, TooManyJobs
-from bot.domain.job_request import JobRequest, Language, Requester
-from bot.handlers.context import create_router
-from bot.handlers.preview_card import explain_full_queue
+from bot.database.jobs import Job, JobRefused, JobRepository, JobState
+from bot.domain.job_request import JobRequest, Requester
+from bot.handlers.context import Conversation, create_router
 from bot.jobs.supervisor import JobSupervisor
-from bot.telegram.messenger import Messenger
 from bot.ui.callback_data import RESULT_CHANGES, ResultChange, ShowResultPage
-from bot.ui.keyboards import Keyboards
-from bot.ui.texts import Texts
 
 
 def create_results_router() -> Router:
-    """All buttons of results, each for its owner."""
-    made = create_router("results")
-    made.callback_query.register(show_page, ShowResultPage.filter(), match_own_result)
-    for other in RESULT_CHANGES:
-        made.callback_query.register(order_variant, other.filter(), match_own_result)
+    """Create the router for all buttons of results; each works for the owner of the job only."""
+    router = create_router("results")
+    router.callback_query.register(show_page, ShowResultPage.filter(), match_own_result)
+    for change in RESULT_CHANGES:
+        router.callback_query.register(order_variant, change.filter(), match_own_result)
     buttons: tuple[type[CallbackData], ...] = (*RESULT_CHANGES, ShowResultPage)
     for button in buttons:
-        made.callback_query.register(refuse_press, button.filter())
-    return made
+        router.callback_query.register(refuse_press, button.filter())
+    return router
 
 
 async def match_own_result(
@@ -32,9 +28,9 @@ async def match_own_result(
     callback_data: ResultChange | ShowResultPage,
     job_repository: JobRepository,
 ) -> dict[str, Job] | bool:
-    """Pass whoever presses a button of her own result; tell its job.
+    """Pass the owner of a delivered result, and provide its `job`.
 
-    People press as soon as it is there, which is before the job is cleared up.
+    Users press as soon as they see the result, which is before the job is marked as done.
     """
     job = await job_repository.get(callback_data.job)
     if job is None or job.user != query.from_user.id:
@@ -47,42 +43,33 @@ async def match_own_result(
 async def refuse_press(
     query: CallbackQuery,
     callback_data: ResultChange | ShowResultPage,
+    conversation: Conversation,
     job_repository: JobRepository,
-    messenger: Messenger,
-    texts: Texts,
-    language: Language,
 ) -> None:
-    """Say why a press does nothing."""
+    """Explain why a press does nothing."""
     job = await job_repository.get(callback_data.job)
     key = "too-old" if job is None or job.user == query.from_user.id else "not-yours"
-    await messenger.answer_callback(query.id, texts(language, key), show_alert=True)
+    await conversation.alert(query, conversation.text(key))
 
 
 async def show_page(
-    query: CallbackQuery,
-    callback_data: ShowResultPage,
-    job: Job,
-    messenger: Messenger,
-    keyboards: Keyboards,
+    query: CallbackQuery, callback_data: ShowResultPage, job: Job, conversation: Conversation
 ) -> None:
     """Show another page of buttons."""
-    await messenger.answer_callback(query.id)
-    if under := query.message:
-        keyboard = keyboards.create_result(job, callback_data.page)
-        await messenger.edit_keyboard(under.chat.id, under.message_id, keyboard)
+    await conversation.answer(query)
+    keyboard = conversation.keyboards.create_result(job, callback_data.page)
+    await conversation.edit_keyboard(query, keyboard)
 
 
 async def order_variant(
     query: CallbackQuery,
     callback_data: ResultChange,
     job: Job,
+    conversation: Conversation,
     job_repository: JobRepository,
     jobs: JobSupervisor,
-    messenger: Messenger,
-    texts: Texts,
-    language: Language,
 ) -> None:
-    """Take in a job that makes another with the same mattes, unless it is being made."""
+    """Accept a job that uses the same mattes, unless the same variant is being made."""
     order = JobRequest(
         clip=job.order.clip,
         look=callback_data.choose_appearance(job.order.look),
@@ -90,18 +77,16 @@ async def order_variant(
         mattes=job.id,
     )
     if any(other.order == order for other in await job_repository.list_open_of_user(job.user)):
-        await messenger.answer_callback(query.id, texts(language, "made-already"))
+        await conversation.answer(query, conversation.text("made-already"))
         return
     try:
         await jobs.accept(
             order,
-            Requester(job.user, language),
+            Requester(job.user, conversation.language),
             job.destination,
             origin=f"form:{job.id}:{order.form}:{query.id}",
         )
-    except (TooManyJobs, QueueFull) as full:
-        await messenger.answer_callback(
-            query.id, explain_full_queue(texts, language, full), show_alert=True
-        )
+    except JobRefused as refused:
+        await conversation.alert(query, conversation.describe_failure(refused.code))
         return
-    await messenger.answer_callback(query.id, texts(language, "accepted"))
+    await conversation.answer(query, conversation.text("accepted"))

@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import insort
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -30,6 +30,7 @@ class FairQueue:
     def __init__(self, max_running: int) -> None:
         """Let *max_running* jobs have their turn side by side."""
         self._max_running = max_running
+        self.on_change: Callable[[], None] = lambda: None
         self._waiting: list[_Ticket] = []  # in the order of coming
         self._running: list[_Ticket] = []
         self._round = 0
@@ -45,13 +46,13 @@ class FairQueue:
         """Wait for the turn of *job*, which came at *arrived_at*; keep it until the block ends."""
         place = _Ticket(job, user, arrived_at, is_alone)
         insort(self._waiting, place, key=lambda other: other.arrived_at)
-        self._admit()
+        self._update()
         try:
             await place.admitted.wait()
             yield
         finally:
             (self._waiting if place in self._waiting else self._running).remove(place)
-            self._admit()
+            self._update()
 
     def count_ahead(self, job: str) -> int | None:
         """How many get their turn before *job*; None when it has it, or is not here."""
@@ -65,6 +66,10 @@ class FairQueue:
     def list_running(self) -> list[str]:
         """The jobs that have their turn."""
         return [place.job for place in self._running]
+
+    def _update(self) -> None:
+        self._admit()
+        self.on_change()
 
     def _admit(self) -> None:
         """Let those have their turn who can."""

@@ -1,15 +1,16 @@
-"""One message that tells how far a job is.
+"""One message per job that shows its progress.
 
-Its words are in the texts: status-waiting ($ahead, how many come before), status-fetching,
-status-planning, status-mattes and status-compose ($place), status-delivering, status-parked,
-status-restarting; below them, where there is news, status-fell-back ($place, $why),
-status-warming and status-waiting-for ($place), status-hurried ($place, $engine).
+Its texts are status-waiting ($ahead), status-fetching, status-planning, status-mattes and
+status-compose ($place), status-delivering, status-parked and status-restarting. Below them are
+notices: status-fell-back ($place, $why), status-warming and status-waiting-for ($place),
+status-hurried ($place, $engine).
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from aiogram.exceptions import TelegramAPIError
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,58 +31,77 @@ from bot.domain.outcomes import (
     MessageUnchanged,
     RetryLater,
 )
-from bot.telegram.messenger import Keyboard, MessageSender
+from bot.jobs.stages import Stage
+from bot.telegram.messenger import MessageSender
+from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts, TextValue
 from video_editing.contract.progress import Progress
 
 log = logging.getLogger(__name__)
 
-EDIT_SECONDS = 3.0  #: seconds between two edits at least
-WAITING_EDIT_SECONDS = 10.0  #: the same while it waits: the place in the queue is not worth more
-BAR_CELLS = 10  #: of the bar
+EDIT_SECONDS = 3.0  #: the least seconds between two edits
+WAITING_EDIT_SECONDS = 10.0  #: the same while the job waits in the queue
+CLOSE_SECONDS = 10.0  #: seconds beyond the edit interval in which the last edit must end
+ERROR_PAUSE_SECONDS = 60.0  #: seconds without an edit after one that Telegram refused
+BAR_CELLS = 10
 FULL_CELL, EMPTY_CELL = "▰", "▱"
-#: the words for a stage
 STAGE_TEXTS = {
-    "fetch": "status-fetching",
-    "plan": "status-planning",
-    "mattes": "status-mattes",
-    "compose": "status-compose",
-    "deliver": "status-delivering",
+    Stage.FETCH: "status-fetching",
+    Stage.PLAN: "status-planning",
+    Stage.MATTES: "status-mattes",
+    Stage.COMPOSE: "status-compose",
+    Stage.DELIVER: "status-delivering",
 }
-#: whose progress is worth a bar, as children call it
-BAR_STAGES = {"mattes": ("mattes",), "compose": ("edit", "cut", "render")}
+#: stages with a progress bar, and what child processes call the stages whose progress it shows
+BAR_STAGES = {Stage.MATTES: ("mattes",), Stage.COMPOSE: ("edit", "cut", "render")}
+
+
+@dataclass(frozen=True, slots=True)
+class UserInterface:
+    """What messages to users need.
+
+    Attributes:
+        messenger: sends them.
+        texts: their words.
+        keyboards: their buttons.
+    """
+
+    messenger: MessageSender
+    texts: Texts
+    keyboards: Keyboards
 
 
 class ProgressMessage:
-    """What is known of a job, and the message that tells it."""
+    """Shows the progress of one job in a message that is edited at intervals.
+
+    Attributes:
+        message_id: the id of the message; None before it is sent.
+    """
 
     def __init__(
         self,
         job: Job,
-        messenger: MessageSender,
-        texts: Texts,
-        keyboard: Keyboard,
+        interface: UserInterface,
         on_sent: Callable[[int], Awaitable[None]],
         on_chat_gone: Callable[[], None],
         edit_seconds: float = EDIT_SECONDS,
     ) -> None:
-        """Begin with nothing to tell.
+        """Start with nothing to show.
 
         Args:
-            job: whose it is; its status is our message, where there is one.
-            messenger: the way to people.
-            texts: in their languages.
-            keyboard: what is under the message.
-            on_sent: told when there is a new message.
-            on_chat_gone: told when the chat is not there for us any more.
-            edit_seconds: seconds between two edits at least.
+            job: its `status` is the message of an earlier process, if there is one.
+            interface: sends the message.
+            on_sent: receives the id of each new message.
+            on_chat_gone: called if the bot cannot write to the chat.
+            edit_seconds: the least seconds between two edits.
         """
-        self._job, self._messenger, self._texts = job, messenger, texts
-        self._keyboard, self._on_sent, self._on_chat_gone = keyboard, on_sent, on_chat_gone
+        self._job, self._messenger, self._texts = job, interface.messenger, interface.texts
+        self._keyboard = interface.keyboards.create_cancel(job)
+        self._on_sent, self._on_chat_gone = on_sent, on_chat_gone
         self._edit_seconds = edit_seconds
         self.message_id = job.status
         self._template: tuple[str, dict[str, TextValue]] | None = None
-        self._stage = ""
+        self._stage: Stage | None = None
         self._backend = ""
         self._bar = self._notice = ""
         self._sent_text = ""
@@ -90,47 +110,49 @@ class ProgressMessage:
         self._task = asyncio.create_task(self._run())
 
     def show_waiting(self, ahead: int) -> None:
-        """So many come before it."""
+        """Show that the job waits, and how many jobs are ahead of it."""
         self._set_template("status-waiting", ahead=ahead)
 
     def show_parked(self) -> None:
-        """Nobody can do it now."""
+        """Show that no backend is available."""
         self._set_template("status-parked")
 
-    def show_stage(self, stage: str) -> None:
-        """It is at *stage*."""
+    def show_stage(self, stage: Stage) -> None:
+        """Show that *stage* runs."""
         if stage != self._stage:
             self._stage, self._notice, self._backend = stage, "", ""
         self._set_template(STAGE_TEXTS[stage], place=self._backend)
 
     def handle_event(self, event: Event) -> None:
-        """Something happened."""
+        """Show an event of the stage that runs."""
+        if self._stage is None:
+            return
         match event:
             case Progress(stage=stage) if stage in BAR_STAGES.get(self._stage, ()):
                 self._bar = format_bar(event)
-            case BackendStarted(backend=place):
-                self._backend = place
-                self._set_template(STAGE_TEXTS[self._stage], place=place)
-            case FellBack(backend=place, why=why):
-                self._set_notice("status-fell-back", place=place, why=why.value)
-            case RetryScheduled(backend=place):
-                self._set_notice("status-waiting-for", place=place)
-            case ColdStart(backend=place):
-                self._set_notice("status-warming", place=place)
-            case EngineDowngraded(backend=place, engine=engine):
-                self._set_notice("status-hurried", place=place, engine=engine)
+            case BackendStarted(backend=backend):
+                self._backend = backend
+                self._set_template(STAGE_TEXTS[self._stage], place=backend)
+            case FellBack(backend=backend, why=why):
+                self._set_notice("status-fell-back", place=backend, why=why.value)
+            case RetryScheduled(backend=backend):
+                self._set_notice("status-waiting-for", place=backend)
+            case ColdStart(backend=backend):
+                self._set_notice("status-warming", place=backend)
+            case EngineDowngraded(backend=backend, engine=engine):
+                self._set_notice("status-hurried", place=backend, engine=engine)
         self._changed.set()
 
     def build_text(self) -> str:
-        """What is to be said now."""
+        """Return the text that the message should have now; "" before there is one."""
         if self._template is None:
             return ""
         key, values = self._template
-        words = self._texts(self._job.language, key, **values)
-        return "\n".join(filter(None, [words, self._bar, self._notice]))
+        text = self._texts(self._job.language, key, **values)
+        return "\n".join(filter(None, [text, self._bar, self._notice]))
 
     async def show_restarting(self) -> None:
-        """Tell that we are; at one attempt."""
+        """Show, in a single attempt, that the bot restarts."""
         self._task.cancel()
         text = self._texts(self._job.language, "status-restarting")
         if self.message_id is not None:
@@ -139,14 +161,14 @@ class ProgressMessage:
             )
 
     def cancel(self) -> None:
-        """Tell nothing more, at once."""
+        """Stop at once."""
         self._task.cancel()
 
     async def close(self) -> None:
-        """Tell nothing more; what is being told now is told to its end."""
+        """Stop after the edit that is under way."""
         self._closed.set()
         self._changed.set()
-        await asyncio.wait({self._task}, timeout=self._edit_seconds + 10)
+        await asyncio.wait({self._task}, timeout=self._edit_seconds + CLOSE_SECONDS)
         self._task.cancel()
 
     def _set_template(self, key: str, **values: TextValue) -> None:
@@ -159,25 +181,26 @@ class ProgressMessage:
         self._notice = self._texts(self._job.language, key, **values)
 
     async def _run(self) -> None:
+        """Update the message after changes, at intervals."""
         while not self._closed.is_set():
             await self._changed.wait()
             self._changed.clear()
-            began = time.monotonic()
+            started = time.monotonic()
             try:
-                quiet = await self._update()
-            except TelegramAPIError as err:  # a fault of ours in a text; the job goes on
-                log.error("a status cannot be told: %s", type(err).__name__)  # noqa: TRY400 - its text is long
-                quiet = 60
-            waiting = self._template is not None and self._template[0] == "status-waiting"
-            every = (
-                self._edit_seconds * WAITING_EDIT_SECONDS / EDIT_SECONDS
-                if waiting
-                else self._edit_seconds
-            )
-            await self._pause(max(quiet, every - (time.monotonic() - began)))
+                pause = await self._update()
+            except TelegramAPIError as err:  # a bug in a text; the job goes on
+                log.error("a progress message is refused: %s", type(err).__name__)  # noqa: TRY400 - its text is long
+                pause = ERROR_PAUSE_SECONDS
+            await self._pause(max(pause, self._get_interval() - (time.monotonic() - started)))
+
+    def _get_interval(self) -> float:
+        """Return the seconds between two edits; a position in the queue is worth fewer edits."""
+        is_waiting = self._template is not None and self._template[0] == "status-waiting"
+        factor = WAITING_EDIT_SECONDS / EDIT_SECONDS if is_waiting else 1.0
+        return self._edit_seconds * factor
 
     async def _pause(self, seconds: float) -> None:
-        """Say nothing for so many seconds, unless it is over."""
+        """Wait so many seconds, or until the message is closed."""
         try:
             async with asyncio.timeout(max(0, seconds)):
                 await self._closed.wait()
@@ -185,14 +208,14 @@ class ProgressMessage:
             pass
 
     async def _update(self) -> float:
-        """Say what is to be said, if it is news; for how long to be quiet afterwards."""
+        """Send or edit the message if its text changed; return the seconds to pause."""
         text = self.build_text()
         if self._closed.is_set() or not text or text == self._sent_text:
             return 0
-        told = await self._send(text)
-        match told:
+        outcome = await self._send(text)
+        match outcome:
             case RetryLater():
-                return told.seconds
+                return outcome.seconds
             case ChatGone():
                 self._closed.set()
                 self._on_chat_gone()
@@ -206,32 +229,31 @@ class ProgressMessage:
     async def _send(
         self, text: str
     ) -> int | MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
-        job = self._job
         if self.message_id is not None:
             return await self._messenger.edit_text(
-                job.chat, self.message_id, text, keyboard=self._keyboard, is_retried=False
+                self._job.chat, self.message_id, text, keyboard=self._keyboard, is_retried=False
             )
-        told = await self._messenger.send_text(
-            job.destination,
+        sent = await self._messenger.send_text(
+            self._job.destination,
             text,
             keyboard=self._keyboard,
-            is_retried=False,  # so that it is known soon whether there is one, also at the end
+            is_retried=False,  # a job that ends must soon know whether there is a message
         )
-        if isinstance(told, int):
-            self.message_id = told
+        if isinstance(sent, int):
+            self.message_id = sent
             try:
-                await self._on_sent(told)
-            except SQLAlchemyError as err:  # the message is there all the same
-                log.warning("a status may stay behind: %s", type(err).__name__)
-        return told
+                await self._on_sent(sent)
+            except SQLAlchemyError as err:  # the message exists nevertheless
+                log.warning("a progress message may stay: %s", type(err).__name__)
+        return sent
 
 
 def format_bar(progress: Progress) -> str:
-    """How far it is, as a bar, in per cent, and the time that is left."""
+    """Return *progress* as a bar, with the percentage and the time left as minutes:seconds."""
     share = min(1.0, progress.done / progress.total) if progress.total else 0.0
     full = int(BAR_CELLS * share)
-    told = f"{FULL_CELL * full}{EMPTY_CELL * (BAR_CELLS - full)} {int(100 * share)} %"
+    bar = f"{FULL_CELL * full}{EMPTY_CELL * (BAR_CELLS - full)} {int(100 * share)} %"
     if not progress.fps or share in {0, 1}:
-        return told
+        return bar
     left = round((progress.total - progress.done) / progress.fps)
-    return f"{told} · {left // 60}:{left % 60:02}"
+    return f"{bar} · {left // 60}:{left % 60:02}"

@@ -1,4 +1,4 @@
-"""What it means for a job when one of its stages fails: never, or later."""
+"""Decides what follows from the failure of a stage: the end of the job, or a retry."""
 
 import logging
 import time
@@ -110,8 +110,15 @@ def is_suspect(job: Job) -> bool:
 def _is_caused_by_clip(err: BackendUnavailable) -> bool:
     """Whether whoever tried died of it, so that the clip may be to blame."""
     if not isinstance(err, AllBackendsFailed):
-        return err.kind is not FailureKind.BUSY
-    whys = {
-        one.kind for one in err.exceptions if isinstance(one, BackendUnavailable)
+        return err.kind is not FailureKind.BUSY and not _is_failed_start(err)
+    kinds = {
+        failure.kind
+        for failure in err.exceptions
+        if isinstance(failure, BackendUnavailable) and not _is_failed_start(failure)
     } - NEUTRAL_KINDS
-    return bool(whys) and whys <= CRASH_KINDS
+    return bool(kinds) and kinds <= CRASH_KINDS
+
+
+def _is_failed_start(err: BackendUnavailable) -> bool:
+    """Return whether no process could be started: this machine has no processes or memory left."""
+    return err.kind is FailureKind.BROKEN and isinstance(err.__cause__, OSError)

@@ -1,12 +1,13 @@
-"""The stages of a job; each makes what it needs and is not there, and nothing twice.
+"""The stages that turn a source into a result; what exists is not made again.
 
-So it is all the same whether a job begins, goes on after a crash, or finds that the disk was lost:
-whoever asks for a later stage gets what the earlier ones make.
+After a crash or the loss of the disk, a stage may lack what earlier stages made.
+:meth:`JobStages.require` makes up for it.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from backends.base import CostIncurred, OverlayBackend, Report
 from backends.errors import BackendUnavailable, FailureKind
 from backends.local.video_cli import VideoCli
-from backends.rendering.base import Renderer, RenderRequest
+from backends.rendering.base import Renderer, RenderRequest, RenderResult
 from bot.database.jobs import Job
 from bot.domain.appearance import BackgroundChoice
 from bot.domain.media_source import MediaSource, SourceKind
@@ -37,22 +38,43 @@ from video_editing.contract.atomic_file import atomic_write, translate_output_er
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
 from video_editing.contract.plan import Plan, find_missing_segments, read_plan
 
-MAX_SIZE_SHARE = (
-    0.98  #: of what Telegram takes, that a result may fill: it comes with words around it
-)
+#: share of Telegram's limit that a result may fill; the upload also holds the fields of the call
+MAX_SIZE_SHARE = 0.98
+CLIP_SECONDS_TOLERANCE = 1  #: seconds that a plan may be longer than the limit
+
+
+class Stage(StrEnum):
+    """A stage of a job, in the order in which they run."""
+
+    FETCH = "fetch"
+    PLAN = "plan"
+    MATTES = "mattes"
+    COMPOSE = "compose"
+    DELIVER = "deliver"
+
+
+#: the stages whose files a stage reads
+REQUIREMENTS: dict[Stage, tuple[Stage, ...]] = {
+    Stage.FETCH: (),
+    Stage.PLAN: (Stage.FETCH,),
+    Stage.MATTES: (Stage.PLAN, Stage.FETCH),
+    Stage.COMPOSE: (Stage.FETCH, Stage.MATTES),
+}
+
+StageOutcome = StepDone | ResultRendered | Rejected
 
 
 class SourceFetcher(Protocol):
-    """Where files come from."""
+    """Downloads files of users."""
 
     def fetch(self, source: MediaSource, path: Path) -> Awaitable[None]:
-        """See :class:`bot.telegram.downloads.Downloads`."""
+        """See :meth:`bot.telegram.downloads.Downloader.fetch`."""
 
 
 class JobStages:
-    """From a source to a result.
+    """Makes the files of a job, from its sources to its result.
 
-    Every stage may raise what Downloads, places and renderers raise.
+    Every stage may raise what downloads, backends and renderers raise.
     """
 
     def __init__(
@@ -64,14 +86,14 @@ class JobStages:
         video_cli: VideoCli,
         limits: TelegramLimits,
     ) -> None:
-        """Know who does the work.
+        """Store the collaborators.
 
         Args:
-            workspace: where files lie.
-            downloader: where they come from.
-            create_chain: the places, as a job that begins now is to ask them.
+            workspace: the folders of jobs.
+            downloader: fetches clips and backgrounds.
+            create_chain: returns the backends in the order in which a job asks them now.
             renderer: makes results.
-            video_cli: of this machine, for plans.
+            video_cli: makes plans, on this machine.
             limits: of Telegram.
         """
         self._workspace = workspace
@@ -81,70 +103,66 @@ class JobStages:
         self._video_cli = video_cli
         self._limits = limits
 
-    async def fetch(self, job: Job, _report: Report) -> StepDone:
-        """Have the clip, and the file behind her, in the job's folder."""
-        behind = job.order.look.backdrop.source
-        sources = {CLIP_FILE: job.order.clip} | (
-            {name_background_file(behind): behind} if behind else {}
-        )
-        for name, source in sources.items():
-            await self._fetch_file(job, name, source)
+    async def require(self, stage: Stage, job: Job, report: Report) -> StageOutcome:
+        """Return the outcome of *stage*; run it, and what it requires, if its files are missing."""
+        if existing := self._find(stage, job):
+            return existing
+        for required in REQUIREMENTS[stage]:
+            if isinstance(outcome := await self.require(required, job, report), Rejected):
+                return outcome
+        match stage:
+            case Stage.FETCH:
+                return await self.fetch(job)
+            case Stage.PLAN:
+                return await self.plan(job, report)
+            case Stage.MATTES:
+                return await self.make_mattes(job, report)
+            case _:
+                return await self.compose(job, report)
+
+    async def fetch(self, job: Job) -> StepDone:
+        """Download the clip and the background into the folder of the job."""
+        for path, source in self._list_sources(job).items():
+            if not path.exists():
+                await self._fetch_file(job, path, source)
         return StepDone()
 
     async def plan(self, job: Job, report: Report) -> StepDone | Rejected:
-        """Have a plan of the clip, with the mattes that an earlier job made of it."""
-        folder = self._workspace.get_job_folder(job.id) / MATTES_FOLDER
-        if not (folder / "plan.json").exists():
-            await self.fetch(job, report)
-            await self._make_plan(job, folder, report)
-        plan = read_plan(folder)
-        seconds = (plan.segments[-1].end - plan.segments[0].start) * _get_tick_seconds(plan)
-        if seconds > self._limits.clip_seconds + 1:
-            limit = self._limits.clip_seconds
-            return Rejected(
-                fault=FailureCode.CLIP_TOO_LONG, details={"seconds": seconds, "limit": limit}
-            )
-        return StepDone()
+        """Plan the mattes of the clip; link those that an earlier job made of it."""
+        folder, earlier = self._get_mattes_folder(job), job.order.mattes
+        if earlier and await link_folder(self._workspace.get_mattes_folder(earlier), folder):
+            try:
+                await self._run_plan(job, report)
+            except InputRejected as err:
+                if err.reason is not RejectReason.BAD_MATTE:
+                    raise
+                # The mattes are of another clip: the link leads to a new one by now.
+                await remove_folder(folder)
+                await self._run_plan(job, report)
+        else:
+            await self._run_plan(job, report)
+        return self._check_length(read_plan(folder))
 
-    async def make_mattes(self, job: Job, report: Report) -> StepDone | Rejected:
-        """Have all mattes that the plan asks for."""
-        if isinstance(planned := await self.plan(job, report), Rejected):
-            return planned
-        folder = self._workspace.get_job_folder(job.id) / MATTES_FOLDER
-        plan = read_plan(folder)
-        if find_missing_segments(plan, folder):
-            await self.fetch(job, report)
-            clip = self._workspace.get_job_folder(job.id) / CLIP_FILE
+    async def make_mattes(self, job: Job, report: Report) -> StepDone:
+        """Have the chain of backends make all mattes that are missing."""
+        folder = self._get_mattes_folder(job)
+        plan, clip = read_plan(folder), self._workspace.get_job_folder(job.id) / CLIP_FILE
+        if find_missing_segments(plan, folder):  # none if those of an earlier job were linked
             await self._create_chain().make_mattes(clip, plan, folder, report)
         return StepDone()
 
     async def compose(self, job: Job, report: Report) -> ResultRendered | Rejected:
-        """Have the result."""
-        if made := self._read_rendered(job):
-            return made
-        await self.fetch(job, report)
-        if isinstance(matted := await self.make_mattes(job, report), Rejected):
-            return matted
-        began = time.monotonic()
-        try:
-            rendered = await self._renderer.render(
-                self._build_render_request(job), self.get_result_path(job), report
-            )
-        except InputRejected as err:
-            if err.reason is RejectReason.BAD_MATTE:  # ours, not the user's: they are made anew
-                await remove_folder(self._workspace.get_job_folder(job.id) / MATTES_FOLDER)
-                raise BackendUnavailable(
-                    self._renderer.name, FailureKind.INVALID_RESPONSE, "mattes"
-                ) from err
-            raise
-        report(CostIncurred(rendered.renderer, time.monotonic() - began, rendered.dollars))
-        size = (await asyncio.to_thread(self.get_result_path(job).stat)).st_size
+        """Render the result; reject it if it is larger than Telegram accepts."""
+        started, path = time.monotonic(), self.get_result_path(job)
+        rendered = await self._render(job, path, report)
+        report(CostIncurred(rendered.renderer, time.monotonic() - started, rendered.dollars))
+        size = (await asyncio.to_thread(path.stat)).st_size
         if size > self._limits.upload_bytes:
             return Rejected(
                 fault=FailureCode.RESULT_TOO_BIG,
                 details=describe_sizes(size, self._limits.upload_bytes),
             )
-        made = ResultRendered(
+        result = ResultRendered(
             width=rendered.width,
             height=rendered.height,
             seconds=rendered.seconds,
@@ -152,89 +170,125 @@ class JobStages:
             dollars=rendered.dollars,
         )
         with (
-            atomic_write(self._workspace.get_job_folder(job.id) / RENDERED_FILE) as path,
+            atomic_write(self._workspace.get_job_folder(job.id) / RENDERED_FILE) as record,
             translate_output_errors(),
         ):
-            path.write_text(made.model_dump_json())
-        return made
+            record.write_text(result.model_dump_json())
+        return result
 
     def get_result_path(self, job: Job) -> Path:
-        """Where the result lies."""
+        """Return the path of the result."""
         return self._workspace.get_job_folder(job.id) / f"result{job.order.form.suffix}"
 
     def find_thumbnail(self, job: Job) -> Path | None:
-        """Where a small picture of the result lies, if there is one."""
+        """Return the path of the result's thumbnail, if it has one."""
         path = self._workspace.get_job_folder(job.id) / THUMBNAIL_FILE
         return path if path.exists() else None
 
     async def keep_mattes(self, job: Job) -> None:
-        """Keep the mattes of a job that went well, for other forms of its result."""
-        await link_folder(
-            self._workspace.get_job_folder(job.id) / MATTES_FOLDER,
-            self._workspace.get_mattes_folder(job.id),
-        )
+        """Link the mattes of a job to where other forms of its result look for them."""
+        await link_folder(self._get_mattes_folder(job), self._workspace.get_mattes_folder(job.id))
 
     async def remove_files(self, job: Job) -> None:
-        """Remove the clip and all that was made of it; what is kept is elsewhere."""
+        """Remove the folders of the job and of its draft; kept mattes stay."""
         await remove_folder(self._workspace.get_job_folder(job.id))
         if job.draft_id:
             await remove_folder(self._workspace.get_draft_folder(job.draft_id))
 
-    async def _fetch_file(self, job: Job, name: str, source: MediaSource) -> None:
-        path = self._workspace.get_job_folder(job.id) / name
-        if path.exists():
-            return
-        if source.kind is SourceKind.LINK and not source.link:  # the ledger has forgotten it
+    def _find(self, stage: Stage, job: Job) -> StageOutcome | None:
+        """Return the outcome of *stage* if its files exist."""
+        match stage:
+            case Stage.FETCH:
+                return (
+                    StepDone() if all(path.exists() for path in self._list_sources(job)) else None
+                )
+            case Stage.PLAN:
+                plan = self._find_plan(job)
+                return self._check_length(plan) if plan else None
+            case Stage.MATTES:
+                plan = self._find_plan(job)
+                if plan is None or find_missing_segments(plan, self._get_mattes_folder(job)):
+                    return None
+                return StepDone()
+            case _:
+                return self._find_result(job)
+
+    def _list_sources(self, job: Job) -> dict[Path, MediaSource]:
+        folder, background = (
+            self._workspace.get_job_folder(job.id),
+            job.order.look.backdrop.source,
+        )
+        sources = {folder / CLIP_FILE: job.order.clip}
+        if background:
+            sources[folder / name_background_file(background)] = background
+        return sources
+
+    def _find_plan(self, job: Job) -> Plan | None:
+        folder = self._get_mattes_folder(job)
+        return read_plan(folder) if (folder / "plan.json").exists() else None
+
+    def _find_result(self, job: Job) -> ResultRendered | None:
+        path = self._workspace.get_job_folder(job.id) / RENDERED_FILE
+        try:
+            result = ResultRendered.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            return None
+        return result if self.get_result_path(job).exists() else None
+
+    def _check_length(self, plan: Plan) -> StepDone | Rejected:
+        """Reject a clip that is longer than the limit; Telegram does not tell it for links."""
+        numerator, denominator = plan.timebase
+        ticks = plan.segments[-1].end - plan.segments[0].start
+        seconds, limit = ticks * numerator / denominator, self._limits.clip_seconds
+        if seconds <= limit + CLIP_SECONDS_TOLERANCE:
+            return StepDone()
+        return Rejected(
+            fault=FailureCode.CLIP_TOO_LONG, details={"seconds": seconds, "limit": limit}
+        )
+
+    async def _fetch_file(self, job: Job, path: Path, source: MediaSource) -> None:
+        if source.kind is SourceKind.LINK and not source.link:  # erased from the database
             raise DownloadRejected(FailureCode.EXPIRED)
         with translate_output_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
-            if job.draft_id and await link_file(
-                self._workspace.get_draft_folder(job.draft_id) / name, path
-            ):
+            if await self._link_draft_file(job, path):
                 return
         try:
             await self._downloader.fetch(source, path)
         except (DownloadRejected, OutputFailed):
-            # A second look: the card may have fetched it meanwhile.
-            if not (
-                job.draft_id
-                and await link_file(self._workspace.get_draft_folder(job.draft_id) / name, path)
-            ):
+            # The card may have fetched the file in the meantime.
+            if not await self._link_draft_file(job, path):
                 raise
 
-    async def _make_plan(self, job: Job, folder: Path, report: Report) -> None:
-        earlier = job.order.mattes
-        if earlier and await link_folder(self._workspace.get_mattes_folder(earlier), folder):
-            try:
-                return await self._run_plan(job, folder, report)
-            except InputRejected as err:
-                if err.reason is not RejectReason.BAD_MATTE:
-                    raise
-                await remove_folder(
-                    folder
-                )  # of another clip: the link leads to something else today
-        await self._run_plan(job, folder, report)
-        return None
+    async def _link_draft_file(self, job: Job, path: Path) -> bool:
+        """Link the file of this name that the card of the draft fetched, if it did."""
+        if job.draft_id is None:
+            return False
+        return await link_file(self._workspace.get_draft_folder(job.draft_id) / path.name, path)
 
-    async def _run_plan(self, job: Job, folder: Path, report: Report) -> None:
+    async def _run_plan(self, job: Job, report: Report) -> None:
         await self._video_cli.run(
             "matte",
             str(self._workspace.get_job_folder(job.id) / CLIP_FILE),
-            f"--segments={folder}",
+            f"--segments={self._get_mattes_folder(job)}",
             "--plan-only",
             f"--engine={job.order.look.engine}",
             "--progress=json",
             report=report,
         )
 
-    def _read_rendered(self, job: Job) -> ResultRendered | None:
-        """What lies there, if it is whole."""
-        path = self._workspace.get_job_folder(job.id) / RENDERED_FILE
+    async def _render(self, job: Job, path: Path, report: Report) -> RenderResult:
+        """Render the result to *path*; remove mattes that the renderer cannot use."""
         try:
-            made = ResultRendered.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
-            return None
-        return made if self.get_result_path(job).exists() else None
+            return await self._renderer.render(self._build_render_request(job), path, report)
+        except InputRejected as err:
+            if err.reason is not RejectReason.BAD_MATTE:
+                raise
+            # The fault is the backend's, not the user's: a retry makes the mattes again.
+            await remove_folder(self._get_mattes_folder(job))
+            raise BackendUnavailable(
+                self._renderer.name, FailureKind.INVALID_RESPONSE, "mattes"
+            ) from err
 
     def _build_render_request(self, job: Job) -> RenderRequest:
         folder = self._workspace.get_job_folder(job.id)
@@ -242,21 +296,19 @@ class JobStages:
         return RenderRequest(
             clip=folder / CLIP_FILE,
             mattes=folder / MATTES_FOLDER,
-            background=format_background(job.order.look.backdrop, folder),
+            background=format_background(look.backdrop, folder),
             style=look.to_style(form),
             form=form,
             max_bytes=int(self._limits.upload_bytes * MAX_SIZE_SHARE),
             thumbnail=None if form.is_transparent else folder / THUMBNAIL_FILE,
         )
 
+    def _get_mattes_folder(self, job: Job) -> Path:
+        return self._workspace.get_job_folder(job.id) / MATTES_FOLDER
+
 
 def format_background(background: BackgroundChoice, folder: Path) -> str:
-    """What is behind her, as renderers and the command line take it."""
+    """Return *background* as renderers and the command line take it; files are in *folder*."""
     if background.kind == "file" and background.source:
         return str(folder / name_background_file(background.source))
     return "blur" if background.kind == "blur" else background.colour
-
-
-def _get_tick_seconds(plan: Plan) -> float:
-    numerator, denominator = plan.timebase
-    return numerator / denominator

@@ -7,12 +7,12 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from bot.database.drafts import DraftRepository
-from bot.database.jobs import JobRepository
+from bot.database.jobs import Job, JobRepository
 from bot.domain.media_source import MediaSource
 from bot.jobs import dbos_runtime as durable
 
@@ -159,13 +159,12 @@ class Cleanup:
 
     async def clean_files(self) -> None:
         """Clear up once."""
-        jobs = await asyncio.to_thread(_list_folders, self._folder / "jobs")  # before the ledger:
-        alive = await self._job_repository.list_open()  # a job that comes now is not in it
-        await self._remove_unused(jobs, {job.id for job in alive})
+        jobs = await asyncio.to_thread(_list_folders, self._folder / "jobs")
+        await self._remove_unused(jobs, lambda job: job.id)
         drafts = await asyncio.to_thread(_list_older, self._folder / "drafts", DRAFT_FILES_SECONDS)
-        await self._remove_unused(drafts, {job.draft_id for job in alive})
+        await self._remove_unused(drafts, lambda job: job.draft_id)
         mattes = await asyncio.to_thread(self._find_expired_mattes)
-        await self._remove_unused(mattes, {job.order.mattes for job in alive})
+        await self._remove_unused(mattes, lambda job: job.order.mattes)
         for draft in await self._drafts.list_stale(time.time() - DRAFT_RETENTION_DAYS * 86400):
             await self._drafts.delete(draft)
 
@@ -176,13 +175,18 @@ class Cleanup:
         self._database_cleaned_at = time.time()
 
     async def _remove_unused(
-        self, folders: Iterable[Path], used_names: Container[str | None]
+        self, folders: Iterable[Path], get_used_name: Callable[[Job], str | None]
     ) -> None:
-        """Remove those of *folders* that nobody works with."""
+        """Remove those of *folders* that no open job uses.
+
+        A job may be accepted at any time, so the open jobs are listed again for each folder. It
+        gets another name first, so that no job links a part of it.
+        """
         for folder in folders:
-            if folder.name not in used_names:
-                log.info("cleared up %s/%s", folder.parent.name, folder.name)
-                await remove_folder(folder)
+            open_jobs = await self._job_repository.list_open()
+            if folder.name not in map(get_used_name, open_jobs):
+                log.info("removing %s/%s", folder.parent.name, folder.name)
+                await remove_folder(_hide(folder))
 
     def _find_expired_mattes(self) -> list[Path]:
         """Those that were kept long enough, or have no room; the oldest first."""
@@ -194,6 +198,15 @@ class Cleanup:
             if room < 0 or _get_age(folder) > self._mattes_seconds:
                 found.append(folder)
         return found[::-1]
+
+
+def _hide(folder: Path) -> Path:
+    """Give *folder* a name that no job has; return its new path."""
+    hidden = folder.with_name(f".{folder.name}.removed")
+    with suppress(OSError):  # it is gone, or an earlier process left the other one
+        folder.rename(hidden)
+        return hidden
+    return folder
 
 
 def _list_folders(parent: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What admins are told unasked, and not again within the hour."""
+"""Alerts to admins, at most one an hour for each kind and subject."""
 
 import asyncio
 import logging
@@ -26,27 +26,27 @@ from video_editing.contract.plan import Plan
 
 log = logging.getLogger(__name__)
 
-DISK_CHECK_SECONDS = 60  #: between two looks at the disk, and two attempts to tell
-MAX_PENDING = 100  #: alarms that wait to be told; more push the oldest out
-LOW_DISK_BYTES, LOW_DISK_SHARE = 1_000_000_000, 0.1  #: of a disk, whichever is less
+DISK_CHECK_SECONDS = 60  #: between two checks of the disk, and between two attempts to send
+MAX_PENDING = 100  #: alerts that are not sent yet; the oldest are dropped
+LOW_DISK_BYTES, LOW_DISK_SHARE = 1_000_000_000, 0.1  #: free space of a disk; the lesser counts
 
 AlertValue = str | float
 
 
 class AlertKind(StrEnum):
-    """What it is about; each has its text, alarm-KIND."""
+    """The kinds of alerts, with the values of their texts ``alarm-KIND``."""
 
-    REFUSED = "refused"  #: a place does not let us in: place, why
-    NO_BACKEND = "nobody"  #: all places failed a job: reasons
-    DISK = "disk"  #: little space is left: free, in gigabytes (10^9 bytes)
-    DATABASE = "database"  #: it is broken, so the bot does not start: reason
-    BUDGET = "budget"  #: the month's money is spent: spent, budget, in dollars; about the month
+    REFUSED = "refused"  #: a backend refuses the bot: place, why
+    NO_BACKEND = "nobody"  #: all backends failed a job: reasons
+    DISK = "disk"  #: the disk is nearly full: free, in gigabytes (10^9 bytes)
+    DATABASE = "database"  #: the database is unusable, so the bot does not start: reason
+    BUDGET = "budget"  #: the month's budget is spent: spent, budget, in dollars
 
 
-#: seconds between two alarms of one kind about one thing, and where that is not an hour
-REPEAT_SECONDS, REPEAT_SECONDS_BY_KIND = 3600, {AlertKind.BUDGET: 40 * 86400}
+REPEAT_SECONDS = 3600  #: between two alerts of one kind and subject
+REPEAT_SECONDS_BY_KIND = {AlertKind.BUDGET: 40 * 86400}  #: the same for kinds of another rate
 
-#: faults of a place that only an admin can mend
+#: failures of a backend that only the operator can repair
 OPERATOR_FAILURES = (FailureKind.REFUSED, FailureKind.UNSAFE)
 
 
@@ -58,9 +58,9 @@ class _PendingAlert:
 
 
 class AdminAlerts:
-    """Collects alarms and tells each admin, once an hour for one kind and thing.
+    """Collects alerts and sends them to each admin, without repetitions.
 
-    When each was told last is kept in a file: it outlives restarts, and a broken database.
+    The times of the last alerts are stored in a file, which a broken database does not affect.
     """
 
     def __init__(
@@ -71,43 +71,43 @@ class AdminAlerts:
         folder: Path,
         users: UserRepository | None = None,
     ) -> None:
-        """Know whom to tell.
+        """Store what alerts need.
 
         Args:
-            messenger: the way to them.
-            texts: in their languages.
-            admins: their ids.
-            folder: whose disk is watched, and where it is kept what was told.
-            users: who speaks what; None while there is no database.
+            messenger: sends them.
+            texts: all texts.
+            admins: Telegram's ids of the admins.
+            folder: whose disk is checked, and where the state file is.
+            users: the languages of users; None without a database.
         """
         self._messenger = messenger
         self._texts = texts
         self._admins = admins
         self._folder = folder
         self._users = users
-        self._sent_at = JsonStateFile(folder / "alarms.json", float)  # when, by the wall clock
+        self._sent_at = JsonStateFile(folder / "alarms.json", float)  # seconds since 1970
         self._pending: deque[_PendingAlert] = deque(maxlen=MAX_PENDING)
         self._raised = asyncio.Event()
 
     def raise_alert(self, kind: AlertKind, subject: str = "", **values: AlertValue) -> None:
-        """Have admins told, where they were not within the hour; does not wait.
+        """Queue an alert for all admins, unless the same one was raised within its interval.
 
         Args:
             kind: its kind.
-            subject: the thing of which there may be several, as a place.
-            values: what its text mentions.
+            subject: tells alerts of one kind apart, like the name of a backend.
+            values: of its text.
         """
-        if self._is_news(f"{kind}:{subject}", REPEAT_SECONDS_BY_KIND.get(kind, REPEAT_SECONDS)):
+        if self._is_due(f"{kind}:{subject}", REPEAT_SECONDS_BY_KIND.get(kind, REPEAT_SECONDS)):
             self._pending.extend(
                 _PendingAlert(admin, kind, values) for admin in sorted(self._admins)
             )
             self._raised.set()
 
     def handle_failure(self, failure: BackendUnavailable) -> None:
-        """Sound the alarm that *failure* is worth, if any."""
+        """Raise the alert that follows from *failure*, if any."""
         if isinstance(failure, AllBackendsFailed):
-            told = [f for f in failure.exceptions if isinstance(f, BackendUnavailable)]
-            reasons = ", ".join(f"{f.backend}: {f.kind}" for f in told)
+            failures = [f for f in failure.exceptions if isinstance(f, BackendUnavailable)]
+            reasons = ", ".join(f"{f.backend}: {f.kind}" for f in failures)
             self.raise_alert(AlertKind.NO_BACKEND, reasons=reasons)
         elif failure.kind in OPERATOR_FAILURES:
             self.raise_alert(
@@ -115,12 +115,12 @@ class AdminAlerts:
             )
 
     def report_spent_budget(self, spent: float, budget: float) -> None:
-        """Sound that this month's dollars are spent."""
+        """Raise the alert that this month's budget is spent, in dollars."""
         month = datetime.now(UTC).strftime("%Y-%m")
         self.raise_alert(AlertKind.BUDGET, month, spent=spent, budget=budget)
 
     async def run(self) -> None:
-        """Watch the disk and tell what was sounded, without an end."""
+        """Check the disk and send alerts, without an end."""
         while True:
             self.check_disk()
             await self.send_pending()
@@ -129,24 +129,24 @@ class AdminAlerts:
                     await self._raised.wait()
 
     async def send_pending(self) -> None:
-        """Tell what was sounded; who cannot be reached now is told at the next call."""
+        """Send the queued alerts; those that cannot be sent now stay in the queue."""
         self._raised.clear()
         for _ in range(len(self._pending)):
-            untold = self._pending.popleft()
-            text = self._build_text(await self._get_language(untold.admin), untold)
+            alert = self._pending.popleft()
+            text = self._build_text(await self._get_language(alert.admin), alert)
             try:
-                answer = await self._messenger.send_text(Destination(untold.admin), text)
-            except TelegramBadRequest:  # a bug, for which nobody's job is to end
-                log.exception("an alarm cannot be told: %s", untold.kind)
+                answer = await self._messenger.send_text(Destination(alert.admin), text)
+            except TelegramBadRequest:  # a bug, which must not stop the other alerts
+                log.exception("an alert cannot be sent: %s", alert.kind)
             else:
                 if isinstance(answer, RetryLater):
-                    self._pending.append(untold)
+                    self._pending.append(alert)
 
     def check_disk(self) -> None:
-        """Sound where little is left of it."""
+        """Raise an alert if the disk is nearly full."""
         try:
             disk = shutil.disk_usage(self._folder)
-        except OSError:  # not there yet
+        except OSError:  # the folder does not exist yet
             return
         if disk.free < min(LOW_DISK_BYTES, LOW_DISK_SHARE * disk.total):
             self.raise_alert(AlertKind.DISK, free=disk.free / 1e9)
@@ -157,12 +157,13 @@ class AdminAlerts:
             values["why"] = self._texts(language, "admin-why", why=values["why"])
         return self._texts(language, f"alarm-{pending.kind}", **values)
 
-    def _is_news(self, subject: str, repeat_seconds: float) -> bool:
+    def _is_due(self, subject: str, repeat_seconds: float) -> bool:
+        """Return whether no such alert was raised within its interval, and record this one."""
         now = time.time()
-        with self._sent_at.update() as told:
-            if now - repeat_seconds < told.get(subject, 0.0) <= now:
+        with self._sent_at.update() as sent_at:
+            if now - repeat_seconds < sent_at.get(subject, 0.0) <= now:
                 return False
-            told[subject] = now
+            sent_at[subject] = now
         return True
 
     async def _get_language(self, admin: int) -> Language:
@@ -170,12 +171,12 @@ class AdminAlerts:
             return Language.EN
         try:
             return await self._users.get_language(admin) or Language.EN
-        except SQLAlchemyError:  # the alarm may be about that
+        except SQLAlchemyError:  # the alert may be about the database
             return Language.EN
 
 
 class AlertingBackend(OverlayBackend):
-    """A place, or a chain of them, whose failures admins are told of."""
+    """Raises alerts for the failures of a backend, or of a chain of them."""
 
     def __init__(self, inner: OverlayBackend, alerts: AdminAlerts) -> None:
         self.name = inner.name
@@ -183,7 +184,7 @@ class AlertingBackend(OverlayBackend):
         self._alerts = alerts
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
-        """See :class:`OverlayBackend`."""
+        """See :meth:`OverlayBackend.make_mattes`."""
         try:
             await self._inner.make_mattes(clip, plan, folder, report)
         except BackendUnavailable as failure:

@@ -1,62 +1,46 @@
-"""Which places are there, and why the others are not; those may come back."""
+"""Checks which backends are available, and why the others are not."""
 
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from typing import NoReturn
 
 from backends.base import OverlayBackend
 from backends.errors import BackendUnavailable, FailureKind
-from backends.factory import BackendState, create_resilient_backend, get_display_name
+from backends.factory import create_backend, get_display_name
 from bot.operations.alerts import AdminAlerts
 from settings import Settings
 
 log = logging.getLogger(__name__)
 
-RECHECK_SECONDS = 60  #: between two looks at services that were left out
-LOCAL_BACKENDS = ("local-cpu", "local-gpu")  #: places that need no look now and then
-
-
-class UnavailableBackend(OverlayBackend):
-    """A place that was left out; it says why."""
-
-    def __init__(self, failure: BackendUnavailable) -> None:
-        self.name = failure.backend
-        self._failure = failure
-
-    async def make_mattes(self, *_: object, **__: object) -> NoReturn:
-        """See :class:`OverlayBackend`."""
-        raise BackendUnavailable(self.name, self._failure.kind, self._failure.detail)
+RECHECK_SECONDS = 60  #: between two checks of unavailable services
+LOCAL_BACKENDS = ("local-cpu", "local-gpu")  #: backends that are not checked again
 
 
 class AvailabilityMonitor:
-    """Looks at the places that OVERLAY_BACKENDS names.
+    """Checks the backends that OVERLAY_BACKENDS names.
 
     Attributes:
-        names: what they are called, in the order of the settings.
-        available: those that can be asked.
-        unavailable: why each of the others was left out.
+        names: of all backends, in the order of the settings.
+        available: the backends that can be used, by name.
+        unavailable: why each of the others cannot, by name.
     """
 
     def __init__(
         self,
         settings: Settings,
-        state: BackendState,
         program: Sequence[str],
         alerts: AdminAlerts | None,
     ) -> None:
-        """Know them by name; nobody has been looked at yet.
+        """Prepare; nothing is checked yet.
 
         Args:
-            settings: of everything.
-            state: how they fared.
-            program: what to run in place of the command line.
-            alerts: who is told of places that refuse us.
+            settings: of the whole process.
+            program: the command line of video_editing.
+            alerts: receives failures that the operator must repair.
         """
         self.available: dict[str, OverlayBackend] = {}
         self.unavailable: dict[str, BackendUnavailable] = {}
         self._settings = settings
-        self._state = state
         self._program = program
         self._alerts = alerts
         self._setting_names = {get_display_name(name): name for name in settings.backends.names}
@@ -64,20 +48,21 @@ class AvailabilityMonitor:
         self._checking = asyncio.Lock()
 
     async def check_all(self) -> None:
-        """Look at all of them."""
+        """Check all backends."""
         await self._check(self.names)
 
     async def recheck_unavailable(self) -> None:
-        """Look at those that were left out; where that is going on already, only wait for it."""
+        """Check the unavailable backends; where a check runs already, only wait for it."""
         if self._checking.locked():
             async with self._checking:
                 return
         await self._check([*self.unavailable])
 
     async def watch(self, seconds: float = RECHECK_SECONDS) -> None:
-        """Look at services that were left out, every so many *seconds*, without an end.
+        """Check unavailable services every so many *seconds*, without an end.
 
-        A GPU of this machine does not come by itself, and trying for one is work.
+        Backends of this machine are left out: a GPU does not appear by itself, and the check of
+        one costs work.
         """
         while True:
             await asyncio.sleep(seconds)
@@ -96,20 +81,18 @@ class AvailabilityMonitor:
 
     async def _check_backend(self, name: str) -> None:
         try:
-            place = await create_resilient_backend(
-                self._setting_names[name], self._settings, self._state, self._program
-            )
+            backend = await create_backend(self._setting_names[name], self._settings, self._program)
         except BackendUnavailable as failure:
             self._mark_unavailable(name, failure)
         else:
-            self.available[name] = place
+            self.available[name] = backend
             if self.unavailable.pop(name, None):
-                log.info("there again: %s", name)
+                log.info("available again: %s", name)
 
     def _mark_unavailable(self, name: str, failure: BackendUnavailable) -> None:
-        before = self.unavailable.get(name)
-        if before is None or before.kind is not failure.kind:
-            log.warning("left out: %s", failure)
+        previous = self.unavailable.get(name)
+        if previous is None or previous.kind is not failure.kind:
+            log.warning("unavailable: %s", failure)
         self.unavailable[name] = failure
         if self._alerts:
             self._alerts.handle_failure(failure)

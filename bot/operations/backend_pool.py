@@ -1,4 +1,4 @@
-"""The places where mattes are made, in the order that admins want."""
+"""The backends in use, in the order that admins chose."""
 
 import asyncio
 import logging
@@ -11,28 +11,31 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backends.base import OverlayBackend
 from backends.errors import FailureKind
-from backends.factory import BackendState, create_no_backend_error
+from backends.factory import (
+    BackendState,
+    UnavailableBackend,
+    assemble_chain,
+    create_no_backend_error,
+)
 from backends.local.video_cli import DEFAULT_PROGRAM
 from backends.resilience.circuit_breaker import BreakerState
-from backends.resilience.fallback import FallbackChain
 from backends.resilience.throughput import EngineSpeeds
 from bot.database.repository import KeyValueStore
 from bot.operations.alerts import AdminAlerts, AlertingBackend
 from bot.operations.backend_availability import (
     RECHECK_SECONDS,
     AvailabilityMonitor,
-    UnavailableBackend,
 )
 from settings import Settings
 from video_editing.contract.engines import ENGINES
 
 
 class BackendOrder(BaseModel):
-    """All places, best first.
+    """The order in which backends are tried.
 
     Attributes:
-        names: of all places, those that are off among them.
-        off: those that are not asked.
+        names: of all backends, first to last, including those that are off.
+        off: names of backends that are not used.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,63 +45,63 @@ class BackendOrder(BaseModel):
 
     @property
     def enabled(self) -> tuple[str, ...]:
-        """Those that are asked, in order."""
+        """The names of the backends in use, in order."""
         return tuple(name for name in self.names if name not in self.off)
 
     def restrict_to(self, names: Sequence[str]) -> Self:
-        """*names* in their order; all others are off."""
+        """Return *names* in their order, with all others off."""
         others = tuple(name for name in self.names if name not in names)
         return type(self)(names=(*dict.fromkeys(names), *others), off=frozenset(others))
 
     def put_first(self, name: str) -> Self:
-        """*name* before all others, and on."""
+        """Return the order with *name* first, and on."""
         others = (other for other in self.names if other != name)
         return type(self)(names=(name, *others), off=self.off - {name})
 
     def move_up(self, name: str) -> Self:
-        """*name* one place earlier."""
-        at = self.names.index(name)
-        before = self.names[max(at - 1, 0)]
+        """Return the order with *name* one position earlier."""
         names = list(self.names)
-        names[names.index(before)], names[at] = name, before
+        index = names.index(name)
+        previous = max(index - 1, 0)
+        names[previous], names[index] = names[index], names[previous]
         return type(self)(names=tuple(names), off=self.off)
 
     def set_enabled(self, name: str, *, is_enabled: bool) -> Self:
-        """*name* on or off."""
+        """Return the order with *name* on or off."""
         off = self.off - {name} if is_enabled else self.off | {name}
         return type(self)(names=self.names, off=off)
 
     def fit_to(self, names: Sequence[str]) -> Self:
-        """The same where the settings name *names* by now; new ones come last, and are on."""
-        kept = [name for name in self.names if name in names]
-        new = [name for name in names if name not in kept]
-        return type(self)(names=(*kept, *new), off=self.off.intersection(names))
+        """Return the order for the backends *names* of changed settings; new ones come last, on."""
+        known = [name for name in self.names if name in names]
+        new = [name for name in names if name not in known]
+        return type(self)(names=(*known, *new), off=self.off.intersection(names))
 
 
 log = logging.getLogger(__name__)
 
-ORDER_KEY = "places"  #: under which the ranking is kept; None is the settings' own
+ORDER_KEY = "places"  #: of the order in the database; None there means the order of the settings
 
 
 class UnknownBackend(Exception):
-    """The settings name no such place."""
+    """The settings name no such backend."""
 
 
 class LastBackend(Exception):
-    """Without it nobody would be left to ask."""
+    """It is the last backend that is available and on."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackendHealth:
-    """How a place is.
+    """The state of one backend.
 
     Attributes:
-        name: as everywhere.
-        is_enabled: whether admins want it asked.
-        unavailable_because: why it was left out; None where it is there.
-        cooldown_seconds: until it is asked again after it failed; 0 where it is not left alone.
-        failures: how many came in a row, up to now.
-        speeds: frames a second of late, by engine.
+        name: as in settings, logs, metrics and messages to admins.
+        is_enabled: whether admins left it on.
+        unavailable_because: why it cannot be used; None where it can.
+        cooldown_seconds: until it is used again after failures; 0 without a cooldown.
+        failures: the number of the last failures in a row.
+        speeds: recent frames per second, by engine.
     """
 
     name: str
@@ -110,9 +113,9 @@ class BackendHealth:
 
 
 class BackendPool:
-    """Those that OVERLAY_BACKENDS names; who is there, who was left out, and who is asked first.
+    """The backends that OVERLAY_BACKENDS names, with their availability and order.
 
-    A place is called by its name everywhere, a service of one's own by its host.
+    A service of the operator's own has its host as its name.
     """
 
     def __init__(
@@ -122,19 +125,19 @@ class BackendPool:
         program: Sequence[str] = DEFAULT_PROGRAM,
         alerts: AdminAlerts | None = None,
     ) -> None:
-        """Know them by name; nobody has been looked at yet.
+        """Prepare; nothing is checked yet, see :meth:`create`.
 
         Args:
-            settings: of everything.
-            store: where the order is kept.
-            program: what to run in place of the command line.
-            alerts: who is told of places that refuse us.
+            settings: of the whole process.
+            store: where the order is stored.
+            program: the command line of video_editing.
+            alerts: receives failures that the operator must repair.
         """
         self._settings = settings.backends
         self._store = store
         self._alerts = alerts
         self._state = BackendState(settings.storage.folder)
-        self._availability = AvailabilityMonitor(settings, self._state, program, alerts)
+        self._availability = AvailabilityMonitor(settings, program, alerts)
         self._order: BackendOrder | None = None
         self._order_lock = asyncio.Lock()
 
@@ -146,106 +149,100 @@ class BackendPool:
         program: Sequence[str] = DEFAULT_PROGRAM,
         alerts: AdminAlerts | None = None,
     ) -> Self:
-        """Look at every place, and remember the order that admins chose.
+        """Create the pool, check every backend, and load the order that admins chose.
 
         Raises:
-            NobodyThere: no place is configured and there.
+            NoBackendAvailable: no configured backend can be used.
         """
-        places = cls(settings, store, program, alerts)
-        await places._availability.check_all()
-        if not places._availability.available:
+        pool = cls(settings, store, program, alerts)
+        await pool._availability.check_all()
+        if not pool._availability.available:
             raise create_no_backend_error(settings.backends)
-        await places.load_order()
-        return places
+        await pool.load_order()
+        return pool
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of all places, best first, whether they are asked or not."""
+        """The names of all backends in their order, on and off."""
         return self._current_order.names
 
     @property
     def is_automatic(self) -> bool:
-        """Whether the order is the settings' own, with nobody switched off."""
+        """Whether the order is that of the settings, with all backends on."""
         return self._order is None
 
     def create_chain(self) -> OverlayBackend:
-        """What a new job asks; it stays as it is whatever admins change afterwards."""
-        on, there = self._current_order.enabled, self._availability.available
-        asked = [there[name] for name in on if name in there] or [
-            UnavailableBackend(self._availability.unavailable[name]) for name in on
+        """Return the backends for a new job, which later changes of the order do not affect."""
+        names, available = self._current_order.enabled, self._availability.available
+        backends = [available[name] for name in names if name in available] or [
+            UnavailableBackend(self._availability.unavailable[name]) for name in names
         ]
-        return self._add_alerts(
-            FallbackChain(
-                [self._add_alerts(place) for place in asked],
-                self._state.estimates,
-                deadline=self._settings.deadline,
-            )
-        )
+        return assemble_chain(backends, self._state, self._settings, self._add_alerts)
 
     def get_health(self) -> list[BackendHealth]:
-        """How each place is, best first."""
-        rests = self._state.breaker_states.read()
-        return [self._build_health(name, rests.get(name, BreakerState())) for name in self.names]
+        """Return the state of each backend, in their order."""
+        states = self._state.breaker_states.read()
+        return [self._build_health(name, states.get(name, BreakerState())) for name in self.names]
 
     async def load_order(self) -> None:
-        """Take the order that was kept; without one that fits, the settings' own."""
-        kept = await self._store.get(ORDER_KEY)
+        """Load the stored order; without a valid one, use that of the settings."""
+        stored = await self._store.get(ORDER_KEY)
         try:
-            ranking = None if kept is None else BackendOrder.model_validate(kept)
+            order = None if stored is None else BackendOrder.model_validate(stored)
         except ValidationError:
-            ranking = None
-        ranking = ranking and ranking.fit_to(self._availability.names)
-        if ranking and not ranking.enabled:
-            log.warning("all places that the settings name were switched off; all are on again")
-            ranking = None
-        self._order = ranking
+            order = None
+        order = order and order.fit_to(self._availability.names)
+        if order and not order.enabled:
+            log.warning("all backends of the settings were off; all are on again")
+            order = None
+        self._order = order
 
     async def set_order(self, names: Sequence[str]) -> None:
-        """Ask *names* in their order from now on, and nobody else.
+        """Use *names* in their order from now on, and switch all others off.
 
         Raises:
-            UnknownPlace: one of them is not in the settings.
-            LastPlace: none of them is there.
+            UnknownBackend: one of them is not in the settings.
+            LastBackend: none of them is available.
         """
         self._require_known(names)
         async with self._order_lock:
             await self._save_order(self._current_order.restrict_to(names))
 
     async def put_first(self, name: str) -> None:
-        """Ask *name* before all others; they stay its fallback. Raises UnknownPlace."""
+        """Try *name* before all others, which stay its fallback. Raises UnknownBackend."""
         self._require_known([name])
         async with self._order_lock:
             await self._save_order(self._current_order.put_first(name))
 
     async def move_up(self, name: str) -> None:
-        """Ask *name* one place earlier. Raises UnknownPlace."""
+        """Try *name* one position earlier. Raises UnknownBackend."""
         self._require_known([name])
         async with self._order_lock:
             await self._save_order(self._current_order.move_up(name))
 
     async def set_enabled(self, name: str, *, is_enabled: bool) -> None:
-        """Ask *name* again, or no more.
+        """Switch *name* on or off.
 
         Raises:
-            UnknownPlace: it is not in the settings.
-            LastPlace: nobody who is there would be left.
+            UnknownBackend: it is not in the settings.
+            LastBackend: no available backend would be left.
         """
         self._require_known([name])
         async with self._order_lock:
             await self._save_order(self._current_order.set_enabled(name, is_enabled=is_enabled))
 
     async def reset_order(self) -> None:
-        """Ask everybody, in the settings' order."""
+        """Switch all backends on, in the order of the settings."""
         async with self._order_lock:
             await self._store.put(ORDER_KEY, None)
             self._order = None
 
     async def recheck_unavailable(self) -> None:
-        """See whether those who were left out are there by now."""
+        """Check whether the unavailable backends are available now."""
         await self._availability.recheck_unavailable()
 
     async def watch(self, seconds: float = RECHECK_SECONDS) -> None:
-        """Look at services that were left out, every so many *seconds*, without an end."""
+        """See :meth:`AvailabilityMonitor.watch`."""
         await self._availability.watch(seconds)
 
     @property
@@ -268,21 +265,24 @@ class BackendPool:
     def _add_alerts(self, backend: OverlayBackend) -> OverlayBackend:
         return backend if self._alerts is None else AlertingBackend(backend, self._alerts)
 
-    def _build_health(self, name: str, rest: BreakerState) -> BackendHealth:
-        absent, known = self._availability.unavailable.get(name), self._state.estimates
-        speeds = {engine: known.get_speed(name, engine) for engine in ENGINES}
+    def _build_health(self, name: str, state: BreakerState) -> BackendHealth:
+        failure, estimates = self._availability.unavailable.get(name), self._state.estimates
+        speeds = {engine: estimates.get_speed(name, engine) for engine in ENGINES}
         return BackendHealth(
             name,
             name in self._current_order.enabled,
-            None if absent is None else absent.kind,
-            self._get_cooldown(rest),
-            rest.failures,
+            None if failure is None else failure.kind,
+            self._get_cooldown(state),
+            state.failures,
             {engine: speed for engine, speed in speeds.items() if speed is not None},
         )
 
-    def _get_cooldown(self, rest: BreakerState) -> float:
-        """Seconds; an end further ahead than a rest takes is of before the machine started."""
-        left = rest.until - time.monotonic()
-        failed = rest.failures >= self._settings.failure_threshold
-        open_ = failed and 0 < left <= self._settings.cooldown
-        return left if open_ else 0.0
+    def _get_cooldown(self, state: BreakerState) -> float:
+        """Return the seconds until the cooldown ends; 0 without one.
+
+        An end beyond the longest cooldown was stored before the machine restarted its clock.
+        """
+        seconds_left = state.until - time.monotonic()
+        has_failed = state.failures >= self._settings.failure_threshold
+        is_cooling = has_failed and 0 < seconds_left <= self._settings.cooldown
+        return seconds_left if is_cooling else 0.0

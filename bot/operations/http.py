@@ -1,4 +1,4 @@
-"""What is served on $PORT: whether we live, whether we work, metrics, and the webhook."""
+"""Serves health, readiness, metrics and the webhooks on $PORT."""
 
 import asyncio
 import hashlib
@@ -8,58 +8,56 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 from yarl import URL
 
-from backends.shotstack.render_log import MAX_CALLBACK_BYTES as LONGEST_CALLBACK
-from backends.shotstack.render_log import CallbackReceiver
+from backends.shotstack.render_log import MAX_CALLBACK_BYTES, CallbackReceiver
 from bot.operations.metrics import Metrics
+from bot.telegram.updates import UpdateHandler
 
-MAX_UPDATE_BYTES = 1 << 20  #: bytes of an update
-CHECK_TIMEOUT_SECONDS = 2.0  #: in which a check answers, or counts as failed
-CALLBACK_PATH = "/shotstack"  #: before the secret and the intent
+MAX_UPDATE_BYTES = 1 << 20
+CHECK_TIMEOUT_SECONDS = 2.0  #: after which a readiness check counts as failed
+CALLBACK_PATH = "/shotstack"  #: followed by the secret and the intent
 WEBHOOK_HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
 ReadinessCheck = Callable[[], Awaitable[bool]]
-WebhookHandler = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 @dataclass
 class Readiness:
-    """What must be so before we work, each by a name that may be shown.
+    """What /readyz and /metrics show; not ready until :meth:`start` is called.
 
     Attributes:
-        checks: asked at every look.
-        metrics: once there are any.
+        checks: run at each request, by the public name of what they check.
+        metrics: of the bot; None until it works.
     """
 
     checks: dict[str, ReadinessCheck] = field(default_factory=dict)
     metrics: Metrics | None = None
 
     def start(self, checks: Mapping[str, ReadinessCheck], metrics: Metrics) -> None:
-        """Tell from now on whether *checks* hold, and show *metrics*."""
+        """Run *checks* and show *metrics* from now on."""
         self.checks, self.metrics = dict(checks), metrics
 
     async def list_missing(self) -> list[str]:
-        """What is not so."""
+        """Return the names of failed checks; ["lease"] while another process holds the lock."""
         if not self.checks:
             return ["lease"]
-        hold = await asyncio.gather(*map(_run_check, self.checks.values()))
-        return [name for name, holds in zip(self.checks, hold, strict=True) if not holds]
+        results = await asyncio.gather(*map(_run_check, self.checks.values()))
+        return [name for name, is_ok in zip(self.checks, results, strict=True) if not is_ok]
 
 
 async def _run_check(check: ReadinessCheck) -> bool:
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
             return await check()
-    except Exception:  # noqa: BLE001 - whatever it is, it is not so
+    except Exception:  # noqa: BLE001 - a check that fails in any way is not passed
         return False
 
 
 def create_web_app(readiness: Readiness, routes: Iterable[web.RouteDef] = ()) -> web.Application:
-    """The pages, and *routes* besides."""
+    """Create the web application with the health pages and *routes*."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"alive": True})
@@ -87,23 +85,23 @@ def create_web_app(readiness: Readiness, routes: Iterable[web.RouteDef] = ()) ->
 
 
 def build_webhook_url(base: str, secret: str) -> URL:
-    """Where Telegram brings updates: nobody guesses it, and it does not tell the secret."""
+    """Return the address for updates, which contains a hash of the secret as a path."""
     digest = hashlib.sha256(b"webhook path " + secret.encode()).hexdigest()
     return URL(base) / digest[:32]
 
 
-def create_webhook_route(address: URL, secret: str, handle: WebhookHandler) -> web.RouteDef:
-    """The route on which Telegram brings updates, one at a time.
+def create_webhook_route(address: URL, secret: str, handle: UpdateHandler) -> web.RouteDef:
+    """Create the route on which Telegram posts updates, one at a time.
 
     Args:
-        address: of :func:`webhook_address`.
-        secret: that it shows; without it nothing is read.
-        handle: returns when the update may be forgotten.
+        address: made by :func:`build_webhook_url`.
+        secret: that Telegram sends in a header; without it the body is not read.
+        handle: returns when Telegram may forget the update.
     """
 
     async def receive_update(request: web.Request) -> web.Response:
-        shown = request.headers.get(WEBHOOK_HEADER, "")
-        if not hmac.compare_digest(shown.encode(errors="replace"), secret.encode()):
+        token = request.headers.get(WEBHOOK_HEADER, "")
+        if not hmac.compare_digest(token.encode(errors="replace"), secret.encode()):
             raise web.HTTPUnauthorized
         try:
             update = json.loads(await request.read())
@@ -118,10 +116,10 @@ def create_webhook_route(address: URL, secret: str, handle: WebhookHandler) -> w
 
 
 def create_callback_route(callbacks: CallbackReceiver) -> web.RouteDef:
-    """The route on which Shotstack tells that a render ended."""
+    """Create the route on which Shotstack reports that a render ended."""
 
     async def receive_callback(request: web.Request) -> web.Response:
-        body = await request.content.read(LONGEST_CALLBACK + 1)
+        body = await request.content.read(MAX_CALLBACK_BYTES + 1)
         secret, intent = request.match_info["secret"], request.match_info["intent"]
         return web.Response(status=callbacks.receive(secret, intent, body))
 
@@ -129,15 +127,15 @@ def create_callback_route(callbacks: CallbackReceiver) -> web.RouteDef:
 
 
 class RecentEvent:
-    """Whether something happened within the last so many seconds."""
+    """Tells whether an event was recorded within the last *seconds*."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._last = seconds, float("-inf")
 
     def record(self) -> None:
-        """It happens."""
+        """Record the event."""
         self._last = time.monotonic()
 
     async def __call__(self) -> bool:
-        """Whether it did."""
+        """Return whether it was recorded lately."""
         return time.monotonic() - self._last < self._seconds

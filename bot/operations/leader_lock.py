@@ -1,4 +1,4 @@
-"""One process at a time works and listens, though an old and a new one overlap at a deploy."""
+"""The leader lock: one process works at a time, although two overlap during a deploy."""
 
 import asyncio
 import fcntl
@@ -17,11 +17,11 @@ from bot.database.schema import DatabaseUnusable
 log = logging.getLogger(__name__)
 
 LOCK_FILE = "overlaybot.lock"
-LEADER_LOCK_ID = 0x6F76_6C62  #: of Postgres; any number that nobody else takes in this database
-RETRY_SECONDS = 0.3  #: between two looks whether the other process is gone
-MAX_UNREACHABLE_SECONDS = 60.0  #: for which a database that is away is waited for
-WATCH_SECONDS = 5.0  #: between two looks whether the lock is still ours
-QUERY_TIMEOUT_SECONDS = 5.0  #: in which a database answers that is there
+LEADER_LOCK_ID = 0x6F76_6C62  #: of Postgres' advisory lock; any number not used otherwise
+RETRY_SECONDS = 0.3  #: between two attempts to take the lock
+MAX_UNREACHABLE_SECONDS = 60.0  #: to wait for a database that cannot be reached
+WATCH_SECONDS = 5.0  #: between two checks that the lock is still held
+QUERY_TIMEOUT_SECONDS = 5.0  #: after which such a check has failed
 DATABASE_ERRORS = (SQLAlchemyError, OSError, TimeoutError)
 
 
@@ -32,16 +32,16 @@ async def hold_leader_lock(
     on_lost: Callable[[], None],
     max_unreachable: float = MAX_UNREACHABLE_SECONDS,
 ) -> AsyncIterator[None]:
-    """Wait until nobody else works; until the block ends, or we die, nobody else does.
+    """Wait for the lock, and hold it until the block or the process ends.
 
     Args:
-        engine: of the database; a Postgres keeps the lock, as long as a connection lives.
-        folder: of the data; with SQLite a file in it is the lock.
-        on_lost: called when that connection broke, so that another process may work by now.
-        max_unreachable: seconds for which a database that is away is waited for.
+        engine: of the database; Postgres holds the lock for as long as a connection is open.
+        folder: of the data; with SQLite, a file in it is locked.
+        on_lost: called when that connection is lost, after which another process may work.
+        max_unreachable: seconds to wait for a database that cannot be reached.
 
     Raises:
-        DatabaseBroken: the database stays away.
+        DatabaseUnusable: the database could not be reached in that time.
     """
     if engine.dialect.name == "postgresql":
         async with _hold_postgres_lock(engine, on_lost, max_unreachable):
@@ -55,9 +55,9 @@ async def hold_leader_lock(
 async def _hold_file_lock(path: Path) -> AsyncIterator[None]:
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     with await asyncio.to_thread(path.open, "wb") as file:
-        waiting = _RetryDelay()
+        delay = _RetryDelay()
         while not _try_lock(file.fileno()):
-            await waiting.wait()
+            await delay.wait()
         yield
 
 
@@ -73,32 +73,34 @@ def _try_lock(file: int) -> bool:
 async def _hold_postgres_lock(
     engine: AsyncEngine, on_lost: Callable[[], None], max_unreachable: float
 ) -> AsyncIterator[None]:
-    plain = engine.execution_options(isolation_level="AUTOCOMMIT")
-    connection = await _connect_with_lock(plain, max_unreachable)
+    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+    connection = await _connect_with_lock(autocommit, max_unreachable)
     watch = asyncio.create_task(_watch_lock(connection, on_lost))
     try:
         yield
     finally:
         watch.cancel()
         await asyncio.wait({watch})
-        await connection.invalidate()  # closed for good, and the lock with it
+        await (
+            connection.invalidate()
+        )  # closes the connection instead of pooling it, which frees the lock
         await connection.close()
 
 
 async def _connect_with_lock(engine: AsyncEngine, max_unreachable: float) -> AsyncConnection:
-    """A connection that holds the lock."""
-    waiting, answered = _RetryDelay(), time.monotonic()
+    """Return a connection that holds the lock."""
+    delay, answered_at = _RetryDelay(), time.monotonic()
     while True:
         try:
             connection = await engine.connect()
             if await connection.scalar(text(f"SELECT pg_try_advisory_lock({LEADER_LOCK_ID})")):
                 return connection
             await connection.close()
-            answered = time.monotonic()
+            answered_at = time.monotonic()
         except DATABASE_ERRORS as err:
-            if time.monotonic() - answered > max_unreachable:
+            if time.monotonic() - answered_at > max_unreachable:
                 raise DatabaseUnusable("the database of DATABASE_URL cannot be reached") from err
-        await waiting.wait()
+        await delay.wait()
 
 
 async def _watch_lock(connection: AsyncConnection, on_lost: Callable[[], None]) -> None:
@@ -108,19 +110,19 @@ async def _watch_lock(connection: AsyncConnection, on_lost: Callable[[], None]) 
             async with asyncio.timeout(QUERY_TIMEOUT_SECONDS):
                 await connection.scalar(text("SELECT 1"))
         except DATABASE_ERRORS as err:
-            log.error("the database's lock is lost: %s", type(err).__name__)  # noqa: TRY400 - its text is long
+            log.error("the database's lock is lost: %s", type(err).__name__)  # noqa: TRY400 - the traceback of a lost connection says nothing
             on_lost()
             return
 
 
 class _RetryDelay:
-    """Waits a moment; says so the first time."""
+    """Waits between attempts, and logs the first time."""
 
     def __init__(self) -> None:
         self._is_logged = False
 
     async def wait(self) -> None:
         if not self._is_logged:
-            log.info("waiting for the process before us to end, or for the database")
+            log.info("waiting for the previous process to end, or for the database")
             self._is_logged = True
         await asyncio.sleep(RETRY_SECONDS)

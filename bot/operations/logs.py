@@ -1,4 +1,4 @@
-"""What is logged: one JSON object a line on standard output, in which no secret shows."""
+"""Logs one JSON object per line to standard output, and hides secrets in it."""
 
 import json
 import logging
@@ -13,22 +13,22 @@ import structlog
 from structlog.typing import Processor
 
 HIDDEN = "[hidden]"
-MIN_SECRET_LENGTH = 6  #: characters of a secret; what is shorter would hide half of all words
-#: what looks like a bot's token, and what stands for one in the Bot API's addresses
+MIN_SECRET_LENGTH = 6  #: characters; hiding shorter secrets would hide parts of ordinary words
+#: what looks like a bot's token, alone or in an address of the Bot API
 TOKEN_PATTERN = re.compile(r"\d{5,}(?::|%3A)[\w-]{30,}|(?<=/bot)\d+(?::|%3A)[\w%-]+", re.IGNORECASE)
-#: libraries that tell at INFO what only they want to know
+#: libraries whose INFO messages are of no use here
 QUIETED_LOGGERS = ("aiogram.event", "aiosqlite", "asyncio", "dbos", "stamina")
-#: those that write by themselves unless their logger has a handler
+#: libraries that add a handler of their own unless their logger has one
 SELF_CONFIGURED_LOGGERS = ("dbos",)
 
 
 def set_up_logging(level: str, secrets: Iterable[str], descriptor: int = 1) -> None:
-    """Log all that is *level* or worse, ours and that of libraries.
+    """Log all messages of *level* and above, those of libraries too.
 
     Args:
-        level: as logging calls it.
-        secrets: what is hidden wherever it would show.
-        descriptor: descriptor of what is written to.
+        level: a name of a level, as in logging.
+        secrets: texts that are hidden in each line.
+        descriptor: the file descriptor that lines are written to.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -62,30 +62,32 @@ def set_up_logging(level: str, secrets: Iterable[str], descriptor: int = 1) -> N
 
 
 class _UnbufferedHandler(logging.Handler):
-    """Writes without a buffer; a full disk or a closed pipe costs lines, not the bot."""
+    """Writes without a buffer, and ignores a full disk or a closed pipe."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._descriptor = descriptor
 
     def emit(self, record: logging.LogRecord) -> None:
-        rest = memoryview(f"{self._format_line(record)}\n".encode(errors="backslashreplace"))
+        data = memoryview(f"{self._format_line(record)}\n".encode(errors="backslashreplace"))
         try:
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+            while data:
+                data = data[os.write(self._descriptor, data) :]
         except OSError:
             pass
 
     def _format_line(self, record: logging.LogRecord) -> str:
         try:
             return self.format(record)
-        except Exception as err:  # noqa: BLE001 - whoever logs must not fail of it
+        except Exception as err:  # noqa: BLE001 - an error of logging must not reach the caller
             where = {"logger": record.name, "line": record.lineno, "error": type(err).__name__}
-            return json.dumps({"message": "a line cannot be written", "level": "error", **where})
+            return json.dumps(
+                {"message": "a record cannot be formatted", "level": "error", **where}
+            )
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
-    """Makes the line, and looks at all of it: message, arguments and traceback."""
+    """Formats a record and hides secrets in the complete line, traceback included."""
 
     def __init__(self, secrets: Iterable[str], shared: list[Processor]) -> None:
         super().__init__(
@@ -96,14 +98,14 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
                 structlog.processors.JSONRenderer(serializer=_dump_json),
             ],
         )
-        spelt = {
-            way
+        spellings = {
+            spelling
             for secret in secrets
             if len(secret) >= MIN_SECRET_LENGTH
-            for way in (secret, repr(secret)[1:-1], quote(secret, ""))
+            for spelling in (secret, repr(secret)[1:-1], quote(secret, ""))
         }
-        spelt |= {json.dumps(way)[1:-1] for way in spelt}  # as it is written in the end
-        self._secrets = sorted(spelt, key=len, reverse=True)
+        spellings |= {json.dumps(spelling)[1:-1] for spelling in spellings}  # as in the JSON line
+        self._secrets = sorted(spellings, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
@@ -117,4 +119,4 @@ def _dump_json(event: Any, **more: Any) -> str:
 
 
 def _log_uncaught(*error: Any) -> None:
-    logging.getLogger("bot").critical("ended by an error", exc_info=error)
+    logging.getLogger("bot").critical("the process ends with an error", exc_info=error)

@@ -298,7 +298,9 @@ class Messenger:
             TelegramBadRequest: the call was wrong in itself.
         """
         try:
-            return await self._send_following(destination, build_method, seconds, is_retried)
+            return await self._send_following(
+                destination, build_method, seconds=seconds, is_retried=is_retried
+            )
         except TelegramAPIError as err:
             if (outcome := classify_error(err)) is None:
                 raise
@@ -309,8 +311,9 @@ class Messenger:
         self,
         destination: Destination,
         build_method: Callable[[Destination], TelegramMethod[Message]],
+        *,
         seconds: int | None,
-        is_retried: bool,  # noqa: FBT001 - private, passed through from the keyword
+        is_retried: bool,
     ) -> Message:
         """Send a message to where the chat is now, and without a topic that was closed."""
         if destination.chat in self._moved_chats:

@@ -25,7 +25,6 @@ from bot.domain.outcomes import ResultRendered
 from video_editing.contract.formats import OutputFormat
 
 UPLOAD_CHUNK_BYTES = 1 << 18
-MAX_NOTE_SIDE = 640  #: pixels of a round note
 MIN_UPLOAD_SECONDS = 60  #: for any upload
 MIN_UPLOAD_RATE = 200_000  #: bytes per second, for the time in addition to that
 
@@ -65,7 +64,7 @@ class ResultUpload:
                 )
             case OutputFormat.NOTE:
                 common.pop("caption")
-                side = min(self.rendered.width, MAX_NOTE_SIDE)
+                side = min(self.rendered.width, OutputFormat.NOTE.spec.side)
                 return SendVideoNote(
                     video_note=self._create_input_file(),
                     length=side,

@@ -1,4 +1,7 @@
-"""What buttons send back: who they are for is looked up by the id, never believed."""
+"""The data that buttons send back.
+
+It contains only ids and choices. Who may press is checked against the owner of the draft or job.
+"""
 
 from enum import StrEnum
 from typing import Annotated
@@ -24,98 +27,98 @@ OpaqueId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]  #: of a draf
 
 
 class CardChoice(CallbackData, prefix="choice"):
-    """A button of a card that changes the look.
+    """A button of a card that changes the appearance.
 
     Attributes:
-        draft: the id of what the card is of.
+        draft: the id of the card's draft.
     """
 
     draft: OpaqueId
 
     def apply(self, draft: Draft) -> Appearance | None:
-        """The draft's look with what was chosen; None where that is not there."""
+        """Return the draft's appearance with this choice; None where it cannot be applied."""
         raise NotImplementedError
 
 
 class ChooseShape(CardChoice, prefix="shape"):
-    """Cut to another shape."""
+    """Choose the shape."""
 
     shape: Shape
 
     def apply(self, draft: Draft) -> Appearance:
-        """See Choice."""
+        """See :meth:`CardChoice.apply`."""
         return draft.look.model_copy(update={"shape": self.shape})
 
 
 class ChooseCorner(CardChoice, prefix="corner"):
-    """Go to another corner."""
+    """Choose the corner."""
 
     corner: Anchor
 
     def apply(self, draft: Draft) -> Appearance:
-        """See Choice."""
+        """See :meth:`CardChoice.apply`."""
         return draft.look.model_copy(update={"corner": self.corner})
 
 
 class ChooseSize(CardChoice, prefix="size"):
-    """Be larger or smaller."""
+    """Choose the size."""
 
     size: OverlaySize
 
     def apply(self, draft: Draft) -> Appearance:
-        """See Choice."""
+        """See :meth:`CardChoice.apply`."""
         return draft.look.model_copy(update={"size": self.size})
 
 
 class ChooseRing(CardChoice, prefix="ring"):
-    """Have another ring, or none."""
+    """Choose the ring, or none."""
 
     ring: RingStyle
 
     def apply(self, draft: Draft) -> Appearance:
-        """See Choice."""
+        """See :meth:`CardChoice.apply`."""
         return draft.look.model_copy(update={"ring": self.ring})
 
 
 class ChooseEngine(CardChoice, prefix="engine"):
-    """Be cut out by another engine."""
+    """Choose the engine."""
 
     engine: EngineName
 
     def apply(self, draft: Draft) -> Appearance:
-        """See Choice."""
+        """See :meth:`CardChoice.apply`."""
         return draft.look.model_copy(update={"engine": self.engine})
 
 
 class ChooseColour(CardChoice, prefix="colour"):
-    """Be over a colour."""
+    """Choose a colour as the background."""
 
     colour: PaletteColour
 
     def apply(self, draft: Draft) -> Appearance:
-        """See Choice."""
+        """See :meth:`CardChoice.apply`."""
         return _set_background(draft, BackgroundChoice(colour=PALETTE[self.colour][0]))
 
 
 class ChooseBlur(CardChoice, prefix="blur"):
-    """Be over the clip, out of focus."""
+    """Choose the blurred clip as the background."""
 
     def apply(self, draft: Draft) -> Appearance:
-        """See Choice."""
+        """See :meth:`CardChoice.apply`."""
         return _set_background(draft, BackgroundChoice(kind="blur"))
 
 
 class ChooseFile(CardChoice, prefix="file"):
-    """Be over a file that came with the clip, or later for it.
+    """Choose a file that the user sent as the background.
 
     Attributes:
-        number: which of them, from 0 on.
+        number: the index among the draft's backgrounds, from 0.
     """
 
     number: Annotated[int, Field(ge=0, le=999)]
 
     def apply(self, draft: Draft) -> Appearance | None:
-        """See Choice."""
+        """See :meth:`CardChoice.apply`."""
         if self.number >= len(draft.backgrounds):
             return None
         return _set_background(
@@ -127,7 +130,6 @@ def _set_background(draft: Draft, background: BackgroundChoice) -> Appearance:
     return draft.look.model_copy(update={"backdrop": background})
 
 
-#: all of them
 CARD_CHOICES: tuple[type[CardChoice], ...] = (
     ChooseShape,
     ChooseCorner,
@@ -141,7 +143,7 @@ CARD_CHOICES: tuple[type[CardChoice], ...] = (
 
 
 class KeyboardPage(StrEnum):
-    """One of the sets of buttons that a card or a result has."""
+    """A page of the buttons of a card or a result."""
 
     FIRST = "first"
     RING = "ring"
@@ -151,96 +153,95 @@ class KeyboardPage(StrEnum):
 
 
 class ShowCardPage(CallbackData, prefix="page"):
-    """Show another page of a card."""
+    """Show another page of a card's buttons."""
 
     draft: OpaqueId
     page: KeyboardPage
 
 
 class MakeResult(CallbackData, prefix="make"):
-    """Make the video of a card."""
+    """Order the result of a card."""
 
     draft: OpaqueId
 
 
 class SendBackground(CallbackData, prefix="send"):
-    """Ask for a background of one's own."""
+    """Send a file as the background."""
 
     draft: OpaqueId
 
 
 class KeepBackground(CallbackData, prefix="keep"):
-    """Send no background after all."""
+    """Keep the background, and send no file."""
 
     draft: OpaqueId
 
 
 class CancelJob(CallbackData, prefix="cancel"):
-    """Stop a job."""
+    """Cancel a job."""
 
     job: OpaqueId
 
 
 class ShowResultPage(CallbackData, prefix="more"):
-    """Show another page of a result."""
+    """Show another page of a result's buttons."""
 
     job: OpaqueId
     page: KeyboardPage
 
 
 class ResultChange(CallbackData, prefix="other"):
-    """A button of a result that makes another of the same clip, with the same mattes."""
+    """A button of a result that orders a variant of it, from the same clip and mattes."""
 
     job: OpaqueId
 
     def choose_format(self, current: OutputFormat) -> OutputFormat:
-        """The other's, where the result's is *current*."""
+        """Return the format of the variant, where that of the result is *current*."""
         return current
 
     def choose_appearance(self, current: Appearance) -> Appearance:
-        """The other's, where the result's is *current*."""
+        """Return the appearance of the variant, where that of the result is *current*."""
         return current
 
 
 class ChangeFormat(ResultChange, prefix="again"):
-    """The same in another form."""
+    """Order the result in another format."""
 
     to: OutputFormat
 
-    def choose_format(self, current: OutputFormat) -> OutputFormat:  # noqa: ARG002 - whatever it was
-        """See Other."""
+    def choose_format(self, current: OutputFormat) -> OutputFormat:  # noqa: ARG002 - the variant has its own format
+        """See :meth:`ResultChange.choose_format`."""
         return self.to
 
 
 class ChangeShape(ResultChange, prefix="reshape"):
-    """The same in another shape."""
+    """Order the result in another shape."""
 
     shape: Shape
 
     def choose_appearance(self, current: Appearance) -> Appearance:
-        """See Other."""
+        """See :meth:`ResultChange.choose_appearance`."""
         return current.model_copy(update={"shape": self.shape})
 
 
 class ChangeCorner(ResultChange, prefix="move"):
-    """The same in another corner."""
+    """Order the result in another corner."""
 
     corner: Anchor
 
     def choose_appearance(self, current: Appearance) -> Appearance:
-        """See Other."""
+        """See :meth:`ResultChange.choose_appearance`."""
         return current.model_copy(update={"corner": self.corner})
 
 
-#: all of them
 RESULT_CHANGES: tuple[type[ResultChange], ...] = (ChangeFormat, ChangeShape, ChangeCorner)
 
 
 class ChooseLanguage(CallbackData, prefix="speak"):
-    """Speak another language."""
+    """Choose the language."""
 
     language: Language
 
 
 class ResetAppearance(CallbackData, prefix="reset"):
-    """Forget the look."""
+    """Forget the remembered appearance."""

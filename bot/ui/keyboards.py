@@ -1,4 +1,4 @@
-"""The buttons under our messages; six rows at most, which a phone shows below a picture."""
+"""Creates the keyboards under messages: at most six rows, which a phone shows below a picture."""
 
 from collections.abc import Iterable
 
@@ -46,27 +46,26 @@ CORNER_ARROWS = {
     Anchor.BOTTOM_LEFT: "↙️",
     Anchor.BOTTOM_RIGHT: "↘️",
 }
-#: what a result is offered as, to be watched or to be cut; the GIFs of Telegram are animations
+#: formats that are offered for a result: for watching, and for editing; Telegram's GIFs are
+#: animations
 RESULT_FORMATS = (
     (OutputFormat.VIDEO, OutputFormat.NOTE, OutputFormat.ANIMATION, OutputFormat.STICKER),
     (OutputFormat.WEBM, OutputFormat.MOV),
 )
-MAX_NOTE_SECONDS = 60  #: Telegram's longest round note
-MAX_SHOWN_FILES = 5  #: backgrounds in one row
+MAX_SHOWN_FILES = 5  #: backgrounds that a card offers
 LANGUAGE_NAMES = {Language.EN: "English", Language.RU: "Русский"}
 
 
 class Keyboards:
-    """Makes them, in the language of whoever they are for."""
+    """Creates all keyboards, in the language of their user."""
 
     def __init__(self, texts: Texts) -> None:
-        """Know the words on them."""
         self._texts = texts
 
     def create_card(
         self, draft: Draft, page: KeyboardPage = KeyboardPage.FIRST
     ) -> InlineKeyboardMarkup:
-        """Under a card; what is chosen is marked."""
+        """Create a page of a card's keyboard; the current choices are marked."""
         words = _Labels(self._texts, draft.language)
         make = create_button(f"✅ {words('make')}", MakeResult(draft=draft.id), style="success")
         match page:
@@ -82,19 +81,19 @@ class Keyboards:
         return _create_keyboard([make], *rows, [back])
 
     def create_background_request(self, draft: Draft) -> InlineKeyboardMarkup:
-        """The way out, under the question for a background."""
+        """Create the keyboard under the question for a background, which ends it."""
         text = self._texts(draft.language, "button-keep")
         return _create_keyboard([create_button(text, KeepBackground(draft=draft.id))])
 
     def create_cancel(self, job: Job) -> InlineKeyboardMarkup:
-        """Under the status of a job."""
+        """Create the keyboard under the progress message of a job."""
         text = self._texts(job.language, "button-cancel")
         return _create_keyboard([create_button(text, CancelJob(job=job.id), style="danger")])
 
     def create_result(
         self, job: Job, page: KeyboardPage = KeyboardPage.FIRST
     ) -> InlineKeyboardMarkup:
-        """Under a result: what else can be made of it."""
+        """Create a page of a result's keyboard, which orders variants of it."""
         words = _Labels(self._texts, job.language)
         match page:
             case KeyboardPage.SHAPE if is_shape_visible(job):
@@ -111,7 +110,7 @@ class Keyboards:
         return _create_keyboard(*rows, [back])
 
     def create_languages(self) -> InlineKeyboardMarkup:
-        """To choose one."""
+        """Create the keyboard that offers all languages."""
         row = [
             create_button(name, ChooseLanguage(language=language))
             for language, name in LANGUAGE_NAMES.items()
@@ -119,7 +118,7 @@ class Keyboards:
         return _create_keyboard(row)
 
     def create_style(self, language: Language) -> InlineKeyboardMarkup:
-        """Under the look that is remembered."""
+        """Create the keyboard under the remembered appearance."""
         return _create_keyboard(
             [create_button(self._texts(language, "button-reset"), ResetAppearance())]
         )
@@ -136,12 +135,12 @@ class _Labels:
 
 
 def create_button(text: str, data: CallbackData, *, style: str | None = None) -> Button:
-    """One that sends *data*."""
+    """Create a button that sends *data*."""
     return Button(text=text, callback_data=data.pack(), style=style)
 
 
 def _create_choice(text: str, data: CallbackData, *, is_chosen: bool) -> Button:
-    """One of several, marked if it is the one; older apps show no colours."""
+    """Create one of several choices; the chosen one has a tick too: older apps show no colours."""
     return create_button(
         f"✓ {text}" if is_chosen else text, data, style="primary" if is_chosen else None
     )
@@ -157,33 +156,37 @@ def _split_into_pairs(buttons: Iterable[Button]) -> list[Row]:
 
 
 def _create_first_page(draft: Draft, labels: _Labels) -> list[Row]:
-    """Shape, corner, size, the ways to ring and background, engine."""
-    look, id_ = draft.look, draft.id
+    """Create the rows for shape, corner and size, the pages of ring and background, and engine."""
+    look, draft_id = draft.look, draft.id
     shapes = [
         _create_choice(
-            labels(shape), ChooseShape(draft=id_, shape=shape), is_chosen=shape is look.shape
+            labels(shape), ChooseShape(draft=draft_id, shape=shape), is_chosen=shape is look.shape
         )
         for shape in Shape
     ]
     corners = [
         _create_choice(
-            arrow, ChooseCorner(draft=id_, corner=corner), is_chosen=corner is look.corner
+            arrow, ChooseCorner(draft=draft_id, corner=corner), is_chosen=corner is look.corner
         )
         for corner, arrow in CORNER_ARROWS.items()
     ]
     sizes = [
-        _create_choice(labels(size), ChooseSize(draft=id_, size=size), is_chosen=size is look.size)
+        _create_choice(
+            labels(size), ChooseSize(draft=draft_id, size=size), is_chosen=size is look.size
+        )
         for size in OverlaySize
     ]
-    ring = create_button(f"⭕ {labels('ring')}…", ShowCardPage(draft=id_, page=KeyboardPage.RING))
-    background = create_button(
-        f"🎨 {labels('background')}…", ShowCardPage(draft=id_, page=KeyboardPage.BACKGROUND)
+    ring_page = create_button(
+        f"⭕ {labels('ring')}…", ShowCardPage(draft=draft_id, page=KeyboardPage.RING)
+    )
+    background_page = create_button(
+        f"🎨 {labels('background')}…", ShowCardPage(draft=draft_id, page=KeyboardPage.BACKGROUND)
     )
     return [
         shapes,
         corners,
         sizes,
-        [background] if look.shape is Shape.NONE else [ring, background],
+        [background_page] if look.shape is Shape.NONE else [ring_page, background_page],
         _create_engine_row(draft, labels),
     ]
 
@@ -219,46 +222,46 @@ def _create_ring_rows(draft: Draft, labels: _Labels) -> list[Row]:
 
 
 def _create_background_rows(draft: Draft, labels: _Labels) -> list[Row]:
-    """Colours, blur, and files: those that came, or another."""
-    backdrop, id_ = draft.look.backdrop, draft.id
+    """Create the rows for colours, blur, files that the user sent, and another file."""
+    background, draft_id = draft.look.backdrop, draft.id
     colours = [
         _create_choice(
             square,
-            ChooseColour(draft=id_, colour=name),
-            is_chosen=name == describe_background(backdrop),
+            ChooseColour(draft=draft_id, colour=name),
+            is_chosen=name == describe_background(background),
         )
         for name, (_, square) in PALETTE.items()
     ]
     blur = _create_choice(
-        f"🌫 {labels('blur')}", ChooseBlur(draft=id_), is_chosen=backdrop.kind == "blur"
+        f"🌫 {labels('blur')}", ChooseBlur(draft=draft_id), is_chosen=background.kind == "blur"
     )
     files = [
         _create_choice(
             f"🏞 {number + 1}",
-            ChooseFile(draft=id_, number=number),
-            is_chosen=source == backdrop.source,
+            ChooseFile(draft=draft_id, number=number),
+            is_chosen=source == background.source,
         )
         for number, source in enumerate(draft.backgrounds)
     ]
-    send = create_button(f"🖼 {labels('send')}", SendBackground(draft=id_))
+    send = create_button(f"🖼 {labels('send')}", SendBackground(draft=draft_id))
     return [colours[:4], colours[4:], [blur, send], files[-MAX_SHOWN_FILES:]]
 
 
 def _create_format_rows(job: Job, labels: _Labels) -> list[Row]:
     rows = []
-    for forms in RESULT_FORMATS:
+    for formats in RESULT_FORMATS:
         row = [
-            create_button(labels(form), ChangeFormat(job=job.id, to=form))
-            for form in forms
-            if form is not job.order.form
-            and (form is not OutputFormat.NOTE or is_note_possible(job))
+            create_button(labels(format_), ChangeFormat(job=job.id, to=format_))
+            for format_ in formats
+            if format_ is not job.order.form
+            and (format_ is not OutputFormat.NOTE or is_note_possible(job))
         ]
         rows += [row] if len(row) <= 3 else _split_into_pairs(row)
     return rows
 
 
 def _create_page_row(job: Job, labels: _Labels) -> Row:
-    """The ways to other shapes and corners, where they make a difference."""
+    """Create the buttons for the pages of shapes and corners, where they change the result."""
     row = []
     if is_shape_visible(job):
         row.append(
@@ -290,15 +293,15 @@ def _create_corner_row(job: Job) -> Row:
 
 
 def is_note_possible(job: Job) -> bool:
-    """Whether Telegram takes it as one, as far as its length is known."""
-    return (job.order.clip.seconds or 0) <= MAX_NOTE_SECONDS
+    """Return whether the clip is short enough for a round note, as far as its length is known."""
+    return (job.order.clip.seconds or 0) <= OutputFormat.NOTE.spec.max_seconds
 
 
 def is_shape_visible(job: Job) -> bool:
-    """Whether its shape is seen: a round note is round."""
+    """Return whether the result shows its shape: a round note is always round."""
     return job.order.form is not OutputFormat.NOTE
 
 
 def is_corner_visible(job: Job) -> bool:
-    """Whether its corner is seen: a note has it in its middle, an overlay has none."""
+    """Return whether the result shows its corner: a note is centred, an overlay has none."""
     return job.order.form is not OutputFormat.NOTE and not job.order.form.is_transparent

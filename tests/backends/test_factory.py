@@ -9,15 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from backends.base import OverlayBackend, Report
 from backends.errors import BackendUnavailable, FailureKind
-from backends.factory import NoBackendAvailable, add_resilience, create_backend, create_chain
+from backends.factory import (
+    BackendState,
+    NoBackendAvailable,
+    UnavailableBackend,
+    assemble_chain,
+    create_backend,
+    create_chain,
+)
 from backends.local.backend import LocalBackend
-from backends.resilience.circuit_breaker import BreakerState
 from backends.resilience.fallback import FallbackChain
-from backends.state_file import JsonStateFile
 from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.programs import PROGRAMS
+from tests.backends.support.scripted_backend import ScriptedBackend
 from video_editing.contract.plan import Plan
 
 NATIVE = ("ai_edge_litert", "av", "cv2", "mediapipe", "numpy", "onnxruntime", "rembg")
@@ -32,7 +39,8 @@ def settings(folder: Path, *names: str, endpoint: str = "") -> Settings:
     )
 
 
-def names(made: FallbackChain) -> list[str]:
+def names(made: OverlayBackend) -> list[str]:
+    assert isinstance(made, FallbackChain)
     return [backend.name for backend in made.backends]
 
 
@@ -114,12 +122,47 @@ async def test_this_machine_is_never_left_alone(
     clip: Path, plan: Plan, tmp_path: Path, stand_in: Callable[..., LocalBackend]
 ) -> None:
     """One user's clip that kills its child does not keep the next user from local-cpu."""
-    have = settings(tmp_path, "local-cpu")
-    rests = JsonStateFile(tmp_path / "rests.json", BreakerState)
-    broken = add_resilience(stand_in("dies"), rests, have.backends)
+    state = BackendState(tmp_path)
+    options = settings(tmp_path, "local-cpu").backends
+    broken = assemble_chain([stand_in("dies")], state, options)
     for _ in range(2):
         with pytest.raises(BackendUnavailable):
             await broken.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
-    works = add_resilience(stand_in("works"), rests, have.backends)
+    works = assemble_chain([stand_in("works")], state, options)
     await works.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
-    assert rests.read() == {}
+    assert state.breaker_states.read() == {}
+
+
+class Wrapper(OverlayBackend):
+    """Adds its name to that of the wrapped backend."""
+
+    def __init__(self, inner: OverlayBackend) -> None:
+        self.name = inner.name
+        self.inner = inner
+
+    async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
+        """See :class:`OverlayBackend`."""
+        await self.inner.make_mattes(clip, plan, folder, report)
+
+
+def list_wrappers(backend: OverlayBackend) -> list[str]:
+    """List the classes from the outside in."""
+    inner = getattr(backend, "inner", None) or getattr(backend, "_inner", None)
+    return [type(backend).__name__, *(list_wrappers(inner) if inner else [])]
+
+
+def test_a_chain_is_wrapped_in_one_order(tmp_path: Path) -> None:
+    """Alerts see what is left of the failures; the speed is measured without the waits."""
+    failure = BackendUnavailable("local-gpu", FailureKind.NO_MODEL)
+    backends = [ScriptedBackend("modal"), UnavailableBackend(failure), ScriptedBackend("local-cpu")]
+    chain = assemble_chain(
+        backends, BackendState(tmp_path), settings(tmp_path, "modal").backends, Wrapper
+    )
+    assert isinstance(chain, Wrapper)
+    assert isinstance(chain.inner, FallbackChain)
+    resilient = ["RetryingBackend", "MeasuredBackend", "Scripted"]
+    assert [list_wrappers(backend) for backend in chain.inner.backends] == [
+        ["Wrapper", "CircuitBreaker", *resilient],
+        ["Wrapper", "UnavailableBackend"],
+        ["Wrapper", *resilient],
+    ]

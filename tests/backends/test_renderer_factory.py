@@ -9,8 +9,9 @@ import pytest
 
 from backends.base import BackendStarted, CostIncurred, FellBack, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
-from backends.renderer_factory import FallbackRenderer, create_renderer
+from backends.renderer_factory import create_renderer
 from backends.rendering.base import Renderer, RenderRequest, RenderResult
+from backends.rendering.fallback import FallbackRenderer
 from settings import RenderingSettings, Settings, StorageSettings
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.shotstack_renderer import KEEP_BACKGROUND

@@ -13,7 +13,7 @@ from bot.domain.job_request import Destination, Language, Requester
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.domain.outcomes import ChatGone, FailureCode, MessageMissing, RetryLater
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
-from tests.bot.support.job_runtime import CLIP, Workshop, stand_in, until
+from tests.bot.support.job_runtime import CLIP, Workshop, failure, stand_in, until
 from tests.support.make_clips import drawn, make_clip
 from video_editing.contract.style import Shape
 
@@ -94,8 +94,8 @@ async def test_the_real_program_draws_it(tmp_path: Path) -> None:
             return bool(workshop.chat.all("card")) or bool(workshop.chat.all("edit"))
 
         await until(ended)
-        assert workshop.chat.all("card") or workshop.chat.all("edit")[0]["text"] == (
-            "fault no_person"
+        assert workshop.chat.all("card") or workshop.chat.all("edit")[0]["text"] == failure(
+            "no_person"
         )
 
 
@@ -132,6 +132,26 @@ async def test_presses_are_merged(workshop: Workshop, programs: Path) -> None:
         assert "--size=0.75" in workshop.chat.all("redraw")[-1]["words"]
 
 
+async def test_a_press_at_the_end_of_a_redraw_counts(workshop: Workshop) -> None:
+    """One that comes before anything has noticed that the redraw ended."""
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.cards.request_card(draft.id)
+        await carded(workshop, draft)
+
+        def press() -> None:
+            workshop.chat.on_redraw = lambda: None
+            asyncio.get_running_loop().call_soon(workshop.cards.request_redraw, draft.id)
+
+        workshop.chat.on_redraw = press
+        workshop.cards.request_redraw(draft.id)
+
+        async def redrawn_twice() -> bool:
+            return len(workshop.chat.all("redraw")) == 2
+
+        await until(redrawn_twice, 5)
+
+
 async def test_an_album_is_waited_for(workshop: Workshop) -> None:
     """What comes shortly after the first part is on the card."""
     workshop.files.there["photo"] = b"a photo"
@@ -154,22 +174,20 @@ async def test_an_album_is_waited_for(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failure", "fault"),
+    ("error", "code"),
     [
         (DownloadRejected(FailureCode.FILE_GONE), "gone_file"),
         (ZeroDivisionError("a bug"), "poison"),
     ],
 )
-async def test_a_clip_that_cannot_be_had(
-    workshop: Workshop, failure: Exception, fault: str
-) -> None:
+async def test_a_clip_that_cannot_be_had(workshop: Workshop, error: Exception, code: str) -> None:
     """Our first words become the reason, and the draft goes with all its files."""
-    workshop.files.there["clip"] = failure
+    workshop.files.there["clip"] = error
     async with workshop.open():
         draft = await opened(workshop)
         workshop.cards.request_card(draft.id)
         await dropped(workshop, draft)
-        assert [one["text"] for one in workshop.chat.all("edit")] == [f"fault {fault}"]
+        assert [one["text"] for one in workshop.chat.all("edit")] == [failure(code)]
         assert not workshop.folders.get_draft_folder(draft.id).exists()
 
 
@@ -181,7 +199,7 @@ async def test_a_clip_at_fault(workshop: Workshop, programs: Path) -> None:
         draft = await opened(workshop)
         workshop.cards.request_card(draft.id)
         await dropped(workshop, draft)
-        assert workshop.chat.ends() == ["looking", "fault not_a_video"]
+        assert workshop.chat.ends() == ["looking", failure("not_a_video")]
 
 
 async def test_pictures_alone_are_no_draft(workshop: Workshop) -> None:
@@ -190,7 +208,7 @@ async def test_pictures_alone_are_no_draft(workshop: Workshop) -> None:
         draft = await opened(workshop, clip=None, backgrounds=[PHOTO], album="a")
         workshop.cards.request_card(draft.id)
         await dropped(workshop, draft)
-        assert workshop.chat.all("edit")[0]["text"] == "fault wrong_kind"
+        assert workshop.chat.all("edit")[0]["text"] == failure("wrong_kind")
 
 
 async def test_a_background_at_fault_is_left_out(workshop: Workshop) -> None:
@@ -210,7 +228,7 @@ async def test_a_background_at_fault_is_left_out(workshop: Workshop) -> None:
         now = await workshop.drafts.get(draft.id)
         assert now is not None
         assert now.look.backdrop == BackgroundChoice()
-        assert workshop.chat.ends() == ["looking", "fault gone_file"]
+        assert workshop.chat.ends() == ["looking", failure("gone_file")]
 
 
 async def test_a_background_of_an_earlier_clip_may_be_gone(workshop: Workshop) -> None:
@@ -222,7 +240,7 @@ async def test_a_background_of_an_earlier_clip_may_be_gone(workshop: Workshop) -
         workshop.cards.request_card(draft.id)
         now = await carded(workshop, draft)
         assert now.look.backdrop == BackgroundChoice()
-        assert "fault bad_background" in workshop.chat.ends()
+        assert failure("bad_background") in workshop.chat.ends()
 
 
 async def test_telegram_may_be_away(workshop: Workshop) -> None:

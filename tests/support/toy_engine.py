@@ -26,6 +26,7 @@ class ToyEngine:
     """Takes the middle of every frame for a person."""
 
     context_frames = 0
+    warm_up_frames = 0
 
     def __init__(self, clip: Clip) -> None:
         """Choose the size of the mattes."""

@@ -1,16 +1,10 @@
-"""Progress as people see it on a terminal, and as parents read it from a pipe."""
+"""What the command line prints: progress, results and errors, for users and parent processes."""
 
+import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bar
+from pathlib import Path
 
 from video_editing.contract.errors import (
     Cancelled,
@@ -27,18 +21,24 @@ def show_progress(kind: str) -> Iterator[Report]:
     """Yield a report that shows progress as *kind*: "bar", "json" or "none"."""
     if kind == "json":
         yield lambda progress: print(progress.as_json(), flush=True)
-        return
-    console = Console(stderr=True)
-    if kind == "none" or not console.is_terminal:
+    elif kind == "none" or not sys.stderr.isatty():
         yield ignore_progress
-        return
-    with Bar(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[fps]:.0f} frames/s"),
-        TimeRemainingColumn(),
-        console=console,
+    else:
+        with _show_bar() as report:
+            yield report
+
+
+@contextmanager
+def _show_bar() -> Iterator[Report]:
+    import rich.progress  # noqa: PLC0415 - 30 ms that child processes do not need
+
+    rich.reconfigure(stderr=True)
+    with rich.progress.Progress(
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.MofNCompleteColumn(),
+        rich.progress.TextColumn("{task.fields[fps]:.0f} frames/s"),
+        rich.progress.TimeRemainingColumn(),
         transient=True,
     ) as bar:
         task = bar.add_task("starting", total=None, fps=0.0)
@@ -53,6 +53,34 @@ def show_progress(kind: str) -> Iterator[Report]:
             )
 
         yield report
+
+
+def print_result(progress: str, result: Path | None, **fields: object) -> None:
+    """Print where the result is, if there is one, and its properties.
+
+    Args:
+        progress: "json" prints one JSON object for a parent process.
+        result: the file that was written.
+        fields: properties of the result.
+    """
+    path = [] if result is None else [str(result)]
+    if progress == "json":
+        named = {"result": path[0]} if path else {}
+        print(json.dumps({"stage": "done", **named, **fields}), flush=True)
+    else:
+        print(*path, *(f"{name}: {value}" for name, value in fields.items()), sep="\n")
+
+
+def print_error(error: Exception, name: str) -> None:
+    """Print one sentence for users, and as the last line the same as JSON for parent processes."""
+    message = describe_error(error)
+    line = {
+        "error": name,
+        "reason": getattr(error, "reason", None),
+        "details": getattr(error, "details", {}),
+        "message": message,
+    }
+    print(f"overlay: {message}", json.dumps(line), sep="\n", file=sys.stderr, flush=True)
 
 
 REJECT_MESSAGES = {
@@ -81,7 +109,7 @@ REJECT_MESSAGES = {
 
 
 def describe_error(error: Exception) -> str:
-    """One sentence that says what happened and what to do next."""
+    """Return one sentence that says what happened and what to do next."""
     match error:
         case InputRejected(reason=reason, details=details):
             return _describe_rejection(reason, details)
@@ -91,7 +119,7 @@ def describe_error(error: Exception) -> str:
             return f"The result could not be written: {error}."
         case Cancelled():
             return "Stopped; nothing was written."
-        case _:  # of whoever added commands of her own, and named it for people
+        case _:  # an error of another package's command, whose text is a sentence
             return f"{error}."
 
 

@@ -1,1 +1,1 @@
-"""Place the person over a background."""
+"""Compositing: the person over a background."""

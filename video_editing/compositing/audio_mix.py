@@ -1,4 +1,4 @@
-"""What a result sounds like: the clip's voice, and the background's sound under it."""
+"""The sound of a result: the clip's voice, and the background's sound ducked under it."""
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -18,54 +18,52 @@ from video_editing.reading.audio import (
 )
 from video_editing.reading.probe import Clip
 
-SPEECH_GAIN = -15.0  #: dB, the background's gain while the voice is heard
-PAUSE_GAIN = -6.0  #: dB, its gain in the voice's pauses
+SPEECH_GAIN = -15.0  #: dB, the background's gain during speech
+PAUSE_GAIN = -6.0  #: dB, its gain in pauses of the voice
 
-_HOP_SAMPLES = SAMPLE_RATE // 100  #: samples from one look at the voice's level to the next
+_HOP_SAMPLES = SAMPLE_RATE // 100  #: samples between measurements of the voice's level
 _HOP_POSITIONS = np.arange(1, BLOCK_SAMPLES + 1) / _HOP_SAMPLES  #: of a block's samples, in hops
-_ATTACK = (
-    1 - np.exp(-_HOP_SAMPLES / (0.020 * SAMPLE_RATE)).item()
-)  #: part of the way down in one hop
-_RELEASE = (
-    1 - np.exp(-_HOP_SAMPLES / (0.400 * SAMPLE_RATE)).item()
-)  #: part of the way up in one hop
+#: part of the way to a lower gain in one hop: a time constant of 20 ms
+_ATTACK = 1 - np.exp(-_HOP_SAMPLES / (0.020 * SAMPLE_RATE)).item()
+#: part of the way to a higher gain in one hop: a time constant of 400 ms
+_RELEASE = 1 - np.exp(-_HOP_SAMPLES / (0.400 * SAMPLE_RATE)).item()
 
-_MIN_SPEECH_LEVEL = -50.0  #: dBFS, nothing below it is a voice
-_SPEECH_PROMINENCE = 12.0  #: dB, by how much a voice stands out from the noise around it
-_NOISE_RISE = 0.02  #: dB a hop, how fast a noise that stays is learnt
+_MIN_SPEECH_LEVEL = -50.0  #: dBFS; quieter sound is no speech
+_SPEECH_PROMINENCE = 12.0  #: dB by which speech exceeds the noise floor
+_NOISE_RISE = 0.02  #: dB per hop by which the estimated noise floor rises
 
 
 def duck(voice: Iterable[Samples], background: Iterable[Samples]) -> Iterator[Samples]:
-    """*background* under *voice*, summed; the voice is the same in the sum, bit for bit.
+    """Mix *background* under *voice*, which stays unchanged in the sum bit by bit.
 
-    The gain goes down before a word begins: it follows the voice one block ahead.
+    The gain falls before a word begins, because it follows the voice one block ahead.
 
     Args:
-        voice: whole blocks, without end.
-        background: whole blocks, without end.
+        voice: full blocks, endless.
+        background: full blocks, endless.
     """
     now, ahead = tee(voice)
     gains = _compute_gains(ahead)
     next(gains)
-    for spoken, played, gain in zip(now, background, gains, strict=False):
-        yield _add_limited(spoken, played * gain)
+    for voice_block, block, gain in zip(now, background, gains, strict=False):
+        yield _add_limited(voice_block, block * gain)
 
 
 def _compute_gains(voice: Iterable[Samples]) -> Iterator[NDArray[np.float32]]:
-    """What to multiply the background with, (BLOCK, 1), for each block of *voice*."""
+    """Yield the background's factors, (BLOCK, 1), for each block of *voice*."""
     gain, noise = PAUSE_GAIN, _MIN_SPEECH_LEVEL - _SPEECH_PROMINENCE
     for block in voice:
         curve = [gain]
         for level in _measure_levels(block):
             noise = max(min(level, noise + _NOISE_RISE), _MIN_SPEECH_LEVEL - _SPEECH_PROMINENCE)
-            aim = SPEECH_GAIN if level > noise + _SPEECH_PROMINENCE else PAUSE_GAIN
-            gain += (aim - gain) * (_ATTACK if aim < gain else _RELEASE)
+            target = SPEECH_GAIN if level > noise + _SPEECH_PROMINENCE else PAUSE_GAIN
+            gain += (target - gain) * (_ATTACK if target < gain else _RELEASE)
             curve.append(gain)
         yield _interpolate_gains(curve)
 
 
 def _measure_levels(block: Samples) -> list[float]:
-    """The power of each hop of *block*, dBFS; −120 for silence."""
+    """Return the power of each hop of *block*, dBFS; −120 for silence."""
     hops = block.reshape(-1, 2 * _HOP_SAMPLES)
     power = np.einsum("ij,ij->i", hops, hops) / hops.shape[1]
     levels: list[float] = (10 * np.log10(power + 1e-12)).tolist()
@@ -73,34 +71,33 @@ def _measure_levels(block: Samples) -> list[float]:
 
 
 def _interpolate_gains(curve: list[float]) -> NDArray[np.float32]:
-    """Gains in dB at the ends of hops, drawn through as factors, (BLOCK, 1)."""
+    """Interpolate gains in dB at the ends of hops to a factor for each sample, (BLOCK, 1)."""
     factors = 10 ** (np.array(curve) / 20)
     line: NDArray[np.float64] = np.interp(_HOP_POSITIONS, np.arange(len(curve)), factors)
     return line.astype(np.float32)[:, None]
 
 
 def _add_limited(voice: Samples, background: Samples) -> Samples:
-    """The sum within −1…1: where there is not room for both, the background is bent."""
+    """Return the sum within −1…1: the background is limited softly to the room the voice leaves."""
     if np.abs(background).max() <= (1 - np.abs(voice).max()) / 2:
         return voice + background
     side = np.sign(background)
     knee = np.maximum((1 - voice * side) / 2, np.float32(1e-6))
     size = np.abs(background)
-    bent = np.minimum(size, knee) + knee * np.tanh(np.maximum(size - knee, 0) / knee)
-    summed: Samples = np.clip(voice + side * bent, -1, 1)
+    limited = np.minimum(size, knee) + knee * np.tanh(np.maximum(size - knee, 0) / knee)
+    summed: Samples = np.clip(voice + side * limited, -1, 1)
     return summed
 
 
-#: Seconds; the sound of a shorter loop is a rattle that nobody wants.
+#: seconds; the sound of a shorter loop is a rattle and is left out
 MIN_LOOP_SECONDS = Fraction(1, 2)
 
-_FADE_SAMPLES = (
-    SAMPLE_RATE // 200
-)  #: samples over which a loop's ends are faded, so that its seam has no click
+#: samples over which a loop's ends are faded, so that its seam has no click
+_FADE_SAMPLES = SAMPLE_RATE // 200
 
 
 def has_sound(clip: Clip, background: Clip | None) -> bool:
-    """Whether the result has anything to be heard; without it, it needs no audio stream."""
+    """Return whether the result has sound; without it, it needs no audio stream."""
     return clip.audio_stream is not None or _is_audible(background)
 
 
@@ -111,17 +108,17 @@ def mix_audio(
     seconds: Fraction,
     start: Fraction = Fraction(0),
 ) -> Iterator[Samples]:
-    """The sound of the result, from *start* on, in blocks, round(seconds · RATE) samples in all.
+    """Yield the sound of the result in blocks, round(seconds · SAMPLE_RATE) samples in all.
 
-    A voice alone is left as it is. A background plays at full level where the clip has no
-    sound, ducked under it where it has. It is repeated every `background.duration`, as its
-    picture is; the first turn begins at the clip's origin, whatever *start* is.
+    A voice without a background is unchanged. The background's sound has full level if the clip
+    has no sound, else it is ducked. It repeats every `background.duration`, as its frames do; the
+    first turn begins at the clip's origin, not at *start*.
 
     Args:
-        clip: whose sound is the voice.
-        background: a clip that is shown behind, from its own origin; None for a still picture.
-        seconds: how long the result is; shorter sound is followed by silence.
-        start: where the result begins, in seconds from the clip's origin.
+        clip: the clip whose sound is the voice.
+        background: the video behind the person, from its own origin; None for other backgrounds.
+        seconds: length of the result; shorter sound is followed by silence.
+        start: beginning of the result, in seconds from the clip's origin.
 
     Raises:
         InputRejected: a file cannot be opened any more.
@@ -130,7 +127,7 @@ def mix_audio(
 
 
 def _mix_endless(clip: Clip, background: Clip | None, start: Fraction) -> Iterator[Samples]:
-    """The sound from *start* on, in whole blocks, without end."""
+    """Yield the sound from *start* on in full blocks, endless."""
     if not _is_audible(background):
         return read_samples(clip, start)
     loop = split_into_blocks(_loop_audio(background, round(start * SAMPLE_RATE)))
@@ -138,7 +135,7 @@ def _mix_endless(clip: Clip, background: Clip | None, start: Fraction) -> Iterat
 
 
 def _is_audible(background: Clip | None) -> TypeGuard[Clip]:
-    """Whether *background* is to be heard."""
+    """Return whether the sound of *background* is used."""
     return (
         background is not None
         and background.audio_stream is not None
@@ -147,7 +144,7 @@ def _is_audible(background: Clip | None) -> TypeGuard[Clip]:
 
 
 def _loop_audio(background: Clip, start_sample: int) -> Iterator[Samples]:
-    """The sound of *background* again and again, from sample *start_sample* on."""
+    """Yield the sound of *background* repeatedly, from sample *start_sample* on."""
     for turn in count(int(start_sample / SAMPLE_RATE / background.duration)):
         begin, end = (round(n * background.duration * SAMPLE_RATE) for n in (turn, turn + 1))
         skipped = max(0, start_sample - begin)
@@ -158,9 +155,9 @@ def _loop_audio(background: Clip, start_sample: int) -> Iterator[Samples]:
 
 
 def _fade_loop_ends(pieces: Iterable[Samples], position: int, length: int) -> Iterator[Samples]:
-    """*pieces* from sample *position* on of a turn of *length* samples, its two ends faded."""
+    """Yield *pieces* of a turn of *length* samples, from *position* on, with faded ends."""
     for piece in pieces:
-        place = np.arange(position, position + len(piece))
-        gain = np.clip(np.minimum(place, length - 1 - place) / _FADE_SAMPLES, 0, 1)
+        index = np.arange(position, position + len(piece))
+        gain = np.clip(np.minimum(index, length - 1 - index) / _FADE_SAMPLES, 0, 1)
         yield piece * gain.astype(np.float32)[:, None]
         position += len(piece)

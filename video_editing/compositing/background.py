@@ -1,4 +1,4 @@
-"""What lies behind the person: a colour, a picture, a film, or the clip itself, blurred."""
+"""Backgrounds of the person: a colour, a picture, a video, or the clip itself, blurred."""
 
 import os
 from abc import ABC, abstractmethod
@@ -20,23 +20,23 @@ from video_editing.pixels import compute_chroma_size, resize, scale_values
 from video_editing.reading.decode import read_frames, read_image
 from video_editing.reading.probe import Clip, ClipLimits, probe
 
-BLUR = "blur"  #: the name of the blurred clip
+BLUR = "blur"  #: the source that names the blurred clip
 
 _BLUR_SIDE = 96  #: pixels of the shorter side at which the clip is blurred
 _BLUR_SIGMA = 5.0  #: in those pixels
-_BLUR_BRIGHTNESS = 0.75  #: how bright the blurred clip is, so that the person stands out
+_BLUR_BRIGHTNESS = 0.75  #: of the blurred clip by its own, so that the person stands out
 
 
-#: Gives the background of one moment, from its seconds and the clip's own picture; moments rise.
+#: Returns the background at a time in seconds, from the clip's own picture then; times rise.
 BackgroundSampler = Callable[[Fraction, Picture], Picture]
 
 
 class Background(ABC):
-    """Something to put the overlay on.
+    """What the overlay is put on.
 
     Attributes:
-        size: its own width and height in pixels; None where it takes any.
-        clip: the film whose sound is heard under the voice, if it is one.
+        size: its own width and height in pixels; None if it fits any canvas.
+        clip: the video whose sound is mixed under the voice; None for other backgrounds.
     """
 
     size: Size | None = None
@@ -44,24 +44,34 @@ class Background(ABC):
 
     @abstractmethod
     def open_sampler(self, canvas: Size) -> AbstractContextManager[BackgroundSampler]:
-        """Open it, to be asked for pictures of *canvas* size."""
+        """Open a function that returns pictures of the canvas's size."""
 
 
 class ColourBackground(Background):
-    """One colour."""
+    """One colour.
 
-    def __init__(self, colour: YuvColour) -> None:
-        self._colour = colour
+    Attributes:
+        name: a CSS name, #rgb or #rrggbb.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Parse the colour.
+
+        Raises:
+            ValueError: *name* is no colour.
+        """
+        self.name = name
+        self._colour = parse_colour(name)
 
     @contextmanager
     def open_sampler(self, canvas: Size) -> Iterator[BackgroundSampler]:
-        """The same picture again and again."""
+        """Open a function that always returns the same picture."""
         flat = make_solid_picture(self._colour, canvas)
         yield lambda _seconds, _picture: flat
 
 
 class ImageBackground(Background):
-    """A picture, cut to fill the canvas."""
+    """A picture, cropped to fill the canvas."""
 
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
@@ -69,13 +79,13 @@ class ImageBackground(Background):
 
     @contextmanager
     def open_sampler(self, canvas: Size) -> Iterator[BackgroundSampler]:
-        """The same picture again and again."""
+        """Open a function that always returns the same picture."""
         still = cover(self.picture, canvas)
         yield lambda _seconds, _picture: still
 
 
 class VideoBackground(Background):
-    """A video, cut to fill the canvas, and played again from its start when it ends."""
+    """A video, cropped to fill the canvas and repeated."""
 
     def __init__(self, clip: Clip) -> None:
         self.clip: Clip = clip
@@ -83,21 +93,21 @@ class VideoBackground(Background):
 
     @contextmanager
     def open_sampler(self, canvas: Size) -> Iterator[BackgroundSampler]:
-        """For each moment the frame that is on screen then."""
+        """Open a function that returns the frame shown at a time."""
         with closing(prefetch(_loop_frames(self.clip, canvas), 4)) as frames:
             shown, following = next(frames), next(frames)
 
-            def at(seconds: Fraction, _picture: Picture) -> Picture:
+            def sample(seconds: Fraction, _picture: Picture) -> Picture:
                 nonlocal shown, following
                 while following[0] <= seconds:
                     shown, following = following, next(frames)
                 return shown[1]
 
-            yield at
+            yield sample
 
 
 def _loop_frames(clip: Clip, canvas: Size) -> Iterator[tuple[Fraction, Picture]]:
-    """The frames of *clip* with their seconds from its very first start, without end."""
+    """Yield the frames of *clip* again and again, with their seconds from the first start."""
     try:
         for turn in count():
             for frame in read_frames(clip):
@@ -108,16 +118,16 @@ def _loop_frames(clip: Clip, canvas: Size) -> Iterator[tuple[Fraction, Picture]]
 
 
 class BlurredBackground(Background):
-    """The clip itself, out of focus and a little darker."""
+    """The clip itself, blurred and a little darker."""
 
     @contextmanager
     def open_sampler(self, canvas: Size) -> Iterator[BackgroundSampler]:
-        """Each picture of the clip, blurred."""
+        """Open a function that blurs the clip's picture."""
         yield lambda _seconds, picture: blur(picture, canvas)
 
 
 def blur(picture: Picture, canvas: Size) -> Picture:
-    """*picture* filling *canvas*, out of focus and a little darker."""
+    """Return *picture* filling *canvas*, blurred and a little darker."""
     scale = _BLUR_SIDE / min(canvas)
     soft = cover(picture, (round_to_even(canvas[0] * scale), round_to_even(canvas[1] * scale)))
     luma = scale_values(soft.y, _BLUR_BRIGHTNESS, 16 * (1 - _BLUR_BRIGHTNESS))
@@ -134,7 +144,7 @@ def _blur_plane(plane: Plane, sigma: float, size: Size) -> Plane:
 
 
 def make_solid_picture(colour: YuvColour, size: Size) -> Picture:
-    """A picture of one colour."""
+    """Return a picture of one colour."""
     width, height = size
     half = compute_chroma_size(size)[::-1]
     return Picture(
@@ -145,16 +155,16 @@ def make_solid_picture(colour: YuvColour, size: Size) -> Picture:
 
 
 def open_background(source: str, limits: ClipLimits) -> Background:
-    """The background that people mean by *source*: "blur", a file, or a colour.
+    """Open the background that *source* names: "blur", a file, or a colour.
 
     Raises:
-        InputRejected: BAD_BACKGROUND, the file cannot be used; BAD_OPTION, it is neither a file
-            nor a colour.
+        InputRejected: BAD_BACKGROUND, the file cannot be used; BAD_OPTION, *source* is neither
+            "blur" nor a file nor a colour.
     """
     if source == BLUR:
         return BlurredBackground()
     if not os.path.isfile(source):  # noqa: PTH113 - Path's raises when the name is too long
-        return ColourBackground(_parse_colour_option(source))
+        return _open_colour(source)
     path = Path(source)
     try:
         return VideoBackground(probe(path, limits))
@@ -164,25 +174,25 @@ def open_background(source: str, limits: ClipLimits) -> Background:
     return ImageBackground(read_image(path))
 
 
-def _parse_colour_option(source: str) -> YuvColour:
+def _open_colour(source: str) -> ColourBackground:
     try:
-        return parse_colour(source)
+        return ColourBackground(source)
     except ValueError as err:
         why = "it is neither a file nor a colour nor blur"
         raise InputRejected(RejectReason.BAD_OPTION, option="background", why=why) from err
 
 
 def cover(picture: Picture, canvas: Size) -> Picture:
-    """*picture* scaled to fill *canvas*, what is too much cut away on both sides."""
+    """Return *picture* scaled to fill *canvas* and cropped equally on both sides."""
     if picture.size == canvas:
         return picture
     width, height = picture.size
     scale = max(canvas[0] / width, canvas[1] / height)
-    kept = min(width, round(canvas[0] / scale)), min(height, round(canvas[1] / scale))
-    left, top = (width - kept[0]) // 4 * 2, (height - kept[1]) // 4 * 2
-    chroma = left // 2, top // 2, compute_chroma_size(kept), compute_chroma_size(canvas)
+    crop = min(width, round(canvas[0] / scale)), min(height, round(canvas[1] / scale))
+    left, top = (width - crop[0]) // 4 * 2, (height - crop[1]) // 4 * 2
+    chroma = left // 2, top // 2, compute_chroma_size(crop), compute_chroma_size(canvas)
     return Picture(
-        _crop_and_scale(picture.y, left, top, kept, canvas),
+        _crop_and_scale(picture.y, left, top, crop, canvas),
         _crop_and_scale(picture.u, *chroma),
         _crop_and_scale(picture.v, *chroma),
     )

@@ -1,6 +1,6 @@
-"""Shapes as alpha, antialiased from signed distances.
+"""Shapes as antialiased alpha, and the blending of layers.
 
-Distances after Inigo Quilez, "2D distance functions": negative inside, in pixels.
+Signed distances after Inigo Quilez, "2D distance functions": in pixels, negative inside.
 """
 
 import cv2
@@ -12,11 +12,11 @@ from video_editing.contract.style import Shape, Style
 from video_editing.frames import Box, Layer, Picture, Plane
 from video_editing.pixels import compute_chroma_size, resize
 
-CORNER_RADIUS = 0.12  #: corner radius of a rounded card, of its shorter side
+CORNER_RADIUS = 0.12  #: of a rounded card, of its shorter side
 
 
 def compute_distances(layout: Layout, shape: Shape) -> NDArray[np.float32]:
-    """Distance of each pixel's centre of the view to the shape's edge, (h, w), negative inside."""
+    """Return the signed distance of each pixel's centre to the shape's edge, (h, w)."""
     width, height = layout.view
     x = np.arange(width, dtype=np.float32)[None, :] + 0.5
     y = np.arange(height, dtype=np.float32)[:, None] + 0.5
@@ -34,17 +34,17 @@ def compute_distances(layout: Layout, shape: Shape) -> NDArray[np.float32]:
 
 
 def compute_coverage(distance: NDArray[np.float32]) -> Plane:
-    """How much of each pixel lies inside, 0–255."""
+    """Return how much of each pixel lies inside, 0–255."""
     return np.asarray(np.rint(np.clip(0.5 - distance, 0, 1) * 255), np.uint8)
 
 
 def compute_shape_alpha(layout: Layout, style: Style) -> Plane:
-    """Alpha of the shape over the view, (h, w)."""
+    """Return the alpha of the shape over the view, (h, w)."""
     return compute_coverage(compute_distances(layout, style.shape))
 
 
 def compute_ring_alpha(layout: Layout, style: Style) -> Plane | None:
-    """Alpha of the ring along the shape's inside, (h, w); None where there is none."""
+    """Return the alpha of the ring along the shape's inside, (h, w); None without a ring."""
     if not style.ring or style.shape is Shape.NONE:
         return None
     distance = compute_distances(layout, style.shape)
@@ -54,12 +54,12 @@ def compute_ring_alpha(layout: Layout, style: Style) -> Plane | None:
 
 Weight = NDArray[np.float32]  #: (h, w), 0–1
 
-#: Keeps a colour where nothing weighs anything; far below half a grey level.
+#: Defines the colour where both weights are 0; far below half a grey level.
 MIN_WEIGHT = np.float32(1e-4)
 
 
 def composite_over(top: Layer, bottom: Layer) -> Layer:
-    """*top* on *bottom*, both with straight alpha (Porter and Duff 1984, "over")."""
+    """Return *top* over *bottom*, both with straight alpha (Porter and Duff 1984, "over")."""
     upper, rest = _compute_weight(top.alpha), _compute_weight(bottom.alpha)
     rest *= 1 - upper
     alpha = np.rint((upper + rest) * 255).astype(np.uint8)
@@ -75,9 +75,9 @@ def composite_over(top: Layer, bottom: Layer) -> Layer:
 
 
 def paste(overlay: Layer, left: int, top: int, background: Picture) -> Picture:
-    """A new picture: *overlay* on *background*, its corner at (left, top), both even.
+    """Return *overlay* on *background* as a new picture, its corner at (left, top), both even.
 
-    What reaches beyond the background is cut off.
+    Parts beyond the background are cut off.
     """
     width, height = background.size
     result = Picture(background.y.copy(), background.u.copy(), background.v.copy())
@@ -103,7 +103,7 @@ def paste(overlay: Layer, left: int, top: int, background: Picture) -> Picture:
 
 
 def _find_visible_box(alpha: Plane) -> Box:
-    """The part of an overlay where anything is to be seen, its corner even."""
+    """Return the box of all pixels that are not transparent, its corner even."""
     left, top, width, height = cv2.boundingRect(alpha)
     odd_left, odd_top = left % 2, top % 2
     return Box(left - odd_left, top - odd_top, width + odd_left, height + odd_top)
@@ -120,5 +120,5 @@ def _halve(weight: Weight) -> Weight:
 
 
 def _blend_planes(top: Plane, bottom: Plane, upper: Weight, rest: Weight) -> Plane:
-    """The mean of both by their weights; the bottom's colour where both are 0."""
+    """Return the weighted mean of both; the bottom's colour where both weights are 0."""
     return np.asarray(cv2.blendLinear(top, bottom, upper, rest + MIN_WEIGHT), np.uint8)

@@ -1,11 +1,11 @@
-"""The old background taken out of the colours near the person's edge.
+"""Remove the old background from the colours near the person's edge.
 
-Where a pixel shows hair and wall at once, its colour is a mixture of both; laid over something
-else with its alpha, the wall would still shine through as a rim.
+A pixel that shows hair and wall at once has a mixture of both colours. Composited over another
+background with its alpha, the wall would remain visible as a rim.
 
 After Forte, "Approximate Fast Foreground Colour Estimation" (ICIP 2021), "blur fusion": the
-foreground near a pixel is a weighted mean around it, first of a wide and then of a narrow
-surrounding; likewise the background; what the two do not explain of a pixel is its own.
+foreground near a pixel is a weighted mean, first of a wide and then of a narrow window around it;
+likewise the background; the residual of a pixel is kept.
 """
 
 import cv2
@@ -15,32 +15,30 @@ from numpy.typing import NDArray
 from video_editing.frames import Matte, Picture, Plane
 from video_editing.pixels import resize
 
-REDUCED_SIDE = 135  #: pixels, shorter side of the small picture of which means are taken
-WIDE_KERNEL = (
-    23  #: reduced pixels, side of the square that reaches solid colours from a blurred edge
-)
-NARROW_KERNEL = 7  #: reduced pixels, side of the square that then gives the colours right beside
-#: Forte weighs by alpha, which leaves half of the wall in a wide edge's mean. Its eighth power
-#: trusts what is solid: a third of that error on soft edges and hair, a fifth on wide ones.
+REDUCED_SIDE = 135  #: pixels, shorter side of the reduced picture from which means are computed
+WIDE_KERNEL = 23  #: reduced pixels; reaches from a blurred edge to opaque and transparent pixels
+NARROW_KERNEL = 7  #: reduced pixels; refines the colours beside the edge
+#: Forte weighs by alpha, which leaves half of the background in a wide edge's mean. The eighth
+#: power prefers opaque pixels: a third of that error on soft edges and hair, a fifth on wide ones.
 WEIGHT_POWER = 8
-#: Forte adds what is unexplained times alpha. A matte is never exact; where it is too wide,
-#: its cube lets a third less of the wall through and costs 0.1 of a level on exact ones.
+#: Forte adds the residual times alpha. A matte is never exact; where it is too wide, the cube of
+#: alpha lets a third less of the background through and costs 0.1 of a level on exact ones.
 RESIDUAL_POWER = 3
-MIN_WEIGHT = 1e-6  #: weight of the wider mean, which decides where the narrow one has no weight
+MIN_WEIGHT = 1e-6  #: weight of the fallback, used where no pixel of the window has weight
 
 Colours = NDArray[np.float32]  #: (h, w, 3), Y'CbCr of the reduced picture
 Share = NDArray[np.float32]  #: (h, w), 0 … 1, of the reduced picture
 
 
 def despill(picture: Picture, alpha: Matte) -> Picture:
-    """Give the person's own colours, straight, for every pixel.
+    """Return the person's own colours, not premultiplied, for every pixel.
 
-    Where *alpha* is 255 they are the picture's; where it is 0 they go on smoothly from those
-    of the person, which compresses well and never shows.
+    Where *alpha* is 255 they are the picture's; where it is 0 they continue the person's colours
+    smoothly, which compresses well and is never visible.
 
     Args:
-        picture: with the background it was filmed before.
-        alpha: (H, W), as large as the luma.
+        picture: the person before the old background.
+        alpha: (H, W), of the luma's size.
     """
     person, behind = _estimate_colours(picture, alpha)
     size = picture.u.shape[::-1]
@@ -53,7 +51,7 @@ def despill(picture: Picture, alpha: Matte) -> Picture:
 
 
 def _estimate_colours(picture: Picture, alpha: Matte) -> tuple[list[Plane], list[Plane]]:
-    """Estimate the person's colours and those behind her around each place, as small planes."""
+    """Estimate the colours of person and background around each pixel, as reduced planes."""
     width, height = picture.size
     scale = min(1, REDUCED_SIDE / min(width, height))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -83,22 +81,22 @@ def _split_planes(colours: Colours) -> list[Plane]:
 
 
 def _average(colours: Colours, weight: Share, side: int, fallback: Colours) -> Colours:
-    """Give the weighted mean in a square around each place; *fallback* where nothing weighs."""
+    """Return the weighted mean in a square around each pixel; *fallback* without any weight."""
     total = cv2.boxFilter(colours * weight[..., None], -1, (side, side))
     weights = cv2.boxFilter(weight, -1, (side, side))[..., None]
-    # Running sums leave a little less than nothing where there is nothing.
+    # Running sums leave rounding errors below 0 where all weights are 0.
     weights = np.maximum(weights, 0)
     return np.asarray((total + MIN_WEIGHT * fallback) / (weights + MIN_WEIGHT), np.float32)
 
 
 def _unmix(mixed: Colours, share: Share, one: Colours, other: Colours) -> Colours:
-    """Give *one* side of a mixture, of which it has *share*, with the detail it has there."""
+    """Return *one* of two mixed colours, of which it has *share*, with its detail restored."""
     part = share[..., None]
     return np.asarray(one + part * (mixed - part * one - (1 - part) * other), np.float32)
 
 
 def _replace_spill(plane: Plane, alpha: Matte, person: Plane, background: Plane) -> Plane:
-    """Give *plane* with the person's colours wherever she is not solid."""
+    """Return *plane* with the person's colours wherever alpha is below 255."""
     size = plane.shape[::-1]
     cleaned = np.asarray(cv2.resize(person, size), np.uint8)
     edge = np.flatnonzero((alpha > 0) & (alpha < 255))

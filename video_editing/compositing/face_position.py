@@ -1,7 +1,7 @@
-"""A coarse look over a clip before the work: where is the face, and when is it seen best?
+"""Find the face in a clip: its position, and the key frame that shows it largest.
 
-Only key frames are decoded, a few of them, spread evenly: that costs the same for a long clip as
-for a short one, where a few frames of every second would cost a quarter of the whole edit.
+Only a few key frames are decoded, spread evenly: the cost is the same for a long clip as for a
+short one. A few frames of every second would cost a quarter of the edit.
 """
 
 from collections.abc import Iterator
@@ -20,8 +20,9 @@ from video_editing.pixels import convert_to_rgb
 from video_editing.reading.decode import read_keyframes
 from video_editing.reading.probe import Clip
 
-DETECTOR_SIDE = 128
-MIN_SCORE = 0.6  #: score below which it is no face
+DETECTOR_SIDE = 128  #: pixels of the detector's square input
+MIN_SCORE = 0.6  #: score below which a detection is no face
+MAX_KEYFRAMES = 12  #: key frames that are searched
 
 
 class Face(NamedTuple):
@@ -34,7 +35,7 @@ class Face(NamedTuple):
 
 
 def _compute_anchors() -> NDArray[np.float32]:
-    """Centres of the 896 anchors, (896, 2), 0–1."""
+    """Return the centres of the 896 anchors, (896, 2), 0–1."""
     grids = []
     for cells, each in ((16, 2), (8, 6)):
         centres = (np.arange(cells, dtype=np.float32) + 0.5) / cells
@@ -44,7 +45,7 @@ def _compute_anchors() -> NDArray[np.float32]:
 
 
 class FaceDetector:
-    """Finds the largest face; one for each thread."""
+    """Finds the largest face in a picture; not for use by several threads."""
 
     def __init__(self) -> None:
         self._model = load_tflite("face_detection/face_detection_short_range.tflite")
@@ -53,16 +54,16 @@ class FaceDetector:
         self._anchors = _compute_anchors()
 
     def find_largest(self, picture: Picture) -> Face | None:
-        """The largest face in *picture*, or None."""
+        """Return the largest face in *picture*, or None."""
         square, scale = letterbox(picture, DETECTOR_SIDE)
         self._model.set_tensor(self._input, square[None] * 2 - 1)
         self._model.invoke()
         logits = self._model.get_tensor(self._scores)[0, :, 0]
-        sure = logits > np.log(MIN_SCORE / (1 - MIN_SCORE))
-        if not sure.any():
+        is_face = logits > np.log(MIN_SCORE / (1 - MIN_SCORE))
+        if not is_face.any():
             return None
-        boxes = self._model.get_tensor(self._boxes)[0, sure, :4] / DETECTOR_SIDE
-        boxes[:, :2] += self._anchors[sure]
+        boxes = self._model.get_tensor(self._boxes)[0, is_face, :4] / DETECTOR_SIDE
+        boxes[:, :2] += self._anchors[is_face]
         x, y, width, height = boxes[boxes[:, 2].argmax()] * DETECTOR_SIDE
         return Face(
             *(float(v) for v in (x / scale[0], y / scale[1], width / scale[0], height / scale[1]))
@@ -70,7 +71,11 @@ class FaceDetector:
 
 
 def letterbox(picture: Picture, side: int) -> tuple[NDArray[np.float32], tuple[int, int]]:
-    """The picture in the corner of a black (side, side, 3) RGB square, 0–1; and its size there."""
+    """Scale *picture* into the top left corner of a black square.
+
+    Returns:
+        The square, (side, side, 3), R'G'B', 0–1, and the picture's width and height in it.
+    """
     width, height = picture.size
     scale = side / max(width, height)
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
@@ -79,17 +84,15 @@ def letterbox(picture: Picture, side: int) -> tuple[NDArray[np.float32], tuple[i
     return square, (w, h)
 
 
-MAX_KEYFRAMES = 12  #: key frames at most
-
-
 @dataclass(frozen=True, slots=True)
 class FacePosition:
-    """What was seen.
+    """The face of a clip.
 
     Attributes:
-        centre: the middle of the face, as fractions of the frame: the median over the clip, for
-            a person sways and her circle stands still. The frame's own middle without a face.
-        best_frame: the key frame with the largest face; the one in the clip's middle without any.
+        centre: middle of the face, as fractions of the frame: the median over the clip, because
+            the person moves and the shape does not. The frame's middle if no face is found.
+        best_frame: the key frame with the largest face; the one nearest to the clip's middle if
+            no face is found.
     """
 
     centre: tuple[float, float]
@@ -97,10 +100,10 @@ class FacePosition:
 
 
 def find_face(clip: Clip) -> FacePosition:
-    """Glance at a few key frames of *clip*.
+    """Search a few key frames of *clip* for the face.
 
     Raises:
-        InputRejected: CORRUPT, not one of them decodes.
+        InputRejected: CORRUPT, none of them decodes.
     """
     detector = FaceDetector()
     faces: list[Face] = []
@@ -117,14 +120,31 @@ def find_face(clip: Clip) -> FacePosition:
     return FacePosition(_compute_median_centre(faces), best[1])
 
 
-def compute_shape_centre(position: FacePosition, style: Style) -> tuple[float, float]:
-    """Where the middle of *style*'s shape lies, as fractions of the frame."""
-    whole = style.shape is Shape.NONE or (style.shape is not Shape.CIRCLE and style.crop == (1, 1))
-    return style.centre or ((0.5, 0.5) if whole else position.centre)
+def find_shape_centre(
+    clip: Clip, style: Style, face: FacePosition | None = None
+) -> tuple[float, float]:
+    """Return the centre of *style*'s shape, as fractions of the frame.
+
+    An unknown *face* is searched for only if the centre depends on it: not if the style gives the
+    centre or the shape is the full frame.
+
+    Raises:
+        InputRejected: CORRUPT, no key frame decodes.
+    """
+    if style.centre is not None:
+        return style.centre
+    if is_full_frame(style):
+        return 0.5, 0.5
+    return (face or find_face(clip)).centre
+
+
+def is_full_frame(style: Style) -> bool:
+    """Return whether the style's shape shows the full frame of the clip."""
+    return style.shape is Shape.NONE or (style.shape is not Shape.CIRCLE and style.crop == (1, 1))
 
 
 def _read_spread_keyframes(clip: Clip) -> Iterator[Timed[Picture]]:
-    """Up to LOOKS key frames, spread evenly, the middle of the clip first."""
+    """Yield up to MAX_KEYFRAMES key frames, spread evenly, nearest to the clip's middle first."""
     keys = clip.keyframes or clip.times[:1]
     count = min(MAX_KEYFRAMES, len(keys))
     spread = [keys[(2 * i + 1) * len(keys) // (2 * count)] for i in range(count)]

@@ -1,6 +1,6 @@
-"""Where things lie: what of the clip is shown, how large, and where on the result.
+"""Geometry of the overlay: the part of the clip that is shown, its size and its position.
 
-Everything is even, so that the chroma planes of 4:2:0 pictures split where the luma does.
+Positions and sizes are even, so that the chroma planes of 4:2:0 pictures split where luma does.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from math import ceil, floor
 from video_editing.contract.style import Shape, Style
 from video_editing.frames import Box
 
-EDGE_MARGIN = 0.03  #: between a shape and the edge it keeps to, of the result's shorter side
-MAX_SIDE = 1920  #: longest side of a result whose size nobody asked for
-SHADOW_REACH = 0.12  #: how far a shadow reaches, of the overlay's shorter side
+EDGE_MARGIN = 0.03  #: between a shape and the edge of the result, of its shorter side
+MAX_SIDE = 1920  #: longest side of a result without a requested size
+SHADOW_REACH = 0.12  #: margin for the shadow, of the overlay's shorter side
 ASPECTS = {
     "16:9": Fraction(16, 9),
     "9:16": Fraction(9, 16),
@@ -28,11 +28,11 @@ class Layout:
     """The overlay's geometry.
 
     Attributes:
-        box: what of the clip's frame is shown, in the clip's pixels.
-        view: width and height of that part as shown.
+        box: the part of the clip's frame that is shown, in the clip's pixels.
+        view: width and height of that part on the result.
         centre: of the circle, in pixels of the view.
         radius: of the circle, in pixels of the view.
-        margin: how far the overlay reaches beyond the view on each side, for its shadow.
+        margin: pixels by which the overlay exceeds the view on each side, for its shadow.
     """
 
     box: Box
@@ -48,27 +48,25 @@ class Layout:
 
 
 def round_to_even(length: float | Fraction) -> int:
-    """The even number next to *length*, at least 2."""
+    """Return the even number nearest to *length*, at least 2."""
     return max(2, 2 * round(length / 2))
 
 
 def compute_canvas_size(aspect: str | None, lines: int, source_size: Size) -> Size:
-    """Size of the result: *aspect* with *lines* on its shorter side, or *source_size*'s own.
+    """Return the size of the result: *aspect* with *lines* on its shorter side.
 
-    Without an aspect the source's size is kept, but for sides longer than LONGEST.
+    Without an aspect it is *source_size*, its longer side at most MAX_SIDE.
     """
-    if aspect is not None:
-        ratio = ASPECTS[aspect]
-        return (
-            (round_to_even(lines * ratio), lines)
-            if ratio >= 1
-            else (lines, round_to_even(lines / ratio))
-        )
-    return fit_within_side(source_size, MAX_SIDE)
+    if aspect is None:
+        return fit_within_side(source_size, MAX_SIDE)
+    ratio = ASPECTS[aspect]
+    if ratio >= 1:
+        return round_to_even(lines * ratio), lines
+    return lines, round_to_even(lines / ratio)
 
 
 def fit_within_side(size: Size, side: int) -> Size:
-    """*size* scaled, if need be, so that its longer side is *side*; both sides even."""
+    """Return *size*, scaled down if its longer side exceeds *side*; both sides even."""
     scale = min(1, side / max(size))
     return round_to_even(size[0] * scale), round_to_even(size[1] * scale)
 
@@ -76,13 +74,13 @@ def fit_within_side(size: Size, side: int) -> Size:
 def compute_layout(
     clip_size: Size, style: Style, relative_centre: tuple[float, float], canvas: Size | None = None
 ) -> Layout:
-    """The overlay of *style* from a clip of that size.
+    """Compute the geometry of an overlay.
 
     Args:
         clip_size: width and height of the clip's frame.
-        style: what people chose; its own centre is kept as it is.
-        relative_centre: of the shape, as fractions of the frame; a detected one is moved
-            so that the shape stays inside the frame.
+        style: its looks.
+        relative_centre: of the shape, as fractions of the frame; it is moved so that the shape
+            stays inside the frame unless the style gives it.
         canvas: size of the result that the overlay's size is a fraction of; None leaves the
             overlay at the clip's own scale.
     """
@@ -113,7 +111,7 @@ def compute_layout(
 
 
 def _compute_half_size(clip_size: Size, style: Style) -> tuple[float, float]:
-    """Half of the shape's width and height, in the clip's pixels."""
+    """Return half of the shape's width and height, in the clip's pixels."""
     match style.shape:
         case Shape.CIRCLE:
             return (style.radius * min(clip_size),) * 2
@@ -124,14 +122,14 @@ def _compute_half_size(clip_size: Size, style: Style) -> tuple[float, float]:
 
 
 def _clamp_centre(centre: float, half: float, length: int) -> float:
-    """*centre* moved so that the shape does not leave the frame, if it fits at all."""
+    """Return *centre* moved so that the shape stays in the frame; the middle if it is too large."""
     return min(max(centre, half), length - half) if 2 * half <= length else length / 2
 
 
 def _compute_even_box(
     centre: tuple[float, float], half: tuple[float, float], clip_size: Size
 ) -> Box:
-    """The shape's box inside the frame, from even pixels to even ones or the frame's edge."""
+    """Return the shape's box inside the frame, between even pixels or the frame's edge."""
     spans = []
     for middle, reach, length in zip(centre, half, clip_size, strict=True):
         start = min(max(0, floor((middle - reach) / 2) * 2), (length - 1) // 2 * 2)
@@ -142,13 +140,13 @@ def _compute_even_box(
 
 
 def _compute_scale(box: Box, style: Style, canvas: Size) -> float:
-    """From the clip's pixels to the result's."""
+    """Return the factor from the clip's pixels to the result's."""
     size = style.size or (1.0 if style.shape is Shape.NONE else 0.5)
     return size * min(canvas[0] / box.width, canvas[1] / box.height)
 
 
 def compute_top_left(layout: Layout, style: Style, canvas: Size) -> tuple[int, int]:
-    """Left and top of the overlay, its margin included, on the canvas; may lie outside it."""
+    """Return left and top of the overlay with its margin on the canvas; may lie outside it."""
     edge = 0.0 if style.shape is Shape.NONE else EDGE_MARGIN * min(canvas)
     name = style.position.value
     shares = (

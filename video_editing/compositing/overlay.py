@@ -1,4 +1,4 @@
-"""The overlay: the person cut out, shaped, ringed, with her shadow; transparent around."""
+"""The overlay: the person cut out and shaped, with ring and shadow; transparent around."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -11,24 +11,25 @@ from video_editing.compositing.blend import composite_over, compute_ring_alpha, 
 from video_editing.compositing.despill import despill
 from video_editing.compositing.layout import Layout, Size
 from video_editing.contract.style import Style, YuvColour, parse_colour
-from video_editing.frames import Box, Layer, Matte, Picture, Plane
-from video_editing.matting.alpha_refinement import apply_threshold, feather
+from video_editing.frames import Box, Layer, Luma, Matte, Picture, Plane
+from video_editing.matting.alpha_refinement import apply_threshold, feather, refine_alpha
 from video_editing.pixels import compute_chroma_size, resize, scale_values
 
-#: Alpha of the person in the view: from the matte, the clip's picture, the box and the view's luma.
-AlphaFunction = Callable[[Matte, Picture, Box, Plane], Plane]
+#: Computes the person's alpha, of the view's size: from the matte, the clip's picture, the box that
+#: is shown and the luma of the view.
+AlphaFunction = Callable[[Matte, Picture, Box, Luma], Matte]
 
 BLACK = YuvColour(16, 128, 128)
 
 
 class OverlayRenderer:
-    """Makes overlays of one clip; what is the same in all frames is made once.
+    """Renders the overlays of one clip; what is constant for the clip is computed once.
 
     Args:
         layout: what of the clip is shown, and how large.
-        style: how it looks.
-        compute_alpha: how mattes become alpha.
-        seconds: the clip's length, at whose end the overlay fades out.
+        style: its looks.
+        compute_alpha: turns mattes into alpha.
+        seconds: length of the clip, at whose end the overlay fades out.
     """
 
     def __init__(
@@ -48,41 +49,51 @@ class OverlayRenderer:
         self._black = make_solid_picture(BLACK, layout.size)
 
     def render(self, picture: Picture, matte: Matte | None, seconds: Fraction) -> Layer:
-        """The overlay of one frame of the clip, at *seconds* from its origin.
+        """Render the overlay of one frame.
 
         Args:
-            picture: the whole frame.
-            matte: of the whole picture, at any size; None keeps the clip's own background.
-            seconds: when it is shown.
+            picture: the frame, uncropped.
+            matte: of all of the picture, at any size; None keeps the clip's own background.
+            seconds: presentation time from the clip's origin.
         """
         overlay = self._render_person(picture, matte)
         if self._ring is not None:
             overlay = composite_over(self._ring, overlay)
         if self._layout.margin:
             overlay = self._add_shadow(overlay)
-        faded = self._compute_opacity(seconds)
-        if faded < 1:
-            overlay = Layer(overlay.picture, scale_values(overlay.alpha, faded))
+        opacity = self._compute_opacity(seconds)
+        if opacity < 1:
+            overlay = Layer(overlay.picture, scale_values(overlay.alpha, opacity))
         return overlay
+
+    def compute_person_alpha(self, matte: Matte, picture: Picture, view: Luma) -> Matte:
+        """Compute the person's alpha in the view, with the style's threshold and feather.
+
+        Args:
+            matte: of all of the picture.
+            picture: the frame, uncropped.
+            view: luma of the part that is shown, of the view's size.
+        """
+        alpha = self._compute_alpha(matte, picture, self._layout.box, view)
+        scale = self._layout.view[0] / self._layout.box.width
+        return feather(apply_threshold(alpha, self._style.threshold), self._style.feather * scale)
 
     def _render_person(self, picture: Picture, matte: Matte | None) -> Layer:
         view = crop_to_view(picture, self._layout.box, self._layout.view)
         if matte is None:
             return Layer(view, self._shape)
-        alpha = self._compute_alpha(matte, picture, self._layout.box, view.y)
-        scale = self._layout.view[0] / self._layout.box.width
-        alpha = feather(apply_threshold(alpha, self._style.threshold), self._style.feather * scale)
-        person = despill(view, alpha)
-        return Layer(person, _multiply_alpha(alpha, self._shape))
+        alpha = self.compute_person_alpha(matte, picture, view.y)
+        return Layer(despill(view, alpha), _multiply_alpha(alpha, self._shape))
 
     def _add_shadow(self, overlay: Layer) -> Layer:
-        """*overlay* with its margin, and under it its own outline in soft black."""
+        """Return *overlay* with its margin, over a soft black copy of its outline."""
         margin = self._layout.margin
         above = place_in_frame(overlay, margin, margin, self._layout.size)
         shadow = scale_values(_make_shadow_alpha(above.alpha, margin), self._style.shadow)
         return composite_over(above, Layer(self._black, shadow))
 
     def _compute_opacity(self, seconds: Fraction) -> float:
+        """Return the overlay's opacity, 0–1, at a time while it fades in or out."""
         if not self._style.fade:
             return 1
         nearest = float(min(seconds, self._seconds - seconds))
@@ -90,7 +101,7 @@ class OverlayRenderer:
 
 
 def crop_to_view(picture: Picture, box: Box, view: Size) -> Picture:
-    """The part *box* of *picture*, scaled to *view*."""
+    """Return the part *box* of *picture*, scaled to the size *view*."""
     part = Picture(
         *(
             plane[
@@ -104,17 +115,23 @@ def crop_to_view(picture: Picture, box: Box, view: Size) -> Picture:
     return Picture(resize(part.y, view), resize(part.u, half), resize(part.v, half))
 
 
-def resample_final_matte(matte: Matte, picture: Picture, box: Box, view: Plane) -> Plane:
-    """Alpha from a matte that is final: the box of it, scaled to the view."""
-    whole = resize(matte, picture.size)
-    part = whole[box.top : box.top + box.height, box.left : box.left + box.width]
+def refine_small_matte(matte: Matte, picture: Picture, box: Box, view: Luma) -> Matte:
+    """Compute alpha from a small matte, its edges refined along those of the picture."""
+    return refine_alpha(matte, picture.y, box, view)
+
+
+def resample_final_matte(matte: Matte, picture: Picture, box: Box, view: Luma) -> Matte:
+    """Compute alpha from a final matte: the part *box* of it, scaled to the view."""
+    full = resize(matte, picture.size)
+    part = full[box.top : box.top + box.height, box.left : box.left + box.width]
     return resize(part, (view.shape[1], view.shape[0]))
 
 
 def place_in_frame(overlay: Layer, left: int, top: int, frame: Size) -> Layer:
-    """*overlay* at (left, top), both even, in a transparent frame that may cut it off.
+    """Return *overlay* at (left, top), both even, in a transparent frame that may cut it off.
 
-    The colours at its edges go on to the frame's: what is transparent should compress well.
+    The colours at its edges are continued to the frame's edges: transparent areas should compress
+    well.
     """
     picture = overlay.picture
     return Layer(
@@ -136,7 +153,7 @@ def place_in_frame(overlay: Layer, left: int, top: int, frame: Size) -> Layer:
 
 
 def _pad_plane(plane: Plane, left: int, top: int, size: Size, border: int) -> Plane:
-    """*plane* at (left, top) of a larger one, or of one that begins inside it."""
+    """Return *plane* at (left, top) of a plane of *size*, which may be smaller or begin inside."""
     plane = plane[max(0, -top) :, max(0, -left) :]
     left, top = max(0, left), max(0, top)
     plane = plane[: size[1] - top, : size[0] - left]
@@ -146,12 +163,12 @@ def _pad_plane(plane: Plane, left: int, top: int, size: Size, border: int) -> Pl
 
 
 def _multiply_alpha(one: Plane, other: Plane) -> Plane:
-    """Both alphas at once."""
+    """Return the product of two alphas."""
     return np.asarray(cv2.multiply(one, other, scale=1 / 255), np.uint8)
 
 
 def _make_shadow_alpha(alpha: Plane, margin: int) -> Plane:
-    """A blurred copy, a little lower; made at a quarter of the size, which nobody sees."""
+    """Return a blurred copy of *alpha*, shifted down, computed at a quarter of the size."""
     height, width = alpha.shape
     small = resize(alpha, (max(1, width // 4), max(1, height // 4)))
     soft = cv2.GaussianBlur(small, (0, 0), margin / 10)

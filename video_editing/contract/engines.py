@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from video_editing.contract.style import KeyOf, OptionModel
+from video_editing.contract.style import Metavar, OneOf, OptionModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +68,29 @@ ENGINES: dict[str, EngineInfo] = {
 FAST_ENGINE = next(info.name for info in ENGINES.values() if info.is_fast)
 
 
-EngineName = Annotated[str, KeyOf(ENGINES)]
+def describe_engines() -> str:
+    """Return what help texts say about the engines."""
+    return ", ".join(f"{info.name} is {info.summary}" for info in ENGINES.values())
+
+
+EngineName = Annotated[str, OneOf(ENGINES, describe_engines)]
 
 
 class EngineOptions(OptionModel):
-    """The engine of a clip, with its options; an engine ignores those that its row lacks.
+    """The engine of a clip, with its options; an engine ignores those that its row lacks."""
 
-    Attributes:
-        engine: a key of :data:`ENGINES`.
-        model: a network of the rembg engine.
-        every: frames between two keyframes of the rembg engine; 0 chooses by model and device.
-        device: where the rembg engine's network runs.
-    """
-
-    engine: EngineName = FAST_ENGINE
-    model: str = "u2net_human_seg"
-    every: int = Field(default=0, ge=0)
-    device: Literal["cpu", "cuda"] = "cpu"
+    engine: EngineName = Field(default=FAST_ENGINE, description="what finds the person")
+    model: str = Field(default="u2net_human_seg", description="network of the rembg engine")
+    every: Annotated[int, Metavar("N|auto")] = Field(
+        default=0,
+        ge=0,
+        description="frames from one keyframe of the rembg engine's network to the next; auto "
+        "chooses by model and device",
+    )
+    device: Literal["cpu", "cuda"] = Field(
+        default="cpu", description="where the rembg engine's network runs"
+    )
 
 
 DEFAULT_ENGINE = EngineOptions()
 DEFAULT_MODEL = DEFAULT_ENGINE.model
-
-
-def describe_engines() -> str:
-    """Return what help texts say about the engines."""
-    return ", ".join(f"{info.name} is {info.summary}" for info in ENGINES.values())

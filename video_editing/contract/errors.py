@@ -1,10 +1,10 @@
-"""What can go wrong with a clip, split by what to do next."""
+"""Errors, split by what the caller does next."""
 
 from enum import StrEnum
 
 
 class RejectReason(StrEnum):
-    """Why a clip, or something that came with it, cannot be used."""
+    """Why a clip, or another input, cannot be used."""
 
     NO_FILE = "no_file"
     EMPTY_FILE = "empty_file"
@@ -24,11 +24,11 @@ class RejectReason(StrEnum):
 
 
 class InputRejected(Exception):
-    """What the user gave cannot be used; asking elsewhere is pointless.
+    """An input of the user cannot be used; another backend would fail as well.
 
     Attributes:
-        reason: which of the known reasons it is; every text for people hangs on it.
-        details: numbers and names that the text may mention, all of them JSON values.
+        reason: selects the text for the user.
+        details: numbers and names for the text, all of them JSON values.
     """
 
     def __init__(self, reason: RejectReason, **details: float | str) -> None:
@@ -38,7 +38,7 @@ class InputRejected(Exception):
 
 
 class ModelUnavailable(Exception):
-    """A model cannot be used in this place: no weights, or no device to run them on."""
+    """A model cannot run on this machine: its weights or its device are not available."""
 
     def __init__(self, model: str, why: str) -> None:
         super().__init__(f"{model}: {why}")
@@ -47,14 +47,14 @@ class ModelUnavailable(Exception):
 
 
 class OutputFailed(Exception):
-    """The result could not be written: the disk is full, or the folder is not writable."""
+    """The result cannot be written: the disk is full, or the folder is not writable."""
 
 
 class Cancelled(Exception):
-    """Somebody asked the work to stop.
+    """The work was stopped on request.
 
     Attributes:
-        signal: the number of the signal that said so; 0 where it was no signal.
+        signal: number of the signal that stopped it; 0 if it was no signal.
     """
 
     def __init__(self, signal: int = 0) -> None:

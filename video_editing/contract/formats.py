@@ -1,11 +1,12 @@
-"""The forms in which people get what was made."""
+"""Output formats: what a result is made for, with the limits of each."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class OutputFormat(StrEnum):
-    """What a result is for; its last three members are transparent overlays."""
+    """What a result is made for."""
 
     VIDEO = "video"
     NOTE = "note"
@@ -16,28 +17,74 @@ class OutputFormat(StrEnum):
     STICKER = "sticker"
 
     @property
+    def spec(self) -> "FormatSpec":
+        """The format's row in the table of formats."""
+        return FORMATS[self]
+
+    @property
     def is_transparent(self) -> bool:
-        """Whether it is an overlay, which `overlay cut` makes, with nothing behind it."""
-        return self in {OutputFormat.MOV, OutputFormat.WEBM, OutputFormat.STICKER}
+        """Whether it is an overlay, transparent around the person."""
+        return self.spec.is_transparent
 
     @property
     def suffix(self) -> str:
-        """What its file's name ends with."""
-        match self:
-            case OutputFormat.GIF | OutputFormat.MOV:
-                return f".{self}"
-            case OutputFormat.WEBM | OutputFormat.STICKER:
-                return ".webm"
-            case _:
-                return ".mp4"
+        """The suffix of its file name, with the dot."""
+        return f".{self.spec.container}"
 
+
+@dataclass(frozen=True, slots=True)
+class FormatSpec:
+    """What a format is, and its limits; a limit of 0 is none.
+
+    Attributes:
+        container: FFmpeg's name of the container, which is the file's suffix as well.
+        is_transparent: whether it is an overlay, which `overlay cut` makes; `overlay edit` makes
+            the others.
+        has_sound: whether it has an audio stream where anything is heard.
+        max_seconds: only the beginning of a longer clip is used.
+        max_bytes: largest size of the file.
+        side: longer side in pixels; a GIF may be smaller, a video note is square.
+        max_rate: largest number of frames a second.
+    """
+
+    container: str
+    is_transparent: bool = False
+    has_sound: bool = True
+    max_seconds: int = 0
+    max_bytes: int = 0
+    side: int = 0
+    max_rate: int = 0
+
+
+FORMATS = {
+    OutputFormat.VIDEO: FormatSpec("mp4"),
+    # Telegram's video note: a square mp4 that is shown round.
+    OutputFormat.NOTE: FormatSpec("mp4", max_seconds=60, side=640),
+    # Telegram calls an mp4 without an audio stream an animation.
+    OutputFormat.ANIMATION: FormatSpec("mp4", has_sound=False),
+    OutputFormat.GIF: FormatSpec("gif", has_sound=False, max_seconds=15, side=480, max_rate=15),
+    OutputFormat.MOV: FormatSpec("mov", is_transparent=True),
+    OutputFormat.WEBM: FormatSpec("webm", is_transparent=True),
+    # Telegram's video sticker, https://core.telegram.org/stickers/webm-vp9-encoding
+    OutputFormat.STICKER: FormatSpec(
+        "webm",
+        is_transparent=True,
+        has_sound=False,
+        max_seconds=3,
+        max_bytes=256 * 1024,
+        side=512,
+        max_rate=30,
+    ),
+}
 
 #: what `overlay edit` makes
-EDIT_FORMATS = tuple(form for form in OutputFormat if not form.is_transparent)
+EDIT_FORMATS = tuple(name for name, spec in FORMATS.items() if not spec.is_transparent)
+#: what `overlay cut` makes
+CUT_FORMATS = tuple(name for name, spec in FORMATS.items() if spec.is_transparent)
 
 
 class OutputInfo(NamedTuple):
-    """How large a result is, in pixels, and how long, in seconds."""
+    """The size of a result in pixels, and its length in seconds."""
 
     width: int
     height: int

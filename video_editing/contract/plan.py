@@ -1,6 +1,7 @@
-"""What is to be made of a clip, in segments that do not depend on each other."""
+"""The plan of a clip's mattes: segments that are computed independently of each other."""
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -11,20 +12,21 @@ from pydantic import BaseModel, ConfigDict, Field
 from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.contract.errors import InputRejected, RejectReason
 
-if TYPE_CHECKING:  # whoever only sends plans about does not load the decoder
+if TYPE_CHECKING:  # the bot reads plans and does not load the decoder
     from video_editing.reading.probe import Clip
 
 PLAN_FILE = "plan.json"
-SEGMENT_SECONDS = 5  #: of the clip; what is lost at most when a place of work dies
+SEGMENT_SECONDS = 5  #: of the clip; at most this much is lost when a backend fails
 
 
 class Segment(BaseModel):
-    """A stretch of a clip.
+    """A part of a clip.
 
     Attributes:
-        index: its place among the segments, from 0.
-        start, end: times in ticks of the clip's timebase; *end* is not part of it.
-        frames: how many frames of the clip lie in it.
+        index: its number among all segments of the clip, from 0. It identifies the segment; it is
+            not the position in `Plan.segments`, which may hold a part of them.
+        start, end: times in ticks of the clip's timebase; *end* is excluded.
+        frames: number of the clip's frames in it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,20 +38,21 @@ class Segment(BaseModel):
 
     @property
     def file_name(self) -> str:
-        """The file name of its mattes."""
+        """Name of the file with its mattes."""
         return f"{self.index:05}.mp4"
 
 
 class Plan(BaseModel):
-    """Which mattes a clip needs, and who is to make them.
+    """The mattes that a clip needs, and the engine that computes them.
 
     Attributes:
         size: width and height of the upright clip.
         timebase: numerator and denominator of a tick in seconds.
         engine: a key of the table `ENGINES`.
-        model: which of rembg's models; unused by the mediapipe engine.
-        every: how many frames lie between two looks of the rembg model, or 0 for "auto".
-        segments: in order; together they hold every frame of the clip once.
+        model: one of rembg's networks; unused by other engines.
+        every: frames from one key frame of rembg's network to the next; 0 lets the engine choose.
+        segments: in order. A full plan holds every frame of the clip once; a partial one holds
+            some of those segments.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,8 +66,20 @@ class Plan(BaseModel):
 
     @property
     def frames(self) -> int:
-        """How many frames the clip has."""
+        """Number of frames in the segments."""
         return sum(segment.frames for segment in self.segments)
+
+    def select(self, indices: Iterable[int]) -> "Plan":
+        """Return the plan of the segments with these indices, in the plan's order.
+
+        Raises:
+            KeyError: the plan has no segment with one of them.
+        """
+        wanted = set(indices)
+        if missing := wanted - {segment.index for segment in self.segments}:
+            raise KeyError(min(missing))
+        segments = tuple(segment for segment in self.segments if segment.index in wanted)
+        return self.model_copy(update={"segments": segments})
 
 
 def make_plan(
@@ -75,45 +90,51 @@ def make_plan(
     every: int = 0,
     segment_seconds: Fraction | float = SEGMENT_SECONDS,
 ) -> Plan:
-    """Cut the clip into segments of about *segment_seconds* each, which begin with a frame."""
-    ticks = Fraction(segment_seconds) / clip.timebase
-    first, end = clip.times[0], clip.times[-1] + 1
-    count = max(1, round((end - first) / ticks))
-    borders = (first + Fraction(i * (end - first), count) for i in range(count))
-    starts = sorted({clip.times[bisect_left(clip.times, border)] for border in borders})
-    segments = (
-        Segment(index=index, start=start, end=stop, frames=_count_frames(clip, start, stop))
-        for index, (start, stop) in enumerate(pairwise([*starts, end]))
-    )
+    """Plan the mattes of *clip*; `split_into_segments` cuts it."""
     return Plan(
         size=clip.size,
         timebase=clip.timebase.as_integer_ratio(),
         engine=engine,
         model=model,
         every=every,
-        segments=tuple(segments),
+        segments=split_into_segments(clip, segment_seconds),
+    )
+
+
+def split_into_segments(
+    clip: "Clip", segment_seconds: Fraction | float = SEGMENT_SECONDS
+) -> tuple[Segment, ...]:
+    """Cut the clip into segments of about *segment_seconds* each, which begin with a frame."""
+    ticks = Fraction(segment_seconds) / clip.timebase
+    first, end = clip.times[0], clip.times[-1] + 1
+    count = max(1, round((end - first) / ticks))
+    borders = (first + Fraction(i * (end - first), count) for i in range(count))
+    starts = sorted({clip.times[bisect_left(clip.times, border)] for border in borders})
+    return tuple(
+        Segment(index=index, start=start, end=stop, frames=_count_frames(clip, start, stop))
+        for index, (start, stop) in enumerate(pairwise([*starts, end]))
     )
 
 
 def _count_frames(clip: "Clip", start: int, end: int) -> int:
-    """How many frames of the clip lie in start <= time < end."""
+    """Return how many frames of the clip lie in start <= time < end."""
     return bisect_left(clip.times, end) - bisect_left(clip.times, start)
 
 
 def write_plan(plan: Plan, folder: Path) -> None:
-    """Write *plan* into *folder*, which is made if need be.
+    """Write *plan* into *folder*, which is created if it does not exist.
 
-    A folder may go on with another engine; its segments stay what they are.
+    It replaces the plan of another engine; segments that are already in the folder are kept.
 
     Raises:
         InputRejected: BAD_MATTE, the folder holds the mattes of another clip.
-        OutputFailed: it cannot be made or written to.
+        OutputFailed: the folder cannot be created or written to.
     """
     with translate_output_errors():
         folder.mkdir(parents=True, exist_ok=True)
     if (folder / PLAN_FILE).exists():
-        kept = read_plan(folder)
-        if (kept.size, kept.timebase, kept.segments) != (plan.size, plan.timebase, plan.segments):
+        old = read_plan(folder)
+        if (old.size, old.timebase, old.segments) != (plan.size, plan.timebase, plan.segments):
             raise InputRejected(
                 RejectReason.BAD_MATTE, why="the folder holds mattes of another clip"
             )
@@ -122,10 +143,10 @@ def write_plan(plan: Plan, folder: Path) -> None:
 
 
 def read_plan(folder: Path) -> Plan:
-    """The plan that *folder* was made for.
+    """Read the plan in *folder*.
 
     Raises:
-        InputRejected: BAD_MATTE, there is none, or it is not one of ours.
+        InputRejected: BAD_MATTE, the folder has no plan, or its content is not valid.
     """
     try:
         return Plan.model_validate_json((folder / PLAN_FILE).read_bytes())
@@ -134,10 +155,10 @@ def read_plan(folder: Path) -> Plan:
 
 
 def read_plan_of(clip: "Clip", folder: Path) -> Plan:
-    """The plan in *folder*, which is one of *clip* or of some of its segments.
+    """Read the plan in *folder*, a full or partial one of *clip*.
 
     Raises:
-        InputRejected: BAD_MATTE, there is none, or it is one of another clip.
+        InputRejected: BAD_MATTE, the folder has no plan, or that of another clip.
     """
     plan = read_plan(folder)
     if (plan.size, plan.timebase) != (clip.size, clip.timebase.as_integer_ratio()) or any(
@@ -148,5 +169,5 @@ def read_plan_of(clip: "Clip", folder: Path) -> Plan:
 
 
 def find_missing_segments(plan: Plan, folder: Path) -> list[Segment]:
-    """The segments that *folder* lacks, in order."""
+    """Return the segments that *folder* lacks, in order."""
     return [s for s in plan.segments if not (folder / s.file_name).exists()]

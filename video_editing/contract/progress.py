@@ -1,4 +1,4 @@
-"""How far the work is: the only thing that travels upwards."""
+"""Progress reports of long work."""
 
 import json
 import time
@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
-REPORT_INTERVAL = 0.2  #: seconds between two reports
+REPORT_INTERVAL = 0.2  #: seconds between reports
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step forward.
+    """The state of a stage.
 
     Attributes:
-        stage: what is being done: "plan", "mattes", "edit", "cut", "matte",
-            "render" (parts for a renderer elsewhere) or "preview".
-        done, total: frames; total is what the file promises, so done may end a little short.
+        stage: "plan", "mattes", "edit", "cut", "matte", "render" (parts for a renderer
+            elsewhere) or "preview".
+        done, total: numbers of frames; *total* is what the file announces, so *done* may end a
+            little below it.
         fps: frames a second since the stage began.
     """
 
@@ -28,33 +29,33 @@ class Progress:
     fps: float
 
     def as_json(self) -> str:
-        """One line for a parent process."""
+        """Return one line of JSON for a parent process."""
         return json.dumps(asdict(self) | {"fps": round(self.fps, 1)})
 
 
 Report = Callable[[Progress], None]
 
 
-def ignore_progress(_: Progress) -> None:
-    """A report for callers who do not want to know."""
+def ignore_progress(_: object) -> None:
+    """Discard a report of progress, or any other event."""
 
 
 def with_progress(
     items: Iterable[T], stage: str, total: int, report: Report, *, done: int = 0
 ) -> Iterator[T]:
-    """Pass *items* on, reporting now and then, and when the total is reached.
+    """Yield *items*; report every REPORT_INTERVAL seconds, and when the total is reached.
 
     Args:
         items: one for each frame.
         stage: as in :class:`Progress`.
         total: as in :class:`Progress`.
-        report: what is called.
-        done: frames of the total that were there before.
+        report: is called with the progress.
+        done: frames of the total that were finished before.
     """
-    began = reported = time.monotonic()
+    start = reported = time.monotonic()
     for count, item in enumerate(items, 1):
         now = time.monotonic()
         if now - reported >= REPORT_INTERVAL or done + count == total:
             reported = now
-            report(Progress(stage, done + count, total, count / max(now - began, 1e-3)))
+            report(Progress(stage, done + count, total, count / max(now - start, 1e-3)))
         yield item

@@ -1,13 +1,14 @@
-"""How the overlay looks: what people choose, with its ranges and defaults."""
+"""How the overlay looks: what users choose, with ranges, defaults and descriptions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 import webcolors
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -33,10 +34,10 @@ class YuvColour(NamedTuple):
 
 
 def parse_colour(text: str) -> YuvColour:
-    """The colour that people call *text*: a CSS name, #rgb or #rrggbb.
+    """Convert a CSS name, #rgb or #rrggbb; the matrix is that of BT.709, limited range.
 
     Raises:
-        ValueError: it is no colour.
+        ValueError: *text* is not a colour.
     """
     rgb = webcolors.hex_to_rgb(text) if text.startswith("#") else webcolors.name_to_rgb(text)
     red, green, blue = (channel / 255 for channel in rgb)
@@ -49,13 +50,18 @@ def parse_colour(text: str) -> YuvColour:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class KeyOf:
-    """Annotation of a string that must be a key of *table* at the time of validation.
+class OneOf:
+    """Annotation of a string that must be one of *values* at the time of validation.
 
-    The JSON schema lists the keys as ``enum``, and the command line as choices.
+    The JSON schema lists them as ``enum``, and the command line as choices.
+
+    Attributes:
+        values: what is possible; a table gives its keys.
+        describe: returns what help texts say about the values.
     """
 
-    table: Mapping[str, Any]
+    values: Collection[str]
+    describe: Callable[[], str] | None = None
 
     def __get_pydantic_core_schema__(
         self, source: type, handler: GetCoreSchemaHandler
@@ -65,12 +71,26 @@ class KeyOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return handler(schema) | {"enum": list(self.table)}
+        return handler(schema) | {"enum": list(self.values)}
 
-    def _validate(self, key: str) -> str:
-        if key not in self.table:
-            raise ValueError(f"Input should be one of {', '.join(self.table)}")
-        return key
+    def _validate(self, value: str) -> str:
+        if value not in self.values:
+            raise ValueError(f"Input should be one of {', '.join(self.values)}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Metavar:
+    """Annotation of a field: how help texts and tables write it.
+
+    Attributes:
+        text: stands for the value. Where it ends with ``|auto``, the command line takes the word
+            ``auto`` for the field's default.
+        default: how the default is described, where its value does not say it.
+    """
+
+    text: str | None = None
+    default: str | None = None
 
 
 class OptionModel(BaseModel):
@@ -107,7 +127,7 @@ class Shape(StrEnum):
 
 
 class Anchor(StrEnum):
-    """Which corner, edge or middle of the result the overlay keeps to."""
+    """The corner, edge or middle of the result that the overlay is placed at."""
 
     TOP_LEFT = "top-left"
     TOP = "top"
@@ -121,52 +141,107 @@ class Anchor(StrEnum):
 
 
 def _validate_colour(text: str) -> str:
-    parse_colour(text)  # its ValueError is what pydantic asks for
+    parse_colour(text)  # raises the ValueError that pydantic expects
     return text
 
 
 UnitInterval = Annotated[float, Field(ge=0, le=1)]
+CropFraction = Annotated[float, Field(ge=0.05, le=1)]
+OffsetFraction = Annotated[float, Field(ge=-2, le=2)]
 ColourName = Annotated[str, Field(max_length=40), AfterValidator(_validate_colour)]
+Radius = Annotated[
+    float,
+    Field(
+        ge=0.05,
+        le=1,
+        description="radius of the circle, as a fraction of the clip's shorter side",
+    ),
+]
+Threshold = Annotated[
+    float,
+    Field(
+        ge=0.05,
+        le=0.95,
+        description="certainty that makes a pixel half person; more cuts closer",
+    ),
+]
+Feather = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=99,
+        description="width of the Gaussian that softens the edge, in the clip's pixels; "
+        "0 leaves the edge as the matte has it",
+    ),
+    Metavar("PIXELS"),
+]
 
 
 class Style(OptionModel):
-    """Everything about the overlay that does not depend on the clip.
+    """Everything about the overlay that does not depend on the clip."""
 
-    Attributes:
-        shape: what the overlay is cut to; "none" leaves the person free.
-        radius: of the circle, as a fraction of the clip's shorter side.
-        crop: width and height of a card (rect, rounded), as fractions of the clip's frame.
-        centre: of the shape, as fractions of the clip's frame; None puts it on the face.
-        keep_background: fill the shape with the clip's own background; no engine is needed.
-        threshold: the certainty at which a pixel is half person; 0.5 takes the matte as it is.
-        feather: width in pixels of the clip of the Gaussian that softens the edge; 0 for none.
-        ring: width of the line along the shape's inside, as a fraction of its shorter side.
-        ring_colour: a CSS name or #rrggbb.
-        shadow: how dark the soft shadow around the overlay is, 0 for none.
-        position: where on the result the overlay is.
-        offset: added to that, as fractions of the result's width and height; y runs downwards.
-        size: the overlay's height as a fraction of the result's height, or its width as one of
-            the width where that is less; None is half, and all for a free person.
-        fade: seconds that the overlay takes to appear and to go.
-    """
+    shape: Shape = Field(
+        default=Shape.CIRCLE, description="what the person is cut to; none leaves the person free"
+    )
+    radius: Radius = 0.35
+    crop: Annotated[tuple[CropFraction, CropFraction], Metavar("W,H")] = Field(
+        default=(1, 1),
+        description="what a rect or rounded card shows, as fractions of the clip's width and "
+        "height",
+    )
+    centre: Annotated[tuple[UnitInterval, UnitInterval] | None, Metavar("X,Y|auto")] = Field(
+        default=None,
+        validation_alias=AliasChoices("center", "centre"),
+        description="middle of the shape, as fractions of the clip's width and height; auto finds "
+        "the face over the whole clip",
+    )
+    keep_background: bool = Field(
+        default=False,
+        description="keep the clip's own background inside the shape; needs no engine",
+    )
+    threshold: Threshold = 0.5
+    feather: Feather = 0
+    ring: float = Field(
+        default=0,
+        ge=0,
+        le=0.25,
+        description="width of a line along the inside of the shape's edge, as a fraction of the "
+        "overlay's shorter side; 0 for none",
+    )
+    ring_colour: Annotated[ColourName, Metavar("COLOUR")] = Field(
+        default="white",
+        validation_alias=AliasChoices("ring_color", "ring_colour"),
+        description="colour of the ring, a CSS name or #rrggbb",
+    )
+    shadow: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        description="how dark a soft shadow around the overlay is; 0 for none",
+    )
+    position: Anchor = Field(
+        default=Anchor.BOTTOM_RIGHT, description="where on the result the overlay is"
+    )
+    offset: Annotated[tuple[OffsetFraction, OffsetFraction], Metavar("X,Y")] = Field(
+        default=(0, 0),
+        description="added to the position, as fractions of the result's width and height; Y runs "
+        "downwards",
+    )
+    size: Annotated[float | None, Metavar("SIZE", default="0.5, or 1 for shape none")] = Field(
+        default=None,
+        ge=0.05,
+        le=4,
+        description="the overlay's height as a fraction of the result's, or its width where that "
+        "is less",
+    )
+    fade: Annotated[float, Metavar("SECONDS")] = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="seconds that the overlay takes to appear and to disappear",
+    )
 
-    shape: Shape = Shape.CIRCLE
-    radius: float = Field(default=0.35, ge=0.05, le=1)
-    crop: tuple[Annotated[float, Field(ge=0.05, le=1)], Annotated[float, Field(ge=0.05, le=1)]] = (
-        1,
-        1,
-    )
-    centre: tuple[UnitInterval, UnitInterval] | None = None
-    keep_background: bool = False
-    threshold: float = Field(default=0.5, ge=0.05, le=0.95)
-    feather: float = Field(default=0, ge=0, le=99)
-    ring: float = Field(default=0, ge=0, le=0.25)
-    ring_colour: ColourName = "white"
-    shadow: float = Field(default=0, ge=0, le=1)
-    position: Anchor = Anchor.BOTTOM_RIGHT
-    offset: tuple[Annotated[float, Field(ge=-2, le=2)], Annotated[float, Field(ge=-2, le=2)]] = (
-        0,
-        0,
-    )
-    size: Annotated[float, Field(ge=0.05, le=4)] | None = None
-    fade: float = Field(default=0, ge=0, le=10)
+
+EDGE_FIELDS = ("threshold", "feather")  #: fields of a style that say how the person is cut out
+#: fields of a style that say where an overlay is on a result; they do not apply to an overlay alone
+PLACEMENT_FIELDS = ("position", "offset", "size")

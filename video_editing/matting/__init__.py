@@ -1,1 +1,1 @@
-"""Find the person in each frame."""
+"""Mattes: where the person is in each frame."""

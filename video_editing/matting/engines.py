@@ -5,25 +5,36 @@ from importlib import import_module
 from typing import Protocol
 
 from video_editing.contract.engines import DEFAULT_ENGINE, ENGINES, EngineOptions
-from video_editing.frames import Matte, Picture, Timed
+from video_editing.frames import FrameMatte, Picture, Timed
 from video_editing.reading.probe import Clip
 
 __all__ = ["DEFAULT_ENGINE", "Engine", "EngineOptions", "create_engine"]
 
 
 class Engine(Protocol):
-    """A stage that finds the person.
+    """A stage that computes mattes.
+
+    Mattes are the same whatever part of the clip they are computed in: the matte of a frame
+    depends on a fixed number of frames before the segment that it lies in and after the frame,
+    and on no state of earlier calls.
 
     Attributes:
-        context_frames: how many frames before and after one its matte depends on.
+        context_frames: number of frames before and after a frame that its matte depends on, apart
+            from the state of a recurrent network.
+        warm_up_frames: number of frames before a segment that a recurrent network must see, and
+            with which every segment starts anew; 0 for a memoryless engine, whose mattes depend
+            on the context only, so that any number of segments can be computed in one pass. The
+            pictures of warm-up and context are held in memory.
     """
 
     context_frames: int
+    warm_up_frames: int
 
-    def compute_mattes(
-        self, frames: Iterable[Timed[Picture]]
-    ) -> Iterator[tuple[Timed[Picture], Matte]]:
-        """Each frame with its matte, which is of the whole frame and small."""
+    def compute_mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
+        """Yield each frame with its small matte, which shows all of the frame.
+
+        Each call starts without state. It reads no frames after its iterator is dropped.
+        """
 
 
 def create_engine(options: EngineOptions, clip: Clip) -> Engine:

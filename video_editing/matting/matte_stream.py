@@ -1,54 +1,72 @@
-"""Mattes for every frame: made by an engine, or made before."""
+"""The mattes of every frame of a clip: computed by an engine, or read from where they are stored.
+
+A memoryless engine computes neighbouring segments in one pass. A recurrent one starts anew for
+each segment, a fixed number of frames before it, so that the mattes of a segment are the same
+whatever else is computed with it. Both ways decode each frame once.
+"""
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from itertools import islice, zip_longest
+from itertools import chain, islice, takewhile, zip_longest
 from pathlib import Path
 
 import numpy as np
 
 from video_editing.concurrency import prefetch
 from video_editing.contract.errors import InputRejected, RejectReason
-from video_editing.contract.plan import Plan, Segment, find_missing_segments
+from video_editing.contract.plan import Plan, Segment, find_missing_segments, split_into_segments
 from video_editing.contract.progress import Report, with_progress
-from video_editing.frames import Matte, Picture, Timed
+from video_editing.frames import FrameMatte, Matte, Picture, Timed
 from video_editing.matting.engines import Engine
 from video_editing.matting.segments import group_runs, read_grey_frames, read_mattes, write_segment
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip
 
-FrameMattePairs = Iterator[tuple[Timed[Picture], Matte]]
-
 PREFETCH_DEPTH = 4  #: decoded frames that wait for the next stage
-MIN_MEAN_ALPHA = 0.002  #: mean alpha, 0–1, below which a matte shows nobody
+MIN_MEAN_ALPHA = 0.002  #: mean alpha, 0–1, below which a matte shows no person
 
 
 @contextmanager
 def open_computed_mattes(
     clip: Clip, engine: Engine, end: int | None = None
-) -> Iterator[FrameMattePairs]:
-    """Each frame of *clip* before *end* with the small matte that *engine* makes of it."""
+) -> Iterator[Iterator[FrameMatte]]:
+    """Open each frame of *clip* before *end* with the small matte that *engine* computes of it.
+
+    A recurrent engine's segments are those of a plan, so that its mattes are the same as stored
+    ones.
+    """
+    if not engine.warm_up_frames:
+        with (
+            closing(prefetch(read_frames(clip, end=end), PREFETCH_DEPTH)) as frames,
+            closing(prefetch(engine.compute_mattes(frames), PREFETCH_DEPTH)) as pairs,
+        ):
+            yield pairs
+        return
+    segments = [s for s in split_into_segments(clip) if end is None or s.start < end]
     with (
-        closing(prefetch(read_frames(clip, end=end), PREFETCH_DEPTH)) as frames,
-        closing(prefetch(engine.compute_mattes(frames), PREFETCH_DEPTH)) as pairs,
+        closing(prefetch(_read_with_context(clip, segments, engine), PREFETCH_DEPTH)) as frames,
+        closing(prefetch(_compute_each(clip, segments, engine, frames), PREFETCH_DEPTH)) as pairs,
     ):
-        yield pairs
+        yield takewhile(lambda pair: end is None or pair[0].time < end, pairs)
 
 
 @contextmanager
-def open_stored_mattes(clip: Clip, path: Path, end: int | None = None) -> Iterator[FrameMattePairs]:
-    """Each frame of *clip* before *end* with the matte that *path* holds for it.
+def open_stored_mattes(
+    clip: Clip, path: Path, end: int | None = None
+) -> Iterator[Iterator[FrameMatte]]:
+    """Open each frame of *clip* before *end* with the matte that *path* holds for it.
 
     Args:
-        clip: the clip that the mattes were made from.
+        clip: the clip that the mattes were computed from.
         path: a folder of segments with small mattes, or one grey video of final ones.
         end: a time in ticks; None is the end of the clip.
 
     Raises:
-        InputRejected: BAD_MATTE, they are not this clip's.
+        InputRejected: BAD_MATTE, the mattes are missing, damaged or those of another clip.
     """
-    mattes = read_mattes(clip, path) if path.is_dir() else _read_final_mattes(clip, path)
+    mattes = read_mattes(clip, path, end) if path.is_dir() else _read_final_mattes(clip, path)
     with closing(prefetch(read_frames(clip, end=end), PREFETCH_DEPTH)) as frames:
         yield _pair(frames, mattes)
 
@@ -56,57 +74,120 @@ def open_stored_mattes(clip: Clip, path: Path, end: int | None = None) -> Iterat
 def write_missing_segments(
     clip: Clip, plan: Plan, folder: Path, engine: Engine, report: Report
 ) -> None:
-    """Write every segment of *plan* that *folder* lacks, each under its name when it is whole.
+    """Write every segment of *plan* that *folder* lacks.
 
-    Neighbours are made in one go; the mattes are the same as if each had been made alone.
+    A segment appears under its name when it is complete. Neighbouring segments are decoded in one
+    pass; their mattes are the same as if each were computed alone.
     """
-    lacking = find_missing_segments(plan, folder)
+    missing = find_missing_segments(plan, folder)
     total = sum(segment.frames for segment in plan.segments)
-    done = total - sum(segment.frames for segment in lacking)
-    for run in group_runs(lacking):
-        with closing(
-            prefetch(_read_with_context(clip, run, engine.context_frames), PREFETCH_DEPTH)
-        ) as frames:
-            times = clip.times[_find_index(clip, run[0].start) : _find_index(clip, run[-1].end)]
+    done = total - sum(segment.frames for segment in missing)
+    for run in group_runs(missing):
+        with closing(prefetch(_read_with_context(clip, run, engine), PREFETCH_DEPTH)) as frames:
             mattes = with_progress(
-                _align_to_times(times, engine.compute_mattes(frames)),
-                "mattes",
-                total,
-                report,
-                done=done,
+                _compute_run(clip, run, engine, frames), "mattes", total, report, done=done
             )
             for segment in run:
                 write_segment(plan, segment, islice(mattes, segment.frames), folder)
                 done += segment.frames
 
 
+def count_frames_before(clip: Clip, end: int | None) -> int:
+    """Return how many frames of *clip* lie before the tick *end*; None counts all."""
+    return len(clip.times) if end is None else bisect_left(clip.times, end)
+
+
 def is_empty(matte: Matte) -> bool:
-    """Whether *matte* shows nobody."""
+    """Return whether *matte* shows no person."""
     return float(matte.mean()) < 255 * MIN_MEAN_ALPHA
 
 
-def _find_index(clip: Clip, time: int) -> int:
-    return bisect_left(clip.times, time)
-
-
 def _read_with_context(
-    clip: Clip, run: Sequence[Segment], context: int
+    clip: Clip, run: Sequence[Segment], engine: Engine
 ) -> Iterator[Timed[Picture]]:
-    """The frames of *run*, and as many before and after it as their mattes depend on."""
-    first = max(0, _find_index(clip, run[0].start) - context)
-    after = _find_index(clip, run[-1].end) + context
-    return read_frames(
-        clip, clip.times[first], clip.times[after] if after < len(clip.times) else None
-    )
+    """Read the frames of *run*, and those before and after it that its mattes depend on."""
+    start, end = _compute_window(clip, run, engine)
+    return read_frames(clip, start, end)
 
 
-def _align_to_times(times: Sequence[int], pairs: FrameMattePairs) -> Iterator[Timed[Matte]]:
-    """A matte for each of *times*; a frame that did not decode has that of the one before it.
+def _compute_window(
+    clip: Clip, segments: Sequence[Segment], engine: Engine
+) -> tuple[int, int | None]:
+    """Return the first tick of the frames that the mattes of *segments* depend on, and their end.
+
+    The end is None at the end of the clip.
+    """
+    lead = engine.warm_up_frames + engine.context_frames
+    first = max(0, count_frames_before(clip, segments[0].start) - lead)
+    after = count_frames_before(clip, segments[-1].end) + engine.context_frames
+    return clip.times[first], clip.times[after] if after < len(clip.times) else None
+
+
+def _compute_run(
+    clip: Clip, run: Sequence[Segment], engine: Engine, frames: Iterator[Timed[Picture]]
+) -> Iterator[Timed[Matte]]:
+    """Yield one matte for each frame that the clip announces in *run*, decoded or not."""
+    if not engine.warm_up_frames:
+        yield from _align_to_times(_get_times(clip, run), engine.compute_mattes(frames))
+        return
+    buffer = _FrameBuffer(frames, engine)
+    for segment in run:
+        pairs = engine.compute_mattes(buffer.read(*_compute_window(clip, [segment], engine)))
+        yield from _align_to_times(_get_times(clip, [segment]), pairs)
+
+
+def _compute_each(
+    clip: Clip, segments: Sequence[Segment], engine: Engine, frames: Iterator[Timed[Picture]]
+) -> Iterator[FrameMatte]:
+    """Yield each frame of *segments* that decodes, with its matte."""
+    buffer = _FrameBuffer(frames, engine)
+    for segment in segments:
+        pairs = engine.compute_mattes(buffer.read(*_compute_window(clip, [segment], engine)))
+        for frame, matte in pairs:
+            if frame.time >= segment.end:
+                break
+            if frame.time >= segment.start:
+                yield frame, matte
+
+
+def _get_times(clip: Clip, run: Sequence[Segment]) -> Sequence[int]:
+    first, after = (count_frames_before(clip, tick) for tick in (run[0].start, run[-1].end))
+    return clip.times[first:after]
+
+
+class _FrameBuffer:
+    """Frames that are decoded once and read in overlapping windows, each later than the last.
+
+    Keeps as many frames as the windows of two neighbouring segments of a recurrent engine share.
+    """
+
+    def __init__(self, frames: Iterator[Timed[Picture]], engine: Engine) -> None:
+        self._frames = frames
+        shared = engine.warm_up_frames + 2 * engine.context_frames
+        # One more: the frame that ends a window belongs to the next one.
+        self._latest: deque[Timed[Picture]] = deque(maxlen=shared + 1)
+
+    def read(self, start: int, end: int | None) -> Iterator[Timed[Picture]]:
+        """Yield the frames with start <= time < end; None is the end of the frames."""
+        for frame in chain(tuple(self._latest), self._read_new()):
+            if end is not None and frame.time >= end:
+                return
+            if frame.time >= start:
+                yield frame
+
+    def _read_new(self) -> Iterator[Timed[Picture]]:
+        for frame in self._frames:
+            self._latest.append(frame)
+            yield frame
+
+
+def _align_to_times(times: Sequence[int], pairs: Iterable[FrameMatte]) -> Iterator[Timed[Matte]]:
+    """Yield a matte for each of *times*; a frame that did not decode has that of the one before.
 
     Raises:
-        InputRejected: CORRUPT, not one of them decoded.
+        InputRejected: CORRUPT, no frame decoded.
     """
-    found = ((frame.time, matte) for frame, matte in pairs if frame.time <= times[-1])
+    found = takewhile(lambda timed: timed[0] <= times[-1], ((f.time, matte) for f, matte in pairs))
     _, matte = next(found, (0, None))
     upcoming = next(found, None)
     for time in times:
@@ -127,8 +208,8 @@ def _read_final_mattes(clip: Clip, path: Path) -> Iterator[Timed[Matte]]:
         yield Timed(time, np.asarray(frame.to_ndarray(format="gray"), np.uint8))
 
 
-def _pair(frames: Iterable[Timed[Picture]], mattes: Iterator[Timed[Matte]]) -> FrameMattePairs:
-    """Frames and mattes of the same time; a frame that did not decode leaves its matte over."""
+def _pair(frames: Iterable[Timed[Picture]], mattes: Iterator[Timed[Matte]]) -> Iterator[FrameMatte]:
+    """Yield frames with the mattes of the same times; a frame that did not decode is left out."""
     for frame in frames:
         matte = next((matte for matte in mattes if matte.time >= frame.time), None)
         if matte is None or matte.time != frame.time:
@@ -136,4 +217,4 @@ def _pair(frames: Iterable[Timed[Picture]], mattes: Iterator[Timed[Matte]]) -> F
                 RejectReason.BAD_MATTE, why="it has no matte for a frame of the clip"
             )
         yield frame, matte.value
-    next(mattes, None)  # which complains of mattes beyond the clip's last frame
+    next(mattes, None)  # raises if mattes remain after the clip's last frame

@@ -1,7 +1,7 @@
-"""The mediapipe engine: its two selfie segmentation models, looking where the person is.
+"""The mediapipe engine: MediaPipe's two selfie segmentation models on a region around the people.
 
-One model looks at the whole frame several times a second to find where people are; then both look
-at that part of every frame, upright or mirrored, and what they say is steadied over time.
+One model segments the full frame several times a second to find the region. Both models segment
+the region of every frame, upright or mirrored, and their mean is filtered over time.
 """
 
 from bisect import bisect_left
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video_editing.frames import Box, Luma, Matte, Picture, Plane, Timed
+from video_editing.frames import Box, FloatPlane, FrameMatte, Luma, Matte, Picture, Plane, Timed
 from video_editing.matting.alpha_refinement import apply_guided_filter
 from video_editing.matting.color_prior import apply_colour_prior
 from video_editing.matting.person_regions import (
@@ -34,37 +34,33 @@ from video_editing.reading.probe import Clip
 
 LANDSCAPE_MODEL = "selfie_segmentation/selfie_segmentation_landscape.tflite"  #: 256x144
 SQUARE_MODEL = "selfie_segmentation/selfie_segmentation.tflite"  #: 256x256
-MAX_MATTE_SIDE = (
-    800  #: pixels of a matte's longer side; it is the frame, halved until it is shorter
-)
-DETECTIONS_PER_SECOND = 10  #: looks at the whole frame in a second
-MAX_REQUIRED_DETECTIONS = 4  #: looks at most that must see somebody, for a few may err
-REGION_WINDOW = 8  #: frames before and after one in which a person must find place in its region
-GUIDE_RADIUS = 3  #: pixels of a matte over which alpha follows luma
-EDGE_PROBABILITY = 0.4  #: what the models say where the edge is
-CONTRAST = 2.5  #: how much surer they could be than they are
-MAX_NEIGHBOUR_SECONDS = Fraction(1, 10)  #: seconds from a frame to those that it is steadied by
-FILTER_WINDOW = 2  #: frames before and after one that its matte is steadied by
+#: pixels; a matte has the size of the frame, halved until its longer side is shorter than this
+MAX_MATTE_SIDE = 800
+DETECTIONS_PER_SECOND = 10  #: segmentations of the full frame, which find the region of people
+MAX_REQUIRED_DETECTIONS = 4  #: detections in a window that must find people, at most
+REGION_WINDOW = 8  #: frames before and after a frame whose people its region must hold
+GUIDE_RADIUS = 3  #: pixels of a matte, of the window in which alpha is linear in luma
+EDGE_PROBABILITY = 0.4  #: the models' output at the edge of a person
+CONTRAST = 2.5  #: slope of the curve that maps the models' output to alpha
+MAX_NEIGHBOUR_SECONDS = Fraction(1, 10)  #: largest distance of frames in the temporal filter
+FILTER_WINDOW = 2  #: frames before and after a frame in the temporal filter
 
-#: what the models mean by what they say, 0–255
+#: alpha by the models' output, 0–255
 _CONTRAST_CURVE = np.rint(
     255 * np.clip(CONTRAST * (np.arange(256) / 255 - EDGE_PROBABILITY) + 0.5, 0, 1)
 ).astype(np.uint8)
 
-FloatPlane = NDArray[np.float32]  #: (h, w), 0 background … 1 person
-FrameMatte = tuple[Timed[Picture], Matte]
-
 
 @dataclass(frozen=True, slots=True)
 class _AnalysedFrame:
-    """What is known of a frame before the models look at its people.
+    """A frame before segmentation.
 
     Attributes:
-        index: which of the clip's frames it is.
-        levels: the picture and its halves, largest first; a matte is as large as the last.
-        shot: frames of one shot have the same number.
-        people_box: where they are, or None where nobody is; only if the whole frame was looked at.
-        has_detection: whether it was.
+        index: number of the frame in the clip.
+        levels: the picture and its halves, largest first; the last has the size of a matte.
+        shot: number of the shot that it belongs to.
+        people_box: the box of its people; None if there are none or it has no detection.
+        has_detection: whether the full frame was segmented to find people.
     """
 
     frame: Timed[Picture]
@@ -81,24 +77,26 @@ class _AnalysedFrame:
 
     @property
     def full_box(self) -> Box:
-        """All of the matte."""
+        """The box of the full matte."""
         return Box(0, 0, *self.levels[-1].size)
 
 
 class MediapipeEngine:
-    """An engine that needs no more than a processor core.
+    """An engine that runs in real time on one processor core.
 
     Attributes:
-        context_frames: how many frames before and after one its matte depends on.
+        context_frames: number of frames before and after a frame that its matte depends on.
+        warm_up_frames: none; the engine has no state.
     """
 
     context_frames: int
+    warm_up_frames = 0
 
     def __init__(self, clip: Clip) -> None:
         """Load the models.
 
         Raises:
-            ModelUnavailable: the installed mediapipe does not carry them.
+            ModelUnavailable: the installed mediapipe does not contain them.
         """
         self._landscape_model = SelfieModel(LANDSCAPE_MODEL)
         self._square_model = SelfieModel(SQUARE_MODEL)
@@ -106,7 +104,7 @@ class MediapipeEngine:
         self._detection_interval = min(
             REGION_WINDOW, max(1, round(clip.rate / DETECTIONS_PER_SECOND))
         )
-        # As many as the frames on one side hold: who comes is there from her first frame on.
+        # As many as one side of the window holds: a person is found from the first frame on.
         self._required_detections = min(
             MAX_REQUIRED_DETECTIONS, max(2, (REGION_WINDOW + 1) // self._detection_interval)
         )
@@ -114,17 +112,16 @@ class MediapipeEngine:
         self.context_frames = REGION_WINDOW + FILTER_WINDOW + 1
 
     def compute_mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
-        """Each frame with its matte, which is of the whole frame and small.
+        """Yield each frame with its small matte, which shows all of the frame.
 
-        A matte depends on the frames of its shot up to `context` before and after it, and on no
-        others: it is the same in whatever piece of the clip it is made.
+        A matte depends on at most `context_frames` frames of its shot before and after it.
         """
         for _, shot in groupby(self._analyse_frames(frames), attrgetter("shot")):
-            found = (
-                (sight, self._segment_region(sight, region))
-                for sight, region in self._track_regions(shot)
+            mattes = (
+                (frame, self._segment_region(frame, region))
+                for frame, region in self._track_regions(shot)
             )
-            yield from self._filter_temporally(found)
+            yield from self._filter_temporally(mattes)
 
     def _analyse_frames(self, frames: Iterable[Timed[Picture]]) -> Iterator[_AnalysedFrame]:
         before: _AnalysedFrame | None = None
@@ -134,13 +131,13 @@ class MediapipeEngine:
                 0 if before is None else before.shot + is_shot_boundary(before.luma, levels[-1].y)
             )
             index = bisect_left(self._times, frame.time)
-            looked = index % self._detection_interval == 0
-            people = self._detect_people(levels) if looked else None
-            before = _AnalysedFrame(frame, index, levels, shot, people, looked)
+            has_detection = index % self._detection_interval == 0
+            people = self._detect_people(levels) if has_detection else None
+            before = _AnalysedFrame(frame, index, levels, shot, people, has_detection)
             yield before
 
     def _detect_people(self, levels: tuple[Picture, ...]) -> Box | None:
-        """Where people are, as far as one look at the whole frame tells."""
+        """Return the box of the people in the full frame."""
         size = levels[-1].size
         return find_people_box(
             _convert_to_matte(self._square_model.predict(levels, Box(0, 0, *size)))
@@ -149,22 +146,25 @@ class MediapipeEngine:
     def _track_regions(
         self, frames: Iterable[_AnalysedFrame]
     ) -> Iterator[tuple[_AnalysedFrame, Box | None]]:
-        """Each sight with the box that holds its people; the whole frame if no look was near."""
-        for sight, around in slide_window(frames, REGION_WINDOW):
-            looks = [other for other in around if other.has_detection]
-            people = [look.people_box for look in looks if look.people_box is not None]
-            if not looks:
-                yield sight, sight.full_box
-            elif len(people) >= min(self._required_detections, len(looks)):
-                yield sight, merge_boxes(people, sight.full_box[2:])
+        """Yield each frame with the box of its people; the full frame without a detection nearby.
+
+        The box is None if too few detections in the window find people: a few may be wrong.
+        """
+        for frame, window in slide_window(frames, REGION_WINDOW):
+            detections = [near for near in window if near.has_detection]
+            boxes = [near.people_box for near in detections if near.people_box is not None]
+            if not detections:
+                yield frame, frame.full_box
+            elif len(boxes) >= min(self._required_detections, len(detections)):
+                yield frame, merge_boxes(boxes, frame.full_box[2:])
             else:
-                yield sight, None
+                yield frame, None
 
     def _segment_region(self, frame: _AnalysedFrame, box: Box | None) -> Matte:
-        """The matte of a frame whose people are all in *box*.
+        """Compute the matte of a frame whose people are all in *box*.
 
-        Both models look, in two ways that frames take in turns: steadying brings them together,
-        and is as good as all four ways in each frame.
+        One model sees the region mirrored, the other one does not; frames alternate. The temporal
+        filter averages both, which is as good as all four combinations in each frame.
         """
         matte = np.zeros_like(frame.luma)
         if box is None:
@@ -181,53 +181,50 @@ class MediapipeEngine:
         _crop_plane(field, inner)[:] += self._landscape_model.predict(
             frame.levels, box, is_mirrored=not frame.index % 2
         )
-        said = _convert_to_matte(field * np.float32(0.5))
-        there = _crop(frame.levels[-1], square)
-        part = apply_guided_filter(apply_colour_prior(said, there), there.y, GUIDE_RADIUS)
-        _crop_plane(matte, square)[:] = part
+        probability = _convert_to_matte(field * np.float32(0.5))
+        region = _crop(frame.levels[-1], square)
+        corrected = apply_colour_prior(probability, region)
+        _crop_plane(matte, square)[:] = apply_guided_filter(corrected, region.y, GUIDE_RADIUS)
         return matte
 
     def _filter_temporally(
         self, frames: Iterable[tuple[_AnalysedFrame, Matte]]
     ) -> Iterator[FrameMatte]:
-        """Mattes that do not flicker; a person who flashes up for a frame or two was none."""
-        moments = ((sight.frame, LumaMatte(sight.luma, matte)) for sight, matte in frames)
-        for (frame, moment), window in slide_window(moments, FILTER_WINDOW):
-            around = [
+        """Yield filtered mattes; a person in at most half of a window's frames is removed."""
+        samples = ((item.frame, LumaMatte(item.luma, matte)) for item, matte in frames)
+        for (frame, sample), window in slide_window(samples, FILTER_WINDOW):
+            neighbours = [
                 other
                 for near, other in window
                 if abs(near.time - frame.time) <= self._max_neighbour_ticks
             ]
-            if 2 * sum(has_person(other.matte) for other in around) <= len(around):
-                yield frame, np.zeros_like(moment.matte)
+            if 2 * sum(has_person(other.matte) for other in neighbours) <= len(neighbours):
+                yield frame, np.zeros_like(sample.matte)
             else:
-                matte = np.asarray(
-                    cv2.LUT(filter_temporally(moment, around), _CONTRAST_CURVE), np.uint8
-                )
+                filtered = filter_temporally(sample, neighbours)
+                matte = np.asarray(cv2.LUT(filtered, _CONTRAST_CURVE), np.uint8)
                 yield frame, remove_islands_and_holes(matte)
 
 
 class SelfieModel:
-    """One form of the selfie segmentation model."""
+    """One variant of the selfie segmentation model."""
 
     def __init__(self, name: str) -> None:
         self._interpreter = load_tflite(name)
-        (given,), (made,) = (
-            self._interpreter.get_input_details(),
-            self._interpreter.get_output_details(),
-        )
-        self._input_index, self._output_index = given["index"], made["index"]
-        _, self._height, self._width, _ = given["shape"]
+        (model_input,) = self._interpreter.get_input_details()
+        (model_output,) = self._interpreter.get_output_details()
+        self._input_index, self._output_index = model_input["index"], model_output["index"]
+        _, self._height, self._width, _ = model_input["shape"]
 
     def predict(
         self, levels: tuple[Picture, ...], box: Box, *, is_mirrored: bool = False
     ) -> FloatPlane:
-        """Where the model sees people in a box, as large as the box.
+        """Compute the probability of person in a box, 0–1, of the box's size.
 
         Args:
-            levels: the picture.
+            levels: the picture and its halves.
             box: in pixels of the last level.
-            is_mirrored: show it the mirror image.
+            is_mirrored: give the model the mirror image.
         """
         size = int(self._width), int(self._height)
         view = convert_to_rgb(_crop_to_size(levels, box, size), size)
@@ -235,13 +232,13 @@ class SelfieModel:
             self._input_index, _mirror(view)[None] if is_mirrored else view[None]
         )
         self._interpreter.invoke()
-        answer = self._interpreter.get_tensor(self._output_index)[0, :, :, 0]
-        answer = _mirror(answer) if is_mirrored else answer
-        return np.asarray(cv2.resize(answer, box[2:], interpolation=cv2.INTER_LINEAR), np.float32)
+        field = self._interpreter.get_tensor(self._output_index)[0, :, :, 0]
+        field = _mirror(field) if is_mirrored else field
+        return np.asarray(cv2.resize(field, box[2:], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def build_pyramid(picture: Picture) -> tuple[Picture, ...]:
-    """*picture* and its halves down to the size of a matte."""
+    """Return *picture* and its halves, down to the size of a matte."""
     levels = [picture]
     while max(levels[-1].size) >= MAX_MATTE_SIDE:
         width, height = (max(1, side // 2) for side in levels[-1].size)
@@ -261,10 +258,10 @@ def _shrink(plane: Plane, size: tuple[int, int]) -> Plane:
 
 
 def _crop_to_size(levels: tuple[Picture, ...], box: Box, size: tuple[int, int]) -> Picture:
-    """A box of the picture at *size*, taken from the smallest level that need not be enlarged."""
+    """Return a box of the picture at *size*, from the smallest level that need not be enlarged."""
     width, _ = levels[-1].size
-    wanted = max(size[0] / box.width, size[1] / box.height) * width
-    level = next((level for level in reversed(levels) if level.size[0] >= wanted), levels[0])
+    min_width = max(size[0] / box.width, size[1] / box.height) * width
+    level = next((level for level in reversed(levels) if level.size[0] >= min_width), levels[0])
     scale = level.size[0] / width
     luma = Box(*(round(side * scale) for side in box))
     chroma = Box(*(round(side * scale / 2) for side in box))
@@ -287,7 +284,7 @@ def _scale_to_size(plane: Plane, size: tuple[int, int]) -> Plane:
 
 
 def _crop_plane(plane: NDArray[Any], box: Box) -> NDArray[Any]:
-    """The view of *plane* that lies in the box."""
+    """Return the part of *plane* in the box, as a view."""
     return plane[box.top : box.top + box.height, box.left : box.left + box.width]
 
 

@@ -1,4 +1,4 @@
-"""Where the people are over time: boxes that move little, shots that are told apart."""
+"""Regions of people in mattes, and the boundaries between shots."""
 
 from collections.abc import Sequence
 
@@ -7,26 +7,24 @@ import numpy as np
 
 from video_editing.frames import Box, Luma, Matte
 
-MIN_RELATIVE_AREA = 0.2  #: area of somebody, by that of the largest person, who counts as well
-MIN_PERSON_AREA = 0.004  #: area of a person by that of the frame
-MAX_HOLE_AREA = 0.01  #: area, by that of the largest person, below which a hole in a body is none
+MIN_RELATIVE_AREA = 0.2  #: smallest area of another person, of the largest person's area
+MIN_PERSON_AREA = 0.004  #: smallest area of a person, of the frame's area
+MAX_HOLE_AREA = 0.01  #: of the largest person's area; smaller holes in a body are filled
 REGION_MARGIN = 0.12  #: of a box's width and height, added on each side
-GRID_STEPS = 32  #: steps across the frame that a box's sides lie on, so that it seldom moves
-MIN_SHOT_CORRELATION = (
-    0.4  #: correlation of two frames of one shot, of which a swaying camera leaves 0.55
-)
-MIN_SPREAD = 1e3  #: product of two pictures' spreads below which one of them shows nothing
-MIN_LUMA_DIFFERENCE = (
-    8  #: levels of luma between two shots; noise on a blank wall has no correlation either
-)
+GRID_STEPS = 32  #: steps of the grid across the frame on which boxes lie, so that they move little
+#: smallest correlation of two frames of one shot; a swaying camera leaves 0.55
+MIN_SHOT_CORRELATION = 0.4
+MIN_SPREAD = 1e3  #: product of the spreads of two pictures below which one of them is blank
+#: levels of luma between two shots; noise on a blank wall is uncorrelated within a shot
+MIN_LUMA_DIFFERENCE = 8
 
 
 def is_shot_boundary(before: Luma, after: Luma) -> bool:
-    """Whether another shot begins with *after*: nothing of *before* is where it was, or as light.
+    """Return whether a shot begins with *after*: the pictures differ and do not correlate.
 
     Args:
         before: luma of a frame, of any size.
-        after: that of the next one, of the same size.
+        after: luma of the next frame, of the same size.
     """
     first, second = (
         cv2.resize(luma, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -41,12 +39,12 @@ def is_shot_boundary(before: Luma, after: Luma) -> bool:
 
 
 def has_person(matte: Matte) -> bool:
-    """Whether there is as much in *matte* as makes a person."""
+    """Return whether the opaque area of *matte* is as large as a person."""
     return cv2.countNonZero(np.asarray(matte > 127, np.uint8)) >= MIN_PERSON_AREA * matte.size
 
 
 def find_people_box(matte: Matte) -> Box | None:
-    """The least box that holds all people, or None where nobody is."""
+    """Return the smallest box that holds all people, or None if there are none."""
     _, _, stats, _ = cv2.connectedComponentsWithStats((matte > 127).astype(np.uint8))
     areas = stats[1:, cv2.CC_STAT_AREA]
     if not len(areas) or areas.max() < MIN_PERSON_AREA * matte.size:
@@ -57,44 +55,44 @@ def find_people_box(matte: Matte) -> Box | None:
 
 
 def remove_islands_and_holes(matte: Matte) -> Matte:
-    """*matte* without islands that are nobody, and without small holes in bodies."""
+    """Return *matte* without islands that are too small for a person, small holes filled."""
     core = (matte > 127).astype(np.uint8)
     _, labels = cv2.connectedComponents((matte > 0).astype(np.uint8), ltype=cv2.CV_16U)
     areas = np.bincount(labels[core > 0])
     if not len(areas) or areas.max() < MIN_PERSON_AREA * matte.size:
         return np.zeros_like(matte)
-    tidy = matte.copy()
+    result = matte.copy()
     for island in range(1, 1 + int(labels.max())):
         if island >= len(areas) or areas[island] < MIN_RELATIVE_AREA * areas.max():
-            tidy[labels == island] = 0
+            result[labels == island] = 0
     contours, parents = cv2.findContours(core, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     holes = [
         contour
         for contour, (*_, parent) in zip(contours, parents[0], strict=True)
         if parent >= 0 and cv2.contourArea(contour) < MAX_HOLE_AREA * areas.max()
     ]
-    return np.asarray(cv2.drawContours(tidy, holes, -1, 255, cv2.FILLED), np.uint8)
+    return np.asarray(cv2.drawContours(result, holes, -1, 255, cv2.FILLED), np.uint8)
 
 
 def merge_boxes(boxes: Sequence[Box], size: tuple[int, int]) -> Box:
-    """A box that holds all of *boxes* and a margin, as far as the frame goes.
+    """Return a box that holds all of *boxes* and a margin, limited to the frame.
 
     Args:
-        boxes: where somebody is.
+        boxes: of people.
         size: width and height of the frame.
     """
-    least = _enclose(boxes)
+    union = _enclose(boxes)
     step = 2 * -(-max(size) // (2 * GRID_STEPS))
-    left, width = _expand_to_grid(least.left, least.width, step, size[0])
-    top, height = _expand_to_grid(least.top, least.height, step, size[1])
+    left, width = _expand_to_grid(union.left, union.width, step, size[0])
+    top, height = _expand_to_grid(union.top, union.height, step, size[1])
     return Box(left, top, width, height)
 
 
 def expand_to_square(box: Box, size: tuple[int, int]) -> Box:
-    """*box* made wider or higher until it is square, as far as the frame goes.
+    """Return *box* made wider or higher until it is square, limited to the frame.
 
     Args:
-        box: what the square must hold.
+        box: the part that the square must hold.
         size: width and height of the frame.
     """
     side = max(box.width, box.height)
@@ -111,7 +109,7 @@ def _enclose(boxes: Sequence[Box]) -> Box:
 
 
 def _expand_to_grid(start: int, length: int, step: int, limit: int) -> tuple[int, int]:
-    """Start and length with a margin, both ends on multiples of *step* or at the limits."""
+    """Return start and length with a margin, both ends on multiples of *step* or at the limits."""
     margin = REGION_MARGIN * length
     first = max(0, int((start - margin) // step) * step)
     last = min(limit, -int(-(start + length + margin) // step) * step)
@@ -119,7 +117,7 @@ def _expand_to_grid(start: int, length: int, step: int, limit: int) -> tuple[int
 
 
 def _expand_span(start: int, length: int, target_length: int, limit: int) -> tuple[int, int]:
-    """Start, even, and length of a stretch around another, within 0 and the limit."""
+    """Return start, even, and length of a span around another, within 0 and the limit."""
     target_length = min(target_length, limit)
     start = min(max(0, start - (target_length - length) // 2), limit - target_length)
     return start // 2 * 2, target_length

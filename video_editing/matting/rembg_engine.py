@@ -1,9 +1,9 @@
-"""The rembg engine: a network too slow for every frame looks at some, the others inherit.
+"""The rembg engine: a slow network segments key frames, from which the others are propagated.
 
-Between two looks both masks are carried along the optical flow to each frame (Kroeger et al. 2016,
-"Fast Optical Flow using Dense Inverse Search", arXiv:1603.03590). Where the frame is not what the
-looks saw, or the two masks disagree, the quick engine's matte of the frame itself counts instead,
-corrected by what was wrong with it at the looks.
+The mattes of the two key frames around a frame are moved along the optical flow (Kroeger et al.
+2016, "Fast Optical Flow using Dense Inverse Search", arXiv:1603.03590). Where the frame differs
+from the key frames, or the two mattes disagree, the quick engine's matte of the frame is used
+instead, corrected by its error at the key frames.
 """
 
 from bisect import bisect_left
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from video_editing.frames import Box, Luma, Matte, Picture, Plane, Timed
+from video_editing.frames import Box, FloatPlane, FrameMatte, Luma, Matte, Picture, Plane, Timed
 from video_editing.matting.mediapipe_engine import MediapipeEngine
 from video_editing.matting.person_regions import find_people_box, is_shot_boundary, merge_boxes
 from video_editing.matting.rembg_models import (
@@ -27,37 +27,38 @@ from video_editing.matting.temporal_filter import LumaMatte, filter_temporally, 
 from video_editing.pixels import convert_to_rgb, resize
 from video_editing.reading.probe import Clip
 
-FILTER_WINDOW = 3  #: frames before and after one that its matte is steadied by
-BATCH_FRAMES = 4  #: frames read ahead, so that looks that follow each other closely share a batch
-FLOW_SIDE = 256  #: pixels of the longer side of what the flow is found in
-LUMA_TOLERANCE = 16  #: levels of luma between a frame and a look at which trust has fallen to 1/e
-PATCH_SIZE = 5  #: pixels over which that difference is averaged
-FULL_CONFIDENCE = 0.4  #: trust with which the quick engine's faults are held to be the same
-MIN_CONFIDENCE = 1e-3  #: trust in the worst flow, so that there is always something to weigh by
-
-FloatPlane = NDArray[np.float32]  #: (h, w), like a matte
-FrameMatte = tuple[Timed[Picture], Matte]  #: a frame and where the person is in it
+FILTER_WINDOW = 3  #: frames before and after a frame in the temporal filter
+BATCH_FRAMES = 4  #: frames read ahead; key frames among them share a batch
+FLOW_SIDE = 256  #: pixels of the longer side at which the flow is computed
+LUMA_TOLERANCE = 16  #: levels of luma, frame to key frame, at which the confidence is 1/e
+PATCH_SIZE = 5  #: pixels, side of the square over which that difference is averaged
+FULL_CONFIDENCE = 0.4  #: confidence from which on the quick engine's error is taken as the same
+MIN_CONFIDENCE = 1e-3  #: added to the confidence, so that weights are never 0
 
 
 class KeyframeModel(Protocol):
-    """A slow network that sees where the person is.
+    """A slow network that segments key frames.
 
     Attributes:
-        side: width and height in pixels of the pictures it looks at.
+        side: width and height of its input in pixels.
     """
 
     side: int
 
     def __call__(self, pictures: NDArray[np.float32]) -> Sequence[Matte]:
-        """A matte (side, side) for each of *pictures*, (n, side, side, 3), R'G'B' 0–1."""
+        """Return a matte, (side, side), of each of *pictures*, (n, side, side, 3), R'G'B', 0–1."""
 
 
 class RembgEngine:
-    """An engine: one of rembg's networks, carried from look to look.
+    """An engine that propagates the mattes of one of rembg's networks from key frames.
 
     Attributes:
-        context_frames: how many frames before and after one its matte depends on.
+        context_frames: number of frames before and after a frame that its matte depends on.
+        warm_up_frames: none; the engine has no state.
     """
+
+    context_frames: int
+    warm_up_frames = 0
 
     def __init__(
         self, clip: Clip, model: str = DEFAULT_MODEL, *, every: int = 0, device: str = "cpu"
@@ -65,15 +66,15 @@ class RembgEngine:
         """Load the network.
 
         Args:
-            clip: the clip whose frames will come.
-            model: as rembg calls it.
-            every: frames from one look to the next; 1 looks at all, 0 chooses by the model and
-                the device.
+            clip: the clip whose frames are segmented.
+            model: rembg's name of the network.
+            every: frames from one key frame to the next; 1 segments all frames, 0 chooses by
+                model and device.
             device: "cpu" or "cuda".
 
         Raises:
-            InputRejected: BAD_OPTION, there is no such model.
-            ModelUnavailable: its weights or the device cannot be had here.
+            InputRejected: BAD_OPTION, the model is unknown.
+            ModelUnavailable: its weights or the device are not available.
         """
         self._keyframe_interval = every or choose_keyframe_interval(model, device)
         self._model = OnnxSegmenter(model, device)
@@ -84,7 +85,7 @@ class RembgEngine:
         )
 
     def compute_mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
-        """Each frame with its matte, as large as the quick engine's."""
+        """Yield each frame with its matte, of the size of the quick engine's."""
         return propagate(
             self._quick_engine.compute_mattes(frames),
             self._model,
@@ -94,13 +95,13 @@ class RembgEngine:
 
 
 class _QuickFrame(NamedTuple):
-    """A frame of which only the quick engine has said something.
+    """A frame with the quick engine's matte.
 
     Attributes:
-        luma: as large as a matte.
-        small_luma: the luma that the flow is found in.
+        luma: of the matte's size.
+        small_luma: of the size at which the flow is computed.
         quick_matte: the quick engine's matte.
-        shot: frames of one shot have the same number.
+        shot: number of the shot that it belongs to.
     """
 
     frame: Timed[Picture]
@@ -112,15 +113,15 @@ class _QuickFrame(NamedTuple):
 
 _MattedFrame = tuple[
     _QuickFrame, Matte
-]  #: a frame and what the network sees, or would have seen, in it
+]  #: a frame with the network's matte, computed or propagated
 
 
 class _Keyframe(NamedTuple):
-    """A frame that the network has looked at, and what is carried away from it.
+    """A frame that the network has segmented.
 
     Attributes:
         model_matte: the network's matte, 0–255.
-        correction: what must be added to the quick engine's matte to get that one, −255–255.
+        correction: the network's matte minus the quick engine's, −255–255.
     """
 
     quick_frame: _QuickFrame
@@ -129,12 +130,12 @@ class _Keyframe(NamedTuple):
 
 
 class _PropagatedMatte(NamedTuple):
-    """What one look leaves to a frame.
+    """A key frame's matte, moved to another frame.
 
     Attributes:
-        model_matte: as in the look, each pixel moved to where it is now.
+        model_matte: of the key frame, moved along the flow.
         correction: likewise.
-        confidence: 0–1, how much each pixel of the frame looks like the one it inherits from.
+        confidence: 0–1, similarity of each pixel's luma to that of the pixel it comes from.
     """
 
     model_matte: FloatPlane
@@ -145,42 +146,41 @@ class _PropagatedMatte(NamedTuple):
 def propagate(
     frames: Iterable[FrameMatte], model: KeyframeModel, times: Sequence[int], every: int
 ) -> Iterator[FrameMatte]:
-    """Replace the quick engine's mattes by those of the network that *model* is.
+    """Replace the quick engine's mattes by those of *model*.
 
-    It looks at every frame whose place in the clip is a multiple of *every*, and at the first and
-    the last of each shot and of what is *frames*. What comes between depends on the looks around
-    it alone; at last all are steadied. So mattes are the same whatever frames, more than
-    *every* - 1 + :data:`STEADY` away, *frames* begins and ends with.
+    Key frames are those whose number in the clip is a multiple of *every*, and the first and last
+    of each shot and of *frames*. Mattes in between depend on the two key frames around them only;
+    then all are filtered over time. So a matte depends on no frame that is more than
+    *every* - 1 + :data:`FILTER_WINDOW` away.
 
     Args:
-        frames: frames in the order of their times, with mattes of one size.
+        frames: in the order of their times, with mattes of one size.
         model: the network.
         times: of all frames of the clip.
-        every: frames from one look to the next.
+        every: frames from one key frame to the next.
     """
-    for _, shot in groupby(
-        _propagate_mattes(frames, model, times, every), lambda item: item[0].shot
-    ):
-        moments = ((sight.frame, LumaMatte(sight.luma, matte)) for sight, matte in shot)
-        for (frame, moment), around in slide_window(moments, FILTER_WINDOW):
-            yield frame, filter_temporally(moment, [other for _, other in around])
+    matted = _propagate_mattes(frames, model, times, every)
+    for _, shot in groupby(matted, lambda item: item[0].shot):
+        samples = ((item.frame, LumaMatte(item.luma, matte)) for item, matte in shot)
+        for (frame, sample), window in slide_window(samples, FILTER_WINDOW):
+            yield frame, filter_temporally(sample, [other for _, other in window])
 
 
 def _propagate_mattes(
     frames: Iterable[FrameMatte], model: KeyframeModel, times: Sequence[int], every: int
 ) -> Iterator[_MattedFrame]:
-    """Each frame with the network's matte, or with what the looks around it leave to it."""
+    """Yield each frame with the network's matte, computed or propagated."""
     before: _Keyframe | None = None
     between: list[_QuickFrame] = []
-    for sight, matte in _run_model(_mark_keyframes(_analyse_frames(frames), times, every), model):
+    for frame, matte in _run_model(_mark_keyframes(_analyse_frames(frames), times, every), model):
         if matte is None:
-            between.append(sight)
+            between.append(frame)
             continue
-        slow = matte.astype(np.float32)
-        after = _Keyframe(sight, slow, slow - sight.quick_matte)
+        model_matte = matte.astype(np.float32)
+        after = _Keyframe(frame, model_matte, model_matte - frame.quick_matte)
         if before is not None:
             yield from _interpolate(before, between, after)
-        yield sight, matte
+        yield frame, matte
         before, between = after, []
 
 
@@ -202,16 +202,16 @@ def _resize_luma(luma: Luma, shape: tuple[int, ...], scale: float) -> Luma:
 def _mark_keyframes(
     frames: Iterable[_QuickFrame], times: Sequence[int], every: int
 ) -> Iterator[tuple[_QuickFrame, bool]]:
-    """Say of each of *frames* whether it is to be looked at."""
+    """Yield each frame with whether it is a key frame."""
     before: _QuickFrame | None = None
     is_first = True
-    for sight in frames:
+    for frame in frames:
         if before is not None:
-            is_last = before.shot != sight.shot
+            is_last = before.shot != frame.shot
             is_due = bisect_left(times, before.frame.time) % every == 0
             yield before, is_first or is_last or is_due
             is_first = is_last
-        before = sight
+        before = frame
     if before is not None:
         yield before, True
 
@@ -219,37 +219,40 @@ def _mark_keyframes(
 def _run_model(
     marked_frames: Iterator[tuple[_QuickFrame, bool]], model: KeyframeModel
 ) -> Iterator[tuple[_QuickFrame, Matte | None]]:
-    """Give the keys the network's mattes; it sees those within a few frames in one batch."""
+    """Yield each frame with the network's matte; None if it is no key frame."""
     while batch := list(islice(marked_frames, BATCH_FRAMES)):
-        mattes = iter(_compute_keyframe_mattes([sight for sight, is_key in batch if is_key], model))
-        for sight, is_key in batch:
-            yield sight, next(mattes) if is_key else None
+        keyframes = [frame for frame, is_keyframe in batch if is_keyframe]
+        mattes = iter(_compute_keyframe_mattes(keyframes, model))
+        for frame, is_keyframe in batch:
+            yield frame, next(mattes) if is_keyframe else None
 
 
 def _compute_keyframe_mattes(keyframes: Sequence[_QuickFrame], model: KeyframeModel) -> list[Matte]:
-    """The network's mattes of *keyframes*, each of which it sees around its people.
+    """Return the network's mattes of *keyframes*, each computed on the region of its people.
 
-    Where the quick engine sees nobody there is nobody: these networks cut out houses as well.
+    A frame without people in the quick engine's matte gets an empty one: these networks segment
+    any object.
     """
-    mattes = [np.zeros_like(key.quick_matte) for key in keyframes]
-    people = [find_people_box(key.quick_matte) for key in keyframes]
-    places = [
-        (key, matte, merge_boxes([box], (matte.shape[1], matte.shape[0])))
-        for key, matte, box in zip(keyframes, mattes, people, strict=True)
+    mattes = [np.zeros_like(keyframe.quick_matte) for keyframe in keyframes]
+    people = [find_people_box(keyframe.quick_matte) for keyframe in keyframes]
+    regions = [
+        (keyframe, matte, merge_boxes([box], (matte.shape[1], matte.shape[0])))
+        for keyframe, matte, box in zip(keyframes, mattes, people, strict=True)
         if box is not None
     ]
-    if places:
-        shown = [
-            _crop_for_model(key.frame.value, box, matte, model.side) for key, matte, box in places
+    if regions:
+        inputs = [
+            _crop_for_model(keyframe.frame.value, box, matte, model.side)
+            for keyframe, matte, box in regions
         ]
-        for (_, matte, box), seen in zip(places, model(np.stack(shown)), strict=True):
+        for (_, matte, box), output in zip(regions, model(np.stack(inputs)), strict=True):
             part = _crop_plane(matte, box)
-            part[:] = resize(seen, (box.width, box.height))
+            part[:] = resize(output, (box.width, box.height))
     return mattes
 
 
 def _crop_for_model(picture: Picture, box: Box, matte: Matte, side: int) -> NDArray[np.float32]:
-    """What *picture* shows in a box of its matte, for the network: (side, side, 3), 0–1."""
+    """Return the part of *picture* in a box of its matte as R'G'B', (side, side, 3), 0–1."""
     planes = []
     for plane in (picture.y, picture.u, picture.v):
         scale = plane.shape[1] / matte.shape[1]
@@ -258,80 +261,80 @@ def _crop_for_model(picture: Picture, box: Box, matte: Matte, side: int) -> NDAr
 
 
 def _crop_plane(plane: Plane, box: Box) -> Plane:
-    """The pixels of *plane* in the box, as a view."""
+    """Return the part of *plane* in the box, as a view."""
     return plane[box.top : box.top + box.height, box.left : box.left + box.width]
 
 
 def _interpolate(
     before: _Keyframe, frames: Sequence[_QuickFrame], after: _Keyframe
 ) -> Iterator[_MattedFrame]:
-    """The mattes of *frames*, which lie between two looks; empty where the quick engine's are."""
+    """Propagate mattes to the frames between two key frames; empty quick mattes stay empty."""
     if not frames:
         return
     flow = _FlowPropagator(before.model_matte.shape)
     start, end = before.quick_frame.frame.time, after.quick_frame.frame.time
-    for sight in frames:
-        if find_people_box(sight.quick_matte) is None:
-            yield sight, np.zeros_like(sight.quick_matte)
+    for frame in frames:
+        if find_people_box(frame.quick_matte) is None:
+            yield frame, np.zeros_like(frame.quick_matte)
             continue
-        nearness = (end - sight.frame.time) / (end - start)
-        heritage = flow.propagate(sight, before), flow.propagate(sight, after)
-        yield sight, _blend(sight.quick_matte, *heritage, nearness)
+        nearness = (end - frame.frame.time) / (end - start)
+        propagated = flow.propagate(frame, before), flow.propagate(frame, after)
+        yield frame, _blend(frame.quick_matte, *propagated, nearness)
 
 
 class _FlowPropagator:
-    """Carries masks from one frame to another."""
+    """Moves mattes from key frames to other frames along the optical flow."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._size = shape[1], shape[0]
 
     def propagate(self, target: _QuickFrame, keyframe: _Keyframe) -> _PropagatedMatte:
-        """What *target* has from *model*."""
-        none: Any = None  # no flow to begin with; cv2's stubs do not know that it may lack
+        """Move the matte and the correction of *keyframe* to *target*."""
+        none: Any = None  # no initial flow, which cv2's stubs do not allow
         flow = np.asarray(
             self._search.calc(target.small_luma, keyframe.quick_frame.small_luma, none), np.float32
         )
         luma = _warp(keyframe.quick_frame.small_luma.astype(np.float32), flow)
-        strangeness = (
-            cv2.blur(np.abs(luma - target.small_luma), (PATCH_SIZE, PATCH_SIZE)) / LUMA_TOLERANCE
-        )
-        trust = np.asarray(cv2.resize(np.exp(-(strangeness**2)), self._size))
+        difference = cv2.blur(np.abs(luma - target.small_luma), (PATCH_SIZE, PATCH_SIZE))
+        difference = difference / LUMA_TOLERANCE
+        confidence = np.asarray(cv2.resize(np.exp(-(difference**2)), self._size))
         flow = np.asarray(cv2.resize(flow, self._size)) * (self._size[0] / flow.shape[1])
         return _PropagatedMatte(
-            _warp(keyframe.model_matte, flow), _warp(keyframe.correction, flow), trust
+            _warp(keyframe.model_matte, flow), _warp(keyframe.correction, flow), confidence
         )
 
 
 def _warp(field: FloatPlane, flow: FloatPlane) -> FloatPlane:
-    """*field* with what lies where the flow, (h, w, 2), goes in each pixel's place."""
+    """Return *field* sampled where the flow, (h, w, 2), leads from each pixel."""
     height, width = field.shape
     x = flow[..., 0] + np.arange(width, dtype=np.float32)
     y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    moved = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, np.float32)
+    warped = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.float32)
 
 
 def _blend(
     quick_matte: Matte, before: _PropagatedMatte, after: _PropagatedMatte, nearness: float
 ) -> Matte:
-    """The matte of a frame between two looks.
+    """Return the matte of a frame between two key frames.
 
     Args:
-        quick_matte: what the quick engine says of the frame.
-        before: what the look before it leaves to it.
-        after: what the look after it leaves to it.
-        nearness: to the one before, 0–1.
+        quick_matte: the quick engine's matte of the frame.
+        before: propagated from the key frame before it.
+        after: propagated from the key frame after it.
+        nearness: to the key frame before it, 0–1.
     """
     weights = (
         (before.confidence + MIN_CONFIDENCE) * nearness,
         (after.confidence + MIN_CONFIDENCE) * (1 - nearness),
     )
     share = weights[0] / (weights[0] + weights[1])
-    slow = after.model_matte + share * (before.model_matte - after.model_matte)
-    fault = after.correction + share * (before.correction - after.correction)
-    trust = nearness * before.confidence + (1 - nearness) * after.confidence
-    mended = np.clip(quick_matte + fault * np.minimum(1, trust / FULL_CONFIDENCE), 0, 255)
-    trust *= 1 - np.abs(before.model_matte - after.model_matte) / 255
-    matte: Matte = np.rint(mended + trust * (slow - mended)).astype(np.uint8)
+    model_matte = after.model_matte + share * (before.model_matte - after.model_matte)
+    correction = after.correction + share * (before.correction - after.correction)
+    confidence = nearness * before.confidence + (1 - nearness) * after.confidence
+    correction *= np.minimum(1, confidence / FULL_CONFIDENCE)
+    corrected = np.clip(quick_matte + correction, 0, 255)
+    confidence *= 1 - np.abs(before.model_matte - after.model_matte) / 255
+    matte: Matte = np.rint(corrected + confidence * (model_matte - corrected)).astype(np.uint8)
     return matte

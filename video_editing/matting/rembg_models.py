@@ -1,8 +1,7 @@
-"""rembg's networks: rembg finds and loads them, we run them, in batches.
+"""rembg's networks: rembg downloads and loads them, this module runs them in batches.
 
-rembg's own ``predict`` stretches each mask between its least and its greatest value: that
-flickers from frame to frame and turns an empty picture into noise. Here every picture of every
-clip is treated alike.
+rembg's own ``predict`` stretches each mask between its smallest and largest value. That flickers
+from frame to frame and turns an empty picture into noise, so outputs are not stretched here.
 """
 
 import os
@@ -20,12 +19,12 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class ModelSpec(NamedTuple):
-    """What a network takes and gives, as written in rembg's session class of that name.
+    """Input and output of a network, from rembg's session class of that name.
 
     Attributes:
-        side: it sees squares of that many pixels.
+        side: width and height of its square input in pixels.
         mean, deviation: of R, G and B, on a scale of 0–1.
-        has_logits: it leaves the last sigmoid to the caller.
+        has_logits: whether its output lacks the final sigmoid.
     """
 
     side: int
@@ -34,8 +33,8 @@ class ModelSpec(NamedTuple):
     has_logits: bool = False
 
 
-#: those of rembg's networks that tell person (or object) from background, run on this machine,
-#: and need no more than their name
+#: rembg's networks that separate a person or an object from the background, run locally and need
+#: no options
 MODEL_SPECS = {
     "u2net": ModelSpec(320),
     "u2net_human_seg": ModelSpec(320),
@@ -56,10 +55,10 @@ MODEL_SPECS = {
 
 
 def get_model_spec(model: str) -> ModelSpec:
-    """The form of *model*.
+    """Return the specification of *model*.
 
     Raises:
-        InputRejected: BAD_OPTION, rembg has no such network, or not for people in pictures.
+        InputRejected: BAD_OPTION, rembg has no such network, or it does not segment people.
     """
     try:
         return MODEL_SPECS[model]
@@ -68,38 +67,38 @@ def get_model_spec(model: str) -> ModelSpec:
 
 
 def choose_keyframe_interval(model: str, device: str) -> int:
-    """How many frames from one look to the next are right for *model*.
+    """Return the number of frames from one key frame to the next for *model*.
 
-    A look at a frame takes two cores 0.3 s with the U²-Net and seconds with the larger networks,
-    the quick engine and the carrying a hundredth of one: so far apart, neither waits much for the
-    other. It hangs on nothing that is measured, so that the same clip has the same mattes.
+    A key frame takes two cores 0.3 s with U²-Net and seconds with the larger networks; the quick
+    engine and the propagation take 0.01 s a frame. At these intervals neither waits much for the
+    other. The interval depends on no measurement, so that a clip always has the same mattes.
 
     Raises:
-        InputRejected: BAD_OPTION, there is no such model.
+        InputRejected: BAD_OPTION, the model is unknown.
     """
-    form = get_model_spec(model)
+    spec = get_model_spec(model)
     if device == "cuda":
         return 1
-    return 12 if form.side <= 320 else 24
+    return 12 if spec.side <= 320 else 24
 
 
 class OnnxSegmenter:
-    """One of rembg's networks, ready to look; one for each process.
+    """One of rembg's networks, loaded.
 
     Attributes:
-        side: the width and height of the pictures it looks at.
+        side: width and height of its input in pixels.
     """
 
     def __init__(self, model: str = DEFAULT_MODEL, device: str = "cpu") -> None:
-        """Load *model*, downloading its weights if rembg has not got them yet.
+        """Load *model*; rembg downloads its weights if they are not cached.
 
         Args:
-            model: one of :data:`FORMS`.
-            device: "cpu" or "cuda"; never the one when the other was asked for.
+            model: one of :data:`MODEL_SPECS`.
+            device: "cpu" or "cuda"; there is no fallback to the other one.
 
         Raises:
-            InputRejected: BAD_OPTION, there is no such model.
-            ModelUnavailable: its weights or the device cannot be had here.
+            InputRejected: BAD_OPTION, the model is unknown.
+            ModelUnavailable: its weights or the device are not available.
         """
         self._spec = get_model_spec(model)
         self.side = self._spec.side
@@ -107,7 +106,7 @@ class OnnxSegmenter:
         self._input = self._session.get_inputs()[0]
 
     def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
-        """Where the person is in each of *pictures*.
+        """Segment a batch of pictures.
 
         Args:
             pictures: (n, side, side, 3), R'G'B', 0–1.
@@ -118,12 +117,12 @@ class OnnxSegmenter:
         tensor = np.subtract(pictures, self._spec.mean, dtype=np.float32)
         tensor /= np.asarray(self._spec.deviation, np.float32)
         tensor = np.ascontiguousarray(tensor.transpose(0, 3, 1, 2))
-        several = not isinstance(self._input.shape[0], int)
-        batches = [tensor] if several else np.split(tensor, len(tensor))
+        has_dynamic_batch = not isinstance(self._input.shape[0], int)
+        batches = [tensor] if has_dynamic_batch else np.split(tensor, len(tensor))
         return [matte for batch in batches for matte in self._run(batch)]
 
     def _run(self, batch: NDArray[np.float32]) -> NDArray[np.uint8]:
-        # The first of its outputs alone leaves the device; the U²-Net has six more.
+        # Only the first output is copied from the device; U²-Net has six more.
         binding = self._session.io_binding()
         binding.bind_cpu_input(self._input.name, batch)
         binding.bind_output(self._session.get_outputs()[0].name)
@@ -136,24 +135,24 @@ class OnnxSegmenter:
 
 
 def _create_session(model: str, provider: str) -> Any:
-    """ONNX Runtime's session with the weights that rembg finds for *model*.
+    """Create an ONNX Runtime session with rembg's weights of *model*.
 
     Raises:
-        ModelUnavailable: see :class:`Saliency`.
+        ModelUnavailable: the weights or the provider are not available.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read once, by the import
-    import onnxruntime  # noqa: PLC0415 - after the line above
+    import onnxruntime  # noqa: PLC0415 - must follow the line that sets its environment
 
     if provider not in onnxruntime.get_available_providers():
         raise ModelUnavailable(model, f"this onnxruntime has no {provider}")
-    import rembg  # noqa: PLC0415 - compiles for half a minute when it is first imported
+    import rembg  # noqa: PLC0415 - its first import compiles for half a minute
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = min(2, count_cpus())
     options.inter_op_num_threads = 1
     try:
         session = rembg.new_session(model, sess_opts=options, providers=[provider]).inner_session
-    except Exception as err:  # ONNX Runtime's errors and pooch's have no ancestor but this
+    except Exception as err:  # errors of ONNX Runtime and pooch have no other common base
         raise ModelUnavailable(model, f"its weights cannot be loaded: {err}") from err
     if provider not in session.get_providers():
         raise ModelUnavailable(model, f"{provider} does not start here")

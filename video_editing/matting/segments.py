@@ -1,9 +1,10 @@
 """Mattes on disk: a folder with the plan and one small lossless grey video per segment.
 
 Lossless H.264 costs 0.4 ms a frame and about 8 MB a minute, keeps the clip's own timebase, and
-makes "the same mattes" a matter of bits.
+returns mattes bit by bit.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import groupby
@@ -21,7 +22,7 @@ from video_editing.reading.probe import Clip
 
 
 def group_runs(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
-    """Neighbours among *segments* together, so that each run is decoded in one go."""
+    """Group segments that follow each other in the clip; each run is decoded in one pass."""
     for _, run in groupby(enumerate(segments), lambda item: item[1].index - item[0]):
         yield [segment for _, segment in run]
 
@@ -29,11 +30,11 @@ def group_runs(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
 def write_segment(
     plan: Plan, segment: Segment, mattes: Iterable[Timed[Matte]], folder: Path
 ) -> None:
-    """Write the mattes of *segment*; the file appears under its name only when it is whole.
+    """Write the mattes of *segment*; the file appears under its name when it is complete.
 
     Raises:
-        OutputFailed: the disk is full, or the folder not writable.
-        ValueError: *mattes* are not one for each of the segment's frames.
+        OutputFailed: the disk is full, or the folder is not writable.
+        ValueError: the number of *mattes* is not that of the segment's frames.
     """
     timebase = Fraction(*plan.timebase)
     written = 0
@@ -58,7 +59,7 @@ def write_segment(
 
 
 def read_segment(plan: Plan, segment: Segment, folder: Path) -> Iterator[Timed[Matte]]:
-    """The mattes of *segment*, with the clip's times.
+    """Read the mattes of *segment*, with the clip's times.
 
     Raises:
         InputRejected: BAD_MATTE, the file is not what :func:`write_segment` writes for it.
@@ -78,10 +79,10 @@ def read_segment(plan: Plan, segment: Segment, folder: Path) -> Iterator[Timed[M
 
 
 def read_grey_frames(path: Path) -> Iterator[av.VideoFrame]:
-    """The frames of a video of mattes.
+    """Decode a video of mattes.
 
     Raises:
-        InputRejected: BAD_MATTE, there is no such video, or it is damaged.
+        InputRejected: BAD_MATTE, the video does not exist or is damaged.
     """
     try:
         with open_container(path) as file:
@@ -91,20 +92,29 @@ def read_grey_frames(path: Path) -> Iterator[av.VideoFrame]:
 
 
 def _copy_luma(frame: av.VideoFrame) -> Matte:
-    """The first plane of a grey picture, which decoders of H.264 fill up with empty chroma."""
+    """Copy the first plane of a grey frame, to which H.264 decoders add neutral chroma."""
     plane = frame.planes[0]
     rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     return rows[: frame.height, : frame.width].copy()
 
 
-def read_mattes(clip: Clip, folder: Path) -> Iterator[Timed[Matte]]:
-    """All mattes of *clip* in *folder*, in order.
+def read_mattes(clip: Clip, folder: Path, end: int | None = None) -> Iterator[Timed[Matte]]:
+    """Read the mattes of *clip* in *folder*, in order.
+
+    Args:
+        clip: the clip that the mattes belong to.
+        folder: holds every segment that begins before *end*.
+        end: a time in ticks; None is the end of the clip.
 
     Raises:
-        InputRejected: BAD_MATTE, one is missing or broken, or they are another clip's.
+        InputRejected: BAD_MATTE, a segment is missing or damaged, or of another clip.
     """
     plan = read_plan_of(clip, folder)
-    if find_missing_segments(plan, folder) or plan.frames != len(clip.times):
+    frame_count = len(clip.times)
+    if end is not None:
+        plan = plan.select(segment.index for segment in plan.segments if segment.start < end)
+        frame_count = bisect_left(clip.times, end)
+    if find_missing_segments(plan, folder) or plan.frames < frame_count:
         raise InputRejected(RejectReason.BAD_MATTE, why="segments are missing")
     for segment in plan.segments:
         yield from read_segment(plan, segment, folder)

@@ -1,4 +1,4 @@
-"""Mattes that do not flicker: each takes from its neighbours in time what they agree on."""
+"""Filter mattes over time: a weighted mean of neighbouring frames removes flicker."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,47 +10,46 @@ import numpy as np
 
 from video_editing.frames import Luma, Matte
 
-PATCH_SIZE = 5  #: pixels over which the difference of two pictures is averaged
-#: levels of luma times levels of alpha, between two frames, at which trust has fallen to 1/e
+PATCH_SIZE = 5  #: pixels, side of the square over which picture differences are averaged
+#: luma difference times alpha difference, in levels, at which a neighbour's weight is 1/e
 CHANGE_TOLERANCE = 36 * 128
 
 
 class LumaMatte(NamedTuple):
-    """A matte and the picture that it was made from, both of one size."""
+    """A matte and the luma of its frame, of the same size."""
 
     luma: Luma
     matte: Matte
 
 
 def filter_temporally(current: LumaMatte, neighbours: Sequence[LumaMatte]) -> Matte:
-    """The mean of a matte's neighbours in time.
+    """Return the weighted mean of a matte's neighbours in time.
 
-    A pixel of a neighbour counts the less the more both picture and matte differ there: where
-    only the matte differs it flickered, where only the picture differs the person stood before
-    something that moves, where both differ somebody moved, and her trace must not stay. Two-sided,
-    so that nothing lags.
+    A pixel of a neighbour weighs less the more both picture and matte differ. If only the matte
+    differs, it flickers; if only the picture differs, the background moves; if both differ, the
+    person moves and must leave no trace. The window has two sides, so the result does not lag.
 
     Args:
-        current: the matte to be steadied.
-        neighbours: its neighbours in time, *current* among them or not.
+        current: the matte to be filtered.
+        neighbours: its neighbours in time, with or without *current*.
     """
-    steady = np.zeros_like(current.matte)
-    place = _find_occupied_area([current, *neighbours])
-    here = _crop(current, place)
-    total = np.zeros(here.matte.shape, np.float32)
-    weights = np.full_like(total, 1e-3)
-    for other in neighbours:
-        there = _crop(other, place)
-        trust = _compute_trust(here, there)
-        cv2.accumulateProduct(trust, there.matte, total)
-        cv2.accumulate(trust, weights)
-    steady[place] = np.rint(total / weights)
-    return steady
+    filtered = np.zeros_like(current.matte)
+    area = _find_occupied_area([current, *neighbours])
+    cropped = _crop(current, area)
+    total = np.zeros(cropped.matte.shape, np.float32)
+    total_weight = np.full_like(total, 1e-3)
+    for neighbour in neighbours:
+        other = _crop(neighbour, area)
+        weight = _compute_weight(cropped, other)
+        cv2.accumulateProduct(weight, other.matte, total)
+        cv2.accumulate(weight, total_weight)
+    filtered[area] = np.rint(total / total_weight)
+    return filtered
 
 
 def _find_occupied_area(samples: Sequence[LumaMatte]) -> tuple[slice, slice]:
-    """Rows and columns outside of which no matte shows anything, and a patch more on each side."""
-    boxes = [cv2.boundingRect(moment.matte) for moment in samples if moment.matte.any()]
+    """Return the rows and columns of all non-empty pixels, with a patch more on each side."""
+    boxes = [cv2.boundingRect(sample.matte) for sample in samples if sample.matte.any()]
     if not boxes:
         return slice(0, 1), slice(0, 1)
     left, top = min(x for x, _, _, _ in boxes), min(y for _, y, _, _ in boxes)
@@ -63,27 +62,28 @@ def _crop(sample: LumaMatte, area: tuple[slice, slice]) -> LumaMatte:
     return LumaMatte(sample.luma[area], sample.matte[area])
 
 
-def _compute_trust(current: LumaMatte, other: LumaMatte) -> Matte:
+def _compute_weight(current: LumaMatte, other: LumaMatte) -> Matte:
+    """Return the weight, 0–255, of each pixel of *other*."""
     picture = cv2.blur(cv2.absdiff(current.luma, other.luma), (PATCH_SIZE, PATCH_SIZE))
     alpha = cv2.absdiff(current.matte, other.matte)
     return np.asarray(
-        cv2.LUT(cv2.multiply(picture, alpha, scale=_TRUST_SCALE), _TRUST_CURVE), np.uint8
+        cv2.LUT(cv2.multiply(picture, alpha, scale=_WEIGHT_SCALE), _WEIGHT_CURVE), np.uint8
     )
 
 
-_TRUST_SCALE = 255 / (6 * CHANGE_TOLERANCE)
-#: trust, 0–255, by a difference of 0 to 6 times the tolerance in 256 steps
-_TRUST_CURVE = np.rint(255 * np.exp(-np.arange(256) / 255 * 6)).astype(np.uint8)
+_WEIGHT_SCALE = 255 / (6 * CHANGE_TOLERANCE)
+#: weight, 0–255, of differences from 0 to 6 times the tolerance, in 256 steps
+_WEIGHT_CURVE = np.rint(255 * np.exp(-np.arange(256) / 255 * 6)).astype(np.uint8)
 
 
 T = TypeVar("T")
 
 
 def slide_window(items: Iterable[T], reach: int) -> Iterator[tuple[T, list[T]]]:
-    """Each item with those up to *reach* before and after it, itself among them.
+    """Yield each item with those up to *reach* before and after it, including itself.
 
-    At both ends of *items* there are fewer. Costs *reach* items of delay and memory for
-    2 × *reach* + 1.
+    Windows are shorter at both ends of *items*. Look-ahead delays by *reach* items and keeps
+    2 × *reach* + 1 in memory.
     """
     span = 2 * reach + 1
     window: deque[T | None] = deque(repeat(None, span), span)

@@ -1,4 +1,4 @@
-"""The models that come with MediaPipe's wheel, ready to run."""
+"""Load the TensorFlow Lite models that MediaPipe's wheel contains."""
 
 import os
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ from video_editing.contract.errors import ModelUnavailable
 
 
 def load_tflite(name: str) -> Interpreter:
-    """The model at mediapipe/modules/*name*, for one thread; the package is not imported.
+    """Load mediapipe/modules/*name* for one thread, without importing the package.
 
     Raises:
-        ModelUnavailable: the installed mediapipe does not carry it.
+        ModelUnavailable: the installed mediapipe does not contain it.
     """
     spec = find_spec("mediapipe")
     if spec is None or spec.origin is None:
         raise ModelUnavailable(name, "mediapipe is not installed")
     path = Path(spec.origin).parent / "modules" / name
     if not path.is_file():
-        raise ModelUnavailable(name, "the installed mediapipe does not carry it")
+        raise ModelUnavailable(name, "the installed mediapipe does not contain it")
     with _silence_stderr():
         model = Interpreter(str(path), num_threads=1)
         model.allocate_tensors()
@@ -31,12 +31,12 @@ def load_tflite(name: str) -> Interpreter:
 
 @contextmanager
 def _silence_stderr() -> Iterator[None]:
-    """Keep native code from writing to standard error, where LiteRT says that all is well."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    """Discard what native code writes to standard error: LiteRT logs there without being asked."""
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)

@@ -1,1 +1,1 @@
-"""One module for each thing that the command line makes."""
+"""Pipelines: one module for each command that makes a file."""

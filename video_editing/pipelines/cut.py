@@ -1,168 +1,125 @@
-"""A transparent overlay: the person, shaped, with nothing around her."""
+"""Cut the person out: a transparent overlay of a clip, with straight alpha."""
 
 from collections.abc import Iterator
 from contextlib import closing
-from enum import StrEnum
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TypedDict
 
-from video_editing.compositing.alpha_source import (
-    OptionalMattePairs,
-    drop_frames,
-    open_alpha_source,
-)
 from video_editing.compositing.audio_mix import mix_audio
-from video_editing.compositing.face_position import compute_shape_centre, find_face
-from video_editing.compositing.layout import Size, compute_layout
-from video_editing.compositing.overlay import OverlayRenderer, place_in_frame
+from video_editing.compositing.composition import Composition
+from video_editing.compositing.layout import Size
+from video_editing.compositing.overlay import place_in_frame
 from video_editing.concurrency import prefetch
-from video_editing.contract.formats import OutputInfo
-from video_editing.contract.progress import Report, ignore_progress, with_progress
-from video_editing.contract.style import Style
+from video_editing.contract.formats import OutputFormat, OutputInfo
+from video_editing.contract.progress import Report, ignore_progress
 from video_editing.frames import Layer, Timed
-from video_editing.matting.engines import DEFAULT_ENGINE, EngineOptions
 from video_editing.matting.matte_stream import PREFETCH_DEPTH
-from video_editing.reading.probe import Clip
-from video_editing.writing.alpha_video import (
-    STICKER_MAX_BYTES,
-    STICKER_MAX_RATE,
-    STICKER_MAX_SECONDS,
-    STICKER_SIDE,
-    open_mov,
-    open_sticker,
-    open_webm,
-)
+from video_editing.writing.alpha_video import open_mov, open_sticker, open_webm
 from video_editing.writing.size_budget import retry_smaller
 from video_editing.writing.tracks import StreamSpec
 
 
-class OverlayContainer(StrEnum):
-    """What an overlay is kept in."""
+class OverlayPlacement(TypedDict):
+    """Where an overlay belongs, in pixels; the file's comment tag holds the same as JSON.
 
-    MOV = "mov"
-    WEBM = "webm"
+    Attributes:
+        box: left, top, width and height in the clip's frame.
+        frame: width and height of that frame.
+    """
+
+    box: list[int]
+    frame: list[int]
 
 
 def cut(
-    clip: Clip,
+    composition: Composition,
     result: Path,
-    container: OverlayContainer,
+    output_format: OutputFormat,
     *,
-    style: Style,
     is_full_frame: bool = False,
-    engine_options: EngineOptions = DEFAULT_ENGINE,
-    mattes: Path | None = None,
     report: Report = ignore_progress,
-) -> dict[str, list[int]]:
-    """Write the overlay of *clip* with straight alpha, cropped to its shape.
+) -> OverlayPlacement:
+    """Write the overlay of a clip, cropped to its shape.
 
     Args:
-        clip: from `clip.probe`.
-        result: appears when it is whole.
-        container: "mov" is ProRes 4444, "webm" VP9.
-        style: the overlay's looks; its place and size on a result do not matter.
-        is_full_frame: keep the clip's whole frame, transparent around the shape.
-        engine_options: the engine.
-        mattes: a folder of segments or a final grey video, made before.
-        report: is told how many frames are done.
-
-    Returns:
-        "box", the overlay's left, top, width and height in the clip's frame, and "frame", that
-        frame's width and height, all in pixels; the file's comment tag says the same.
+        composition: the clip and how its person is cut out; position and size are not used.
+        result: path of the file; it appears when it is complete.
+        output_format: MOV is ProRes 4444, WEBM is VP9.
+        is_full_frame: keep the clip's full frame, transparent around the shape.
+        report: receives the number of frames done.
 
     Raises:
         InputRejected: the clip or the mattes cannot be used.
-        ModelUnavailable: the engine cannot work here.
+        ModelUnavailable: the engine cannot run on this machine.
         OutputFailed: the result cannot be written.
     """
-    layout = compute_layout(clip.size, style, compute_shape_centre(find_face(clip), style))
+    clip = composition.clip
+    layout = composition.compute_layout()
     left, top = layout.box.left - layout.margin, layout.box.top - layout.margin
-    size = clip.size if is_full_frame else layout.size
-    note = {
-        "box": [0, 0, *size] if is_full_frame else [left, top, *size],
-        "frame": list(clip.size),
-    }
-    file = {OverlayContainer.MOV: open_mov, OverlayContainer.WEBM: open_webm}[container]
+    box = [0, 0, *clip.size] if is_full_frame else [left, top, *layout.size]
+    placement = OverlayPlacement(box=box, frame=[*clip.size])
+    open_file = {OutputFormat.MOV: open_mov, OutputFormat.WEBM: open_webm}[output_format]
     sound = mix_audio(clip, seconds=clip.duration) if clip.audio_stream is not None else None
     spec = StreamSpec(
-        size=size,
+        size=(box[2], box[3]),
         timebase=clip.timebase,
         rate=clip.rate,
         seconds=clip.duration,
         has_sound=sound is not None,
     )
     with (
-        open_alpha_source(clip, style, engine_options, mattes) as (pairs, alpha),
-        file(result, spec, note) as writer,
+        composition.open_frames(layout, "cut", report) as frames,
+        open_file(result, spec, placement) as writer,
     ):
-        maker = OverlayRenderer(layout, style, alpha, clip.duration)
-        overlays = _render_overlays(pairs, maker, clip.timebase)
+        overlays: Iterator[Timed[Layer]] = (Timed(frame.time, frame.overlay) for frame in frames)
         if is_full_frame:
             overlays = _place_overlays(overlays, left, top, clip.size)
         with closing(prefetch(overlays, PREFETCH_DEPTH)) as ready:
-            writer.write_all(
-                with_progress(ready, "cut", len(clip.times), report), sound, clip.timebase
-            )
-    return note
+            writer.write_all(ready, sound, clip.timebase)
+    return placement
 
 
 def cut_sticker(
-    clip: Clip,
-    result: Path,
-    *,
-    style: Style,
-    engine_options: EngineOptions = DEFAULT_ENGINE,
-    mattes: Path | None = None,
-    report: Report = ignore_progress,
+    composition: Composition, result: Path, report: Report = ignore_progress
 ) -> OutputInfo:
-    """Write the clip's first three seconds as a Telegram video sticker.
+    """Write the first three seconds of a clip as a Telegram video sticker.
 
     Args and Raises are those of :func:`cut`; also InputRejected, DOES_NOT_FIT.
 
     Returns:
-        the size and length that it has.
+        The size and length of the sticker.
     """
-    seconds = min(clip.duration, Fraction(STICKER_MAX_SECONDS))
-    # A sticker is all overlay: it fills its square, and has no room around it for a shadow.
-    style = style.model_copy(update={"size": 1.0, "shadow": 0.0})
-    layout = compute_layout(
-        clip.size, style, compute_shape_centre(find_face(clip), style), (STICKER_SIDE, STICKER_SIDE)
-    )
-    total = sum(time * clip.timebase < seconds for time in clip.times)
+    limits = OutputFormat.STICKER.spec
+    # The overlay fills the sticker, which leaves no room around it for a shadow.
+    style = composition.style.model_copy(update={"size": 1.0, "shadow": 0.0})
+    composition = replace(composition, style=style, max_seconds=limits.max_seconds)
+    clip, seconds = composition.clip, composition.seconds
+    layout = composition.compute_layout((limits.side, limits.side))
+
     spec = StreamSpec(
         size=layout.size,
         timebase=clip.timebase,
-        rate=min(clip.rate, Fraction(STICKER_MAX_RATE)),
+        rate=min(clip.rate, Fraction(limits.max_rate)),
         seconds=seconds,
     )
 
     def attempt(max_bytes: int) -> None:
         with (
-            open_alpha_source(
-                clip, style, engine_options, mattes, int(seconds / clip.timebase)
-            ) as (pairs, alpha),
+            composition.open_frames(layout, "cut", report, max_rate=limits.max_rate) as frames,
             open_sticker(result, spec, max_bytes) as writer,
         ):
-            maker = OverlayRenderer(layout, style, alpha, seconds)
-            passed = with_progress(pairs, "cut", total, report)
-            few = drop_frames(passed, clip.timebase, STICKER_MAX_RATE)
-            for overlay in _render_overlays(few, maker, clip.timebase):
-                writer.write_picture(overlay)
+            for frame in frames:
+                writer.write_picture(Timed(frame.time, frame.overlay))
 
-    retry_smaller(STICKER_MAX_BYTES, attempt)
+    retry_smaller(limits.max_bytes, attempt)
     return OutputInfo(*layout.size, float(seconds))
-
-
-def _render_overlays(
-    pairs: OptionalMattePairs, renderer: OverlayRenderer, timebase: Fraction
-) -> Iterator[Timed[Layer]]:
-    for frame, matte in pairs:
-        yield Timed(frame.time, renderer.render(frame.value, matte, frame.time * timebase))
 
 
 def _place_overlays(
     overlays: Iterator[Timed[Layer]], left: int, top: int, frame: Size
 ) -> Iterator[Timed[Layer]]:
-    """Each overlay at its place in the clip's whole frame."""
+    """Yield each overlay at (left, top) of a transparent frame."""
     for overlay in overlays:
         yield Timed(overlay.time, place_in_frame(overlay.value, left, top, frame))

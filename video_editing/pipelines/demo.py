@@ -1,4 +1,4 @@
-"""A short clip of a person, made from a photograph, so that anybody can see the edit at once."""
+"""A demonstration: a short clip of a person, made from a photograph, and its edit."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.compositing.background import open_background
+from video_editing.compositing.composition import Composition
 from video_editing.concurrency import count_cpus
 from video_editing.contract.progress import Report, ignore_progress
 from video_editing.contract.style import Anchor, Style
 from video_editing.frames import Picture, Plane, Timed
 from video_editing.pipelines.edit import edit
-from video_editing.pipelines.thumbnail import write_jpeg
+from video_editing.pipelines.preview import write_jpeg
 from video_editing.pixels import convert_to_rgb
-from video_editing.reading import audio as samples
+from video_editing.reading.audio import SAMPLE_RATE, Samples
 from video_editing.reading.decode import read_frames
 from video_editing.reading.normalize import FrameNormalizer, Orientation
 from video_editing.reading.probe import Clip, ClipLimits, probe
@@ -34,11 +35,11 @@ STYLE = Style(ring=0.02, shadow=0.6, position=Anchor.CENTER, size=0.8, fade=0.4)
 
 
 def make_demo(result: Path, report: Report = ignore_progress) -> Path:
-    """Make a clip of a person, put her in a circle over a colour, and picture both.
+    """Make a clip of a person, and edit it to a circle over a colour.
 
     Args:
-        result: the finished mp4; a JPEG of the same moment before and after lies beside it.
-        report: is told how many frames are done.
+        result: path of the result, an mp4; a JPEG that compares clip and result is written beside.
+        report: receives the number of frames done.
 
     Returns:
         The path of the JPEG.
@@ -50,21 +51,15 @@ def make_demo(result: Path, report: Report = ignore_progress) -> Path:
         path = Path(folder, "clip.mp4")
         _make_clip(path)
         clip = probe(path)
-        edit(
-            clip,
-            result,
-            open_background(BACKGROUND, ClipLimits()),
-            clip.size,
-            style=STYLE,
-            report=report,
-        )
-        beside = result.with_suffix(".jpg")
-        _write_comparison(clip, probe(result), beside)
-    return beside
+        background = open_background(BACKGROUND, ClipLimits())
+        edit(Composition(clip, STYLE), result, background, clip.size, report=report)
+        comparison = result.with_suffix(".jpg")
+        _write_comparison(clip, probe(result), comparison)
+    return comparison
 
 
 def _make_clip(path: Path) -> None:
-    """A camera that breathes in front of Eileen Collins, and a quiet hum for a voice."""
+    """Write the photograph under a slow zoom, with a quiet tone as the voice."""
     spec = StreamSpec(
         size=(SIDE, SIDE),
         timebase=Fraction(1, FRAME_RATE),
@@ -76,24 +71,24 @@ def _make_clip(path: Path) -> None:
     with open_mp4(path, spec) as writer:
         for index, frame in enumerate(_animate_photograph()):
             writer.write_picture(Timed(index, frame))
-            writer.write_samples(_make_hum(index))
+            writer.write_samples(_make_tone(index))
 
 
 def _animate_photograph() -> Iterator[Picture]:
-    """The photograph, coming a little nearer and going back again."""
+    """Yield the photograph, zoomed in a little and out again."""
     photograph = _load_photograph()
     for index in range(SECONDS * FRAME_RATE):
-        near = 1 + 0.06 * (1 - cos(2 * pi * index / (SECONDS * FRAME_RATE)))
+        zoom = 1 + 0.06 * (1 - cos(2 * pi * index / (SECONDS * FRAME_RATE)))
         yield Picture(
-            _zoom(photograph.y, near, SIDE),
-            _zoom(photograph.u, near, SIDE // 2),
-            _zoom(photograph.v, near, SIDE // 2),
+            _zoom(photograph.y, zoom, SIDE),
+            _zoom(photograph.u, zoom, SIDE // 2),
+            _zoom(photograph.v, zoom, SIDE // 2),
         )
 
 
 def _load_photograph() -> Picture:
-    """NASA's portrait of Eileen Collins, in the public domain; scikit-image carries it."""
-    from skimage import data  # noqa: PLC0415 - seconds of loading, for this alone
+    """Load NASA's portrait of Eileen Collins (public domain) from scikit-image."""
+    from skimage import data  # noqa: PLC0415 - takes seconds to import, for this command only
 
     photograph: NDArray[np.uint8] = data.astronaut()  # type: ignore[no-untyped-call]
     frame = av.VideoFrame.from_ndarray(photograph, format="rgb24")
@@ -101,23 +96,23 @@ def _load_photograph() -> Picture:
 
 
 def _zoom(plane: Plane, factor: float, side: int) -> Plane:
-    """*plane* scaled to *side*, and *factor* times that around its middle."""
+    """Return *plane* scaled to *side* and zoomed by *factor* around its middle."""
     scale = factor * side / plane.shape[0]
     shift = (1 - factor) * side / 2
-    turn = np.array([[scale, 0, shift], [0, scale, shift]])
-    return np.asarray(cv2.warpAffine(plane, turn, (side, side)), np.uint8)
+    transform = np.array([[scale, 0, shift], [0, scale, shift]])
+    return np.asarray(cv2.warpAffine(plane, transform, (side, side)), np.uint8)
 
 
-def _make_hum(index: int) -> samples.Samples:
-    """One frame's worth of a quiet tone that swells and fades."""
-    count = samples.SAMPLE_RATE // FRAME_RATE
-    time = (index * count + np.arange(count, dtype=np.float32)) / samples.SAMPLE_RATE
+def _make_tone(index: int) -> Samples:
+    """Return the samples of one frame of a quiet tone that swells and fades."""
+    count = SAMPLE_RATE // FRAME_RATE
+    time = (index * count + np.arange(count, dtype=np.float32)) / SAMPLE_RATE
     tone = 0.05 * np.sin(2 * pi * 220 * time) * np.sin(pi * time / SECONDS)
     return np.repeat(tone[:, None], 2, axis=1).astype(np.float32)
 
 
 def _write_comparison(before: Clip, after: Clip, result: Path) -> None:
-    """Write the same moment of both clips, side by side."""
-    moment = before.times[len(before.times) // 2]
-    shots = [next(read_frames(clip, moment)).value for clip in (before, after)]
-    write_jpeg(np.hstack([convert_to_rgb(shot, shot.size) for shot in shots]), result)
+    """Write the frames of both clips at the same time, side by side."""
+    time = before.times[len(before.times) // 2]
+    pictures = [next(read_frames(clip, time)).value for clip in (before, after)]
+    write_jpeg(np.hstack([convert_to_rgb(picture, picture.size) for picture in pictures]), result)

@@ -1,163 +1,152 @@
-"""The main job: a clip in, a finished video out."""
+"""Edit a clip: the person on a background, as a finished video."""
 
-from bisect import bisect_left
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
-from dataclasses import replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from video_editing.compositing.alpha_source import (
-    OptionalMattePairs,
-    drop_frames,
-    open_alpha_source,
-)
 from video_editing.compositing.audio_mix import has_sound, mix_audio
-from video_editing.compositing.background import Background, BackgroundSampler
-from video_editing.compositing.blend import paste
-from video_editing.compositing.face_position import compute_shape_centre, find_face
-from video_editing.compositing.layout import Size, compute_layout, compute_top_left, fit_within_side
-from video_editing.compositing.overlay import OverlayRenderer
+from video_editing.compositing.background import Background
+from video_editing.compositing.composition import Composition, compose
+from video_editing.compositing.layout import Size, compute_top_left, fit_within_side
 from video_editing.concurrency import prefetch
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import OutputFormat, OutputInfo
-from video_editing.contract.progress import Report, ignore_progress, with_progress
-from video_editing.contract.style import Style
-from video_editing.frames import Picture, Timed
-from video_editing.matting.engines import DEFAULT_ENGINE, EngineOptions
+from video_editing.contract.progress import Report, ignore_progress
+from video_editing.frames import Picture
 from video_editing.matting.matte_stream import PREFETCH_DEPTH
-from video_editing.pipelines.thumbnail import with_thumbnail
-from video_editing.reading.probe import Clip
+from video_editing.pipelines.preview import with_thumbnail
 from video_editing.writing.encoder import FileWriter
 from video_editing.writing.gif import open_gif
-from video_editing.writing.mp4 import NOTE_MAX_SECONDS, open_mp4, open_note
+from video_editing.writing.mp4 import open_mp4, open_note
 from video_editing.writing.size_budget import compute_fitting_size, retry_smaller
 from video_editing.writing.tracks import StreamSpec
 
-NOTE_SIDE = 640  #: pixels
-GIF_SIDE = 480  #: pixels of the longer side
-GIF_SECONDS = 15
-GIF_RATE = 15
 
-#: Seconds of a form that takes only the beginning of a clip.
-MAX_SECONDS = {OutputFormat.NOTE: NOTE_MAX_SECONDS, OutputFormat.GIF: GIF_SECONDS}
+@dataclass(frozen=True, slots=True)
+class ResultOptions:
+    """What the result of an edit is.
+
+    Attributes:
+        output_format: what it is made for.
+        max_bytes: largest size of the file, to which the quality and, if needed, the canvas are
+            reduced; None is no limit. Only for a video or an animation.
+        thumbnail: path of a small JPEG of the result's middle; None writes none.
+    """
+
+    output_format: OutputFormat = OutputFormat.VIDEO
+    max_bytes: int | None = None
+    thumbnail: Path | None = None
+
+
+DEFAULT_RESULT = ResultOptions()
 
 
 def edit(
-    clip: Clip,
+    composition: Composition,
     result: Path,
     background: Background,
     canvas: Size,
-    *,
-    style: Style,
-    engine_options: EngineOptions = DEFAULT_ENGINE,
-    mattes: Path | None = None,
-    output_format: OutputFormat = OutputFormat.VIDEO,
-    max_bytes: int | None = None,
-    thumbnail: Path | None = None,
+    options: ResultOptions = DEFAULT_RESULT,
     report: Report = ignore_progress,
 ) -> OutputInfo:
-    """Put the person of *clip* on *background* and write *result*.
+    """Put the person of a clip on *background* and write *result*.
 
-    The clip's frames, their times and its voice are kept.
+    The frames of the clip, their times and its voice are kept.
 
     Args:
-        clip: from `clip.probe`.
-        result: appears when it is whole.
-        background: from `background.background`.
-        canvas: width and height of the result, both even; a note is square whatever it says.
-        style: the overlay's looks.
-        engine_options: the engine.
-        mattes: a folder of segments or a final grey video, made before; no engine is needed.
-        output_format: what the result is made for.
-        max_bytes: what it may weigh; quality, and the canvas where need be, give way.
-        thumbnail: where a small JPEG of the result's middle goes.
-        report: is told how many frames are done.
+        composition: the clip, and how its person is cut out and placed.
+        result: path of the file; it appears when it is complete.
+        background: from `open_background`.
+        canvas: width and height of the result, both even; a video note is always square.
+        options: what the result is.
+        report: receives the number of frames read.
 
     Returns:
-        the size and length that it has.
+        The size and length of the result.
 
     Raises:
         InputRejected: the clip, the background or the mattes cannot be used; or DOES_NOT_FIT.
-        ModelUnavailable: the engine cannot work here.
+        ModelUnavailable: the engine cannot run on this machine.
         OutputFailed: the result cannot be written.
     """
-    seconds = min(clip.duration, Fraction(MAX_SECONDS.get(output_format, clip.duration)))
-    film = background.clip if output_format in {OutputFormat.VIDEO, OutputFormat.NOTE} else None
-    loud = output_format in {OutputFormat.VIDEO, OutputFormat.NOTE} and has_sound(clip, film)
-    canvas = _choose_canvas(output_format, canvas)
-    if max_bytes is not None:
-        if output_format in {OutputFormat.NOTE, OutputFormat.GIF}:
+    attempt = _EditAttempt(composition, background, canvas, options)
+    if options.max_bytes is None:
+        attempt.write(result, None, report)
+    else:
+        retry_smaller(options.max_bytes, lambda limit: attempt.write(result, limit, report))
+    return OutputInfo(*attempt.canvas, float(attempt.composition.seconds))
+
+
+class _EditAttempt:
+    """An edit that can be repeated until its file is small enough."""
+
+    def __init__(
+        self, composition: Composition, background: Background, canvas: Size, options: ResultOptions
+    ) -> None:
+        spec = options.output_format.spec
+        self.composition = composition.limit(spec.max_seconds)
+        self._background = background
+        self._options = options
+        self._background_audio = background.clip if spec.has_sound else None
+        self._has_sound = spec.has_sound and has_sound(composition.clip, self._background_audio)
+        self.canvas = self._choose_canvas(canvas)
+        self._layout = self.composition.compute_layout(self.canvas)
+
+    def _choose_canvas(self, canvas: Size) -> Size:
+        """Return the size of the result: *canvas*, as far as the format and *max_bytes* allow."""
+        output_format, max_bytes = self._options.output_format, self._options.max_bytes
+        side = output_format.spec.side
+        if max_bytes is None:
+            if output_format is OutputFormat.NOTE:
+                return side, side
+            return fit_within_side(canvas, side) if side else canvas
+        if side:
             why = "only a video or an animation can be kept to a size"
             raise InputRejected(RejectReason.BAD_OPTION, option="max-mb", why=why)
-        canvas = compute_fitting_size(canvas, clip.rate, seconds, max_bytes, has_sound=loud)
-    seen = find_face(clip)
-    layout = compute_layout(clip.size, style, compute_shape_centre(seen, style), canvas)
-    corner = compute_top_left(layout, style, canvas)
-    end = None if seconds == clip.duration else int(seconds / clip.timebase)
-    total = len(clip.times) if end is None else bisect_left(clip.times, end)
+        rate, seconds = self.composition.clip.rate, self.composition.seconds
+        return compute_fitting_size(canvas, rate, seconds, max_bytes, has_sound=self._has_sound)
 
-    spec = StreamSpec(
-        size=canvas, timebase=clip.timebase, rate=clip.rate, seconds=seconds, has_sound=loud
-    )
+    def write(self, result: Path, max_bytes: int | None, report: Report) -> None:
+        """Write *result*.
 
-    def attempt(allowed: int | None) -> None:
+        Raises:
+            FileTooLarge: it came out larger than *max_bytes*.
+        """
+        clip, seconds = self.composition.clip, self.composition.seconds
+        corner = compute_top_left(self._layout, self.composition.style, self.canvas)
+        max_rate = self._options.output_format.spec.max_rate
         with (
-            open_alpha_source(clip, style, engine_options, mattes, end) as (pairs, alpha),
-            background.open_sampler(canvas) as behind,
-            _open_result(output_format, result, spec, allowed) as writer,
+            self.composition.open_frames(self._layout, "edit", report, max_rate=max_rate) as frames,
+            self._background.open_sampler(self.canvas) as sample_background,
+            self._open_file(result, max_bytes) as writer,
         ):
-            passed = with_progress(pairs, "edit", total, report)
-            if output_format is OutputFormat.GIF:
-                passed = drop_frames(passed, clip.timebase, GIF_RATE)
-            maker = OverlayRenderer(layout, style, alpha, seconds)
-            frames = compose(passed, maker, behind, corner, clip.timebase)
-            if thumbnail is not None:
-                frames = with_thumbnail(frames, thumbnail, int(seconds / clip.timebase / 2))
-            sound = mix_audio(clip, film, seconds=seconds) if loud else None
-            with closing(prefetch(frames, PREFETCH_DEPTH)) as ready:
+            pictures = compose(frames, sample_background, corner, clip.timebase)
+            if self._options.thumbnail is not None:
+                middle = int(seconds / clip.timebase / 2)
+                pictures = with_thumbnail(pictures, self._options.thumbnail, middle)
+            sound = None
+            if self._has_sound:
+                sound = mix_audio(clip, self._background_audio, seconds=seconds)
+            with closing(prefetch(pictures, PREFETCH_DEPTH)) as ready:
                 writer.write_all(ready, sound, clip.timebase)
 
-    if max_bytes is None:
-        attempt(None)
-    else:
-        retry_smaller(max_bytes, attempt)
-    return OutputInfo(*canvas, float(seconds))
-
-
-def _choose_canvas(output_format: OutputFormat, canvas: Size) -> Size:
-    """The size that *output_format* asks for."""
-    match output_format:
-        case OutputFormat.NOTE:
-            return NOTE_SIDE, NOTE_SIDE
-        case OutputFormat.GIF:
-            return fit_within_side(canvas, GIF_SIDE)
-        case _:
-            return canvas
-
-
-def _open_result(
-    output_format: OutputFormat, result: Path, spec: StreamSpec, max_bytes: int | None
-) -> AbstractContextManager[FileWriter[Picture]]:
-    """Open the file that *output_format* is written to."""
-    match output_format:
-        case OutputFormat.GIF:
-            return open_gif(result, replace(spec, rate=min(spec.rate, Fraction(GIF_RATE))))
-        case OutputFormat.NOTE:
-            return open_note(result, spec)
-        case _:
-            return open_mp4(result, spec, max_bytes)
-
-
-def compose(
-    pairs: OptionalMattePairs,
-    renderer: OverlayRenderer,
-    sample_background: BackgroundSampler,
-    corner: tuple[int, int],
-    timebase: Fraction,
-) -> Iterator[Timed[Picture]]:
-    """Each frame's overlay on its background."""
-    for frame, matte in pairs:
-        seconds = frame.time * timebase
-        overlay = renderer.render(frame.value, matte, seconds)
-        yield Timed(frame.time, paste(overlay, *corner, sample_background(seconds, frame.value)))
+    def _open_file(
+        self, result: Path, max_bytes: int | None
+    ) -> AbstractContextManager[FileWriter[Picture]]:
+        clip, output_format = self.composition.clip, self._options.output_format
+        max_rate = output_format.spec.max_rate
+        spec = StreamSpec(
+            size=self.canvas,
+            timebase=clip.timebase,
+            rate=min(clip.rate, Fraction(max_rate)) if max_rate else clip.rate,
+            seconds=self.composition.seconds,
+            has_sound=self._has_sound,
+        )
+        match output_format:
+            case OutputFormat.GIF:
+                return open_gif(result, spec)
+            case OutputFormat.NOTE:
+                return open_note(result, spec)
+            case _:
+                return open_mp4(result, spec, max_bytes)

@@ -1,66 +1,117 @@
-"""One picture of what the edit would make, in about a second."""
+"""Still pictures: the preview of an edit, and the thumbnail of its result."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
-from video_editing.compositing.alpha_source import refine_small_matte
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from video_editing.compositing.background import Background
-from video_editing.compositing.face_position import compute_shape_centre, find_face
-from video_editing.compositing.layout import Size, compute_layout, compute_top_left
-from video_editing.compositing.overlay import OverlayRenderer
+from video_editing.compositing.composition import Composition, compose
+from video_editing.compositing.face_position import find_face
+from video_editing.compositing.layout import Size, compute_top_left, fit_within_side
+from video_editing.compositing.overlay import refine_small_matte
+from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.contract.errors import InputRejected, RejectReason
-from video_editing.contract.style import Style
 from video_editing.frames import Matte, Picture, Timed
-from video_editing.matting.engines import DEFAULT_ENGINE, EngineOptions, create_engine
+from video_editing.matting.engines import create_engine
 from video_editing.matting.matte_stream import is_empty
-from video_editing.pipelines.edit import compose
-from video_editing.pipelines.thumbnail import write_jpeg
 from video_editing.pixels import convert_to_rgb
+from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip
+
+JPEG_QUALITY = 90
+THUMBNAIL_SIDE = 320  #: pixels of the longer side; Telegram accepts no more
 
 
 def write_preview(
-    clip: Clip,
-    result: Path,
-    background: Background,
-    canvas: Size,
-    *,
-    style: Style,
-    engine_options: EngineOptions = DEFAULT_ENGINE,
+    composition: Composition, result: Path, background: Background, canvas: Size
 ) -> None:
-    """Write a JPEG of one composed frame: the one in which the face is seen best.
+    """Write a JPEG of one composed frame: the key frame with the largest face.
 
-    The frame is a key frame, which decodes at once, and its matte is made from it alone.
+    A key frame decodes at once; its matte is computed from it alone.
 
     Args:
-        clip: from `clip.probe`.
-        result: appears when it is whole.
-        background: from `background.background`.
+        composition: the clip and how its person is cut out and placed; the fade is left out, and
+            stored mattes are not used.
+        result: path of the picture; it appears when it is complete.
+        background: from `open_background`.
         canvas: width and height of the picture, both even.
-        style: the overlay's looks; the fade is left out.
-        engine_options: the engine.
 
     Raises:
-        InputRejected: the clip or the background cannot be used.
-        ModelUnavailable: the engine cannot work here.
+        InputRejected: the clip or the background cannot be used; NO_PERSON, the matte of the
+            frame is empty.
+        ModelUnavailable: the engine cannot run on this machine.
         OutputFailed: the picture cannot be written.
     """
-    style = style.model_copy(update={"fade": 0})
-    seen = find_face(clip)
-    layout = compute_layout(clip.size, style, compute_shape_centre(seen, style), canvas)
-    pair = (
-        seen.best_frame,
-        None if style.keep_background else _compute_matte(clip, seen.best_frame, engine_options),
-    )
-    maker = OverlayRenderer(layout, style, refine_small_matte, clip.duration)
-    with background.open_sampler(canvas) as behind:
-        pairs = iter([pair])
-        corner = compute_top_left(layout, style, canvas)
-        for frame in compose(pairs, maker, behind, corner, clip.timebase):
+    style = composition.style.model_copy(update={"fade": 0})
+    composition = replace(composition, style=style)
+    face = find_face(composition.clip)
+    layout = composition.compute_layout(canvas, face)
+    matte = None if style.keep_background else _compute_matte(composition, face.best_frame)
+    frames = composition.render(iter([(face.best_frame, matte)]), layout, refine_small_matte)
+    corner = compute_top_left(layout, style, canvas)
+    with background.open_sampler(canvas) as sample_background:
+        for frame in compose(frames, sample_background, corner, composition.clip.timebase):
             write_jpeg(convert_to_rgb(frame.value, canvas), result)
 
 
-def _compute_matte(clip: Clip, frame: Timed[Picture], engine_options: EngineOptions) -> Matte:
-    for _, matte in create_engine(engine_options, clip).compute_mattes([frame]):
+def _compute_matte(composition: Composition, frame: Timed[Picture]) -> Matte:
+    engine = create_engine(composition.engine_options, composition.clip)
+    for _, matte in engine.compute_mattes([frame]):
         if not is_empty(matte):
             return matte
     raise InputRejected(RejectReason.NO_PERSON)
+
+
+def with_thumbnail(
+    frames: Iterator[Timed[Picture]], thumbnail: Path, time: int
+) -> Iterator[Timed[Picture]]:
+    """Yield *frames*, and write the first one at or after *time* as a small JPEG.
+
+    Args:
+        frames: with their times in ticks.
+        thumbnail: path of the JPEG; it is not written if the frames end before *time*.
+        time: in the same ticks.
+
+    Raises:
+        OutputFailed: the picture cannot be written.
+    """
+    is_written = False
+    for frame in frames:
+        if not is_written and frame.time >= time:
+            is_written = True
+            _write_small_jpeg(frame.value, thumbnail)
+        yield frame
+
+
+def write_thumbnail(clip: Clip, thumbnail: Path) -> None:
+    """Write the same picture of the middle of an existing file.
+
+    Raises:
+        InputRejected: the clip cannot be read to its middle.
+        OutputFailed: the picture cannot be written.
+    """
+    middle = clip.times[len(clip.times) // 2]
+    for frame in read_frames(clip, middle, middle + 1):
+        _write_small_jpeg(frame.value, thumbnail)
+
+
+def _write_small_jpeg(picture: Picture, path: Path) -> None:
+    write_jpeg(convert_to_rgb(picture, fit_within_side(picture.size, THUMBNAIL_SIDE)), path)
+
+
+def write_jpeg(picture: NDArray[np.float32], path: Path) -> None:
+    """Write *picture*, (H, W, 3), R'G'B' 0–1, as a JPEG that appears when it is complete.
+
+    Raises:
+        OutputFailed: it cannot be written.
+    """
+    content = BytesIO()  # Pillow does not notice when a full disk takes half of what it writes
+    image = Image.fromarray(np.rint(picture * 255).astype(np.uint8))
+    image.save(content, "JPEG", quality=JPEG_QUALITY)
+    with atomic_write(path) as part, translate_output_errors():
+        part.write_bytes(content.getbuffer())

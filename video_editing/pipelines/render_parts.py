@@ -1,68 +1,68 @@
-"""What a renderer elsewhere puts together: the overlay, what is seen of it, and the background.
+"""Render the parts that a renderer elsewhere composes: the overlay, its alpha and the background.
 
-All of it is as large as on the result, so the renderer only lays one on the other. Ring, shadow
-and fade are part of the overlay, as they are in our own results.
+All parts have the size they have on the result, so the renderer only lays one over the other.
+Ring, shadow and fade are part of the overlay, as in our own results.
 """
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypedDict, TypeVar
 
 import cv2
 import numpy as np
 import webcolors
 
-from video_editing.compositing.alpha_source import open_alpha_source
 from video_editing.compositing.audio_mix import has_sound, mix_audio
 from video_editing.compositing.background import (
     Background,
     BlurredBackground,
+    ColourBackground,
     ImageBackground,
     VideoBackground,
     cover,
 )
-from video_editing.compositing.face_position import compute_shape_centre, find_face
-from video_editing.compositing.layout import Size, compute_layout, compute_top_left, fit_within_side
-from video_editing.compositing.overlay import OverlayRenderer, place_in_frame
+from video_editing.compositing.composition import Composition
+from video_editing.compositing.layout import Size, compute_top_left, fit_within_side
+from video_editing.compositing.overlay import place_in_frame
 from video_editing.concurrency import prefetch
 from video_editing.contract.atomic_file import translate_output_errors
-from video_editing.contract.progress import Report, ignore_progress, with_progress
-from video_editing.contract.style import Style
+from video_editing.contract.progress import Report, ignore_progress
 from video_editing.frames import Box, Layer, Matte, Picture, Timed
-from video_editing.matting.engines import DEFAULT_ENGINE, EngineOptions
 from video_editing.matting.matte_stream import PREFETCH_DEPTH
-from video_editing.pipelines.thumbnail import write_jpeg
+from video_editing.pipelines.preview import write_jpeg
 from video_editing.pixels import compute_chroma_size, convert_to_rgb
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip
 from video_editing.writing.alpha_video import open_mov, open_webm
+from video_editing.writing.encoder import FileWriter
 from video_editing.writing.mp4 import open_mp4
 from video_editing.writing.tracks import StreamSpec
 
-BLUR_SIDE = 480  #: pixels of the longer side of a blurred background; nothing in it is sharp
-#: luma of each alpha: 16 for what is not there, 235 for what is solid
+BLUR_SIDE = 480  #: pixels of the longer side of a blurred background, which has no fine detail
+#: luma of each alpha: 16 where it is transparent, 235 where it is opaque
 LUMA_BY_ALPHA = np.array([round(16 + alpha * 219 / 255) for alpha in range(256)], np.uint8)
 
 T = TypeVar("T")
 
 
 class AlphaFormat(StrEnum):
-    """How a renderer is told what is transparent."""
+    """How the overlay's transparency is written."""
 
-    LUMA = "luma"  #: H.264, and a second one that is white where the first is seen
+    LUMA = "luma"  #: H.264, and a second one whose luma is the alpha
     MOV = "mov"  #: ProRes 4444 with alpha
     WEBM = "webm"  #: VP9 with alpha
 
 
 class ConstantRate(NamedTuple):
-    """When the pictures come: evenly, for programs on servers lose the voice where they do not.
+    """Evenly spaced frames; renderers lose the voice of a clip with uneven ones.
 
     Attributes:
-        rate: pictures a second.
-        frame_count: how many there are.
+        rate: frames a second.
+        frame_count: number of frames.
     """
 
     rate: Fraction
@@ -70,7 +70,7 @@ class ConstantRate(NamedTuple):
 
     @property
     def seconds(self) -> Fraction:
-        """How long all of them last."""
+        """Length of all frames together."""
         return self.frame_count / self.rate
 
     def make_spec(self, size: Size, *, has_sound: bool = False) -> StreamSpec:
@@ -84,7 +84,7 @@ class ConstantRate(NamedTuple):
         )
 
     def resample(self, items: Iterator[Timed[T]], timebase: Fraction) -> Iterator[Timed[T]]:
-        """For each tick the item that is on screen in its middle."""
+        """Yield for each tick the item that is shown in its middle."""
         tick = 0
         shown = next(items)
         for item in items:
@@ -99,78 +99,96 @@ class ConstantRate(NamedTuple):
             yield Timed(late, shown.value)
 
 
+@dataclass(frozen=True, slots=True)
+class PartsOptions:
+    """How parts are written.
+
+    Attributes:
+        rate: frames a second; None is the clip's own rate.
+        alpha_format: how the overlay's transparency is written.
+    """
+
+    rate: Fraction | None = None
+    alpha_format: AlphaFormat = AlphaFormat.LUMA
+
+
+DEFAULT_PARTS = PartsOptions()
+
+
+class RenderedParts(TypedDict):
+    """The parts of a result.
+
+    Attributes:
+        canvas: width and height of the result.
+        box: left, top, width and height of the overlay on it.
+        seconds: length of the overlay.
+        sound: whether the overlay has sound.
+        overlay: path of the overlay.
+        luma: path of the video whose luma is the overlay's alpha; None if the overlay has alpha.
+        background: "colour", #rrggbb; or "picture", the path of one of the canvas's size; or
+            "film", the path of a video, with its "seconds" and whether it has "sound".
+    """
+
+    canvas: list[int]
+    box: list[int]
+    seconds: float
+    sound: bool
+    overlay: str
+    luma: str | None
+    background: dict[str, object]
+
+
 def render_parts(
-    clip: Clip,
+    composition: Composition,
     folder: Path,
     background: Background,
-    source: str,
     canvas: Size,
-    *,
-    rate: Fraction,
-    style: Style,
-    alpha_format: AlphaFormat = AlphaFormat.LUMA,
-    engine_options: EngineOptions = DEFAULT_ENGINE,
-    mattes: Path | None = None,
+    options: PartsOptions = DEFAULT_PARTS,
     report: Report = ignore_progress,
-) -> dict[str, object]:
-    """Write the overlay of *clip*, and what is behind it, to *folder*.
+) -> RenderedParts:
+    """Write the overlay of a clip, and the background if it needs a file, to *folder*.
 
     Args:
-        clip: from `clip.probe`.
-        folder: is made where it is not there.
-        background: from `background.background`.
-        source: what people called that background.
+        composition: the clip, and how its person is cut out and placed.
+        folder: is created if it does not exist.
+        background: from `open_background`.
         canvas: width and height of the result, both even.
-        rate: pictures a second.
-        style: the overlay's looks.
-        alpha_format: how transparency is written.
-        engine_options: the engine.
-        mattes: a folder of segments or a final grey video, made before.
-        report: is told how many frames are done.
-
-    Returns:
-        "canvas"; "box": the overlay's left, top, width and height on it; "seconds"; "sound":
-        whether the overlay has any; "overlay": its file; "luma": that of its matte, or None;
-        "background": either "colour", #rrggbb, or "picture", a file of the canvas's size, or
-        "film", a file, with its "seconds" and whether it has "sound".
+        options: how the parts are written.
+        report: receives the number of frames read.
 
     Raises:
         InputRejected: the clip, the background or the mattes cannot be used.
-        ModelUnavailable: the engine cannot work here.
+        ModelUnavailable: the engine cannot run on this machine.
         OutputFailed: the folder cannot be written to.
     """
     with translate_output_errors():
         folder.mkdir(parents=True, exist_ok=True)
-    pace = ConstantRate(rate, max(1, round(clip.duration * rate)))
-    layout = compute_layout(clip.size, style, compute_shape_centre(find_face(clip), style), canvas)
-    corner = compute_top_left(layout, style, canvas)
+    clip = composition.clip
+    rate = options.rate or clip.rate
+    timing = ConstantRate(rate, max(1, round(clip.duration * rate)))
+    layout = composition.compute_layout(canvas)
+    corner = compute_top_left(layout, composition.style, canvas)
     box = find_visible_box(corner, layout.size, canvas)
-    overlay = folder / (
-        "overlay.mp4" if alpha_format is AlphaFormat.LUMA else f"overlay.{alpha_format}"
-    )
-    luma = folder / "luma.mp4" if alpha_format is AlphaFormat.LUMA else None
-    with open_alpha_source(clip, style, engine_options, mattes) as (pairs, alpha):
-        maker = OverlayRenderer(layout, style, alpha, clip.duration)
-        overlays = (
-            Timed(frame.time, maker.render(frame.value, matte, frame.time * clip.timebase))
-            for frame, matte in with_progress(pairs, "render", len(clip.times), report)
+    file = _OverlayFile.name(folder, options.alpha_format, (box.width, box.height), timing)
+    with composition.open_frames(layout, "render", report) as frames:
+        overlays = timing.resample(
+            (Timed(frame.time, frame.overlay) for frame in frames), clip.timebase
         )
-        cropped = _crop_overlays(pace.resample(overlays, clip.timebase), corner, box)
-        with closing(prefetch(cropped, PREFETCH_DEPTH)) as ready:
-            _write_overlay(ready, overlay, luma, clip, box, pace)
+        with closing(prefetch(_crop_overlays(overlays, corner, box), PREFETCH_DEPTH)) as ready:
+            file.write(ready, clip)
     return {
-        "canvas": list(canvas),
-        "box": list(box),
-        "seconds": float(pace.seconds),
+        "canvas": [*canvas],
+        "box": [*box],
+        "seconds": float(timing.seconds),
         "sound": has_sound(clip, None),
-        "overlay": str(overlay),
-        "luma": luma and str(luma),
-        "background": _write_background(clip, folder, background, source, canvas, pace),
+        "overlay": str(file.overlay),
+        "luma": None if file.luma is None else str(file.luma),
+        "background": _write_background(clip, folder, background, canvas, timing),
     }
 
 
 def find_visible_box(corner: tuple[int, int], size: Size, canvas: Size) -> Box:
-    """What of an overlay with that corner lies on the canvas; two lines where nothing does."""
+    """Return the part of an overlay that lies on the canvas; two lines of it if nothing does."""
     spans = []
     for start, extent, length in zip(corner, size, canvas, strict=True):
         first = min(max(start, 0), start + extent - 2)
@@ -181,7 +199,7 @@ def find_visible_box(corner: tuple[int, int], size: Size, canvas: Size) -> Box:
 
 
 def convert_alpha_to_luma(alpha: Matte) -> Picture:
-    """*alpha* as a picture: black where nothing is, white where all is."""
+    """Return *alpha* as a grey picture: black where transparent, white where opaque."""
     half = compute_chroma_size((alpha.shape[1], alpha.shape[0]))[::-1]
     neutral = np.full(half, 128, np.uint8)
     return Picture(np.asarray(cv2.LUT(alpha, LUMA_BY_ALPHA), np.uint8), neutral, neutral)
@@ -195,68 +213,90 @@ def _crop_overlays(
         yield Timed(overlay.time, place_in_frame(overlay.value, left, top, (box.width, box.height)))
 
 
-def _write_overlay(
-    overlays: Iterator[Timed[Layer]],
-    overlay: Path,
-    luma: Path | None,
-    clip: Clip,
-    box: Box,
-    timing: ConstantRate,
-) -> None:
-    """Write the overlay with the clip's voice, and its matte where it has a file of its own."""
-    loud = has_sound(clip, None)
-    sound = mix_audio(clip, seconds=timing.seconds) if loud else None
-    size, tick = (box.width, box.height), 1 / timing.rate
-    if luma is None:
-        file = open_webm if overlay.suffix == ".webm" else open_mov
-        with file(overlay, timing.make_spec(size, has_sound=loud), {}) as writer:
-            writer.write_all(overlays, sound, tick)
-        return
-    with (
-        open_mp4(luma, timing.make_spec(size)) as matte,
-        open_mp4(overlay, timing.make_spec(size, has_sound=loud)) as pictured,
-    ):
+class _OverlayFile(NamedTuple):
+    """The file of the overlay, and that of its alpha.
 
-        def coloured() -> Iterator[Timed[Picture]]:
-            for it in overlays:
-                matte.write_picture(Timed(it.time, convert_alpha_to_luma(it.value.alpha)))
-                yield Timed(it.time, it.value.picture)
+    Attributes:
+        overlay: a video with sound.
+        luma: a video whose luma is the alpha; None if the overlay's own file has alpha.
+        size: width and height of both.
+        timing: of both.
+    """
 
-        pictured.write_all(coloured(), sound, tick)
+    overlay: Path
+    luma: Path | None
+    size: Size
+    timing: ConstantRate
+
+    @classmethod
+    def name(
+        cls, folder: Path, alpha_format: AlphaFormat, size: Size, timing: ConstantRate
+    ) -> "_OverlayFile":
+        if alpha_format is AlphaFormat.LUMA:
+            return cls(folder / "overlay.mp4", folder / "luma.mp4", size, timing)
+        return cls(folder / f"overlay.{alpha_format}", None, size, timing)
+
+    def write(self, overlays: Iterator[Timed[Layer]], clip: Clip) -> None:
+        """Write *overlays* with the voice of the clip."""
+        is_audible = has_sound(clip, None)
+        sound = mix_audio(clip, seconds=self.timing.seconds) if is_audible else None
+        tick = 1 / self.timing.rate
+        spec = self.timing.make_spec(self.size, has_sound=is_audible)
+        if self.luma is None:
+            open_file = open_webm if self.overlay.suffix == ".webm" else open_mov
+            with open_file(self.overlay, spec, {}) as writer:
+                writer.write_all(overlays, sound, tick)
+            return
+        with (
+            open_mp4(self.luma, self.timing.make_spec(self.size)) as luma,
+            open_mp4(self.overlay, spec) as colours,
+        ):
+            colours.write_all(_write_luma_beside(overlays, luma), sound, tick)
+
+
+def _write_luma_beside(
+    overlays: Iterator[Timed[Layer]], luma: FileWriter[Picture]
+) -> Iterator[Timed[Picture]]:
+    """Yield the colours of each overlay after writing its alpha to *luma*."""
+    for overlay in overlays:
+        luma.write_picture(Timed(overlay.time, convert_alpha_to_luma(overlay.value.alpha)))
+        yield Timed(overlay.time, overlay.value.picture)
 
 
 def _write_background(
-    clip: Clip,
-    folder: Path,
-    background: Background,
-    source: str,
-    canvas: Size,
-    timing: ConstantRate,
+    clip: Clip, folder: Path, background: Background, canvas: Size, timing: ConstantRate
 ) -> dict[str, object]:
-    """Write what is behind, where it is no film and no colour, and tell of it."""
+    """Describe the background for the renderer, and write its file if it is ours to make."""
     match background:
         case VideoBackground(clip=film):
             return {
-                "film": source,
+                "film": str(film.path),
                 "seconds": float(film.duration),
                 "sound": has_sound(film, None),
             }
-        case BlurredBackground():
-            path = folder / "blur.mp4"
-            size = fit_within_side(canvas, BLUR_SIDE)
-            with (
-                background.open_sampler(size) as behind,
-                open_mp4(path, timing.make_spec(size)) as writer,
-            ):
-                shown = timing.resample(read_frames(clip), clip.timebase)
-                soft = (Timed(it.time, behind(Fraction(0), it.value)) for it in shown)
-                writer.write_all(soft, None, 1 / timing.rate)
-            return {"film": str(path), "seconds": float(timing.seconds), "sound": False}
+        case ColourBackground(name=name):
+            is_hex = name.startswith("#")
+            colour = webcolors.normalize_hex(name) if is_hex else webcolors.name_to_hex(name)
+            return {"colour": colour}
         case ImageBackground(picture=picture):
             path = folder / "background.jpg"
             write_jpeg(convert_to_rgb(cover(picture, canvas), canvas), path)
             return {"picture": str(path)}
+        case BlurredBackground():
+            path = folder / "blur.mp4"
+            _write_blurred_clip(clip, background, path, fit_within_side(canvas, BLUR_SIDE), timing)
+            return {"film": str(path), "seconds": float(timing.seconds), "sound": False}
         case _:
-            named = not source.startswith("#")
-            colour = webcolors.name_to_hex(source) if named else webcolors.normalize_hex(source)
-            return {"colour": colour}
+            raise TypeError(f"no part for a {type(background).__name__}")
+
+
+def _write_blurred_clip(
+    clip: Clip, background: BlurredBackground, path: Path, size: Size, timing: ConstantRate
+) -> None:
+    with (
+        background.open_sampler(size) as blur,
+        open_mp4(path, timing.make_spec(size)) as writer,
+    ):
+        shown = timing.resample(read_frames(clip), clip.timebase)
+        blurred = (Timed(frame.time, blur(Fraction(0), frame.value)) for frame in shown)
+        writer.write_all(blurred, None, 1 / timing.rate)

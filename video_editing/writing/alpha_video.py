@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.formats import OutputFormat
 from video_editing.frames import Layer, Picture, Plane, Timed
 from video_editing.writing.encoder import (
     AudioCodec,
@@ -49,10 +50,7 @@ VP9_ALPHA = VP9 | {"lossless": "1"}
 BLOCK_ADDITIONAL = 15
 ALPHA_ID = (1).to_bytes(8, "big")  #: BlockAddID of alpha (WebM container guidelines, AlphaMode)
 
-STICKER_SIDE = 512  #: pixels of the longer side; this and the next three are Telegram's limits
-STICKER_MAX_SECONDS = 3
-STICKER_MAX_RATE = 30
-STICKER_MAX_BYTES = 256 * 1024
+STICKER = OutputFormat.STICKER.spec
 STICKER_ALPHA_SHARE = 0.35  #: of the bits of a sticker go to its alpha
 STICKER_TARGET_SHARE = 0.9  #: of the bytes go to frames; the rest covers container and overshoot
 
@@ -100,7 +98,7 @@ def open_webm(
 
 @contextmanager
 def open_sticker(
-    path: Path, spec: StreamSpec, max_bytes: int = STICKER_MAX_BYTES
+    path: Path, spec: StreamSpec, max_bytes: int = STICKER.max_bytes
 ) -> Iterator[FileWriter[Layer]]:
     """Open a Telegram video sticker: VP9 with alpha in WebM, without sound.
 
@@ -115,10 +113,10 @@ def open_sticker(
         FileTooLarge: the file came out larger than *max_bytes*; see `retry_smaller`.
     """
     seconds = float(spec.seconds)
-    assert max(spec.size) == STICKER_SIDE
-    assert spec.rate <= STICKER_MAX_RATE
-    if spec.seconds > STICKER_MAX_SECONDS:
-        raise InputRejected(RejectReason.TOO_LONG, seconds=seconds, limit=STICKER_MAX_SECONDS)
+    assert max(spec.size) == STICKER.side
+    assert spec.rate <= STICKER.max_rate
+    if spec.seconds > STICKER.max_seconds:
+        raise InputRejected(RejectReason.TOO_LONG, seconds=seconds, limit=STICKER.max_seconds)
     bits = STICKER_TARGET_SHARE * 8 * max_bytes / seconds
     colour = _make_vp9_options((1 - STICKER_ALPHA_SHARE) * bits)
     alpha = _make_vp9_options(STICKER_ALPHA_SHARE * bits)

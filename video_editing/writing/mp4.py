@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.formats import OutputFormat
 from video_editing.frames import Picture
 from video_editing.writing.encoder import (
     AudioCodec,
@@ -27,7 +28,6 @@ from video_editing.writing.tracks import StreamSpec, VideoTrack
 MP4_OPTIONS = {"movflags": "+faststart", "movie_timescale": "90000"}
 
 NOTE_SIDES = range(384, 641)  #: pixels; width and height of a Telegram video note
-NOTE_MAX_SECONDS = 60  #: Telegram's limit for a video note
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,9 @@ def open_note(path: Path, spec: StreamSpec) -> Iterator[FileWriter[Picture]]:
     width, height = spec.size
     assert width == height
     assert width in NOTE_SIDES
-    if spec.seconds > NOTE_MAX_SECONDS:
-        raise InputRejected(
-            RejectReason.TOO_LONG, seconds=float(spec.seconds), limit=NOTE_MAX_SECONDS
-        )
+    limit = OutputFormat.NOTE.spec.max_seconds
+    if spec.seconds > limit:
+        raise InputRejected(RejectReason.TOO_LONG, seconds=float(spec.seconds), limit=limit)
     with _open_with_quality(path, spec, NOTE_QUALITY, None) as writer:
         yield writer
 

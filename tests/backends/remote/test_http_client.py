@@ -17,8 +17,9 @@ from tests.backends.support.running_service import SHORT_TIMEOUTS
 MEGABYTE = 1 << 20
 UPLOAD_MEGABYTES = 24  #: more than the buffers of two sockets hold
 READ_SECONDS = 0.1  #: seconds for a megabyte
-#: A cold start is shorter than the upload, and longer than any pause in it.
-TIMEOUTS = replace(SHORT_TIMEOUTS, cold_start=1.2)
+TIMEOUTS = replace(
+    SHORT_TIMEOUTS, cold_start=1.2
+)  #: shorter than the upload, longer than any pause in it
 
 
 @asynccontextmanager

@@ -65,13 +65,15 @@ async def listener(address: str) -> AsyncIterator[list[None]]:
 
 async def chained(address: str, folder: Path, **changes: float) -> FallbackChain:
     """The chain as settings make it, with its state in *folder*."""
-    return await create_chain(
+    chain = await create_chain(
         Settings(
             backends=BackendSettings(names=("modal", "local-cpu"), **changes),
             remote=RemoteSettings(endpoint=address, token=TOKEN),
             storage=StorageSettings(folder=folder),
         )
     )
+    assert isinstance(chain, FallbackChain)
+    return chain
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The client and services that fail, lie or play dead: each is found out, and nothing stays."""
 
 import asyncio
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +13,7 @@ from aiohttp import web
 
 from backends.base import ColdStart, CostIncurred
 from backends.errors import BackendUnavailable, FailureKind
-from backends.remote.job import MAX_FAILED_POLLS
+from backends.remote.job import MAX_FAILED_POLLS, derive_job_id
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.misbehaving_service import (
     Handler,
@@ -30,7 +29,7 @@ from tests.backends.support.misbehaving_service import (
 from tests.backends.support.running_service import SHORT_TIMEOUTS, create_client
 from tests.backends.support.scripted_backend import make_grey_mattes
 from video_editing.contract.errors import InputRejected, RejectReason
-from video_editing.contract.plan import PLAN_FILE, Plan, find_missing_segments
+from video_editing.contract.plan import PLAN_FILE, Plan, Segment, find_missing_segments
 from video_editing.frames import Matte, Timed
 from video_editing.matting.segments import write_segment
 
@@ -83,15 +82,29 @@ async def test_an_honest_service_is_believed(
     assert liar.calls[-2:] == ["forget", "forget"]
 
 
+def test_an_upgrade_finds_the_jobs_that_were_paid_for() -> None:
+    """The id of a job is that of earlier versions; it changes with the work."""
+    segment = Segment(index=0, start=0, end=150, frames=150)
+    plan = Plan(
+        size=(640, 360),
+        timebase=(1, 30),
+        engine="rembg",
+        model="u2net",
+        every=4,
+        segments=(segment,),
+    )
+    job_id = derive_job_id(b"key", Path("/jobs/1/mattes"), "0" * 64, plan)
+    assert job_id == "415df021289dc3b3ad84d94805cb8a009687d6c69959aa89dce0721a0e6c88db"
+    assert job_id != derive_job_id(b"key", Path("/jobs/2/mattes"), "0" * 64, plan)
+
+
 async def test_a_partial_plan_is_made(
     liar: MisbehavingService, clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """Segments are found by their index, which is not their position in a partial plan."""
     liar.plan = plan.model_copy(update={"segments": plan.segments[7:9]})
-    accepts_everything = (sys.executable, "-c", "")
     async with serve_misbehaving(liar) as address:
-        backend = create_client(address, program=accepts_everything)
-        await backend.make_mattes(clip, liar.plan, tmp_path, EventRecorder())
+        await create_client(address).make_mattes(clip, liar.plan, tmp_path, EventRecorder())
     assert [path.name for path in sorted(tmp_path.glob("*.mp4"))] == ["00007.mp4", "00008.mp4"]
 
 

@@ -11,12 +11,13 @@ from backends.rendering.base import (
     LocalRenderer,
     RenderRequest,
     RenderResult,
-    build_style_arguments,
 )
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.shotstack_renderer import KEEP_BACKGROUND, LIMITS
 from tests.support.person_clips import film_of_eileen
-from video_editing.cli.main import build_parsers
+from video_editing.cli.arguments import format_options, read_options
+from video_editing.cli.commands import EditArguments
+from video_editing.cli.main import build_parser
 from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, RejectReason
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.progress import Progress
@@ -54,11 +55,10 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_style_survives_the_command_line(style: Style) -> None:
     """What a child is told is what its parent meant, to the last digit."""
-    words = ["edit", "clip", "-o", "result", *build_style_arguments(style)]
-    options = build_parsers()[0].parse_args(words)
-    assert (
-        Style.from_options(**{name: getattr(options, name) for name in Style.model_fields}) == style
-    )
+    words = ["edit", "clip", "-o", "result", *format_options(style)]
+    parser, commands = build_parser()
+    options = read_options(EditArguments, parser.parse_args(words), commands["edit"])
+    assert options.style == style
 
 
 @pytest.mark.parametrize("form", OutputFormat)

@@ -152,7 +152,7 @@ async def test_a_storage_that_says_nothing_is_given_up(
     fake.override("put", hang)
     began = time.monotonic()
     async with open_fake_client(fake, tmp_path, response=0.2, retry_total=0.5) as at:
-        with pytest.raises(ShotstackUnavailable, match="stood still"):
+        with pytest.raises(ShotstackUnavailable, match="stalled"):
             await at.upload(film)
     assert time.monotonic() - began < 2
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 
-from backends.shotstack.hosting import ShotstackHosting
+from backends.shotstack.transfer import ShotstackHosting
 from settings import RenderingSettings
 from tests.backends.support.fake_shotstack import FakeShotstack
 from tests.backends.support.running_service import KEY as BEARER

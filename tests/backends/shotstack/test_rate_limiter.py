@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backends.shotstack.errors import ShotstackRateLimited
-from backends.shotstack.rate_limiter import RateLimiter, RequestLog
+from backends.shotstack.rate_limiter import RateLimit, RateLimiter, RequestLog
 from backends.state_file import JsonStateFile
 
 ALLOWED, WINDOW, LAG = 7, 60.0, 30.0
@@ -50,7 +50,7 @@ class Clock:
 def limiter(clock: Clock, path: Path | None) -> RateLimiter:
     """As a process of ours would make it."""
     shelf = JsonStateFile(path, RequestLog) if path else None
-    return RateLimiter("k", ALLOWED, shelf, window=WINDOW, lag=LAG, clock=clock, sleep=clock.sleep)
+    return RateLimiter("k", RateLimit(ALLOWED, WINDOW, LAG), shelf, clock=clock, sleep=clock.sleep)
 
 
 def most(arrivals: list[float]) -> int:

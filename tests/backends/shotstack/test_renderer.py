@@ -18,9 +18,9 @@ from aiohttp.test_utils import TestServer
 
 from backends.base import BackendStarted, FellBack
 from backends.errors import BackendUnavailable, FailureKind
-from backends.renderer_factory import FallbackRenderer
 from backends.rendering.base import LocalRenderer, RenderRequest, RenderResult
 from backends.rendering.budget import MonthlyBudget
+from backends.rendering.fallback import FallbackRenderer
 from backends.shotstack.render_log import CallbackReceiver
 from backends.shotstack.renderer import ShotstackRenderer
 from tests.backends.support.event_recorder import EventRecorder
@@ -36,8 +36,8 @@ from tests.backends.support.shotstack_renderer import (
 )
 from tests.support.paths import ROOT
 from tests.support.person_clips import film_of_eileen
-from video_editing.compositing.face_position import compute_shape_centre, find_face
-from video_editing.compositing.layout import compute_layout, compute_top_left
+from video_editing.compositing.composition import Composition
+from video_editing.compositing.layout import compute_top_left
 from video_editing.contract.errors import OutputFailed
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape, Style
@@ -128,7 +128,7 @@ async def test_the_overlay_lies_where_ours_does(
     (render,) = fake.renders.values()
     canvas = (render.body["output"]["size"]["width"], render.body["output"]["size"]["height"])
     clip = probe(film, ClipLimits())
-    layout = compute_layout(clip.size, style, compute_shape_centre(find_face(clip), style), canvas)
+    layout = Composition(clip, style).compute_layout(canvas)
     left, top = compute_top_left(layout, style, canvas)
     right, bottom = left + layout.size[0], top + layout.size[1]
     seen = max(left, 0), max(top, 0), min(right, canvas[0]), min(bottom, canvas[1])

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,12 +13,13 @@ from fastapi import FastAPI
 from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
 from backends.local.process import ProcessLimits
-from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from backends.local.video_cli import VideoCli
 from backends.remote.backend import RemoteBackend
 from backends.remote.http_client import Timeouts
 from backends.server.app import create_app
 from backends.server.clip_store import LinkFetcher
-from backends.shotstack.hosting import ShotstackHosting
+from backends.server.overlays import ServiceDependencies
+from backends.shotstack.transfer import ShotstackHosting
 from settings import RemoteSettings, ServiceSettings
 
 TOKEN = "a token for tests"  # noqa: S105 - opens nothing
@@ -52,18 +53,15 @@ def create_service(
     """Create the service with its files in *folder*; the default backend is `local-cpu`."""
     settings = ServiceSettings(**{"token": TOKEN, "folder": folder} | changes)
     backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
-    command = VideoCli("here", LIMITS)
-    return create_app(
-        settings, backend, command, fetch_link or make_copying_fetcher(folder), hosting
-    )
+    fetch_link = fetch_link or make_copying_fetcher(folder)
+    dependencies = ServiceDependencies(backend, VideoCli("here", LIMITS), fetch_link, hosting)
+    return create_app(settings, dependencies)
 
 
-def create_client(
-    address: str, timeouts: Timeouts = SHORT_TIMEOUTS, program: Sequence[str] = DEFAULT_PROGRAM
-) -> RemoteBackend:
-    """Create the client of the service at *address*; *program* checks the segments."""
+def create_client(address: str, timeouts: Timeouts = SHORT_TIMEOUTS) -> RemoteBackend:
+    """Create the client of the service at *address*."""
     settings = RemoteSettings(endpoint=address, token=TOKEN, price=0.5)
-    return RemoteBackend("modal", settings, timeouts=timeouts, program=program)
+    return RemoteBackend("modal", settings, timeouts=timeouts)
 
 
 def make_copying_fetcher(clip: Path) -> LinkFetcher:

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from backends.local.process import ProcessLimits
+from backends.local.video_cli import VideoCli
 from backends.rendering.budget import MonthlyBudget
 from backends.shotstack.rate_limiter import ShotstackTimeouts
+from backends.shotstack.render_log import RenderLog, RenderTracking
 from backends.shotstack.renderer import ShotstackRenderer
 from backends.shotstack.timeline import JsonObject
 from settings import RenderingSettings
@@ -41,7 +43,12 @@ def create_shotstack_renderer(
     values = {"renderer": "shotstack", "api_key": KEY, "api_url": address} | settings
     budget = budget or MonthlyBudget(folder / "money.json", None, lambda *_: None)
     return ShotstackRenderer(
-        RenderingSettings(_env_file=None, **values), folder, LIMITS, budget, timeouts=timeouts
+        RenderingSettings(_env_file=None, **values),
+        folder,
+        VideoCli("shotstack", LIMITS),
+        budget,
+        RenderTracking(RenderLog(folder / "renders.json")),
+        timeouts,
     )
 
 

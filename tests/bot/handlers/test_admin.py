@@ -32,11 +32,12 @@ from bot.handlers.admin_stats import format_table
 from bot.operations.backend_pool import BackendPool
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
+from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
 from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
 from tests.backends.support.programs import MISBEHAVING_VIDEO_CLI
 from tests.bot.support.job_rows import keep
-from tests.bot.support.recording_session import Recorded
+from tests.bot.support.recording_session import RecordingSession
 
 ADMIN, STRANGER = 7, 8
 ANONYMOUS, CHANNEL = 1087968824, -1005
@@ -56,12 +57,12 @@ def chat(kind: str) -> dict[str, Any]:
 
 
 @dataclass
-class Talk:
+class BotChat:
     """A bot with its real dispatcher, and what it says."""
 
     dispatcher: Dispatcher
     bot: Bot
-    said: Recorded
+    session: RecordingSession
     backend_pool: BackendPool
     knobs: KeyValueStore
     numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -100,7 +101,7 @@ class Talk:
     @property
     def last(self) -> SendMessage:
         """What the bot said last."""
-        return self.said.of(SendMessage)[-1]
+        return self.session.get_calls(SendMessage)[-1]
 
 
 @pytest.fixture
@@ -113,26 +114,28 @@ async def database(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> Talk:
+async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> BotChat:
     """A bot whose chain is modal, which is down, and this machine."""
-    knobs, said = KeyValueStore(database), Recorded()
+    knobs, session = KeyValueStore(database), RecordingSession()
     settings = Settings(
         backends=BackendSettings(names=("modal", "local-cpu")),
         remote=RemoteSettings(endpoint=f"http://127.0.0.1:{unused_tcp_port}"),
         storage=StorageSettings(folder=tmp_path),
     )
-    bot = Bot("42:token", session=said, default=DefaultBotProperties(parse_mode="HTML"))
+    bot = Bot("42:token", session=session, default=DefaultBotProperties(parse_mode="HTML"))
     backend_pool = await BackendPool.create(settings, knobs, WORKS)
     dispatcher = Dispatcher(
         admins=frozenset({ADMIN, ANONYMOUS}),
         backend_pool=backend_pool,
         statistics=Statistics(database, tmp_path),
+        keyboards=Keyboards(Texts()),
+        limits=TelegramLimits(),
         messenger=Messenger(bot, TelegramLimits()),
         texts=Texts(),
         users=UserRepository(database),
     )
     dispatcher.include_router(create_admin_router())
-    return Talk(dispatcher, bot, said, backend_pool, knobs)
+    return BotChat(dispatcher, bot, session, backend_pool, knobs)
 
 
 STRANGERS: dict[str, dict[str, Any]] = {
@@ -172,12 +175,12 @@ STRANGERS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("command", ["/backend local-cpu", "/backend@overlay_bot local-cpu"])
 @pytest.mark.parametrize("how", STRANGERS)
 async def test_nobody_else_changes_the_chain(
-    talk: Talk, how: str, command: str, caplog: pytest.LogCaptureFixture
+    talk: BotChat, how: str, command: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whoever asks, wherever and however, is refused; that is logged, and nothing changes."""
     with caplog.at_level(logging.WARNING, "bot.handlers.admin"):
         await talk.message(command, **{"user": STRANGER} | STRANGERS[how])
-    assert talk.said.texts == ["This is for the admins of this bot."]
+    assert talk.session.texts == ["This is for the admins of this bot."]
     assert talk.backend_pool.is_automatic
     assert await talk.knobs.get("places") is None
     assert len(caplog.messages) == 1
@@ -185,37 +188,37 @@ async def test_nobody_else_changes_the_chain(
 
 
 @pytest.mark.parametrize("command", ["/backend", "/stats", "/queue"])
-async def test_nobody_else_reads_anything(talk: Talk, command: str) -> None:
+async def test_nobody_else_reads_anything(talk: BotChat, command: str) -> None:
     """Each command of admins is for them alone."""
     await talk.message(command, STRANGER)
-    assert talk.said.texts == ["This is for the admins of this bot."]
+    assert talk.session.texts == ["This is for the admins of this bot."]
 
 
-async def test_commands_to_other_bots_are_theirs(talk: Talk) -> None:
+async def test_commands_to_other_bots_are_theirs(talk: BotChat) -> None:
     """In a group with several bots we are silent."""
     await talk.message("/backend@other_bot local-cpu", ADMIN, where="group")
-    assert talk.said.asked == []
+    assert talk.session.calls == []
     assert talk.backend_pool.is_automatic
 
 
 @pytest.mark.parametrize("do", BackendAction)
-async def test_nobody_else_presses_the_buttons(talk: Talk, do: BackendAction) -> None:
+async def test_nobody_else_presses_the_buttons(talk: BotChat, do: BackendAction) -> None:
     """They hang in a group maybe, where all see them."""
     await talk.press(do, "local-cpu", STRANGER)
-    (answer,) = talk.said.asked
+    (answer,) = talk.session.calls
     assert isinstance(answer, AnswerCallbackQuery)
     assert answer.show_alert
     assert answer.text == "This is for the admins of this bot."
     assert talk.backend_pool.is_automatic
 
 
-async def test_a_refusal_is_in_the_language_of_who_asks(talk: Talk) -> None:
+async def test_a_refusal_is_in_the_language_of_who_asks(talk: BotChat) -> None:
     """As all that we say."""
     await talk.message("/stats", **{"from": person(STRANGER, language_code="ru")})
-    assert talk.said.texts == ["Это только для админов бота."]
+    assert talk.session.texts == ["Это только для админов бота."]
 
 
-async def test_an_admin_sees_the_chain(talk: Talk, database: AsyncEngine) -> None:
+async def test_an_admin_sees_the_chain(talk: BotChat, database: AsyncEngine) -> None:
     """Each place with its state, speed, cost and last use, in the order of asking."""
     await MeasurementRepository(database).record_stage("a", "mattes", "local-cpu", 5, 0.25)
     await talk.message("/backend")
@@ -242,7 +245,7 @@ def buttons(keyboard: object) -> list[list[str]]:
 
 @pytest.mark.parametrize("where", ["private", "group", "supergroup"])
 @pytest.mark.parametrize("kind", ["message", "edited_message"])
-async def test_an_admin_names_who_is_first(talk: Talk, where: str, kind: str) -> None:
+async def test_an_admin_names_who_is_first(talk: BotChat, where: str, kind: str) -> None:
     """In any chat; the answer says who is asked next."""
     await talk.message("/backend@overlay_bot  Local-CPU ", where=where, kind=kind)
     assert talk.backend_pool.names == ("local-cpu", "modal")
@@ -252,7 +255,7 @@ async def test_an_admin_names_who_is_first(talk: Talk, where: str, kind: str) ->
     )
 
 
-async def test_an_admin_goes_back_to_the_settings(talk: Talk) -> None:
+async def test_an_admin_goes_back_to_the_settings(talk: BotChat) -> None:
     """By the word auto."""
     await talk.message("/backend local-cpu")
     assert not talk.backend_pool.is_automatic
@@ -260,14 +263,14 @@ async def test_an_admin_goes_back_to_the_settings(talk: Talk) -> None:
     assert talk.backend_pool.is_automatic
 
 
-async def test_a_place_that_is_not_there_is_not_taken(talk: Talk) -> None:
+async def test_a_place_that_is_not_there_is_not_taken(talk: BotChat) -> None:
     """The answer names those that are; nothing of the question comes back as markup."""
     await talk.message("/backend <b>")
     assert talk.last.text.startswith("There is no such place. There are: modal, local-cpu, auto")
     assert talk.backend_pool.is_automatic
 
 
-async def test_the_buttons_change_the_chain(talk: Talk) -> None:
+async def test_the_buttons_change_the_chain(talk: BotChat) -> None:
     """Each does what it says, and the message follows."""
     await talk.press(BackendAction.UP, "local-cpu")
     assert talk.backend_pool.names == ("local-cpu", "modal")
@@ -275,53 +278,53 @@ async def test_the_buttons_change_the_chain(talk: Talk) -> None:
     assert [health.is_enabled for health in talk.backend_pool.get_health()] == [False, True]
     await talk.press(BackendAction.OFF, "local-cpu")  # again, by somebody with an older message
     assert [health.is_enabled for health in talk.backend_pool.get_health()] == [False, True]
-    edited = talk.said.of(EditMessageText)[-1]
+    edited = talk.session.get_calls(EditMessageText)[-1]
     assert "⏸ <b>local-cpu</b>: off" in (edited.text or "")
     assert buttons(edited.reply_markup)[0] == ["Switch local-cpu on"]
     await talk.press(BackendAction.ON, "local-cpu")
     assert all(health.is_enabled for health in talk.backend_pool.get_health())
     await talk.press(BackendAction.AUTO)
     assert talk.backend_pool.is_automatic
-    assert len(talk.said.of(AnswerCallbackQuery)) == 5
+    assert len(talk.session.get_calls(AnswerCallbackQuery)) == 5
 
 
-async def test_the_last_place_cannot_be_switched_off(talk: Talk) -> None:
+async def test_the_last_place_cannot_be_switched_off(talk: BotChat) -> None:
     """The button says why."""
     await talk.press(BackendAction.OFF, "modal")
     await talk.press(BackendAction.OFF, "local-cpu")
-    answer = talk.said.of(AnswerCallbackQuery)[-1]
+    answer = talk.session.get_calls(AnswerCallbackQuery)[-1]
     assert answer.text == "Without local-cpu nobody would be left to ask, so it stays on."
     assert [health.is_enabled for health in talk.backend_pool.get_health()] == [False, True]
 
 
-async def test_buttons_of_other_settings_do_nothing(talk: Talk) -> None:
+async def test_buttons_of_other_settings_do_nothing(talk: BotChat) -> None:
     """A message from before a restart may show places that are no more."""
     await talk.press(BackendAction.UP, "local-gpu")
-    assert talk.said.of(AnswerCallbackQuery)[0].text == (
+    assert talk.session.get_calls(AnswerCallbackQuery)[0].text == (
         "There is no such place. There are: modal, local-cpu"
     )
 
 
-async def test_a_button_under_a_message_that_is_too_old_works(talk: Talk) -> None:
+async def test_a_button_under_a_message_that_is_too_old_works(talk: BotChat) -> None:
     """Telegram tells nothing of it but its id; the chain changes all the same."""
     await talk.press(BackendAction.UP, "local-cpu", old=True)
     assert talk.backend_pool.names == ("local-cpu", "modal")
-    assert talk.said.of(EditMessageText) == []
+    assert talk.session.get_calls(EditMessageText) == []
 
 
-async def test_refresh_shows_the_chain_again(talk: Talk) -> None:
+async def test_refresh_shows_the_chain_again(talk: BotChat) -> None:
     """After a look at who was left out."""
     await talk.press(BackendAction.RECHECK)
-    assert talk.said.of(AnswerCallbackQuery)[0].text == "Looking who is there…"
-    assert len(talk.said.of(EditMessageText)) == 1
+    assert talk.session.get_calls(AnswerCallbackQuery)[0].text == "Looking who is there…"
+    assert len(talk.session.get_calls(EditMessageText)) == 1
 
 
 @pytest.mark.parametrize("language", Language)
 async def test_each_state_of_a_place_has_its_words(
-    talk: Talk, language: Language, tmp_path: Path
+    talk: BotChat, language: Language, tmp_path: Path
 ) -> None:
     """A rest, a failure before it, a place that was left out, one that is off."""
-    known, said = BackendState(tmp_path), []
+    known, states = BackendState(tmp_path), []
     for rest in (
         BreakerState(failures=2, until=monotonic() + 40),
         BreakerState(failures=1, until=0),
@@ -329,9 +332,9 @@ async def test_each_state_of_a_place_has_its_words(
         with known.breaker_states.update() as rests:
             rests["modal"] = rest
         await talk.message("/backend", **{"from": person(ADMIN, language_code=language.value)})
-        said.append(talk.last.text.split("\n\n")[1])
+        states.append(talk.last.text.split("\n\n")[1])
     assert (
-        said
+        states
         == {
             Language.EN: [
                 "1. 🔴 <b>modal</b>: failed 2 times, is left alone for 40 s",
@@ -350,7 +353,7 @@ async def test_each_state_of_a_place_has_its_words(
     assert len(set(words)) == 2
 
 
-async def test_two_admins_at_once_lose_nothing(talk: Talk) -> None:
+async def test_two_admins_at_once_lose_nothing(talk: BotChat) -> None:
     """Each change is made to what the other left."""
     await asyncio.gather(
         talk.press(BackendAction.UP, "local-cpu"), talk.press(BackendAction.OFF, "modal")
@@ -359,7 +362,7 @@ async def test_two_admins_at_once_lose_nothing(talk: Talk) -> None:
     assert [health.is_enabled for health in talk.backend_pool.get_health()] == [True, False]
 
 
-async def test_stats_say_how_jobs_went(talk: Talk, database: AsyncEngine) -> None:
+async def test_stats_say_how_jobs_went(talk: BotChat, database: AsyncEngine) -> None:
     """Jobs, times, costs and the queue, narrow enough for a phone."""
     await keep(database, "a", state="done", created=WHEN - 100, ended=WHEN)
     await MeasurementRepository(database).record_stage(
@@ -379,13 +382,15 @@ async def test_stats_say_how_jobs_went(talk: Talk, database: AsyncEngine) -> Non
     assert max(map(len, rows)) <= 36
 
 
-async def test_stats_of_an_empty_bot_can_be_read(talk: Talk) -> None:
+async def test_stats_of_an_empty_bot_can_be_read(talk: BotChat) -> None:
     """Nothing is divided by nothing."""
     await talk.message("/stats")
     assert "–" in talk.last.text
 
 
-async def test_the_queue_names_jobs_and_nothing_of_users(talk: Talk, database: AsyncEngine) -> None:
+async def test_the_queue_names_jobs_and_nothing_of_users(
+    talk: BotChat, database: AsyncEngine
+) -> None:
     """Who, since when and at which stage; not what."""
     await keep(database, "r", state="running", stage="mattes")
     await keep(database, "p", state="parked", due=WHEN + 600.0)
@@ -398,7 +403,7 @@ async def test_the_queue_names_jobs_and_nothing_of_users(talk: Talk, database: A
     assert "example.org" not in text
 
 
-async def test_a_long_queue_fits_one_message(talk: Talk, database: AsyncEngine) -> None:
+async def test_a_long_queue_fits_one_message(talk: BotChat, database: AsyncEngine) -> None:
     """The rest is counted."""
     for i in range(100):
         await keep(database, f"{i}")
@@ -417,7 +422,9 @@ def test_a_table_is_aligned_and_harmless() -> None:
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("command", ["/backend", "/stats", "/queue", "/backend modal"])
-async def test_all_is_said_in_both_languages(talk: Talk, language: Language, command: str) -> None:
+async def test_all_is_said_in_both_languages(
+    talk: BotChat, language: Language, command: str
+) -> None:
     """No text lacks a word or a value."""
     await talk.message(command, **{"from": person(ADMIN, language_code=language.value)})
     assert "{" not in talk.last.text

@@ -24,7 +24,7 @@ from aiogram.types import Update
 from bot.database.drafts import Draft, DraftRepository
 from bot.database.engine import create_engine, prepare_database
 from bot.database.fsm_storage import SqlStorage
-from bot.database.jobs import Job, JobRepository, JobState
+from bot.database.jobs import DiskFull, Job, JobRepository, JobState
 from bot.database.users import UserRepository
 from bot.domain.appearance import Appearance, BackgroundChoice, PaletteColour
 from bot.domain.job_request import Destination, JobRequest, Language, Requester
@@ -53,7 +53,7 @@ from bot.ui.callback_data import (
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
 from settings import StorageSettings
-from tests.bot.support.recording_session import ME, Recorded
+from tests.bot.support.recording_session import ME, RecordingSession
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape
 
@@ -74,8 +74,8 @@ PICTURE = MediaSource(kind=SourceKind.PHOTO, file_id="large", size=5)
 
 def document(name: str | None, mime: str | None, **more: Any) -> dict[str, Any]:
     """A message with a file."""
-    told = {"file_id": "file", "file_unique_id": "f", "file_name": name, "mime_type": mime}
-    return {"document": told | more}
+    data = {"file_id": "file", "file_unique_id": "f", "file_name": name, "mime_type": mime}
+    return {"document": data | more}
 
 
 def link(text: str, *entities: dict[str, Any]) -> dict[str, Any]:
@@ -84,32 +84,35 @@ def link(text: str, *entities: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass
-class Easel:
+class RecordedCards:
     """Stands where cards are drawn, and knows which were asked for."""
 
-    made: list[str] = field(default_factory=list)
-    renewed: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
+    redrawn: list[str] = field(default_factory=list)
 
     def request_card(self, draft_id: str) -> None:
         """Draw one."""
-        self.made.append(draft_id)
+        self.requested.append(draft_id)
 
     def request_redraw(self, draft_id: str) -> None:
         """Draw one again."""
-        self.renewed.append(draft_id)
+        self.redrawn.append(draft_id)
 
 
 @dataclass
-class Desk:
+class RecordedJobs:
     """Takes jobs into the ledger, and has nobody who does them."""
 
     job_repository: JobRepository
     waiting: int = 500
+    is_disk_full: bool = False
 
     async def accept(
         self, request: JobRequest, requester: Requester, destination: Destination, *, origin: str
     ) -> Job | None:
         """Insert a job."""
+        if self.is_disk_full:
+            raise DiskFull
         return await self.job_repository.accept(
             request, requester, destination, origin=origin, max_waiting=self.waiting
         )
@@ -120,23 +123,23 @@ class Desk:
 
 
 @dataclass
-class Talk:
+class BotChat:
     """Ann, Bob, and the bot with its real dispatcher and database."""
 
     dispatcher: Dispatcher
     bot: Bot
-    said: Recorded
+    session: RecordingSession
     users: UserRepository
     drafts: DraftRepository
     job_repository: JobRepository
-    cards: Easel
-    desk: Desk
+    cards: RecordedCards
+    jobs_service: RecordedJobs
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(10))
 
     async def update(self, **what: Any) -> None:
         """Feed an update."""
-        told = {"update_id": next(self.numbers)} | what
-        update = Update.model_validate(told, context={"bot": self.bot})
+        data = {"update_id": next(self.numbers)} | what
+        update = Update.model_validate(data, context={"bot": self.bot})
         await self.dispatcher.feed_update(self.bot, update)
 
     async def sends(
@@ -180,14 +183,14 @@ class Talk:
     async def draft(self, what: dict[str, Any] = VIDEO, **more: Any) -> Draft:
         """The draft of a clip that Ann sends."""
         await self.sends(what, **more)
-        made = await self.drafts.get(self.cards.made[-1])
+        made = await self.drafts.get(self.cards.requested[-1])
         assert made
         return made
 
     async def done(self, **order: Any) -> Job:
         """A job of Ann's that is done."""
         clip = MediaSource(kind=SourceKind.VIDEO, file_id="clip", seconds=12)
-        job = await self.desk.accept(
+        job = await self.jobs_service.accept(
             JobRequest(clip=clip, look=Appearance(), **order),
             Requester(ANN, Language.EN),
             Destination(ANN, reply_to=5),
@@ -204,36 +207,36 @@ class Talk:
     @property
     def answers(self) -> list[str]:
         """What was said to presses."""
-        return [call.text or "" for call in self.said.of(AnswerCallbackQuery)]
+        return [call.text or "" for call in self.session.get_calls(AnswerCallbackQuery)]
 
     @property
     def alert(self) -> str:
         """What was said last to a press, in a window of its own."""
-        call = self.said.of(AnswerCallbackQuery)[-1]
+        call = self.session.get_calls(AnswerCallbackQuery)[-1]
         assert call.show_alert
         return call.text or ""
 
 
 @pytest.fixture
-async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
+async def talk(tmp_path: Path) -> AsyncIterator[BotChat]:
     """A talk that has not begun."""
     database = create_engine(StorageSettings(folder=tmp_path))
     await prepare_database(database)
-    said, texts = Recorded(), Texts()
-    bot = Bot("42:token", session=said, default=DefaultBotProperties(parse_mode="HTML"))
+    session, texts = RecordingSession(), Texts()
+    bot = Bot("42:token", session=session, default=DefaultBotProperties(parse_mode="HTML"))
     users, drafts, job_repository = (
         UserRepository(database),
         DraftRepository(database),
         JobRepository(database),
     )
-    cards, desk = Easel(), Desk(job_repository)
+    cards, jobs_service = RecordedCards(), RecordedJobs(job_repository)
     dispatcher = Dispatcher(
         storage=SqlStorage(database),
         events_isolation=SimpleEventIsolation(),
         admins=frozenset[int](),
         cards=cards,
         drafts=drafts,
-        jobs=desk,
+        jobs=jobs_service,
         keyboards=Keyboards(texts),
         job_repository=job_repository,
         limits=TelegramLimits(),
@@ -242,7 +245,7 @@ async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
         texts=texts,
     )
     dispatcher.include_routers(*create_routers())
-    yield Talk(dispatcher, bot, said, users, drafts, job_repository, cards, desk)
+    yield BotChat(dispatcher, bot, session, users, drafts, job_repository, cards, jobs_service)
     await database.dispose()
 
 
@@ -263,15 +266,15 @@ async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
     ],
 )
 async def test_a_clip_in_any_form_becomes_a_draft(
-    talk: Talk, what: dict[str, Any], kind: SourceKind
+    talk: BotChat, what: dict[str, Any], kind: SourceKind
 ) -> None:
     """Its card is asked for, and somebody is told at once."""
     draft = await talk.draft(what)
     assert draft.clip
     assert draft.clip.kind is kind
-    assert talk.said.texts == ["👀 Looking at your video…"]
-    assert draft.note == len(talk.said.asked)
-    reply = talk.said.of(SendMessage)[0].reply_parameters
+    assert talk.session.texts == ["👀 Looking at your video…"]
+    assert draft.note == len(talk.session.calls)
+    reply = talk.session.get_calls(SendMessage)[0].reply_parameters
     assert reply
     assert reply.message_id == draft.message
 
@@ -292,26 +295,26 @@ async def test_a_clip_in_any_form_becomes_a_draft(
     ],
 )
 async def test_the_first_link_of_a_text_is_a_clip(
-    talk: Talk, what: dict[str, Any], found: str
+    talk: BotChat, what: dict[str, Any], found: str
 ) -> None:
     """Whether it is marked, hidden behind words, or only there."""
     draft = await talk.draft(what)
     assert draft.clip == MediaSource(kind=SourceKind.LINK, link=found)
-    assert talk.said.texts == ["👀 Fetching your video from the link…"]
+    assert talk.session.texts == ["👀 Fetching your video from the link…"]
 
 
 @pytest.mark.parametrize(
     "text", ["ftp://a.b/c", "javascript:x", "example.org", "https://" + "a" * 3000]
 )
-async def test_other_links_are_words(talk: Talk, text: str) -> None:
+async def test_other_links_are_words(talk: BotChat, text: str) -> None:
     """They are answered as such."""
     await talk.sends(text)
-    assert not talk.cards.made
-    assert "Send me a video" in talk.said.texts[0]
+    assert not talk.cards.requested
+    assert "Send me a video" in talk.session.texts[0]
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "text"),
     [
         ({"video": CLIP | {"file_size": 20_000_001}}, "up to 20 MB"),
         ({"video_note": CLIP | {"length": 9, "duration": 601}}, "the limit is 10 minutes"),
@@ -319,17 +322,17 @@ async def test_other_links_are_words(talk: Talk, text: str) -> None:
     ],
 )
 async def test_what_is_too_much_is_refused_at_once(
-    talk: Talk, what: dict[str, Any], said: str
+    talk: BotChat, what: dict[str, Any], text: str
 ) -> None:
     """From what the message tells; nothing is fetched or kept."""
     await talk.sends(what)
-    assert said in talk.said.texts[0]
-    assert not talk.cards.made
+    assert text in talk.session.texts[0]
+    assert not talk.cards.requested
     assert await talk.drafts.get_latest(ANN, ANN) is None
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "text"),
     [
         (PHOTO, "A picture alone is not enough"),
         ({"voice": CLIP}, "I need to see you"),
@@ -343,15 +346,15 @@ async def test_what_is_too_much_is_refused_at_once(
         ({"text": "/unknown"}, "I do not know this command"),
     ],
 )
-async def test_what_is_no_clip_is_told_so(talk: Talk, what: dict[str, Any], said: str) -> None:
+async def test_what_is_no_clip_is_told_so(talk: BotChat, what: dict[str, Any], text: str) -> None:
     """With what to send instead."""
     await talk.sends(what)
-    assert len(talk.said.texts) == 1
-    assert said in talk.said.texts[0]
-    assert not talk.cards.made
+    assert len(talk.session.texts) == 1
+    assert text in talk.session.texts[0]
+    assert not talk.cards.requested
 
 
-async def test_what_telegram_says_itself_is_not_answered(talk: Talk) -> None:
+async def test_what_telegram_says_itself_is_not_answered(talk: BotChat) -> None:
     """Somebody pinned something, or came; and what was edited is old."""
     await talk.sends({"delete_chat_photo": True})
     await talk.sends({"group_chat_created": True})
@@ -359,18 +362,18 @@ async def test_what_telegram_says_itself_is_not_answered(talk: Talk) -> None:
     await talk.sends("hello", kind="edited_message", edit_date=WHEN)
     channel = {"id": -1005, "type": "channel", "title": "C"}
     await talk.update(channel_post={"message_id": 1, "date": WHEN, "chat": channel} | VIDEO)
-    assert not talk.said.asked
-    assert not talk.cards.made
+    assert not talk.session.calls
+    assert not talk.cards.requested
 
 
-async def test_a_clip_that_comes_again_is_known(talk: Talk) -> None:
+async def test_a_clip_that_comes_again_is_known(talk: BotChat) -> None:
     """Telegram delivers twice now and then; one card, one answer."""
     number = await talk.sends(VIDEO)
     await asyncio.gather(*(talk.sends(VIDEO | {"message_id": number}) for _ in range(5)))
-    assert len(talk.cards.made) == len(talk.said.texts) == 1
+    assert len(talk.cards.requested) == len(talk.session.texts) == 1
 
 
-async def test_a_card_that_is_faster_than_our_words_leaves_none(talk: Talk) -> None:
+async def test_a_card_that_is_faster_than_our_words_leaves_none(talk: BotChat) -> None:
     """They are removed, since nobody else will."""
     noted = talk.drafts.set_note
 
@@ -380,41 +383,43 @@ async def test_a_card_that_is_faster_than_our_words_leaves_none(talk: Talk) -> N
 
     talk.drafts.set_note = noted_after_the_card  # type: ignore[method-assign]
     await talk.sends(VIDEO)
-    assert type(talk.said.asked[-1]).__name__ == "DeleteMessage"
+    assert type(talk.session.calls[-1]).__name__ == "DeleteMessage"
 
 
-async def test_a_clip_in_a_topic_stays_there(talk: Talk) -> None:
+async def test_a_clip_in_a_topic_stays_there(talk: BotChat) -> None:
     """And so does what is said about it."""
     draft = await talk.draft(VIDEO | {"message_thread_id": 3, "is_topic_message": True})
     assert draft.topic == 3
-    assert talk.said.of(SendMessage)[0].message_thread_id == 3
+    assert talk.session.get_calls(SendMessage)[0].message_thread_id == 3
 
 
 # albums
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
-async def test_an_album_is_a_clip_and_its_backgrounds(talk: Talk, order: tuple[int, ...]) -> None:
+async def test_an_album_is_a_clip_and_its_backgrounds(
+    talk: BotChat, order: tuple[int, ...]
+) -> None:
     """Whatever comes first; one card, behind the clip the first of the others."""
     parts = [VIDEO, PHOTO, document("b.png", "image/png")]
     for number in order:
         await talk.sends(parts[number], media_group_id="album")
-    (made,) = talk.cards.made
+    (made,) = talk.cards.requested
     draft = await talk.drafts.get(made)
     assert draft
     assert draft.clip
     assert draft.clip.file_id == "clip"
     assert {source.file_id for source in draft.backgrounds} == {"large", "file"}
     assert draft.look.backdrop.source == draft.backgrounds[0]
-    assert talk.cards.renewed == [made, made]
-    assert len(talk.said.texts) == 1
+    assert talk.cards.redrawn == [made, made]
+    assert len(talk.session.texts) == 1
 
 
-async def test_the_second_video_of_an_album_is_behind_the_first(talk: Talk) -> None:
+async def test_the_second_video_of_an_album_is_behind_the_first(talk: BotChat) -> None:
     """As a film for the background."""
     await talk.sends(VIDEO, media_group_id="album")
     await talk.sends({"video": CLIP | {"file_id": "film"}}, media_group_id="album")
-    draft = await talk.drafts.get(talk.cards.made[0])
+    draft = await talk.drafts.get(talk.cards.requested[0])
     assert draft
     assert [source.file_id for source in draft.backgrounds] == ["film"]
 
@@ -444,7 +449,7 @@ ANSWER = {"message_id": 3, "date": WHEN, "chat": {"id": GROUP, "type": "supergro
     ],
 )
 async def test_in_a_group_a_clip_is_ours_if_it_says_so(
-    talk: Talk,
+    talk: BotChat,
     more: dict[str, Any],
     taken: bool,  # noqa: FBT001 - a case of the table
 ) -> None:
@@ -452,73 +457,73 @@ async def test_in_a_group_a_clip_is_ours_if_it_says_so(
     if who := more.get("reply_to_message"):
         who["from"] = {"is_bot": who["from"]["id"] == ME.id, "first_name": "X"} | who["from"]
     await talk.sends(VIDEO, group=True, **more)
-    assert bool(talk.cards.made) is taken
-    assert bool(talk.said.texts) is taken
+    assert bool(talk.cards.requested) is taken
+    assert bool(talk.session.texts) is taken
 
 
-async def test_a_talk_among_others_is_not_ours(talk: Talk) -> None:
+async def test_a_talk_among_others_is_not_ours(talk: BotChat) -> None:
     """Words, pictures and other bots' commands are left alone."""
     for what in ("hello", "https://a.example/x.mp4", "/start@another_bot", PHOTO, {"voice": CLIP}):
         await talk.sends(what, group=True)
-    assert not talk.said.asked
+    assert not talk.session.calls
 
 
-async def test_an_album_in_a_group_is_mentioned_once(talk: Talk) -> None:
+async def test_an_album_in_a_group_is_mentioned_once(talk: BotChat) -> None:
     """Only its first part has a caption."""
     await talk.sends(VIDEO, group=True, media_group_id="album", **mention("@overlay_bot"))
     await talk.sends(PHOTO, group=True, media_group_id="album")
-    draft = await talk.drafts.get(talk.cards.made[0])
+    draft = await talk.drafts.get(talk.cards.requested[0])
     assert draft
     assert draft.backgrounds == (PICTURE,)
 
 
-async def test_a_background_in_a_group_answers_the_question(talk: Talk) -> None:
+async def test_a_background_in_a_group_answers_the_question(talk: BotChat) -> None:
     """Otherwise Telegram may not show it to us; Bob's pictures are none of hers."""
     draft = await talk.draft(VIDEO, group=True, **mention("@overlay_bot"))
     await talk.presses(SendBackground(draft=draft.id).pack(), group=True)
-    assert "Reply to this message" in talk.said.texts[-1]
+    assert "Reply to this message" in talk.session.texts[-1]
     await talk.sends(PHOTO, BOB, group=True)
     await talk.sends("hello", group=True)
-    assert talk.cards.renewed == []
-    assert len(talk.said.texts) == 2
+    assert talk.cards.redrawn == []
+    assert len(talk.session.texts) == 2
     await talk.sends(PHOTO, group=True)
-    assert talk.cards.renewed == [draft.id]
+    assert talk.cards.redrawn == [draft.id]
 
 
 # the card
 
 
-async def test_a_press_changes_the_look_and_the_card(talk: Talk) -> None:
+async def test_a_press_changes_the_look_and_the_card(talk: BotChat) -> None:
     """It is remembered for the next clip, too."""
     draft = await talk.draft()
     await talk.presses(ChooseShape(draft=draft.id, shape=Shape.RECT).pack())
-    assert talk.cards.renewed == [draft.id]
+    assert talk.cards.redrawn == [draft.id]
     assert talk.answers == [""]
     assert (await talk.draft()).look == Appearance(shape=Shape.RECT)
     assert await talk.jobs() == []
 
 
-async def test_what_is_chosen_already_is_not_drawn_again(talk: Talk) -> None:
+async def test_what_is_chosen_already_is_not_drawn_again(talk: BotChat) -> None:
     """Its page is closed, that is all."""
     draft = await talk.draft()
     await talk.presses(ChooseColour(draft=draft.id, colour=PaletteColour.NAVY).pack())
-    assert talk.cards.renewed == []
-    assert len(talk.said.of(EditMessageReplyMarkup)) == 1
+    assert talk.cards.redrawn == []
+    assert len(talk.session.get_calls(EditMessageReplyMarkup)) == 1
 
 
-async def test_pages_open_and_close(talk: Talk) -> None:
+async def test_pages_open_and_close(talk: BotChat) -> None:
     """Without a new picture."""
     draft = await talk.draft()
     for page in (KeyboardPage.BACKGROUND, KeyboardPage.RING, KeyboardPage.FIRST):
         await talk.presses(ShowCardPage(draft=draft.id, page=page).pack())
-    shown = talk.said.of(EditMessageReplyMarkup)
+    shown = talk.session.get_calls(EditMessageReplyMarkup)
     keyboards = Keyboards(Texts())
     pages = (KeyboardPage.BACKGROUND, KeyboardPage.RING, KeyboardPage.FIRST)
     assert [call.reply_markup for call in shown] == [keyboards.create_card(draft, p) for p in pages]
-    assert talk.cards.renewed == []
+    assert talk.cards.redrawn == []
 
 
-async def test_make_it_makes_one_job(talk: Talk) -> None:
+async def test_make_it_makes_one_job(talk: BotChat) -> None:
     """With the look of the card, as an answer to the clip; the card loses its buttons."""
     draft = await talk.draft()
     await talk.presses(ChooseShape(draft=draft.id, shape=Shape.NONE).pack())
@@ -528,22 +533,22 @@ async def test_make_it_makes_one_job(talk: Talk) -> None:
     assert job.order == JobRequest(clip=draft.clip, look=Appearance(shape=Shape.NONE))  # type: ignore[arg-type]
     assert (job.user, job.chat, job.reply_to) == (ANN, ANN, draft.message)
     assert job.origin == f"draft:{draft.id}"
-    assert talk.said.of(EditMessageReplyMarkup)[-1].reply_markup is None
+    assert talk.session.get_calls(EditMessageReplyMarkup)[-1].reply_markup is None
     assert talk.answers[1:] == ["👍 On it!", "Already on it!", "Already on it!"]
 
 
-async def test_a_double_tap_makes_one_job(talk: Talk) -> None:
+async def test_a_double_tap_makes_one_job(talk: BotChat) -> None:
     """Both at the same time."""
     draft = await talk.draft()
     await asyncio.gather(*(talk.presses(MakeResult(draft=draft.id).pack()) for _ in range(5)))
     assert len(await talk.jobs()) == 1
 
 
-async def test_who_died_between_can_press_again(talk: Talk) -> None:
+async def test_who_died_between_can_press_again(talk: BotChat) -> None:
     """The job was accepted, the card was not marked: still one job, and a card that is over."""
     draft = await talk.draft()
     assert draft.clip
-    await talk.desk.accept(
+    await talk.jobs_service.accept(
         JobRequest(clip=draft.clip, look=draft.look),
         Requester(ANN, Language.EN),
         Destination(ANN, reply_to=draft.message),
@@ -554,7 +559,7 @@ async def test_who_died_between_can_press_again(talk: Talk) -> None:
     assert talk.answers == ["👍 On it!"]
 
 
-async def test_the_fifth_is_told_to_wait(talk: Talk) -> None:
+async def test_the_fifth_is_told_to_wait(talk: BotChat) -> None:
     """Its card stays, to be pressed later."""
     drafts = [await talk.draft() for _ in range(5)]
     for draft in drafts:
@@ -567,15 +572,23 @@ async def test_the_fifth_is_told_to_wait(talk: Talk) -> None:
     assert len(await talk.jobs()) == 4
 
 
-async def test_a_full_house_is_told_of(talk: Talk) -> None:
+async def test_a_full_house_is_told_of(talk: BotChat) -> None:
     """In a window, and nothing is lost."""
-    talk.desk.waiting = 0
+    talk.jobs_service.waiting = 0
     draft = await talk.draft()
     await talk.presses(MakeResult(draft=draft.id).pack())
     assert "Too many people" in talk.alert
-    talk.desk.waiting = 500
+    talk.jobs_service.waiting = 500
     await talk.presses(MakeResult(draft=draft.id).pack())
     assert len(await talk.jobs()) == 1
+
+
+async def test_a_full_disk_is_not_called_a_full_queue(talk: BotChat) -> None:
+    """The user reads the text for a full disk."""
+    talk.jobs_service.is_disk_full = True
+    draft = await talk.draft()
+    await talk.presses(MakeResult(draft=draft.id).pack())
+    assert talk.alert == Texts().describe_failure(Language.EN, "no_disk", {})
 
 
 @pytest.mark.parametrize(
@@ -588,10 +601,10 @@ async def test_a_full_house_is_told_of(talk: Talk) -> None:
         lambda it: MakeResult(draft=it),
     ],
 )
-async def test_buttons_of_a_card_obey_its_owner_while_it_lasts(talk: Talk, button: Any) -> None:
+async def test_buttons_of_a_card_obey_its_owner_while_it_lasts(talk: BotChat, button: Any) -> None:
     """Others are told so, and so is whoever is too late; nothing changes."""
     draft = await talk.draft()
-    before = len(talk.said.asked)
+    before = len(talk.session.calls)
     await talk.presses(button(draft.id).pack(), BOB)
     assert "belongs to somebody else" in talk.alert
     await talk.presses(button("no-such-draft").pack())
@@ -599,25 +612,25 @@ async def test_buttons_of_a_card_obey_its_owner_while_it_lasts(talk: Talk, butto
     await talk.drafts.mark_used(draft.id)
     await talk.presses(button(draft.id).pack())
     assert "Already on it" in talk.alert
-    assert len(talk.said.asked) == before + 3
+    assert len(talk.session.calls) == before + 3
     after = await talk.drafts.get(draft.id)
     assert after
     assert after.look == draft.look
     assert await talk.jobs() == []
-    assert talk.cards.renewed == []
+    assert talk.cards.redrawn == []
 
 
 @pytest.mark.parametrize(
     "data", ["", "x", "shape", "shape:a:b", "make:" + "я" * 29, ":" * 64, "adm:up", "\0" * 64]
 )
-async def test_junk_is_answered_and_does_nothing(talk: Talk, data: str) -> None:
+async def test_junk_is_answered_and_does_nothing(talk: BotChat, data: str) -> None:
     """Whoever forged it."""
     await talk.presses(data)
-    assert len(talk.said.asked) == 1
+    assert len(talk.session.calls) == 1
     assert talk.alert
 
 
-async def test_a_press_on_a_message_that_is_gone_is_heard(talk: Talk) -> None:
+async def test_a_press_on_a_message_that_is_gone_is_heard(talk: BotChat) -> None:
     """Telegram tells nothing of the message then; the job is made all the same."""
     draft = await talk.draft()
     person = {"id": ANN, "is_bot": False, "first_name": "A"}
@@ -634,19 +647,19 @@ async def test_a_press_on_a_message_that_is_gone_is_heard(talk: Talk) -> None:
 # a background of one's own
 
 
-async def test_a_background_that_was_asked_for_is_taken(talk: Talk) -> None:
+async def test_a_background_that_was_asked_for_is_taken(talk: BotChat) -> None:
     """The next picture; the one after it is none."""
     draft = await talk.draft()
     await talk.presses(SendBackground(draft=draft.id).pack())
-    assert "Send me a picture" in talk.said.texts[-1]
+    assert "Send me a picture" in talk.session.texts[-1]
     await talk.sends(PHOTO)
     now = await talk.drafts.get(draft.id)
     assert now
     assert now.look.backdrop == BackgroundChoice(kind="file", source=PICTURE)
-    assert talk.cards.renewed == [draft.id]
-    assert "Got it" in talk.said.texts[-1]
+    assert talk.cards.redrawn == [draft.id]
+    assert "Got it" in talk.session.texts[-1]
     await talk.sends(PHOTO)
-    assert "alone is not enough" in talk.said.texts[-1]
+    assert "alone is not enough" in talk.session.texts[-1]
 
 
 @pytest.mark.parametrize(
@@ -658,7 +671,7 @@ async def test_a_background_that_was_asked_for_is_taken(talk: Talk) -> None:
     ],
 )
 async def test_a_video_or_a_link_can_be_the_background(
-    talk: Talk, what: dict[str, Any], kind: SourceKind
+    talk: BotChat, what: dict[str, Any], kind: SourceKind
 ) -> None:
     """When it was asked for; it is no new clip."""
     draft = await talk.draft()
@@ -667,10 +680,10 @@ async def test_a_video_or_a_link_can_be_the_background(
     now = await talk.drafts.get(draft.id)
     assert now
     assert now.backgrounds[0].kind is kind
-    assert len(talk.cards.made) == 1
+    assert len(talk.cards.requested) == 1
 
 
-async def test_all_pictures_of_an_album_are_backgrounds_then(talk: Talk) -> None:
+async def test_all_pictures_of_an_album_are_backgrounds_then(talk: BotChat) -> None:
     """And it is said once that they came."""
     draft = await talk.draft()
     await talk.presses(SendBackground(draft=draft.id).pack())
@@ -679,61 +692,61 @@ async def test_all_pictures_of_an_album_are_backgrounds_then(talk: Talk) -> None
     now = await talk.drafts.get(draft.id)
     assert now
     assert len(now.backgrounds) == 3
-    assert sum("Got it" in text for text in talk.said.texts) == 1
-    assert len(talk.cards.made) == 1
+    assert sum("Got it" in text for text in talk.session.texts) == 1
+    assert len(talk.cards.requested) == 1
 
 
-async def test_what_cannot_be_a_background_is_told_so(talk: Talk) -> None:
+async def test_what_cannot_be_a_background_is_told_so(talk: BotChat) -> None:
     """And the question stays: too big, no picture, words."""
     draft = await talk.draft()
     await talk.presses(SendBackground(draft=draft.id).pack())
     await talk.sends({"photo": [PHOTO["photo"][1] | {"file_size": 30_000_000}]})
-    assert "too big" in talk.said.texts[-1]
+    assert "too big" in talk.session.texts[-1]
     for what in ("blue", {"voice": CLIP}, document("a.pdf", "application/pdf")):
         await talk.sends(what)
-        assert "cannot be a background" in talk.said.texts[-1]
+        assert "cannot be a background" in talk.session.texts[-1]
     await talk.sends(PHOTO)
-    assert "Got it" in talk.said.texts[-1]
+    assert "Got it" in talk.session.texts[-1]
 
 
 @pytest.mark.parametrize("way", ["button", "/cancel", "/start", "make"])
-async def test_there_is_a_way_out_of_the_question(talk: Talk, way: str) -> None:
+async def test_there_is_a_way_out_of_the_question(talk: BotChat, way: str) -> None:
     """After it a video is a clip again."""
     draft = await talk.draft()
     await talk.presses(SendBackground(draft=draft.id).pack())
     if way == "button":
         await talk.presses(KeepBackground(draft=draft.id).pack())
-        assert "stays as it is" in talk.said.of(EditMessageText)[-1].text
+        assert "stays as it is" in talk.session.get_calls(EditMessageText)[-1].text
     elif way == "make":
         await talk.presses(MakeResult(draft=draft.id).pack())
     else:
         await talk.sends(way)
     await talk.sends(VIDEO)
-    assert len(talk.cards.made) == 2
+    assert len(talk.cards.requested) == 2
 
 
-async def test_a_question_about_a_card_that_is_no_more_is_forgotten(talk: Talk) -> None:
+async def test_a_question_about_a_card_that_is_no_more_is_forgotten(talk: BotChat) -> None:
     """A video that comes then is a clip, and words are words."""
     for what in (VIDEO, "hello"):
         draft = await talk.draft()
         await talk.presses(SendBackground(draft=draft.id).pack())
         await talk.drafts.delete(draft.id)
-        made = len(talk.cards.made)
+        made = len(talk.cards.requested)
         await talk.sends(what)
-        assert len(talk.cards.made) == made + (what is VIDEO)
-    assert "Send me a video" in talk.said.texts[-1]
+        assert len(talk.cards.requested) == made + (what is VIDEO)
+    assert "Send me a video" in talk.session.texts[-1]
 
 
-async def test_commands_are_heard_while_we_wait(talk: Talk) -> None:
+async def test_commands_are_heard_while_we_wait(talk: BotChat) -> None:
     """A question is no trap."""
     draft = await talk.draft()
     await talk.presses(SendBackground(draft=draft.id).pack())
-    for command, said in (("/help", "How it works"), ("/stats", "for the admins")):
+    for command, text in (("/help", "How it works"), ("/stats", "for the admins")):
         await talk.sends(command)
-        assert said in talk.said.texts[-1]
+        assert text in talk.session.texts[-1]
 
 
-async def test_a_link_for_the_background_is_not_remembered(talk: Talk) -> None:
+async def test_a_link_for_the_background_is_not_remembered(talk: BotChat) -> None:
     """It may be dead when the next clip comes; a file of Telegram's is not."""
     draft = await talk.draft()
     await talk.presses(SendBackground(draft=draft.id).pack())
@@ -763,7 +776,7 @@ async def test_a_link_for_the_background_is_not_remembered(talk: Talk) -> None:
     ],
 )
 async def test_another_of_the_same_is_one_press(
-    talk: Talk, button: Any, changed: dict[str, Any]
+    talk: BotChat, button: Any, changed: dict[str, Any]
 ) -> None:
     """With the mattes that are there; pressed again while it is made, it is made once."""
     job = await talk.done()
@@ -778,7 +791,7 @@ async def test_another_of_the_same_is_one_press(
     assert len(await talk.jobs()) == 1
 
 
-async def test_a_press_that_is_delivered_again_asks_nothing_new(talk: Talk) -> None:
+async def test_a_press_that_is_delivered_again_asks_nothing_new(talk: BotChat) -> None:
     """Even when its job is over."""
     job = await talk.done()
     for _ in range(2):
@@ -797,7 +810,7 @@ async def test_a_press_that_is_delivered_again_asks_nothing_new(talk: Talk) -> N
         lambda it: ShowResultPage(job=it, page=KeyboardPage.SHAPE),
     ],
 )
-async def test_buttons_of_a_result_obey_its_owner(talk: Talk, button: Any) -> None:
+async def test_buttons_of_a_result_obey_its_owner(talk: BotChat, button: Any) -> None:
     """Nobody else, and not for a job that is not done, or was never there."""
     job = await talk.done()
     await talk.presses(button(job.id).pack(), BOB)
@@ -808,10 +821,10 @@ async def test_buttons_of_a_result_obey_its_owner(talk: Talk, button: Any) -> No
     await talk.presses(button(job.id).pack())
     assert "too old" in talk.alert
     assert await talk.jobs() == []
-    assert len(talk.said.asked) == 3
+    assert len(talk.session.calls) == 3
 
 
-async def test_a_result_can_be_pressed_before_its_job_is_cleared_up(talk: Talk) -> None:
+async def test_a_result_can_be_pressed_before_its_job_is_cleared_up(talk: BotChat) -> None:
     """It is there, so its buttons are; whatever became of us in between."""
     job = await ordered(talk)
     await talk.presses(ChangeFormat(job=job.id, to=OutputFormat.GIF).pack())
@@ -824,24 +837,24 @@ async def test_a_result_can_be_pressed_before_its_job_is_cleared_up(talk: Talk) 
     ]
 
 
-async def test_shapes_and_corners_are_a_press_away(talk: Talk) -> None:
+async def test_shapes_and_corners_are_a_press_away(talk: BotChat) -> None:
     """On pages of the result's buttons."""
     job = await talk.done()
     await talk.presses(ShowResultPage(job=job.id, page=KeyboardPage.CORNER).pack())
-    shown = talk.said.of(EditMessageReplyMarkup)[-1].reply_markup
+    shown = talk.session.get_calls(EditMessageReplyMarkup)[-1].reply_markup
     assert shown == Keyboards(Texts()).create_result(job, KeyboardPage.CORNER)
 
 
 # cancelling
 
 
-async def ordered(talk: Talk) -> Job:
+async def ordered(talk: BotChat) -> Job:
     """A job of Ann's that waits."""
     await talk.presses(MakeResult(draft=(await talk.draft()).id).pack())
     return (await talk.jobs())[-1]
 
 
-async def test_cancel_obeys_the_owner(talk: Talk) -> None:
+async def test_cancel_obeys_the_owner(talk: BotChat) -> None:
     """And nobody else; what is over is over."""
     job = await ordered(talk)
     await talk.presses(CancelJob(job=job.id).pack(), BOB)
@@ -857,71 +870,71 @@ async def test_cancel_obeys_the_owner(talk: Talk) -> None:
     assert talk.answers[-1] == "It is over already."
 
 
-async def test_the_command_cancels_all_of_hers(talk: Talk) -> None:
+async def test_the_command_cancels_all_of_hers(talk: BotChat) -> None:
     """And none of Bob's."""
     await talk.sends("/cancel")
-    assert "not making anything" in talk.said.texts[-1]
+    assert "not making anything" in talk.session.texts[-1]
     await ordered(talk)
     await ordered(talk)
     await talk.sends("/cancel", BOB)
-    assert "not making anything" in talk.said.texts[-1]
+    assert "not making anything" in talk.session.texts[-1]
     await talk.sends("/cancel")
-    assert talk.said.texts[-1] == "Stopping your 2 videos…"
+    assert talk.session.texts[-1] == "Stopping your 2 videos…"
     assert all(job.cancelled for job in await talk.jobs())
 
 
 # who we are
 
 
-async def test_help_tells_the_limits(talk: Talk) -> None:
+async def test_help_tells_the_limits(talk: BotChat) -> None:
     """Of this bot."""
     await talk.sends("/help")
-    assert "up to 20 MB" in talk.said.texts[0]
-    assert "10 minutes" in talk.said.texts[0]
+    assert "up to 20 MB" in talk.session.texts[0]
+    assert "10 minutes" in talk.session.texts[0]
 
 
-async def test_the_language_is_that_of_telegram_until_another_is_chosen(talk: Talk) -> None:
+async def test_the_language_is_that_of_telegram_until_another_is_chosen(talk: BotChat) -> None:
     """In messages, in answers to buttons, and on the card."""
     await talk.sends("/start", language="ru-RU")
-    assert talk.said.texts[-1].startswith("<b>Привет")
+    assert talk.session.texts[-1].startswith("<b>Привет")
     await talk.sends("/language", language="ru")
-    asked = talk.said.of(SendMessage)[-1].reply_markup
+    asked = talk.session.get_calls(SendMessage)[-1].reply_markup
     assert asked == Keyboards(Texts()).create_languages()
     await talk.presses(ChooseLanguage(language=Language.EN).pack(), language="ru")
-    assert "I speak English" in talk.said.of(EditMessageText)[-1].text
+    assert "I speak English" in talk.session.get_calls(EditMessageText)[-1].text
     await talk.sends("/start", language="ru")
-    assert talk.said.texts[-1].startswith("<b>Hi")
+    assert talk.session.texts[-1].startswith("<b>Hi")
     assert (await talk.draft(language="ru")).language is Language.EN
     await talk.presses("junk", BOB, language="ru")
     assert "устарела" in talk.alert
 
 
-async def test_the_style_is_shown_and_forgotten(talk: Talk) -> None:
+async def test_the_style_is_shown_and_forgotten(talk: BotChat) -> None:
     """Each her own."""
     await talk.users.set_appearance(ANN, Appearance(shape=Shape.RECT))
     await talk.sends("/style")
-    assert "<b>Card</b>, bottom right" in talk.said.texts[-1]
+    assert "<b>Card</b>, bottom right" in talk.session.texts[-1]
     await talk.presses(ResetAppearance().pack(), BOB)
     assert await talk.users.get_appearance(ANN) == Appearance(shape=Shape.RECT)
     await talk.presses(ResetAppearance().pack())
     assert await talk.users.get_appearance(ANN) == Appearance()
-    assert "usual look" in talk.said.of(EditMessageText)[-1].text
+    assert "usual look" in talk.session.get_calls(EditMessageText)[-1].text
 
 
-async def test_the_menu_is_in_both_languages(talk: Talk) -> None:
+async def test_the_menu_is_in_both_languages(talk: BotChat) -> None:
     """Without what is for admins."""
     await set_commands(talk.bot, Texts())
-    english, russian = talk.said.of(SetMyCommands)
+    english, russian = talk.session.get_calls(SetMyCommands)
     names = [command.command for command in english.commands]
     assert names == ["start", "help", "style", "cancel", "language"]
     assert russian.language_code == "ru"
     assert russian.commands[0].description == "Что я умею"
 
 
-async def test_somebody_who_blocked_us_breaks_nothing(talk: Talk) -> None:
+async def test_somebody_who_blocked_us_breaks_nothing(talk: BotChat) -> None:
     """Whatever she had sent or pressed."""
     draft = await talk.draft()
-    talk.said.gone.add(ANN)
+    talk.session.gone.add(ANN)
     await talk.sends("/start")
     await talk.sends(VIDEO)
     await talk.presses(SendBackground(draft=draft.id).pack())
@@ -929,13 +942,13 @@ async def test_somebody_who_blocked_us_breaks_nothing(talk: Talk) -> None:
     assert len(await talk.jobs()) == 1
 
 
-async def test_nothing_is_fetched_and_no_child_is_started_here(talk: Talk) -> None:
+async def test_nothing_is_fetched_and_no_child_is_started_here(talk: BotChat) -> None:
     """All that handlers ask of Telegram are words and buttons."""
     draft = await talk.draft()
     await talk.presses(SendBackground(draft=draft.id).pack())
     await talk.sends(PHOTO)
     await talk.presses(MakeResult(draft=draft.id).pack())
-    assert {type(call).__name__ for call in talk.said.asked} <= {
+    assert {type(call).__name__ for call in talk.session.calls} <= {
         "SendMessage",
         "EditMessageText",
         "EditMessageReplyMarkup",

@@ -12,8 +12,10 @@ from backends.base import BackendStarted, ColdStart, EngineDowngraded, FellBack,
 from backends.errors import FailureKind
 from bot.database.jobs import Job
 from bot.domain.outcomes import ChatGone, MessageMissing, RetryLater
-from bot.jobs.progress_message import ProgressMessage, format_bar
-from tests.bot.support.job_runtime import JOB, Chat, Words
+from bot.jobs.progress_message import ProgressMessage, UserInterface, format_bar
+from bot.jobs.stages import Stage
+from bot.ui.keyboards import Keyboards
+from tests.bot.support.job_runtime import JOB, TEXTS, Chat, text
 from video_editing.contract.progress import Progress
 
 EVERY = 0.2
@@ -25,6 +27,11 @@ def chat(tmp_path: Path) -> Chat:
     return Chat(tmp_path / "sent.jsonl")
 
 
+def interface_of(chat: Chat) -> UserInterface:
+    """Return what a progress message needs."""
+    return UserInterface(chat, TEXTS, Keyboards(TEXTS))
+
+
 def status_of(chat: Chat, job: Job = JOB) -> ProgressMessage:
     """A status that is told quickly."""
     shown: list[int] = []
@@ -32,7 +39,7 @@ def status_of(chat: Chat, job: Job = JOB) -> ProgressMessage:
     async def show(message: int) -> None:
         shown.append(message)
 
-    return ProgressMessage(job, chat, Words(), None, show, lambda: None, EVERY)
+    return ProgressMessage(job, interface_of(chat), show, lambda: None, EVERY)
 
 
 async def test_it_goes_on_when_the_database_does_not(chat: Chat) -> None:
@@ -41,24 +48,24 @@ async def test_it_goes_on_when_the_database_does_not(chat: Chat) -> None:
     async def show(_message: int) -> None:
         raise OperationalError("a statement", None, Exception("away"))
 
-    status = ProgressMessage(JOB, chat, Words(), None, show, lambda: None, EVERY)
-    status.show_stage("fetch")
+    status = ProgressMessage(JOB, interface_of(chat), show, lambda: None, EVERY)
+    status.show_stage(Stage.FETCH)
     await asyncio.sleep(0.05)
-    status.show_stage("plan")
+    status.show_stage(Stage.PLAN)
     await asyncio.sleep(2 * EVERY)
     await status.close()
-    assert [one["text"] for one in chat.all("edit")] == ["status-planning place="]
+    assert [one["text"] for one in chat.all("edit")] == [text("status-planning")]
 
 
 async def test_it_is_told_at_most_so_often(chat: Chat) -> None:
     """A thousand steps forward are a few edits, with the time between them."""
     status = status_of(chat)
-    status.show_stage("mattes")
+    status.show_stage(Stage.MATTES)
     for done in range(1000):
         status.handle_event(Progress("mattes", done, 1000, 100))
         await asyncio.sleep(0.001)
     await status.close()
-    times = [one["at"] for one in (*chat.all("text"), *chat.all("edit"))]
+    times = [one["at"] for one in (*chat.all("progress"), *chat.all("edit"))]
     assert 3 < len(times) < 12
     assert all(later - earlier > 0.9 * EVERY for earlier, later in zip(times, times[1:]))  # noqa: B905, RUF007
 
@@ -67,45 +74,50 @@ async def test_it_is_told_only_when_it_changes(chat: Chat) -> None:
     """What is said already is not said again."""
     status = status_of(chat)
     for _ in range(20):
-        status.show_stage("compose")
+        status.show_stage(Stage.COMPOSE)
         status.handle_event(Progress("edit", 50, 100, 25))
         await asyncio.sleep(0.05)
     await status.close()
-    assert len(chat.all("text")) + len(chat.all("edit")) <= 2
+    assert len(chat.progress()) <= 2
 
 
 async def test_it_tells_stage_bar_and_time_left(chat: Chat) -> None:
     """And where the work is done."""
     status = status_of(chat)
-    status.show_stage("mattes")
+    status.show_stage(Stage.MATTES)
     status.handle_event(BackendStarted("local-cpu"))
     status.handle_event(Progress("mattes", 470, 1000, 10))
-    assert status.build_text() == "status-mattes place=local-cpu\n▰▰▰▰▱▱▱▱▱▱ 47 % · 0:53"
-    status.show_stage("compose")
-    assert status.build_text() == "status-compose place="
+    assert status.build_text() == text("status-mattes", place="local-cpu") + (
+        "\n▰▰▰▰▱▱▱▱▱▱ 47 % · 0:53"
+    )
+    status.show_stage(Stage.COMPOSE)
+    assert status.build_text() == text("status-compose", place="")
     await status.close()
 
 
 @pytest.mark.parametrize(
-    ("event", "text"),
+    ("event", "notice"),
     [
         (
             FellBack("modal", FailureKind.UNREACHABLE),
-            "status-fell-back place=modal why=unreachable",
+            text("status-fell-back", place="modal", why="unreachable"),
         ),
-        (ColdStart("modal"), "status-warming place=modal"),
-        (RetryScheduled("modal", FailureKind.BUSY, 5), "status-waiting-for place=modal"),
-        (EngineDowngraded("modal", "mediapipe"), "status-hurried place=modal engine=mediapipe"),
+        (ColdStart("modal"), text("status-warming", place="modal")),
+        (RetryScheduled("modal", FailureKind.BUSY, 5), text("status-waiting-for", place="modal")),
+        (
+            EngineDowngraded("modal", "mediapipe"),
+            text("status-hurried", place="modal", engine="mediapipe"),
+        ),
     ],
 )
-async def test_it_tells_what_happened(chat: Chat, event: object, text: str) -> None:
+async def test_it_tells_what_happened(chat: Chat, event: object, notice: str) -> None:
     """Until the next stage."""
     status = status_of(chat)
-    status.show_stage("mattes")
+    status.show_stage(Stage.MATTES)
     status.handle_event(event)  # type: ignore[arg-type]
-    assert text in status.build_text()
-    status.show_stage("compose")
-    assert text not in status.build_text()
+    assert notice in status.build_text()
+    status.show_stage(Stage.COMPOSE)
+    assert notice not in status.build_text()
     await status.close()
 
 
@@ -114,27 +126,27 @@ async def test_it_is_quiet_when_telegram_wants_quiet(chat: Chat) -> None:
     status = status_of(chat, replace(JOB, status=5))
     chat.edits = [RetryLater(seconds=1)]
     began = time.time()
-    status.show_stage("fetch")
+    status.show_stage(Stage.FETCH)
     await asyncio.sleep(0.1)
-    status.show_stage("plan")
+    status.show_stage(Stage.PLAN)
     await asyncio.sleep(1.3)
     await status.close()
     (edit,) = chat.all("edit")
     assert edit["at"] - began > 0.95
-    assert edit["text"].startswith("status-planning")
+    assert edit["text"] == text("status-planning")
 
 
 async def test_a_message_that_was_deleted_is_replaced(chat: Chat) -> None:
     """By a new one, which is edited from then on."""
     status = status_of(chat, replace(JOB, status=5))
     chat.edits = [MessageMissing()]
-    status.show_stage("fetch")
+    status.show_stage(Stage.FETCH)
     await asyncio.sleep(3 * EVERY)
-    status.show_stage("plan")
+    status.show_stage(Stage.PLAN)
     await asyncio.sleep(2 * EVERY)
     await status.close()
-    (text,), (edit,) = chat.all("text"), chat.all("edit")
-    assert text["text"].startswith("status-fetching")
+    (sent,), (edit,) = chat.all("progress"), chat.all("edit")
+    assert sent["text"] == text("status-fetching")
     assert edit["message"] == status.message_id != 5
 
 
@@ -142,9 +154,9 @@ async def test_whoever_is_gone_is_told_nothing_more(chat: Chat) -> None:
     """Not even attempts are made."""
     status = status_of(chat, replace(JOB, status=5))
     chat.edits = [ChatGone()]
-    status.show_stage("fetch")
+    status.show_stage(Stage.FETCH)
     await asyncio.sleep(2 * EVERY)
-    status.show_stage("plan")
+    status.show_stage(Stage.PLAN)
     await asyncio.sleep(2 * EVERY)
     await status.close()
     assert not chat.all("edit")
@@ -156,7 +168,7 @@ async def test_the_loop_is_not_held_up(chat: Chat) -> None:
     lags = []
     for done in range(50):
         for status in statuses:
-            status.show_stage("mattes")
+            status.show_stage(Stage.MATTES)
             status.handle_event(Progress("mattes", done, 50, 10))
         began = time.monotonic()
         await asyncio.sleep(0.01)

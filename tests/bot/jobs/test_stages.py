@@ -13,7 +13,7 @@ from bot.domain.appearance import Appearance, BackgroundChoice
 from bot.domain.job_request import JobRequest
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.domain.outcomes import FailureCode, Rejected, ResultRendered, StepDone
-from bot.jobs.stages import JobStages
+from bot.jobs.stages import JobStages, Stage
 from bot.jobs.workspace import CLIP_FILE, MATTES_FOLDER, Workspace, link_file, link_folder
 from bot.telegram.errors import DownloadRejected
 from bot.telegram.limits import TelegramLimits
@@ -87,24 +87,24 @@ def bench(tmp_path: Path) -> Bench:
 
 async def test_the_last_stage_makes_all_that_is_missing(bench: Bench) -> None:
     """And a second call makes nothing."""
-    made = await bench.stages.compose(JOB, bench.hear)
+    made = await bench.stages.require(Stage.COMPOSE, JOB, bench.hear)
     assert isinstance(made, ResultRendered)
     assert (made.renderer, made.dollars) == ("studio", 0.2)
-    assert await bench.stages.compose(JOB, bench.hear) == made
+    assert await bench.stages.require(Stage.COMPOSE, JOB, bench.hear) == made
     assert (bench.files.fetched, bench.place.asked, len(bench.studio.scenes)) == (["clip"], 1, 1)
 
 
 @pytest.mark.parametrize("lost", [CLIP_FILE, MATTES_FOLDER, "result.mp4", "made.json"])
 async def test_what_is_lost_is_made_again(bench: Bench, lost: str) -> None:
     """Whichever file it is."""
-    await bench.stages.compose(JOB, bench.hear)
+    await bench.stages.require(Stage.COMPOSE, JOB, bench.hear)
     folder = bench.folders.get_job_folder(JOB.id)
     for path in [folder / lost, *(folder / lost).rglob("*")]:
         if path.is_file():
             path.unlink()
     for path in (folder / "result.mp4", folder / "made.json"):
         path.unlink(missing_ok=True)
-    assert isinstance(await bench.stages.compose(JOB, bench.hear), ResultRendered)
+    assert isinstance(await bench.stages.require(Stage.COMPOSE, JOB, bench.hear), ResultRendered)
     assert len(bench.studio.scenes) == 2
 
 
@@ -114,7 +114,7 @@ async def test_what_a_scene_holds(bench: Bench) -> None:
     bench.files.there["photo"] = b"a photo"
     look = Appearance(backdrop=BackgroundChoice(kind="file", source=photo))
     job = replace(JOB, order=JobRequest(clip=CLIP, look=look, form=OutputFormat.NOTE))
-    await bench.stages.compose(job, bench.hear)
+    await bench.stages.require(Stage.COMPOSE, job, bench.hear)
     (scene,) = bench.studio.scenes
     assert (scene.form, scene.style) == (OutputFormat.NOTE, look.to_style(OutputFormat.NOTE))
     assert Path(scene.background).read_bytes() == b"a photo"
@@ -129,7 +129,7 @@ async def test_what_a_scene_holds(bench: Bench) -> None:
 async def test_backgrounds(bench: Bench, backdrop: BackgroundChoice, background: str) -> None:
     """Colours and blur are their own names."""
     job = replace(JOB, order=JobRequest(clip=CLIP, look=Appearance(backdrop=backdrop)))
-    await bench.stages.compose(job, bench.hear)
+    await bench.stages.require(Stage.COMPOSE, job, bench.hear)
     assert bench.studio.scenes[0].background == background
 
 
@@ -138,7 +138,7 @@ async def test_names_of_users_are_no_paths(bench: Bench) -> None:
     bench.files.there[HOSTILE.file_id] = b"hostile"
     look = Appearance(backdrop=BackgroundChoice(kind="file", source=HOSTILE))
     job = replace(JOB, order=JobRequest(clip=HOSTILE, look=look))
-    assert await bench.stages.fetch(job, bench.hear) == StepDone()
+    assert await bench.stages.require(Stage.FETCH, job, bench.hear) == StepDone()
     names = sorted(path.name for path in bench.folders.get_job_folder(job.id).iterdir())
     assert names[1] == "clip"
     assert names[0].startswith("background-")
@@ -149,9 +149,9 @@ async def test_mattes_that_do_not_fit_are_made_anew(bench: Bench) -> None:
     """Torn mattes are our fault, and nobody is told."""
     bench.studio.failure = InputRejected(RejectReason.BAD_MATTE, why="torn")
     with pytest.raises(Exception, match="garbage"):
-        await bench.stages.compose(JOB, bench.hear)
+        await bench.stages.require(Stage.COMPOSE, JOB, bench.hear)
     bench.studio.failure = None
-    assert isinstance(await bench.stages.compose(JOB, bench.hear), ResultRendered)
+    assert isinstance(await bench.stages.require(Stage.COMPOSE, JOB, bench.hear), ResultRendered)
     assert bench.place.asked == 2
 
 
@@ -161,15 +161,15 @@ async def test_mattes_of_another_clip_are_not_used(tmp_path: Path) -> None:
     first = make_clip(tmp_path / "first.mp4", drawn(10))
     second = make_clip(tmp_path / "second.mp4", drawn(25, (192, 128)))
     bench.files.there["clip"] = first.read_bytes()
-    await bench.stages.make_mattes(JOB, bench.hear)
+    await bench.stages.require(Stage.MATTES, JOB, bench.hear)
     await bench.stages.keep_mattes(JOB)
     await bench.stages.remove_files(JOB)
     again = replace(JOB, id="again", order=JOB.order.model_copy(update={"mattes": JOB.id}))
-    await bench.stages.make_mattes(again, bench.hear)
+    await bench.stages.require(Stage.MATTES, again, bench.hear)
     assert bench.place.asked == 1
     other = replace(again, id="other")
     bench.files.there["clip"] = second.read_bytes()
-    await bench.stages.make_mattes(other, bench.hear)
+    await bench.stages.require(Stage.MATTES, other, bench.hear)
     assert bench.place.asked == 2
     assert read_plan(bench.folders.get_job_folder("other") / MATTES_FOLDER).size == (192, 128)
 
@@ -178,13 +178,13 @@ async def test_a_long_clip_is_refused(bench: Bench) -> None:
     """As soon as its length is known."""
     folder = bench.folders.get_job_folder(JOB.id) / MATTES_FOLDER
     bench.files.there["clip"] = b"a clip"
-    await bench.stages.plan(JOB, bench.hear)
+    await bench.stages.require(Stage.PLAN, JOB, bench.hear)
     plan = read_plan(folder)
     last = plan.segments[-1].model_copy(update={"end": plan.segments[-1].start + 700 * 25})
     for path in folder.iterdir():
         path.unlink()
     write_plan(plan.model_copy(update={"segments": (*plan.segments[:-1], last)}), folder)
-    refused = await bench.stages.plan(JOB, bench.hear)
+    refused = await bench.stages.require(Stage.PLAN, JOB, bench.hear)
     assert isinstance(refused, Rejected)
     assert refused.fault == "too_long_clip"
 
@@ -205,7 +205,7 @@ async def test_a_link_that_was_forgotten_is_too_old(bench: Bench) -> None:
     """As a press long after the result has it."""
     forgotten = JobRequest(clip=MediaSource(kind=SourceKind.LINK), look=Appearance())
     with pytest.raises(DownloadRejected) as raised:
-        await bench.stages.fetch(replace(JOB, order=forgotten), bench.hear)
+        await bench.stages.require(Stage.FETCH, replace(JOB, order=forgotten), bench.hear)
     assert raised.value.fault == FailureCode.EXPIRED
 
 

@@ -1,13 +1,16 @@
 """Jobs: accepted once, made whatever happens, and ended by one message."""
 
 import asyncio
+import errno
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import cv2
 import numpy as np
@@ -18,16 +21,15 @@ from skimage import data
 from backends.base import OverlayBackend, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
 from backends.local.video_cli import DEFAULT_PROGRAM
-from bot.database.engine import prepare_database
-from bot.database.jobs import Job, JobState
+from bot.database.engine import DATABASE_FILE, prepare_database
+from bot.database.jobs import DiskFull, Job, JobState, TooManyJobs
 from bot.domain.appearance import Appearance, BackgroundChoice
 from bot.domain.job_request import Destination, JobRequest, Language, Requester
 from bot.domain.media_source import MediaSource, SourceKind
 from bot.domain.outcomes import ChatGone, FailureCode, RetryLater
 from bot.jobs.retry_policy import Backoff
-from bot.jobs.supervisor import QueueFull, TooManyJobs
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
-from tests.bot.support.job_runtime import CLIP, Chat, Workshop, stand_in, until
+from tests.bot.support.job_runtime import CLIP, Chat, Workshop, failure, stand_in, text, until
 from tests.support.make_clips import make_clip
 from tests.support.paths import ROOT
 from video_editing.contract.formats import OutputFormat
@@ -84,7 +86,7 @@ async def test_a_job_ends_in_a_result(workshop: Workshop) -> None:
         assert workshop.chat.ends() == ["result"]
         assert not workshop.folders.get_job_folder(job.id).exists()
         assert len(list(workshop.folders.get_mattes_folder(job.id).glob("*.mp4"))) == 3
-        assert len(workshop.chat.all("delete")) == len(workshop.chat.all("text"))
+        assert len(workshop.chat.all("delete")) == len(workshop.chat.all("progress"))
         assert workshop.jobs.list_queue() == []
 
 
@@ -109,7 +111,7 @@ async def test_an_origin_makes_one_job(workshop: Workshop) -> None:
 
 
 async def test_who_brings_many_is_refused(workshop: Workshop, programs: Path) -> None:
-    """One runs and three wait; a full queue and a full disk refuse everybody."""
+    """One job runs and three wait; on a full disk no job of any user is accepted."""
     stand_in(programs, matte={"seconds": 20})
     async with workshop.open():
         for number in range(4):
@@ -117,7 +119,7 @@ async def test_who_brings_many_is_refused(workshop: Workshop, programs: Path) ->
         with pytest.raises(TooManyJobs):
             await workshop.accept(origin="draft:more")
         workshop.free = 1000
-        with pytest.raises(QueueFull):
+        with pytest.raises(DiskFull):
             await workshop.accept(user=8, origin="draft:other")
 
 
@@ -159,21 +161,19 @@ async def test_what_the_card_fetched_is_not_fetched_again(workshop: Workshop) ->
 
 
 @pytest.mark.parametrize(
-    ("failure", "fault"),
+    "rejection",
     [
-        (DownloadRejected(FailureCode.FILE_GONE), "gone_file"),
-        (DownloadRejected(FailureCode.FILE_TOO_BIG, size=30, limit=20), "too_big_file"),
+        DownloadRejected(FailureCode.FILE_GONE),
+        DownloadRejected(FailureCode.FILE_TOO_BIG, size=30, limit=20),
     ],
 )
-async def test_a_file_that_cannot_be_had(
-    workshop: Workshop, failure: Exception, fault: str
-) -> None:
-    """Its user is told why, once."""
-    workshop.files.there["clip"] = failure
+async def test_a_file_that_cannot_be_had(workshop: Workshop, rejection: DownloadRejected) -> None:
+    """Its user learns why, once."""
+    workshop.files.there["clip"] = rejection
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
-        assert (job.state, job.fault) == (JobState.FAILED, fault)
-        assert workshop.chat.ends() == [f"fault {fault}"]
+        assert (job.state, job.fault) == (JobState.FAILED, rejection.fault)
+        assert workshop.chat.ends() == [failure(rejection.fault, **rejection.details)]
 
 
 async def test_a_clip_at_fault(workshop: Workshop, programs: Path) -> None:
@@ -182,7 +182,7 @@ async def test_a_clip_at_fault(workshop: Workshop, programs: Path) -> None:
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
         assert (job.state, job.fault) == (JobState.FAILED, "no_person")
-        assert workshop.chat.ends() == ["fault no_person"]
+        assert workshop.chat.ends() == [failure("no_person")]
         assert not workshop.folders.get_job_folder(job.id).exists()
 
 
@@ -200,7 +200,7 @@ async def test_a_result_that_is_too_big(workshop: Workshop, programs: Path) -> N
     stand_in(programs, cut={"size": 2_000_000})
     async with workshop.open():
         job = await workshop.over(await workshop.accept(form=OutputFormat.MOV))
-        assert workshop.chat.ends() == ["fault result_too_big"]
+        assert workshop.chat.ends() == [failure("result_too_big", size=2, limit=1)]
         assert job.fault == "result_too_big"
 
 
@@ -274,8 +274,7 @@ async def test_a_job_that_nobody_can_do_waits(tmp_path: Path, programs: Path) ->
 
         await until(parked)
         assert (await workshop.over(job)).state is JobState.DONE
-        told = workshop.chat.all("edit") + workshop.chat.all("text")
-        assert any("status-parked" in one["text"] for one in told)
+        assert text("status-parked") in workshop.chat.progress()
 
 
 async def test_after_a_day_nobody_is_told(workshop: Workshop) -> None:
@@ -284,7 +283,7 @@ async def test_after_a_day_nobody_is_told(workshop: Workshop) -> None:
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
         assert (job.state, job.fault) == (JobState.FAILED, "nobody")
-        assert workshop.chat.ends() == ["fault nobody"]
+        assert workshop.chat.ends() == [failure("nobody")]
 
 
 @pytest.mark.parametrize("command", [SLOW("plan"), SLOW("matte"), "edit"])
@@ -297,7 +296,7 @@ async def test_a_job_that_breaks_children_is_poison(
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
         assert (job.state, job.fault) == (JobState.FAILED, "poison")
-        assert workshop.chat.ends() == ["fault poison"]
+        assert workshop.chat.ends() == [failure("poison")]
         runs = (programs / "runs.jsonl").read_text().count(f'"command": "{command}"')
         assert runs == 3
 
@@ -314,7 +313,7 @@ async def test_a_bug_of_ours_ends_in_a_message(workshop: Workshop) -> None:
     workshop.files.there["clip"] = ZeroDivisionError("a bug")
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
-        assert (job.fault, workshop.chat.ends()) == ("poison", ["fault poison"])
+        assert (job.fault, workshop.chat.ends()) == ("poison", [failure("poison")])
 
 
 class Chained(OverlayBackend):
@@ -356,7 +355,7 @@ async def test_cancelled_at_every_stage(workshop: Workshop, programs: Path, stag
         over = await workshop.over(job, 5)
         assert time.monotonic() - began < 2
         assert over.state is JobState.CANCELLED
-        assert workshop.chat.ends() == ["job-cancelled"]
+        assert workshop.chat.ends() == [text("job-cancelled")]
         assert not workshop.folders.get_job_folder(job.id).exists()
         assert not await workshop.jobs.cancel(job.id, user=7)
 
@@ -388,7 +387,7 @@ async def test_cancelled_between_two_attempts_to_send(workshop: Workshop) -> Non
         await until(delayed)
         assert await workshop.jobs.cancel(job.id, user=7)
         assert (await workshop.over(job, 3)).state is JobState.CANCELLED
-        assert workshop.chat.ends() == ["job-cancelled"]
+        assert workshop.chat.ends() == [text("job-cancelled")]
 
 
 async def test_who_is_gone_needs_no_work(workshop: Workshop, programs: Path) -> None:
@@ -407,6 +406,108 @@ async def test_a_workflow_that_breaks_is_followed_by_another(workshop: Workshop)
     async with workshop.open():
         job = await workshop.over(await workshop.accept(), 8)
         assert (job.state, workshop.chat.ends()) == (JobState.DONE, ["result"])
+
+
+async def record_failed_workflows(workshop: Workshop, job: Job, count: int, ended: object) -> None:
+    """Write that *count* workflows of a job failed, at the time *ended* in milliseconds."""
+    rows = [(job.id if n == 0 else f"{job.id}.{n}", ended, ended) for n in range(count)]
+    with closing(sqlite3.connect(workshop.folder / DATABASE_FILE)) as file, file:
+        file.executemany(
+            "INSERT INTO workflow_status (workflow_uuid, status, name, created_at, updated_at)"
+            " VALUES (?, 'ERROR', 'Jobs.run', ?, ?)",
+            rows,
+        )
+
+
+async def test_a_week_of_failed_workflows_is_followed_by_another(workshop: Workshop) -> None:
+    """However many there were, the job is started again."""
+    async with workshop.open():
+        job = await kept(workshop, 7)
+        await record_failed_workflows(workshop, job, 1100, 1000)
+        assert (await workshop.over(job, 15)).state is JobState.DONE
+
+
+async def test_an_error_of_one_job_stops_no_other(workshop: Workshop) -> None:
+    """A job whose workflows cannot be read does not keep those behind it from being started."""
+    async with workshop.open():
+        first, second = await kept(workshop, 7), await kept(workshop, 8)
+        await record_failed_workflows(workshop, first, 1, "unreadable")
+        assert (await workshop.over(second, 15)).state is JobState.DONE
+
+
+async def test_a_job_is_opened_once(workshop: Workshop) -> None:
+    """Two searches for orphaned jobs that find it at the same time start it once."""
+    barrier, list_open, searches = asyncio.Barrier(2), workshop.ledger.list_open, [1, 2]
+
+    async def list_open_together() -> list[Job]:
+        """Return the open jobs to both searches at the same time."""
+        open_jobs = await list_open()
+        if searches:
+            searches.pop()
+            await barrier.wait()
+        return open_jobs
+
+    async with workshop.open():
+        job = await kept(workshop, 7)
+        workshop.ledger.list_open = list_open_together  # type: ignore[method-assign]
+        await asyncio.gather(workshop.jobs.resume(), workshop.jobs.resume())
+        assert (await workshop.over(job, 10)).state is JobState.DONE
+        assert len(workshop.chat.all("progress")) == 1
+        assert workshop.chat.ends() == ["result"]
+
+
+async def test_a_quick_other_form_uses_the_mattes(workshop: Workshop, programs: Path) -> None:
+    """Ordered as soon as the result is sent, while Telegram is slow to remove the progress."""
+    workshop.chat.delete_seconds = 1
+    async with workshop.open():
+        first = await workshop.accept()
+        assert first is not None
+
+        async def sent() -> bool:
+            return bool(workshop.chat.all("result"))
+
+        await until(sent)
+        second = await workshop.accept(
+            origin=f"form:{first.id}:gif:1", form=OutputFormat.GIF, mattes=first.id
+        )
+        assert (await workshop.over(second)).state is JobState.DONE
+        runs = (programs / "runs.jsonl").read_text()
+        assert runs.count('"command": "matte"') == 1
+
+
+async def test_failed_forks_are_not_the_clips_fault(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without free processes parks the job, however often."""
+    start, failures = subprocess.Popen, [OSError(errno.EAGAIN, "no process") for _ in range(5)]
+
+    def start_or_fail(*args: Any, **kwargs: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return start(*args, **kwargs)
+
+    workshop = Workshop(tmp_path / "data", stand_in(programs), pace=Backoff(after_unavailable=0.05))
+    workshop.place = Chained(workshop.place)
+    async with workshop.open():
+        monkeypatch.setattr(subprocess, "Popen", start_or_fail)
+        job = await workshop.over(await workshop.accept())
+        assert (job.state, job.attempts) == (JobState.DONE, 0)
+
+
+async def test_a_job_that_waits_learns_its_position_at_once(
+    workshop: Workshop, programs: Path
+) -> None:
+    """Before any other job changes."""
+    stand_in(programs, matte={"seconds": 20})
+    async with workshop.open():
+        await workshop.accept()
+        await workshop.at("mattes")
+        await workshop.accept(origin="draft:second")
+
+        async def shown() -> bool:
+            return text("status-waiting", ahead=0) in workshop.chat.progress()
+
+        await until(shown, 3)
 
 
 async def test_a_child_that_somebody_ends_is_not_to_blame(tmp_path: Path, programs: Path) -> None:
@@ -491,9 +592,9 @@ async def test_the_place_in_the_queue_is_told(workshop: Workshop, programs: Path
         jobs = [await workshop.accept(user=user, origin=f"draft:{user}") for user in range(5)]
         for job in jobs:
             await workshop.over(job)
-        told = workshop.chat.all("text") + workshop.chat.all("edit")
-        assert {one["text"] for one in told if "ahead" in one["text"]} == {
-            f"status-waiting ahead={ahead}" for ahead in range(3)
+        positions = {text("status-waiting", ahead=ahead) for ahead in range(5)}
+        assert positions & set(workshop.chat.progress()) == {
+            text("status-waiting", ahead=ahead) for ahead in range(3)
         }
         assert workshop.chat.ends() == ["result"] * 5
 
@@ -584,7 +685,7 @@ def test_a_job_that_kills_us_is_poison(tmp_path: Path, programs: Path) -> None:
     codes = [lived(tmp_path / "data", programs) for _ in range(5)]
     assert codes == [-9, -9, -9, -9, 0]
 
-    assert Chat(tmp_path / "data" / "sent.jsonl").ends() == ["fault poison"]
+    assert Chat(tmp_path / "data" / "sent.jsonl").ends() == [failure("poison")]
 
 
 async def test_a_lost_disk_is_survived(tmp_path: Path, programs: Path) -> None:
@@ -618,7 +719,7 @@ async def test_cancel_after_a_restart(tmp_path: Path, programs: Path) -> None:
     second = Workshop(tmp_path / "data", program)
     async with second.open():
         assert (await second.over(job, 10)).state is JobState.CANCELLED
-        assert second.chat.ends() == ["job-cancelled"]
+        assert second.chat.ends() == [text("job-cancelled")]
 
 
 async def test_restarting_is_told_and_nobodys_fault(tmp_path: Path, programs: Path) -> None:
@@ -636,8 +737,7 @@ async def test_restarting_is_told_and_nobodys_fault(tmp_path: Path, programs: Pa
     now = await workshop.ledger.get(job.id)
     assert now is not None
     assert now.deaths == 0
-    told = [one for one in workshop.chat.all("edit") if one["text"] == "status-restarting"]
-    assert len(told) == 1
+    assert workshop.chat.progress().count(text("status-restarting")) == 1
     await workshop.engine.dispose()
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.database.drafts import DraftRepository
 from bot.database.engine import create_engine, get_write_engine, prepare_database
-from bot.database.jobs import JobRepository
+from bot.database.jobs import Job, JobRepository
 from bot.database.schema import drafts
 from bot.domain.appearance import Appearance
 from bot.domain.job_request import Destination, Language, Requester
@@ -131,6 +131,40 @@ async def test_mattes_that_a_job_is_made_from_are_kept(
     wanted = folder(tmp_path / "mattes/wanted", 99, size=9000)
     await janitor.clean_files()
     assert wanted.exists()
+
+
+class BusyRepository(JobRepository):
+    """Accepts a job that uses the mattes "wanted" as soon as the open jobs were listed."""
+
+    has_accepted = False
+
+    async def list_open(self) -> list[Job]:
+        """Return the open jobs before the new one."""
+        open_jobs = await super().list_open()
+        if not self.has_accepted:
+            self.has_accepted = True
+            order = ORDER.model_copy(update={"mattes": "wanted"})
+            await self.accept(
+                order, Requester(1, Language.EN), Destination(1), origin="form:wanted:gif:1"
+            )
+        return open_jobs
+
+
+async def test_mattes_of_a_job_that_was_just_accepted_are_kept(
+    tmp_path: Path, database: AsyncEngine
+) -> None:
+    """A job that comes while the folders are cleaned up."""
+    cleanup = Cleanup(
+        tmp_path,
+        BusyRepository(database),
+        DraftRepository(database),
+        mattes_seconds=24 * HOUR,
+        mattes_bytes=3000,
+    )
+    folder(tmp_path / "jobs/unknown")  # is looked at before
+    wanted = folder(tmp_path / "mattes/wanted", 99)
+    await cleanup.clean_files()
+    assert (wanted / "file").exists()
 
 
 async def test_all_else_is_none_of_its_business(tmp_path: Path, janitor: Cleanup) -> None:

@@ -26,7 +26,7 @@ from bot.telegram.messenger import Messenger
 from bot.ui.texts import Texts
 from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
 from tests.backends.support.programs import MISBEHAVING_VIDEO_CLI
-from tests.bot.support.recording_session import Recorded
+from tests.bot.support.recording_session import RecordingSession
 from tests.support.make_clips import drawn, make_clip
 from video_editing.contract.plan import make_plan
 from video_editing.reading.probe import ClipLimits, probe
@@ -42,17 +42,17 @@ WORDS = {
 
 
 @pytest.fixture
-def said() -> Recorded:
+def session() -> RecordingSession:
     """What Telegram is asked."""
-    return Recorded()
+    return RecordingSession()
 
 
 @pytest.fixture
-def alarms(said: Recorded, tmp_path: Path) -> Callable[..., AdminAlerts]:
+def alarms(session: RecordingSession, tmp_path: Path) -> Callable[..., AdminAlerts]:
     """Makes alarms for two admins, or the given ones, as a process does that starts."""
 
     def made(*admins: int, people: UserRepository | None = None) -> AdminAlerts:
-        bot = Bot("42:token", session=said, default=DefaultBotProperties(parse_mode="HTML"))
+        bot = Bot("42:token", session=session, default=DefaultBotProperties(parse_mode="HTML"))
         who = frozenset(admins or (1, 2))
         return AdminAlerts(Messenger(bot, TelegramLimits()), Texts(), who, tmp_path, people)
 
@@ -68,13 +68,13 @@ async def database(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     await made.dispose()
 
 
-def told(said: Recorded) -> list[int]:
+def get_recipients(session: RecordingSession) -> list[int]:
     """Who was told something, in order."""
-    return [int(message.chat_id) for message in said.of(SendMessage)]
+    return [int(message.chat_id) for message in session.get_calls(SendMessage)]
 
 
 async def test_each_admin_is_told_once_an_hour(
-    alarms: Callable[..., AdminAlerts], said: Recorded
+    alarms: Callable[..., AdminAlerts], session: RecordingSession
 ) -> None:
     """However often it happens, and though the bot starts anew each time."""
     for _ in range(3):
@@ -82,12 +82,12 @@ async def test_each_admin_is_told_once_an_hour(
         for _ in range(3):
             started.raise_alert(AlertKind.REFUSED, "modal", place="modal", why="refused")
         await started.send_pending()
-    assert told(said) == [1, 2]
-    assert "modal is of no use until you mend it: it does not let us in." in said.texts[0]
+    assert get_recipients(session) == [1, 2]
+    assert "modal is of no use until you mend it: it does not let us in." in session.texts[0]
 
 
 async def test_after_the_hour_they_are_told_again(
-    alarms: Callable[..., AdminAlerts], said: Recorded, tmp_path: Path
+    alarms: Callable[..., AdminAlerts], session: RecordingSession, tmp_path: Path
 ) -> None:
     """Since nobody has mended it."""
     started = alarms(1)
@@ -96,11 +96,11 @@ async def test_after_the_hour_they_are_told_again(
         when.update({what: time.time() - REPEAT_SECONDS - 1 for what in when})
     started.raise_alert(AlertKind.NO_BACKEND, reasons="y")
     await started.send_pending()
-    assert told(said) == [1, 1]
+    assert get_recipients(session) == [1, 1]
 
 
 async def test_a_clock_that_was_ahead_silences_nobody(
-    alarms: Callable[..., AdminAlerts], said: Recorded, tmp_path: Path
+    alarms: Callable[..., AdminAlerts], session: RecordingSession, tmp_path: Path
 ) -> None:
     """What was told tomorrow was not told within the hour."""
     with JsonStateFile(tmp_path / "alarms.json", float).update() as when:
@@ -108,11 +108,11 @@ async def test_a_clock_that_was_ahead_silences_nobody(
     started = alarms(1)
     started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
     await started.send_pending()
-    assert told(said) == [1]
+    assert get_recipients(session) == [1]
 
 
 async def test_other_things_are_other_alarms(
-    alarms: Callable[..., AdminAlerts], said: Recorded
+    alarms: Callable[..., AdminAlerts], session: RecordingSession
 ) -> None:
     """Two places, two kinds: three alarms."""
     started = alarms(1)
@@ -120,11 +120,11 @@ async def test_other_things_are_other_alarms(
     started.raise_alert(AlertKind.REFUSED, "b", place="b", why="unsafe")
     started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
     await started.send_pending()
-    assert len(said.texts) == 3
+    assert len(session.texts) == 3
 
 
 async def test_a_budget_is_told_once_a_month(
-    alarms: Callable[..., AdminAlerts], said: Recorded, tmp_path: Path
+    alarms: Callable[..., AdminAlerts], session: RecordingSession, tmp_path: Path
 ) -> None:
     """Not once an hour: nothing is there to mend."""
     started = alarms(1)
@@ -134,49 +134,49 @@ async def test_a_budget_is_told_once_a_month(
     started.raise_alert(AlertKind.BUDGET, "2026-11", spent=6.0, budget=5.0)
     started.raise_alert(AlertKind.BUDGET, "2026-12", spent=6.0, budget=5.0)
     await started.send_pending()
-    assert len(said.texts) == 2
+    assert len(session.texts) == 2
 
 
 async def test_the_budget_of_this_month_is_told_in_dollars(
-    alarms: Callable[..., AdminAlerts], said: Recorded
+    alarms: Callable[..., AdminAlerts], session: RecordingSession
 ) -> None:
     """Once, though each render says it."""
     started = alarms(1)
     started.report_spent_budget(5.25, 5)
     started.report_spent_budget(5.5, 5)
     await started.send_pending()
-    (text,) = said.texts
+    (text,) = session.texts
     assert "$5.25 of $5.00" in text
 
 
 async def test_an_admin_who_is_gone_does_not_keep_it_from_the_others(
-    alarms: Callable[..., AdminAlerts], said: Recorded
+    alarms: Callable[..., AdminAlerts], session: RecordingSession
 ) -> None:
     """She has blocked the bot, or never spoken to it."""
-    said.gone = {1}
+    session.gone = {1}
     started = alarms()
     started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
     await started.send_pending()
-    assert told(said) == [2]
+    assert get_recipients(session) == [2]
 
 
 async def test_what_could_not_be_told_is_told_later(
-    alarms: Callable[..., AdminAlerts], said: Recorded
+    alarms: Callable[..., AdminAlerts], session: RecordingSession
 ) -> None:
     """Telegram was away; each admin is told once all the same."""
-    said.away = True
+    session.away = True
     started = alarms()
     started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
     await started.send_pending()
-    assert told(said) == []
-    said.away = False
+    assert get_recipients(session) == []
+    session.away = False
     await started.send_pending()
     await started.send_pending()
-    assert told(said) == [1, 2]
+    assert get_recipients(session) == [1, 2]
 
 
 async def test_what_is_sounded_is_told_at_once(
-    alarms: Callable[..., AdminAlerts], said: Recorded
+    alarms: Callable[..., AdminAlerts], session: RecordingSession
 ) -> None:
     """While the bot runs nobody has to ask for it."""
     started = alarms(1)
@@ -184,25 +184,25 @@ async def test_what_is_sounded_is_told_at_once(
     await asyncio.sleep(0)
     started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
     async with asyncio.timeout(5):
-        while not said.texts:
+        while not session.texts:
             await asyncio.sleep(0.01)
     running.cancel()
 
 
-async def test_without_admins_nobody_is_told(said: Recorded, tmp_path: Path) -> None:
+async def test_without_admins_nobody_is_told(session: RecordingSession, tmp_path: Path) -> None:
     """A bot may have none."""
-    bot = Bot("42:token", session=said)
+    bot = Bot("42:token", session=session)
     started = AdminAlerts(Messenger(bot, TelegramLimits()), Texts(), frozenset(), tmp_path)
     started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
     await started.send_pending()
-    assert said.asked == []
+    assert session.calls == []
 
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("alarm", AlertKind)
 async def test_each_alarm_has_its_text(
     alarms: Callable[..., AdminAlerts],
-    said: Recorded,
+    session: RecordingSession,
     database: AsyncEngine,
     alarm: AlertKind,
     language: Language,
@@ -212,20 +212,20 @@ async def test_each_alarm_has_its_text(
     started = alarms(1, people=UserRepository(database))
     started.raise_alert(alarm, **WORDS[alarm])
     await started.send_pending()
-    text = said.texts[0].removeprefix("⚠️ ")
+    text = session.texts[0].removeprefix("⚠️ ")
     assert "{" not in text
     assert text.isascii() == (language is Language.EN)
 
 
 async def test_a_broken_database_can_be_told_of(
-    alarms: Callable[..., AdminAlerts], said: Recorded, tmp_path: Path
+    alarms: Callable[..., AdminAlerts], session: RecordingSession, tmp_path: Path
 ) -> None:
     """Nobody's language can be read then."""
     made = create_engine(StorageSettings(folder=tmp_path))  # without tables
     started = alarms(1, people=UserRepository(made))
     started.raise_alert(AlertKind.DATABASE, reason="overlaybot.sqlite is damaged")
     await started.send_pending()
-    assert "overlaybot.sqlite is damaged" in said.texts[0]
+    assert "overlaybot.sqlite is damaged" in session.texts[0]
     await made.dispose()
 
 
@@ -240,18 +240,21 @@ async def test_a_broken_database_can_be_told_of(
     ],
 )
 async def test_only_what_an_admin_can_mend_is_an_alarm(
-    alarms: Callable[..., AdminAlerts], said: Recorded, failure: BackendUnavailable, count: int
+    alarms: Callable[..., AdminAlerts],
+    session: RecordingSession,
+    failure: BackendUnavailable,
+    count: int,
 ) -> None:
     """What passes by itself is the chain's business."""
     started = alarms(1)
     started.handle_failure(failure)
     await started.send_pending()
-    assert len(said.texts) == count
+    assert len(session.texts) == count
 
 
 async def test_a_place_that_refuses_us_is_asked_once_and_told_of(
     alarms: Callable[..., AdminAlerts],
-    said: Recorded,
+    session: RecordingSession,
     database: AsyncEngine,
     tmp_path: Path,
     unused_tcp_port: int,
@@ -287,13 +290,16 @@ async def test_a_place_that_refuses_us_is_asked_once_and_told_of(
     await places.create_chain().make_mattes(clip, plan, tmp_path / "b", lambda _: None)
     assert knocks == before
     await started.send_pending()
-    (text,) = said.texts
+    (text,) = session.texts
     assert "modal is of no use" in text
     await runner.cleanup()
 
 
 async def test_all_places_down_is_an_alarm(
-    alarms: Callable[..., AdminAlerts], said: Recorded, database: AsyncEngine, tmp_path: Path
+    alarms: Callable[..., AdminAlerts],
+    session: RecordingSession,
+    database: AsyncEngine,
+    tmp_path: Path,
 ) -> None:
     """With each one's reason."""
     settings = Settings(
@@ -308,4 +314,4 @@ async def test_all_places_down_is_an_alarm(
     with pytest.raises(BackendUnavailable):
         await places.create_chain().make_mattes(clip, plan, tmp_path / "a", lambda _: None)
     await started.send_pending()
-    assert "local-cpu: no_model" in said.texts[0]
+    assert "local-cpu: no_model" in session.texts[0]

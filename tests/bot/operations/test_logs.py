@@ -149,7 +149,7 @@ def test_any_token_is_hidden() -> None:
 def test_a_line_that_cannot_be_written_costs_itself() -> None:
     """Whoever logs goes on, and learns from the log that there was one."""
     broken, line = logged("log = logging.getLogger('x')\nlog.info('%d', 'x')\nlog.info('on')")
-    assert (broken["message"], line["message"]) == ("a line cannot be written", "on")
+    assert (broken["message"], line["message"]) == ("a record cannot be formatted", "on")
 
 
 def test_anything_may_be_beside_the_text() -> None:

@@ -30,7 +30,7 @@ from backends.local.backend import LocalBackend
 from backends.local.process import ProcessLimits as ChildLimits
 from backends.local.video_cli import VideoCli
 from backends.rendering.base import LocalRenderer, Renderer
-from bot.database.drafts import Draft, DraftRepository
+from bot.database.drafts import DraftRepository
 from bot.database.engine import build_system_url, create_engine, prepare_database
 from bot.database.jobs import Job, JobRepository, JobState
 from bot.database.statistics import MeasurementRepository
@@ -48,14 +48,18 @@ from bot.domain.outcomes import (
     RetryLater,
 )
 from bot.jobs import dbos_runtime as durable
+from bot.jobs.active_job import ActiveJobs
 from bot.jobs.fair_queue import FairQueue
-from bot.jobs.progress_message import TextValue
-from bot.jobs.retry_policy import Backoff
+from bot.jobs.progress_message import UserInterface
+from bot.jobs.retry_policy import Backoff, RetryPolicy
 from bot.jobs.stages import JobStages
 from bot.jobs.supervisor import JobSupervisor
+from bot.jobs.workflow import JobWorkflow
 from bot.jobs.workspace import Workspace
-from bot.preview_cards import PreviewCards
+from bot.preview_cards import PreviewCards, PreviewRenderer
 from bot.telegram.limits import TelegramLimits
+from bot.ui.keyboards import Keyboards
+from bot.ui.texts import Texts, TextValue
 from settings import StorageSettings
 
 STAND_IN = Path(__file__).parent / "programs" / "fake_video_cli.py"
@@ -63,6 +67,7 @@ CHILD = ChildLimits(max_seconds=60, stall_seconds=30, max_memory=2_000_000_000, 
 QUICK = Backoff(
     after_error=0.05, after_unavailable=0.1, maximum=0.3, give_up_after=0.5, startup_quiet=0.2
 )
+TEXTS = Texts()
 CLIP = MediaSource(kind=SourceKind.VIDEO, file_id="clip", size=1000, seconds=3)
 JOB = Job(
     id="job",
@@ -113,6 +118,8 @@ class Chat:
         ] = []  #: what the next results and texts meet
         self.edits: list[RetryLater | ChatGone | MessageMissing] = []  #: the same for edits
         self.seconds = 0.0  #: that sending a result takes
+        self.delete_seconds = 0.0  #: that removing a message takes
+        self.on_redraw: Callable[[], object] = lambda: None  #: called as a card is changed
         self.breaks = 0  #: how often a message cannot be removed, by a fault of ours
 
     async def send_text(
@@ -123,12 +130,13 @@ class Chat:
         keyboard: InlineKeyboardMarkup | None = None,
         is_retried: bool = True,
     ) -> int | RetryLater | ChatGone:
-        """As Sending does."""
-        if not text.startswith("status") and self.answers:
+        """See Messenger; a text with buttons is a progress message, and always arrives."""
+        if keyboard is None and self.answers:
             answer = self.answers.pop(0)
             assert not isinstance(answer, MessageMissing)
             return answer
-        return self._write("text", text=text, chat=destination.chat)
+        kind = "text" if keyboard is None else "progress"
+        return self._write(kind, text=text, chat=destination.chat)
 
     async def edit_text(
         self,
@@ -139,7 +147,7 @@ class Chat:
         keyboard: InlineKeyboardMarkup | None = None,
         is_retried: bool = True,
     ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
-        """As Sending does."""
+        """See Messenger."""
         if self.edits:
             return self.edits.pop(0)
         self._write("edit", message=message, text=text)
@@ -155,7 +163,7 @@ class Chat:
         thumbnail: Path | None = None,
         caption: str = "",
     ) -> Delivered | RetryLater | ChatGone | Rejected:
-        """As Sending does."""
+        """See Messenger."""
         assert file.stat().st_size
         await asyncio.sleep(self.seconds)
         if self.answers:
@@ -172,7 +180,7 @@ class Chat:
         *,
         keyboard: InlineKeyboardMarkup | None = None,
     ) -> int | RetryLater | ChatGone:
-        """As Sending does."""
+        """See Messenger."""
         return await self._shown("card", photo)
 
     async def edit_photo(
@@ -185,10 +193,11 @@ class Chat:
         keyboard: InlineKeyboardMarkup | None = None,
         is_retried: bool = True,
     ) -> MessageEdited | MessageUnchanged | MessageMissing | RetryLater | ChatGone:
-        """As Sending does."""
+        """See Messenger."""
         if self.edits:
             return self.edits.pop(0)
         await self._shown("redraw", photo)
+        self.on_redraw()
         return MessageEdited()
 
     async def _shown(self, kind: str, photo: Path) -> int | RetryLater | ChatGone:
@@ -200,10 +209,11 @@ class Chat:
         return self._write(kind, words=words_of(photo))
 
     async def delete_message(self, chat: int, message: int) -> object:
-        """As Sending does."""
+        """See Messenger."""
         if self.breaks:
             self.breaks -= 1
             raise ZeroDivisionError
+        await asyncio.sleep(self.delete_seconds)
         self._write("delete", message=message)
         return MessageEdited()
 
@@ -215,9 +225,13 @@ class Chat:
         return [one for one in told if one["kind"] == kind]
 
     def ends(self) -> list[str]:
-        """The last messages of jobs: results, and texts that are no status."""
-        texts = [one["text"] for one in self.all("text") if not one["text"].startswith("status")]
+        """Return the last messages of jobs: texts that are no progress, and a word per result."""
+        texts = [one["text"] for one in self.all("text")]
         return [*texts, *(["result"] * len(self.all("result")))]
+
+    def progress(self) -> list[str]:
+        """Return the texts of progress messages, sent before edited."""
+        return [one["text"] for one in self.all("progress") + self.all("edit")]
 
     def _write(self, kind: str, **what: object) -> int:
         with self._file.open("a") as file:
@@ -249,29 +263,14 @@ class Files:
         path.write_bytes(found)
 
 
-class Words:
-    """Texts that are their own keys."""
-
-    def __call__(self, language: Language, key: str, /, **values: TextValue) -> str:
-        """The key, and the values."""
-        return " ".join([key, *(f"{name}={value}" for name, value in values.items())])
-
-    def describe_failure(self, language: Language, code: str, details: dict[str, TextValue]) -> str:
-        """The fault."""
-        return f"fault {code}"
+def text(key: str, **values: TextValue) -> str:
+    """Return a text in English."""
+    return TEXTS(Language.EN, key, **values)
 
 
-class NoButtons:
-    """Messages without any."""
-
-    def create_cancel(self, job: Job) -> None:
-        """None."""
-
-    def create_result(self, job: Job) -> None:
-        """None."""
-
-    def create_card(self, draft: Draft) -> None:
-        """None."""
+def failure(code: str, **details: TextValue) -> str:
+    """Return the text of a failure in English."""
+    return TEXTS.describe_failure(Language.EN, code, details)
 
 
 class Workshop:
@@ -304,28 +303,31 @@ class Workshop:
         self.stages = JobStages(
             self.folders, self.files, lambda: self.place, self.renderer, self.command, self.limits
         )
-        self.jobs = JobSupervisor(
+        self.interface = UserInterface(self.chat, TEXTS, Keyboards(TEXTS))
+        self.active_jobs = ActiveJobs(
+            self.ledger, self.turns, self.interface, backoff=pace, edit_seconds=0.05
+        )
+        self.workflow = JobWorkflow(
             self.ledger,
             self.measures,
             self.stages,
+            self.active_jobs,
+            RetryPolicy(self.ledger, pace),
+            self.interface,
+        )
+        self.jobs = JobSupervisor(
+            self.ledger,
+            self.active_jobs,
+            self.workflow,
             self.turns,
-            self.chat,
-            Words(),
-            NoButtons(),
             get_free_bytes=self._free,
             max_waiting=waiting,
-            backoff=pace,
-            edit_seconds=0.05,
         )
         self.drafts = DraftRepository(self.engine)
         self.cards = PreviewCards(
             self.drafts,
-            self.files,
-            self.command,
-            self.folders,
-            self.chat,
-            Words(),
-            NoButtons(),
+            PreviewRenderer(self.files, self.command, self.folders),
+            self.interface,
             retry_seconds=0.1,
         )
 

@@ -14,7 +14,7 @@ M = TypeVar("M", bound=TelegramMethod[Any])
 ME = User(id=42, is_bot=True, first_name="Bot", username="overlay_bot")
 
 
-class Recorded(BaseSession):
+class RecordingSession(BaseSession):
     """What was asked; the chats in `gone` are so, and in `away` Telegram cannot be reached.
 
     Attributes:
@@ -25,18 +25,18 @@ class Recorded(BaseSession):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[TelegramMethod[Any]] = []
+        self.calls: list[TelegramMethod[Any]] = []
         self.gone: set[int] = set()
         self.away = False
 
-    def of(self, kind: type[M]) -> list[M]:
+    def get_calls(self, kind: type[M]) -> list[M]:
         """The calls of one kind."""
-        return [method for method in self.asked if isinstance(method, kind)]
+        return [method for method in self.calls if isinstance(method, kind)]
 
     @property
     def texts(self) -> list[str]:
         """What was sent."""
-        return [method.text for method in self.of(SendMessage)]
+        return [method.text for method in self.get_calls(SendMessage)]
 
     async def make_request(
         self,
@@ -51,10 +51,10 @@ class Recorded(BaseSession):
             raise TelegramNetworkError(method=method, message="no route")
         if getattr(method, "chat_id", None) in self.gone:
             raise TelegramForbiddenError(method=method, message="bot was blocked by the user")
-        self.asked.append(method)
+        self.calls.append(method)
         if isinstance(method, SendMessage):
             chat = Chat(id=int(method.chat_id), type="private")
-            return Message(message_id=len(self.asked), date=datetime.now(UTC), chat=chat).as_(bot)
+            return Message(message_id=len(self.calls), date=datetime.now(UTC), chat=chat).as_(bot)
         return True
 
     async def stream_content(self, *_: Any, **__: Any) -> AsyncGenerator[bytes, None]:

@@ -20,14 +20,14 @@ from bot.telegram.retry import RetryLimits
 
 SECRET = "AAHcanary-of-the-token-that-nobody-may-see"  # noqa: S105 - of a bot that is not there
 TOKEN = f"4242:{SECRET}"
-QUICK = RetryLimits(attempts=4, max_retry_after=2, max_seconds=10, first_pause=0.01)
+QUICK_RETRIES = RetryLimits(attempts=4, max_retry_after=2, max_seconds=10, first_pause=0.01)
 CHAT = 7
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
-class Asked:
+class ReceivedCall:
     """One call.
 
     Attributes:
@@ -42,7 +42,7 @@ class Asked:
 
 
 @dataclass
-class Border:
+class ScriptedServer:
     """What the server is to answer, and what it was asked.
 
     Attributes:
@@ -56,36 +56,36 @@ class Border:
     """
 
     url: str = ""
-    asked: list[Asked] = field(default_factory=list)
-    begun: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    calls: list[ReceivedCall] = field(default_factory=list)
+    attempts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     answers: dict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque))
     files: dict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque))
     paths: list[str] = field(default_factory=list)
-    blind: bool = False
+    is_blind: bool = False
 
     def answer(self, method: str, *answers: Answer) -> None:
         """Answer calls of *method* so."""
         self.answers[method].extend(answers)
 
-    def of(self, method: str) -> list[Asked]:
+    def of(self, method: str) -> list[ReceivedCall]:
         """The calls of it."""
-        return [call for call in self.asked if call.method == method]
+        return [call for call in self.calls if call.method == method]
 
     @property
-    def told(self) -> dict[str, Any]:
+    def last_fields(self) -> dict[str, Any]:
         """The last call's form."""
-        return self.asked[-1].fields
+        return self.calls[-1].fields
 
     async def call(self, request: web.Request) -> web.StreamResponse:
         """Read a call and answer it."""
         method = request.match_info["method"]
-        self.begun[method] += 1
-        answer = _next(self.answers[method]) or says(message())
-        if self.blind:
+        self.attempts[method] += 1
+        answer = _next(self.answers[method]) or answer_with(message())
+        if self.is_blind:
             async for _ in request.content.iter_chunked(1 << 16):
                 pass
-        elif answer is not vanishes:
-            self.asked.append(Asked(method, await _form(request)))
+        elif answer is not drop_before_reading:
+            self.calls.append(ReceivedCall(method, await _form(request)))
         return await answer(request)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
@@ -96,29 +96,29 @@ class Border:
 
 
 @asynccontextmanager
-async def bordering(port: int = 0) -> AsyncIterator[Border]:
+async def run_scripted_server(port: int = 0) -> AsyncIterator[ScriptedServer]:
     """Run one."""
-    border = Border()
+    server = ScriptedServer()
     app = web.Application(client_max_size=1 << 30)
-    app.router.add_post("/bot{token}/{method}", border.call)
-    app.router.add_get("/file/bot{token}/{path:.*}", border.file)
+    app.router.add_post("/bot{token}/{method}", server.call)
+    app.router.add_get("/file/bot{token}/{path:.*}", server.file)
     runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
-    border.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        yield border
+        yield server
     finally:
         await runner.cleanup()
 
 
 @asynccontextmanager
-async def calling(
-    url: str, patience: RetryLimits = QUICK, *, local: bool = False
+async def connect_bot(
+    url: str, retry_limits: RetryLimits = QUICK_RETRIES, *, local: bool = False
 ) -> AsyncIterator[Bot]:
     """A bot that calls *url*."""
-    made = create_bot_api_session(url, is_local=local, retry_limits=patience)
+    made = create_bot_api_session(url, is_local=local, retry_limits=retry_limits)
     connections = await made.create_session()
     try:
         yield Bot(TOKEN, made, DefaultBotProperties(parse_mode="HTML"))
@@ -126,7 +126,7 @@ async def calling(
         await connections.close()  # the session itself would wait for TLS, which is not there
 
 
-def calls_of(bot: Bot) -> BotApiSession:
+def get_session(bot: Bot) -> BotApiSession:
     """Its session."""
     assert isinstance(bot.session, BotApiSession)
     return bot.session
@@ -137,25 +137,25 @@ def message(**content: Any) -> dict[str, Any]:
     return {"message_id": 12, "date": 1, "chat": {"id": CHAT, "type": "private"}, **content}
 
 
-def says(result: Any) -> Answer:
+def answer_with(result: Any) -> Answer:
     async def answer(_request: web.Request) -> web.StreamResponse:
         return web.json_response({"ok": True, "result": result})
 
     return answer
 
 
-def refuses(code: int, description: str, **parameters: int) -> Answer:
+def refuse_with(code: int, description: str, **parameters: int) -> Answer:
     async def answer(_request: web.Request) -> web.StreamResponse:
-        told = {"ok": False, "error_code": code, "description": description}
-        return web.json_response(told | {"parameters": parameters}, status=code)
+        answer = {"ok": False, "error_code": code, "description": description}
+        return web.json_response(answer | {"parameters": parameters}, status=code)
 
     return answer
 
 
-def busy(seconds: int) -> Answer:
+def refuse_for(seconds: int) -> Answer:
     """Too many requests."""
     why = f"Too Many Requests: retry after {seconds}"
-    return refuses(429, why, retry_after=seconds)
+    return refuse_with(429, why, retry_after=seconds)
 
 
 def status(code: int, text: str = "<html>a server in between</html>", **headers: str) -> Answer:
@@ -165,7 +165,7 @@ def status(code: int, text: str = "<html>a server in between</html>", **headers:
     return answer
 
 
-def late(seconds: float, then: Answer) -> Answer:
+def delay(seconds: float, then: Answer) -> Answer:
     async def answer(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(seconds)
         return await then(request)
@@ -173,37 +173,37 @@ def late(seconds: float, then: Answer) -> Answer:
     return answer
 
 
-async def hangs_up(request: web.Request) -> web.StreamResponse:
+async def drop_after_reading(request: web.Request) -> web.StreamResponse:
     """It has read all, maybe done it, and says nothing."""
     assert request.transport is not None
     request.transport.abort()
     return web.Response()
 
 
-async def vanishes(request: web.Request) -> web.StreamResponse:
+async def drop_before_reading(request: web.Request) -> web.StreamResponse:
     """It has not even read the call."""
-    return await hangs_up(request)
+    return await drop_after_reading(request)
 
 
-def gives(content: bytes, *, told: int | None = None, pause: float = 0) -> Answer:
+def send_file(content: bytes, *, announced: int | None = None, pause: float = 0) -> Answer:
     """A file, maybe of another length than was told, maybe drop by drop."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
-        response.content_length = len(content) if told is None else told
+        response.content_length = len(content) if announced is None else announced
         await response.prepare(request)
         step = 1000 if pause else len(content)
         for start in range(0, len(content), step):
             await response.write(content[start : start + step])
             await asyncio.sleep(pause)
-        if told is not None and told != len(content):
-            return await hangs_up(request)
+        if announced is not None and announced != len(content):
+            return await drop_after_reading(request)
         return response
 
     return answer
 
 
-def everything(err: BaseException, caplog: pytest.LogCaptureFixture) -> str:
+def collect_text(err: BaseException, caplog: pytest.LogCaptureFixture) -> str:
     """All that a log, a crash report or a curious handler could find in *err*."""
     parts = [caplog.text, *traceback.format_exception(err)]
     waiting: list[BaseException | None] = [err]
@@ -216,7 +216,7 @@ def everything(err: BaseException, caplog: pytest.LogCaptureFixture) -> str:
 
 
 @pytest.fixture
-def loud(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+def debug_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """Everything is logged."""
     caplog.set_level(logging.DEBUG)
     return caplog

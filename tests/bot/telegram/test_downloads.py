@@ -23,22 +23,22 @@ from bot.telegram.limits import TelegramLimits
 from tests.bot.support.scripted_telegram import (
     SECRET,
     Answer,
-    Border,
-    bordering,
-    busy,
-    calling,
-    everything,
-    gives,
-    hangs_up,
-    late,
-    loud,
-    refuses,
-    says,
+    ScriptedServer,
+    answer_with,
+    collect_text,
+    connect_bot,
+    debug_log,
+    delay,
+    drop_after_reading,
+    refuse_for,
+    refuse_with,
+    run_scripted_server,
+    send_file,
     status,
 )
 from video_editing.contract.errors import OutputFailed
 
-__all__ = ["loud"]
+__all__ = ["debug_log"]
 
 CONTENT = bytes(range(256)) * 400
 LIMITS = TelegramLimits(download_bytes=200_000, link_bytes=2_000_000, photo_bytes=50_000)
@@ -49,7 +49,9 @@ NAME = "videos/file_0.mp4"
 
 def named(name: str = NAME, size: int | None = len(CONTENT)) -> Answer:
     """What getFile answers."""
-    return says({"file_id": "abc", "file_unique_id": "u", "file_path": name, "file_size": size})
+    return answer_with(
+        {"file_id": "abc", "file_unique_id": "u", "file_path": name, "file_size": size}
+    )
 
 
 class Fetching:
@@ -88,75 +90,79 @@ class Fetching:
 
 
 @pytest.fixture
-async def border() -> AsyncIterator[Border]:
-    async with bordering() as border:
-        border.answer("getFile", named())
-        yield border
+async def server() -> AsyncIterator[ScriptedServer]:
+    async with run_scripted_server() as server:
+        server.answer("getFile", named())
+        yield server
 
 
 @asynccontextmanager
 async def fetching_from(url: str, folder: Path, *, local: bool = False) -> AsyncIterator[Fetching]:
     (folder / "job").mkdir()
     (folder / "shared" / SECRET / "videos").mkdir(parents=True)
-    async with calling(url, local=local) as bot, create_guarded_session() as links:
+    async with connect_bot(url, local=local) as bot, create_guarded_session() as links:
         yield Fetching(bot, links, folder / "job")
 
 
 @pytest.fixture
-async def fetching(border: Border, tmp_path: Path) -> AsyncIterator[Fetching]:
+async def fetching(server: ScriptedServer, tmp_path: Path) -> AsyncIterator[Fetching]:
     """From Telegram."""
-    async with fetching_from(border.url, tmp_path) as fetching:
+    async with fetching_from(server.url, tmp_path) as fetching:
         yield fetching
 
 
 @pytest.fixture
-async def locally(border: Border, tmp_path: Path) -> AsyncIterator[Fetching]:
+async def locally(server: ScriptedServer, tmp_path: Path) -> AsyncIterator[Fetching]:
     """From a Bot API server of one's own."""
-    async with fetching_from(border.url, tmp_path, local=True) as fetching:
+    async with fetching_from(server.url, tmp_path, local=True) as fetching:
         yield fetching
 
 
-async def test_a_file_comes_whole(fetching: Fetching, border: Border) -> None:
-    border.files[NAME].append(gives(CONTENT))
+async def test_a_file_comes_whole(fetching: Fetching, server: ScriptedServer) -> None:
+    server.files[NAME].append(send_file(CONTENT))
     assert await fetching.got() == CONTENT
-    assert border.told == {"file_id": "abc"}
+    assert server.last_fields == {"file_id": "abc"}
 
 
-async def test_a_name_that_expired_is_asked_for_again(fetching: Fetching, border: Border) -> None:
-    border.answers["getFile"].clear()
-    border.answer("getFile", named("old.mp4"), named())
-    border.files[NAME].append(gives(CONTENT))
+async def test_a_name_that_expired_is_asked_for_again(
+    fetching: Fetching, server: ScriptedServer
+) -> None:
+    server.answers["getFile"].clear()
+    server.answer("getFile", named("old.mp4"), named())
+    server.files[NAME].append(send_file(CONTENT))
     assert await fetching.got() == CONTENT
-    assert border.paths == ["old.mp4", NAME]
+    assert server.paths == ["old.mp4", NAME]
 
 
-async def test_a_file_that_telegram_lost_is_gone(fetching: Fetching, border: Border) -> None:
+async def test_a_file_that_telegram_lost_is_gone(
+    fetching: Fetching, server: ScriptedServer
+) -> None:
     assert await fetching.fault() == FailureCode.FILE_GONE
-    assert len(border.of("getFile")) == 3
+    assert len(server.of("getFile")) == 3
 
 
 @pytest.mark.parametrize(
     "fault",
     [
-        gives(CONTENT[:-1], told=len(CONTENT)),
-        gives(b"", told=len(CONTENT)),
-        hangs_up,
+        send_file(CONTENT[:-1], announced=len(CONTENT)),
+        send_file(b"", announced=len(CONTENT)),
+        drop_after_reading,
         status(500),
         status(502),
-        late(0.8, gives(CONTENT)),
-        gives(CONTENT, pause=0.1),
+        delay(0.8, send_file(CONTENT)),
+        send_file(CONTENT, pause=0.1),
     ],
     ids=["cut", "empty", "dropped", "500", "502", "late", "drip"],
 )
 async def test_what_goes_wrong_once_is_tried_again(
-    fetching: Fetching, border: Border, fault: Answer
+    fetching: Fetching, server: ScriptedServer, fault: Answer
 ) -> None:
-    border.files[NAME].extend([fault, gives(CONTENT)])
+    server.files[NAME].extend([fault, send_file(CONTENT)])
     assert await fetching.got() == CONTENT
 
 
 async def test_a_body_that_ends_early_without_a_told_length_is_noticed(
-    fetching: Fetching, border: Border
+    fetching: Fetching, server: ScriptedServer
 ) -> None:
     async def cut(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -164,37 +170,41 @@ async def test_a_body_that_ends_early_without_a_told_length_is_noticed(
         await response.write(CONTENT[:1000])
         return response
 
-    border.files[NAME].append(cut)
+    server.files[NAME].append(cut)
     assert await fetching.fault() == LinkError.BROKEN_OFF
 
 
-async def test_a_file_that_is_always_cut_is_a_fault(fetching: Fetching, border: Border) -> None:
-    border.files[NAME].append(gives(CONTENT[:-1], told=len(CONTENT)))
+async def test_a_file_that_is_always_cut_is_a_fault(
+    fetching: Fetching, server: ScriptedServer
+) -> None:
+    server.files[NAME].append(send_file(CONTENT[:-1], announced=len(CONTENT)))
     assert await fetching.fault() == LinkError.BROKEN_OFF
-    assert len(border.paths) == 3
+    assert len(server.paths) == 3
 
 
-async def test_a_file_that_always_drips_is_a_fault(fetching: Fetching, border: Border) -> None:
-    border.files[NAME].append(gives(CONTENT, pause=0.1))
+async def test_a_file_that_always_drips_is_a_fault(
+    fetching: Fetching, server: ScriptedServer
+) -> None:
+    server.files[NAME].append(send_file(CONTENT, pause=0.1))
     assert await fetching.fault() == LinkError.TOO_SLOW
 
 
 async def test_a_file_that_flows_may_take_longer_than_the_patience(
-    fetching: Fetching, border: Border
+    fetching: Fetching, server: ScriptedServer
 ) -> None:
-    border.files[NAME].append(gives(CONTENT, pause=0.01))
+    server.files[NAME].append(send_file(CONTENT, pause=0.01))
     assert await fetching.got() == CONTENT
 
 
 async def test_a_told_size_over_the_limit_is_refused_unread(
-    fetching: Fetching, border: Border
+    fetching: Fetching, server: ScriptedServer
 ) -> None:
-    border.files[NAME].append(gives(bytes(300_000)))
+    server.files[NAME].append(send_file(bytes(300_000)))
     assert await fetching.fault() == FailureCode.FILE_TOO_BIG
 
 
 async def test_bytes_over_the_limit_are_refused_where_no_size_was_told(
-    fetching: Fetching, border: Border
+    fetching: Fetching, server: ScriptedServer
 ) -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -202,54 +212,56 @@ async def test_bytes_over_the_limit_are_refused_where_no_size_was_told(
         while True:
             await response.write(bytes(50_000))
 
-    border.files[NAME].append(endless)
+    server.files[NAME].append(endless)
     assert await fetching.fault() == FailureCode.FILE_TOO_BIG
 
 
-async def test_a_photo_has_a_limit_of_its_own(fetching: Fetching, border: Border) -> None:
-    border.files[NAME].append(gives(CONTENT))
+async def test_a_photo_has_a_limit_of_its_own(fetching: Fetching, server: ScriptedServer) -> None:
+    server.files[NAME].append(send_file(CONTENT))
     assert (
         await fetching.fault(MediaSource(kind=SourceKind.PHOTO, file_id="abc"))
         == FailureCode.FILE_TOO_BIG
     )
 
 
-async def test_telegram_says_that_a_file_is_too_big(fetching: Fetching, border: Border) -> None:
-    border.answers["getFile"].clear()
-    border.answer("getFile", refuses(400, "Bad Request: file is too big"))
+async def test_telegram_says_that_a_file_is_too_big(
+    fetching: Fetching, server: ScriptedServer
+) -> None:
+    server.answers["getFile"].clear()
+    server.answer("getFile", refuse_with(400, "Bad Request: file is too big"))
     failure = await fetching.failed(CLIP, TelegramLimits())
     assert isinstance(failure, DownloadRejected)
     assert failure.fault == FailureCode.FILE_TOO_BIG
     assert failure.details == {"size": 20.1, "limit": 20}
 
 
-async def test_a_file_id_of_another_bot_is_gone(fetching: Fetching, border: Border) -> None:
-    border.answers["getFile"].clear()
-    border.answer("getFile", refuses(400, "Bad Request: invalid file_id"))
+async def test_a_file_id_of_another_bot_is_gone(fetching: Fetching, server: ScriptedServer) -> None:
+    server.answers["getFile"].clear()
+    server.answer("getFile", refuse_with(400, "Bad Request: invalid file_id"))
     assert await fetching.fault() == FailureCode.FILE_GONE
-    assert len(border.asked) == 1
+    assert len(server.calls) == 1
 
 
 async def test_a_file_that_is_unavailable_for_a_moment_is_asked_for_again(
-    fetching: Fetching, border: Border
+    fetching: Fetching, server: ScriptedServer
 ) -> None:
-    border.answers["getFile"].clear()
+    server.answers["getFile"].clear()
     why = "Bad Request: wrong file_id or the file is temporarily unavailable"
-    border.answer("getFile", refuses(400, why), named())
-    border.files[NAME].append(gives(CONTENT))
+    server.answer("getFile", refuse_with(400, why), named())
+    server.files[NAME].append(send_file(CONTENT))
     assert await fetching.got() == CONTENT
 
 
 @pytest.mark.parametrize(
     ("answer", "seconds"),
-    [(busy(700), 700), (status(502), 15), (refuses(401, "Unauthorized"), 300)],
+    [(refuse_for(700), 700), (status(502), 15), (refuse_with(401, "Unauthorized"), 300)],
     ids=["busy", "502", "401"],
 )
 async def test_telegram_may_be_away_when_asked_for_a_name(
-    fetching: Fetching, border: Border, answer: Answer, seconds: float
+    fetching: Fetching, server: ScriptedServer, answer: Answer, seconds: float
 ) -> None:
-    border.answers["getFile"].clear()
-    border.answer("getFile", answer)
+    server.answers["getFile"].clear()
+    server.answer("getFile", answer)
     failure = await fetching.failed()
     assert isinstance(failure, TelegramUnavailable)
     assert failure.seconds == seconds
@@ -261,9 +273,9 @@ async def test_telegram_may_be_away_when_asked_for_a_name(
     ids=["busy", "503", "401"],
 )
 async def test_telegram_may_be_away_when_asked_for_bytes(
-    fetching: Fetching, border: Border, answer: Answer, seconds: float
+    fetching: Fetching, server: ScriptedServer, answer: Answer, seconds: float
 ) -> None:
-    border.files[NAME].append(answer)
+    server.files[NAME].append(answer)
     failure = await fetching.failed()
     assert isinstance(failure, TelegramUnavailable)
     assert failure.seconds == seconds
@@ -272,18 +284,20 @@ async def test_telegram_may_be_away_when_asked_for_bytes(
 @pytest.mark.parametrize(
     "name", ["../../bot1/getMe", "/etc/passwd", "videos/../../x", "..\\x", "https://evil.test/x"]
 )
-async def test_a_name_does_not_lead_away(fetching: Fetching, border: Border, name: str) -> None:
-    border.answers["getFile"].clear()
-    border.answer("getFile", named(name))
+async def test_a_name_does_not_lead_away(
+    fetching: Fetching, server: ScriptedServer, name: str
+) -> None:
+    server.answers["getFile"].clear()
+    server.answer("getFile", named(name))
     assert await fetching.fault() == FailureCode.FILE_GONE
-    assert not any("getMe" in path or "etc" in path for path in border.paths)
+    assert not any("getMe" in path or "etc" in path for path in server.paths)
 
 
-async def test_a_redirect_is_not_followed(fetching: Fetching, border: Border) -> None:
-    border.files[NAME].append(status(302, Location=f"{border.url}/file/bot1:x/other"))
-    border.files["other"].append(gives(CONTENT))
+async def test_a_redirect_is_not_followed(fetching: Fetching, server: ScriptedServer) -> None:
+    server.files[NAME].append(status(302, Location=f"{server.url}/file/bot1:x/other"))
+    server.files["other"].append(send_file(CONTENT))
     assert isinstance(await fetching.failed(), TelegramUnavailable)
-    assert "other" not in border.paths
+    assert "other" not in server.paths
 
 
 @pytest.mark.parametrize(
@@ -292,33 +306,35 @@ async def test_a_redirect_is_not_followed(fetching: Fetching, border: Border) ->
         status(401, f"/file/bot4242:{SECRET}/{NAME}"),
         status(404, f"/file/bot4242:{SECRET}/{NAME}"),
         status(302, Location="http://[broken"),
-        hangs_up,
-        late(0.8, gives(CONTENT)),
-        gives(CONTENT[:-1], told=len(CONTENT)),
-        gives(CONTENT, pause=0.1),
+        drop_after_reading,
+        delay(0.8, send_file(CONTENT)),
+        send_file(CONTENT[:-1], announced=len(CONTENT)),
+        send_file(CONTENT, pause=0.1),
     ],
 )
 async def test_no_failure_tells_the_token(
-    fetching: Fetching, border: Border, loud: pytest.LogCaptureFixture, fault: Answer
+    fetching: Fetching, server: ScriptedServer, debug_log: pytest.LogCaptureFixture, fault: Answer
 ) -> None:
-    border.files[NAME].append(fault)
-    assert SECRET not in everything(await fetching.failed(), loud)
+    server.files[NAME].append(fault)
+    assert SECRET not in collect_text(await fetching.failed(), debug_log)
 
 
-async def test_nobody_there_tells_no_token(tmp_path: Path, loud: pytest.LogCaptureFixture) -> None:
+async def test_nobody_there_tells_no_token(
+    tmp_path: Path, debug_log: pytest.LogCaptureFixture
+) -> None:
     async with fetching_from("http://127.0.0.1:1", tmp_path) as fetching:
         failure = await fetching.failed()
     assert isinstance(failure, TelegramUnavailable)
-    assert SECRET not in everything(failure, loud)
+    assert SECRET not in collect_text(failure, debug_log)
 
 
 async def test_an_address_that_cannot_be_asked_tells_no_token(
-    tmp_path: Path, loud: pytest.LogCaptureFixture
+    tmp_path: Path, debug_log: pytest.LogCaptureFixture
 ) -> None:
-    async with calling("http://[::bad") as bot:
+    async with connect_bot("http://[::bad") as bot:
         with pytest.raises(TransientDownloadError) as caught:
             await stream_to_file(bot, NAME, tmp_path / "x", max_bytes=None, size=None, limits=PACE)
-    assert SECRET not in everything(caught.value, loud)
+    assert SECRET not in collect_text(caught.value, debug_log)
 
 
 @pytest.fixture
@@ -331,8 +347,8 @@ def no_room() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_room")
-async def test_a_full_disk_is_told_as_such(fetching: Fetching, border: Border) -> None:
-    border.files[NAME].append(gives(CONTENT))
+async def test_a_full_disk_is_told_as_such(fetching: Fetching, server: ScriptedServer) -> None:
+    server.files[NAME].append(send_file(CONTENT))
     assert isinstance(await fetching.failed(), OutputFailed)
 
 
@@ -344,17 +360,17 @@ def shelved(tmp_path: Path, content: bytes = CONTENT) -> Path:
 
 
 async def test_a_local_file_is_linked_not_copied(
-    locally: Fetching, border: Border, tmp_path: Path
+    locally: Fetching, server: ScriptedServer, tmp_path: Path
 ) -> None:
     file = shelved(tmp_path)
-    border.answers["getFile"].clear()
-    border.answer("getFile", named(str(file)))
+    server.answers["getFile"].clear()
+    server.answer("getFile", named(str(file)))
     assert await locally.got() == CONTENT
     assert locally.path.samefile(file)
 
 
 async def test_a_local_file_on_another_disk_is_copied(
-    locally: Fetching, border: Border, tmp_path: Path
+    locally: Fetching, server: ScriptedServer, tmp_path: Path
 ) -> None:
     other = Path("/dev/shm") / f"overlaybot-{os.getpid()}"  # noqa: S108
     other.mkdir()
@@ -366,8 +382,8 @@ async def test_a_local_file_on_another_disk_is_copied(
         (tmp_path / "shared" / SECRET).rmdir()
         (tmp_path / "shared").rmdir()
         (tmp_path / "shared").symlink_to(other)
-        border.answers["getFile"].clear()
-        border.answer("getFile", named(str(tmp_path / "shared" / "file")))
+        server.answers["getFile"].clear()
+        server.answer("getFile", named(str(tmp_path / "shared" / "file")))
         assert await locally.got() == CONTENT
         assert not locally.path.samefile(other / "file")
     finally:
@@ -377,32 +393,32 @@ async def test_a_local_file_on_another_disk_is_copied(
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "/nowhere", "/etc", "/a\0b"])
 async def test_a_path_outside_the_shared_folder_is_not_opened(
-    locally: Fetching, border: Border, name: str
+    locally: Fetching, server: ScriptedServer, name: str
 ) -> None:
-    border.answers["getFile"].clear()
-    border.answer("getFile", named(name))
+    server.answers["getFile"].clear()
+    server.answer("getFile", named(name))
     assert await locally.fault() == FailureCode.FILE_GONE
 
 
 async def test_neither_dots_nor_links_lead_out_of_the_shared_folder(
-    locally: Fetching, border: Border, tmp_path: Path, loud: pytest.LogCaptureFixture
+    locally: Fetching, server: ScriptedServer, tmp_path: Path, debug_log: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "outside").write_bytes(CONTENT)
     folder = tmp_path / "shared" / SECRET
     (folder / "link").symlink_to(tmp_path / "outside")
     (folder / "circle").symlink_to(folder / "circle")
     for name in ("../../outside", "link", "circle", "videos"):
-        border.answers["getFile"].clear()
-        border.answer("getFile", named(f"{folder}/{name}"))
+        server.answers["getFile"].clear()
+        server.answer("getFile", named(f"{folder}/{name}"))
         failure = await locally.failed()
         assert isinstance(failure, DownloadRejected)
-        assert SECRET not in everything(failure, loud)
+        assert SECRET not in collect_text(failure, debug_log)
 
 
 async def test_a_server_that_is_not_local_after_all_is_asked_over_http(
-    locally: Fetching, border: Border
+    locally: Fetching, server: ScriptedServer
 ) -> None:
-    border.files[NAME].append(gives(CONTENT))
+    server.files[NAME].append(send_file(CONTENT))
     assert await locally.got() == CONTENT
 
 
@@ -441,28 +457,31 @@ async def linked_to(answer: Answer, folder: Path) -> AsyncIterator[Fetching]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     connector = TCPConnector(resolver=_Home(runner.addresses[0][1]), use_dns_cache=False)
     (folder / "job").mkdir()
-    async with calling("http://127.0.0.1:1") as bot, ClientSession(connector=connector) as links:
+    async with (
+        connect_bot("http://127.0.0.1:1") as bot,
+        ClientSession(connector=connector) as links,
+    ):
         yield Fetching(bot, links, folder / "job")
     await runner.cleanup()
 
 
 async def test_a_link_is_followed(tmp_path: Path) -> None:
-    async with linked_to(gives(CONTENT), tmp_path) as fetching:
+    async with linked_to(send_file(CONTENT), tmp_path) as fetching:
         assert await fetching.got(LINK) == CONTENT
 
 
 async def test_a_link_to_nothing_keeps_its_fault(
-    tmp_path: Path, loud: pytest.LogCaptureFixture
+    tmp_path: Path, debug_log: pytest.LogCaptureFixture
 ) -> None:
     async with linked_to(status(404), tmp_path) as fetching:
         failure = await fetching.failed(LINK)
     assert isinstance(failure, DownloadRejected)
     assert failure.fault == LinkError.NOT_FOUND
-    assert "secret-of-a-link" not in everything(failure, loud)
+    assert "secret-of-a-link" not in collect_text(failure, debug_log)
 
 
 async def test_a_link_has_a_limit_of_its_own(tmp_path: Path) -> None:
-    async with linked_to(gives(bytes(2_000_001)), tmp_path) as fetching:
+    async with linked_to(send_file(bytes(2_000_001)), tmp_path) as fetching:
         failure = await fetching.failed(LINK)
     assert isinstance(failure, DownloadRejected)
     assert (failure.fault, failure.details) == (LinkError.TOO_BIG, {"limit": 2})

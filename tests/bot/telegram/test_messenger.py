@@ -32,16 +32,16 @@ from bot.telegram.uploads import estimate_upload_seconds
 from tests.bot.support.scripted_telegram import (
     CHAT,
     Answer,
-    Border,
-    bordering,
-    busy,
-    calling,
-    calls_of,
-    hangs_up,
-    late,
+    ScriptedServer,
+    answer_with,
+    connect_bot,
+    delay,
+    drop_after_reading,
+    get_session,
     message,
-    refuses,
-    says,
+    refuse_for,
+    refuse_with,
+    run_scripted_server,
     status,
 )
 from video_editing.contract.formats import OutputFormat
@@ -65,12 +65,12 @@ class Job:
 
 
 @dataclass
-class Voice:
+class MessengerCase:
     """A bot that speaks, and who was told that a group moved."""
 
-    sending: Messenger
+    messenger: Messenger
     folder: Path
-    moved: list[tuple[int, int]] = field(default_factory=list)
+    moves: list[tuple[int, int]] = field(default_factory=list)
 
     async def deliver(self, form: OutputFormat = OutputFormat.VIDEO, chat: int = CHAT) -> object:
         """Send a result of that form."""
@@ -80,49 +80,53 @@ class Voice:
         clip = MediaSource(kind=SourceKind.VIDEO, file_id="x")
         destination = Destination(chat, topic=3, reply_to=11)
         job = Job(JobRequest(clip=clip, look=Appearance(), form=form), destination)
-        return await self.sending.send_result(job, MADE, KEYBOARD, file=file, thumbnail=thumbnail)
+        return await self.messenger.send_result(job, MADE, KEYBOARD, file=file, thumbnail=thumbnail)
 
 
 @pytest.fixture
-async def border() -> AsyncIterator[Border]:
-    async with bordering() as border:
-        yield border
+async def server() -> AsyncIterator[ScriptedServer]:
+    async with run_scripted_server() as server:
+        yield server
 
 
 @pytest.fixture
-async def bot(border: Border) -> AsyncIterator[Bot]:
-    async with calling(border.url) as bot:
+async def bot(server: ScriptedServer) -> AsyncIterator[Bot]:
+    async with connect_bot(server.url) as bot:
         yield bot
 
 
 @pytest.fixture
-def voice(bot: Bot, tmp_path: Path) -> Voice:
-    moved: list[tuple[int, int]] = []
+def case(bot: Bot, tmp_path: Path) -> MessengerCase:
+    moves: list[tuple[int, int]] = []
 
     async def move(old: int, new: int) -> None:
-        moved.append((old, new))
+        moves.append((old, new))
 
-    return Voice(Messenger(bot, TelegramLimits(upload_bytes=1 * MB), move), tmp_path, moved)
+    return MessengerCase(Messenger(bot, TelegramLimits(upload_bytes=1 * MB), move), tmp_path, moves)
 
 
-def media(kind: str) -> Answer:
+def media_message(kind: str) -> Answer:
     """A message with a file of that kind."""
     shape = {"file_id": f"its-{kind}", "file_unique_id": "u", "width": 1, "height": 1}
     shape |= {"duration": 1, "length": 1, "type": "regular", "is_animated": False, "is_video": True}
-    return says(message(**{kind: shape}))
+    return answer_with(message(**{kind: shape}))
 
 
-async def test_a_video_is_sent_with_all_that_a_player_needs(voice: Voice, border: Border) -> None:
-    border.answer("sendVideo", media("video"))
-    assert await voice.deliver() == Delivered(message=12, file_id="its-video")
-    told = border.told
-    assert told.pop("reply_markup").startswith('{"inline_keyboard"')
-    reply = told.pop("reply_parameters")
+async def test_a_video_is_sent_with_all_that_a_player_needs(
+    case: MessengerCase, server: ScriptedServer
+) -> None:
+    server.answer("sendVideo", media_message("video"))
+    assert await case.deliver() == Delivered(message=12, file_id="its-video")
+    fields = server.last_fields
+    assert fields.pop("reply_markup").startswith('{"inline_keyboard"')
+    reply = fields.pop("reply_parameters")
     assert '"message_id": 11' in reply
     assert '"allow_sending_without_reply": true' in reply
-    files = {told.pop(told.pop(key).removeprefix("attach://")) for key in ("video", "thumbnail")}
+    files = {
+        fields.pop(fields.pop(key).removeprefix("attach://")) for key in ("video", "thumbnail")
+    }
     assert files == {("result.mp4", BYTES), ("thumbnail.jpg", b"small")}
-    assert told == {
+    assert fields == {
         "chat_id": "7",
         "message_thread_id": "3",
         "width": "1280",
@@ -146,24 +150,31 @@ async def test_a_video_is_sent_with_all_that_a_player_needs(voice: Voice, border
     ],
 )
 async def test_every_form_is_sent_as_what_it_is(
-    voice: Voice, border: Border, form: OutputFormat, method: str, kind: str, name: str
+    case: MessengerCase,
+    server: ScriptedServer,
+    form: OutputFormat,
+    method: str,
+    kind: str,
+    name: str,
 ) -> None:
-    border.answer(method, media(kind))
-    assert await voice.deliver(form) == Delivered(message=12, file_id=f"its-{kind}")
-    assert (name, BYTES) in border.told.values()
-    assert len(border.asked) == 1
+    server.answer(method, media_message(kind))
+    assert await case.deliver(form) == Delivered(message=12, file_id=f"its-{kind}")
+    assert (name, BYTES) in server.last_fields.values()
+    assert len(server.calls) == 1
 
 
-async def test_a_note_is_round_wherever_it_is_seen(voice: Voice, border: Border) -> None:
-    border.answer("sendVideoNote", media("video_note"))
-    await voice.deliver(OutputFormat.NOTE)
-    assert border.told["length"] == "640"
+async def test_a_note_is_round_wherever_it_is_seen(
+    case: MessengerCase, server: ScriptedServer
+) -> None:
+    server.answer("sendVideoNote", media_message("video_note"))
+    await case.deliver(OutputFormat.NOTE)
+    assert server.last_fields["length"] == "640"
 
 
-async def test_an_overlay_stays_as_it_was_made(voice: Voice, border: Border) -> None:
-    border.answer("sendDocument", media("document"))
-    await voice.deliver(OutputFormat.WEBM)
-    assert border.told["disable_content_type_detection"] == "true"
+async def test_an_overlay_stays_as_it_was_made(case: MessengerCase, server: ScriptedServer) -> None:
+    server.answer("sendDocument", media_message("document"))
+    await case.deliver(OutputFormat.WEBM)
+    assert server.last_fields["disable_content_type_detection"] == "true"
 
 
 @pytest.mark.parametrize(
@@ -175,59 +186,67 @@ async def test_an_overlay_stays_as_it_was_made(voice: Voice, border: Border) -> 
     ],
 )
 async def test_what_is_not_taken_as_such_is_taken_as_a_file(
-    voice: Voice, border: Border, form: OutputFormat, method: str, why: str
+    case: MessengerCase, server: ScriptedServer, form: OutputFormat, method: str, why: str
 ) -> None:
-    border.answer(method, refuses(400, why))
-    border.answer("sendDocument", media("document"))
-    assert await voice.deliver(form) == Delivered(message=12, file_id="its-document")
-    assert [call.method for call in border.asked] == [method, "sendDocument"]
+    server.answer(method, refuse_with(400, why))
+    server.answer("sendDocument", media_message("document"))
+    assert await case.deliver(form) == Delivered(message=12, file_id="its-document")
+    assert [call.method for call in server.calls] == [method, "sendDocument"]
 
 
 async def test_a_result_over_the_limit_is_refused_unsent(
-    bot: Bot, border: Border, tmp_path: Path
+    bot: Bot, server: ScriptedServer, tmp_path: Path
 ) -> None:
-    refused = await Voice(Messenger(bot, TelegramLimits(upload_bytes=10)), tmp_path).deliver()
+    refused = await MessengerCase(
+        Messenger(bot, TelegramLimits(upload_bytes=10)), tmp_path
+    ).deliver()
     assert isinstance(refused, Rejected)
     assert refused.fault == FailureCode.RESULT_TOO_BIG
-    assert border.asked == []
+    assert server.calls == []
 
 
 @pytest.mark.parametrize(
-    "answer", [refuses(413, "Request Entity Too Large"), status(413)], ids=["telegram", "between"]
+    "answer",
+    [refuse_with(413, "Request Entity Too Large"), status(413)],
+    ids=["telegram", "between"],
 )
 async def test_a_result_that_telegram_finds_too_big_is_refused(
-    voice: Voice, border: Border, answer: Answer
+    case: MessengerCase, server: ScriptedServer, answer: Answer
 ) -> None:
-    border.answer("sendVideo", answer)
+    server.answer("sendVideo", answer)
     details = {"size": 0.1, "limit": 1}
-    assert await voice.deliver() == Rejected(fault=FailureCode.RESULT_TOO_BIG, details=details)
-    assert len(border.asked) == 1
+    assert await case.deliver() == Rejected(fault=FailureCode.RESULT_TOO_BIG, details=details)
+    assert len(server.calls) == 1
 
 
-async def test_a_result_that_is_not_there_is_no_fault_of_telegrams(voice: Voice) -> None:
+async def test_a_result_that_is_not_there_is_no_fault_of_telegrams(case: MessengerCase) -> None:
     job = Job(JobRequest(clip=MediaSource(kind=SourceKind.VIDEO, file_id="x"), look=Appearance()))
     with pytest.raises(FileNotFoundError):
-        await voice.sending.send_result(job, MADE, file=voice.folder / "lost.mp4")
+        await case.messenger.send_result(job, MADE, file=case.folder / "lost.mp4")
 
 
-async def test_a_missing_thumbnail_stops_nothing(voice: Voice, border: Border) -> None:
-    border.answer("sendVideo", media("video"))
-    file = voice.folder / "r.mp4"
+async def test_a_missing_thumbnail_stops_nothing(
+    case: MessengerCase, server: ScriptedServer
+) -> None:
+    server.answer("sendVideo", media_message("video"))
+    file = case.folder / "r.mp4"
     file.write_bytes(BYTES)
     job = Job(JobRequest(clip=MediaSource(kind=SourceKind.VIDEO, file_id="x"), look=Appearance()))
-    thumbnail = voice.folder / "lost.jpg"
+    thumbnail = case.folder / "lost.jpg"
     assert isinstance(
-        await voice.sending.send_result(job, MADE, file=file, thumbnail=thumbnail), Delivered
+        await case.messenger.send_result(job, MADE, file=file, thumbnail=thumbnail), Delivered
     )
-    assert "thumbnail" not in border.told
+    assert "thumbnail" not in server.last_fields
 
 
-async def test_a_result_is_never_held_in_memory(bot: Bot, border: Border, tmp_path: Path) -> None:
+async def test_a_result_is_never_held_in_memory(
+    bot: Bot, server: ScriptedServer, tmp_path: Path
+) -> None:
     file = tmp_path / "r.mp4"
     with file.open("wb") as large:
         large.truncate(40 * MB)
-    border.answer("sendVideo", media("video"))
-    border.blind = True
+    server.answer("sendVideo", media_message("video"))
+    server.is_blind = True
     job = Job(JobRequest(clip=MediaSource(kind=SourceKind.VIDEO, file_id="x"), look=Appearance()))
     tracemalloc.start()
     assert isinstance(
@@ -246,144 +265,168 @@ def test_a_large_upload_has_more_time() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        refuses(403, "Forbidden: bot was blocked by the user"),
-        refuses(403, "Forbidden: user is deactivated"),
-        refuses(403, "Forbidden: bot was kicked from the supergroup chat"),
-        refuses(400, "Bad Request: chat not found"),
-        refuses(400, "Bad Request: PEER_ID_INVALID"),
-        refuses(400, "Bad Request: not enough rights to send text messages to the chat"),
+        refuse_with(403, "Forbidden: bot was blocked by the user"),
+        refuse_with(403, "Forbidden: user is deactivated"),
+        refuse_with(403, "Forbidden: bot was kicked from the supergroup chat"),
+        refuse_with(400, "Bad Request: chat not found"),
+        refuse_with(400, "Bad Request: PEER_ID_INVALID"),
+        refuse_with(400, "Bad Request: not enough rights to send text messages to the chat"),
     ],
 )
-async def test_a_chat_may_be_gone(voice: Voice, border: Border, answer: Answer) -> None:
+async def test_a_chat_may_be_gone(
+    case: MessengerCase, server: ScriptedServer, answer: Answer
+) -> None:
     for method in ("sendVideo", "sendMessage", "editMessageText"):
-        border.answer(method, answer)
-    assert await voice.deliver() == ChatGone()
-    assert await voice.sending.send_text(Destination(CHAT), "hello") == ChatGone()
-    assert await voice.sending.edit_text(CHAT, 1, "hello") == ChatGone()
-    assert len(border.asked) == 3
+        server.answer(method, answer)
+    assert await case.deliver() == ChatGone()
+    assert await case.messenger.send_text(Destination(CHAT), "hello") == ChatGone()
+    assert await case.messenger.edit_text(CHAT, 1, "hello") == ChatGone()
+    assert len(server.calls) == 3
 
 
-async def test_a_long_wait_is_told(voice: Voice, border: Border) -> None:
-    border.answer("sendVideo", busy(3600))
-    later = await voice.deliver()
+async def test_a_long_wait_is_told(case: MessengerCase, server: ScriptedServer) -> None:
+    server.answer("sendVideo", refuse_for(3600))
+    later = await case.deliver()
     assert isinstance(later, RetryLater)
     assert later.seconds == 3600
 
 
 @pytest.mark.parametrize(
-    "answer", [status(502), hangs_up, refuses(401, "Unauthorized")], ids=["502", "drop", "401"]
+    "answer",
+    [status(502), drop_after_reading, refuse_with(401, "Unauthorized")],
+    ids=["502", "drop", "401"],
 )
 async def test_a_telegram_that_is_away_is_asked_later(
-    voice: Voice, border: Border, answer: Answer
+    case: MessengerCase, server: ScriptedServer, answer: Answer
 ) -> None:
-    border.answer("sendVideo", answer)
-    assert isinstance(await voice.deliver(), RetryLater)
+    server.answer("sendVideo", answer)
+    assert isinstance(await case.deliver(), RetryLater)
 
 
 async def test_nobody_there_means_later(tmp_path: Path) -> None:
-    async with calling("http://127.0.0.1:1") as bot:
+    async with connect_bot("http://127.0.0.1:1") as bot:
         assert isinstance(
-            await Voice(Messenger(bot, TelegramLimits()), tmp_path).deliver(), RetryLater
+            await MessengerCase(Messenger(bot, TelegramLimits()), tmp_path).deliver(), RetryLater
         )
 
 
 async def test_a_result_whose_answer_is_lost_comes_twice_at_most(
-    voice: Voice, bot: Bot, border: Border
+    case: MessengerCase, bot: Bot, server: ScriptedServer
 ) -> None:
-    border.answer("sendVideo", hangs_up, media("video"))
-    assert isinstance(await voice.deliver(), Delivered)
-    assert len(border.asked) == 2
-    assert calls_of(bot).retry_middleware.uncertain_repeats == 1
+    server.answer("sendVideo", drop_after_reading, media_message("video"))
+    assert isinstance(await case.deliver(), Delivered)
+    assert len(server.calls) == 2
+    assert get_session(bot).retry_middleware.uncertain_repeats == 1
 
 
-async def test_a_group_that_moved_is_followed_and_told(voice: Voice, border: Border) -> None:
+async def test_a_group_that_moved_is_followed_and_told(
+    case: MessengerCase, server: ScriptedServer
+) -> None:
     why = "Bad Request: group chat was upgraded to a supergroup chat"
-    border.answer("sendVideo", refuses(400, why, migrate_to_chat_id=SUPERGROUP), media("video"))
-    assert isinstance(await voice.deliver(chat=GROUP), Delivered)
-    assert [call.fields["chat_id"] for call in border.asked] == [str(GROUP), str(SUPERGROUP)]
-    assert voice.moved == [(GROUP, SUPERGROUP)]
+    server.answer(
+        "sendVideo", refuse_with(400, why, migrate_to_chat_id=SUPERGROUP), media_message("video")
+    )
+    assert isinstance(await case.deliver(chat=GROUP), Delivered)
+    assert [call.fields["chat_id"] for call in server.calls] == [str(GROUP), str(SUPERGROUP)]
+    assert case.moves == [(GROUP, SUPERGROUP)]
 
 
-async def test_a_group_that_moved_pays_one_failing_call(voice: Voice, border: Border) -> None:
+async def test_a_group_that_moved_pays_one_failing_call(
+    case: MessengerCase, server: ScriptedServer
+) -> None:
     """All later messages go to its new id at once, and answer nothing: ids are of the old group."""
     why = "Bad Request: group chat was upgraded to a supergroup chat"
-    border.answer("sendMessage", refuses(400, why, migrate_to_chat_id=SUPERGROUP), says(message()))
+    server.answer(
+        "sendMessage", refuse_with(400, why, migrate_to_chat_id=SUPERGROUP), answer_with(message())
+    )
     for _ in range(3):
-        await voice.sending.send_text(Destination(GROUP, reply_to=11), "hello")
+        await case.messenger.send_text(Destination(GROUP, reply_to=11), "hello")
     new = str(SUPERGROUP)
-    assert [call.fields["chat_id"] for call in border.asked] == [str(GROUP), new, new, new]
-    assert all("reply_parameters" not in call.fields for call in border.asked[1:])
-    assert voice.moved == [(GROUP, SUPERGROUP)]
+    assert [call.fields["chat_id"] for call in server.calls] == [str(GROUP), new, new, new]
+    assert all("reply_parameters" not in call.fields for call in server.calls[1:])
+    assert case.moves == [(GROUP, SUPERGROUP)]
 
 
-async def test_a_message_in_a_group_that_moved_is_missing(voice: Voice, border: Border) -> None:
+async def test_a_message_in_a_group_that_moved_is_missing(
+    case: MessengerCase, server: ScriptedServer
+) -> None:
     """Its id names another message in the new group, which must not be edited."""
     why = "Bad Request: group chat was upgraded to a supergroup chat"
-    border.answer("editMessageText", refuses(400, why, migrate_to_chat_id=SUPERGROUP))
-    assert await voice.sending.edit_text(GROUP, 5, "50 %") == MessageMissing()
-    assert await voice.sending.edit_text(GROUP, 5, "60 %") == MessageMissing()
-    assert await voice.sending.delete_message(GROUP, 5) == MessageMissing()
-    assert [call.fields["chat_id"] for call in border.asked] == [str(GROUP)]
+    server.answer("editMessageText", refuse_with(400, why, migrate_to_chat_id=SUPERGROUP))
+    assert await case.messenger.edit_text(GROUP, 5, "50 %") == MessageMissing()
+    assert await case.messenger.edit_text(GROUP, 5, "60 %") == MessageMissing()
+    assert await case.messenger.delete_message(GROUP, 5) == MessageMissing()
+    assert [call.fields["chat_id"] for call in server.calls] == [str(GROUP)]
 
 
-async def test_a_move_that_cannot_be_stored_stops_no_message(bot: Bot, border: Border) -> None:
+async def test_a_move_that_cannot_be_stored_stops_no_message(
+    bot: Bot, server: ScriptedServer
+) -> None:
     async def fail(_old: int, _new: int) -> None:
         raise OSError("the database is away")
 
     why = "Bad Request: group chat was upgraded to a supergroup chat"
-    border.answer("sendMessage", refuses(400, why, migrate_to_chat_id=SUPERGROUP), says(message()))
+    server.answer(
+        "sendMessage", refuse_with(400, why, migrate_to_chat_id=SUPERGROUP), answer_with(message())
+    )
     messenger = Messenger(bot, TelegramLimits(), fail)
     assert await messenger.send_text(Destination(GROUP), "hello") == 12
 
 
 async def test_a_topic_that_was_closed_does_not_keep_the_result(
-    voice: Voice, border: Border
+    case: MessengerCase, server: ScriptedServer
 ) -> None:
-    border.answer(
-        "sendVideo", refuses(400, "Bad Request: message thread not found"), media("video")
+    server.answer(
+        "sendVideo",
+        refuse_with(400, "Bad Request: message thread not found"),
+        media_message("video"),
     )
-    assert isinstance(await voice.deliver(), Delivered)
-    assert ["message_thread_id" in call.fields for call in border.asked] == [True, False]
+    assert isinstance(await case.deliver(), Delivered)
+    assert ["message_thread_id" in call.fields for call in server.calls] == [True, False]
 
 
-async def test_a_text_is_html_and_tells_its_id(voice: Voice, border: Border) -> None:
-    said = await voice.sending.send_text(
+async def test_a_text_is_html_and_tells_its_id(case: MessengerCase, server: ScriptedServer) -> None:
+    sent = await case.messenger.send_text(
         Destination(CHAT, topic=3, reply_to=11), "<b>hello</b>", keyboard=KEYBOARD
     )
-    assert said == 12
-    told = border.told
-    assert (told["text"], told["parse_mode"]) == ("<b>hello</b>", "HTML")
-    assert (told["message_thread_id"], "reply_parameters" in told) == ("3", True)
+    assert sent == 12
+    fields = server.last_fields
+    assert (fields["text"], fields["parse_mode"]) == ("<b>hello</b>", "HTML")
+    assert (fields["message_thread_id"], "reply_parameters" in fields) == ("3", True)
 
 
-async def test_a_text_that_is_wrong_in_itself_is_a_bug(voice: Voice, border: Border) -> None:
-    border.answer("sendMessage", refuses(400, "Bad Request: can't parse entities: <b"))
+async def test_a_text_that_is_wrong_in_itself_is_a_bug(
+    case: MessengerCase, server: ScriptedServer
+) -> None:
+    server.answer("sendMessage", refuse_with(400, "Bad Request: can't parse entities: <b"))
     with pytest.raises(TelegramBadRequest):
-        await voice.sending.send_text(Destination(CHAT), "<b")
+        await case.messenger.send_text(Destination(CHAT), "<b")
 
 
-async def test_a_card_is_a_photo_with_buttons(voice: Voice, border: Border) -> None:
-    photo = voice.folder / "card.jpg"
+async def test_a_card_is_a_photo_with_buttons(case: MessengerCase, server: ScriptedServer) -> None:
+    photo = case.folder / "card.jpg"
     photo.write_bytes(b"a picture")
     assert (
-        await voice.sending.send_photo(Destination(CHAT), photo, "as you like", keyboard=KEYBOARD)
+        await case.messenger.send_photo(Destination(CHAT), photo, "as you like", keyboard=KEYBOARD)
         == 12
     )
-    assert ("card.jpg", b"a picture") in border.told.values()
-    assert border.told["caption"] == "as you like"
+    assert ("card.jpg", b"a picture") in server.last_fields.values()
+    assert server.last_fields["caption"] == "as you like"
 
 
-async def test_a_card_is_drawn_anew_in_its_place(voice: Voice, border: Border) -> None:
-    photo = voice.folder / "card.jpg"
+async def test_a_card_is_drawn_anew_in_its_place(
+    case: MessengerCase, server: ScriptedServer
+) -> None:
+    photo = case.folder / "card.jpg"
     photo.write_bytes(b"another")
-    border.answer("editMessageMedia", says(message()))
+    server.answer("editMessageMedia", answer_with(message()))
     assert (
-        await voice.sending.edit_photo(CHAT, 5, photo, "so", keyboard=KEYBOARD) == MessageEdited()
+        await case.messenger.edit_photo(CHAT, 5, photo, "so", keyboard=KEYBOARD) == MessageEdited()
     )
-    assert ("card.jpg", b"another") in border.told.values()
-    assert '"caption": "so"' in border.told["media"]
-    assert '"parse_mode": "HTML"' in border.told["media"]
-    assert border.told["message_id"] == "5"
+    assert ("card.jpg", b"another") in server.last_fields.values()
+    assert '"caption": "so"' in server.last_fields["media"]
+    assert '"parse_mode": "HTML"' in server.last_fields["media"]
+    assert server.last_fields["message_id"] == "5"
 
 
 @pytest.mark.parametrize(
@@ -399,44 +442,50 @@ async def test_a_card_is_drawn_anew_in_its_place(voice: Voice, border: Border) -
     ],
 )
 async def test_an_edit_may_change_nothing(
-    voice: Voice, border: Border, why: str, answer: object
+    case: MessengerCase, server: ScriptedServer, why: str, answer: object
 ) -> None:
     for method in ("editMessageText", "editMessageReplyMarkup"):
-        border.answer(method, refuses(400, f"Bad Request: {why}"))
-    assert await voice.sending.edit_text(CHAT, 5, "50 %") == answer
-    assert await voice.sending.edit_keyboard(CHAT, 5) == answer
+        server.answer(method, refuse_with(400, f"Bad Request: {why}"))
+    assert await case.messenger.edit_text(CHAT, 5, "50 %") == answer
+    assert await case.messenger.edit_keyboard(CHAT, 5) == answer
 
 
-async def test_an_edit_that_is_done_says_so(voice: Voice) -> None:
-    assert await voice.sending.edit_text(CHAT, 5, "50 %") == MessageEdited()
+async def test_an_edit_that_is_done_says_so(case: MessengerCase) -> None:
+    assert await case.messenger.edit_text(CHAT, 5, "50 %") == MessageEdited()
 
 
-@pytest.mark.parametrize("answer", [status(502), busy(1)], ids=["502", "busy"])
+@pytest.mark.parametrize("answer", [status(502), refuse_for(1)], ids=["502", "busy"])
 async def test_progress_is_neither_repeated_nor_waited_for(
-    voice: Voice, border: Border, answer: Answer
+    case: MessengerCase, server: ScriptedServer, answer: Answer
 ) -> None:
-    border.answer("editMessageText", answer)
+    server.answer("editMessageText", answer)
     before = time.monotonic()
-    assert isinstance(await voice.sending.edit_text(CHAT, 5, "50 %", is_retried=False), RetryLater)
-    assert len(border.asked) == 1
+    assert isinstance(await case.messenger.edit_text(CHAT, 5, "50 %", is_retried=False), RetryLater)
+    assert len(server.calls) == 1
     assert time.monotonic() - before < 0.5
 
 
-async def test_what_is_to_be_deleted_may_be_gone_already(voice: Voice, border: Border) -> None:
+async def test_what_is_to_be_deleted_may_be_gone_already(
+    case: MessengerCase, server: ScriptedServer
+) -> None:
     why = "Bad Request: message to delete not found"
-    border.answer("deleteMessage", says(result=True), refuses(400, why))
-    assert await voice.sending.delete_message(CHAT, 5) == MessageEdited()
-    assert await voice.sending.delete_message(CHAT, 5) == MessageMissing()
+    server.answer("deleteMessage", answer_with(result=True), refuse_with(400, why))
+    assert await case.messenger.delete_message(CHAT, 5) == MessageEdited()
+    assert await case.messenger.delete_message(CHAT, 5) == MessageMissing()
 
 
-async def test_a_button_that_waited_too_long_is_no_matter(voice: Voice, border: Border) -> None:
+async def test_a_button_that_waited_too_long_is_no_matter(
+    case: MessengerCase, server: ScriptedServer
+) -> None:
     why = "Bad Request: query is too old and response timeout expired or query ID is invalid"
-    border.answer("answerCallbackQuery", refuses(400, why))
-    await voice.sending.answer_callback("99", "done")
-    assert border.told == {"callback_query_id": "99", "text": "done"}
+    server.answer("answerCallbackQuery", refuse_with(400, why))
+    await case.messenger.answer_callback("99", "done")
+    assert server.last_fields == {"callback_query_id": "99", "text": "done"}
 
 
-async def test_showing_that_something_is_done_may_fail(voice: Voice, border: Border) -> None:
-    border.answer("sendChatAction", late(0.01, status(502)))
-    await voice.sending.send_action(CHAT, "upload_video")
-    assert len(border.asked) == 1
+async def test_showing_that_something_is_done_may_fail(
+    case: MessengerCase, server: ScriptedServer
+) -> None:
+    server.answer("sendChatAction", delay(0.01, status(502)))
+    await case.messenger.send_action(CHAT, "upload_video")
+    assert len(server.calls) == 1

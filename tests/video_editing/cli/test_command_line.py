@@ -17,7 +17,7 @@ from tests.support.decode_media import times
 from tests.support.make_clips import drawn, make_clip
 from tests.support.overlay_command import command, overlay
 from tests.support.person_clips import film_of_eileen
-from video_editing.cli.main import build_parsers, main
+from video_editing.cli.main import build_parser, main
 from video_editing.concurrency import count_cpus
 
 PROMPT = 1.0  #: seconds in which a signal ends the work, on a machine that is ours alone
@@ -58,8 +58,7 @@ def parts(folder: Path) -> list[str]:
 @pytest.mark.parametrize("name", ["edit", "cut", "matte", "preview", "parts", "probe", "demo"])
 def test_help_explains_every_option(name: str) -> None:
     """Each says its default, or that nothing is done without it, or it must be given."""
-    _, commands = build_parsers()
-    for option in commands.choices[name]._actions:  # noqa: SLF001 - argparse shows them nowhere else
+    for option in build_parser()[1][name]._actions:  # noqa: SLF001 - argparse shows them nowhere else
         assert option.help, option.dest
         if option.option_strings and not option.required and option.dest != "help":
             switch = option.nargs == 0
@@ -83,6 +82,8 @@ def test_help_explains_every_option(name: str) -> None:
         ["edit", "c.mp4", "-o", "r.mp4", "--center", "left"],
         ["edit", "c.mp4", "-o", "r.mp4", "--lines", "500"],
         ["edit", "c.mp4", "-o", "r.mp4", "--every", "-1"],
+        ["parts", "c.mp4", "-o", "p", "--rate", "1/0"],
+        ["parts", "c.mp4", "-o", "p", "--rate", "121"],
         ["matte", "c.mp4"],
         ["matte", "c.mp4", "--segments", "s", "--only", "-2"],
         ["matte", "c.mp4", "--segments", "s", "-o", "m.mkv"],

@@ -12,11 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.onnx_networks import save_tinted, save_u2net_sized
-from video_editing.frames import Luma, Matte, Picture, Timed
+from video_editing.frames import FrameMatte, Luma, Matte, Picture, Timed
 from video_editing.matting.rembg_engine import (
     BATCH_FRAMES,
     FILTER_WINDOW,
-    FrameMatte,
     RembgEngine,
     propagate,
 )

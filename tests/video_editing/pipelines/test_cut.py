@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from tests.support.decode_media import heard, times
 from tests.support.make_clips import HD, drawn, make_clip
 from tests.support.person_clips import film_of_eileen
+from video_editing.compositing.composition import Composition
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Shape, Style
-from video_editing.pipelines.cut import OverlayContainer, cut, cut_sticker
+from video_editing.pipelines.cut import cut, cut_sticker
 from video_editing.reading.probe import probe
 
 KEPT = Style(keep_background=True, centre=(0.4, 0.5))
@@ -42,13 +44,13 @@ def rgba(path: Path) -> list[NDArray[np.uint8]]:
         return [frame.to_ndarray(format="rgba") for frame in frames]
 
 
-@pytest.mark.parametrize("container", OverlayContainer)
+@pytest.mark.parametrize("container", [OutputFormat.MOV, OutputFormat.WEBM])
 def test_an_overlay_is_cropped_to_its_shape(
-    tmp_path: Path, clip: Path, container: OverlayContainer
+    tmp_path: Path, clip: Path, container: OutputFormat
 ) -> None:
     """It says where it belongs, in what is returned and in the file, and has clip's times."""
     path = tmp_path / f"overlay.{container}"
-    place = cut(probe(clip), path, container, style=KEPT)
+    place = cut(Composition(probe(clip), KEPT), path, container)
     assert place == {"box": [44, 36, 168, 168], "frame": [320, 240]}
     with av.open(str(path)) as file:
         tags = {name.lower(): value for name, value in file.metadata.items()}
@@ -71,8 +73,8 @@ def test_an_overlay_is_cropped_to_its_shape(
 def test_a_full_frame_is_the_clips_own(tmp_path: Path, clip: Path) -> None:
     """The same overlay, at its place, transparent all around."""
     cropped, whole = tmp_path / "cropped.mov", tmp_path / "whole.mov"
-    cut(probe(clip), cropped, OverlayContainer.MOV, style=KEPT)
-    place = cut(probe(clip), whole, OverlayContainer.MOV, style=KEPT, is_full_frame=True)
+    cut(Composition(probe(clip), KEPT), cropped, OutputFormat.MOV)
+    place = cut(Composition(probe(clip), KEPT), whole, OutputFormat.MOV, is_full_frame=True)
     assert place == {"box": [0, 0, 320, 240], "frame": [320, 240]}
     alpha = rgba(whole)[0][..., 3]
     assert alpha.shape == (240, 320)
@@ -82,10 +84,8 @@ def test_a_full_frame_is_the_clips_own(tmp_path: Path, clip: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(159, 121), (161, 90)])
-@pytest.mark.parametrize("container", OverlayContainer)
-def test_odd_frames_are_cut(
-    tmp_path: Path, size: tuple[int, int], container: OverlayContainer
-) -> None:
+@pytest.mark.parametrize("container", [OutputFormat.MOV, OutputFormat.WEBM])
+def test_odd_frames_are_cut(tmp_path: Path, size: tuple[int, int], container: OutputFormat) -> None:
     """With their shadow, in the corner, in their own frame."""
     clip = make_clip(
         tmp_path / "c.mkv",
@@ -95,9 +95,9 @@ def test_odd_frames_are_cut(
     )
     style = Style(keep_background=True, shadow=0.5, centre=(1, 1))
     path = tmp_path / f"overlay.{container}"
-    cut(probe(clip), path, container, style=style, is_full_frame=True)
+    cut(Composition(probe(clip), style), path, container, is_full_frame=True)
     # FFmpeg's ProRes has an even width; the odd column more is told in neither box nor frame.
-    width = size[0] + size[0] % 2 if container is OverlayContainer.MOV else size[0]
+    width = size[0] + size[0] % 2 if container is OutputFormat.MOV else size[0]
     assert [frame.shape for frame in rgba(path)] == [(size[1], width, 4)] * 3
 
 
@@ -106,7 +106,7 @@ def test_a_sticker_keeps_telegrams_limits(tmp_path: Path, shape: Shape) -> None:
     """VP9 with alpha, a side of 512, at most 3 s, 30 pictures a second and 256 KB, no sound."""
     clip = film_of_eileen(tmp_path / "c.mp4", 200, rate=60, tone=300)
     path = tmp_path / "sticker.webm"
-    cut_sticker(probe(clip), path, style=Style(shape=shape, keep_background=True))
+    cut_sticker(Composition(probe(clip), Style(shape=shape, keep_background=True)), path)
     assert path.stat().st_size <= 256 * 1024
     with av.open(str(path)) as file:
         assert file.format.name == "matroska,webm"
@@ -125,7 +125,8 @@ def test_a_sticker_keeps_telegrams_limits(tmp_path: Path, shape: Shape) -> None:
 def test_a_person_is_cut_out(tmp_path: Path) -> None:
     """Opaque on her face, nothing beside her head."""
     clip = film_of_eileen(tmp_path / "eileen.mp4", 5)
-    cut(probe(clip), tmp_path / "o.mov", OverlayContainer.MOV, style=Style(shape=Shape.NONE))
+    composition = Composition(probe(clip), Style(shape=Shape.NONE))
+    cut(composition, tmp_path / "o.mov", OutputFormat.MOV)
     for frame in rgba(tmp_path / "o.mov"):
         assert frame[60:90, 125:165, 3].min() > 240
         assert frame[5:30, 5:40, 3].max() < 15
@@ -135,6 +136,6 @@ def test_nobody_is_no_overlay(tmp_path: Path) -> None:
     """Refused, and nothing is left."""
     clip = make_clip(tmp_path / "c.mp4", drawn(5))
     with pytest.raises(InputRejected) as rejected:
-        cut(probe(clip), tmp_path / "o.mov", OverlayContainer.MOV, style=Style())
+        cut(Composition(probe(clip)), tmp_path / "o.mov", OutputFormat.MOV)
     assert rejected.value.reason is RejectReason.NO_PERSON
     assert [path.name for path in tmp_path.iterdir()] == ["c.mp4"]

@@ -12,18 +12,18 @@ import pytest
 from tests.support.decode_media import heard, rgb, times
 from tests.support.make_clips import HD, drawn, make_clip
 from tests.support.person_clips import film_of_eileen
-from video_editing.compositing.alpha_source import open_alpha_source
 from video_editing.compositing.background import open_background
+from video_editing.compositing.composition import Composition, open_mattes
 from video_editing.compositing.layout import compute_layout, compute_top_left
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.plan import make_plan, write_plan
-from video_editing.contract.progress import Progress, ignore_progress
+from video_editing.contract.progress import Progress, Report, ignore_progress
 from video_editing.contract.style import Anchor, Shape, Style
 from video_editing.frames import Box
 from video_editing.matting.engines import DEFAULT_ENGINE, create_engine
 from video_editing.matting.matte_stream import write_missing_segments
-from video_editing.pipelines.edit import edit
+from video_editing.pipelines.edit import DEFAULT_RESULT, ResultOptions, edit
 from video_editing.pipelines.matte import write_final_matte
 from video_editing.reading.probe import ClipLimits, probe
 
@@ -36,10 +36,20 @@ def eileen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return film_of_eileen(tmp_path_factory.mktemp("clips") / "eileen.mp4", 30, tone=330)
 
 
-def edited(clip: Path, result: Path, behind: str = "#204060", **options: object) -> Path:
-    """The result of an edit onto 320 × 240."""
-    given = {"style": KEPT, **options}
-    edit(probe(clip), result, open_background(behind, ClipLimits()), (320, 240), **given)  # type: ignore[arg-type]
+def edited(
+    clip: Path,
+    result: Path,
+    background: str = "#204060",
+    *,
+    style: Style = KEPT,
+    mattes: Path | None = None,
+    options: ResultOptions = DEFAULT_RESULT,
+    report: Report = ignore_progress,
+) -> Path:
+    """Return the result of an edit onto 320 × 240."""
+    composition = Composition(probe(clip), style, mattes=mattes)
+    opened = open_background(background, ClipLimits())
+    edit(composition, result, opened, (320, 240), options, report)
     return result
 
 
@@ -165,7 +175,7 @@ def mattes_of(clip: Path, folder: Path) -> Path:
 def alphas(clip: Path, mattes: Path | None) -> list[bytes]:
     """Alpha of each whole frame, as the edit lays it over a background."""
     opened = probe(clip)
-    with open_alpha_source(opened, Style(), DEFAULT_ENGINE, mattes) as (pairs, alpha):
+    with open_mattes(Composition(opened, mattes=mattes)) as (pairs, alpha):
         frames = ((frame.value, matte) for frame, matte in pairs if matte is not None)
         box = Box(0, 0, *opened.size)
         return [alpha(matte, frame, box, frame.y).tobytes() for frame, matte in frames]
@@ -186,7 +196,7 @@ def test_segments_give_the_same_result_as_the_engine(tmp_path: Path, eileen: Pat
 def test_a_final_matte_gives_nearly_the_same_result(tmp_path: Path, eileen: Path) -> None:
     """It was drawn at the clip's size and is scaled here: no face moves, no hole opens."""
     style = Style(shape=Shape.NONE)
-    write_final_matte(probe(eileen), tmp_path / "m.mkv", style=style)
+    write_final_matte(Composition(probe(eileen), style), tmp_path / "m.mkv")
     one = rgb(edited(eileen, tmp_path / "one.mp4", style=style))
     other = rgb(edited(eileen, tmp_path / "other.mp4", style=style, mattes=tmp_path / "m.mkv"))
     for a, b in zip(one, other, strict=True):
@@ -204,7 +214,7 @@ def refused(clip: Path, result: Path, mattes: Path) -> RejectReason:
 def test_mattes_of_another_clip_are_refused(tmp_path: Path, eileen: Path, frames: int) -> None:
     """One frame more or less tells them apart, in a folder as in a file."""
     other = film_of_eileen(tmp_path / "other.mp4", frames)
-    write_final_matte(probe(other), tmp_path / "m.mkv", style=Style())
+    write_final_matte(Composition(probe(other)), tmp_path / "m.mkv")
     for mattes in (mattes_of(other, tmp_path / "segments"), tmp_path / "m.mkv"):
         assert refused(eileen, tmp_path / "r.mp4", mattes) is RejectReason.BAD_MATTE
 
@@ -212,7 +222,7 @@ def test_mattes_of_another_clip_are_refused(tmp_path: Path, eileen: Path, frames
 def test_mattes_of_another_size_are_refused(tmp_path: Path, eileen: Path) -> None:
     """The same frames of a smaller clip are not this one's."""
     other = film_of_eileen(tmp_path / "other.mp4", 30, side=256, tone=330)
-    write_final_matte(probe(other), tmp_path / "m.mkv", style=Style())
+    write_final_matte(Composition(probe(other)), tmp_path / "m.mkv")
     for mattes in (mattes_of(other, tmp_path / "segments"), tmp_path / "m.mkv"):
         assert refused(eileen, tmp_path / "r.mp4", mattes) is RejectReason.BAD_MATTE
 
@@ -234,7 +244,7 @@ def test_broken_mattes_are_refused(tmp_path: Path, eileen: Path) -> None:
 def test_a_note_is_a_square_minute(tmp_path: Path) -> None:
     """Of a longer clip, its first 60 s; with sound."""
     clip = make_clip(tmp_path / "c.mp4", drawn(124, (64, 36)), rate=2, tone=300)
-    note = edited(clip, tmp_path / "note.mp4", output_format=OutputFormat.NOTE)
+    note = edited(clip, tmp_path / "note.mp4", options=ResultOptions(OutputFormat.NOTE))
     with av.open(str(note)) as container:
         stream = container.streams.video[0]
         assert (stream.width, stream.height) == (640, 640)
@@ -246,7 +256,7 @@ def test_a_note_is_a_square_minute(tmp_path: Path) -> None:
 
 def test_an_animation_has_no_sound(tmp_path: Path, eileen: Path) -> None:
     """That is what makes Telegram call it so; its frames and times stay."""
-    result = edited(eileen, tmp_path / "r.mp4", output_format=OutputFormat.ANIMATION)
+    result = edited(eileen, tmp_path / "r.mp4", options=ResultOptions(OutputFormat.ANIMATION))
     assert heard(result) is None
     assert times(result) == [time - times(eileen)[0] for time in times(eileen)]
 
@@ -258,7 +268,8 @@ def test_a_gif_is_small_and_short(tmp_path: Path) -> None:
     style = KEPT.model_copy(update={"shape": Shape.RECT})
     result = tmp_path / "r.gif"
     behind = open_background("black", ClipLimits())
-    edit(probe(clip), result, behind, (1280, 720), style=style, output_format=OutputFormat.GIF)
+    gif = ResultOptions(OutputFormat.GIF)
+    edit(Composition(probe(clip), style), result, behind, (1280, 720), gif)
     with av.open(str(result)) as container:
         stream = container.streams.video[0]
         frames = [frame.time for frame in container.decode(stream)]
@@ -274,7 +285,9 @@ def test_a_result_weighs_no_more_than_it_may(tmp_path: Path, eileen: Path, kilob
     random = np.random.default_rng(5)
     noise = (random.integers(0, 256, (240, 320, 3), np.uint8) for _ in range(30))
     behind = make_clip(tmp_path / "noise.mp4", noise, rate=25)
-    result = edited(eileen, tmp_path / "r.mp4", str(behind), max_bytes=1000 * kilobytes)
+    result = edited(
+        eileen, tmp_path / "r.mp4", str(behind), options=ResultOptions(max_bytes=1000 * kilobytes)
+    )
     assert result.stat().st_size <= 1000 * kilobytes
     assert len(times(result)) == 30
     assert heard(result) is not None
@@ -284,6 +297,6 @@ def test_a_result_weighs_no_more_than_it_may(tmp_path: Path, eileen: Path, kilob
 def test_a_size_that_no_picture_bears_is_refused(tmp_path: Path, eileen: Path) -> None:
     """And nothing is left of the tries."""
     with pytest.raises(InputRejected) as rejected:
-        edited(eileen, tmp_path / "r.mp4", max_bytes=3000)
+        edited(eileen, tmp_path / "r.mp4", options=ResultOptions(max_bytes=3000))
     assert rejected.value.reason is RejectReason.DOES_NOT_FIT
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""One picture of what the edit would make."""
+"""Still pictures: the preview of an edit, and the thumbnail of its result."""
 
 from pathlib import Path
 
@@ -9,10 +9,13 @@ from PIL import Image
 from tests.support.decode_media import rgb
 from tests.support.make_clips import HD, drawn, make_clip
 from tests.support.person_clips import film_of_eileen
+from video_editing.cli.main import main
 from video_editing.compositing.background import open_background
+from video_editing.compositing.composition import Composition
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
+from video_editing.contract.formats import OutputInfo
 from video_editing.contract.style import Anchor, Shape, Style
-from video_editing.pipelines.edit import edit
+from video_editing.pipelines.edit import ResultOptions, edit
 from video_editing.pipelines.preview import write_preview
 from video_editing.reading.probe import ClipLimits, probe
 
@@ -24,8 +27,8 @@ BLUE = open_background("#204060", ClipLimits())
 def test_a_preview_is_a_frame_of_the_edit(tmp_path: Path, style: Style) -> None:
     """The same place, size and person, but for JPEG, H.264 and a matte from one frame alone."""
     clip = probe(film_of_eileen(tmp_path / "c.mp4", 5))
-    write_preview(clip, tmp_path / "card.jpg", BLUE, CANVAS, style=style)
-    edit(clip, tmp_path / "r.mp4", BLUE, CANVAS, style=style)
+    write_preview(Composition(clip, style), tmp_path / "card.jpg", BLUE, CANVAS)
+    edit(Composition(clip, style), tmp_path / "r.mp4", BLUE, CANVAS)
     with Image.open(tmp_path / "card.jpg") as card:
         assert card.format == "JPEG"
         shown = np.asarray(card.convert("RGB")).astype(int)
@@ -39,7 +42,7 @@ def test_a_preview_is_not_faded(tmp_path: Path) -> None:
     style = Style(keep_background=True, shape=Shape.RECT, position=Anchor.CENTER)
     for name, fade in (("plain.jpg", 0), ("fading.jpg", 9)):
         faded = style.model_copy(update={"fade": fade})
-        write_preview(clip, tmp_path / name, BLUE, CANVAS, style=faded)
+        write_preview(Composition(clip, faded), tmp_path / name, BLUE, CANVAS)
     assert (tmp_path / "plain.jpg").read_bytes() == (tmp_path / "fading.jpg").read_bytes()
 
 
@@ -49,7 +52,7 @@ def test_the_frame_with_the_largest_face_is_shown(tmp_path: Path) -> None:
     empty = [np.full_like(frames[0], 90)] * 2
     clip = make_clip(tmp_path / "c.mp4", empty + frames + empty, options={"g": "2"}, colours=HD)
     style = Style(keep_background=True, shape=Shape.RECT)
-    write_preview(probe(clip), tmp_path / "card.jpg", BLUE, CANVAS, style=style)
+    write_preview(Composition(probe(clip), style), tmp_path / "card.jpg", BLUE, CANVAS)
     with Image.open(tmp_path / "card.jpg") as card:
         overlay = np.asarray(card)[130:220, 210:300]
     assert overlay.std() > 30
@@ -59,7 +62,7 @@ def test_nobody_has_no_preview(tmp_path: Path) -> None:
     """Refused as the edit would be."""
     clip = probe(make_clip(tmp_path / "c.mp4", drawn(3)))
     with pytest.raises(InputRejected) as rejected:
-        write_preview(clip, tmp_path / "card.jpg", BLUE, CANVAS, style=Style())
+        write_preview(Composition(clip), tmp_path / "card.jpg", BLUE, CANVAS)
     assert rejected.value.reason is RejectReason.NO_PERSON
     assert not (tmp_path / "card.jpg").exists()
 
@@ -69,6 +72,39 @@ def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     clip = probe(make_clip(tmp_path / "c.mp4", drawn(3)))
     with pytest.raises(OutputFailed):
         write_preview(
-            clip, tmp_path / "no/card.jpg", BLUE, CANVAS, style=Style(keep_background=True)
+            Composition(clip, Style(keep_background=True)), tmp_path / "no/card.jpg", BLUE, CANVAS
         )
     assert not (tmp_path / "no").exists()
+
+
+def test_a_thumbnail_shows_the_middle_of_the_result(tmp_path: Path) -> None:
+    """It is a frame of it, at most 320 pixels wide or high, and light enough for Telegram."""
+    clip = probe(make_clip(tmp_path / "c.mp4", drawn(12, (640, 360)), colours=HD))
+    result, small = tmp_path / "r.mp4", tmp_path / "t.jpg"
+    composition = Composition(clip, Style(keep_background=True))
+    extent = edit(composition, result, BLUE, (640, 360), ResultOptions(thumbnail=small))
+    assert extent == OutputInfo(640, 360, 0.4)
+    with Image.open(small) as opened:
+        assert opened.size == (320, 180)
+        shown = np.asarray(opened.convert("RGB")).astype(int)
+    middle = rgb(result)[6].reshape(180, 2, 320, 2, 3).mean((1, 3))
+    assert np.abs(shown - middle).mean() < 4
+    assert small.stat().st_size < 200_000
+
+
+def test_a_thumbnail_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """And the result is not left behind half."""
+    clip = probe(make_clip(tmp_path / "c.mp4", drawn(4), colours=HD))
+    nowhere = tmp_path / "no" / "t.jpg"
+    composition = Composition(clip, Style(keep_background=True))
+    with pytest.raises(OutputFailed):
+        edit(composition, tmp_path / "r.mp4", BLUE, (160, 96), ResultOptions(thumbnail=nowhere))
+    assert not (tmp_path / "r.mp4").exists()
+
+
+def test_a_preview_keeps_to_the_side_it_is_given(tmp_path: Path) -> None:
+    """A card for a chat need not be as large as the video."""
+    clip, card = film_of_eileen(tmp_path / "c.mp4", 3), tmp_path / "card.jpg"
+    assert main(["preview", str(clip), "-o", str(card), "--side", "160"]) == 0
+    with Image.open(card) as opened:
+        assert max(opened.size) == 160

@@ -14,12 +14,15 @@ from tests.support.overlay_command import overlay
 from tests.support.paths import ROOT
 from tests.support.person_clips import film_of_eileen
 from video_editing.compositing.background import open_background
+from video_editing.compositing.composition import Composition
 from video_editing.contract.style import Style
 from video_editing.frames import Timed
 from video_editing.pipelines.edit import edit
 from video_editing.pipelines.render_parts import (
     AlphaFormat,
     ConstantRate,
+    PartsOptions,
+    RenderedParts,
     find_visible_box,
     render_parts,
 )
@@ -36,10 +39,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     return probe(film_of_eileen(path, 12, side=240, rate=24, tone=330))
 
 
-def made(clip: Clip, folder: Path, source: str = "teal", **options: object) -> dict[str, object]:
+def made(
+    clip: Clip, folder: Path, source: str = "teal", alpha_format: AlphaFormat = AlphaFormat.LUMA
+) -> RenderedParts:
     behind = open_background(source, ClipLimits())
-    rest = {"rate": Fraction(24), "style": STYLE} | options
-    return render_parts(clip, folder, behind, source, CANVAS, **rest)
+    options = PartsOptions(Fraction(24), alpha_format)
+    return render_parts(Composition(clip, STYLE), folder, behind, CANVAS, options)
 
 
 def rgb(path: object, pixels: str = "rgb24") -> list[NDArray[np.float32]]:
@@ -53,7 +58,8 @@ def test_laid_on_the_background_they_are_our_own_result(clip: Clip, tmp_path: Pa
     """Ring, shadow, place and all, but for what two encoders make of it."""
     told = made(clip, tmp_path)
     left, top, width, height = told["box"]
-    edit(clip, tmp_path / "r.mp4", open_background("teal", ClipLimits()), CANVAS, style=STYLE)
+    teal = open_background("teal", ClipLimits())
+    edit(Composition(clip, STYLE), tmp_path / "r.mp4", teal, CANVAS)
     for colours, mask, ours in zip(
         rgb(told["overlay"]), rgb(told["luma"]), rgb(tmp_path / "r.mp4"), strict=True
     ):

@@ -21,7 +21,7 @@ from video_editing.contract.atomic_file import atomic_write
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
 from video_editing.frames import Layer, Matte, Picture, Timed
 from video_editing.reading.audio import SAMPLE_RATE, Samples
-from video_editing.writing.alpha_video import STICKER_MAX_BYTES, open_mov, open_sticker, open_webm
+from video_editing.writing.alpha_video import STICKER, open_mov, open_sticker, open_webm
 from video_editing.writing.encoder import FileWriter
 from video_editing.writing.gif import open_gif
 from video_editing.writing.matte_video import open_matte_video
@@ -427,7 +427,7 @@ def test_a_sticker_meets_telegrams_limits(tmp_path: Path) -> None:
     """It is VP9 with alpha, 512 pixels, silent, at most 256 KiB, even if every frame differs."""
     path = tmp_path / "sticker.webm"
     pictures = [blur(make_noise((512, 384), seed)) for seed in range(3)]
-    retry_smaller(STICKER_MAX_BYTES, lambda max_bytes: write_sticker(path, pictures, max_bytes))
+    retry_smaller(STICKER.max_bytes, lambda max_bytes: write_sticker(path, pictures, max_bytes))
     assert path.stat().st_size <= 256 * 1024
     with av.open(str(path)) as file:
         assert [stream.type for stream in file.streams] == ["video"]

@@ -7,8 +7,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from backends.renderer_factory import FallbackRenderer
 from backends.rendering.base import LocalRenderer, RenderRequest
+from backends.rendering.fallback import FallbackRenderer
 from tests.backends.support.shotstack_renderer import (
     KEEP_BACKGROUND,
     LIMITS,

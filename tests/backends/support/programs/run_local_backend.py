@@ -1,6 +1,6 @@
 """A process with a local backend; run as a script under a limit of threads.
 
-``run_local_backend.py CLIP FOLDER PATIENCE [PROGRAM…]`` prints "done" or the kind of
+``run_local_backend.py CLIP FOLDER STALL_SECONDS [PROGRAM…]`` prints "done" or the kind of
 the failure.
 """
 
@@ -15,9 +15,9 @@ from backends.local.video_cli import DEFAULT_PROGRAM
 from video_editing.contract.plan import read_plan
 
 
-async def main(clip: Path, folder: Path, patience: float, *program: str) -> str:
+async def main(clip: Path, folder: Path, stall_seconds: float, *program: str) -> str:
     """Make the mattes of *clip* and return the outcome."""
-    limits = ProcessLimits(600, patience, 2_000_000_000)
+    limits = ProcessLimits(600, stall_seconds, 2_000_000_000)
     backend = LocalBackend("local-cpu", "cpu", limits, program=program or DEFAULT_PROGRAM)
     try:
         await backend.make_mattes(clip, read_plan(folder), folder, lambda _: None)
@@ -27,6 +27,6 @@ async def main(clip: Path, folder: Path, patience: float, *program: str) -> str:
 
 
 if __name__ == "__main__":
-    _, clip_path, folder_path, patience_seconds, *program = sys.argv
-    arguments = Path(clip_path), Path(folder_path), float(patience_seconds), *program
+    _, clip_path, folder_path, stall_limit, *program = sys.argv
+    arguments = Path(clip_path), Path(folder_path), float(stall_limit), *program
     print(asyncio.run(main(*arguments)))  # noqa: T201 - the test reads it

@@ -1,0 +1,76 @@
+"""A renderer that asks several renderers in turn."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from backends.base import BackendStarted, CostIncurred, Event, FellBack, Report
+from backends.errors import AllBackendsFailed, BackendUnavailable
+from backends.rendering.base import Renderer, RenderRequest, RenderResult, ignore
+
+#: called with each failure of a renderer, for alerts to admins
+FailureListener = Callable[[BackendUnavailable], None]
+
+
+class FallbackRenderer(Renderer):
+    """Returns the result of the first renderer that succeeds.
+
+    The cost of renderers that failed before is part of the result's cost.
+    """
+
+    name = "chain"
+
+    def __init__(self, renderers: Sequence[Renderer], on_failure: FailureListener = ignore) -> None:
+        """Chain *renderers*, best first; *on_failure* is called with each failure."""
+        self._renderers = tuple(renderers)
+        self._on_failure = on_failure
+
+    def can_render(self, request: RenderRequest) -> bool:
+        """See :class:`Renderer`."""
+        return any(renderer.can_render(request) for renderer in self._renderers)
+
+    async def render(self, request: RenderRequest, result: Path, report: Report) -> RenderResult:
+        """See :class:`Renderer`."""
+        failures = []
+        cost_collector, wasted_dollars = _CostCollector(report), 0.0
+        for renderer in self._renderers:
+            if not renderer.can_render(request):
+                continue
+            report(BackendStarted(renderer.name))
+            try:
+                rendered = await renderer.render(request, result, cost_collector)
+            except BackendUnavailable as failure:
+                failures.append(failure)
+                wasted_dollars = cost_collector.dollars
+                self._on_failure(failure)
+                report(FellBack(renderer.name, failure.kind, failure.detail))
+            except asyncio.CancelledError:  # there is no result that could contain the cost
+                cost_collector.flush()
+                raise
+            else:
+                return replace(rendered, dollars=rendered.dollars + wasted_dollars)
+        raise AllBackendsFailed(f"no renderer left in {self.name}", failures)
+
+
+class _CostCollector:
+    """Forwards all events but costs, which it collects."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._costs: list[CostIncurred] = []
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, CostIncurred):
+            self._costs.append(event)
+        else:
+            self._report(event)
+
+    @property
+    def dollars(self) -> float:
+        return sum(cost.dollars for cost in self._costs)
+
+    def flush(self) -> None:
+        """Forward the collected costs."""
+        for cost in self._costs:
+            self._report(cost)

@@ -1,0 +1,304 @@
+"""The durable workflow of a job: its stages, retries, the last message, and the clean-up.
+
+DBOS records the outcome of each step. After a crash it runs the workflow again, and steps with a
+recorded outcome return that. The names of the class, the workflow and the steps, the order of the
+steps and the dictionaries that they return are stored: they stay as they are.
+"""
+
+import asyncio
+import logging
+import time
+
+from aiogram.exceptions import TelegramAPIError
+from dbos import DBOS, DBOSConfiguredInstance
+
+from backends.base import BackendStarted, CostIncurred, Event, Report
+from bot.database.jobs import Job, JobRepository, JobState
+from bot.database.statistics import MeasurementRepository
+from bot.domain.outcomes import (
+    ChatGone,
+    Delivered,
+    FailureCode,
+    JobCancelled,
+    Outcome,
+    RecordedOutcome,
+    Rejected,
+    ResultRendered,
+    RetryLater,
+    StepDone,
+    record_outcome,
+    restore_outcome,
+)
+from bot.jobs.active_job import ActiveJob, ActiveJobs
+from bot.jobs.progress_message import UserInterface
+from bot.jobs.retry_policy import MAX_ATTEMPTS, MAX_DEATHS, RetryPolicy
+from bot.jobs.stages import JobStages, Stage
+
+log = logging.getLogger(__name__)
+
+#: for measurements: what works at a stage that neither a backend nor a renderer does
+STAGE_BACKENDS = {Stage.FETCH: "network", Stage.PLAN: "local", Stage.DELIVER: "telegram"}
+MIN_STAGE_SECONDS = 0.02  #: seconds below which a stage did no work
+
+
+@DBOS.dbos_class("Jobs")
+class JobWorkflow(DBOSConfiguredInstance):
+    """Runs a job from its first stage to its last message."""
+
+    def __init__(
+        self,
+        job_repository: JobRepository,
+        measurements: MeasurementRepository,
+        stages: JobStages,
+        active_jobs: ActiveJobs,
+        retry_policy: RetryPolicy,
+        interface: UserInterface,
+    ) -> None:
+        """Store the collaborators, and register with DBOS; before :func:`dbos_runtime.launch`.
+
+        Args:
+            job_repository: the states of jobs.
+            measurements: what the stages take.
+            stages: make the files of jobs.
+            active_jobs: slots and progress messages.
+            retry_policy: decides what follows from a failure.
+            interface: sends results and failures.
+        """
+        self._job_repository, self._measurements = job_repository, measurements
+        self._stages, self._active_jobs = stages, active_jobs
+        self._retry_policy, self._interface = retry_policy, interface
+        super().__init__("jobs")
+
+    @DBOS.workflow(name="Jobs.run", max_recovery_attempts=None)
+    async def run(self, job_id: str) -> None:
+        """Run a job to its end.
+
+        It must be deterministic: it decides by the outcomes of steps alone.
+        """
+        active = await self._active_jobs.load(job_id)
+        if active is None:
+            return
+        active.task = asyncio.current_task()
+        try:
+            outcome = await self._run_stages(active)
+            if isinstance(notified := await self._notify_until_sent(job_id, outcome), ChatGone):
+                outcome = notified
+            await self.finish(job_id, record_outcome(outcome))
+        finally:
+            await self._active_jobs.deactivate(job_id)
+
+    @DBOS.step(name="Jobs.fetch")
+    async def fetch(self, job_id: str) -> RecordedOutcome:
+        """Download the clip and the background."""
+        return await self._run_step(job_id, Stage.FETCH)
+
+    @DBOS.step(name="Jobs.plan")
+    async def plan(self, job_id: str) -> RecordedOutcome:
+        """Plan the mattes."""
+        return await self._run_step(job_id, Stage.PLAN)
+
+    @DBOS.step(name="Jobs.mattes")
+    async def make_mattes(self, job_id: str) -> RecordedOutcome:
+        """Make the mattes."""
+        return await self._run_step(job_id, Stage.MATTES)
+
+    @DBOS.step(name="Jobs.compose")
+    async def compose(self, job_id: str) -> RecordedOutcome:
+        """Render the result."""
+        return await self._run_step(job_id, Stage.COMPOSE)
+
+    @DBOS.step(name="Jobs.deliver")
+    async def deliver(self, job_id: str) -> RecordedOutcome:
+        """Send the result."""
+        return await self._run_step(job_id, Stage.DELIVER)
+
+    @DBOS.step(name="Jobs.tell")
+    async def notify_user(self, job_id: str, recorded: RecordedOutcome) -> RecordedOutcome:
+        """Send why a job has no result; nothing if it has one."""
+        return record_outcome(await self._send_end(job_id, restore_outcome(recorded)))
+
+    @DBOS.step(name="Jobs.close")
+    async def finish(self, job_id: str, recorded: RecordedOutcome) -> None:
+        """Remove the files and the progress message of a job, and record its end."""
+        job, outcome = await self._get_job(job_id), restore_outcome(recorded)
+        if isinstance(outcome, Delivered):
+            # Before the slot is released: the user's next job may need them.
+            await self._stages.keep_mattes(job)
+        message = await self._active_jobs.deactivate(job_id) or job.status
+        if message is not None and not isinstance(outcome, ChatGone):
+            await self._delete_message(job.chat, message)
+        await self._stages.remove_files(job)
+        match outcome:
+            case Delivered():
+                await self._job_repository.finish(job_id, JobState.DONE)
+            case Rejected(fault=fault):
+                await self._job_repository.finish(job_id, JobState.FAILED, fault)
+            case _:
+                await self._job_repository.finish(job_id, JobState.CANCELLED, outcome.kind)
+
+    async def _run_stages(self, active: ActiveJob) -> Outcome:
+        """Run the stages, after each pause again, until the job has its outcome."""
+        while isinstance(outcome := await self._run_stages_once(active), RetryLater):
+            await active.release_slot()
+            await active.run_until_ended(self._wait_until_due(active.job.id))
+        if not isinstance(outcome, Delivered):  # which keeps its slot until the mattes are kept
+            await active.release_slot()
+        return outcome
+
+    async def _run_stages_once(self, active: ActiveJob) -> Outcome:
+        """Run the stages in their order, up to one that ends the job or needs a pause."""
+        outcome: Outcome = StepDone()
+        for step in (self.fetch, self.plan, self.make_mattes, self.compose, self.deliver):
+            outcome = restore_outcome(await step(active.job.id))
+            if not isinstance(outcome, StepDone | ResultRendered):
+                break
+        return outcome
+
+    async def _notify_until_sent(self, job_id: str, outcome: Outcome) -> Outcome:
+        """Send why a job has no result, at later times if Telegram is not available."""
+        recorded = record_outcome(outcome)
+        while isinstance(
+            notified := restore_outcome(await self.notify_user(job_id, recorded)), RetryLater
+        ):
+            await self._wait_until_due(job_id)
+        return notified
+
+    async def _wait_until_due(self, job_id: str) -> None:
+        job = await self._get_job(job_id)
+        if job.state is JobState.PARKED and (active := self._active_jobs.find(job_id)):
+            active.progress_message.show_parked()
+        await asyncio.sleep(max(0, job.due - time.time()))
+
+    async def _run_step(self, job_id: str, stage: Stage) -> RecordedOutcome:
+        """Run one stage, and return its outcome, whatever happens."""
+        await self._active_jobs.started.wait()
+        active, job = self._active_jobs[job_id], await self._get_job(job_id)
+        if (outcome := _find_final_outcome(job)) is not None:
+            return record_outcome(outcome)
+        if job.cancelled:  # before the job became active
+            active.request_end(JobCancelled())
+        try:
+            outcome = await active.run_until_ended(self._run_stage(active, job, stage))
+        except Exception as err:  # noqa: BLE001 - after any failure the user gets a message
+            outcome = await self._retry_policy.decide(job, err)
+        active.is_sending = False
+        return record_outcome(outcome)
+
+    async def _run_stage(self, active: ActiveJob, job: Job, stage: Stage) -> Outcome:
+        """Run one stage in the slot of the job, and record what it took."""
+        await self._active_jobs.acquire_slot(active, job)
+        if self._active_jobs.is_shutting_down:  # wait for the end of the process
+            await asyncio.get_running_loop().create_future()
+        await self._job_repository.mark_running(job.id, stage)
+        active.enter_stage(stage)
+        timer = StageTimer(STAGE_BACKENDS.get(stage, "local"))
+
+        def report(event: Event) -> None:
+            timer.handle_event(event)
+            active.handle_event(event)
+
+        try:
+            if stage is Stage.DELIVER:
+                return await self._deliver_result(active, job, report)
+            return await self._stages.require(stage, job, report)
+        finally:
+            for cost in timer.get_costs():
+                await self._measurements.record_stage(
+                    job.id, stage, cost.backend, cost.seconds, cost.dollars
+                )
+
+    async def _deliver_result(self, active: ActiveJob, job: Job, report: Report) -> Outcome:
+        """Send the result, unless the job is to end early."""
+        result = await self._stages.require(Stage.COMPOSE, job, report)
+        if not isinstance(result, ResultRendered):
+            return result
+        if active.end_reason:
+            return active.end_reason
+        active.is_sending = True
+        outcome = await self._interface.messenger.send_result(
+            job,
+            result,
+            self._interface.keyboards.create_result(job),
+            file=self._stages.get_result_path(job),
+            thumbnail=self._stages.find_thumbnail(job),
+            caption=self._interface.texts(job.language, "result-caption", seconds=result.seconds),
+        )
+        match outcome:
+            case Delivered(message=message, file_id=file_id):
+                await self._job_repository.mark_delivered(job.id, message, file_id)
+            case RetryLater(seconds=seconds):
+                await self._job_repository.delay(job.id, seconds)
+        return outcome
+
+    async def _send_end(self, job_id: str, outcome: Outcome) -> Outcome:
+        """Send why a job has no result, once."""
+        job = await self._get_job(job_id)
+        text = self._describe_end(job, outcome)
+        if text is None or job.told:
+            return StepDone()
+        try:
+            sent = await self._interface.messenger.send_text(job.destination, text)
+        except TelegramAPIError as err:  # a bug of ours, which a retry repeats
+            log.error("job %s: its end cannot be sent: %s", job_id, type(err).__name__)  # noqa: TRY400 - its text is long
+            return StepDone()
+        if isinstance(sent, int):
+            await self._job_repository.mark_notified(job_id)
+            return StepDone()
+        if isinstance(sent, RetryLater):
+            await self._job_repository.delay(job_id, sent.seconds)
+        return sent
+
+    def _describe_end(self, job: Job, outcome: Outcome) -> str | None:
+        """Return the text for a job that ended without a result; None if no text is needed."""
+        match outcome:
+            case Rejected(fault=fault, details=details):
+                return self._interface.texts.describe_failure(job.language, fault, details)
+            case JobCancelled():
+                return self._interface.texts(job.language, "job-cancelled")
+            case _:
+                return None
+
+    async def _delete_message(self, chat: int, message: int) -> None:
+        try:
+            await self._interface.messenger.delete_message(chat, message)
+        except TelegramAPIError as err:
+            log.warning("a progress message stays: %s", type(err).__name__)
+
+    async def _get_job(self, job_id: str) -> Job:
+        job = await self._job_repository.get(job_id)
+        assert job is not None, "rows are never removed"
+        return job
+
+
+class StageTimer:
+    """Measures which backends or renderers work at a stage, for how long, and for how much."""
+
+    def __init__(self, backend: str) -> None:
+        """Start; *backend* has the work unless events name another."""
+        self._backend = backend
+        self._started = time.monotonic()
+        self._costs: list[CostIncurred] = []
+
+    def handle_event(self, event: Event) -> None:
+        """Note who works, and what it costs."""
+        match event:
+            case CostIncurred():
+                self._costs.append(event)
+            case BackendStarted(backend=backend):
+                self._backend = backend
+
+    def get_costs(self) -> list[CostIncurred]:
+        """Return the costs of each backend; none if all files existed."""
+        seconds = time.monotonic() - self._started
+        if not self._costs and seconds > MIN_STAGE_SECONDS:
+            return [CostIncurred(self._backend, seconds, 0)]
+        return self._costs
+
+
+def _find_final_outcome(job: Job) -> Outcome | None:
+    """Return the outcome of a job for which no stage may run any more."""
+    if job.result is not None:  # sent by an earlier workflow of the job, which failed afterwards
+        return Delivered(message=job.result, file_id=job.file_id or "")
+    if job.attempts >= MAX_ATTEMPTS or job.deaths >= MAX_DEATHS:
+        return Rejected(fault=FailureCode.POISON)
+    return None

@@ -1,0 +1,422 @@
+"""The commands of ``overlay``: the options of each, and what each runs."""
+
+import os
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+
+from video_editing.cli.arguments import Only, Positional
+from video_editing.cli.output import print_result
+from video_editing.compositing.background import Background, open_background
+from video_editing.compositing.composition import Composition
+from video_editing.compositing.layout import (
+    ASPECTS,
+    MAX_SIDE,
+    Size,
+    compute_canvas_size,
+    fit_within_side,
+)
+from video_editing.contract.engines import EngineOptions
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.formats import CUT_FORMATS, EDIT_FORMATS, OutputFormat, OutputInfo
+from video_editing.contract.plan import PLAN_FILE, Plan, make_plan, read_plan_of, write_plan
+from video_editing.contract.progress import Report
+from video_editing.contract.style import (
+    EDGE_FIELDS,
+    PLACEMENT_FIELDS,
+    Anchor,
+    Metavar,
+    OneOf,
+    OptionModel,
+    Style,
+)
+from video_editing.matting.engines import create_engine
+from video_editing.matting.matte_stream import write_missing_segments
+from video_editing.pipelines.cut import cut, cut_sticker
+from video_editing.pipelines.demo import make_demo
+from video_editing.pipelines.edit import ResultOptions, edit
+from video_editing.pipelines.matte import check_segments, write_final_matte
+from video_editing.pipelines.preview import write_preview, write_thumbnail
+from video_editing.pipelines.render_parts import AlphaFormat, PartsOptions, render_parts
+from video_editing.reading.probe import Clip, ClipLimits, probe
+
+ClipPath = Annotated[
+    Path, Positional(), Metavar("CLIP"), Field(description="the video of the person")
+]
+OutputPath = Annotated[
+    Path,
+    Field(
+        validation_alias=AliasChoices("output", "o"),
+        description="where the result is written; it appears under that name when it is complete",
+    ),
+]
+ThumbnailPath = Annotated[Path | None, Metavar("FILE.jpg")]
+MattePath = Annotated[
+    Path | None,
+    Metavar("FILE|FOLDER"),
+    Field(description="use the mattes that `overlay matte` made of this clip; no engine runs"),
+]
+SHAPE_FIELDS = tuple(name for name in Style.model_fields if name not in PLACEMENT_FIELDS)
+
+
+class CommandArguments(BaseModel):
+    """Options of every command that reports progress."""
+
+    model_config = ConfigDict(frozen=True)
+
+    progress: Literal["bar", "json", "none"] = Field(
+        default="bar",
+        description="a bar on a terminal, one JSON object per line on standard output, or nothing",
+    )
+
+
+class SceneOptions(OptionModel):
+    """What the overlay is placed on."""
+
+    background: Annotated[str, Metavar("FILE|COLOUR|blur")] = Field(
+        default="#1d3557",
+        description="a video (looped or cut to the clip's length), a picture, a colour as a CSS "
+        "name or #rrggbb, or blur: the clip itself out of focus",
+    )
+    canvas: Annotated[str, OneOf(("auto", *ASPECTS))] = Field(
+        default="auto",
+        description="the result's aspect ratio; auto is the background's own size, or the clip's "
+        "over a colour or blur, its longer side at most 1920 pixels",
+    )
+    lines: Literal[720, 1080] = Field(
+        default=1080,
+        description="pixels of the result's shorter side; with a --canvas other than auto",
+    )
+
+
+class EditArguments(CommandArguments):
+    """Options of ``overlay edit``."""
+
+    clip: ClipPath
+    output: Annotated[OutputPath, Metavar("result.mp4")]
+    matte: MattePath = None
+    form: Annotated[OutputFormat, OneOf(EDIT_FORMATS)] = Field(
+        default=OutputFormat.VIDEO,
+        description="video: mp4 with sound; note: Telegram's round video note, 640 pixels square, "
+        "the first 60 s; animation: mp4 without sound; gif: a GIF of the first 15 s, at most 480 "
+        "pixels wide or high",
+    )
+    max_mb: Annotated[float | None, Metavar("MB", default="no limit")] = Field(
+        default=None,
+        description="largest size of the file in megabytes of a million bytes; quality and, if "
+        "necessary, the picture's size are reduced",
+    )
+    thumbnail: ThumbnailPath = Field(
+        default=None,
+        description="also write a small picture of the result's middle, at most 320 pixels wide "
+        "or high",
+    )
+    scene: SceneOptions = SceneOptions()
+    style: Style = Style()
+    engine_options: EngineOptions = EngineOptions()
+
+
+class CutArguments(CommandArguments):
+    """Options of ``overlay cut``."""
+
+    clip: ClipPath
+    output: Annotated[OutputPath, Metavar("overlay.mov")]
+    matte: MattePath = None
+    container: Annotated[OutputFormat, OneOf(CUT_FORMATS)] = Field(
+        default=OutputFormat.MOV,
+        description="mov: ProRes 4444, large, for editing programs; webm: VP9, small, for "
+        "browsers; sticker: Telegram's video sticker, 512 pixels, the first 3 s",
+    )
+    full_frame: bool = Field(
+        default=False,
+        description="keep the clip's full frame, transparent around the shape; the default is to "
+        "crop to the shape and to print where it belongs",
+    )
+    style: Annotated[Style, Only(SHAPE_FIELDS)] = Style()
+    engine_options: EngineOptions = EngineOptions()
+
+
+class MatteArguments(CommandArguments):
+    """Options of ``overlay matte``."""
+
+    clip: ClipPath
+    output: Annotated[Path | None, Metavar("MATTE.mkv")] = Field(
+        default=None,
+        validation_alias=AliasChoices("output", "o"),
+        description="write the final matte: grey, lossless, of the clip's size and times",
+    )
+    segments: Annotated[Path | None, Metavar("FOLDER")] = Field(
+        default=None,
+        description="instead of --output: write small mattes in segments, those that FOLDER "
+        "lacks; --matte takes the folder",
+    )
+    only: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Metavar("I,J,…", default="all")] = (
+        Field(default=(), description="with --segments: these segments, counted from 0")
+    )
+    plan_only: bool = Field(default=False, description="with --segments: write the plan and stop")
+    check: bool = Field(
+        default=False,
+        description="with --segments: read the segments that exist, compute none",
+    )
+    style: Annotated[Style, Only(EDGE_FIELDS)] = Style()
+    engine_options: EngineOptions = EngineOptions()
+
+    @model_validator(mode="after")
+    def _check_purpose(self) -> Self:
+        if (self.output is None) == (self.segments is None):
+            raise ValueError("give either --output or --segments")
+        if self.plan_only and self.check:
+            raise ValueError("--plan-only and --check exclude each other")
+        return self
+
+
+class PreviewArguments(CommandArguments):
+    """Options of ``overlay preview``."""
+
+    clip: ClipPath
+    output: Annotated[OutputPath, Metavar("card.jpg")]
+    side: Annotated[int, Metavar("PIXELS")] = Field(
+        default=MAX_SIDE, ge=16, le=MAX_SIDE, description="longest side of the picture"
+    )
+    scene: SceneOptions = SceneOptions()
+    style: Style = Style()
+    engine_options: EngineOptions = EngineOptions()
+
+
+class PartsArguments(CommandArguments):
+    """Options of ``overlay parts``."""
+
+    clip: ClipPath
+    output: Annotated[OutputPath, Metavar("FOLDER")]
+    matte: MattePath = None
+    way: AlphaFormat = Field(
+        default=AlphaFormat.LUMA,
+        description="luma: the overlay as mp4, and a second one that is white where it is seen; "
+        "mov and webm: one with alpha, large or small",
+    )
+    rate: Annotated[
+        Annotated[Fraction, Field(ge=1, le=120)] | None,
+        Metavar("N/D", default="the clip's own"),
+    ] = Field(default=None, description="frames per second")
+    scene: SceneOptions = SceneOptions()
+    style: Style = Style()
+    engine_options: EngineOptions = EngineOptions()
+
+
+class ProbeArguments(CommandArguments):
+    """Options of ``overlay probe``."""
+
+    clip: ClipPath
+    thumbnail: ThumbnailPath = Field(
+        default=None,
+        description="also write a small picture of its middle, at most 320 pixels wide or high",
+    )
+
+
+class DemoArguments(CommandArguments):
+    """Options of ``overlay demo``."""
+
+    output: Annotated[Path, Metavar("RESULT.mp4")] = Field(
+        default=Path("overlay-demo.mp4"),
+        validation_alias=AliasChoices("output", "o"),
+        description="where the result is written, with a picture before and after beside it",
+    )
+
+
+class Command(NamedTuple):
+    """One command.
+
+    Attributes:
+        summary: its line in the help.
+        options: the model that its options follow from.
+        run: what it does with an instance of that model and a report.
+    """
+
+    summary: str
+    options: type[BaseModel]
+    run: Callable[[Any, Report], None]
+
+
+def run_edit(options: EditArguments, report: Report) -> None:
+    """Write a finished video."""
+    clip, background, canvas = _open_scene(options)
+    style = options.style
+    if options.form is OutputFormat.NOTE:  # shown round: its corners are not visible
+        placement = {"position": Anchor.CENTER, "size": 0.9}
+        given = {name: getattr(style, name) for name in style.model_fields_set}
+        style = style.model_copy(update=placement | given)
+    composition = Composition(clip, style, options.engine_options, options.matte)
+    result = ResultOptions(
+        output_format=options.form,
+        max_bytes=None if options.max_mb is None else _convert_to_bytes(options.max_mb),
+        thumbnail=options.thumbnail,
+    )
+    info = edit(composition, options.output, background, canvas, result, report)
+    print_result(options.progress, options.output, **info._asdict())
+
+
+def run_cut(options: CutArguments, report: Report) -> None:
+    """Write a transparent overlay."""
+    clip = open_clip(options.clip, options.output, options.matte)
+    composition = Composition(clip, options.style, options.engine_options, options.matte)
+    if options.container is OutputFormat.STICKER:
+        info = cut_sticker(composition, options.output, report)
+        print_result(options.progress, options.output, **info._asdict())
+        return
+    placement = cut(
+        composition,
+        options.output,
+        options.container,
+        is_full_frame=options.full_frame,
+        report=report,
+    )
+    width, height = placement["box"][2:]
+    info = OutputInfo(width, height, float(clip.duration))
+    print_result(options.progress, options.output, **info._asdict(), **placement)
+
+
+def run_matte(options: MatteArguments, report: Report) -> None:
+    """Write the final matte, or segments of small mattes."""
+    clip = open_clip(options.clip, options.output)
+    if options.segments is not None:
+        _run_segments(options, options.segments, clip, report)
+    elif options.output is not None:
+        composition = Composition(clip, options.style, options.engine_options)
+        write_final_matte(composition, options.output, report)
+        print_result(options.progress, options.output)
+
+
+def _run_segments(options: MatteArguments, folder: Path, clip: Clip, report: Report) -> None:
+    plan = _load_or_make_plan(options.engine_options, folder, clip)
+    part = _select_segments(plan, options.only) if options.only else plan
+    if options.check:
+        check_segments(part, folder)
+    elif not options.plan_only:
+        engine_options = EngineOptions.from_options(
+            engine=plan.engine,
+            model=plan.model,
+            every=plan.every,
+            device=options.engine_options.device,
+        )
+        write_missing_segments(clip, part, folder, create_engine(engine_options, clip), report)
+
+
+def _select_segments(plan: Plan, indices: Sequence[int]) -> Plan:
+    """Return the plan of these segments; an index is what a segment is called, not a position."""
+    try:
+        return plan.select(indices)
+    except KeyError as err:
+        raise InputRejected(RejectReason.BAD_OPTION, option="only", value=str(err.args[0])) from err
+
+
+def _load_or_make_plan(options: EngineOptions, folder: Path, clip: Clip) -> Plan:
+    """Read the plan in *folder*, or write a new one."""
+    if (folder / PLAN_FILE).exists():
+        return read_plan_of(clip, folder)
+    plan = make_plan(clip, options.engine, model=options.model, every=options.every)
+    write_plan(plan, folder)
+    return plan
+
+
+def run_preview(options: PreviewArguments, _report: Report) -> None:
+    """Write one picture of what edit would make."""
+    clip, background, canvas = _open_scene(options)
+    canvas = fit_within_side(canvas, options.side)
+    composition = Composition(clip, options.style, options.engine_options)
+    write_preview(composition, options.output, background, canvas)
+    print_result(options.progress, options.output)
+
+
+def run_parts(options: PartsArguments, report: Report) -> None:
+    """Write what a renderer elsewhere puts together."""
+    clip, background, canvas = _open_scene(options)
+    parts = render_parts(
+        Composition(clip, options.style, options.engine_options, options.matte),
+        options.output,
+        background,
+        canvas,
+        PartsOptions(options.rate, options.way),
+        report,
+    )
+    print_result(options.progress, options.output, **parts)
+
+
+def run_probe(options: ProbeArguments, _report: Report) -> None:
+    """Print the size, length and rate of a video."""
+    clip = open_clip(options.clip)
+    if options.thumbnail is not None:
+        write_thumbnail(clip, options.thumbnail)
+    info = OutputInfo(*clip.size, float(clip.duration))
+    has_sound = clip.audio_stream is not None
+    print_result(options.progress, None, **info._asdict(), rate=float(clip.rate), sound=has_sound)
+
+
+def run_demo(options: DemoArguments, report: Report) -> None:
+    """Make a clip, edit it, and print where the result is."""
+    picture = make_demo(options.output, report)
+    print_result(options.progress, options.output, picture=str(picture))
+
+
+COMMANDS: dict[str, Command] = {
+    "edit": Command("make a finished video: the person over a background", EditArguments, run_edit),
+    "cut": Command("make a transparent overlay of the person", CutArguments, run_cut),
+    "matte": Command(
+        "make the matte alone: where the person is, white on black", MatteArguments, run_matte
+    ),
+    "preview": Command("make one picture of what edit would make", PreviewArguments, run_preview),
+    "parts": Command("make what a renderer elsewhere puts together", PartsArguments, run_parts),
+    "probe": Command("print a video's size, length and frame rate", ProbeArguments, run_probe),
+    "demo": Command(
+        "make a short clip of a person, edit it, print where the result is", DemoArguments, run_demo
+    ),
+}
+
+
+def open_clip(path: Path, result: Path | None = None, *others: Path | str | None) -> Clip:
+    """Probe the clip at *path*.
+
+    Args:
+        path: the clip.
+        result: what will be written.
+        others: what the result is made from besides the clip.
+
+    Raises:
+        InputRejected: the clip does not exist, cannot be used, or would be overwritten.
+    """
+    require_file(path)
+    sources = [path, *(other for other in others if other)]
+    for source in sources:
+        if result and os.path.realpath(source) == os.path.realpath(result):
+            why = f"{result} is what the result is made from"
+            raise InputRejected(RejectReason.BAD_OPTION, option="output", why=why)
+    return probe(path, ClipLimits())
+
+
+def require_file(path: Path) -> None:
+    """Check that *path* exists.
+
+    Raises:
+        InputRejected: NO_FILE.
+    """
+    if not os.path.exists(path):  # noqa: PTH110 - Path's raises when the name is too long
+        raise InputRejected(RejectReason.NO_FILE, path=str(path))
+
+
+def _open_scene(
+    options: EditArguments | PreviewArguments | PartsArguments,
+) -> tuple[Clip, Background, Size]:
+    scene = options.scene
+    matte = None if isinstance(options, PreviewArguments) else options.matte
+    clip = open_clip(options.clip, options.output, scene.background, matte)
+    background = open_background(scene.background, ClipLimits())
+    aspect = None if scene.canvas == "auto" else scene.canvas
+    return clip, background, compute_canvas_size(aspect, scene.lines, background.size or clip.size)
+
+
+def _convert_to_bytes(megabytes: float) -> int:
+    if not 0 < megabytes < float("inf"):
+        raise InputRejected(RejectReason.BAD_OPTION, option="max-mb", value=str(megabytes))
+    return int(megabytes * 1_000_000)

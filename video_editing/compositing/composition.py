@@ -1,0 +1,201 @@
+"""From the frames of a clip to its overlays: face position, layout, mattes, alpha, rendering.
+
+The steps stand here once; pipelines differ in their canvas and their writer only.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+from video_editing.compositing.background import BackgroundSampler
+from video_editing.compositing.blend import paste
+from video_editing.compositing.face_position import FacePosition, find_shape_centre
+from video_editing.compositing.layout import Layout, Size, compute_layout
+from video_editing.compositing.overlay import (
+    AlphaFunction,
+    OverlayRenderer,
+    refine_small_matte,
+    resample_final_matte,
+)
+from video_editing.concurrency import prefetch
+from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.progress import Report, with_progress
+from video_editing.contract.style import Style
+from video_editing.frames import FrameMatte, Layer, Matte, Picture, Timed
+from video_editing.matting.engines import DEFAULT_ENGINE, EngineOptions, create_engine
+from video_editing.matting.matte_stream import (
+    PREFETCH_DEPTH,
+    count_frames_before,
+    is_empty,
+    open_computed_mattes,
+    open_stored_mattes,
+)
+from video_editing.reading.decode import read_frames
+from video_editing.reading.probe import Clip
+
+#: frames, each with its matte; None where the style keeps the clip's own background
+OptionalMattes = Iterator[tuple[Timed[Picture], Matte | None]]
+
+
+class OverlayFrame(NamedTuple):
+    """A frame of the clip and its overlay.
+
+    Attributes:
+        time: in ticks of the clip's timebase.
+        picture: the clip's frame.
+        overlay: the person cut out and shaped, of the layout's size.
+    """
+
+    time: int
+    picture: Picture
+    overlay: Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A clip, and how its person is cut out, shaped and placed.
+
+    Attributes:
+        clip: from `probe`.
+        style: the looks of the overlay.
+        engine_options: the engine that computes the mattes where none are stored.
+        mattes: stored mattes of the clip: a folder of segments, or one video of final mattes.
+        max_seconds: how much of the clip's beginning is used; 0 uses all of it.
+    """
+
+    clip: Clip
+    style: Style = field(default_factory=Style)
+    engine_options: EngineOptions = DEFAULT_ENGINE
+    mattes: Path | None = None
+    max_seconds: int = 0
+
+    @property
+    def seconds(self) -> Fraction:
+        """Length of what is used of the clip, in seconds from its origin."""
+        if not self.max_seconds:
+            return self.clip.duration
+        return min(self.clip.duration, Fraction(self.max_seconds))
+
+    @property
+    def end(self) -> int | None:
+        """Tick before which the used frames lie; None is the end of the clip."""
+        if self.seconds == self.clip.duration:
+            return None
+        return int(self.seconds / self.clip.timebase)
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames used, as the clip announces them."""
+        return count_frames_before(self.clip, self.end)
+
+    def limit(self, max_seconds: int) -> "Composition":
+        """Return the composition of the clip's first *max_seconds*; 0 uses all of it."""
+        return replace(self, max_seconds=max_seconds)
+
+    def compute_layout(
+        self, canvas: Size | None = None, face: FacePosition | None = None
+    ) -> Layout:
+        """Compute the geometry of the overlay.
+
+        Args:
+            canvas: width and height of the result that the overlay's size is a fraction of; None
+                leaves the overlay at the clip's own scale.
+            face: the clip's face where it is known; else the clip is searched for it, but only
+                if the style leaves the shape's centre to it.
+
+        Raises:
+            InputRejected: CORRUPT, no key frame decodes.
+        """
+        centre = find_shape_centre(self.clip, self.style, face)
+        return compute_layout(self.clip.size, self.style, centre, canvas)
+
+    @contextmanager
+    def open_frames(
+        self, layout: Layout, stage: str, report: Report, *, max_rate: int = 0
+    ) -> Iterator[Iterator[OverlayFrame]]:
+        """Open the used frames with their overlays.
+
+        Args:
+            layout: from :meth:`compute_layout`.
+            stage: name of the work in progress reports.
+            report: receives the number of frames read.
+            max_rate: largest number of frames a second; 0 keeps all frames.
+
+        Raises:
+            InputRejected: the clip or the stored mattes cannot be used; NO_PERSON, after the last
+                frame, if no matte shows a person.
+            ModelUnavailable: the engine cannot run on this machine.
+        """
+        with open_mattes(self) as (pairs, compute_alpha):
+            frames: OptionalMattes = with_progress(pairs, stage, self.frame_count, report)
+            if max_rate:
+                frames = drop_frames(frames, self.clip.timebase, max_rate)
+            yield self.render(frames, layout, compute_alpha)
+
+    def render(
+        self, frames: OptionalMattes, layout: Layout, compute_alpha: AlphaFunction
+    ) -> Iterator[OverlayFrame]:
+        """Render the overlay of each of *frames*."""
+        renderer = OverlayRenderer(layout, self.style, compute_alpha, self.seconds)
+        for frame, matte in frames:
+            overlay = renderer.render(frame.value, matte, frame.time * self.clip.timebase)
+            yield OverlayFrame(frame.time, frame.value, overlay)
+
+
+@contextmanager
+def open_mattes(composition: Composition) -> Iterator[tuple[OptionalMattes, AlphaFunction]]:
+    """Open the used frames with their mattes, and the function that turns those into alpha.
+
+    A style that keeps the background needs no mattes: each is None.
+
+    Raises:
+        InputRejected: NO_PERSON, after the last frame, if no matte shows a person.
+        ModelUnavailable: the engine cannot run on this machine.
+    """
+    clip, mattes, end = composition.clip, composition.mattes, composition.end
+    if composition.style.keep_background:
+        with closing(prefetch(read_frames(clip, end=end), PREFETCH_DEPTH)) as frames:
+            yield ((frame, None) for frame in frames), resample_final_matte
+    elif mattes is None:
+        engine = create_engine(composition.engine_options, clip)
+        with open_computed_mattes(clip, engine, end) as pairs:
+            yield _require_person(pairs), refine_small_matte
+    else:
+        with open_stored_mattes(clip, mattes, end) as pairs:
+            compute_alpha = refine_small_matte if mattes.is_dir() else resample_final_matte
+            yield _require_person(pairs), compute_alpha
+
+
+def _require_person(pairs: Iterable[FrameMatte]) -> OptionalMattes:
+    is_person_seen = False
+    for frame, matte in pairs:
+        is_person_seen = is_person_seen or not is_empty(matte)
+        yield frame, matte
+    if not is_person_seen:
+        raise InputRejected(RejectReason.NO_PERSON)
+
+
+def drop_frames(frames: OptionalMattes, timebase: Fraction, max_rate: int) -> OptionalMattes:
+    """Yield *frames* without those that exceed *max_rate* frames a second."""
+    due = Fraction(0)
+    for frame, matte in frames:
+        seconds = frame.time * timebase
+        if seconds >= due:
+            # From the grid, not from the frame: else jitter would lower the rate for good.
+            due = max(due + Fraction(1, max_rate), seconds - Fraction(1, max_rate))
+            yield frame, matte
+
+
+def compose(
+    frames: Iterable[OverlayFrame],
+    sample_background: BackgroundSampler,
+    corner: tuple[int, int],
+    timebase: Fraction,
+) -> Iterator[Timed[Picture]]:
+    """Yield each overlay on the background of its moment, its top left at *corner*."""
+    for frame in frames:
+        background = sample_background(frame.time * timebase, frame.picture)
+        yield Timed(frame.time, paste(frame.overlay, *corner, background))
