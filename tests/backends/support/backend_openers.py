@@ -9,8 +9,13 @@ from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM
-from tests.backends.support.running_service import QUICK, application, client, served
-from tests.backends.support.scripted_backend import Scripted
+from tests.backends.support.running_service import (
+    SHORT_TIMEOUTS,
+    create_client,
+    create_service,
+    serve_app,
+)
+from tests.backends.support.scripted_backend import ScriptedBackend
 
 MEMORY = 2_000_000_000
 
@@ -19,7 +24,7 @@ Opener = Callable[[Path, float], AbstractAsyncContextManager[OverlayBackend]]
 
 
 @asynccontextmanager
-async def local_cpu(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
+async def open_local_cpu(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
     """Open the real command line in a real child process."""
     yield LocalBackend(
         "local-cpu", "cpu", ProcessLimits(seconds, 30, MEMORY), program=DEFAULT_PROGRAM
@@ -27,17 +32,21 @@ async def local_cpu(_folder: Path, seconds: float) -> AsyncIterator[OverlayBacke
 
 
 @asynccontextmanager
-async def scripted(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
+async def open_scripted(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
     """Open the fake, as slow as a real one."""
-    yield Scripted(pause=0.1, seconds=seconds)
+    yield ScriptedBackend(pause=0.1, seconds=seconds)
 
 
 @asynccontextmanager
-async def service(folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
+async def open_service(folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
     """Open the real service, on this machine's processor, behind HTTP."""
-    async with served(application(folder)) as address:
-        yield client(address, replace(QUICK, total=seconds))
+    async with serve_app(create_service(folder)) as address:
+        yield create_client(address, replace(SHORT_TIMEOUTS, total=seconds))
 
 
 #: the contract runs over these; a new kind of backend is one more line
-PLACES: dict[str, Opener] = {"local-cpu": local_cpu, "scripted": scripted, "service": service}
+OPENERS: dict[str, Opener] = {
+    "local-cpu": open_local_cpu,
+    "scripted": open_scripted,
+    "service": open_service,
+}

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Heard:
+class EventRecorder:
     """A report that records every event."""
 
     events: list[Event] = field(default_factory=list)

@@ -26,12 +26,12 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from tests.backends.support.shotstack_schema import Edit, Video, checked
+from tests.backends.support.shotstack_schema import Edit, Video, validate_edit
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KEY = "a-key-of-the-sandbox"  #: the default key of the fake
-STEPS = ("queued", "fetching", "rendering", "saving")
-CALLS = 10  #: of a callback that fails
+RENDER_STATUSES = ("queued", "fetching", "rendering", "saving")
+MAX_CALLBACK_ATTEMPTS = 10  #: of a callback that fails
 ROUTES = {
     "upload": ("POST", "/ingest/{stage}/upload"),
     "put": ("PUT", "/signed/{id}"),
@@ -48,7 +48,7 @@ ROUTES = {
 
 
 @dataclass
-class Entry:
+class RecordedRequest:
     """A request as it was received.
 
     Attributes:
@@ -67,7 +67,7 @@ class Entry:
 
 
 @dataclass
-class Fate:
+class RenderOutcome:
     """The fate of a render.
 
     Attributes:
@@ -79,11 +79,11 @@ class Fate:
         callback: whether a callback is sent.
     """
 
-    end: str = "done"
+    final_status: str = "done"
     error: str = ""
-    answer: Literal["created", "dropped", "hanging", "garbage", "broken"] = "created"
+    response: Literal["created", "dropped", "hanging", "garbage", "broken"] = "created"
     result: Literal["film", "forbidden", "missing", "truncated", "page"] = "film"
-    callback: bool = True
+    has_callback: bool = True
 
 
 @dataclass
@@ -92,15 +92,15 @@ class Render:
 
     id: str
     edit: Edit
-    asked: dict[str, Any]
-    fate: Fate
-    began: float
+    body: dict[str, Any]
+    outcome: RenderOutcome
+    started: float
     status: str = "queued"
     error: str = ""
 
 
 @dataclass
-class Stored:
+class StoredFile:
     """A file, or an upload that has not arrived."""
 
     id: str
@@ -108,8 +108,8 @@ class Stored:
     expires: float
     content: bytes | None = None
     seconds: float | None = None
-    sound: bool = False
-    looks: int = 0
+    has_sound: bool = False
+    polls: int = 0
     status: str = "queued"
     error: str = ""
 
@@ -139,7 +139,7 @@ class FakeShotstack:
 
     keys: dict[str, str] = field(default_factory=lambda: {"stage": KEY})
     window: float = 60
-    allowed: dict[tuple[str, str], int] = field(
+    request_limits: dict[tuple[str, str], int] = field(
         default_factory=lambda: {
             ("stage", "edit"): 150,
             ("stage", "ingest"): 120,
@@ -147,27 +147,27 @@ class FakeShotstack:
             ("v1", "ingest"): 300,
         }
     )
-    looks: int = 2
-    unseen: int = 0
-    took: float = 0.3
-    signed: float = 3600
-    resend: float = 0.05
+    polls_until_ready: int = 2
+    polls_not_found: int = 0
+    render_seconds: float = 0.3
+    upload_link_seconds: float = 3600
+    callback_retry_seconds: float = 0.05
     credits: float | None = None
-    fates: deque[Fate] = field(default_factory=deque)
+    outcomes: deque[RenderOutcome] = field(default_factory=deque)
     templates: dict[str, dict[str, Any]] = field(default_factory=dict)
-    ledger: list[Entry] = field(default_factory=list)
+    requests: list[RecordedRequest] = field(default_factory=list)
     renders: dict[str, Render] = field(default_factory=dict)
-    stored: dict[str, Stored] = field(default_factory=dict)
-    announced: list[tuple[str, int]] = field(default_factory=list)
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    callbacks: list[tuple[str, int]] = field(default_factory=list)
     proxies: dict[str, str] = field(default_factory=dict)
     url: str = ""
 
     def __post_init__(self) -> None:
         """Start without simulated faults."""
-        self._lies: dict[str, tuple[Answer, int]] = {}
+        self._overrides: dict[str, tuple[Handler, int]] = {}
         self._counts: Counter[tuple[str, str, int]] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.began = time.monotonic()
+        self.started = time.monotonic()
 
     async def __aenter__(self) -> Self:
         """Start the server."""
@@ -190,7 +190,7 @@ class FakeShotstack:
         await self._session.close()
         await self._server.close()
 
-    def lie(self, call: str, answer: Answer, times: int = 1 << 30) -> None:
+    def override(self, call: str, answer: Handler, times: int = 1 << 30) -> None:
         """Answer the next requests of a route in another way.
 
         Args:
@@ -198,19 +198,19 @@ class FakeShotstack:
             answer: the handler to use instead, after the checks of the key and the rate limit.
             times: how often.
         """
-        self._lies[call] = answer, times
+        self._overrides[call] = answer, times
 
-    def as_usual(self, call: str) -> Answer:
+    def get_handler(self, call: str) -> Handler:
         """Return the handler of a route, for faults that need its true answer."""
-        answer: Answer = getattr(self, f"_{call}")
+        answer: Handler = getattr(self, f"_{call}")
         return answer
 
     @property
-    def bills(self) -> list[float]:
+    def billed_seconds(self) -> list[float]:
         """The billed seconds of each render that was accepted and did not fail."""
         return [render.edit.seconds for render in self.renders.values() if render.error == ""]
 
-    def written(self) -> str:
+    def dump_requests(self) -> str:
         """Return all data that was sent, as text for a search.
 
         The key is left out where it must be: in its header, to the two APIs.
@@ -218,31 +218,31 @@ class FakeShotstack:
         return "\n".join(
             f"{entry.method} {entry.path} {_list_headers(entry)} "
             f"{entry.body.decode(errors='replace')}"
-            for entry in self.ledger
+            for entry in self.requests
         )
 
-    def most(self, api: str, seconds: float | None = None) -> int:
+    def count_peak_requests(self, api: str, seconds: float | None = None) -> int:
         """Return the largest number of requests to an API (edit, ingest) in any window."""
         seconds = self.window if seconds is None else seconds
-        times = [entry.time for entry in self.ledger if entry.path.startswith(f"/{api}/")]
+        times = [entry.time for entry in self.requests if entry.path.startswith(f"/{api}/")]
         return max(
             (sum(1 for other in times if time <= other < time + seconds) for time in times),
             default=0,
         )
 
-    def calls(self, call: str) -> list[Entry]:
+    def find_requests(self, call: str) -> list[RecordedRequest]:
         """Return the requests to a route."""
-        return [entry for entry in self.ledger if entry.call == call]
+        return [entry for entry in self.requests if entry.call == call]
 
     # Authentication and the ledger
 
     @web.middleware
-    async def _record_request(self, request: web.Request, handler: Answer) -> web.StreamResponse:
+    async def _record_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         call = request.match_info.route.name or ""
-        entry = Entry(
+        entry = RecordedRequest(
             time.monotonic(), request.method, request.raw_path, call, dict(request.headers)
         )
-        self.ledger.append(entry)
+        self.requests.append(entry)
         content = await request.read()
         entry.body = sha256(content).hexdigest().encode() if call == "put" else content
         try:
@@ -253,7 +253,7 @@ class FakeShotstack:
         return response
 
     async def _check_request(
-        self, request: web.Request, call: str, answer: Answer, entry: Entry
+        self, request: web.Request, call: str, answer: Handler, entry: RecordedRequest
     ) -> web.StreamResponse:
         if request.path.startswith(("/edit/", "/ingest/")):
             api, stage = request.path.split("/")[1:3]
@@ -261,17 +261,17 @@ class FakeShotstack:
                 return web.json_response({"message": "Forbidden"}, status=403)
             if request.headers.get("Accept") != "application/json":
                 return _refuse_edit(["Accept is not application/json"])
-            tick = int((entry.time - self.began) / self.window)
+            tick = int((entry.time - self.started) / self.window)
             self._counts[stage, api, tick] += 1
-            if self._counts[stage, api, tick] > self.allowed[stage, api]:
+            if self._counts[stage, api, tick] > self.request_limits[stage, api]:
                 fault = {"status": "429", "title": "rate_limit_error", "detail": "slow down"}
                 return web.json_response({"errors": [fault]}, status=429)
         elif "x-api-key" in request.headers:
             return web.Response(status=400, text="Only one auth mechanism allowed")
-        lie, times = self._lies.pop(call, (None, 0))
+        lie, times = self._overrides.pop(call, (None, 0))
         if lie:
             if times > 1:
-                self._lies[call] = lie, times - 1
+                self._overrides[call] = lie, times - 1
             return await lie(request)
         return await answer(request)
 
@@ -281,8 +281,10 @@ class FakeShotstack:
         if await request.read():
             return _refuse_ingest("no body is taken")
         signature = uuid.uuid4().hex
-        stored = Stored(str(uuid.uuid4()), signature, time.monotonic() + self.signed)
-        self.stored[stored.id] = stored
+        stored = StoredFile(
+            str(uuid.uuid4()), signature, time.monotonic() + self.upload_link_seconds
+        )
+        self.files[stored.id] = stored
         link = f"{self.url}/signed/{stored.id}?X-Amz-Expires=3600&X-Amz-Signature={signature}"
         attributes = {"id": stored.id, "url": link, "expires": "2030-01-01T00:00:00.000Z"}
         return web.json_response(
@@ -290,7 +292,7 @@ class FakeShotstack:
         )
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
-        stored = self.stored.get(request.match_info["id"])
+        stored = self.files.get(request.match_info["id"])
         if not stored or request.query.get("X-Amz-Signature") != stored.signature:
             return web.Response(
                 status=403, text="<Error><Code>SignatureDoesNotMatch</Code></Error>"
@@ -300,29 +302,32 @@ class FakeShotstack:
         if request.content_length is None:
             return web.Response(status=411, text="<Error><Code>MissingContentLength</Code></Error>")
         content = await request.read()
-        stored.content, stored.status, stored.looks = content, "importing", 0
+        stored.content, stored.status, stored.polls = content, "importing", 0
         return web.Response()
 
-    def _find_source(self, request: web.Request) -> Stored | None:
-        stored = self.stored.get(request.match_info["id"])
+    def _find_source(self, request: web.Request) -> StoredFile | None:
+        stored = self.files.get(request.match_info["id"])
         return stored if stored and stored.content is not None else None
 
     async def _source(self, request: web.Request) -> web.StreamResponse:
         stored = self._find_source(request)
         if stored:
-            stored.looks += 1
-        if not stored or stored.looks <= self.unseen:
+            stored.polls += 1
+        if not stored or stored.polls <= self.polls_not_found:
             fault = {"status": "404", "title": "Not Found", "detail": "Source not found"}
             return web.json_response({"errors": [fault]}, status=404)
-        if stored.status == "importing" and stored.looks > self.unseen + self.looks:
+        if (
+            stored.status == "importing"
+            and stored.polls > self.polls_not_found + self.polls_until_ready
+        ):
             await asyncio.to_thread(_probe, stored)
         return web.json_response({"data": self._describe_source(stored)})
 
     async def _sources(self, _request: web.Request) -> web.StreamResponse:
-        sources = [stored for stored in self.stored.values() if stored.content is not None]
+        sources = [stored for stored in self.files.values() if stored.content is not None]
         return web.json_response({"data": [self._describe_source(stored) for stored in sources]})
 
-    def _describe_source(self, stored: Stored) -> dict[str, Any]:
+    def _describe_source(self, stored: StoredFile) -> dict[str, Any]:
         fields = {
             "status": stored.status,
             "created": "2030-01-01T00:00:00.000Z",
@@ -338,19 +343,19 @@ class FakeShotstack:
         stored = self._find_source(request)
         if not stored:
             return web.json_response({"errors": [{"status": "404"}]}, status=404)
-        del self.stored[stored.id]
+        del self.files[stored.id]
         return web.Response(status=204)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        stored = self.stored.get(request.match_info["id"])
+        stored = self.files.get(request.match_info["id"])
         if not stored or stored.content is None:
             return web.Response(status=404)
         return web.Response(body=stored.content)
 
-    def _find_file(self, link: str) -> Stored | None:
+    def _find_file(self, link: str) -> StoredFile | None:
         """Return the file at an address that the fake issued."""
         start, _, rest = link.partition("/files/")
-        stored = self.stored.get(rest.split("/")[0])
+        stored = self.files.get(rest.split("/")[0])
         return stored if start == self.url and stored and stored.status == "ready" else None
 
     # Renders
@@ -378,10 +383,10 @@ class FakeShotstack:
 
     async def _accept_render(self, request: web.Request, asked: Any) -> web.StreamResponse:
         stage = request.match_info["stage"]
-        edit, faults = checked(
+        edit, faults = validate_edit(
             _fill_merge_fields(asked),
-            ours=lambda link: link.startswith(f"{self.url}/files/"),
-            sandbox=stage == "stage",
+            is_hosted=lambda link: link.startswith(f"{self.url}/files/"),
+            is_sandbox=stage == "stage",
         )
         if edit is None:
             return _refuse_edit(faults)
@@ -389,31 +394,31 @@ class FakeShotstack:
             if self.credits < edit.seconds / 60:
                 return _refuse_edit(["Insufficient credits to render this asset"], status=403)
             self.credits -= edit.seconds / 60
-        fate = self.fates.popleft() if self.fates else Fate()
+        fate = self.outcomes.popleft() if self.outcomes else RenderOutcome()
         render = Render(str(uuid.uuid4()), edit, asked, fate, time.monotonic())
         self.renders[render.id] = render
-        task = asyncio.create_task(self._run(render))
+        task = asyncio.create_task(self._run_render(render))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await _answer_render(request, render)
 
-    async def _run(self, render: Render) -> None:
-        for status in STEPS:
+    async def _run_render(self, render: Render) -> None:
+        for status in RENDER_STATUSES:
             render.status = status
-            if status == render.fate.end:
+            if status == render.outcome.final_status:
                 return
-            await asyncio.sleep(self.took / len(STEPS))
-        error = render.fate.error or await self._find_fault(render.edit)
+            await asyncio.sleep(self.render_seconds / len(RENDER_STATUSES))
+        error = render.outcome.error or await self._find_fault(render.edit)
         if error:
             render.status, render.error = "failed", error
-        elif render.fate.end != "done":
-            render.status = render.fate.end
+        elif render.outcome.final_status != "done":
+            render.status = render.outcome.final_status
             return
         else:
-            await asyncio.to_thread(film, *self._shape(render.edit))
+            await asyncio.to_thread(encode_video, *self._get_result_spec(render.edit))
             render.status = "done"
-        if render.fate.callback and render.edit.callback:
-            await self._announce(render, render.edit.callback)
+        if render.outcome.has_callback and render.edit.callback:
+            await self._send_callback(render, render.edit.callback)
 
     async def _find_fault(self, edit: Edit) -> str:
         """Return what is wrong with the files in an edit."""
@@ -430,28 +435,28 @@ class FakeShotstack:
                     return "A clip is longer than its source"
         return ""
 
-    async def _announce(self, render: Render, link: str) -> None:
+    async def _send_callback(self, render: Render, link: str) -> None:
         fields = {
             "type": "edit",
             "action": "render",
             "id": render.id,
             "owner": "5ca6hu7s9k",
             "status": render.status,
-            "url": self._link(render) if render.status == "done" else None,
+            "url": self._make_result_link(render) if render.status == "done" else None,
             "error": render.error or None,
             "completed": "2030-01-01T00:00:00.000Z",
         }
         url = URL(link)
         way = URL(self.proxies[url.host]) / url.path[1:] if url.host in self.proxies else url
-        for attempt in range(1, CALLS + 1):
+        for attempt in range(1, MAX_CALLBACK_ATTEMPTS + 1):
             status = 0
             with suppress(ClientError, TimeoutError, OSError):
                 async with self._session.post(way, json=fields, allow_redirects=False) as answer:
                     status = answer.status
-            self.announced.append((link, status))
+            self.callbacks.append((link, status))
             if 200 <= status < 400:
                 return
-            await asyncio.sleep(self.resend * attempt**3)
+            await asyncio.sleep(self.callback_retry_seconds * attempt**3)
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
         render = self.renders.get(request.match_info["id"])
@@ -466,17 +471,17 @@ class FakeShotstack:
             "created": "2030-01-01T00:00:00.000Z",
         }
         if render.status == "done":
-            fields |= {"url": self._link(render), "renderTime": 1234.5}
+            fields |= {"url": self._make_result_link(render), "renderTime": 1234.5}
         if render.error:
             fields |= {"error": render.error}
         if request.query.get("data") != "false":
-            fields |= {"data": render.asked}
+            fields |= {"data": render.body}
         return web.json_response({"success": True, "message": "OK", "response": fields})
 
-    def _link(self, render: Render) -> str:
+    def _make_result_link(self, render: Render) -> str:
         return f"{self.url}/results/{render.id}.{render.edit.output.format}"
 
-    def _shape(self, edit: Edit) -> tuple[int, int, float, float, bool]:
+    def _get_result_spec(self, edit: Edit) -> tuple[int, int, float, float, bool]:
         loud = not edit.output.mute and any(
             getattr(clip.asset, "volume", 0) != 0 and self._has_sound(clip.asset.src or "")
             for clip in edit.clips()
@@ -485,25 +490,25 @@ class FakeShotstack:
 
     def _has_sound(self, link: str) -> bool:
         stored = self._find_file(link)
-        return stored is None or stored.sound
+        return stored is None or stored.has_sound
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
         render = self.renders.get(request.match_info["id"])
-        if not render or render.status != "done" or render.fate.result == "missing":
+        if not render or render.status != "done" or render.outcome.result == "missing":
             return web.Response(status=404)
-        if render.fate.result == "forbidden":
+        if render.outcome.result == "forbidden":
             return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
-        if render.fate.result == "page":
+        if render.outcome.result == "page":
             return web.Response(text="<html>gone</html>", content_type="text/html")
-        content = await asyncio.to_thread(film, *self._shape(render.edit))
-        if render.fate.result == "truncated":
+        content = await asyncio.to_thread(encode_video, *self._get_result_spec(render.edit))
+        if render.outcome.result == "truncated":
             content = content[: len(content) // 2]
         return web.Response(body=content, content_type="video/mp4")
 
 
 async def _answer_render(request: web.Request, render: Render) -> web.StreamResponse:
     assert request.transport is not None
-    match render.fate.answer:
+    match render.outcome.response:
         case "dropped":
             request.transport.close()
         case "hanging":
@@ -518,7 +523,7 @@ async def _answer_render(request: web.Request, render: Render) -> web.StreamResp
     )
 
 
-def _list_headers(entry: Entry) -> dict[str, str]:
+def _list_headers(entry: RecordedRequest) -> dict[str, str]:
     api = entry.path.startswith(("/edit/", "/ingest/"))
     return {k: v for k, v in entry.headers.items() if not (api and k.lower() == "x-api-key")}
 
@@ -548,13 +553,13 @@ def _fill_merge_fields(asked: Any) -> Any:
     return {**json.loads(text), "merge": asked["merge"]}
 
 
-def _probe(stored: Stored) -> None:
+def _probe(stored: StoredFile) -> None:
     """Probe a file, and record its length."""
     assert stored.content is not None
     try:
         with av.open(BytesIO(stored.content)) as container:
             stored.seconds = container.duration / 1_000_000 if container.duration else None
-            stored.sound = bool(container.streams.audio)
+            stored.has_sound = bool(container.streams.audio)
             next(container.decode(video=0))
     except (av.FFmpegError, StopIteration, IndexError):
         stored.status, stored.error = "failed", "The file is not a media file"
@@ -563,7 +568,7 @@ def _probe(stored: Stored) -> None:
 
 
 @lru_cache(maxsize=8)
-def film(width: int, height: int, rate: float, seconds: float, loud: bool) -> bytes:  # noqa: FBT001 - lru_cache
+def encode_video(width: int, height: int, rate: float, seconds: float, has_sound: bool) -> bytes:  # noqa: FBT001 - lru_cache
     """Return a grey mp4 of that size, rate and length, with a hum if *loud*."""
     file = BytesIO()
     exact = (
@@ -573,7 +578,7 @@ def film(width: int, height: int, rate: float, seconds: float, loud: bool) -> by
         stream = out.add_stream("libx264", rate=exact, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.thread_count = 1
-        sound = out.add_stream("aac", rate=48_000) if loud else None
+        sound = out.add_stream("aac", rate=48_000) if has_sound else None
         grey = np.full((height * 3 // 2, width), 128, np.uint8)
         for i in range(max(1, round(seconds * float(exact)))):
             frame = av.VideoFrame.from_ndarray(grey, "yuv420p")

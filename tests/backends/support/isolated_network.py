@@ -30,12 +30,12 @@ COMMANDS = (
     "ip route add local 0.0.0.0/0 dev lo",
     "ip -6 route add local ::/0 dev lo",
 )
-ANSWERS = Callable[[str], list[str]]  #: the addresses of a name, for one lookup
+ResolveName = Callable[[str], list[str]]  #: the addresses of a name, for one lookup
 
 T = TypeVar("T")
 
 
-class Lab:
+class IsolatedNetwork:
     """The thread with the network."""
 
     def __init__(self, thread: ThreadPoolExecutor) -> None:
@@ -51,17 +51,17 @@ class Lab:
 
 
 @contextmanager
-def opened_lab(folder: Path) -> Iterator[Lab]:
+def open_isolated_network(folder: Path) -> Iterator[IsolatedNetwork]:
     """Open the lab; skip the test if that is not permitted."""
     with ThreadPoolExecutor(1) as thread:
         try:
-            thread.submit(_enter, folder).result()
+            thread.submit(_enter_namespaces, folder).result()
         except (OSError, subprocess.CalledProcessError) as err:
             pytest.skip(f"no network namespace here: {err}")
-        yield Lab(thread)
+        yield IsolatedNetwork(thread)
 
 
-def _enter(folder: Path) -> None:
+def _enter_namespaces(folder: Path) -> None:
     """Leave the world, for this thread and those that it starts."""
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -84,7 +84,9 @@ def _enter(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def listening(app: web.Application, port: int, **options: Any) -> AsyncIterator[None]:
+async def serve_on_all_addresses(
+    app: web.Application, port: int, **options: Any
+) -> AsyncIterator[None]:
     """Serve *app* on *port* of every address."""
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
@@ -101,12 +103,12 @@ async def listening(app: web.Application, port: int, **options: Any) -> AsyncIte
 
 
 @asynccontextmanager
-async def naming(answers: ANSWERS) -> AsyncIterator[list[str]]:
+async def serve_dns(answers: ResolveName) -> AsyncIterator[list[str]]:
     """Answer the questions of the lab's resolver; gives the names that were asked for."""
     asked: list[str] = []
     loop = asyncio.get_running_loop()
     server, _ = await loop.create_datagram_endpoint(
-        lambda: _NameServer(answers, asked), local_addr=("127.0.0.53", 53)
+        lambda: _DnsServer(answers, asked), local_addr=("127.0.0.53", 53)
     )
     try:
         yield asked
@@ -114,21 +116,23 @@ async def naming(answers: ANSWERS) -> AsyncIterator[list[str]]:
         server.close()
 
 
-class _NameServer(asyncio.DatagramProtocol):
+class _DnsServer(asyncio.DatagramProtocol):
     """A and AAAA (RFC 1035, section 4), for a second each time."""
 
-    def __init__(self, answers: ANSWERS, asked: list[str]) -> None:
+    def __init__(self, answers: ResolveName, asked: list[str]) -> None:
         self._answers, self._asked = answers, asked
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        name, end = _name(data)
+        name, end = _parse_name(data)
         kind = struct.unpack("!H", data[end : end + 2])[0]
         self._asked.append(name)
         family = {1: socket.AF_INET, 28: socket.AF_INET6}.get(kind)
-        packed = [_packed(family, address) for address in self._answers(name)] if family else []
+        packed = (
+            [_pack_address(family, address) for address in self._answers(name)] if family else []
+        )
         records = [
             struct.pack("!HHHIH", 0xC00C, kind, 1, 0, len(address)) + address
             for address in packed
@@ -138,14 +142,14 @@ class _NameServer(asyncio.DatagramProtocol):
         self._transport.sendto(head + data[12 : end + 4] + b"".join(records), addr)
 
 
-def _packed(family: int | None, address: str) -> bytes | None:
+def _pack_address(family: int | None, address: str) -> bytes | None:
     try:
         return socket.inet_pton(family or 0, address)
     except OSError:
         return None
 
 
-def _name(data: bytes) -> tuple[str, int]:
+def _parse_name(data: bytes) -> tuple[str, int]:
     labels, at = [], 12
     while data[at]:
         labels.append(data[at + 1 : at + 1 + data[at]].decode(errors="replace"))

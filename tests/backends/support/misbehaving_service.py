@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from tests.backends.support.running_service import KEY
 from video_editing.contract.plan import Plan
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
@@ -30,7 +30,7 @@ class MisbehavingService:
 
     mattes: Path
     plan: Plan
-    overrides: dict[str, Answer] = field(default_factory=dict)
+    overrides: dict[str, Handler] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -116,7 +116,7 @@ async def serve_misbehaving(service: MisbehavingService) -> AsyncIterator[str]:
         yield str(server.make_url("")).rstrip("/")
 
 
-def status(code: int, **headers: str) -> Answer:
+def answer_status(code: int, **headers: str) -> Handler:
     """Answer with a status and no body."""
 
     async def answer(_request: web.Request) -> web.StreamResponse:
@@ -127,7 +127,7 @@ def status(code: int, **headers: str) -> Answer:
     return answer
 
 
-def body(content: bytes, kind: str = "application/json") -> Answer:
+def answer_body(content: bytes, kind: str = "application/json") -> Handler:
     """Answer with *content*."""
 
     async def answer(_request: web.Request) -> web.StreamResponse:
@@ -145,7 +145,7 @@ async def hang(_request: web.Request) -> web.StreamResponse:
 async def drip(request: web.Request) -> web.StreamResponse:
     """Answer with one byte now and then, without end."""
     answer = web.StreamResponse(
-        headers={"Content-Type": "application/json", "Job-Id": job(request)}
+        headers={"Content-Type": "application/json", "Job-Id": parse_job_id(request)}
     )
     await answer.prepare(request)
     for _ in range(600):
@@ -156,7 +156,11 @@ async def drip(request: web.Request) -> web.StreamResponse:
 
 async def cut(request: web.Request) -> web.StreamResponse:
     """Announce more bytes than are sent."""
-    headers = {"Content-Type": "application/json", "Job-Id": job(request), "Content-Length": "9999"}
+    headers = {
+        "Content-Type": "application/json",
+        "Job-Id": parse_job_id(request),
+        "Content-Length": "9999",
+    }
     answer = web.StreamResponse(headers=headers)
     await answer.prepare(request)
     await answer.write(b'{"job_id"')
@@ -168,13 +172,13 @@ async def cut(request: web.Request) -> web.StreamResponse:
 async def flood(request: web.Request) -> web.StreamResponse:
     """Answer without end, as fast as possible."""
     answer = web.StreamResponse(
-        headers={"Content-Type": "application/json", "Job-Id": job(request)}
+        headers={"Content-Type": "application/json", "Job-Id": parse_job_id(request)}
     )
     await answer.prepare(request)
     while True:
         await answer.write(b" " * (1 << 20))
 
 
-def job(request: web.Request) -> str:
+def parse_job_id(request: web.Request) -> str:
     """Return the id of the job in the path of the request."""
     return [*request.path.split("/"), ""][2]

@@ -25,11 +25,11 @@ from settings import RemoteSettings, ServiceSettings
 TOKEN = "a token for tests"  # noqa: S105 - opens nothing
 KEY = {"Authorization": f"Bearer {TOKEN}"}
 LIMITS = ProcessLimits(60, 30, 2_000_000_000)
-QUICK = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stall=20, poll=0.05)
+SHORT_TIMEOUTS = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stall=20, poll=0.05)
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
+async def serve_app(app: FastAPI) -> AsyncIterator[str]:
     """Serve *app* on a free port, and yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
@@ -43,28 +43,28 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
         await task
 
 
-def application(
+def create_service(
     folder: Path,
     backend: OverlayBackend | None = None,
-    fetched: LinkFetcher | None = None,
+    fetch_link: LinkFetcher | None = None,
     hosting: ShotstackHosting | None = None,
     **changes: object,
 ) -> FastAPI:
     """Create the service with its files in *folder*; *backend* is this processor by default."""
     settings = ServiceSettings(**{"token": TOKEN, "folder": folder} | changes)
     backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
-    fetch_link = fetched or copied_from(folder)
+    fetch_link = fetch_link or make_copying_fetcher(folder)
     dependencies = ServiceDependencies(backend, VideoCli("here", LIMITS), fetch_link, hosting)
     return create_app(settings, dependencies)
 
 
-def client(address: str, timeouts: Timeouts = QUICK) -> RemoteBackend:
+def create_client(address: str, timeouts: Timeouts = SHORT_TIMEOUTS) -> RemoteBackend:
     """Return the client of the service at *address*."""
     settings = RemoteSettings(endpoint=address, token=TOKEN, price=0.5)
     return RemoteBackend("modal", settings, timeouts=timeouts)
 
 
-def copied_from(clip: Path) -> LinkFetcher:
+def make_copying_fetcher(clip: Path) -> LinkFetcher:
     """Create a fetcher that copies *clip* for any link, without the internet."""
 
     async def fetched(_link: str, path: Path) -> int:

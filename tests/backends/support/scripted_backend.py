@@ -15,7 +15,7 @@ from video_editing.frames import Matte, Timed
 from video_editing.matting.segments import write_segment
 
 
-class Scripted(OverlayBackend):
+class ScriptedBackend(OverlayBackend):
     """Fails as scripted, call by call, and works after the end of the script.
 
     Attributes:
@@ -42,8 +42,8 @@ class Scripted(OverlayBackend):
             seconds: the deadline.
         """
         self.name = name
-        self.asked: list[Plan] = []
-        self.made: list[int] = []
+        self.plans: list[Plan] = []
+        self.written: list[int] = []
         self._script = iter(script)
         self._segments = segments
         self._pause = pause
@@ -51,7 +51,7 @@ class Scripted(OverlayBackend):
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
-        self.asked.append(plan)
+        self.plans.append(plan)
         forward = make_monotonic(report, plan.frames)
         lacking = find_missing_segments(plan, folder)
         if not lacking:
@@ -60,23 +60,23 @@ class Scripted(OverlayBackend):
         write_plan(plan, folder)
         try:
             async with asyncio.timeout(self._seconds):
-                await self._follow(clip, plan, lacking, folder, forward)
+                await self._run_script(clip, plan, lacking, folder, forward)
         except TimeoutError as err:
             raise BackendUnavailable(self.name, FailureKind.TOO_SLOW) from err
         finally:
             forward(CostIncurred(self.name, 1.0, 0.0))
 
-    async def _follow(
+    async def _run_script(
         self, clip: Path, plan: Plan, lacking: list[Segment], folder: Path, report: Report
     ) -> None:
-        refuse_text(clip)
+        reject_text(clip)
         failure = next(self._script, None)
         done = plan.frames - sum(segment.frames for segment in lacking)
         report(Progress("mattes", done, plan.frames, 25.0))
         for segment in lacking if failure is None else lacking[: self._segments]:
             await asyncio.sleep(self._pause)
-            write_segment(plan, segment, grey(segment), folder)
-            self.made.append(segment.index)
+            write_segment(plan, segment, make_grey_mattes(segment), folder)
+            self.written.append(segment.index)
             done += segment.frames
             report(Progress("mattes", done, plan.frames, 25.0))
         if failure is not None:
@@ -84,13 +84,13 @@ class Scripted(OverlayBackend):
             raise failure
 
 
-def refuse_text(clip: Path) -> None:
+def reject_text(clip: Path) -> None:
     """Raise InputRejected if *clip* is not an mp4 file."""
     if clip.read_bytes()[4:8] != b"ftyp":
         raise InputRejected(RejectReason.NOT_A_VIDEO)
 
 
-def grey(segment: Segment) -> Iterator[Timed[Matte]]:
+def make_grey_mattes(segment: Segment) -> Iterator[Timed[Matte]]:
     """A matte for each frame of *segment*, one tick apart."""
     for i in range(segment.frames):
         yield Timed(segment.start + i, np.full((48, 80), 200, np.uint8))

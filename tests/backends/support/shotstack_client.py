@@ -16,7 +16,7 @@ from backends.shotstack.render_log import MAX_CALLBACK_BYTES, CallbackReceiver
 from backends.state_file import JsonStateFile
 from tests.backends.support.fake_shotstack import KEY, FakeShotstack
 
-HURRY = ShotstackTimeouts(
+SHORT_TIMEOUTS = ShotstackTimeouts(
     response=2,
     gate=20,
     retry_total=3,
@@ -32,26 +32,26 @@ HURRY = ShotstackTimeouts(
 
 
 @asynccontextmanager
-async def client(
+async def open_fake_client(
     fake: FakeShotstack,
     folder: Path,
     *,
     key: str = KEY,
-    allowed: RequestLimits | None = None,
+    limits: RequestLimits | None = None,
     **changes: float,
 ) -> AsyncIterator[ShotstackClient]:
     """Open a client with its state files in *folder*; *changes* are of its timeouts."""
-    account = ShotstackAccount(SecretStr(key), "stage", fake.url, allowed)
+    account = ShotstackAccount(SecretStr(key), "stage", fake.url, limits)
     kept = JsonStateFile(folder / "seen.json", RequestLog)
     async with (
         ClientSession(trust_env=False) as outside,
-        open_client(account, outside, kept, replace(HURRY, **changes)) as shotstack,
+        open_client(account, outside, kept, replace(SHORT_TIMEOUTS, **changes)) as shotstack,
     ):
         yield shotstack
 
 
 @asynccontextmanager
-async def hearing(callbacks: CallbackReceiver) -> AsyncIterator[str]:
+async def serve_callbacks(callbacks: CallbackReceiver) -> AsyncIterator[str]:
     """Serve the route of callbacks, and yield its address with the secret."""
 
     async def heard(request: web.Request) -> web.Response:
@@ -65,7 +65,9 @@ async def hearing(callbacks: CallbackReceiver) -> AsyncIterator[str]:
         yield f"{str(server.make_url('')).rstrip('/')}/shotstack/{callbacks.secret}"
 
 
-def edit(length: float = 1.0, src: str = "https://films.example.com/film.mp4") -> dict[str, Any]:
+def make_edit(
+    length: float = 1.0, src: str = "https://films.example.com/film.mp4"
+) -> dict[str, Any]:
     """Return a small edit."""
     clip = {"asset": {"type": "video", "src": src}, "start": 0, "length": length}
     return {

@@ -13,10 +13,10 @@ from settings import RenderingSettings
 from video_editing.contract.style import Style
 
 LIMITS = ProcessLimits(120, 60, 2_000_000_000)
-KEPT = Style(keep_background=True)  #: needs no mattes and no engine
+KEEP_BACKGROUND = Style(keep_background=True)  #: needs no mattes and no engine
 KEY = "a-key-of-the-sandbox"  #: of the fake
 #: short, since the fake is on this machine
-QUICK = ShotstackTimeouts(
+SHORT_TIMEOUTS = ShotstackTimeouts(
     response=3,
     gate=20,
     retry_total=3,
@@ -31,28 +31,30 @@ QUICK = ShotstackTimeouts(
 )
 
 
-def shotstack(
+def create_shotstack_renderer(
     address: str,
     folder: Path,
     *,
-    money: MonthlyBudget | None = None,
-    pace: ShotstackTimeouts = QUICK,
+    budget: MonthlyBudget | None = None,
+    timeouts: ShotstackTimeouts = SHORT_TIMEOUTS,
     **settings: object,
 ) -> ShotstackRenderer:
     """Return a renderer for the API at *address*; *settings* are of its group."""
     given = {"renderer": "shotstack", "api_key": KEY, "api_url": address} | settings
-    money = money or MonthlyBudget(folder / "money.json", None, lambda *_: None)
+    budget = budget or MonthlyBudget(folder / "money.json", None, lambda *_: None)
     return ShotstackRenderer(
         RenderingSettings(_env_file=None, **given),
         folder,
         VideoCli("shotstack", LIMITS),
-        money,
+        budget,
         RenderTracking(RenderLog(folder / "renders.json")),
-        pace,
+        timeouts,
     )
 
 
-def drawn(clip: JsonObject, size: tuple[int, int], canvas: tuple[int, int]) -> tuple[float, ...]:
+def locate_asset(
+    clip: JsonObject, size: tuple[int, int], canvas: tuple[int, int]
+) -> tuple[float, ...]:
     """Return where Shotstack draws an asset of *size*: left, top, width and height in pixels.
 
     ``fit: none`` leaves it as large as it is, ``scale`` multiplies that, ``position: center`` puts

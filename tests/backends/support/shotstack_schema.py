@@ -27,13 +27,13 @@ RESOLUTIONS = {
 }
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """A model that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Tween(Strict):
+class Tween(StrictModel):
     """A change of a number over time."""
 
     from_: float = Field(alias="from")
@@ -52,14 +52,14 @@ Alias = Annotated[str, Field(pattern=r"^alias://\w+$")]
 Volume = Share | list[Tween]
 
 
-class Offset(Strict):
+class Offset(StrictModel):
     """Fractions of the frame; y points up."""
 
     x: Shift | list[Tween] = 0
     y: Shift | list[Tween] = 0
 
 
-class Crop(Strict):
+class Crop(StrictModel):
     """Fractions that are cut off."""
 
     top: Share = 0
@@ -68,7 +68,7 @@ class Crop(Strict):
     right: Share = 0
 
 
-class ChromaKey(Strict):
+class ChromaKey(StrictModel):
     """A colour that becomes transparent."""
 
     color: str = Field(pattern="^#[0-9a-fA-F]{6}$")
@@ -76,7 +76,7 @@ class ChromaKey(Strict):
     halo: int = Field(default=0, ge=0, le=250)
 
 
-class Video(Strict):
+class Video(StrictModel):
     """A video."""
 
     type: Literal["video"]
@@ -90,7 +90,7 @@ class Video(Strict):
     transcode: bool = False
 
 
-class Image(Strict):
+class Image(StrictModel):
     """A picture."""
 
     type: Literal["image"]
@@ -98,7 +98,7 @@ class Image(Strict):
     crop: Crop = Crop()
 
 
-class Audio(Strict):
+class Audio(StrictModel):
     """A sound."""
 
     type: Literal["audio"]
@@ -109,7 +109,7 @@ class Audio(Strict):
     effect: Literal["none", "fadeIn", "fadeOut", "fadeInFadeOut"] = "none"
 
 
-class Luma(Strict):
+class Luma(StrictModel):
     """A luma matte for the clip after it."""
 
     type: Literal["luma"]
@@ -117,24 +117,24 @@ class Luma(Strict):
     trim: Moment = 0
 
 
-class Words(BaseModel):
+class MarkupAsset(BaseModel):
     """Text and drawings, which only templates use."""
 
     type: Literal["rich-text", "svg", "html5", "rich-caption"]
     src: str | None = None
 
 
-class Transition(Strict):
+class Transition(StrictModel):
     """How a clip appears and disappears."""
 
     in_: str = Field(default="none", alias="in")
     out: str = "none"
 
 
-class Clip(Strict):
+class Clip(StrictModel):
     """An asset with its time and its position on the frame."""
 
-    asset: Annotated[Video | Image | Audio | Luma | Words, Field(discriminator="type")]
+    asset: Annotated[Video | Image | Audio | Luma | MarkupAsset, Field(discriminator="type")]
     start: Moment | Literal["auto"] | Alias
     length: Length | Literal["auto", "end"] | Alias
     fit: Literal["crop", "cover", "contain", "none"] = "crop"
@@ -170,7 +170,7 @@ class Clip(Strict):
         return asset
 
 
-class Track(Strict):
+class Track(StrictModel):
     """Clips in the order of time."""
 
     clips: list[Clip] = Field(min_length=1)
@@ -182,8 +182,8 @@ class Track(Strict):
             raise ValueError("a luma clip comes first in its track, before the clip it masks")
         ends = 0.0
         shown = [clip for clip in self.clips if not isinstance(clip.asset, Luma)]
-        for clip in sorted(shown, key=lambda clip: _number(clip.start) or 0):
-            start, length = _number(clip.start), _number(clip.length)
+        for clip in sorted(shown, key=lambda clip: _as_number(clip.start) or 0):
+            start, length = _as_number(clip.start), _as_number(clip.length)
             if start is not None and start < ends - 1e-6:
                 raise ValueError("clips on one track overlap")
             if start is not None and length is not None:
@@ -191,7 +191,7 @@ class Track(Strict):
         return self
 
 
-class Timeline(Strict):
+class Timeline(StrictModel):
     """Tracks, the top one first."""
 
     tracks: list[Track] = Field(min_length=1)
@@ -200,21 +200,21 @@ class Timeline(Strict):
     cache: bool = True
 
 
-class Size(Strict):
+class Size(StrictModel):
     """Pixels."""
 
     width: int = Field(ge=2, le=1920, multiple_of=2)
     height: int = Field(ge=2, le=1920, multiple_of=2)
 
 
-class Range(Strict):
+class Range(StrictModel):
     """A part of the timeline."""
 
     start: Moment = 0
     length: Length | None = None
 
 
-class Output(Strict):
+class Output(StrictModel):
     """The format of the result."""
 
     format: Literal["mp4", "gif", "mp3", "jpg", "png", "bmp"]
@@ -253,7 +253,7 @@ class Output(Strict):
         return width, height, self.fps or rate
 
 
-class Edit(Strict):
+class Edit(StrictModel):
     """The body of a render request."""
 
     timeline: Timeline
@@ -269,17 +269,19 @@ class Edit(Strict):
     @property
     def seconds(self) -> float:
         """Return the length of the result, without clips whose length is not a number."""
-        ends = [(_number(clip.start) or 0) + (_number(clip.length) or 0) for clip in self.clips()]
+        ends = [
+            (_as_number(clip.start) or 0) + (_as_number(clip.length) or 0) for clip in self.clips()
+        ]
         whole = max(ends, default=0)
         return self.output.range.length or max(0.0, whole - self.output.range.start)
 
 
-def _number(value: float | str) -> float | None:
+def _as_number(value: float | str) -> float | None:
     return None if isinstance(value, str) else value
 
 
-def checked(
-    body: Any, *, ours: Callable[[str], bool], sandbox: bool
+def validate_edit(
+    body: Any, *, is_hosted: Callable[[str], bool], is_sandbox: bool
 ) -> tuple[Edit | None, list[str]]:
     """Return the edit, or a message that says what is wrong with it.
 
@@ -297,14 +299,14 @@ def checked(
     faults = [
         "src is not a public address"
         for clip in edit.clips()
-        if (src := getattr(clip.asset, "src", None)) and not ours(src) and not public(src)
+        if (src := getattr(clip.asset, "src", None)) and not is_hosted(src) and not is_public(src)
     ]
-    if sandbox and edit.seconds > SANDBOX_SECONDS:
+    if is_sandbox and edit.seconds > SANDBOX_SECONDS:
         faults.append("the sandbox renders ten minutes at most")
     return (None, faults) if faults else (edit, [])
 
 
-def public(link: str) -> bool:
+def is_public(link: str) -> bool:
     """Return whether *link* is an https address with a public host, judged by its text."""
     parts = urlsplit(link)
     host = parts.hostname or ""

@@ -3,4 +3,6 @@
 from pathlib import Path
 
 PROGRAMS = Path(__file__).parent
-STAND_IN = PROGRAMS / "misbehaving_video_cli.py"  #: instead of the command line of video_editing
+MISBEHAVING_VIDEO_CLI = (
+    PROGRAMS / "misbehaving_video_cli.py"
+)  #: instead of the command line of video_editing

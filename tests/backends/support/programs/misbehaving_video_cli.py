@@ -22,7 +22,7 @@ from video_editing.matting.segments import write_segment
 FOLDER = Path(sys.argv[sys.argv.index("--segments") + 1])
 
 
-def work(pause: float) -> None:
+def write_segments(pause: float) -> None:
     """Write every segment that the folder lacks, reporting each frame."""
     plan = read_plan(FOLDER)
     lacking = find_missing_segments(plan, FOLDER)
@@ -44,7 +44,7 @@ def write_json(pipe: int, what: object) -> None:
     os.write(pipe, json.dumps(what).encode() + b"\n")
 
 
-def failing(code: int, error: str, reason: str | None = None, **details: object) -> None:
+def fail(code: int, error: str, reason: str | None = None, **details: object) -> None:
     """End as the command line does."""
     os.write(2, b"Some sentence for people.\n")
     write_json(
@@ -53,32 +53,32 @@ def failing(code: int, error: str, reason: str | None = None, **details: object)
     sys.exit(code)
 
 
-def hanging() -> None:
+def hang() -> None:
     """Neither work nor end, even after SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(600)
 
 
-def forking() -> None:
+def fork_and_hang() -> None:
     """As above, with a child."""
     os.fork()
-    hanging()
+    hang()
 
 
-def spinning() -> None:
+def spin() -> None:
     """Work without an end."""
     while True:
         pass
 
 
-def eating() -> None:
+def allocate_memory() -> None:
     """Hold a gigabyte."""
     held = [b"x" * 50_000_000 for _ in range(20)]
-    hanging()
+    hang()
     del held
 
 
-def flooding() -> None:
+def flood_pipes() -> None:
     """10 MB of nonsense on both pipes, without a line's end."""
     for _ in range(20):
         os.write(1, b"x" * 500_000)
@@ -102,7 +102,7 @@ def write_nonsense() -> None:
         os.write(1, line + b"\n")
 
 
-def looking() -> None:
+def open_network() -> None:
     """Load a network with threads; ONNX Runtime hangs if it gets some and not all of them."""
     import onnxruntime  # noqa: PLC0415 - others need none
 
@@ -117,26 +117,26 @@ def write_environment() -> None:
 
 
 FAULTS: dict[str, Callable[[], None]] = {
-    "rejects": lambda: failing(3, "InputRejected", "no_person", seconds=3.5, self="x"),
-    "rejects-oddly": lambda: failing(3, "InputRejected", "a reason of next year"),
+    "rejects": lambda: fail(3, "InputRejected", "no_person", seconds=3.5, self="x"),
+    "rejects-oddly": lambda: fail(3, "InputRejected", "a reason of next year"),
     "rejects-silently": lambda: sys.exit(3),
-    "no-model": lambda: failing(4, "ModelUnavailable"),
-    "disk-full": lambda: failing(5, "OutputFailed"),
-    "stopped": lambda: failing(143, "Cancelled"),
+    "no-model": lambda: fail(4, "ModelUnavailable"),
+    "disk-full": lambda: fail(5, "OutputFailed"),
+    "stopped": lambda: fail(143, "Cancelled"),
     "bug": lambda: sys.exit("Traceback of a bug"),
     "half": lambda: sys.exit(0),
     "dies": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "hangs": hanging,
-    "hangs-with-child": forking,
-    "spins": spinning,
-    "eats": eating,
-    "floods": flooding,
-    "looks": looking,
+    "hangs": hang,
+    "hangs-with-child": fork_and_hang,
+    "spins": spin,
+    "eats": allocate_memory,
+    "floods": flood_pipes,
+    "looks": open_network,
     "talks": write_nonsense,
     "tells": write_environment,
 }
 
 if __name__ == "__main__":
     FAULTS.get(sys.argv[1], lambda: None)()
-    work(0.02 if sys.argv[1] == "slow" else 0)
+    write_segments(0.02 if sys.argv[1] == "slow" else 0)

@@ -11,7 +11,7 @@ from backends.state_file import JsonStateFile
 from video_editing.contract.plan import Plan
 
 
-class Down(OverlayBackend):
+class UnreachableBackend(OverlayBackend):
     """Says that it was asked, and fails."""
 
     name = "backend"
@@ -23,7 +23,10 @@ class Down(OverlayBackend):
 
 async def main(folder: Path) -> None:
     breaker = CircuitBreaker(
-        Down(), JsonStateFile(folder / "rests.json", BreakerState), failure_threshold=2, cooldown=60
+        UnreachableBackend(),
+        JsonStateFile(folder / "rests.json", BreakerState),
+        failure_threshold=2,
+        cooldown=60,
     )
     plan = Plan(size=(2, 2), timebase=(1, 30), engine="", model="", every=0, segments=())
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from backends.shotstack.render_job import render_edit
 from backends.shotstack.render_log import RenderLog
 from tests.backends.support.fake_shotstack import FakeShotstack
-from tests.backends.support.shotstack_client import client, edit
+from tests.backends.support.shotstack_client import make_edit, open_fake_client
 
 
 async def main(url: str, folder: str, intent: str, callback: str | None = None) -> None:
@@ -18,8 +18,8 @@ async def main(url: str, folder: str, intent: str, callback: str | None = None) 
     fake = FakeShotstack()  # not served: only its address matters
     fake.url = url
     intents = RenderLog(Path(folder) / "shotstack.json")
-    async with client(fake, Path(folder), response=30, deadline=60, adoption=30) as at:
-        state = await render_edit(at, intents, intent, edit(), callback_url=callback)
+    async with open_fake_client(fake, Path(folder), response=30, deadline=60, adoption=30) as at:
+        state = await render_edit(at, intents, intent, make_edit(), callback_url=callback)
     print(state.id, flush=True)  # noqa: T201 - the test reads it
 
 

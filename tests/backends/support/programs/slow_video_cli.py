@@ -25,13 +25,13 @@ def main() -> None:
     plan = read_plan(FOLDER)
     done = 0
     for segment in find_missing_segments(plan, FOLDER):
-        write_segment(plan, segment, mattes(segment), FOLDER)
+        write_segment(plan, segment, make_mattes(segment), FOLDER)
         done += segment.frames
         line = {"stage": "mattes", "done": done, "total": plan.frames, "fps": 25.0}
         print(json.dumps(line), flush=True)  # noqa: T201 - as the command line does
 
 
-def mattes(segment: Segment) -> Iterator[Timed[Matte]]:
+def make_mattes(segment: Segment) -> Iterator[Timed[Matte]]:
     """A bar that moves with the frame's time."""
     step = (segment.end - segment.start) // segment.frames
     ends = time.monotonic()
