@@ -12,8 +12,7 @@ from aiogram.exceptions import TelegramAPIError
 from backends.local.video_cli import VideoCli
 from backends.rendering.base import resolve_background
 from bot.database.drafts import Draft, DraftRepository
-from bot.domain.appearance import BackgroundChoice
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import BackgroundChoice, MediaSource, SourceKind
 from bot.domain.outcomes import ChatGone, FailureCode, MessageMissing, Rejected, RetryLater
 from bot.jobs.progress_message import UserInterface
 from bot.jobs.retry_policy import build_rejection

@@ -10,9 +10,7 @@ from backends.local.process import ProcessLimits
 from backends.resilience.throughput import EngineSpeeds, ThroughputEstimates
 from backends.state_file import JsonStateFile
 from bot.database.drafts import Draft
-from bot.domain.appearance import Appearance
-from bot.domain.job_request import Language
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import Appearance, Language, MediaSource, SourceKind
 from bot.ui.callback_data import ChooseEngine
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts, build_card_caption

@@ -1,4 +1,4 @@
-"""Settings that are read from the environment."""
+"""The settings from the environment, and their documentation."""
 
 import re
 from pathlib import Path
@@ -11,20 +11,20 @@ from tests.support.paths import ROOT
 
 EXAMPLE = ROOT / ".env.example"
 OPERATING = ROOT / "docs" / "operating.md"
-NONE = (None, "", SecretStr(""), frozenset())  #: defaults that the table leaves empty
+NONE = (None, "", SecretStr(""), frozenset())  #: defaults that the documentation leaves empty
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`(.*?)` )?\| (\S.*) \|$", re.MULTILINE)
 
 
 @pytest.fixture(autouse=True)
-def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Remove our variables and change to a folder without .env."""
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Unset all variables, and change to a folder without a file .env."""
     for name in names():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
 
 def groups() -> dict[str, type[BaseModel]]:
-    """Return the groups of settings by name."""
+    """Return the groups by their names."""
     return {
         name: field.annotation
         for name, field in Settings.model_fields.items()
@@ -43,17 +43,17 @@ def defaults() -> dict[str, object]:
 
 
 def names() -> set[str]:
-    """Return the names of the variables, without aliases."""
+    """Return the names of all variables, without alternative names."""
     return set(defaults())
 
 
 def test_everything_has_a_default() -> None:
-    """Settings are valid without any variable."""
+    """The program starts without any variable."""
     assert Settings().backends.names == ("modal", "local-gpu", "local-cpu")
 
 
 def test_the_example_shows_every_variable_with_its_default() -> None:
-    """A copy of the example as .env names all variables and changes no setting."""
+    """A copy of the example as .env changes no setting and names each variable."""
     lines = [line for line in EXAMPLE.read_text().splitlines() if line and line[0] != "#"]
     assert {line.partition("=")[0] for line in lines} >= names()
     expected = Settings()
@@ -61,8 +61,8 @@ def test_the_example_shows_every_variable_with_its_default() -> None:
     assert Settings() == expected
 
 
-def test_the_documentation_explains_every_variable_with_its_default() -> None:
-    """The table names each variable once, and its defaults as .env change no setting."""
+def test_the_readme_explains_every_variable_with_its_default() -> None:
+    """The table has each variable once; an environment of its defaults changes nothing."""
     table = OPERATING.read_text().partition("## Variables\n")[2].partition("\n## ")[0]
     rows = ROW.findall(table)
     assert sorted(name for name, _, _ in rows) == sorted(names())
@@ -73,15 +73,15 @@ def test_the_documentation_explains_every_variable_with_its_default() -> None:
     assert documented == {name for name, default in defaults().items() if default not in NONE}
 
 
-def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forms of hosting platforms set unused variables to empty strings."""
+def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name without a value, as some hosting platforms set it, means the default."""
     monkeypatch.setenv("OVERLAY_BACKENDS", "")
     monkeypatch.setenv("OVERLAY_COOLDOWN", "")
     assert Settings().backends.cooldown == 60
     assert Settings().backends.names == ("modal", "local-gpu", "local-cpu")
 
 
-def test_backends_are_listed_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backends_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     """The order is preserved, blanks are removed."""
     monkeypatch.setenv("OVERLAY_BACKENDS", " local-cpu, https://gpu.example.org:8443 ,modal,")
     names = ("local-cpu", "https://gpu.example.org:8443", "modal")
@@ -91,15 +91,15 @@ def test_backends_are_listed_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "backends", ["modal,gpu", "http://gpu.example.org", "local_cpu", "modal;local-cpu"]
 )
-def test_an_unknown_backend_is_rejected(monkeypatch: pytest.MonkeyPatch, backends: str) -> None:
-    """A misspelt backend raises an error and is not skipped."""
-    monkeypatch.setenv("OVERLAY_BACKENDS", backends)
+def test_an_unknown_backend_is_refused(monkeypatch: pytest.MonkeyPatch, places: str) -> None:
+    """A misspelt backend stops the start; it is not skipped."""
+    monkeypatch.setenv("OVERLAY_BACKENDS", places)
     with pytest.raises(ValidationError, match="OVERLAY_BACKENDS"):
         Settings()
 
 
-def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The repr of the settings contains no secret."""
+def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The representation of the settings contains no secret."""
     for name in (
         *("MODAL_KEY", "MODAL_SECRET", "OVERLAY_TOKEN", "WEBHOOK_SECRET", "SHOTSTACK_API_KEY"),
     ):
@@ -111,15 +111,15 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    """Each field has a description."""
+    """Each field has a docstring."""
     for group in groups().values():
         assert issubclass(group, SettingsGroup)
         for name, field in group.model_fields.items():
             assert field.description, f"{group.__name__}.{name}"
 
 
-def test_a_webhook_without_a_secret_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a secret, anyone could forge updates of any user."""
+def test_a_webhook_without_a_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it, anybody could send updates to the bot."""
     monkeypatch.setenv("WEBHOOK_URL", "https://bot.example.org/")
     with pytest.raises(ValidationError, match="WEBHOOK_SECRET"):
         Settings()
@@ -130,16 +130,16 @@ def test_a_webhook_without_a_secret_is_rejected(monkeypatch: pytest.MonkeyPatch)
     assert Settings().bot.webhook_url
 
 
-def test_the_railway_volume_is_the_default_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DATA_DIR has priority over the volume."""
+def test_a_volume_of_railway_holds_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The volume is the default; DATA_DIR takes precedence."""
     monkeypatch.setenv("RAILWAY_VOLUME_MOUNT_PATH", "/volume")
     assert Settings().storage.folder == Path("/volume")
     monkeypatch.setenv("DATA_DIR", "/elsewhere")
     assert Settings().storage.folder == Path("/elsewhere")
 
 
-def test_admins_are_listed_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Admins are numeric ids; a user name is rejected."""
+def test_admins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By number; a name is refused."""
     monkeypatch.setenv("ADMIN_IDS", "12, 345,")
     assert Settings().bot.admin_ids == {12, 345}
     monkeypatch.setenv("ADMIN_IDS", "@ann")
@@ -158,7 +158,7 @@ def test_admins_are_listed_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_error_does_not_show_the_secret(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """The error names the variable without its value."""
+    """It names the variable without its value."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=name) as caught:
         Settings()
@@ -166,15 +166,17 @@ def test_an_error_does_not_show_the_secret(
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_all_postgres_schemes_are_accepted(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    """Platforms use different schemes for Postgres."""
+def test_a_postgres_may_be_named_in_every_usual_way(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """Hosting platforms use different schemes."""
     monkeypatch.setenv("DATABASE_URL", f"{scheme}://bot:word@host/db")
     address = Settings().storage.database_url.get_secret_value()
     assert address == "postgresql+psycopg://bot:word@host/db"
 
 
 def test_all_secrets_are_collected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Logs redact them, with the password of a database URL both decoded and percent-encoded."""
+    """Logs hide them, also the password of an address, encoded and decoded."""
     monkeypatch.setenv("BOT_TOKEN", "4242:canary")
     monkeypatch.setenv("DATABASE_URL", "postgres://bot:p%40ss@host/db")
     monkeypatch.setenv("SHOTSTACK_API_KEY", "key")

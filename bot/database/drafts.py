@@ -1,4 +1,4 @@
-"""Clips for which nobody has pressed *Make it* yet, and what is chosen for them."""
+"""Stores drafts: clips that users sent, and the appearance that they choose for them."""
 
 import time
 from collections.abc import Sequence
@@ -10,31 +10,36 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.database.repository import Repository, generate_id
 from bot.database.schema import draft_messages, drafts
-from bot.domain.appearance import Appearance, BackgroundChoice
-from bot.domain.job_request import Destination, Language, Requester
-from bot.domain.media_source import MediaSource
+from bot.domain.job_request import (
+    Appearance,
+    BackgroundChoice,
+    Destination,
+    Language,
+    MediaSource,
+    Requester,
+)
 
-MESSAGE_RETENTION_SECONDS = 7 * 86400  #: messages; Telegram delivers one again for a day at most
+MESSAGE_RETENTION_SECONDS = 7 * 86400  #: seconds; Telegram redelivers a message for a day at most
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A clip and what is chosen for it.
+    """A clip and the appearance that is chosen for it.
 
     Attributes:
         id: cannot be guessed.
-        user: whose it is.
-        chat, message, topic: where the clip came.
-        language: in which its card is.
+        user: the owner.
+        chat, message, topic: the message with the clip.
+        language: the language of the card.
         clip: the video of the person; None while only backgrounds of an album have come.
-        backgrounds: the pictures and films that came for it.
-        look: what is chosen so far.
-        album: Telegram's name of it.
-        note: our message that says that we are looking.
-        card: our message with the card.
-        used: *Make it* was pressed.
-        created: when, in seconds since 1970.
-        is_merged: the message became a part of a draft that was there.
+        backgrounds: the photos and videos that the user sent as backgrounds.
+        look: the appearance that is chosen.
+        album: Telegram's id of the album.
+        note: the id of the message that says that a card is drawn.
+        card: the id of the message with the card.
+        used: the user pressed *Make it*.
+        created: the time, in seconds since 1970.
+        is_merged: the message became a part of an existing draft.
     """
 
     id: str
@@ -65,11 +70,11 @@ class Draft:
 
 
 class DraftNotFound(LookupError):
-    """There is no such draft any more."""
+    """The draft does not exist any more."""
 
 
 class DraftRepository(Repository):
-    """All of them; each is there from its first message until it is made, or too old."""
+    """Reads and writes drafts; each exists from its first message until it is too old."""
 
     async def add_message(
         self,
@@ -121,28 +126,28 @@ class DraftRepository(Repository):
             return await _merge_into_album(connection, new)
 
     async def get(self, draft_id: str) -> Draft | None:
-        """The draft, if it is there."""
+        """Return a draft, if it exists."""
         async with self._engine.connect() as connection:
             return await _find_draft(connection, drafts.c.id == draft_id)
 
     async def get_latest(self, user: int, chat: int) -> Draft | None:
-        """The last one that somebody has in a chat, and has not made."""
+        """Return the latest unused draft of a user in a chat."""
         async with self._engine.connect() as connection:
-            found = await connection.execute(
+            rows = await connection.execute(
                 select(drafts)
                 .where(drafts.c.user == user, drafts.c.chat == chat, ~drafts.c.used)
                 .order_by(drafts.c.created.desc())
                 .limit(1)
             )
-            row = found.mappings().first()
+            row = rows.mappings().first()
         return _from_row(row) if row else None
 
     async def set_appearance(self, draft_id: str, appearance: Appearance) -> Draft:
-        """Choose *appearance*. Raises UnknownDraft."""
+        """Store the appearance of a draft. Raises DraftNotFound."""
         return await self._update_appearance(draft_id, appearance=appearance)
 
     async def add_background(self, draft_id: str, source: MediaSource) -> Draft:
-        """Keep a background that came for it, and put her over that. Raises UnknownDraft."""
+        """Add a background to a draft, and choose it. Raises DraftNotFound."""
         async with self._write_engine.begin() as connection:
             draft = await _find_draft(connection, drafts.c.id == draft_id, is_locked=True)
             if draft is None:
@@ -156,26 +161,26 @@ class DraftRepository(Repository):
             return changed
 
     async def set_note(self, draft_id: str, note: int) -> None:
-        """Remember our message that says that we are looking."""
+        """Store the id of the note."""
         await self._set_columns(draft_id, note=note)
 
     async def set_card(self, draft_id: str, card: int) -> None:
-        """Remember our message with the card."""
+        """Store the id of the card."""
         await self._set_columns(draft_id, card=card)
 
     async def mark_used(self, draft_id: str) -> bool:
-        """Mark it as made; whether this was the first time."""
+        """Mark a draft as used; return whether it was unused."""
         async with self._write_engine.begin() as connection:
-            changed = await connection.execute(
+            updated = await connection.execute(
                 drafts.update()
                 .where(drafts.c.id == draft_id, ~drafts.c.used)
                 .values(used=True)
                 .returning(drafts.c.id)
             )
-            return changed.first() is not None
+            return updated.first() is not None
 
     async def mark_unused(self, draft_id: str) -> None:
-        """Let *Make it* be pressed again: the job could not be accepted."""
+        """Mark a draft as unused: its job was refused."""
         await self._set_columns(draft_id, used=False)
 
     async def move_chat(self, old_chat: int, new_chat: int) -> None:
@@ -191,7 +196,7 @@ class DraftRepository(Repository):
             )
 
     async def delete(self, draft_id: str) -> None:
-        """Forget it; its messages stay known, so that none of them opens it again."""
+        """Delete a draft; its messages stay known, so that redelivered ones create no draft."""
         async with self._write_engine.begin() as connection:
             await connection.execute(drafts.delete().where(drafts.c.id == draft_id))
             await connection.execute(
@@ -201,20 +206,20 @@ class DraftRepository(Repository):
             )
 
     async def list_without_card(self, since: float) -> list[str]:
-        """The ids of those that came after *since* and have none yet, the oldest first."""
+        """Return the ids of unused drafts after *since* without a card, the oldest first."""
         async with self._engine.connect() as connection:
-            found = await connection.scalars(
+            ids = await connection.scalars(
                 select(drafts.c.id)
                 .where(drafts.c.card.is_(None), ~drafts.c.used, drafts.c.created > since)
                 .order_by(drafts.c.created)
             )
-            return list(found)
+            return list(ids)
 
     async def list_stale(self, before: float) -> list[str]:
-        """The ids of those that were opened before that time."""
+        """Return the ids of drafts that were created before *before*, in seconds since 1970."""
         async with self._engine.connect() as connection:
-            found = await connection.scalars(select(drafts.c.id).where(drafts.c.created < before))
-            return list(found)
+            ids = await connection.scalars(select(drafts.c.id).where(drafts.c.created < before))
+            return list(ids)
 
     async def _insert_message(self, connection: AsyncConnection, draft: Draft) -> bool:
         """Record the message of *draft*; return whether it is new."""
@@ -244,34 +249,34 @@ class DraftRepository(Repository):
 
     async def _update_appearance(self, draft_id: str, appearance: Appearance) -> Draft:
         async with self._write_engine.begin() as connection:
-            changed = await connection.execute(
+            updated = await connection.execute(
                 drafts.update()
                 .where(drafts.c.id == draft_id)
                 .values(look=appearance.model_dump(mode="json"))
                 .returning(*drafts.c)
             )
-            row = changed.mappings().first()
+            row = updated.mappings().first()
         if row is None:
             raise DraftNotFound(draft_id)
         return _from_row(row)
 
 
 def _merge_drafts(existing: Draft, new: Draft) -> Draft:
-    """The draft *existing* with what a further message of its album brought."""
-    clip, more = existing.clip, new.backgrounds
-    if new.clip and clip:
-        more = (new.clip, *more)
-    shown = () if existing.backgrounds else more
+    """Return *existing* with the clip and the backgrounds of *new*, of the same album."""
+    added = new.backgrounds
+    if new.clip and existing.clip:
+        added = (new.clip, *added)
+    chosen = () if existing.backgrounds else added
     return replace(
         existing,
-        clip=clip or new.clip,
-        backgrounds=(*existing.backgrounds, *more),
-        look=_apply_background(existing.look, *shown),
+        clip=existing.clip or new.clip,
+        backgrounds=(*existing.backgrounds, *added),
+        look=_apply_background(existing.look, *chosen),
     )
 
 
 def _apply_background(appearance: Appearance, *sources: MediaSource) -> Appearance:
-    """The look with her over the first of the *sources*, if there is one."""
+    """Return *appearance* with the first of *sources* as its background, if there is one."""
     if not sources:
         return appearance
     return appearance.model_copy(
@@ -314,8 +319,8 @@ async def _find_draft(
     connection: AsyncConnection, where: ColumnElement[bool], *, is_locked: bool = False
 ) -> Draft | None:
     query = select(drafts).where(where)
-    found = await connection.execute(query.with_for_update() if is_locked else query)
-    row = found.mappings().first()
+    rows = await connection.execute(query.with_for_update() if is_locked else query)
+    row = rows.mappings().first()
     return _from_row(row) if row else None
 
 

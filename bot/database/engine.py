@@ -1,4 +1,4 @@
-"""The way to the database: SQLite in the data folder, or Postgres by DATABASE_URL."""
+"""Connects to the database: SQLite in the data folder, or Postgres by DATABASE_URL."""
 
 import asyncio
 import shutil
@@ -13,14 +13,14 @@ from bot.database.schema import DatabaseUnusable, migrate
 from settings import StorageSettings
 
 DATABASE_FILE = "overlaybot.sqlite"
-LOCK_TIMEOUT_SECONDS = 60  #: that a statement waits for somebody else's lock on SQLite
+LOCK_TIMEOUT_SECONDS = 60  #: seconds that a statement waits for a lock on SQLite
 
 
 def create_engine(storage: StorageSettings) -> AsyncEngine:
-    """An engine for the database that *storage* names; nothing is opened yet.
+    """Create an engine for the database that *storage* names; it does not connect yet.
 
     Raises:
-        DatabaseBroken: the address cannot be read.
+        DatabaseUnusable: the address is not valid.
     """
     url = _build_url(storage)
     if url.get_backend_name() == "sqlite":
@@ -29,7 +29,7 @@ def create_engine(storage: StorageSettings) -> AsyncEngine:
 
 
 def build_system_url(storage: StorageSettings) -> str:
-    """The same database, for those who wait for it in threads of their own."""
+    """Return the address of the same database for clients that are not async."""
     url = _build_url(storage)
     if url.get_backend_name() == "sqlite":
         url = url.set(drivername="sqlite")
@@ -37,10 +37,10 @@ def build_system_url(storage: StorageSettings) -> str:
 
 
 async def prepare_database(engine: AsyncEngine) -> None:
-    """See that the database is whole, and has the tables in today's form.
+    """Check the database, and create or migrate its tables.
 
     Raises:
-        DatabaseBroken: it is not, or cannot be reached; with one line for people.
+        DatabaseUnusable: it is damaged, or cannot be reached.
     """
     if engine.dialect.name == "sqlite":
         await _check_sqlite_file(engine)
@@ -54,10 +54,10 @@ async def prepare_database(engine: AsyncEngine) -> None:
 
 
 def get_write_engine(engine: AsyncEngine) -> AsyncEngine:
-    """The engine for transactions that write.
+    """Return the engine for transactions that write.
 
-    On SQLite they take the lock as they begin, for which they can wait; who has read before is
-    refused at once.
+    On SQLite such a transaction waits for the lock when it begins. A transaction that reads first
+    and then writes fails at once if another one holds the lock.
     """
     return engine.execution_options(writes=True)
 
@@ -83,7 +83,7 @@ def _create_sqlite_engine(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure_connection(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # transactions begin as we say, below
+        connection.isolation_level = None  # begin_transaction begins transactions
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.close()
@@ -115,7 +115,7 @@ async def _check_sqlite_file(engine: AsyncEngine) -> None:
         copy = await asyncio.to_thread(_copy_database, file)
         raise DatabaseUnusable(
             f"{file.name} is damaged ({str(found).splitlines()[0]}); a copy is kept as {copy.name}"
-            f" beside it; put a backup in its place, or remove it to begin anew"
+            f" beside it; put a backup in its place, or remove it to start without data"
         )
 
 
@@ -128,7 +128,7 @@ def _get_cause(err: DatabaseError) -> str:
 
 
 def _copy_database(file: Path) -> Path:
-    """A copy beside *file*; the first one stays, however often we are started."""
+    """Copy *file* beside itself, unless an earlier start did; return the path of the copy."""
     copy = file.with_suffix(".broken.sqlite")
     if not copy.exists():
         shutil.copyfile(file, copy)

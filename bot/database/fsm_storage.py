@@ -1,4 +1,4 @@
-"""aiogram's conversation states, in the same database as everything else."""
+"""aiogram's storage of conversation states, in the bot's database."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ _KEY_BUILDER = DefaultKeyBuilder(
 
 
 class SqlStorage(Repository, BaseStorage):
-    """Which question each user was asked last, and what she has answered so far."""
+    """Stores the last question to each user, and the answers so far."""
 
     async def set_state(self, key: StorageKey, state: StateType = None) -> None:
         """See :class:`BaseStorage`."""
@@ -26,10 +26,10 @@ class SqlStorage(Repository, BaseStorage):
     async def get_state(self, key: StorageKey) -> str | None:
         """See :class:`BaseStorage`."""
         async with self._engine.connect() as connection:
-            found: str | None = await connection.scalar(
+            state: str | None = await connection.scalar(
                 select(fsm_states.c.state).where(fsm_states.c.key == _KEY_BUILDER.build(key))
             )
-        return found
+        return state
 
     async def set_data(self, key: StorageKey, data: Mapping[str, Any]) -> None:
         """See :class:`BaseStorage`."""
@@ -38,13 +38,13 @@ class SqlStorage(Repository, BaseStorage):
     async def get_data(self, key: StorageKey) -> dict[str, Any]:
         """See :class:`BaseStorage`."""
         async with self._engine.connect() as connection:
-            found = await connection.scalar(
+            data = await connection.scalar(
                 select(fsm_states.c.data).where(fsm_states.c.key == _KEY_BUILDER.build(key))
             )
-        return found or {}
+        return data or {}
 
     async def close(self) -> None:
-        """Nothing: the engine is not ours."""
+        """Do nothing: the owner of the engine closes it."""
 
     async def _save(self, key: StorageKey, **values: Any) -> None:
         insert = self._insert(fsm_states).values(key=_KEY_BUILDER.build(key), **values)

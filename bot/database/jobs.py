@@ -1,4 +1,4 @@
-"""Every job that was accepted: what is wanted, how far it is, and how it ended."""
+"""Stores every accepted job: its request, its state, and its end."""
 
 import time
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from bot.database.schema import jobs
 from bot.domain.job_request import Destination, JobRequest, Language, Requester
 from bot.domain.outcomes import FailureCode
 
-QUEUE_LOCK_ID = 0x6F76_6572  #: of Postgres, so that two do not both find the last place free
+QUEUE_LOCK_ID = 0x6F76_6572  #: of an advisory lock: two processes must not both accept the last job
 
 
 class JobRefused(Exception):
@@ -54,46 +54,46 @@ class DiskFull(JobRefused):
 
 
 class JobState(StrEnum):
-    """What is done with a job."""
+    """The state of a job."""
 
-    WAITING = "waiting"  #: for its turn
+    WAITING = "waiting"  #: for a slot, or for the end of a pause
     RUNNING = "running"
-    PARKED = "parked"  #: nobody can do it now; it is tried again when it is due
+    PARKED = "parked"  #: no backend is available; it is retried when it is due
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
 
-#: not over
+#: the states of jobs that have not ended
 OPEN_STATES = (JobState.WAITING, JobState.RUNNING, JobState.PARKED)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One result that somebody wants.
+    """The row of a job. Times are in seconds since 1970.
 
     Attributes:
         id: cannot be guessed.
-        origin: what asked for it; nothing asks twice.
-        user: whose it is.
-        chat, topic, reply_to: where its result goes.
-        language: in which she is told.
-        order: what is wanted.
-        state: what is done with it.
-        stage: what was begun last: "fetch", "plan", "mattes", "compose", "deliver".
-        status: our message that tells how far it is.
-        cancelled: *Cancel* was pressed.
-        attempts: how often our tools broke since it got as far as it did.
-        deaths: how often we died while it ran since then.
-        furthest: how far that is; greater is further.
-        due: before this time it is not tried again, in seconds since 1970.
-        pauses: how often in a row nobody could do it.
-        created, started, parked, ended: when; None for what was not.
-        fault: why it failed.
-        result: our message with its result.
-        file_id: Telegram's name of that.
-        told: she was told why there is none.
-        noticed: when she was last told that we restart.
+        origin: what asked for the job; each origin asks once.
+        user: the owner.
+        chat, topic, reply_to: where the result is sent.
+        language: the language of messages to the user.
+        order: what is to be made.
+        state: the state of the job.
+        stage: the last stage that began: "fetch", "plan", "mattes", "compose", "deliver".
+        status: the id of the progress message.
+        cancelled: the user pressed *Cancel*.
+        attempts: failures of the tools since the last progress.
+        deaths: crashes of the bot while the job ran, since the last progress.
+        furthest: the furthest progress; greater strings are further.
+        due: the end of a pause.
+        pauses: pauses in a row because no backend was available.
+        created, started, parked, ended: times; None for what did not happen.
+        fault: why the job failed.
+        result: the id of the message with the result.
+        file_id: Telegram's id of the result.
+        told: the user knows why there is no result.
+        noticed: the time of the last restart notice.
     """
 
     id: str
@@ -135,18 +135,18 @@ class Job:
 
     @property
     def draft_id(self) -> str | None:
-        """The draft that it was made from, unless it is another form of a result."""
-        kind, _, made_from = self.origin.partition(":")
-        return made_from if kind == "draft" else None
+        """The id of the draft of the job; None for another form of a result."""
+        kind, _, draft_id = self.origin.partition(":")
+        return draft_id if kind == "draft" else None
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is done with it."""
+        """Whether the job has ended."""
         return self.state not in OPEN_STATES
 
 
 class JobRepository(Repository):
-    """All jobs, open and over."""
+    """Reads and writes jobs."""
 
     async def accept(
         self,
@@ -158,7 +158,7 @@ class JobRepository(Repository):
         max_waiting_per_user: int = 3,
         max_waiting: int = 500,
     ) -> Job | None:
-        """Take a job in.
+        """Store a new job.
 
         Args:
             request: what is to be made.
@@ -181,9 +181,9 @@ class JobRepository(Repository):
             if await connection.scalar(select(jobs.c.id).where(jobs.c.origin == origin)):
                 return None
             is_open = jobs.c.state.in_(OPEN_STATES)
-            mine = await _count_jobs(connection, is_open & (jobs.c.user == requester.user))
-            if mine > max_waiting_per_user:
-                raise TooManyJobs(mine)
+            of_user = await _count_jobs(connection, is_open & (jobs.c.user == requester.user))
+            if of_user > max_waiting_per_user:
+                raise TooManyJobs(of_user)
             waiting = is_open & (jobs.c.state != JobState.RUNNING)
             if await _count_jobs(connection, waiting) >= max_waiting:
                 raise QueueFull
@@ -192,27 +192,27 @@ class JobRepository(Repository):
             return _from_row(inserted.mappings().one())
 
     async def get(self, job_id: str) -> Job | None:
-        """The job, if there is one."""
+        """Return a job, if it exists."""
         async with self._engine.connect() as connection:
-            found = await connection.execute(select(jobs).where(jobs.c.id == job_id))
-            row = found.mappings().first()
+            rows = await connection.execute(select(jobs).where(jobs.c.id == job_id))
+            row = rows.mappings().first()
         return _from_row(row) if row else None
 
     async def list_open(self) -> list[Job]:
-        """All that are not over, in the order of coming."""
+        """Return the open jobs in the order of acceptance."""
         return await self._select(jobs.c.state.in_(OPEN_STATES))
 
     async def list_open_of_user(self, user: int) -> list[Job]:
-        """Those of one user that are not over, in the order of coming."""
+        """Return the open jobs of one user in the order of acceptance."""
         return await self._select(jobs.c.state.in_(OPEN_STATES) & (jobs.c.user == user))
 
     async def mark_running(self, job_id: str, stage: str) -> None:
-        """It has its turn, and is at *stage*."""
+        """Record that *stage* begins."""
         started = func.coalesce(jobs.c.started, time.time())
         await self._set_open_state(job_id, JobState.RUNNING, stage=stage, started=started, due=0.0)
 
     async def park(self, job_id: str, seconds: float) -> None:
-        """Nobody can do it for so many seconds."""
+        """Pause a job for which no backend is available."""
         now = time.time()
         await self._set_open_state(
             job_id,
@@ -223,11 +223,11 @@ class JobRepository(Repository):
         )
 
     async def delay(self, job_id: str, seconds: float) -> None:
-        """Do not try it again for so many seconds."""
+        """Pause a job."""
         await self._set_open_state(job_id, JobState.WAITING, due=time.time() + seconds)
 
     async def record_progress(self, job_id: str, furthest: str) -> None:
-        """It got further than ever before, so what went wrong before counts no more."""
+        """Record new progress; failures before it do not count any more."""
         async with self._write_engine.begin() as connection:
             await connection.execute(
                 jobs.update()
@@ -236,18 +236,18 @@ class JobRepository(Repository):
             )
 
     async def count_attempt(self, job_id: str) -> int:
-        """Our tools broke at it once more; how often that makes."""
+        """Count a failure of the tools; return the number since the last progress."""
         async with self._write_engine.begin() as connection:
-            made = await connection.execute(
+            updated = await connection.execute(
                 jobs.update()
                 .where(jobs.c.id == job_id)
                 .values(attempts=jobs.c.attempts + 1)
                 .returning(jobs.c.attempts)
             )
-            return int(made.scalar() or 0)
+            return int(updated.scalar() or 0)
 
     async def count_crash(self) -> None:
-        """We died, and were not asked to end: what ran may be to blame."""
+        """Count a crash for each job that ran: the last process did not end on request."""
         async with self._write_engine.begin() as connection:
             await connection.execute(
                 jobs.update()
@@ -256,7 +256,7 @@ class JobRepository(Repository):
             )
 
     async def mark_interrupted(self, job_ids: Sequence[str]) -> None:
-        """We end because we were asked to; nothing that runs is to blame."""
+        """Record that the process ends on request: no crash is counted for these jobs."""
         async with self._write_engine.begin() as connection:
             await connection.execute(
                 jobs.update()
@@ -265,37 +265,37 @@ class JobRepository(Repository):
             )
 
     async def mark_restart_noticed(self, job_ids: Sequence[str]) -> None:
-        """She was told just now that we restart."""
+        """Record the time of a restart notice."""
         async with self._write_engine.begin() as connection:
             await connection.execute(
                 jobs.update().where(jobs.c.id.in_(job_ids)).values(noticed=time.time())
             )
 
     async def set_status_message(self, job_id: str, message: int | None) -> None:
-        """Remember our message that tells how far it is."""
+        """Store the id of the progress message."""
         await self._set_columns(job_id, status=message)
 
     async def mark_cancelled(self, job_id: str, user: int) -> bool:
-        """Mark it as cancelled by its owner; False if it is not hers, or over."""
+        """Mark a job as cancelled; return False if it is over or *user* is not its owner."""
         async with self._write_engine.begin() as connection:
-            changed = await connection.execute(
+            updated = await connection.execute(
                 jobs.update()
                 .where(jobs.c.id == job_id, jobs.c.user == user, jobs.c.state.in_(OPEN_STATES))
                 .values(cancelled=True)
                 .returning(jobs.c.id)
             )
-            return changed.first() is not None
+            return updated.first() is not None
 
     async def mark_delivered(self, job_id: str, result: int, file_id: str) -> None:
-        """Its result was sent, as that message."""
+        """Store the message and the file with the result."""
         await self._set_columns(job_id, result=result, file_id=file_id)
 
     async def mark_notified(self, job_id: str) -> None:
-        """She was told why there is no result."""
+        """Record that the user knows why there is no result."""
         await self._set_columns(job_id, told=True)
 
     async def finish(self, job_id: str, state: JobState, fault: str | None = None) -> None:
-        """It is over."""
+        """Record the end of a job."""
         ended = func.coalesce(jobs.c.ended, time.time())
         await self._set_columns(job_id, state=state.value, fault=fault, ended=ended, status=None)
 
@@ -312,28 +312,28 @@ class JobRepository(Repository):
             )
 
     async def erase_links(self, before: float) -> None:
-        """Forget the links to the files of jobs that ended before that time."""
+        """Erase the links of users from jobs that ended before *before*, in seconds since 1970."""
         async with self._write_engine.begin() as connection:
             links = func.replace(cast(jobs.c.order, Text), '"link": ""', "")
-            found = await connection.execute(
+            rows = await connection.execute(
                 select(jobs.c.id, jobs.c.order).where(
                     jobs.c.ended < before, links.like('%"link": "%')
                 )
             )
-            for id_, order in found.all():
+            for job_id, order in rows.all():
                 await connection.execute(
-                    jobs.update().where(jobs.c.id == id_).values(order=_strip_links(order))
+                    jobs.update().where(jobs.c.id == job_id).values(order=_strip_links(order))
                 )
 
     async def _select(self, where: Any) -> list[Job]:
         async with self._engine.connect() as connection:
-            found = await connection.execute(
+            rows = await connection.execute(
                 select(jobs).where(where).order_by(jobs.c.created, jobs.c.id)
             )
-            return [_from_row(row) for row in found.mappings()]
+            return [_from_row(row) for row in rows.mappings()]
 
     async def _set_open_state(self, job_id: str, state: JobState, **values: Any) -> None:
-        """Put it into an open state, unless it is over."""
+        """Set an open state, unless the job is over."""
         async with self._write_engine.begin() as connection:
             await connection.execute(
                 jobs.update()
@@ -347,7 +347,7 @@ class JobRepository(Repository):
 
 
 def _strip_links(value: Any) -> Any:
-    """The same JSON, each link in it being empty."""
+    """Return the same JSON with empty links."""
     if not isinstance(value, dict):
         return value
     return {key: "" if key == "link" else _strip_links(value) for key, value in value.items()}

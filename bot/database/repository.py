@@ -1,4 +1,4 @@
-"""What all that is kept in the database has in common."""
+"""The base of all repositories, and a store of JSON values."""
 
 import secrets
 from typing import Any
@@ -14,21 +14,21 @@ Insert = sqlite.Insert | postgresql.Insert
 
 
 class Repository:
-    """Something that is kept in the database."""
+    """Reads and writes some tables of the database."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        """Remember the way there; the tables must have been prepared."""
+        """Use *engine*; the tables must exist."""
         self._engine = engine
         self._write_engine = get_write_engine(engine)
 
     def _insert(self, table: Table) -> Insert:
-        """An insert that knows what to do with what is there already."""
+        """Return an insert with an ON CONFLICT clause, which both databases have."""
         if self._engine.dialect.name == "postgresql":
             return postgresql.insert(table)
         return sqlite.insert(table)
 
     async def _upsert(self, table: Table, key: dict[str, Any], values: dict[str, Any]) -> None:
-        """Write *values* into the row of *key*, which is made if it is not there."""
+        """Write *values* into the row of *key*; insert the row if there is none."""
         insert = self._insert(table).values(**key, **values)
         async with self._write_engine.begin() as connection:
             await connection.execute(
@@ -37,7 +37,7 @@ class Repository:
 
 
 def generate_id() -> str:
-    """An id that cannot be guessed."""
+    """Return a new id that cannot be guessed."""
     return secrets.token_urlsafe(12)
 
 
@@ -45,16 +45,16 @@ JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "Jso
 
 
 class KeyValueStore(Repository):
-    """JSON values by name."""
+    """Stores JSON values by key."""
 
     async def get(self, key: str) -> JsonValue:
-        """What was put there; None where nothing was."""
+        """Return the value of *key*; None if there is none."""
         async with self._engine.connect() as connection:
-            found: JsonValue = await connection.scalar(
+            value: JsonValue = await connection.scalar(
                 select(key_values.c.value).where(key_values.c.key == key)
             )
-        return found
+        return value
 
     async def put(self, key: str, value: JsonValue) -> None:
-        """Keep *value*."""
+        """Store *value* under *key*."""
         await self._upsert(key_values, {"key": key}, {"value": value})

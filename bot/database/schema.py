@@ -1,4 +1,4 @@
-"""The form of the tables, and the way to it from older ones."""
+"""The tables, and their migrations."""
 
 import logging
 
@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
-#: one row: which form the tables have
+#: one row: the version of the tables
 schema_version = Table(
     "schema_version",
     metadata,
@@ -58,7 +58,7 @@ drafts = Table(
     UniqueConstraint("chat", "album"),
 )
 
-#: messages that became drafts or parts of them; each does so once, however often it is delivered
+#: messages that became drafts or parts of them; Telegram may deliver a message again
 draft_messages = Table(
     "draft_messages",
     metadata,
@@ -131,41 +131,41 @@ log = logging.getLogger(__name__)
 
 Migrations = tuple[tuple[str, ...], ...]
 
-#: statements that bring the tables from version N + 1 to N + 2; never changed once released
+#: element N has the statements from version N + 1 to N + 2; released ones never change
 MIGRATIONS: Migrations = ()
 SCHEMA_VERSION = len(MIGRATIONS) + 1
 
 
 class DatabaseUnusable(Exception):
-    """The database cannot be used; the message is one line for people."""
+    """The database cannot be used; the message is one line for operators."""
 
 
 def migrate(connection: Connection, migrations: Migrations = MIGRATIONS) -> None:
-    """Make the tables that are missing, and change older ones.
+    """Create missing tables, and migrate those of an older version.
 
     Args:
-        connection: within a transaction, which is all or nothing.
-        migrations: what leads from each version to the next.
+        connection: in a transaction, so that a migration happens completely or not at all.
+        migrations: the statements from each version to the next.
 
     Raises:
-        DatabaseBroken: they are of a later version than this program.
+        DatabaseUnusable: the tables are of a later version than this program.
     """
-    today = len(migrations) + 1
+    latest = len(migrations) + 1
     version = _read_version(connection)
     if version is None:
         metadata.create_all(connection)
-        connection.execute(schema_version.insert().values(only=1, version=today))
+        connection.execute(schema_version.insert().values(only=1, version=latest))
         return
-    if version > today:
+    if version > latest:
         raise DatabaseUnusable(
-            f"the database is of a later version ({version}) than this program ({today})"
+            f"the database is of a later version ({version}) than this program ({latest})"
         )
     for number, statements in enumerate(migrations[version - 1 :], version):
-        log.info("bringing the database from version %s to %s", number, number + 1)
+        log.info("migrating the database from version %s to %s", number, number + 1)
         for statement in statements:
             connection.execute(text(statement))
     metadata.create_all(connection)
-    connection.execute(schema_version.update().values(version=today))
+    connection.execute(schema_version.update().values(version=latest))
 
 
 def _read_version(connection: Connection) -> int | None:

@@ -1,4 +1,4 @@
-"""How long the stages of jobs took, where, and what that cost."""
+"""Durations and costs of the stages of jobs, and statistics of them."""
 
 import math
 import shutil
@@ -19,12 +19,12 @@ from bot.database.schema import jobs, measurements
 
 
 class MeasurementRepository(Repository):
-    """One row for each stage of a job and place that worked at it."""
+    """Stores one row per stage of a job and backend that worked at it."""
 
     async def record_stage(
         self, job: str, stage: str, backend: str, seconds: float, dollars: float = 0
     ) -> None:
-        """Write down that *backend* took so long, and so much, for *stage* of *job*."""
+        """Store the seconds and the dollars that *backend* took for *stage* of *job*."""
         async with self._write_engine.begin() as connection:
             await connection.execute(
                 measurements.insert().values(
@@ -38,15 +38,15 @@ class MeasurementRepository(Repository):
             )
 
 
-DAY_SECONDS = 86400  #: seconds
-USAGE_DAYS = 30  #: before which nobody asks when a place was used
+DAY_SECONDS = 86400
+USAGE_DAYS = 30  #: days for which the last use of a backend is looked up
 Grouping = Literal["stage", "place"]
-WHOLE_JOB = "job"  #: as a stage: from *Make it* to the result
+WHOLE_JOB = "job"  #: the stage name for the time from *Make it* to the result
 
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
-    """How jobs ended, within some time."""
+    """How many jobs ended in each way."""
 
     done: int
     failed: int
@@ -54,19 +54,19 @@ class JobCounts:
 
     @property
     def all(self) -> int:
-        """However they did."""
+        """The number of all jobs."""
         return self.done + self.failed + self.cancelled
 
     @property
     def success_rate(self) -> float | None:
-        """The share that was done of those that nobody cancelled; None where there was none."""
-        tried = self.done + self.failed
-        return self.done / tried if tried else None
+        """The share of done jobs, without cancelled ones; None if there are no jobs."""
+        total = self.done + self.failed
+        return self.done / total if total else None
 
 
 @dataclass(frozen=True, slots=True)
 class DurationStats:
-    """Seconds that a stage took, or a place; half took at most the median, 95 % at most p95."""
+    """Seconds of a stage or a backend: the median and the 95th percentile."""
 
     name: str
     count: int
@@ -76,7 +76,7 @@ class DurationStats:
 
 @dataclass(frozen=True, slots=True)
 class SpendingSummary:
-    """Dollars; a projected month goes on as it did so far."""
+    """Dollars; *projected* is the month if its other days cost as much as those before."""
 
     today: float
     month: float
@@ -85,7 +85,7 @@ class SpendingSummary:
 
 @dataclass(frozen=True, slots=True)
 class BackendUsage:
-    """A place's dollars of today, and when it worked last, in seconds since 1970."""
+    """The dollars of a backend today, and its last use, in seconds since 1970."""
 
     dollars: float
     last_used: float
@@ -93,7 +93,7 @@ class BackendUsage:
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """A job that has not ended; times are in seconds since 1970."""
+    """An open job; times are in seconds since 1970."""
 
     id: str
     user: int
@@ -104,25 +104,25 @@ class JobSummary:
 
 
 class Statistics:
-    """What the tables of jobs and measures add up to; days and months are those of UTC."""
+    """Computes statistics of jobs and measurements; days and months are those of UTC."""
 
     def __init__(self, engine: AsyncEngine, folder: Path) -> None:
-        """Know where to count.
+        """Store the sources.
 
         Args:
-            engine: the way to the database.
-            folder: where jobs have their files.
+            engine: of the database.
+            folder: the data folder, whose disk is measured.
         """
         self._engine = engine
         self._folder = folder
 
     def get_disk_usage(self) -> tuple[int, int]:
-        """How many bytes are free, and of how many."""
+        """Return the free and the total bytes of the disk."""
         usage = shutil.disk_usage(self._folder)
         return usage.free, usage.total
 
     async def count_ended_jobs(self, since: float) -> JobCounts:
-        """How jobs ended, from *since* on."""
+        """Return how the jobs ended that ended from *since* on."""
         query = (
             select(jobs.c.state, func.count()).where(jobs.c.ended >= since).group_by(jobs.c.state)
         )
@@ -130,21 +130,21 @@ class Statistics:
         return JobCounts(*(counts.get(state, 0) for state in ("done", "failed", "cancelled")))
 
     async def get_durations(self, grouping: Grouping, since: float) -> list[DurationStats]:
-        """Seconds by *grouping*, the slowest first; of stages, also those of whole jobs."""
+        """Return durations by *grouping*, the slowest first; by stage also those of jobs."""
         seconds: dict[str, list[float]] = defaultdict(list)
         column = measurements.c[grouping]
         query = select(column, measurements.c.seconds).where(
             measurements.c.at >= since, measurements.c.seconds > 0, column != ""
         )
-        for name, took in await self._fetch_rows(query):
-            seconds[name].append(took)
+        for name, duration in await self._fetch_rows(query):
+            seconds[name].append(duration)
         if grouping == "stage":
             seconds[WHOLE_JOB] = await self._get_job_durations(since)
-        found = [summarize_durations(name, taken) for name, taken in seconds.items() if taken]
-        return sorted(found, key=lambda times: -times.median)
+        stats = [summarize_durations(name, values) for name, values in seconds.items() if values]
+        return sorted(stats, key=lambda one: -one.median)
 
     async def get_spending(self, now: float) -> SpendingSummary:
-        """What was spent, up to *now*; less than a day of a month counts as one."""
+        """Return the spending up to *now*; on its first day a month counts as a day."""
         day, month = get_day_start(now), get_month_start(now)
         query = select(*(_sum_dollars(since) for since in (day, month))).where(
             measurements.c.at >= month
@@ -154,7 +154,7 @@ class Statistics:
         return SpendingSummary(today, so_far, so_far / elapsed * count_days_in_month(now))
 
     async def get_backend_usage(self, now: float) -> dict[str, BackendUsage]:
-        """How each place was used up to *now*, by its name."""
+        """Return the usage of each backend up to *now*, by name."""
         query = (
             select(
                 measurements.c.place, _sum_dollars(get_day_start(now)), func.max(measurements.c.at)
@@ -163,12 +163,12 @@ class Statistics:
             .group_by(measurements.c.place)
         )
         return {
-            place: BackendUsage(dollars, last)
-            for place, dollars, last in await self._fetch_rows(query)
+            backend: BackendUsage(dollars, last)
+            for backend, dollars, last in await self._fetch_rows(query)
         }
 
     async def list_open_jobs(self) -> list[JobSummary]:
-        """Jobs that have not ended; those that run first, then the oldest."""
+        """Return open jobs: running ones first, then by age."""
         columns = (jobs.c[name] for name in ("id", "user", "state", "stage", "created", "due"))
         query = (
             select(*columns)
@@ -178,8 +178,8 @@ class Statistics:
         return [JobSummary(*row) for row in await self._fetch_rows(query)]
 
     async def _get_job_durations(self, since: float) -> list[float]:
-        took = jobs.c.ended - jobs.c.created
-        query = select(took).where(jobs.c.ended >= since, jobs.c.state == "done")
+        duration = jobs.c.ended - jobs.c.created
+        query = select(duration).where(jobs.c.ended >= since, jobs.c.state == "done")
         return [seconds for (seconds,) in await self._fetch_rows(query)]
 
     async def _fetch_rows(self, query: Executable) -> list[Row[*tuple[Any, ...]]]:
@@ -188,14 +188,14 @@ class Statistics:
 
 
 def _sum_dollars(since: float) -> ColumnElement[float]:
-    """The sum of what was measured from *since* on."""
+    """Return the sum of the dollars from *since* on."""
     return func.coalesce(
         func.sum(case((measurements.c.at >= since, measurements.c.dollars), else_=0.0)), 0.0
     )
 
 
 def summarize_durations(name: str, seconds: Iterable[float]) -> DurationStats:
-    """Median and p95 of *seconds*, each one of them (the nearest rank)."""
+    """Return the median and the 95th percentile of *seconds*, by the nearest-rank method."""
     ordered = sorted(seconds)
 
     def pick_rank(share: float) -> float:
@@ -205,17 +205,17 @@ def summarize_durations(name: str, seconds: Iterable[float]) -> DurationStats:
 
 
 def get_day_start(now: float) -> float:
-    """When the day of *now* began."""
+    """Return the start of the day of *now*."""
     return now - now % DAY_SECONDS
 
 
 def get_month_start(now: float) -> float:
-    """When the month of *now* began."""
+    """Return the start of the month of *now*."""
     day = datetime.fromtimestamp(get_day_start(now), UTC)
     return day.replace(day=1).timestamp()
 
 
 def count_days_in_month(now: float) -> int:
-    """How many the month of *now* has."""
+    """Return the number of days in the month of *now*."""
     day = datetime.fromtimestamp(now, UTC)
     return monthrange(day.year, day.month)[1]

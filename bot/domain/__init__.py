@@ -1,1 +1,1 @@
-"""Plain values of the bot, without input or output."""
+"""Values of the bot, without input or output."""

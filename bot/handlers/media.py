@@ -9,8 +9,7 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import Document, Message, MessageEntity
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository
-from bot.domain.job_request import Requester
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import MediaSource, Requester, SourceKind
 from bot.handlers.context import (
     AddressedToBot,
     Conversation,

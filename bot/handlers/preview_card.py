@@ -10,9 +10,7 @@ from aiogram.types import CallbackQuery
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository
 from bot.database.jobs import JobRefused
-from bot.domain.appearance import Appearance, BackgroundChoice
-from bot.domain.job_request import JobRequest, Requester
-from bot.domain.media_source import SourceKind
+from bot.domain.job_request import Appearance, BackgroundChoice, JobRequest, Requester, SourceKind
 from bot.handlers.context import Conversation, DialogData, DialogState, create_router
 from bot.jobs.supervisor import JobSupervisor
 from bot.preview_cards import PreviewCards

@@ -1,24 +1,24 @@
-"""What makes workflows outlive us: DBOS, in the same database as everything else."""
+"""DBOS, which keeps workflows in the bot's database, so that they survive the process."""
 
 from datetime import UTC, datetime
 
 from dbos import DBOS, DBOSConfig
 
-DELETE_BATCH = 200  #: workflows that are forgotten in one transaction
-#: fixed, so that whoever comes after us takes our workflows over, whatever changed in the code
+DELETE_BATCH = 200  #: workflows that are deleted in one transaction
+#: fixed, so that the next process continues the workflows of this one whatever code it runs
 APPLICATION_NAME, APPLICATION_VERSION, EXECUTOR_ID = "overlaybot", "1", "bot"
-MAX_THREADS = 16  #: for its calls to the database; without a limit it takes one for each workflow
+MAX_THREADS = 16  #: for DBOS's calls to the database; the default is one per workflow
 
 
 def launch(system_url: str, *, poll_seconds: float = 1) -> None:
-    """Take up all workflows that are not over; they run on the event loop that runs now.
+    """Start DBOS on the running event loop; it continues all open workflows.
 
-    All instances with workflows must have been made before.
+    All instances that have workflows must exist.
 
     Args:
-        system_url: of the database.
-        poll_seconds: between two looks for messages between workflows, of which we have none;
-            :func:`end` waits for one.
+        system_url: the address of the database.
+        poll_seconds: seconds between two polls for messages between workflows; the bot has none,
+            but :func:`shut_down` waits for one poll.
     """
     config: DBOSConfig = {
         "name": APPLICATION_NAME,
@@ -36,17 +36,20 @@ def launch(system_url: str, *, poll_seconds: float = 1) -> None:
 
 
 def shut_down() -> None:
-    """Stop the threads, for who goes on living; workflows that run are taken up at the next launch.
+    """Stop DBOS in a process that goes on; the next launch continues open workflows.
 
-    Not on the event loop, for which it waits.
+    It waits for the event loop, so it must run in another thread.
     """
     DBOS.destroy()
 
 
 async def delete_workflows(before: float) -> None:
-    """Remove what is known of workflows that ended before that time, in seconds since 1970."""
-    moment = datetime.fromtimestamp(before, UTC).isoformat()
-    while ended := await DBOS.list_workflows_async(
-        completed_before=moment, limit=DELETE_BATCH, load_input=False, load_output=False
+    """Delete the records of workflows that ended before *before*, in seconds since 1970."""
+    completed_before = datetime.fromtimestamp(before, UTC).isoformat()
+    while workflows := await DBOS.list_workflows_async(
+        completed_before=completed_before,
+        limit=DELETE_BATCH,
+        load_input=False,
+        load_output=False,
     ):
-        await DBOS.delete_workflows_async([one.workflow_id for one in ended])
+        await DBOS.delete_workflows_async([workflow.workflow_id for workflow in workflows])

@@ -1,4 +1,4 @@
-"""Whose turn it is: so many at once, one of each user, users in turn."""
+"""Gives slots to jobs: a limited number at a time, one per user, and users in rounds."""
 
 import asyncio
 from bisect import insort
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-ROUND_LENGTH = 100  #: turns after which newcomers wait for those who have had a turn already
+ROUND_LENGTH = 100  #: slots of a round; users who come later belong to the next round
 
 
 @dataclass(slots=True, eq=False)
@@ -19,73 +19,74 @@ class _Ticket:
 
 
 class FairQueue:
-    """Jobs wait here for their turn.
+    """Jobs wait here for a slot.
 
-    Turns are given in rounds, in which each user has one; whoever comes joins the round that goes
-    on. So nobody waits for a second job of somebody else, however many she brings. Within a round
-    it is first come, first served. Who is to be alone has its turn when nobody else runs; until it
-    is over, those behind it wait.
+    Slots are given in rounds, in each of which a user has one. A new user joins the current round.
+    So no user waits for the second job of another, however many jobs that user has. Within a round
+    the order is that of arrival. A job that runs alone gets its slot when no other job runs; until
+    it ends, all jobs behind it wait.
+
+    Attributes:
+        on_change: called after a job has entered or left the queue.
     """
 
     def __init__(self, max_running: int) -> None:
-        """Let *max_running* jobs have their turn side by side."""
+        """Let *max_running* jobs run at the same time."""
         self._max_running = max_running
         self.on_change: Callable[[], None] = lambda: None
-        self._waiting: list[_Ticket] = []  # in the order of coming
+        self._waiting: list[_Ticket] = []  # in the order of arrival
         self._running: list[_Ticket] = []
         self._round = 0
-        self._slots_in_round = 0  # turns in this round
-        self._next_round: dict[
-            int, int
-        ] = {}  # users: the first round in which they may have a turn
+        self._slots_in_round = 0
+        self._next_round: dict[int, int] = {}  # by user, the first round with a slot for it
 
     @asynccontextmanager
     async def acquire_slot(
         self, job: str, user: int, arrived_at: float = 0, *, is_alone: bool = False
     ) -> AsyncIterator[None]:
-        """Wait for the turn of *job*, which came at *arrived_at*; keep it until the block ends."""
-        place = _Ticket(job, user, arrived_at, is_alone)
-        insort(self._waiting, place, key=lambda other: other.arrived_at)
+        """Wait for a slot for *job*, which arrived at *arrived_at*; hold it inside the block."""
+        ticket = _Ticket(job, user, arrived_at, is_alone)
+        insort(self._waiting, ticket, key=lambda other: other.arrived_at)
         self._update()
         try:
-            await place.admitted.wait()
+            await ticket.admitted.wait()
             yield
         finally:
-            (self._waiting if place in self._waiting else self._running).remove(place)
+            (self._waiting if ticket in self._waiting else self._running).remove(ticket)
             self._update()
 
     def count_ahead(self, job: str) -> int | None:
-        """How many get their turn before *job*; None when it has it, or is not here."""
+        """Return how many jobs get a slot before *job*; None if it has one, or does not wait."""
         waiting = self.list_waiting()
         return waiting.index(job) if job in waiting else None
 
     def list_waiting(self) -> list[str]:
-        """The jobs that wait, in the order in which they are to come."""
-        return [place.job for _, place in self._rank_waiting()]
+        """Return the jobs that wait, in the order in which they get a slot."""
+        return [ticket.job for _, ticket in self._rank_waiting()]
 
     def list_running(self) -> list[str]:
-        """The jobs that have their turn."""
-        return [place.job for place in self._running]
+        """Return the jobs that have a slot."""
+        return [ticket.job for ticket in self._running]
 
     def _update(self) -> None:
         self._admit()
         self.on_change()
 
     def _admit(self) -> None:
-        """Let those have their turn who can."""
-        for turn, place in self._rank_waiting():
+        """Give the free slots to the next jobs."""
+        for round_number, ticket in self._rank_waiting():
             if len(self._running) >= self._max_running:
                 return
-            if self._running and (place.is_alone or self._running[0].is_alone):
+            if self._running and (ticket.is_alone or self._running[0].is_alone):
                 return
-            if all(other.user != place.user for other in self._running):
-                self._waiting.remove(place)
-                self._running.append(place)
-                self._count_slot(turn, place.user)
-                place.admitted.set()
+            if all(other.user != ticket.user for other in self._running):
+                self._waiting.remove(ticket)
+                self._running.append(ticket)
+                self._count_slot(round_number, ticket.user)
+                ticket.admitted.set()
 
     def _count_slot(self, round_number: int, user: int) -> None:
-        """Note that *user* was given a turn of round *round_number*."""
+        """Note that *user* got a slot of a round; begin the next round if this one is full."""
         if round_number > self._round or self._slots_in_round >= ROUND_LENGTH:
             self._round, self._slots_in_round = max(round_number, self._round + 1), 0
             self._next_round = {
@@ -95,12 +96,15 @@ class FairQueue:
         self._next_round[user] = round_number + 1
 
     def _rank_waiting(self) -> list[tuple[int, _Ticket]]:
-        """Those who wait, as they are to come, each with the round of its turn."""
-        following: dict[int, int] = {}
+        """Return the tickets that wait, each with its round, in the order of slots."""
+        next_round: dict[int, int] = {}  # by user, for the jobs behind its first
         ranked = []
-        for coming, place in enumerate(self._waiting):
-            first = max(self._round, self._next_round.get(place.user, 0))
-            turn = following.get(place.user, first)
-            following[place.user] = turn + 1
-            ranked.append((turn, coming, place))
-        return [(turn, place) for turn, _, place in sorted(ranked, key=lambda rank: rank[:2])]
+        for position, ticket in enumerate(self._waiting):
+            first_round = max(self._round, self._next_round.get(ticket.user, 0))
+            round_number = next_round.get(ticket.user, first_round)
+            next_round[ticket.user] = round_number + 1
+            ranked.append((round_number, position, ticket))
+        return [
+            (round_number, ticket)
+            for round_number, _, ticket in sorted(ranked, key=lambda rank: rank[:2])
+        ]

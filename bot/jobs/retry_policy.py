@@ -12,27 +12,26 @@ from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed
 
 log = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 3  #: at which our tools may break, without getting further
-SUSPECT_DEATHS = (
-    3  #: deaths of ours while it ran, without getting further, after which it runs alone
-)
-MAX_DEATHS = 4  #: of which the last was while it ran alone
-#: how a place fails that is alive, and is killed by the clip
+MAX_ATTEMPTS = 3  #: failures of the tools without progress, after which a job fails
+SUSPECT_DEATHS = 3  #: crashes of the bot without progress, after which a job runs alone
+MAX_DEATHS = 4  #: crashes without progress, the last while the job ran alone; the job fails
+MAX_DOUBLINGS = 30  #: of a pause; more would overflow after many pauses
+#: failures that a clip may cause
 CRASH_KINDS = frozenset({FailureKind.BROKEN, FailureKind.NO_MEMORY})
-#: what says nothing about the clip
+#: failures that say nothing about a clip
 NEUTRAL_KINDS = frozenset({FailureKind.NOT_CONFIGURED, FailureKind.REFUSED, FailureKind.UNSAFE})
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long is waited between attempts, in seconds.
+    """The pauses between attempts, in seconds.
 
     Attributes:
-        after_error: after our tools broke.
-        after_unavailable: after nobody could do it; twice as long after each further time.
-        maximum: the longest of those.
-        give_up_after: from the first of those to the last.
-        startup_quiet: after our start, before a suspect may run.
+        after_error: after a failure of the tools, times the number of failures.
+        after_unavailable: after no backend was available; doubled each time.
+        maximum: the longest pause.
+        give_up_after: from the first time that no backend was available to the last.
+        startup_quiet: after the start of the bot, before a suspect runs.
     """
 
     after_error: float = 5
@@ -43,14 +42,14 @@ class Backoff:
 
 
 class RetryPolicy:
-    """Judges failures, and writes down what follows from them."""
+    """Decides about failures, and records attempts and pauses of jobs."""
 
     def __init__(self, job_repository: JobRepository, backoff: Backoff) -> None:
         self._job_repository = job_repository
         self._backoff = backoff
 
     async def decide(self, job: Job, err: Exception) -> Rejected | RetryLater:
-        """What becomes of *job* after *err*."""
+        """Return what follows for *job* from *err*, and record it."""
         match err:
             case DownloadRejected() | InputRejected():
                 return build_rejection(err)
@@ -59,19 +58,19 @@ class RetryPolicy:
                 return RetryLater(seconds=err.seconds, why="telegram")
             case BackendUnavailable() if not _is_caused_by_clip(err):
                 return await self._park(job, err.kind, self._backoff.after_unavailable)
-            case Cancelled():  # a child, by somebody who ends processes, perhaps us next
+            case Cancelled():  # something ended the child process, and may end this one next
                 return await self._park(job, "cancelled", self._backoff.after_error)
             case OutputFailed():
                 log.error("job %s cannot write: %s", job.id, err)
                 return await self._retry_after_error(job, FailureCode.NO_DISK)
             case BackendUnavailable():
-                log.warning("job %s broke a child: %s", job.id, err)
+                log.warning("job %s: a child process crashed: %s", job.id, err)
             case _:
-                log.error("job %s failed by a fault of ours", job.id, exc_info=err)
+                log.error("job %s failed by a bug", job.id, exc_info=err)
         return await self._retry_after_error(job, FailureCode.POISON)
 
     async def _retry_after_error(self, job: Job, code: FailureCode) -> Rejected | RetryLater:
-        """A further attempt, after a pause, as long as there are any left."""
+        """Retry after a pause, or reject with *code* after the last attempt."""
         attempts = await self._job_repository.count_attempt(job.id)
         if attempts >= MAX_ATTEMPTS:
             return Rejected(fault=code)
@@ -80,17 +79,18 @@ class RetryPolicy:
         return RetryLater(seconds=seconds, why=code)
 
     async def _park(self, job: Job, reason: str, first_seconds: float) -> Rejected | RetryLater:
-        """A pause, until somebody can do it; the first one is given, each further twice as long."""
+        """Retry after a pause that doubles each time, or reject after a day of pauses."""
         if job.parked and time.time() - job.parked > self._backoff.give_up_after:
             return Rejected(fault=FailureCode.NO_BACKEND)
         log.warning("job %s is parked: %s", job.id, reason)
-        seconds = min(first_seconds * 2.0 ** min(job.pauses, 30), self._backoff.maximum)
+        doubled = first_seconds * 2.0 ** min(job.pauses, MAX_DOUBLINGS)
+        seconds = min(doubled, self._backoff.maximum)
         await self._job_repository.park(job.id, seconds)
         return RetryLater(seconds=seconds, why=reason)
 
 
 def build_rejection(err: DownloadRejected | InputRejected) -> Rejected:
-    """What is told of a file that cannot be had, or cannot be used."""
+    """Return the outcome for a file that cannot be downloaded or used."""
     if isinstance(err, DownloadRejected):
         return Rejected(fault=err.fault, details=err.details)
     details = {key: value for key, value in err.details.items() if key != "path"}
@@ -98,17 +98,17 @@ def build_rejection(err: DownloadRejected | InputRejected) -> Rejected:
 
 
 def is_suspect(job: Job) -> bool:
-    """Whether *job* may be what kills us, and is to be looked at alone.
+    """Return whether *job* may be what crashes the bot.
 
-    What ran as we died may be to blame; so may its neighbour, or whoever restarts us all the time.
-    Alone it has no neighbour; and it begins some seconds after our start only, where nobody gets
-    who is killed for other reasons all the time. Who kills us then too is poison.
+    A crash may also be the fault of another job that ran, or of a platform that keeps restarting
+    the bot. A suspect runs alone, and only some seconds after the start, which a bot that is
+    restarted all the time does not reach. If the bot crashes then too, the job is at fault.
     """
     return job.deaths >= SUSPECT_DEATHS
 
 
 def _is_caused_by_clip(err: BackendUnavailable) -> bool:
-    """Whether whoever tried died of it, so that the clip may be to blame."""
+    """Return whether all that tried crashed, so that the clip may be at fault."""
     if not isinstance(err, AllBackendsFailed):
         return err.kind is not FailureKind.BUSY and not _is_failed_start(err)
     kinds = {

@@ -18,8 +18,7 @@ from backends.errors import BackendUnavailable, FailureKind
 from backends.local.video_cli import VideoCli
 from backends.rendering.base import Renderer, RenderRequest, RenderResult
 from bot.database.jobs import Job
-from bot.domain.appearance import BackgroundChoice
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import BackgroundChoice, MediaSource, SourceKind
 from bot.domain.outcomes import FailureCode, Rejected, ResultRendered, StepDone
 from bot.jobs.workspace import (
     CLIP_FILE,

@@ -1,4 +1,7 @@
-"""Where in the data folder things lie; every name is ours, never a user's."""
+"""The folders of the data folder: their paths, links between them, and their clean-up.
+
+Names are made from ids of the bot, never from names that users send.
+"""
 
 import asyncio
 import errno
@@ -13,59 +16,59 @@ from pathlib import Path
 
 from bot.database.drafts import DraftRepository
 from bot.database.jobs import Job, JobRepository
-from bot.domain.media_source import MediaSource
+from bot.domain.job_request import MediaSource
 from bot.jobs import dbos_runtime as durable
 
 CLIP_FILE = "clip"
 MATTES_FOLDER = "mattes"
 THUMBNAIL_FILE = "thumbnail.jpg"
-RENDERED_FILE = "made.json"  #: what the result is like
+RENDERED_FILE = "made.json"  #: the size and length of the result
 CARD_FILE = "card.jpg"
-#: what volumes say that know no hard links, or not so many, or not from elsewhere
+#: errors of volumes without hard links, with too few, or across volumes
 NO_LINK_ERRORS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 
 
 class Workspace:
-    """The folders of drafts, of jobs, and of the mattes of jobs that are over."""
+    """The folders of drafts, of open jobs, and of the mattes of finished jobs."""
 
     def __init__(self, root: Path) -> None:
-        """Remember the data folder."""
+        """Use the data folder *root*, which may not exist yet."""
         self._root = root.absolute()
 
     @property
     def root(self) -> Path:
-        """The data folder, or what is there of the way to it."""
+        """The data folder, or the nearest parent that exists."""
         return next(path for path in (self._root, *self._root.parents) if path.exists())
 
     def get_job_folder(self, job_id: str) -> Path:
-        """Of a job, until it is over."""
+        """Return the folder of an open job."""
         return self._root / "jobs" / job_id
 
     def get_draft_folder(self, draft_id: str) -> Path:
-        """Of a draft, until it is made or dropped."""
+        """Return the folder of a draft."""
         return self._root / "drafts" / draft_id
 
     def get_mattes_folder(self, job_id: str) -> Path:
-        """The mattes of a job that is over, for a day."""
+        """Return the folder in which the mattes of a finished job are kept for a day."""
         return self._root / MATTES_FOLDER / job_id
 
     async def get_free_bytes(self) -> int:
-        """Bytes that can still be written."""
+        """Return the bytes of free disk."""
         return (await asyncio.to_thread(shutil.disk_usage, self.root)).free
 
 
 def name_background_file(source: MediaSource) -> str:
-    """The file name of a background, the same for the same source."""
+    """Return the file name of a background, which depends on *source* alone."""
     return f"background-{hashlib.sha256((source.file_id + source.link).encode()).hexdigest()[:16]}"
 
 
 async def remove_folder(folder: Path) -> None:
-    """Remove a folder with all that is in it, if it is there."""
+    """Remove *folder* and its content, if it exists."""
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 async def link_file(source: Path, target: Path) -> bool:
-    """Link, or else copy, the file *source* to *target*; return False if it is not there."""
+    """Link or copy the file *source* to *target*; return whether *source* exists."""
 
     def link_or_report() -> bool:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +82,7 @@ async def link_file(source: Path, target: Path) -> bool:
 
 
 async def link_folder(source: Path, target: Path) -> bool:
-    """The same for a whole folder, unless *target* is one already."""
+    """Link or copy the folder *source* to *target* unless that exists; return whether it does."""
 
     def link_or_report() -> bool:
         if target.is_dir():
@@ -94,12 +97,12 @@ async def link_folder(source: Path, target: Path) -> bool:
 
     try:
         return await asyncio.to_thread(link_or_report)
-    except (OSError, shutil.Error):  # who clears up was there in the middle
+    except (OSError, shutil.Error):  # the source was removed meanwhile
         return False
 
 
 def _link_or_copy(source: str | Path, target: str | Path) -> None:
-    """Link a file, or copy it where the volume knows no links; what lies *target* already stays."""
+    """Link a file, or copy it on a volume without links; an existing *target* stays."""
     try:
         os.link(source, target)
     except FileExistsError:
@@ -114,15 +117,15 @@ def _link_or_copy(source: str | Path, target: str | Path) -> None:
 
 log = logging.getLogger(__name__)
 
-CLEANUP_SECONDS = 30.0  #: seconds
-DRAFT_FILES_SECONDS = 3600.0  #: for which a card's clip is kept, from when it was last drawn
-DATABASE_CLEANUP_SECONDS = 3600.0  #: seconds
-WORKFLOW_RETENTION_DAYS = 3  #: for which it is known how a job went, step by step
-DRAFT_RETENTION_DAYS = 7  #: for which a card can be pressed; its clip is fetched again
+CLEANUP_SECONDS = 30.0  #: seconds between two clean-ups of the folders
+DRAFT_FILES_SECONDS = 3600.0  #: seconds without a redraw after which files of a card go
+DATABASE_CLEANUP_SECONDS = 3600.0  #: seconds between two clean-ups of the database
+WORKFLOW_RETENTION_DAYS = 3  #: days for which the steps of a job are recorded
+DRAFT_RETENTION_DAYS = 7  #: days for which the buttons of a card work
 
 
 class Cleanup:
-    """Looks through the data folder every half minute."""
+    """Removes files and rows that are not used any more, every half minute."""
 
     def __init__(
         self,
@@ -133,32 +136,32 @@ class Cleanup:
         mattes_seconds: float,
         mattes_bytes: int,
     ) -> None:
-        """Know what may stay.
+        """Store the limits.
 
         Args:
-            folder: of the data.
-            job_repository: whose open jobs keep their folders.
-            drafts: that are forgotten when they are old.
-            mattes_seconds: for which mattes are kept.
-            mattes_bytes: bytes that they may take in all; the oldest go first.
+            folder: the data folder.
+            job_repository: its open jobs keep their folders.
+            drafts: old ones are deleted.
+            mattes_seconds: seconds for which mattes are kept.
+            mattes_bytes: bytes of all kept mattes at most; the oldest are removed first.
         """
         self._folder, self._job_repository, self._drafts = folder, job_repository, drafts
         self._mattes_seconds, self._mattes_bytes = mattes_seconds, mattes_bytes
         self._database_cleaned_at = 0.0
 
     async def run(self) -> None:
-        """Clear up again and again, without an end."""
+        """Clean up at intervals, without an end."""
         while True:
             try:
                 await self.clean_files()
                 if time.time() - self._database_cleaned_at > DATABASE_CLEANUP_SECONDS:
                     await self.clean_database()
             except Exception:
-                log.exception("clearing up failed")
+                log.exception("a clean-up failed")
             await asyncio.sleep(CLEANUP_SECONDS)
 
     async def clean_files(self) -> None:
-        """Clear up once."""
+        """Remove the files that no open job and no recent draft uses."""
         jobs = await asyncio.to_thread(_list_folders, self._folder / "jobs")
         await self._remove_unused(jobs, lambda job: job.id)
         drafts = await asyncio.to_thread(_list_older, self._folder / "drafts", DRAFT_FILES_SECONDS)
@@ -169,7 +172,7 @@ class Cleanup:
             await self._drafts.delete(draft)
 
     async def clean_database(self) -> None:
-        """Forget once what the database need not know any more."""
+        """Erase links of users and records of workflows that are old."""
         await self._job_repository.erase_links(time.time() - self._mattes_seconds)
         await durable.delete_workflows(time.time() - WORKFLOW_RETENTION_DAYS * 86400)
         self._database_cleaned_at = time.time()
@@ -189,15 +192,15 @@ class Cleanup:
                 await remove_folder(_hide(folder))
 
     def _find_expired_mattes(self) -> list[Path]:
-        """Those that were kept long enough, or have no room; the oldest first."""
-        room = self._mattes_bytes
+        """Return the mattes that are too old or exceed the space, the oldest first."""
+        free = self._mattes_bytes
         newest_first = sorted(_list_folders(self._folder / MATTES_FOLDER), key=_get_age)
-        found = []
+        expired = []
         for folder in newest_first:
-            room -= _measure_size(folder)
-            if room < 0 or _get_age(folder) > self._mattes_seconds:
-                found.append(folder)
-        return found[::-1]
+            free -= _measure_size(folder)
+            if free < 0 or _get_age(folder) > self._mattes_seconds:
+                expired.append(folder)
+        return expired[::-1]
 
 
 def _hide(folder: Path) -> Path:
@@ -210,7 +213,7 @@ def _hide(folder: Path) -> Path:
 
 
 def _list_folders(parent: Path) -> list[Path]:
-    """The folders in *parent*, those that are being made among them."""
+    """Return the folders in *parent*, including hidden ones."""
     try:
         return [path for path in parent.iterdir() if path.is_dir()]
     except FileNotFoundError:
@@ -218,20 +221,20 @@ def _list_folders(parent: Path) -> list[Path]:
 
 
 def _list_older(parent: Path, seconds: float) -> list[Path]:
-    """Those that nobody has put anything into for so long."""
+    """Return the folders in *parent* whose list of files did not change for so many seconds."""
     return [folder for folder in _list_folders(parent) if _get_age(folder) > seconds]
 
 
 def _get_age(folder: Path) -> float:
-    """Seconds since something in it was made or removed."""
+    """Return the seconds since a file was added to *folder* or removed from it."""
     try:
         return time.time() - folder.stat().st_mtime
-    except FileNotFoundError:  # it was removed meanwhile
+    except FileNotFoundError:  # removed meanwhile
         return 0.0
 
 
 def _measure_size(folder: Path) -> int:
-    """Bytes of the files in it."""
+    """Return the bytes of all files in *folder*."""
     size = 0
     for file in folder.rglob("*"):
         with suppress(FileNotFoundError):

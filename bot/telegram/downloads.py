@@ -14,7 +14,7 @@ from aiogram.types import File
 from aiohttp import ClientSession
 
 from backends.links.download import FetchFailed, FetchLimits, fetch
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import MediaSource, SourceKind
 from bot.domain.outcomes import FailureCode
 from bot.telegram.errors import (
     UNAUTHORIZED_RETRY_SECONDS,

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import MediaSource, SourceKind
 from bot.domain.outcomes import FailureCode, Rejected
 
 MB = 1_000_000

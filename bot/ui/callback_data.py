@@ -10,15 +10,15 @@ from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
 
 from bot.database.drafts import Draft
-from bot.domain.appearance import (
+from bot.domain.job_request import (
     PALETTE,
     Appearance,
     BackgroundChoice,
+    Language,
     OverlaySize,
     PaletteColour,
     RingStyle,
 )
-from bot.domain.job_request import Language
 from video_editing.contract.engines import EngineName
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape

@@ -7,8 +7,7 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.database.drafts import Draft
 from bot.database.jobs import Job
-from bot.domain.appearance import PALETTE, OverlaySize, RingStyle, describe_background
-from bot.domain.job_request import Language
+from bot.domain.job_request import PALETTE, Language, OverlaySize, RingStyle, describe_background
 from bot.ui.callback_data import (
     CancelJob,
     ChangeCorner,

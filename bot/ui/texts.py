@@ -11,8 +11,7 @@ from typing import Any
 from fluent.runtime import FluentBundle, FluentResource
 
 from bot.database.drafts import Draft
-from bot.domain.appearance import Appearance, describe_background
-from bot.domain.job_request import Language
+from bot.domain.job_request import Appearance, Language, describe_background
 
 log = logging.getLogger(__name__)
 

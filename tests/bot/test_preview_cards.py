@@ -8,9 +8,16 @@ import pytest
 
 from backends.local.video_cli import DEFAULT_PROGRAM
 from bot.database.drafts import Draft
-from bot.domain.appearance import Appearance, BackgroundChoice, OverlaySize
-from bot.domain.job_request import Destination, Language, Requester
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import (
+    Appearance,
+    BackgroundChoice,
+    Destination,
+    Language,
+    MediaSource,
+    OverlaySize,
+    Requester,
+    SourceKind,
+)
 from bot.domain.outcomes import ChatGone, FailureCode, MessageMissing, RetryLater
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from tests.bot.support.job_runtime import CLIP, Workshop, failure, stand_in, until

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
+from backends.cli.commands import COMMANDS
 from tests.support.paths import ROOT
 from video_editing.cli.arguments import Option, list_options
-from video_editing.cli.commands import COMMANDS, SceneOptions
+from video_editing.cli.commands import SceneOptions
 from video_editing.contract.engines import EngineOptions
 from video_editing.contract.style import Metavar, Style
 

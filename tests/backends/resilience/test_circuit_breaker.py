@@ -1,4 +1,4 @@
-"""How a place that fails is left alone, and found again."""
+"""A backend that fails is not asked until its cool-down ends."""
 
 import asyncio
 import json
@@ -22,11 +22,11 @@ COOLDOWN = 0.5
 
 
 def down(why: FailureKind = FailureKind.UNREACHABLE) -> BackendUnavailable:
-    return BackendUnavailable("place", why)
+    return BackendUnavailable("backend", why)
 
 
 def guarded(inner: OverlayBackend, folder: Path, cooldown: float = COOLDOWN) -> CircuitBreaker:
-    """As after a restart: all that it knows is in the folder."""
+    """Create a breaker as after a restart: its state is in the folder."""
     return CircuitBreaker(
         inner,
         JsonStateFile(folder / "rests.json", BreakerState),
@@ -38,7 +38,7 @@ def guarded(inner: OverlayBackend, folder: Path, cooldown: float = COOLDOWN) -> 
 async def outcome(
     backend: OverlayBackend, clip: Path, plan: Plan, folder: Path
 ) -> FailureKind | None:
-    """Why a job failed, or None where it did not."""
+    """Return why a job failed, or None if it succeeded."""
     try:
         await backend.make_mattes(clip, plan, folder, EventRecorder())
     except BackendUnavailable as failure:
@@ -47,14 +47,16 @@ async def outcome(
 
 
 async def test_it_opens_after_failures_in_a_row(clip: Path, plan: Plan, tmp_path: Path) -> None:
-    """After two failures no call is made during the cool-down, and no time is lost."""
-    place = ScriptedBackend("place", [down()] * 9)
-    seen = [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
+    """After two failures the backend is not asked during the cool-down, and no time is lost."""
+    backend = ScriptedBackend("backend", [down()] * 9)
+    seen = [await outcome(guarded(backend, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
     began = time.monotonic()
-    seen += [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(5)]
+    seen += [
+        await outcome(guarded(backend, tmp_path), clip, plan, tmp_path / "a") for _ in range(5)
+    ]
     assert time.monotonic() - began < 0.5
     assert seen == [FailureKind.UNREACHABLE] * 2 + [FailureKind.COOLING_DOWN] * 5
-    assert len(place.plans) == 2
+    assert len(backend.plans) == 2
 
 
 async def test_a_success_between_failures_keeps_it_closed(
@@ -62,8 +64,8 @@ async def test_a_success_between_failures_keeps_it_closed(
 ) -> None:
     """Only failures in a row count."""
     for i, script in enumerate([[down()], [], [down()], []]):
-        place = ScriptedBackend("place", script)
-        await outcome(guarded(place, tmp_path), clip, plan, tmp_path / str(i))
+        backend = ScriptedBackend("backend", script)
+        await outcome(guarded(backend, tmp_path), clip, plan, tmp_path / str(i))
     assert JsonStateFile(tmp_path / "rests.json", BreakerState).read() == {}
 
 
@@ -71,18 +73,20 @@ async def test_a_success_between_failures_keeps_it_closed(
 async def test_a_lasting_fault_opens_it_at_once(
     clip: Path, plan: Plan, tmp_path: Path, why: FailureKind
 ) -> None:
-    """A place that refuses us is not asked twice."""
-    place = ScriptedBackend("place", [down(why)] * 2)
-    seen = [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
+    """A backend that refuses us is not asked twice."""
+    backend = ScriptedBackend("backend", [down(why)] * 2)
+    seen = [await outcome(guarded(backend, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
     assert seen == [why, FailureKind.COOLING_DOWN]
 
 
-async def test_a_bad_clip_is_no_failure_of_the_place(
+async def test_a_bad_clip_is_no_failure_of_the_backend(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
-    """A place that finds the clip's fault works."""
-    place = ScriptedBackend("place", [down(), InputRejected(RejectReason.CORRUPT), down(), down()])
-    breaker = guarded(place, tmp_path)
+    """A backend that rejects a clip works."""
+    backend = ScriptedBackend(
+        "backend", [down(), InputRejected(RejectReason.CORRUPT), down(), down()]
+    )
+    breaker = guarded(backend, tmp_path)
     assert await outcome(breaker, clip, plan, tmp_path / "a") is FailureKind.UNREACHABLE
     with pytest.raises(InputRejected):
         await outcome(breaker, clip, plan, tmp_path / "a")
@@ -91,9 +95,9 @@ async def test_a_bad_clip_is_no_failure_of_the_place(
 
 
 async def test_of_a_hundred_waiting_jobs_one_probes(clip: Path, plan: Plan, tmp_path: Path) -> None:
-    """At half-open one call is made; when it works, all may come."""
-    place = ScriptedBackend("place", [down(), down()], pause=0.02)
-    breakers = [guarded(place, tmp_path) for _ in range(100)]
+    """When half-open, one job asks the backend; if it succeeds, all may."""
+    backend = ScriptedBackend("backend", [down(), down()], pause=0.02)
+    breakers = [guarded(backend, tmp_path) for _ in range(100)]
     for _ in range(2):
         await outcome(breakers[0], clip, plan, tmp_path / "a")
     await asyncio.sleep(COOLDOWN)
@@ -101,13 +105,13 @@ async def test_of_a_hundred_waiting_jobs_one_probes(clip: Path, plan: Plan, tmp_
         *(outcome(b, clip, plan, tmp_path / str(i)) for i, b in enumerate(breakers))
     )
     assert sorted(map(str, seen)) == ["None"] + ["resting"] * 99
-    assert len(place.plans) == 3
+    assert len(backend.plans) == 3
     assert await outcome(breakers[7], clip, plan, tmp_path / "b") is None
 
 
 async def test_of_many_processes_one_probes(tmp_path: Path) -> None:
     """The breaker is shared by all processes of the machine."""
-    rests = {"place": BreakerState(failures=2, until=0)}
+    rests = {"backend": BreakerState(failures=2, until=0)}
     with JsonStateFile(tmp_path / "rests.json", BreakerState).update() as known:
         known.update(rests)
     script = PROGRAMS / "probe_breaker.py"
@@ -117,16 +121,16 @@ async def test_of_many_processes_one_probes(tmp_path: Path) -> None:
         )
         for _ in range(6)
     ]
-    said = [(await prober.communicate())[0].decode().strip() for prober in probers]
-    assert sorted(said) == ["resting"] * 5 + ["unreachable"]
+    outputs = [(await prober.communicate())[0].decode().strip() for prober in probers]
+    assert sorted(outputs) == ["resting"] * 5 + ["unreachable"]
 
 
 async def test_a_probe_that_fails_begins_the_rest_anew(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """One failure at half-open is enough."""
-    place = ScriptedBackend("place", [down()] * 9)
-    breaker = guarded(place, tmp_path)
+    backend = ScriptedBackend("backend", [down()] * 9)
+    breaker = guarded(backend, tmp_path)
     seen = [await outcome(breaker, clip, plan, tmp_path / "a") for _ in range(2)]
     await asyncio.sleep(COOLDOWN)
     seen += [await outcome(breaker, clip, plan, tmp_path / "a") for _ in range(2)]
@@ -137,8 +141,8 @@ async def test_a_probe_that_dies_blocks_nobody_for_long(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """When the probing job is cancelled, another one may probe after a cool-down."""
-    place = ScriptedBackend("place", [down(), down()], pause=5)
-    breaker = guarded(place, tmp_path)
+    backend = ScriptedBackend("backend", [down(), down()], pause=5)
+    breaker = guarded(backend, tmp_path)
     for _ in range(2):
         await outcome(breaker, clip, plan, tmp_path / "a")
     await asyncio.sleep(COOLDOWN)
@@ -148,7 +152,7 @@ async def test_a_probe_that_dies_blocks_nobody_for_long(
     assert await outcome(breaker, clip, plan, tmp_path / "b") is FailureKind.COOLING_DOWN
     await asyncio.sleep(COOLDOWN)
     assert (
-        await outcome(guarded(ScriptedBackend("place"), tmp_path), clip, plan, tmp_path / "b")
+        await outcome(guarded(ScriptedBackend("backend"), tmp_path), clip, plan, tmp_path / "b")
         is None
     )
 
@@ -157,8 +161,8 @@ async def test_a_probe_that_takes_long_stays_the_only_one(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """As long as the probe gets on, no second one is let in."""
-    place = ScriptedBackend("place", [down(), down()], pause=0.1)
-    breaker = guarded(place, tmp_path)
+    backend = ScriptedBackend("backend", [down(), down()], pause=0.1)
+    breaker = guarded(backend, tmp_path)
     for _ in range(2):
         await outcome(breaker, clip, plan, tmp_path / "a")
     await asyncio.sleep(COOLDOWN)
@@ -171,22 +175,24 @@ async def test_a_probe_that_takes_long_stays_the_only_one(
 
 async def test_a_restarted_machine_probes_at_once(clip: Path, plan: Plan, tmp_path: Path) -> None:
     """An end of rest by a clock that began anew since then is past, not years ahead."""
-    rest = {"place": {"failures": 7, "until": time.monotonic() + 1e6}}
+    rest = {"backend": {"failures": 7, "until": time.monotonic() + 1e6}}
     (tmp_path / "rests.json").write_text(json.dumps(rest))
     assert (
-        await outcome(guarded(ScriptedBackend("place"), tmp_path), clip, plan, tmp_path / "a")
+        await outcome(guarded(ScriptedBackend("backend"), tmp_path), clip, plan, tmp_path / "a")
         is None
     )
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x00\xff", b"[]", b'{"place": 7}', b'{"place": {"fail'])
+@pytest.mark.parametrize(
+    "damage", [b"", b"\x00\xff", b"[]", b'{"backend": 7}', b'{"backend": {"fail']
+)
 async def test_a_damaged_file_knows_nothing(
     clip: Path, plan: Plan, tmp_path: Path, damage: bytes
 ) -> None:
-    """A state that cannot be read is that of a place that never failed."""
+    """A state that cannot be read is that of a backend that never failed."""
     (tmp_path / "rests.json").write_bytes(damage)
     assert (
-        await outcome(guarded(ScriptedBackend("place"), tmp_path), clip, plan, tmp_path / "a")
+        await outcome(guarded(ScriptedBackend("backend"), tmp_path), clip, plan, tmp_path / "a")
         is None
     )
 
@@ -194,9 +200,9 @@ async def test_a_damaged_file_knows_nothing(
 async def test_a_folder_that_cannot_be_written_costs_no_job(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
-    """Where nothing can be kept, the place's own answer still arrives."""
+    """If the state cannot be written, the backend's own failure still arrives."""
     (tmp_path / "file").touch()
-    place = ScriptedBackend("place", [down(FailureKind.BROKEN)])
-    breaker = guarded(place, tmp_path / "file")
+    backend = ScriptedBackend("backend", [down(FailureKind.BROKEN)])
+    breaker = guarded(backend, tmp_path / "file")
     assert await outcome(breaker, clip, plan, tmp_path / "a") is FailureKind.BROKEN
     assert await outcome(breaker, clip, plan, tmp_path / "a") is None

@@ -46,7 +46,7 @@ async def test_workers_share_a_clip(
 async def test_one_that_fails_ends_the_others(
     clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
-    """What one worker cannot do is told as its failure; what was made by then is there."""
+    """The failure of one worker is raised; segments that were complete by then stay."""
     failing = ScriptedBackend(script=[BackendUnavailable("x", FailureKind.NO_MEMORY)], segments=1)
     backend = ParallelBackend([ScriptedBackend(pause=0.05), failing])
     with pytest.raises(BackendUnavailable) as caught:

@@ -22,9 +22,17 @@ from bot.database.repository import KeyValueStore
 from bot.database.schema import MIGRATIONS, SCHEMA_VERSION, DatabaseUnusable, metadata, migrate
 from bot.database.statistics import MeasurementRepository
 from bot.database.users import UserRepository
-from bot.domain.appearance import Appearance, BackgroundChoice, OverlaySize
-from bot.domain.job_request import Destination, JobRequest, Language, Requester
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import (
+    Appearance,
+    BackgroundChoice,
+    Destination,
+    JobRequest,
+    Language,
+    MediaSource,
+    OverlaySize,
+    Requester,
+    SourceKind,
+)
 from settings import StorageSettings
 from tests.bot.support.postgres_server import created
 from video_editing.contract.style import Shape

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dbos import DBOS
 
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import MediaSource, SourceKind
 from bot.jobs import dbos_runtime as durable
 from bot.jobs.workspace import Cleanup
 from tests.bot.support.job_runtime import Workshop, stand_in, until

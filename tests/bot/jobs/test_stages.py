@@ -9,9 +9,7 @@ import pytest
 from backends.base import BackendStarted, Event, OverlayBackend, Report
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
 from backends.rendering.base import Renderer, RenderRequest, RenderResult
-from bot.domain.appearance import Appearance, BackgroundChoice
-from bot.domain.job_request import JobRequest
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import Appearance, BackgroundChoice, JobRequest, MediaSource, SourceKind
 from bot.domain.outcomes import FailureCode, Rejected, ResultRendered, StepDone
 from bot.jobs.stages import JobStages, Stage
 from bot.jobs.workspace import CLIP_FILE, MATTES_FOLDER, Workspace, link_file, link_folder

@@ -23,9 +23,16 @@ from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
 from backends.local.video_cli import DEFAULT_PROGRAM
 from bot.database.engine import DATABASE_FILE, prepare_database
 from bot.database.jobs import DiskFull, Job, JobState, TooManyJobs
-from bot.domain.appearance import Appearance, BackgroundChoice
-from bot.domain.job_request import Destination, JobRequest, Language, Requester
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import (
+    Appearance,
+    BackgroundChoice,
+    Destination,
+    JobRequest,
+    Language,
+    MediaSource,
+    Requester,
+    SourceKind,
+)
 from bot.domain.outcomes import ChatGone, FailureCode, RetryLater
 from bot.jobs.retry_policy import Backoff
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
@@ -454,6 +461,16 @@ async def test_a_job_is_opened_once(workshop: Workshop) -> None:
         assert (await workshop.over(job, 10)).state is JobState.DONE
         assert len(workshop.chat.all("progress")) == 1
         assert workshop.chat.ends() == ["result"]
+
+
+async def test_a_job_is_loaded_once(workshop: Workshop) -> None:
+    """Two callers that find it in the database at the same time get one active job."""
+    await prepare_database(workshop.engine)
+    job = await kept(workshop, 7)
+    first, second = await asyncio.gather(*(workshop.active_jobs.load(job.id) for _ in range(2)))
+    assert first is second is not None
+    await workshop.active_jobs.stop()
+    await workshop.engine.dispose()
 
 
 async def test_a_quick_other_form_uses_the_mattes(workshop: Workshop, programs: Path) -> None:

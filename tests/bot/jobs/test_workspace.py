@@ -12,8 +12,7 @@ from bot.database.drafts import DraftRepository
 from bot.database.engine import create_engine, get_write_engine, prepare_database
 from bot.database.jobs import Job, JobRepository
 from bot.database.schema import drafts
-from bot.domain.appearance import Appearance
-from bot.domain.job_request import Destination, Language, Requester
+from bot.domain.job_request import Appearance, Destination, Language, Requester
 from bot.jobs.workspace import Cleanup
 from settings import StorageSettings
 from tests.bot.support.job_rows import ORDER, keep

@@ -1,13 +1,19 @@
-"""Jobs put into the ledger in any state."""
+"""Rows of jobs in any state."""
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.database.engine import get_write_engine
 from bot.database.jobs import JobRepository
 from bot.database.schema import jobs
-from bot.domain.appearance import Appearance
-from bot.domain.job_request import Destination, JobRequest, Language, Requester
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import (
+    Appearance,
+    Destination,
+    JobRequest,
+    Language,
+    MediaSource,
+    Requester,
+    SourceKind,
+)
 
 USER = 123456789
 LINK = "https://example.org/private"
@@ -15,7 +21,7 @@ ORDER = JobRequest(clip=MediaSource(kind=SourceKind.LINK, link=LINK), look=Appea
 
 
 async def keep(database: AsyncEngine, job_id: str, **values: object) -> None:
-    """Accept a job, and make its row say *values*."""
+    """Accept a job, and set *values* in its row."""
     job = await JobRepository(database).accept(
         ORDER,
         Requester(USER, Language.EN),

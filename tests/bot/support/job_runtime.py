@@ -34,9 +34,15 @@ from bot.database.drafts import DraftRepository
 from bot.database.engine import build_system_url, create_engine, prepare_database
 from bot.database.jobs import Job, JobRepository, JobState
 from bot.database.statistics import MeasurementRepository
-from bot.domain.appearance import Appearance
-from bot.domain.job_request import Destination, JobRequest, Language, Requester
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import (
+    Appearance,
+    Destination,
+    JobRequest,
+    Language,
+    MediaSource,
+    Requester,
+    SourceKind,
+)
 from bot.domain.outcomes import (
     ChatGone,
     Delivered,

@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from backends.links.download import LinkError
 from backends.links.ssrf_guard import create_guarded_session
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import MediaSource, SourceKind
 from bot.domain.outcomes import FailureCode
 from bot.telegram.downloads import Downloader
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable, TransientDownloadError

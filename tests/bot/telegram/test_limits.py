@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import MediaSource, SourceKind
 from bot.domain.outcomes import FailureCode
 from bot.telegram.limits import MB, TelegramLimits, check_source, create_telegram_limits
 

@@ -1,4 +1,4 @@
-"""What the bot says, and how it takes what Telegram answers."""
+"""How messages are sent and edited, and what Telegram's answers mean."""
 
 import time
 import tracemalloc
@@ -12,9 +12,7 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.domain.appearance import Appearance
-from bot.domain.job_request import Destination, JobRequest
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import Appearance, Destination, JobRequest, MediaSource, SourceKind
 from bot.domain.outcomes import (
     ChatGone,
     Delivered,
@@ -66,7 +64,7 @@ class Job:
 
 @dataclass
 class MessengerCase:
-    """A bot that speaks, and who was told that a group moved."""
+    """A messenger, and the moves of groups that it reported."""
 
     messenger: Messenger
     folder: Path

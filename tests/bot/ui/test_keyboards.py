@@ -11,16 +11,18 @@ from pydantic import ValidationError
 from bot.database.drafts import Draft
 from bot.database.jobs import Job, JobState
 from bot.database.repository import generate_id
-from bot.domain.appearance import (
+from bot.domain.job_request import (
     PALETTE,
     Appearance,
     BackgroundChoice,
+    JobRequest,
+    Language,
+    MediaSource,
     OverlaySize,
     PaletteColour,
     RingStyle,
+    SourceKind,
 )
-from bot.domain.job_request import JobRequest, Language
-from bot.domain.media_source import MediaSource, SourceKind
 from bot.ui import callback_data as buttons
 from bot.ui.callback_data import (
     CARD_CHOICES,

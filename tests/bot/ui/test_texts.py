@@ -14,9 +14,16 @@ from fluent.syntax.visitor import Visitor
 from backends.errors import FailureKind
 from backends.links.download import LinkError
 from bot.database.drafts import Draft
-from bot.domain.appearance import PALETTE, Appearance, BackgroundChoice, PaletteColour
-from bot.domain.job_request import Language, detect_language
-from bot.domain.media_source import MediaSource, SourceKind
+from bot.domain.job_request import (
+    PALETTE,
+    Appearance,
+    BackgroundChoice,
+    Language,
+    MediaSource,
+    PaletteColour,
+    SourceKind,
+    detect_language,
+)
 from bot.domain.outcomes import FailureCode
 from bot.telegram.limits import check_source, create_telegram_limits
 from bot.ui.texts import (
@@ -36,7 +43,7 @@ ALERTS = {
     *("fault-too-many", "fault-queue-full"),
 }
 NUMBERS = (0, 1, 2, 5, 21)
-FRAGMENTS = {"place-where"}  #: said within another text, and sometimes nothing
+FRAGMENTS = {"place-where"}  #: part of another text, and sometimes empty
 #: variables that are neither selected on nor numbers
 WORDS = {"name": "A & B", "names": "a, b", "others": "a", "reasons": "r", "reason": "r"}
 
@@ -126,7 +133,7 @@ def test_each_text_can_be_said(
 
 
 class Sound(HTMLParser):
-    """Tells of tags that Telegram does not take, or that do not match."""
+    """Return tags that Telegram does not accept, or that do not match."""
 
     def check(self, text: str) -> None:
         """See whether *text* is well-formed."""
@@ -176,7 +183,7 @@ def test_each_fault_has_its_sentence(
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("why", FailureKind)
 def test_each_fault_of_a_place_has_its_words(why: FailureKind, language: Language) -> None:
-    """In the news that another place goes on."""
+    """In the message that another backend continues."""
     texts = Texts()
     words = texts(language, f"why-{why.replace('_', '-')}")
     news = texts(language, "status-fell-back", place="local-gpu", why=why.value)
@@ -184,7 +191,7 @@ def test_each_fault_of_a_place_has_its_words(why: FailureKind, language: Languag
 
 
 def test_values_are_escaped() -> None:
-    """Whatever somebody called something, it is no markup."""
+    """Names from users are never markup."""
     text = Texts()(Language.EN, "admin-first", name="<b>&", there="yes", others="")
     assert text.startswith("&lt;b&gt;&amp; is")
 
@@ -269,6 +276,6 @@ def test_each_colour_has_a_name() -> None:
 
 
 def test_languages_of_telegram() -> None:
-    """Whatever it tells."""
+    """Whatever its values are."""
     assert detect_language("ru") is detect_language("uk-UA") is Language.RU
     assert detect_language("pt-BR") is detect_language(None) is detect_language("") is Language.EN

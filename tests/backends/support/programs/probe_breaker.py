@@ -14,7 +14,7 @@ from video_editing.contract.plan import Plan
 class UnreachableBackend(OverlayBackend):
     """Raises BackendUnavailable on every call."""
 
-    name = "place"
+    name = "backend"
 
     async def make_mattes(self, _clip: Path, _plan: Plan, _folder: Path, _report: Report) -> None:
         """Raise BackendUnavailable."""
