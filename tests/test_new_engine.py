@@ -14,7 +14,7 @@ from bot.domain.job_request import Appearance, Language, MediaSource, SourceKind
 from bot.ui.callback_data import ChooseEngine
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts, build_card_caption
-from tests.backends.support.running_service import application
+from tests.backends.support.running_service import create_service
 from tests.support.make_clips import drawn, make_clip
 from tests.support.toy_engine import TOY
 from video_editing.cli.main import main
@@ -50,7 +50,7 @@ def test_the_help_lists_it(command: str, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_the_service_documents_it(tmp_path: Path) -> None:
-    schemas = application(tmp_path).openapi()["components"]["schemas"]
+    schemas = create_service(tmp_path).openapi()["components"]["schemas"]
     assert schemas["OverlayRequest"]["properties"]["engine"]["enum"] == [*ENGINES]
 
 

@@ -56,9 +56,9 @@ def test_the_example_shows_every_variable_with_its_default() -> None:
     """A copy of the example as .env changes no setting and names each variable."""
     lines = [line for line in EXAMPLE.read_text().splitlines() if line and line[0] != "#"]
     assert {line.partition("=")[0] for line in lines} >= names()
-    before = Settings()
+    expected = Settings()
     Path(".env").write_text(EXAMPLE.read_text())
-    assert Settings() == before
+    assert Settings() == expected
 
 
 def test_the_readme_explains_every_variable_with_its_default() -> None:
@@ -66,11 +66,11 @@ def test_the_readme_explains_every_variable_with_its_default() -> None:
     table = OPERATING.read_text().partition("## Variables\n")[2].partition("\n## ")[0]
     rows = ROW.findall(table)
     assert sorted(name for name, _, _ in rows) == sorted(names())
-    before = Settings()
+    expected = Settings()
     Path(".env").write_text("".join(f"{name}={default}\n" for name, default, _ in rows))
-    assert Settings() == before
-    shown = {name for name, default, _ in rows if default}
-    assert shown == {name for name, default in defaults().items() if default not in NONE}
+    assert Settings() == expected
+    documented = {name for name, default, _ in rows if default}
+    assert documented == {name for name, default in defaults().items() if default not in NONE}
 
 
 def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_backends_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    "places", ["modal,gpu", "http://gpu.example.org", "local_cpu", "modal;local-cpu"]
+    "backends", ["modal,gpu", "http://gpu.example.org", "local_cpu", "modal;local-cpu"]
 )
 def test_an_unknown_backend_is_refused(monkeypatch: pytest.MonkeyPatch, places: str) -> None:
     """A misspelt backend stops the start; it is not skipped."""
@@ -180,5 +180,11 @@ def test_all_secrets_are_collected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOT_TOKEN", "4242:canary")
     monkeypatch.setenv("DATABASE_URL", "postgres://bot:p%40ss@host/db")
     monkeypatch.setenv("SHOTSTACK_API_KEY", "key")
-    known = {"4242:canary", "canary", "postgresql+psycopg://bot:p%40ss@host/db", "p@ss", "p%40ss"}
-    assert set(Settings().collect_secrets()) == known | {"key"}
+    expected = {
+        "4242:canary",
+        "canary",
+        "postgresql+psycopg://bot:p%40ss@host/db",
+        "p@ss",
+        "p%40ss",
+    }
+    assert set(Settings().collect_secrets()) == expected | {"key"}

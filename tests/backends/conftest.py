@@ -10,9 +10,9 @@ import pytest
 from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
 from backends.local.process import ProcessLimits
-from tests.backends.support.backend_openers import MEMORY, PLACES
-from tests.backends.support.event_recorder import Heard
-from tests.backends.support.programs import STAND_IN
+from tests.backends.support.backend_openers import MEMORY, OPENERS
+from tests.backends.support.event_recorder import EventRecorder
+from tests.backends.support.programs import MISBEHAVING_VIDEO_CLI
 from tests.support.make_clips import make_clip
 from tests.support.person_clips import somebody
 from video_editing.contract.plan import Plan, make_plan
@@ -20,9 +20,9 @@ from video_editing.reading.probe import ClipLimits, probe
 
 
 @pytest.fixture
-def heard() -> Heard:
+def heard() -> EventRecorder:
     """A report that records events."""
-    return Heard()
+    return EventRecorder()
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,7 @@ def stand_in() -> Callable[..., LocalBackend]:
         seconds: float = 60,
         stall_seconds: float = 30,
         memory: int = MEMORY,
-        program: Sequence[str] = (sys.executable, str(STAND_IN)),
+        program: Sequence[str] = (sys.executable, str(MISBEHAVING_VIDEO_CLI)),
     ) -> LocalBackend:
         limits = ProcessLimits(seconds, stall_seconds, memory)
         program = (*program, behaviour)
@@ -56,7 +56,7 @@ def stand_in() -> Callable[..., LocalBackend]:
     return create
 
 
-@pytest.fixture(params=PLACES)
+@pytest.fixture(params=OPENERS)
 async def open_backend(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[Callable[[float], Awaitable[OverlayBackend]]]:
@@ -65,6 +65,6 @@ async def open_backend(
 
         async def open_one(seconds: float = 60) -> OverlayBackend:
             folder = tmp_path / "backend"
-            return await stack.enter_async_context(PLACES[request.param](folder, seconds))
+            return await stack.enter_async_context(OPENERS[request.param](folder, seconds))
 
         yield open_one

@@ -9,7 +9,7 @@ import pytest
 
 from backends.base import CostIncurred, OverlayBackend
 from backends.errors import BackendUnavailable, FailureKind
-from tests.backends.support.event_recorder import Heard
+from tests.backends.support.event_recorder import EventRecorder
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan, find_missing_segments
 from video_editing.matting.segments import read_segment
@@ -24,7 +24,7 @@ def prints(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 async def test_every_segment_is_made(
-    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A backend leaves a readable matte for every frame of the clip, and nothing else."""
     backend = await open_backend()
@@ -35,7 +35,7 @@ async def test_every_segment_is_made(
 
 
 async def test_progress_rises_to_the_end(
-    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """Progress never falls back, and the last report says that all is done."""
     backend = await open_backend()
@@ -45,7 +45,7 @@ async def test_progress_rises_to_the_end(
 
 
 async def test_the_cost_is_reported_once(
-    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A backend reports its cost once, under its name."""
     backend = await open_backend()
@@ -56,7 +56,7 @@ async def test_the_cost_is_reported_once(
 
 
 async def test_bad_input_is_rejected(
-    open_backend: Opened, plan: Plan, tmp_path: Path, heard: Heard
+    open_backend: Opened, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A file that is no video is the clip's fault, and its reason arrives."""
     backend = await open_backend()
@@ -69,12 +69,12 @@ async def test_bad_input_is_rejected(
 
 
 async def test_only_what_is_missing_is_made(
-    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """Segments that are there stay as they are, and count as done from the start."""
     backend = await open_backend()
     folder = tmp_path / "mattes"
-    await backend.make_mattes(clip, plan, folder, Heard())
+    await backend.make_mattes(clip, plan, folder, EventRecorder())
     lost = plan.segments[3:6]
     for segment in lost:
         (folder / segment.file_name).unlink()
@@ -86,18 +86,18 @@ async def test_only_what_is_missing_is_made(
 
 
 async def test_nothing_to_do_costs_nothing(
-    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A folder that lacks nothing is answered at once, without a device."""
     backend = await open_backend()
-    await backend.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    await backend.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     await backend.make_mattes(clip, plan, tmp_path / "mattes", heard)
     assert heard.done == [plan.frames]
     assert not heard.of(CostIncurred)
 
 
 async def test_cancelling_stops_it_soon(
-    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """Two seconds after cancelling, the backend has ended; its complete segments are used."""
     backend, folder = await open_backend(), tmp_path / "mattes"
@@ -117,7 +117,7 @@ async def test_cancelling_stops_it_soon(
 
 
 async def test_a_deadline_is_kept(
-    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    open_backend: Opened, clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A backend that exceeds its deadline ends, and the next one can be asked."""
     backend = await open_backend(0.2)

@@ -22,9 +22,9 @@ from backends.factory import (
 from backends.local.backend import LocalBackend
 from backends.resilience.fallback import FallbackChain
 from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
-from tests.backends.support.event_recorder import Heard
+from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.programs import PROGRAMS
-from tests.backends.support.scripted_backend import Scripted
+from tests.backends.support.scripted_backend import ScriptedBackend
 from video_editing.contract.plan import Plan
 
 NATIVE = ("ai_edge_litert", "av", "cv2", "mediapipe", "numpy", "onnxruntime", "rembg")
@@ -129,9 +129,9 @@ async def test_this_machine_has_no_breaker(
     broken = assemble_chain([stand_in("dies")], state, options)
     for _ in range(2):
         with pytest.raises(BackendUnavailable):
-            await broken.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+            await broken.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     works = assemble_chain([stand_in("works")], state, options)
-    await works.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    await works.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert state.breaker_states.read() == {}
 
 
@@ -156,13 +156,13 @@ def list_wrappers(backend: OverlayBackend) -> list[str]:
 def test_a_chain_is_wrapped_in_one_order(tmp_path: Path) -> None:
     """Alerts see what is left of the failures; the speed is measured without the waits."""
     failure = BackendUnavailable("local-gpu", FailureKind.NO_MODEL)
-    backends = [Scripted("modal"), UnavailableBackend(failure), Scripted("local-cpu")]
+    backends = [ScriptedBackend("modal"), UnavailableBackend(failure), ScriptedBackend("local-cpu")]
     chain = assemble_chain(
         backends, BackendState(tmp_path), settings(tmp_path, "modal").backends, Wrapper
     )
     assert isinstance(chain, Wrapper)
     assert isinstance(chain.inner, FallbackChain)
-    resilient = ["RetryingBackend", "MeasuredBackend", "Scripted"]
+    resilient = ["RetryingBackend", "MeasuredBackend", "ScriptedBackend"]
     assert [list_wrappers(backend) for backend in chain.inner.backends] == [
         ["Wrapper", "CircuitBreaker", *resilient],
         ["Wrapper", "UnavailableBackend"],

@@ -13,17 +13,17 @@ from backends.renderer_factory import create_renderer
 from backends.rendering.base import Renderer, RenderRequest, RenderResult
 from backends.rendering.fallback import FallbackRenderer
 from settings import RenderingSettings, Settings, StorageSettings
-from tests.backends.support.event_recorder import Heard
-from tests.backends.support.shotstack_renderer import KEPT
+from tests.backends.support.event_recorder import EventRecorder
+from tests.backends.support.shotstack_renderer import KEEP_BACKGROUND
 from tests.support.paths import ROOT
 from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, RejectReason
 from video_editing.contract.formats import OutputFormat
 
-SCENE = RenderRequest(Path("clip.mp4"), None, "teal", KEPT)
+SCENE = RenderRequest(Path("clip.mp4"), None, "teal", KEEP_BACKGROUND)
 RESULT = Path("result.mp4")
 
 
-class Scripted(Renderer):
+class ScriptedRenderer(Renderer):
     """Ends as given, and reports that it cost a dollar."""
 
     def __init__(
@@ -44,11 +44,11 @@ class Scripted(Renderer):
         return RenderResult(self.name, 2, 2, 1, 1)
 
 
-async def test_the_next_renderer_is_tried(heard: Heard) -> None:
+async def test_the_next_renderer_is_tried(heard: EventRecorder) -> None:
     """Events name the renderers and the failure; the cost includes that of the failed one."""
     failures: list[BackendUnavailable] = []
-    lost = Scripted("a", BackendUnavailable("a", FailureKind.BUSY, "later"))
-    chain = FallbackRenderer([lost, Scripted("b")], failures.append)
+    lost = ScriptedRenderer("a", BackendUnavailable("a", FailureKind.BUSY, "later"))
+    chain = FallbackRenderer([lost, ScriptedRenderer("b")], failures.append)
     made = await chain.render(SCENE, RESULT, heard)
     assert (made.renderer, made.dollars) == ("b", 2)
     assert heard.events == [
@@ -59,30 +59,32 @@ async def test_the_next_renderer_is_tried(heard: Heard) -> None:
     assert [failure.backend for failure in failures] == ["a"]
 
 
-async def test_a_renderer_that_does_not_support_the_format_is_skipped(heard: Heard) -> None:
+async def test_a_renderer_that_does_not_support_the_format_is_skipped(heard: EventRecorder) -> None:
     """A skipped renderer is not reported as a fallback."""
-    chain = FallbackRenderer([Scripted("a", forms=(OutputFormat.VIDEO,)), Scripted("b")])
-    scene = RenderRequest(Path("clip.mp4"), None, "teal", KEPT, OutputFormat.NOTE)
+    chain = FallbackRenderer(
+        [ScriptedRenderer("a", forms=(OutputFormat.VIDEO,)), ScriptedRenderer("b")]
+    )
+    scene = RenderRequest(Path("clip.mp4"), None, "teal", KEEP_BACKGROUND, OutputFormat.NOTE)
     assert (await chain.render(scene, RESULT, heard)).renderer == "b"
     assert heard.events == [BackendStarted("b")]
 
 
-async def test_the_cost_of_a_cancelled_renderer_is_reported(heard: Heard) -> None:
+async def test_the_cost_of_a_cancelled_renderer_is_reported(heard: EventRecorder) -> None:
     """No result contains its cost; the cost of the renderers before it is reported as well."""
-    lost = Scripted("a", BackendUnavailable("a", FailureKind.BUSY, "later"))
-    chain = FallbackRenderer([lost, Scripted("b", asyncio.CancelledError())])
+    lost = ScriptedRenderer("a", BackendUnavailable("a", FailureKind.BUSY, "later"))
+    chain = FallbackRenderer([lost, ScriptedRenderer("b", asyncio.CancelledError())])
     with pytest.raises(asyncio.CancelledError):
         await chain.render(SCENE, RESULT, heard)
     assert heard.of(CostIncurred) == [CostIncurred("a", 1, 1), CostIncurred("b", 1, 1)]
 
 
-async def test_if_all_failed_each_failure_is_in_the_group(heard: Heard) -> None:
+async def test_if_all_failed_each_failure_is_in_the_group(heard: EventRecorder) -> None:
     """In the order of trying."""
     ends = [
         BackendUnavailable(name, why)
         for name, why in (("a", FailureKind.BUSY), ("b", FailureKind.NO_MEMORY))
     ]
-    chain = FallbackRenderer([Scripted(end.backend, end) for end in ends])
+    chain = FallbackRenderer([ScriptedRenderer(end.backend, end) for end in ends])
     with pytest.raises(AllBackendsFailed) as caught:
         await chain.render(SCENE, RESULT, heard)
     assert list(caught.value.exceptions) == ends
@@ -92,10 +94,12 @@ async def test_if_all_failed_each_failure_is_in_the_group(heard: Heard) -> None:
     "end",
     [InputRejected(RejectReason.CORRUPT), OutputFailed("full"), Cancelled(15), ValueError("a bug")],
 )
-async def test_other_exceptions_propagate(heard: Heard, end: Exception) -> None:
+async def test_other_exceptions_propagate(heard: EventRecorder, end: Exception) -> None:
     """No other renderer is tried."""
     with pytest.raises(type(end)):
-        await FallbackRenderer([Scripted("a", end), Scripted("b")]).render(SCENE, RESULT, heard)
+        await FallbackRenderer([ScriptedRenderer("a", end), ScriptedRenderer("b")]).render(
+            SCENE, RESULT, heard
+        )
     assert heard.events == [BackendStarted("a")]
 
 
@@ -117,7 +121,7 @@ def test_the_settings_name_the_renderer(tmp_path: Path, changes: dict[str, str],
     chosen = create_renderer(settings)
     assert chosen.name == name
     assert chosen.can_render(
-        RenderRequest(Path("clip.mp4"), None, "teal", KEPT, OutputFormat.STICKER)
+        RenderRequest(Path("clip.mp4"), None, "teal", KEEP_BACKGROUND, OutputFormat.STICKER)
     )
 
 

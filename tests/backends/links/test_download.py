@@ -14,7 +14,13 @@ from aiohttp import web
 
 from backends.links.download import FetchFailed, FetchLimits, LinkError, fetch
 from backends.links.ssrf_guard import create_guarded_session
-from tests.backends.support.isolated_network import PUBLIC, Lab, listening, naming, opened_lab
+from tests.backends.support.isolated_network import (
+    PUBLIC,
+    IsolatedNetwork,
+    open_isolated_network,
+    serve_dns,
+    serve_on_all_addresses,
+)
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CONTENT = bytes(range(256)) * 4096  #: 1 MiB
@@ -22,16 +28,16 @@ LIMITS = FetchLimits(max_bytes=2 << 20, max_seconds=8, stall_seconds=0.5, min_ra
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IsolatedNetwork]:
     """An isolated network."""
-    with opened_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with open_isolated_network(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 
 class Fetching:
     """Fetches from a server with the given answers."""
 
-    def __init__(self, lab: Lab, folder: Path) -> None:
+    def __init__(self, lab: IsolatedNetwork, folder: Path) -> None:
         self._lab, self.path = lab, folder / "clip"
         self.asked: list[str] = []
 
@@ -60,17 +66,17 @@ class Fetching:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", noted)
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(listening(app, 80))
+            await stack.enter_async_context(serve_on_all_addresses(app, 80))
             if tls:
-                await stack.enter_async_context(listening(app, 443, ssl_context=tls))
+                await stack.enter_async_context(serve_on_all_addresses(app, 443, ssl_context=tls))
             if not silent:
-                await stack.enter_async_context(naming(lambda _: [PUBLIC]))
+                await stack.enter_async_context(serve_dns(lambda _: [PUBLIC]))
             session = await stack.enter_async_context(create_guarded_session())
             return await fetch(session, link, self.path, LIMITS)
 
 
 @pytest.fixture
-def fetching(lab: Lab, tmp_path: Path) -> Fetching:
+def fetching(lab: IsolatedNetwork, tmp_path: Path) -> Fetching:
     """A fetcher of links."""
     return Fetching(lab, tmp_path)
 

@@ -12,7 +12,13 @@ from aiohttp import web
 
 from backends.links.download import FetchFailed, FetchLimits, LinkError, fetch
 from backends.links.ssrf_guard import UrlRejected, create_guarded_session, is_public, parse_link
-from tests.backends.support.isolated_network import PUBLIC, Lab, listening, naming, opened_lab
+from tests.backends.support.isolated_network import (
+    PUBLIC,
+    IsolatedNetwork,
+    open_isolated_network,
+    serve_dns,
+    serve_on_all_addresses,
+)
 
 CLOSED = """
 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 100.127.255.254 127.0.0.1
@@ -57,9 +63,9 @@ def literal(address: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IsolatedNetwork]:
     """An isolated network."""
-    with opened_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with open_isolated_network(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 
@@ -72,7 +78,7 @@ class World:
         faults: what the links came to.
     """
 
-    def __init__(self, lab: Lab, names: dict[str, Iterator[list[str]]]) -> None:
+    def __init__(self, lab: IsolatedNetwork, names: dict[str, Iterator[list[str]]]) -> None:
         self._lab, self._names = lab, names
         self.seen: list[str] = []
         self.asked: list[str] = []
@@ -86,9 +92,9 @@ class World:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._serve)
         async with (
-            listening(app, 80),
-            listening(app, 443),
-            naming(lambda name: next(self._names.get(name, iter([[]])))) as asked,
+            serve_on_all_addresses(app, 80),
+            serve_on_all_addresses(app, 443),
+            serve_dns(lambda name: next(self._names.get(name, iter([[]])))) as asked,
             create_guarded_session() as session,
         ):
             for link in links:
@@ -164,7 +170,7 @@ def test_plain_links_pass(link: str) -> None:
     assert parse_link(link).host
 
 
-def test_a_public_server_is_reached(lab: Lab, tmp_path: Path) -> None:
+def test_a_public_server_is_reached(lab: IsolatedNetwork, tmp_path: Path) -> None:
     """The lab works: a public name and public addresses are fetched."""
     world = World(lab, {"good.example": always(PUBLIC)})
     world.visit(["http://good.example/", f"http://{PUBLIC}/", "http://[2600:1406::1]/"], tmp_path)
@@ -172,7 +178,7 @@ def test_a_public_server_is_reached(lab: Lab, tmp_path: Path) -> None:
     assert world.seen == [PUBLIC, PUBLIC, "2600:1406::1"]
 
 
-def test_no_form_of_a_closed_address_is_connected_to(lab: Lab, tmp_path: Path) -> None:
+def test_no_form_of_a_closed_address_is_connected_to(lab: IsolatedNetwork, tmp_path: Path) -> None:
     """Over 250 links to forbidden addresses, by address and name: no connection (U02, U03)."""
     hosts = [literal(address) for address in CLOSED]
     names = {f"n{i}.example": always(address) for i, address in enumerate(CLOSED)}
@@ -188,7 +194,7 @@ def test_no_form_of_a_closed_address_is_connected_to(lab: Lab, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_redirects_pass_the_same_checks(lab: Lab, tmp_path: Path) -> None:
+def test_redirects_pass_the_same_checks(lab: IsolatedNetwork, tmp_path: Path) -> None:
     """A redirect to a forbidden address or a forged link is not followed, at any status (U05)."""
     targets = [f"http://{literal(address)}/" for address in CLOSED]
     targets += ["//169.254.169.254/", "http://n.example/", "//n.example/", "//u@good.example/"]
@@ -204,7 +210,7 @@ def test_redirects_pass_the_same_checks(lab: Lab, tmp_path: Path) -> None:
     assert world.seen == [PUBLIC] * (len(links) + 6)
 
 
-def test_forged_redirects(lab: Lab, tmp_path: Path) -> None:
+def test_forged_redirects(lab: IsolatedNetwork, tmp_path: Path) -> None:
     """A forged redirect leads to no forbidden address, however it is parsed (U05)."""
     world = World(lab, {"good.example": always(PUBLIC)})
     good = parse_link("http://good.example/")
@@ -212,7 +218,7 @@ def test_forged_redirects(lab: Lab, tmp_path: Path) -> None:
     assert set(world.seen) == {PUBLIC}
 
 
-def test_a_name_whose_addresses_change(lab: Lab, tmp_path: Path) -> None:
+def test_a_name_whose_addresses_change(lab: IsolatedNetwork, tmp_path: Path) -> None:
     """Lookups that alternate between public and forbidden addresses reach public ones (U04)."""
     flips = cycle([[PUBLIC], ["127.0.0.1"], [PUBLIC], ["169.254.169.254"], ["::1"], []])
     world = World(lab, {"rebind.example": flips})
@@ -222,7 +228,7 @@ def test_a_name_whose_addresses_change(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_proxies_of_the_environment_are_ignored(
-    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lab: IsolatedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A proxy in the environment is not used (U06)."""
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"):

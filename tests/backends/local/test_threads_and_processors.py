@@ -17,8 +17,8 @@ from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM
 from settings import LocalSettings
 from tests.backends.support.backend_openers import MEMORY
-from tests.backends.support.event_recorder import Heard
-from tests.backends.support.programs import PROGRAMS, STAND_IN
+from tests.backends.support.event_recorder import EventRecorder
+from tests.backends.support.programs import MISBEHAVING_VIDEO_CLI, PROGRAMS
 from tests.support.onnx_networks import save_tinted
 from video_editing.contract.plan import Plan, write_plan
 
@@ -76,7 +76,7 @@ def test_a_child_that_hangs_for_threads_is_killed(
     """ONNX Runtime hangs forever with too few threads; the stall limit ends it within 30 s."""
     save_tinted(tmp_path / "net.onnx")
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
-    looks = (sys.executable, STAND_IN, "looks")
+    looks = (sys.executable, MISBEHAVING_VIDEO_CLI, "opens-network")
     outcome, seconds = short_of_threads(4, clip, shared, 8, *looks)
     assert outcome == FailureKind.TOO_SLOW
     assert 8 < seconds < 8 + (30 - LocalSettings().stall_seconds)
@@ -108,7 +108,7 @@ async def test_many_processors_start_few_threads(
     clip: Path,
     plan: Plan,
     tmp_path: Path,
-    heard: Heard,
+    heard: EventRecorder,
     engine: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

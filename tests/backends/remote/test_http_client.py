@@ -12,12 +12,14 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from backends.remote.http_client import ServiceClient
-from tests.backends.support.running_service import QUICK
+from tests.backends.support.running_service import SHORT_TIMEOUTS
 
 MEGABYTE = 1 << 20
 UPLOAD_MEGABYTES = 24  #: more than the buffers of two sockets hold
 READ_SECONDS = 0.1  #: seconds for a megabyte
-TIMEOUTS = replace(QUICK, cold_start=1.2)  #: shorter than the upload, longer than any pause in it
+TIMEOUTS = replace(
+    SHORT_TIMEOUTS, cold_start=1.2
+)  #: shorter than the upload, longer than any pause in it
 
 
 @asynccontextmanager

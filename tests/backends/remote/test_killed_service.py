@@ -17,7 +17,7 @@ from backends.errors import AllBackendsFailed, FailureKind
 from backends.factory import create_chain
 from backends.resilience.fallback import FallbackChain
 from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
-from tests.backends.support.event_recorder import Heard
+from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.programs import PROGRAMS
 from tests.backends.support.running_service import TOKEN
 from tests.support.make_clips import make_clip
@@ -82,7 +82,7 @@ def minute(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("minute") / "clip.mp4", somebody(300), rate=5)
 
 
-class Clock(Heard):
+class Clock(EventRecorder):
     """A report that records events with their times."""
 
     def __init__(self) -> None:
@@ -148,7 +148,7 @@ async def test_of_a_hundred_waiting_jobs_one_calls(
 
 async def failed(backends: FallbackChain, clip: Path, plan: Plan, folder: Path) -> FailureKind:
     """Return why the only backend of the chain failed."""
-    heard = Heard()
+    heard = EventRecorder()
     with pytest.raises(AllBackendsFailed):
         await backends.make_mattes(clip, plan, folder, heard)
     (fell,) = heard.of(FellBack)

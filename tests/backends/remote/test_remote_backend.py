@@ -14,26 +14,28 @@ from aiohttp import web
 from backends.base import ColdStart, CostIncurred
 from backends.errors import BackendUnavailable, FailureKind
 from backends.remote.job import MAX_FAILED_POLLS, derive_job_id
-from tests.backends.support.event_recorder import Heard
+from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.misbehaving_service import (
-    Answer,
+    Handler,
     MisbehavingService,
-    body,
+    answer_body,
+    answer_status,
     cut,
     drip,
     flood,
     hang,
     serve_misbehaving,
-    status,
 )
-from tests.backends.support.running_service import QUICK, client
-from tests.backends.support.scripted_backend import grey
+from tests.backends.support.running_service import SHORT_TIMEOUTS, create_client
+from tests.backends.support.scripted_backend import make_grey_mattes
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import PLAN_FILE, Plan, Segment, find_missing_segments
 from video_editing.frames import Matte, Timed
 from video_editing.matting.segments import write_segment
 
-SHORT = replace(QUICK, response=1, transfer=0.6, stall=1, start=2, cleanup=0.5, cold_start=0.1)
+SHORT = replace(
+    SHORT_TIMEOUTS, response=1, transfer=0.6, stall=1, start=2, cleanup=0.5, cold_start=0.1
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def valid_mattes(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of valid mattes."""
     folder = tmp_path_factory.mktemp("valid_mattes")
     for segment in plan.segments:
-        write_segment(plan, segment, grey(segment), folder)
+        write_segment(plan, segment, make_grey_mattes(segment), folder)
     return folder
 
 
@@ -52,13 +54,15 @@ def service(valid_mattes: Path, plan: Plan) -> MisbehavingService:
 
 
 async def get_failure(
-    service: MisbehavingService, clip: Path, folder: Path, heard: Heard | None = None
+    service: MisbehavingService, clip: Path, folder: Path, heard: EventRecorder | None = None
 ) -> BackendUnavailable:
     """Return how the client gives up; *folder* holds nothing from the service then."""
     async with serve_misbehaving(service) as address:
         began = time.monotonic()
         with pytest.raises(BackendUnavailable) as caught:
-            await client(address, SHORT).make_mattes(clip, service.plan, folder, heard or Heard())
+            await create_client(address, SHORT).make_mattes(
+                clip, service.plan, folder, heard or EventRecorder()
+            )
         assert time.monotonic() - began < 10
     assert [path.name for path in folder.iterdir()] == [PLAN_FILE]
     assert address not in str(caught.value)
@@ -69,9 +73,9 @@ async def test_a_service_that_behaves_makes_every_segment(
     service: MisbehavingService, clip: Path, tmp_path: Path
 ) -> None:
     """Every segment arrives, the cost is reported, and the service deletes its files."""
-    heard = Heard()
+    heard = EventRecorder()
     async with serve_misbehaving(service) as address:
-        await client(address).make_mattes(clip, service.plan, tmp_path, heard)
+        await create_client(address).make_mattes(clip, service.plan, tmp_path, heard)
     assert find_missing_segments(service.plan, tmp_path) == []
     assert heard.of(CostIncurred) == [CostIncurred("modal", 0.0, 0.0)]
     assert service.calls[:3] == ["find", "upload", "submit"]
@@ -100,7 +104,7 @@ async def test_a_partial_plan_is_made(
     """Segments are identified by their index, not by their position in the plan."""
     service.plan = plan.model_copy(update={"segments": plan.segments[7:9]})
     async with serve_misbehaving(service) as address:
-        await client(address).make_mattes(clip, service.plan, tmp_path, Heard())
+        await create_client(address).make_mattes(clip, service.plan, tmp_path, EventRecorder())
     assert [path.name for path in sorted(tmp_path.glob("*.mp4"))] == ["00007.mp4", "00008.mp4"]
 
 
@@ -124,7 +128,7 @@ async def test_a_status_says_why(
     service: MisbehavingService, clip: Path, tmp_path: Path, code: int, expected: FailureKind
 ) -> None:
     """Each status other than 2xx has its kind of failure (B01, B03, B04)."""
-    service.overrides["submit"] = status(code)
+    service.overrides["submit"] = answer_status(code)
     assert (await get_failure(service, clip, tmp_path)).kind is expected
     assert service.calls.count("submit") == 1
 
@@ -139,7 +143,7 @@ async def test_retry_after_is_handed_on(
     """Seconds or a date in Retry-After reach the caller (B04)."""
     if header == "a date":
         header = formatdate(time.time() + 100, usegmt=True)
-    service.overrides["submit"] = status(429, Retry_After=header)
+    service.overrides["submit"] = answer_status(429, Retry_After=header)
     given = (await get_failure(service, clip, tmp_path)).retry_after
     assert given == (seconds if seconds is None else pytest.approx(seconds, abs=60))
 
@@ -148,7 +152,7 @@ async def test_a_closed_port(clip: Path, plan: Plan, tmp_path: Path) -> None:
     """A closed port is reported within a second (B02)."""
     began = time.monotonic()
     with pytest.raises(BackendUnavailable) as caught:
-        await client("http://127.0.0.1:9").make_mattes(clip, plan, tmp_path, Heard())
+        await create_client("http://127.0.0.1:9").make_mattes(clip, plan, tmp_path, EventRecorder())
     assert caught.value.kind is FailureKind.UNREACHABLE
     assert time.monotonic() - began < 1
 
@@ -168,7 +172,7 @@ async def test_no_call_hangs(
     clip: Path,
     tmp_path: Path,
     call: str,
-    override: Answer,
+    override: Handler,
     expected: FailureKind,
 ) -> None:
     """No response, and slow, broken or endless bodies end the call and the job (B06, B07)."""
@@ -189,18 +193,18 @@ async def test_an_upload_without_a_response(
 @pytest.mark.parametrize(
     "override",
     [
-        body(b"<html>Hello</html>", "text/html"),
-        body(b"null"),
-        body(b"{}"),
-        body(b"[]"),
-        body(b'{"job_id": '),
-        body(b"\xff\xfe\x00"),
-        body(b""),
-        body(b"[" * 100_000),
+        answer_body(b"<html>Hello</html>", "text/html"),
+        answer_body(b"null"),
+        answer_body(b"{}"),
+        answer_body(b"[]"),
+        answer_body(b'{"job_id": '),
+        answer_body(b"\xff\xfe\x00"),
+        answer_body(b""),
+        answer_body(b"[" * 100_000),
     ],
 )
 async def test_garbage_is_no_response(
-    service: MisbehavingService, clip: Path, tmp_path: Path, call: str, override: Answer
+    service: MisbehavingService, clip: Path, tmp_path: Path, call: str, override: Handler
 ) -> None:
     """HTML, null, missing fields and truncated JSON are not accepted (B08)."""
     service.overrides[call] = override
@@ -238,7 +242,7 @@ def mattes(
     """Write every segment with mattes of one value."""
 
     def filled(index: int) -> Iterator[Timed[Matte]]:
-        for matte in grey(plan.segments[index]):
+        for matte in make_grey_mattes(plan.segments[index]):
             yield Timed(matte.time, np.full(shape, value, np.uint8))
 
     for segment in plan.segments:
@@ -269,7 +273,7 @@ async def test_another_segment_of_the_same_job(
     short = service.plan.segments[0].model_copy(
         update={"frames": service.plan.segments[0].frames - 1}
     )
-    write_segment(service.plan, short, grey(short), tmp_path)
+    write_segment(service.plan, short, make_grey_mattes(short), tmp_path)
     content = (tmp_path / short.file_name).read_bytes()
     (tmp_path / short.file_name).unlink()
     segments(service, content)
@@ -309,9 +313,11 @@ async def test_a_person_may_leave_the_clip_for_a_while(
     service.mattes.mkdir()
     mattes(service.plan, 0, folder=service.mattes)
     last = service.plan.segments[-1]
-    write_segment(service.plan, last, grey(last), service.mattes)
+    write_segment(service.plan, last, make_grey_mattes(last), service.mattes)
     async with serve_misbehaving(service) as address:
-        await client(address).make_mattes(clip, service.plan, tmp_path / "mattes", Heard())
+        await create_client(address).make_mattes(
+            clip, service.plan, tmp_path / "mattes", EventRecorder()
+        )
     assert find_missing_segments(service.plan, tmp_path / "mattes") == []
 
 
@@ -320,7 +326,7 @@ async def test_a_few_failed_polls_do_not_end_a_job(
     service: MisbehavingService, clip: Path, tmp_path: Path, call: str
 ) -> None:
     """The job is neither cancelled nor submitted again when a proxy answers 502 three times."""
-    answers = iter([status(502)] * 3)
+    answers = iter([answer_status(502)] * 3)
 
     async def fail_at_first(request: web.Request) -> web.StreamResponse:
         failure = next(answers, None)
@@ -328,7 +334,9 @@ async def test_a_few_failed_polls_do_not_end_a_job(
 
     service.overrides[call] = fail_at_first
     async with serve_misbehaving(service) as address:
-        await client(address, SHORT).make_mattes(clip, service.plan, tmp_path, Heard())
+        await create_client(address, SHORT).make_mattes(
+            clip, service.plan, tmp_path, EventRecorder()
+        )
     assert find_missing_segments(service.plan, tmp_path) == []
     assert service.calls.count("submit") == 1
     assert "cancel" not in service.calls
@@ -338,7 +346,7 @@ async def test_many_failed_polls_cancel_a_job(
     service: MisbehavingService, clip: Path, tmp_path: Path
 ) -> None:
     """A service that only answers 502 is given up, and its job is cancelled."""
-    service.overrides["follow"] = status(502)
+    service.overrides["follow"] = answer_status(502)
     assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.BROKEN
     assert service.calls.count("follow") == MAX_FAILED_POLLS
     assert service.calls[-1] == "cancel"
@@ -348,7 +356,7 @@ async def test_a_poll_waits_as_long_as_the_service_asks(
     service: MisbehavingService, clip: Path, tmp_path: Path
 ) -> None:
     """A pause that outlasts the stall time ends the job at once."""
-    service.overrides["follow"] = status(503, Retry_After="7")
+    service.overrides["follow"] = answer_status(503, Retry_After="7")
     assert (await get_failure(service, clip, tmp_path)).retry_after == 7
     assert service.calls.count("follow") == 1
 
@@ -357,7 +365,7 @@ async def test_a_lost_job_is_not_polled_again(
     service: MisbehavingService, clip: Path, tmp_path: Path
 ) -> None:
     """A service that forgot the job is asked for it once."""
-    service.overrides["follow"] = status(404)
+    service.overrides["follow"] = answer_status(404)
     assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.BROKEN
     assert service.calls.count("follow") == 1
 
@@ -386,7 +394,7 @@ async def test_a_job_that_stalls(
         return web.json_response(service.describe_job(request, state=state))
 
     service.overrides["follow"] = follow
-    heard = Heard()
+    heard = EventRecorder()
     assert (await get_failure(service, clip, tmp_path, heard)).kind is expected
     assert service.calls[-1] == "cancel"
     assert state == "running" or heard.of(ColdStart) == [ColdStart("modal")]
@@ -411,7 +419,7 @@ async def test_the_reasons_of_the_service_arrive(
     failed(rejected=True, reason="too_long", details={"seconds": 7200.0, "limit": 3600.0})
     async with serve_misbehaving(service) as address:
         with pytest.raises(InputRejected) as caught:
-            await client(address).make_mattes(clip, service.plan, tmp_path, Heard())
+            await create_client(address).make_mattes(clip, service.plan, tmp_path, EventRecorder())
     assert caught.value.reason is RejectReason.TOO_LONG
     assert caught.value.details == {"seconds": 7200.0, "limit": 3600.0}
 
@@ -431,10 +439,10 @@ async def test_redirects_of_a_long_request_are_followed(
         return await MisbehavingService.follow(service, request)
 
     service.overrides["follow"] = follow
-    heard = Heard()
+    heard = EventRecorder()
     async with serve_misbehaving(service) as address:
         timeouts = replace(SHORT, transfer=5, response=5)
-        await client(address, timeouts).make_mattes(clip, service.plan, tmp_path, heard)
+        await create_client(address, timeouts).make_mattes(clip, service.plan, tmp_path, heard)
     assert find_missing_segments(service.plan, tmp_path) == []
     assert heard.of(ColdStart) == [ColdStart("modal")]
 
@@ -457,7 +465,7 @@ async def test_the_key_is_not_sent_to_another_host(
         MisbehavingService(service.mattes, service.plan, {"without_key": other})
     ) as trap:
         location = elsewhere.format(port=trap.rpartition(":")[2])
-        service.overrides["follow"] = status(303, Location=location)
+        service.overrides["follow"] = answer_status(303, Location=location)
         assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
     assert seen == []
 
@@ -479,7 +487,7 @@ async def test_a_service_that_does_not_reject_a_request_without_a_key_receives_n
     service: MisbehavingService, clip: Path, tmp_path: Path, code: int, expected: FailureKind
 ) -> None:
     """Only a success is reported as open to everybody (Z10)."""
-    service.overrides["without_key"] = status(code)
+    service.overrides["without_key"] = answer_status(code)
     assert (await get_failure(service, clip, tmp_path)).kind is expected
     assert service.calls == []
 
@@ -488,14 +496,14 @@ async def test_a_redirect_of_a_request_without_a_key_is_followed(
     service: MisbehavingService, clip: Path, tmp_path: Path
 ) -> None:
     """Modal redirects while it starts; the answer at the end tells that a key is needed."""
-    answers = iter([status(303, Location="/clips/0"), status(401)])
+    answers = iter([answer_status(303, Location="/clips/0"), answer_status(401)])
 
     async def redirect_once(request: web.Request) -> web.StreamResponse:
         return await next(answers)(request)
 
     service.overrides["without_key"] = redirect_once
     async with serve_misbehaving(service) as address:
-        await client(address).make_mattes(clip, service.plan, tmp_path, Heard())
+        await create_client(address).make_mattes(clip, service.plan, tmp_path, EventRecorder())
     assert find_missing_segments(service.plan, tmp_path) == []
 
 
@@ -515,8 +523,8 @@ async def test_cancelling_deletes_the_remote_job(
 ) -> None:
     """Cancelling the work stops the remote job, and deletes the clip."""
     async with serve_misbehaving(slow) as address:
-        backend = client(address, SHORT)
-        work = asyncio.create_task(backend.make_mattes(clip, slow.plan, tmp_path, Heard()))
+        backend = create_client(address, SHORT)
+        work = asyncio.create_task(backend.make_mattes(clip, slow.plan, tmp_path, EventRecorder()))
         while "follow" not in slow.calls:
             await asyncio.sleep(0.02)
         work.cancel()
@@ -530,8 +538,8 @@ async def test_a_deadline_deletes_the_remote_job(
 ) -> None:
     """At the deadline the work is stopped here and at the service (B06, B12)."""
     async with serve_misbehaving(slow) as address:
-        backend = client(address, replace(SHORT, total=1))
+        backend = create_client(address, replace(SHORT, total=1))
         with pytest.raises(BackendUnavailable) as caught:
-            await backend.make_mattes(clip, slow.plan, tmp_path, Heard())
+            await backend.make_mattes(clip, slow.plan, tmp_path, EventRecorder())
     assert caught.value.kind is FailureKind.TOO_SLOW
     assert slow.calls[-2:] == ["forget", "forget"]

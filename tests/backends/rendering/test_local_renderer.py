@@ -12,8 +12,8 @@ from backends.rendering.base import (
     RenderRequest,
     RenderResult,
 )
-from tests.backends.support.event_recorder import Heard
-from tests.backends.support.shotstack_renderer import KEPT, LIMITS
+from tests.backends.support.event_recorder import EventRecorder
+from tests.backends.support.shotstack_renderer import KEEP_BACKGROUND, LIMITS
 from tests.support.person_clips import film_of_eileen
 from video_editing.cli.arguments import format_options, read_options
 from video_editing.cli.commands import EditArguments
@@ -63,37 +63,37 @@ def test_a_style_survives_the_command_line(style: Style) -> None:
 
 @pytest.mark.parametrize("form", OutputFormat)
 async def test_every_form_is_made(
-    film: Path, tmp_path: Path, heard: Heard, form: OutputFormat
+    film: Path, tmp_path: Path, heard: EventRecorder, form: OutputFormat
 ) -> None:
     """Each format has the size and length that the renderer reports."""
     result = tmp_path / f"result{form.suffix}"
-    scene = RenderRequest(film, None, "teal", KEPT, form, max_bytes=1_000_000)
+    scene = RenderRequest(film, None, "teal", KEEP_BACKGROUND, form, max_bytes=1_000_000)
     made = await LocalRenderer(LIMITS).render(scene, result, heard)
     seen = probe(result, ClipLimits())
     assert made == RenderResult("local", *seen.size, pytest.approx(float(seen.duration), abs=0.05))
     assert heard.of(Progress)
 
 
-async def test_a_size_limit_is_observed(film: Path, tmp_path: Path, heard: Heard) -> None:
+async def test_a_size_limit_is_observed(film: Path, tmp_path: Path, heard: EventRecorder) -> None:
     """A video has at most the bytes that are allowed."""
-    scene = RenderRequest(film, None, "blur", KEPT, max_bytes=20_000)
+    scene = RenderRequest(film, None, "blur", KEEP_BACKGROUND, max_bytes=20_000)
     await LocalRenderer(LIMITS).render(scene, tmp_path / "result.mp4", heard)
     assert (tmp_path / "result.mp4").stat().st_size <= 20_000
 
 
-async def test_a_thumbnail_is_written(film: Path, tmp_path: Path, heard: Heard) -> None:
+async def test_a_thumbnail_is_written(film: Path, tmp_path: Path, heard: EventRecorder) -> None:
     """The thumbnail is written to its path."""
-    scene = RenderRequest(film, None, "teal", KEPT, thumbnail=tmp_path / "small.jpg")
+    scene = RenderRequest(film, None, "teal", KEEP_BACKGROUND, thumbnail=tmp_path / "small.jpg")
     await LocalRenderer(LIMITS).render(scene, tmp_path / "result.mp4", heard)
     assert (tmp_path / "small.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
 async def test_paths_may_be_relative(
-    film: Path, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    film: Path, heard: EventRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The child has another working directory, and finds all files."""
     monkeypatch.chdir(film.parent)
-    scene = RenderRequest(Path(film.name), None, film.name, KEPT)
+    scene = RenderRequest(Path(film.name), None, film.name, KEEP_BACKGROUND)
     result = Path("result.mp4")
     await LocalRenderer(LIMITS).render(scene, result, heard)
     assert (film.parent / "result.mp4").exists()
@@ -123,29 +123,33 @@ async def test_each_exit_code_has_its_meaning(
     ending: Callable[[str], LocalRenderer],
     film: Path,
     tmp_path: Path,
-    heard: Heard,
+    heard: EventRecorder,
     line: str,
     error: type[Exception],
 ) -> None:
     """Each exit code becomes the exception that says what to do next."""
     with pytest.raises(error):
         await ending(line).render(
-            RenderRequest(film, None, "teal", KEPT), tmp_path / "r.mp4", heard
+            RenderRequest(film, None, "teal", KEEP_BACKGROUND), tmp_path / "r.mp4", heard
         )
 
 
 async def test_a_child_without_a_result_line_has_failed(
-    ending: Callable[[str], LocalRenderer], film: Path, tmp_path: Path, heard: Heard
+    ending: Callable[[str], LocalRenderer], film: Path, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """A success without a size is a failure of the renderer."""
     with pytest.raises(BackendUnavailable) as caught:
-        await ending("").render(RenderRequest(film, None, "teal", KEPT), tmp_path / "r.mp4", heard)
+        await ending("").render(
+            RenderRequest(film, None, "teal", KEEP_BACKGROUND), tmp_path / "r.mp4", heard
+        )
     assert caught.value.kind is FailureKind.INVALID_RESPONSE
 
 
-async def test_a_bad_background_is_rejected(film: Path, tmp_path: Path, heard: Heard) -> None:
+async def test_a_bad_background_is_rejected(
+    film: Path, tmp_path: Path, heard: EventRecorder
+) -> None:
     """The rejection says what is wrong with the background."""
-    scene = RenderRequest(film, None, "no such colour", KEPT)
+    scene = RenderRequest(film, None, "no such colour", KEEP_BACKGROUND)
     with pytest.raises(InputRejected) as caught:
         await LocalRenderer(LIMITS).render(scene, tmp_path / "r.mp4", heard)
     assert caught.value.reason is RejectReason.BAD_OPTION

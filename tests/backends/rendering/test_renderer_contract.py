@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from backends.rendering.base import LocalRenderer, Renderer, RenderRequest
-from tests.backends.support.event_recorder import Heard
+from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.fake_shotstack import FakeShotstack
-from tests.backends.support.shotstack_renderer import KEPT, LIMITS, shotstack
+from tests.backends.support.shotstack_renderer import (
+    KEEP_BACKGROUND,
+    LIMITS,
+    create_shotstack_renderer,
+)
 from tests.support.paths import ROOT
 from tests.support.person_clips import film_of_eileen
 from video_editing.contract.errors import InputRejected, RejectReason
@@ -27,14 +31,14 @@ async def local(_folder: Path) -> AsyncIterator[Renderer]:
 async def sandbox(folder: Path) -> AsyncIterator[Renderer]:
     """The real client, with the fake at the other end of HTTP."""
     async with FakeShotstack() as fake:
-        yield shotstack(fake.url, folder)
+        yield create_shotstack_renderer(fake.url, folder)
 
 
 @asynccontextmanager
 async def sandbox_by_mov(folder: Path) -> AsyncIterator[Renderer]:
     """The same, with alpha in the overlay."""
     async with FakeShotstack() as fake:
-        yield shotstack(fake.url, folder, alpha_format="mov")
+        yield create_shotstack_renderer(fake.url, folder, alpha_format="mov")
 
 
 #: over which the contract runs; a new renderer is one more line
@@ -62,7 +66,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("background", ["teal", "blur", "film", "picture"])
 async def test_the_result_is_as_the_clip(
-    opened: Renderer, film: Path, tmp_path: Path, heard: Heard, background: str
+    opened: Renderer, film: Path, tmp_path: Path, heard: EventRecorder, background: str
 ) -> None:
     """It has the clip's size, length, rate and audio, and the reported properties are correct."""
     background = {
@@ -70,7 +74,9 @@ async def test_the_result_is_as_the_clip(
         "picture": str(ROOT / "docs" / "demo.jpg"),
     }.get(background, background)
     result = tmp_path / "result.mp4"
-    told = await opened.render(RenderRequest(film, None, background, KEPT), result, heard)
+    told = await opened.render(
+        RenderRequest(film, None, background, KEEP_BACKGROUND), result, heard
+    )
     seen, clip = probe(result, ClipLimits()), probe(film, ClipLimits())
     assert told.renderer == opened.name
     assert (told.width, told.height) == seen.size
@@ -85,32 +91,34 @@ async def test_the_result_is_as_the_clip(
 
 
 async def test_a_file_that_is_no_video_is_rejected(
-    opened: Renderer, tmp_path: Path, heard: Heard
+    opened: Renderer, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """Every renderer rejects the clip."""
     clip = tmp_path / "clip.mp4"
     clip.write_text("once upon a time")
     with pytest.raises(InputRejected) as caught:
-        await opened.render(RenderRequest(clip, None, "teal", KEPT), tmp_path / "result.mp4", heard)
+        await opened.render(
+            RenderRequest(clip, None, "teal", KEEP_BACKGROUND), tmp_path / "result.mp4", heard
+        )
     assert caught.value.reason is RejectReason.NOT_A_VIDEO
     assert not (tmp_path / "result.mp4").exists()
 
 
 async def test_an_unknown_background_is_rejected(
-    opened: Renderer, film: Path, tmp_path: Path, heard: Heard
+    opened: Renderer, film: Path, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """Every renderer rejects the background."""
     with pytest.raises(InputRejected) as caught:
         await opened.render(
-            RenderRequest(film, None, "no colour", KEPT), tmp_path / "result.mp4", heard
+            RenderRequest(film, None, "no colour", KEEP_BACKGROUND), tmp_path / "result.mp4", heard
         )
     assert caught.value.reason is RejectReason.BAD_OPTION
 
 
 async def test_a_thumbnail_is_written(
-    opened: Renderer, film: Path, tmp_path: Path, heard: Heard
+    opened: Renderer, film: Path, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """The thumbnail is written to its path."""
-    scene = RenderRequest(film, None, "teal", KEPT, thumbnail=tmp_path / "small.jpg")
+    scene = RenderRequest(film, None, "teal", KEEP_BACKGROUND, thumbnail=tmp_path / "small.jpg")
     await opened.render(scene, tmp_path / "result.mp4", heard)
     assert (tmp_path / "small.jpg").read_bytes().startswith(b"\xff\xd8")

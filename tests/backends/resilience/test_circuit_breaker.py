@@ -12,9 +12,9 @@ from backends.base import OverlayBackend
 from backends.errors import BackendUnavailable, FailureKind
 from backends.resilience.circuit_breaker import BreakerState, CircuitBreaker
 from backends.state_file import JsonStateFile
-from tests.backends.support.event_recorder import Heard
+from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.programs import PROGRAMS
-from tests.backends.support.scripted_backend import Scripted
+from tests.backends.support.scripted_backend import ScriptedBackend
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan
 
@@ -40,7 +40,7 @@ async def outcome(
 ) -> FailureKind | None:
     """Return why a job failed, or None if it succeeded."""
     try:
-        await backend.make_mattes(clip, plan, folder, Heard())
+        await backend.make_mattes(clip, plan, folder, EventRecorder())
     except BackendUnavailable as failure:
         return failure.kind
     return None
@@ -48,7 +48,7 @@ async def outcome(
 
 async def test_it_opens_after_failures_in_a_row(clip: Path, plan: Plan, tmp_path: Path) -> None:
     """After two failures the backend is not asked during the cool-down, and no time is lost."""
-    backend = Scripted("backend", [down()] * 9)
+    backend = ScriptedBackend("backend", [down()] * 9)
     seen = [await outcome(guarded(backend, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
     began = time.monotonic()
     seen += [
@@ -56,7 +56,7 @@ async def test_it_opens_after_failures_in_a_row(clip: Path, plan: Plan, tmp_path
     ]
     assert time.monotonic() - began < 0.5
     assert seen == [FailureKind.UNREACHABLE] * 2 + [FailureKind.COOLING_DOWN] * 5
-    assert len(backend.asked) == 2
+    assert len(backend.plans) == 2
 
 
 async def test_a_success_between_failures_keeps_it_closed(
@@ -64,7 +64,7 @@ async def test_a_success_between_failures_keeps_it_closed(
 ) -> None:
     """Only failures in a row count."""
     for i, script in enumerate([[down()], [], [down()], []]):
-        backend = Scripted("backend", script)
+        backend = ScriptedBackend("backend", script)
         await outcome(guarded(backend, tmp_path), clip, plan, tmp_path / str(i))
     assert JsonStateFile(tmp_path / "rests.json", BreakerState).read() == {}
 
@@ -74,7 +74,7 @@ async def test_a_lasting_fault_opens_it_at_once(
     clip: Path, plan: Plan, tmp_path: Path, why: FailureKind
 ) -> None:
     """A backend that refuses us is not asked twice."""
-    backend = Scripted("backend", [down(why)] * 2)
+    backend = ScriptedBackend("backend", [down(why)] * 2)
     seen = [await outcome(guarded(backend, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
     assert seen == [why, FailureKind.COOLING_DOWN]
 
@@ -83,7 +83,9 @@ async def test_a_bad_clip_is_no_failure_of_the_backend(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """A backend that rejects a clip works."""
-    backend = Scripted("backend", [down(), InputRejected(RejectReason.CORRUPT), down(), down()])
+    backend = ScriptedBackend(
+        "backend", [down(), InputRejected(RejectReason.CORRUPT), down(), down()]
+    )
     breaker = guarded(backend, tmp_path)
     assert await outcome(breaker, clip, plan, tmp_path / "a") is FailureKind.UNREACHABLE
     with pytest.raises(InputRejected):
@@ -94,7 +96,7 @@ async def test_a_bad_clip_is_no_failure_of_the_backend(
 
 async def test_of_a_hundred_waiting_jobs_one_probes(clip: Path, plan: Plan, tmp_path: Path) -> None:
     """When half-open, one job asks the backend; if it succeeds, all may."""
-    backend = Scripted("backend", [down(), down()], pause=0.02)
+    backend = ScriptedBackend("backend", [down(), down()], pause=0.02)
     breakers = [guarded(backend, tmp_path) for _ in range(100)]
     for _ in range(2):
         await outcome(breakers[0], clip, plan, tmp_path / "a")
@@ -103,7 +105,7 @@ async def test_of_a_hundred_waiting_jobs_one_probes(clip: Path, plan: Plan, tmp_
         *(outcome(b, clip, plan, tmp_path / str(i)) for i, b in enumerate(breakers))
     )
     assert sorted(map(str, seen)) == ["None"] + ["resting"] * 99
-    assert len(backend.asked) == 3
+    assert len(backend.plans) == 3
     assert await outcome(breakers[7], clip, plan, tmp_path / "b") is None
 
 
@@ -127,7 +129,7 @@ async def test_a_probe_that_fails_begins_the_rest_anew(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """One failure at half-open is enough."""
-    backend = Scripted("backend", [down()] * 9)
+    backend = ScriptedBackend("backend", [down()] * 9)
     breaker = guarded(backend, tmp_path)
     seen = [await outcome(breaker, clip, plan, tmp_path / "a") for _ in range(2)]
     await asyncio.sleep(COOLDOWN)
@@ -139,7 +141,7 @@ async def test_a_probe_that_dies_blocks_nobody_for_long(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """When the probing job is cancelled, another one may probe after a cool-down."""
-    backend = Scripted("backend", [down(), down()], pause=5)
+    backend = ScriptedBackend("backend", [down(), down()], pause=5)
     breaker = guarded(backend, tmp_path)
     for _ in range(2):
         await outcome(breaker, clip, plan, tmp_path / "a")
@@ -149,14 +151,17 @@ async def test_a_probe_that_dies_blocks_nobody_for_long(
     probe.cancel()
     assert await outcome(breaker, clip, plan, tmp_path / "b") is FailureKind.COOLING_DOWN
     await asyncio.sleep(COOLDOWN)
-    assert await outcome(guarded(Scripted("backend"), tmp_path), clip, plan, tmp_path / "b") is None
+    assert (
+        await outcome(guarded(ScriptedBackend("backend"), tmp_path), clip, plan, tmp_path / "b")
+        is None
+    )
 
 
 async def test_a_probe_that_takes_long_stays_the_only_one(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """As long as the probe gets on, no second one is let in."""
-    backend = Scripted("backend", [down(), down()], pause=0.1)
+    backend = ScriptedBackend("backend", [down(), down()], pause=0.1)
     breaker = guarded(backend, tmp_path)
     for _ in range(2):
         await outcome(breaker, clip, plan, tmp_path / "a")
@@ -172,7 +177,10 @@ async def test_a_restarted_machine_probes_at_once(clip: Path, plan: Plan, tmp_pa
     """An end of rest by a clock that began anew since then is past, not years ahead."""
     rest = {"backend": {"failures": 7, "until": time.monotonic() + 1e6}}
     (tmp_path / "rests.json").write_text(json.dumps(rest))
-    assert await outcome(guarded(Scripted("backend"), tmp_path), clip, plan, tmp_path / "a") is None
+    assert (
+        await outcome(guarded(ScriptedBackend("backend"), tmp_path), clip, plan, tmp_path / "a")
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +191,10 @@ async def test_a_damaged_file_knows_nothing(
 ) -> None:
     """A state that cannot be read is that of a backend that never failed."""
     (tmp_path / "rests.json").write_bytes(damage)
-    assert await outcome(guarded(Scripted("backend"), tmp_path), clip, plan, tmp_path / "a") is None
+    assert (
+        await outcome(guarded(ScriptedBackend("backend"), tmp_path), clip, plan, tmp_path / "a")
+        is None
+    )
 
 
 async def test_a_folder_that_cannot_be_written_costs_no_job(
@@ -191,7 +202,7 @@ async def test_a_folder_that_cannot_be_written_costs_no_job(
 ) -> None:
     """If the state cannot be written, the backend's own failure still arrives."""
     (tmp_path / "file").touch()
-    backend = Scripted("backend", [down(FailureKind.BROKEN)])
+    backend = ScriptedBackend("backend", [down(FailureKind.BROKEN)])
     breaker = guarded(backend, tmp_path / "file")
     assert await outcome(breaker, clip, plan, tmp_path / "a") is FailureKind.BROKEN
     assert await outcome(breaker, clip, plan, tmp_path / "a") is None

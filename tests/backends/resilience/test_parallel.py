@@ -9,10 +9,10 @@ import pytest
 from backends.errors import BackendUnavailable, FailureKind
 from backends.local.backend import LocalBackend
 from backends.resilience.parallel import ParallelBackend, split_plan
-from tests.backends.support.event_recorder import Heard
+from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.programs import PROGRAMS
-from tests.backends.support.running_service import LIMITS, application, client, served
-from tests.backends.support.scripted_backend import Scripted
+from tests.backends.support.running_service import LIMITS, create_client, create_service, serve_app
+from tests.backends.support.scripted_backend import ScriptedBackend
 from tests.support.make_clips import drawn, make_clip
 from video_editing.contract.plan import Plan, find_missing_segments, make_plan
 from video_editing.reading.probe import ClipLimits, probe
@@ -30,23 +30,25 @@ def test_segments_are_dealt_out_once(plan: Plan) -> None:
         assert [s for part in parts for s in part.segments] == list(plan.segments)
 
 
-async def test_workers_share_a_clip(clip: Path, plan: Plan, tmp_path: Path, heard: Heard) -> None:
+async def test_workers_share_a_clip(
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
+) -> None:
     """Each segment is made by one worker, and progress rises to the end."""
-    workers = [Scripted(pause=0.02) for _ in range(3)]
+    workers = [ScriptedBackend(pause=0.02) for _ in range(3)]
     await ParallelBackend(workers).make_mattes(clip, plan, tmp_path / "mattes", heard)
-    assert sorted(index for w in workers for index in w.made) == list(range(len(plan.segments)))
-    assert all(worker.made for worker in workers)
+    assert sorted(index for w in workers for index in w.written) == list(range(len(plan.segments)))
+    assert all(worker.written for worker in workers)
     assert heard.done == sorted(set(heard.done))
     assert heard.done[-1] == plan.frames
     assert len(list((tmp_path / "mattes").iterdir())) == len(plan.segments) + 1
 
 
 async def test_one_that_fails_ends_the_others(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """The failure of one worker is raised; segments that were complete by then stay."""
-    failing = Scripted(script=[BackendUnavailable("x", FailureKind.NO_MEMORY)], segments=1)
-    backend = ParallelBackend([Scripted(pause=0.05), failing])
+    failing = ScriptedBackend(script=[BackendUnavailable("x", FailureKind.NO_MEMORY)], segments=1)
+    backend = ParallelBackend([ScriptedBackend(pause=0.05), failing])
     with pytest.raises(BackendUnavailable) as caught:
         await backend.make_mattes(clip, plan, tmp_path / "mattes", heard)
     assert caught.value.kind is FailureKind.NO_MEMORY
@@ -62,7 +64,7 @@ def timed(pause: float) -> LocalBackend:
 
 
 @pytest.mark.slow
-async def test_ten_workers_are_ten_times_as_fast(tmp_path: Path, heard: Heard) -> None:
+async def test_ten_workers_are_ten_times_as_fast(tmp_path: Path, heard: EventRecorder) -> None:
     """Ten workers of the real service do a ten-minute clip at ≥ 0.8 of ten times one's speed.
 
     One worker's time is that of the timed stand-in without any overhead: frames × its pause. The
@@ -72,13 +74,13 @@ async def test_ten_workers_are_ten_times_as_fast(tmp_path: Path, heard: Heard) -
     plan = make_plan(probe(clip, ClipLimits()))
     alone = plan.frames * PAUSE
     backend = ParallelBackend([timed(PAUSE) for _ in range(WORKERS)])
-    async with served(application(tmp_path / "service", backend)) as address:
+    async with serve_app(create_service(tmp_path / "service", backend)) as address:
         began = time.monotonic()
-        await client(address).make_mattes(clip, plan, tmp_path / "mattes", heard)
+        await create_client(address).make_mattes(clip, plan, tmp_path / "mattes", heard)
         took = time.monotonic() - began
     print(f"{alone:.0f} s alone, {took:.1f} s by ten: {alone / took / WORKERS:.2f} of linear")  # noqa: T201
     assert alone / took >= 0.8 * WORKERS
-    await timed(0).make_mattes(clip, plan, tmp_path / "alone", Heard())
+    await timed(0).make_mattes(clip, plan, tmp_path / "alone", EventRecorder())
     for segment in plan.segments:
         one, ten = tmp_path / "alone" / segment.file_name, tmp_path / "mattes" / segment.file_name
         assert one.read_bytes() == ten.read_bytes()

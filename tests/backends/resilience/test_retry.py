@@ -11,8 +11,8 @@ from backends.base import RetryScheduled
 from backends.errors import BackendUnavailable, FailureKind
 from backends.remote.http_client import parse_retry_after
 from backends.resilience.retry import TRANSIENT_FAILURES, RetryingBackend
-from tests.backends.support.event_recorder import Heard
-from tests.backends.support.scripted_backend import Scripted
+from tests.backends.support.event_recorder import EventRecorder
+from tests.backends.support.scripted_backend import ScriptedBackend
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan
 
@@ -23,15 +23,15 @@ def down(why: FailureKind, retry_after: float | None = None) -> BackendUnavailab
 
 @pytest.mark.parametrize("why", TRANSIENT_FAILURES)
 async def test_a_passing_fault_is_tried_again(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, why: FailureKind
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder, why: FailureKind
 ) -> None:
     """The second attempt continues where the first one stopped, within two seconds."""
-    backend = Scripted("backend", [down(why)], segments=4)
+    backend = ScriptedBackend("backend", [down(why)], segments=4)
     began = time.monotonic()
     await RetryingBackend(backend, attempts=2, max_seconds=30).make_mattes(
         clip, plan, tmp_path / "mattes", heard
     )
-    assert backend.made == list(range(12))
+    assert backend.written == list(range(12))
     assert time.monotonic() - began < 2
     assert [waiting.why for waiting in heard.of(RetryScheduled)] == [why]
 
@@ -46,21 +46,23 @@ async def test_a_passing_fault_is_tried_again(
     ids=repr,
 )
 async def test_other_faults_are_not(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard, fault: Exception
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder, fault: Exception
 ) -> None:
     """What does not pass by itself, or is not the backend's fault, is not tried again."""
-    backend = Scripted("backend", [fault])
+    backend = ScriptedBackend("backend", [fault])
     with pytest.raises(type(fault)):
         await RetryingBackend(backend, attempts=5, max_seconds=30).make_mattes(
             clip, plan, tmp_path / "mattes", heard
         )
-    assert len(backend.asked) == 1
+    assert len(backend.plans) == 1
     assert not heard.of(RetryScheduled)
 
 
-async def test_attempts_are_counted(clip: Path, plan: Plan, tmp_path: Path, heard: Heard) -> None:
+async def test_attempts_are_counted(
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
+) -> None:
     """The last failure is raised, and a pause that does not follow is not reported."""
-    backend = Scripted(
+    backend = ScriptedBackend(
         "backend", [down(FailureKind.BROKEN), down(FailureKind.BROKEN), down(FailureKind.BUSY)]
     )
     with pytest.raises(BackendUnavailable) as caught:
@@ -68,13 +70,15 @@ async def test_attempts_are_counted(clip: Path, plan: Plan, tmp_path: Path, hear
             clip, plan, tmp_path / "mattes", heard
         )
     assert caught.value.kind is FailureKind.BUSY
-    assert len(backend.asked) == 3
+    assert len(backend.plans) == 3
     assert len(heard.of(RetryScheduled)) == 2
 
 
-async def test_it_waits_as_asked(clip: Path, plan: Plan, tmp_path: Path, heard: Heard) -> None:
+async def test_it_waits_as_asked(
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
+) -> None:
     """A backend that names a time is asked again then, not before."""
-    backend = Scripted("backend", [down(FailureKind.BUSY, retry_after=1.5)])
+    backend = ScriptedBackend("backend", [down(FailureKind.BUSY, retry_after=1.5)])
     began = time.monotonic()
     await RetryingBackend(backend, attempts=2, max_seconds=30).make_mattes(
         clip, plan, tmp_path / "mattes", heard
@@ -84,10 +88,10 @@ async def test_it_waits_as_asked(clip: Path, plan: Plan, tmp_path: Path, heard: 
 
 
 async def test_a_pause_that_is_too_long_is_not_begun(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """If the pause would outlast the time for all attempts, the next backend is asked at once."""
-    backend = Scripted("backend", [down(FailureKind.BUSY, retry_after=31)])
+    backend = ScriptedBackend("backend", [down(FailureKind.BUSY, retry_after=31)])
     began = time.monotonic()
     with pytest.raises(BackendUnavailable):
         await RetryingBackend(backend, attempts=2, max_seconds=30).make_mattes(
@@ -98,15 +102,15 @@ async def test_a_pause_that_is_too_long_is_not_begun(
 
 
 async def test_a_backend_that_worked_for_long_is_not_asked_again(
-    clip: Path, plan: Plan, tmp_path: Path, heard: Heard
+    clip: Path, plan: Plan, tmp_path: Path, heard: EventRecorder
 ) -> None:
     """The time for all attempts includes the time in which the backend works."""
-    backend = Scripted("backend", [down(FailureKind.BROKEN)], segments=11, pause=0.05)
+    backend = ScriptedBackend("backend", [down(FailureKind.BROKEN)], segments=11, pause=0.05)
     with pytest.raises(BackendUnavailable):
         await RetryingBackend(backend, attempts=2, max_seconds=0.5).make_mattes(
             clip, plan, tmp_path / "mattes", heard
         )
-    assert len(backend.asked) == 1
+    assert len(backend.plans) == 1
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from backends.errors import BackendUnavailable, FailureKind
 from backends.resilience.throughput import EngineSpeeds, MeasuredBackend, ThroughputEstimates
 from backends.state_file import JsonStateFile
-from tests.backends.support.event_recorder import Heard
-from tests.backends.support.scripted_backend import Scripted
+from tests.backends.support.event_recorder import EventRecorder
+from tests.backends.support.scripted_backend import ScriptedBackend
 from video_editing.contract.plan import Plan
 
 
@@ -18,8 +18,8 @@ def estimates_in(folder: Path) -> ThroughputEstimates:
 
 async def test_a_job_is_measured(clip: Path, plan: Plan, tmp_path: Path) -> None:
     """Frames a second are counted from the first sign of progress, so a slow start is no matter."""
-    backend = MeasuredBackend(Scripted("backend", pause=0.15), estimates_in(tmp_path))
-    await backend.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    backend = MeasuredBackend(ScriptedBackend("backend", pause=0.15), estimates_in(tmp_path))
+    await backend.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     speed = estimates_in(tmp_path).get_speed("backend", plan.engine)
     assert speed is not None
     assert 20 < speed <= 15 / 0.15
@@ -29,19 +29,19 @@ async def test_a_job_that_takes_no_time_is_not_measured(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """A job that takes no time is not measured."""
-    backend = MeasuredBackend(Scripted("backend"), estimates_in(tmp_path))
-    await backend.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    backend = MeasuredBackend(ScriptedBackend("backend"), estimates_in(tmp_path))
+    await backend.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert estimates_in(tmp_path).get_speed("backend", plan.engine) is None
 
 
 async def test_a_failed_job_is_not_measured(clip: Path, plan: Plan, tmp_path: Path) -> None:
     """A job that failed halfway is not measured."""
-    failing = Scripted(
+    failing = ScriptedBackend(
         "backend", [BackendUnavailable("backend", FailureKind.BROKEN)], segments=11, pause=0.15
     )
     with pytest.raises(BackendUnavailable):
         await MeasuredBackend(failing, estimates_in(tmp_path)).make_mattes(
-            clip, plan, tmp_path / "mattes", Heard()
+            clip, plan, tmp_path / "mattes", EventRecorder()
         )
     assert estimates_in(tmp_path).get_speed("backend", plan.engine) is None
 

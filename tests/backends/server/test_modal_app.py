@@ -10,8 +10,14 @@ import pytest
 from aiohttp import ClientSession
 
 from backends.server.modal_backend import ModalBackend, WorkItem, WorkResult
-from tests.backends.support.event_recorder import Heard
-from tests.backends.support.running_service import KEY, TOKEN, application, client, served
+from tests.backends.support.event_recorder import EventRecorder
+from tests.backends.support.running_service import (
+    KEY,
+    TOKEN,
+    create_client,
+    create_service,
+    serve_app,
+)
 from video_editing.contract.plan import Plan, find_missing_segments
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*executing locally.*:UserWarning")
@@ -29,7 +35,10 @@ def modal_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 async def test_the_api_is_the_service(modal_app: ModuleType) -> None:
     """The API answers a health check without the key, and everything else only with it."""
-    async with served(modal_app.create_api.local()) as address, ClientSession(address) as session:
+    async with (
+        serve_app(modal_app.create_api.local()) as address,
+        ClientSession(address) as session,
+    ):
         async with session.get("/healthz") as answer:
             assert answer.status == 200
         async with session.get(f"/clips/{'0' * 64}") as answer:
@@ -76,7 +85,7 @@ async def test_containers_share_a_clip(
         """Do nothing: all share this machine's disk."""
 
     backend = ModalBackend(spread, told, share, max_containers=3)
-    async with served(application(tmp_path / "service", backend)) as address:
-        await client(address).make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    async with serve_app(create_service(tmp_path / "service", backend)) as address:
+        await create_client(address).make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert find_missing_segments(plan, tmp_path / "mattes") == []
     assert [len(stretch.plan.segments) for stretch in stretches_seen] == [4, 4, 4]

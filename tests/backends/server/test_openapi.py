@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.support.running_service import KEY, application, copied_from, served
-from tests.backends.support.scripted_backend import Scripted
+from tests.backends.support.running_service import (
+    KEY,
+    create_service,
+    make_copying_fetcher,
+    serve_app,
+)
+from tests.backends.support.scripted_backend import ScriptedBackend
 
 CHECKS = (
     "not_a_server_error",
@@ -38,15 +43,17 @@ async def asked(address: str, folder: Path, examples: int) -> tuple[int, str]:
 @pytest.mark.slow
 async def test_every_answer_is_documented(tmp_path: Path, clip: Path) -> None:
     """No request in or near the document has a 5xx or an undocumented answer."""
-    app = application(tmp_path / "service", Scripted(), copied_from(clip), sync_seconds=0.2)
-    async with served(app) as address:
+    app = create_service(
+        tmp_path / "service", ScriptedBackend(), make_copying_fetcher(clip), sync_seconds=0.2
+    )
+    async with serve_app(app) as address:
         code, said = await asked(address, tmp_path, 40)
     assert code == 0, said
 
 
 async def test_the_document_describes_the_key(tmp_path: Path) -> None:
     """Every call but healthz and signed links names the key, and its refusals."""
-    document = application(tmp_path).openapi()
+    document = create_service(tmp_path).openapi()
     for path, calls in document["paths"].items():
         for call in calls.values():
             if path in {"/healthz", "/overlays/{overlay_id}"}:

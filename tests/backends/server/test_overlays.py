@@ -12,7 +12,12 @@ from aiohttp import ClientSession
 from fastapi import FastAPI
 
 from backends.links.download import FetchFailed, LinkError
-from tests.backends.support.running_service import KEY, application, copied_from, served
+from tests.backends.support.running_service import (
+    KEY,
+    create_service,
+    make_copying_fetcher,
+    serve_app,
+)
 
 Opened = Callable[[FastAPI], Awaitable[ClientSession]]
 ASKED = {"video_url": "https://example.com/a.mp4", "container": "webm"}
@@ -24,7 +29,7 @@ async def opened() -> AsyncIterator[Opened]:
     async with AsyncExitStack() as stack:
 
         async def opened_one(app: FastAPI) -> ClientSession:
-            address = await stack.enter_async_context(served(app))
+            address = await stack.enter_async_context(serve_app(app))
             return await stack.enter_async_context(ClientSession(address, headers=KEY))
 
         yield opened_one
@@ -43,7 +48,9 @@ async def result(session: ClientSession, job_id: str) -> dict[str, object]:
 
 async def test_an_overlay_by_link(opened: Opened, tmp_path: Path, clip: Path) -> None:
     """The clip becomes a transparent overlay that can be downloaded by a link without a key."""
-    session = await opened(application(tmp_path / "service", fetched=copied_from(clip)))
+    session = await opened(
+        create_service(tmp_path / "service", fetch_link=make_copying_fetcher(clip))
+    )
     async with session.post("/process_overlay_endpoint", json=ASKED) as answer:
         begun = await answer.json()
     assert begun["status"] == "processing"
@@ -64,7 +71,9 @@ async def test_an_overlay_by_link(opened: Opened, tmp_path: Path, clip: Path) ->
 
 async def test_a_forged_link_to_an_overlay(opened: Opened, tmp_path: Path, clip: Path) -> None:
     """A link with another name, time or signature is refused."""
-    session = await opened(application(tmp_path / "service", fetched=copied_from(clip)))
+    session = await opened(
+        create_service(tmp_path / "service", fetch_link=make_copying_fetcher(clip))
+    )
     async with session.post("/process_overlay_sync", json=ASKED) as answer:
         told = await answer.json()
         assert (answer.status, told["status"]) == (200, "completed")
@@ -82,7 +91,9 @@ async def test_a_forged_link_to_an_overlay(opened: Opened, tmp_path: Path, clip:
 
 async def test_a_long_overlay_is_fetched_later(opened: Opened, tmp_path: Path, clip: Path) -> None:
     """process_overlay_sync answers in time, with the id for get_result."""
-    app = application(tmp_path / "service", fetched=copied_from(clip), sync_seconds=0.1)
+    app = create_service(
+        tmp_path / "service", fetch_link=make_copying_fetcher(clip), sync_seconds=0.1
+    )
     session = await opened(app)
     async with session.post("/process_overlay_sync", json=ASKED) as answer:
         told = await answer.json()
@@ -97,7 +108,7 @@ async def test_a_link_that_fails(opened: Opened, tmp_path: Path, fault: LinkErro
     async def fetched(_link: str, _path: Path) -> int:
         raise FetchFailed(fault)
 
-    session = await opened(application(tmp_path, fetched=fetched))
+    session = await opened(create_service(tmp_path, fetch_link=fetched))
     async with session.post("/process_overlay_sync", json=ASKED) as answer:
         told = await answer.json()
     assert (told["status"], told["reason"]) == ("failed", fault)
@@ -109,7 +120,9 @@ async def test_a_clip_that_cannot_be_used(opened: Opened, tmp_path: Path) -> Non
     """The answer names what is wrong with the clip, and no file of it remains."""
     text = tmp_path / "text"
     text.write_text("once upon a time")
-    session = await opened(application(tmp_path / "service", fetched=copied_from(text)))
+    session = await opened(
+        create_service(tmp_path / "service", fetch_link=make_copying_fetcher(text))
+    )
     async with session.post("/process_overlay_sync", json=ASKED) as answer:
         told = await answer.json()
     assert (told["status"], told["reason"]) == ("failed", "not_a_video")
@@ -140,7 +153,7 @@ async def test_a_wrong_field_is_named(
     opened: Opened, tmp_path: Path, field: str, value: object
 ) -> None:
     """422 names the wrong field without its value."""
-    session = await opened(application(tmp_path))
+    session = await opened(create_service(tmp_path))
     async with session.post("/process_overlay_endpoint", json=ASKED | {field: value}) as answer:
         told = await answer.json()
         assert answer.status == 422
@@ -151,7 +164,7 @@ async def test_a_wrong_field_is_named(
 
 async def test_an_unknown_overlay(opened: Opened, tmp_path: Path) -> None:
     """An unknown or a forged id is refused."""
-    session = await opened(application(tmp_path))
+    session = await opened(create_service(tmp_path))
     for job_id, status in (("0" * 32, 404), ("../../x", 422), ("", 422)):
         async with session.get("/get_result", params={"job_id": job_id}) as answer:
             assert answer.status == status

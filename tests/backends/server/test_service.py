@@ -14,9 +14,15 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from backends.server.auth import LinkSigner, MissingServiceKey
-from tests.backends.support.event_recorder import Heard
-from tests.backends.support.running_service import KEY, TOKEN, application, client, served
-from tests.backends.support.scripted_backend import Scripted
+from tests.backends.support.event_recorder import EventRecorder
+from tests.backends.support.running_service import (
+    KEY,
+    TOKEN,
+    create_client,
+    create_service,
+    serve_app,
+)
+from tests.backends.support.scripted_backend import ScriptedBackend
 from video_editing.contract.plan import Plan, find_missing_segments
 
 Session = ClientSession
@@ -30,7 +36,7 @@ async def opened() -> AsyncIterator[Opened]:
     async with AsyncExitStack() as stack:
 
         async def opened_one(app: FastAPI, headers: dict[str, str] = KEY) -> ClientSession:
-            address = await stack.enter_async_context(served(app))
+            address = await stack.enter_async_context(serve_app(app))
             return await stack.enter_async_context(ClientSession(address, headers=headers))
 
         yield opened_one
@@ -48,7 +54,7 @@ def digest(content: bytes) -> str:
 def test_without_a_key_it_does_not_start(tmp_path: Path) -> None:
     """Without a token and without both of Modal's keys the service would be open to everybody."""
     with pytest.raises(MissingServiceKey):
-        application(tmp_path, token=SecretStr(""))
+        create_service(tmp_path, token=SecretStr(""))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,7 @@ async def test_requests_without_the_key_are_refused(
     opened: Opened, tmp_path: Path, headers: dict[str, str]
 ) -> None:
     """Each route but healthz refuses requests without the key, whether the object exists or not."""
-    session = await opened(application(tmp_path), headers)
+    session = await opened(create_service(tmp_path), headers)
     for method, path in (
         ("GET", f"/clips/{'0' * 64}"),
         ("PUT", f"/clips/{'0' * 64}"),
@@ -97,7 +103,7 @@ def test_nothing_native_in_its_process() -> None:
 
 async def test_modals_pair_opens_it(opened: Opened, tmp_path: Path) -> None:
     """Modal-Key and Modal-Secret together are as good as the token."""
-    app = application(tmp_path, key=SecretStr("id"), secret=SecretStr("word"))
+    app = create_service(tmp_path, key=SecretStr("id"), secret=SecretStr("word"))
     session = await opened(app, {"Modal-Key": "id", "Modal-Secret": "word"})
     async with session.get(f"/clips/{'0' * 64}") as answer:
         assert answer.status == 404
@@ -105,7 +111,7 @@ async def test_modals_pair_opens_it(opened: Opened, tmp_path: Path) -> None:
 
 async def test_a_clip_is_stored_once(opened: Opened, tmp_path: Path) -> None:
     """A clip is found under its hash after the upload; a second upload changes nothing."""
-    session = await opened(application(tmp_path))
+    session = await opened(create_service(tmp_path))
     content = b"clip" * 100_000
     for _ in range(2):
         async with session.put(f"/clips/{digest(content)}", data=content) as answer:
@@ -117,7 +123,7 @@ async def test_a_clip_is_stored_once(opened: Opened, tmp_path: Path) -> None:
 
 async def test_a_clip_with_another_hash_is_refused(opened: Opened, tmp_path: Path) -> None:
     """A clip whose hash differs from the one in its path is not stored."""
-    session = await opened(application(tmp_path))
+    session = await opened(create_service(tmp_path))
     async with session.put(f"/clips/{digest(b'this')}", data=b"that") as answer:
         assert answer.status == 409
     assert files(tmp_path / "clips") == []
@@ -128,7 +134,7 @@ async def test_a_clip_too_large_is_refused(
     opened: Opened, tmp_path: Path, *, has_length: bool
 ) -> None:
     """One byte too many is refused, with a Content-Length and without."""
-    session = await opened(application(tmp_path, max_clip_mb=1))
+    session = await opened(create_service(tmp_path, max_clip_mb=1))
     content = b"x" * 1_000_001
 
     async def stream_without_length() -> AsyncIterator[bytes]:
@@ -146,7 +152,7 @@ async def test_a_clip_too_large_is_refused(
 )
 async def test_names_are_never_paths(opened: Opened, tmp_path: Path, name: str) -> None:
     """A name that is neither a hash nor a job's id is refused before it is used as a path."""
-    session = await opened(application(tmp_path / "service"))
+    session = await opened(create_service(tmp_path / "service"))
     for path in (f"/clips/{name}", f"/jobs/{name}", f"/jobs/{name}/segments/0"):
         async with session.get(path) as answer:
             assert answer.status in {404, 422}
@@ -179,20 +185,20 @@ async def wait_for_state(session: Session, *states: str, job: str = JOB) -> dict
 
 async def test_a_job_runs_once(opened: Opened, tmp_path: Path, clip: Path, plan: Plan) -> None:
     """Submitted five times, at the same time and after its end, the job runs once."""
-    backend = Scripted(pause=0.01)
-    session = await opened(application(tmp_path, backend))
+    backend = ScriptedBackend(pause=0.01)
+    session = await opened(create_service(tmp_path, backend))
     await asyncio.gather(*(submit_job(session, clip, plan) for _ in range(4)))
     await wait_for_state(session, "done")
     fields = await submit_job(session, clip, plan)
     assert fields["ready"] == [segment.index for segment in plan.segments]
-    assert len(backend.asked) == 1
+    assert len(backend.plans) == 1
 
 
 async def test_a_jobs_name_is_not_taken_twice(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """A job's id belongs to one clip and one plan; another plan under it is refused."""
-    session = await opened(application(tmp_path, Scripted()))
+    session = await opened(create_service(tmp_path, ScriptedBackend()))
     fields = await submit_job(session, clip, plan)
     other = plan.model_copy(update={"engine": "rembg"})
     body = {"input": fields["input"], "plan": other.model_dump()}
@@ -204,7 +210,7 @@ async def test_segments_come_as_they_get_ready(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """The first segment can be downloaded while later ones are made; 409: not yet, 404: never."""
-    session = await opened(application(tmp_path, Scripted(pause=0.3)))
+    session = await opened(create_service(tmp_path, ScriptedBackend(pause=0.3)))
     await submit_job(session, clip, plan)
     while not (await wait_for_state(session, "queued", "running"))["ready"]:
         await asyncio.sleep(0.02)
@@ -222,47 +228,47 @@ async def test_a_cancelled_job_can_continue(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """A cancelled job keeps its ready segments; submitted again, it makes only the others."""
-    backend = Scripted(pause=0.1)
-    session = await opened(application(tmp_path, backend))
+    backend = ScriptedBackend(pause=0.1)
+    session = await opened(create_service(tmp_path, backend))
     await submit_job(session, clip, plan)
     while not (await wait_for_state(session, "queued", "running"))["ready"]:
         await asyncio.sleep(0.02)
     async with session.post(f"/jobs/{JOB}/cancel") as answer:
         assert (await answer.json())["state"] == "cancelled"
-    made = list(backend.made)
+    made = list(backend.written)
     await asyncio.sleep(0.3)
-    assert backend.made == made
+    assert backend.written == made
     await submit_job(session, clip, plan)
     await wait_for_state(session, "done")
-    assert backend.made == [segment.index for segment in plan.segments]
+    assert backend.written == [segment.index for segment in plan.segments]
 
 
 async def test_a_job_survives_a_restart(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """A new process finds an earlier one's segments, and makes only the missing ones."""
-    first, second = Scripted(pause=0.1), Scripted()
+    first, second = ScriptedBackend(pause=0.1), ScriptedBackend()
     async with (
-        served(application(tmp_path, first)) as address,
+        serve_app(create_service(tmp_path, first)) as address,
         ClientSession(address, headers=KEY) as session,
     ):
         await submit_job(session, clip, plan)
         while not (await wait_for_state(session, "queued", "running"))["ready"]:
             await asyncio.sleep(0.02)
-    session = await opened(application(tmp_path, second))
+    session = await opened(create_service(tmp_path, second))
     other = {"input": digest(clip.read_bytes()), "plan": plan.model_dump() | {"engine": "rembg"}}
     async with session.put(f"/jobs/{JOB}", json=other) as answer:
         assert answer.status == 409
     await submit_job(session, clip, plan)
     await wait_for_state(session, "done")
-    assert first.made + second.made == [segment.index for segment in plan.segments]
+    assert first.written + second.written == [segment.index for segment in plan.segments]
 
 
 async def test_a_deleted_job_leaves_nothing(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """Deleting a running job stops it and removes its files; then the clip can be deleted."""
-    session = await opened(application(tmp_path, Scripted(pause=0.2)))
+    session = await opened(create_service(tmp_path, ScriptedBackend(pause=0.2)))
     fields = await submit_job(session, clip, plan)
     async with session.delete(f"/clips/{fields['input']}") as answer:
         assert answer.status == 409
@@ -279,7 +285,7 @@ async def test_too_many_jobs_are_refused(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """A full queue answers 429 with the time of the next attempt."""
-    session = await opened(application(tmp_path, Scripted(pause=1), max_jobs=2))
+    session = await opened(create_service(tmp_path, ScriptedBackend(pause=1), max_jobs=2))
     await submit_job(session, clip, plan)
     fields = await submit_job(session, clip, plan, "cd" * 16)
     body = {"input": fields["input"], "plan": plan.model_dump()}
@@ -295,7 +301,7 @@ async def test_unused_files_expire(
     monkeypatch.setattr("backends.server.app.SWEEP_SECONDS", 0.05)
     (tmp_path / "jobs" / ("12" * 16)).mkdir(parents=True)
     (tmp_path / "jobs" / ("12" * 16) / "00000.mp4").touch()
-    session = await opened(application(tmp_path, Scripted(), retention_seconds=0.5))
+    session = await opened(create_service(tmp_path, ScriptedBackend(), retention_seconds=0.5))
     await submit_job(session, clip, plan)
     await wait_for_state(session, "done")
     for _ in range(100):
@@ -307,8 +313,8 @@ async def test_unused_files_expire(
 
 async def test_the_client_and_the_service_fit(tmp_path: Path, clip: Path, plan: Plan) -> None:
     """After a job, the client has deleted everything at the service."""
-    async with served(application(tmp_path / "service", Scripted())) as address:
-        await client(address).make_mattes(clip, plan, tmp_path / "mattes", Heard())
+    async with serve_app(create_service(tmp_path / "service", ScriptedBackend())) as address:
+        await create_client(address).make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert find_missing_segments(plan, tmp_path / "mattes") == []
     assert files(tmp_path / "service") == []
 

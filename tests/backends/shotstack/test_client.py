@@ -22,9 +22,17 @@ from backends.shotstack.errors import (
     create_error,
     extract_message,
 )
-from tests.backends.support.fake_shotstack import KEY, FakeShotstack, Fate
-from tests.backends.support.misbehaving_service import Answer, body, cut, drip, flood, hang, status
-from tests.backends.support.shotstack_client import client, edit
+from tests.backends.support.fake_shotstack import KEY, FakeShotstack, RenderOutcome
+from tests.backends.support.misbehaving_service import (
+    Handler,
+    answer_body,
+    answer_status,
+    cut,
+    drip,
+    flood,
+    hang,
+)
+from tests.backends.support.shotstack_client import make_edit, open_fake_client
 from tests.support.make_clips import drawn, make_clip
 
 #: the request of tests about answers
@@ -44,7 +52,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("film") / "film.mp4", drawn(60), tone=440)
 
 
-def told(code: int, text: str) -> Answer:
+def told(code: int, text: str) -> Handler:
     async def answer(_request: web.Request) -> web.StreamResponse:
         return web.Response(status=code, text=text, content_type="application/json")
 
@@ -57,11 +65,11 @@ def told(code: int, text: str) -> Answer:
 async def test_a_file_is_uploaded(fake: FakeShotstack, tmp_path: Path, film: Path) -> None:
     """Its bytes arrive unchanged, and renders can use its address once it is ready."""
     begun: list[str] = []
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         there = await at.upload(film, begun.append)
     assert begun == [there.id]
-    assert fake.stored[there.id].content == film.read_bytes()
-    assert fake.stored[there.id].status == "ready"
+    assert fake.files[there.id].content == film.read_bytes()
+    assert fake.files[there.id].status == "ready"
     assert there.url.startswith(f"{fake.url}/files/")
 
 
@@ -69,9 +77,9 @@ async def test_the_signed_address_gets_no_key(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
     """The storage receives the bytes and their length only."""
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         await at.upload(film)
-    (entry,) = fake.calls("put")
+    (entry,) = fake.find_requests("put")
     assert KEY not in str(entry.headers)
     assert entry.headers["Content-Length"] == str(film.stat().st_size)
     assert "Transfer-Encoding" not in entry.headers
@@ -82,8 +90,8 @@ async def test_the_id_is_known_before_the_upload(
 ) -> None:
     """After a kill during an upload, the source's id is recorded."""
     seen: list[int] = []
-    async with client(fake, tmp_path) as at:
-        await at.upload(film, lambda _: seen.append(len(fake.calls("put"))))
+    async with open_fake_client(fake, tmp_path) as at:
+        await at.upload(film, lambda _: seen.append(len(fake.find_requests("put"))))
     assert seen == [0]
 
 
@@ -91,17 +99,17 @@ async def test_a_source_may_not_be_found_at_first(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
     """A 404 right after the upload is tolerated."""
-    fake.unseen = 3
-    async with client(fake, tmp_path) as at:
-        assert (await at.upload(film)).id in fake.stored
+    fake.polls_not_found = 3
+    async with open_fake_client(fake, tmp_path) as at:
+        assert (await at.upload(film)).id in fake.files
 
 
 async def test_a_source_that_never_appears_is_given_up(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
     """After the grace period a 404 is an error."""
-    fake.unseen = 10_000
-    async with client(fake, tmp_path) as at:
+    fake.polls_not_found = 10_000
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackNotFound):
             await at.upload(film)
 
@@ -110,7 +118,7 @@ async def test_a_file_that_is_no_video_is_refused(fake: FakeShotstack, tmp_path:
     """A file that Shotstack cannot read is a failure with its message, without a wait."""
     text = tmp_path / "film.mp4"
     text.write_text("no film")
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackFailed, match="not a media file"):
             await at.upload(text)
 
@@ -119,8 +127,8 @@ async def test_a_source_that_stays_importing_is_given_up(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
     """A source must be ready in a certain time."""
-    fake.looks = 10_000
-    async with client(fake, tmp_path, ingest=0.5) as at:
+    fake.polls_until_ready = 10_000
+    async with open_fake_client(fake, tmp_path, ingest=0.5) as at:
         with pytest.raises(ShotstackUnavailable):
             await at.upload(film)
 
@@ -129,21 +137,21 @@ async def test_a_transient_failure_of_an_upload_is_repeated(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
     """The same bytes are sent to the same address, from the start."""
-    fake.lie("put", status(500), times=2)
-    async with client(fake, tmp_path) as at:
+    fake.override("put", answer_status(500), times=2)
+    async with open_fake_client(fake, tmp_path) as at:
         there = await at.upload(film)
-    assert fake.stored[there.id].content == film.read_bytes()
-    assert len(fake.calls("put")) == 3
-    assert len(fake.calls("upload")) == 1
+    assert fake.files[there.id].content == film.read_bytes()
+    assert len(fake.find_requests("put")) == 3
+    assert len(fake.find_requests("upload")) == 1
 
 
 async def test_a_stalled_upload_is_abandoned(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
     """A stalled upload is abandoned after its timeout."""
-    fake.lie("put", hang)
+    fake.override("put", hang)
     began = time.monotonic()
-    async with client(fake, tmp_path, response=0.2, retry_total=0.5) as at:
+    async with open_fake_client(fake, tmp_path, response=0.2, retry_total=0.5) as at:
         with pytest.raises(ShotstackUnavailable, match="stalled"):
             await at.upload(film)
     assert time.monotonic() - began < 2
@@ -154,11 +162,11 @@ async def test_an_upload_follows_no_redirect(
     fake: FakeShotstack, tmp_path: Path, film: Path, code: int
 ) -> None:
     """The file is sent to the address that Shotstack names, and to no other."""
-    fake.lie("put", status(code, Location=f"{fake.url}/elsewhere"))
-    async with client(fake, tmp_path) as at:
+    fake.override("put", answer_status(code, Location=f"{fake.url}/elsewhere"))
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackUnavailable):
             await at.upload(film)
-    assert all("elsewhere" not in entry.path for entry in fake.ledger)
+    assert all("elsewhere" not in entry.path for entry in fake.requests)
 
 
 @pytest.mark.parametrize(
@@ -169,19 +177,19 @@ async def test_an_upload_goes_to_web_addresses_only(
 ) -> None:
     """Another scheme in the answer is refused."""
     place = f'{{"data": {{"id": "a", "attributes": {{"url": "{link}"}}}}}}'
-    fake.lie("upload", body(place.encode()))
-    async with client(fake, tmp_path) as at:
+    fake.override("upload", answer_body(place.encode()))
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackUnavailable):
             await at.upload(film)
-    assert fake.calls("put") == []
+    assert fake.find_requests("put") == []
 
 
 async def test_an_expired_address_is_an_error(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
     """An expired address is an error without the address's signature."""
-    fake.signed = -1
-    async with client(fake, tmp_path) as at:
+    fake.upload_link_seconds = -1
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackUnavailable) as caught:
             await at.upload(film)
     assert "Signature" not in str(caught.value)
@@ -189,12 +197,12 @@ async def test_an_expired_address_is_an_error(
 
 async def test_deleting_twice_is_fine(fake: FakeShotstack, tmp_path: Path, film: Path) -> None:
     """A second deletion succeeds, and the list shows the remaining sources."""
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         one, other = await at.upload(film), await at.upload(film)
         await at.delete_source(one.id)
         await at.delete_source(one.id)
         assert [source.id for source in await at.list_sources()] == [other.id]
-    assert set(fake.stored) == {other.id}
+    assert set(fake.files) == {other.id}
 
 
 # How answers are distinguished
@@ -207,113 +215,117 @@ async def asked(at: ShotstackClient) -> object:
 
 async def rendering(at: ShotstackClient) -> object:
     """Request a render."""
-    return await at.submit_render(edit())
+    return await at.submit_render(make_edit())
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (status(401), ShotstackRefused),
-        (status(402), ShotstackRefused),
-        (status(403), ShotstackRefused),
+        (answer_status(401), ShotstackRefused),
+        (answer_status(402), ShotstackRefused),
+        (answer_status(403), ShotstackRefused),
         (told(400, '{"message": "Not enough credits"}'), ShotstackRefused),
         (told(400, '{"message": "Bad Request"}'), ShotstackInvalid),
-        (status(404), ShotstackInvalid),
-        (status(302, Location="https://example.com/"), OutcomeUnknown),
-        (status(500), OutcomeUnknown),
-        (status(504), OutcomeUnknown),
-        (status(200), OutcomeUnknown),
+        (answer_status(404), ShotstackInvalid),
+        (answer_status(302, Location="https://example.com/"), OutcomeUnknown),
+        (answer_status(500), OutcomeUnknown),
+        (answer_status(504), OutcomeUnknown),
+        (answer_status(200), OutcomeUnknown),
         (told(201, '{"response": {"id": "../../etc"}}'), OutcomeUnknown),
         (told(201, "[" * 100_000), OutcomeUnknown),
-        (body(b"\xff\xfe not json"), OutcomeUnknown),
+        (answer_body(b"\xff\xfe not json"), OutcomeUnknown),
         (cut, OutcomeUnknown),
         (flood, OutcomeUnknown),
     ],
 )
 async def test_the_meaning_of_answers_without_a_render(
-    fake: FakeShotstack, tmp_path: Path, answer: Answer, kind: type[ShotstackError]
+    fake: FakeShotstack, tmp_path: Path, answer: Handler, kind: type[ShotstackError]
 ) -> None:
     """A clear refusal is one; everything else may have been accepted. No request is repeated."""
-    fake.lie("render", answer)
-    async with client(fake, tmp_path) as at:
+    fake.override("render", answer)
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(kind) as caught:
-            await at.submit_render(edit())
+            await at.submit_render(make_edit())
     assert type(caught.value) in {kind, ShotstackNotFound}
-    assert len(fake.calls("render")) == 1
+    assert len(fake.find_requests("render")) == 1
 
 
 @pytest.mark.parametrize("answer", [hang, drip])
-async def test_an_answer_has_a_timeout(fake: FakeShotstack, tmp_path: Path, answer: Answer) -> None:
+async def test_an_answer_has_a_timeout(
+    fake: FakeShotstack, tmp_path: Path, answer: Handler
+) -> None:
     """Without an answer, or with a slow one, the render may have been accepted."""
-    fake.lie("render", answer)
+    fake.override("render", answer)
     began = time.monotonic()
-    async with client(fake, tmp_path, response=0.5) as at:
+    async with open_fake_client(fake, tmp_path, response=0.5) as at:
         with pytest.raises(OutcomeUnknown):
-            await at.submit_render(edit())
+            await at.submit_render(make_edit())
     assert time.monotonic() - began < 2
 
 
 async def test_a_failed_connection_is_certain(fake: FakeShotstack, tmp_path: Path) -> None:
     """Without a connection nothing was accepted."""
     fake.url = "http://127.0.0.1:9"
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackUnavailable) as caught:
-            await at.submit_render(edit())
+            await at.submit_render(make_edit())
     assert not caught.value.has_reached_server
 
 
 async def test_a_wrong_key_is_refused_at_once(fake: FakeShotstack, tmp_path: Path) -> None:
     """The request is sent once (S01)."""
-    async with client(fake, tmp_path, key="another") as at:
+    async with open_fake_client(fake, tmp_path, key="another") as at:
         with pytest.raises(ShotstackRefused):
             await at.get_status("a-render")
-    assert len(fake.ledger) == 1
+    assert len(fake.requests) == 1
 
 
 async def test_no_credits_are_a_refusal(fake: FakeShotstack, tmp_path: Path) -> None:
     """An account without minutes renders nothing (S01)."""
     fake.credits = 0
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackRefused, match="credits"):
-            await at.submit_render(edit())
-    assert fake.bills == []
+            await at.submit_render(make_edit())
+    assert fake.billed_seconds == []
 
 
 async def test_the_error_of_a_bad_edit_has_its_reason(fake: FakeShotstack, tmp_path: Path) -> None:
     """The error has the reason, for the log."""
-    wrong = edit()
+    wrong = make_edit()
     wrong["output"]["size"]["width"] = 161
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackInvalid, match=r"output\.size\.width"):
             await at.submit_render(wrong)
 
 
-@pytest.mark.parametrize("answer", [status(500), status(503), cut, flood, body(b"nonsense")])
+@pytest.mark.parametrize(
+    "answer", [answer_status(500), answer_status(503), cut, flood, answer_body(b"nonsense")]
+)
 async def test_a_failed_poll_is_repeated(
-    fake: FakeShotstack, tmp_path: Path, answer: Answer
+    fake: FakeShotstack, tmp_path: Path, answer: Handler
 ) -> None:
     """A poll that fails transiently is repeated (S03)."""
-    async with client(fake, tmp_path) as at:
-        render = await at.submit_render(edit())
-        fake.lie("status", answer, times=2)
+    async with open_fake_client(fake, tmp_path) as at:
+        render = await at.submit_render(make_edit())
+        fake.override("status", answer, times=2)
         assert (await at.get_status(render)).id == render
 
 
 async def test_repetitions_end(fake: FakeShotstack, tmp_path: Path) -> None:
     """Repeated failures end within the time for all attempts."""
-    fake.lie("status", status(500))
+    fake.override("status", answer_status(500))
     began = time.monotonic()
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackUnavailable):
             await at.get_status("a-render")
     assert time.monotonic() - began < 4
-    assert 2 <= len(fake.calls("status")) <= 5
+    assert 2 <= len(fake.find_requests("status")) <= 5
 
 
 async def test_the_state_of_another_render_is_an_error(fake: FakeShotstack, tmp_path: Path) -> None:
     """An answer about another render is an error."""
-    fake.lie("status", told(200, '{"response": {"id": "other", "status": "done"}}'))
-    async with client(fake, tmp_path) as at:
+    fake.override("status", told(200, '{"response": {"id": "other", "status": "done"}}'))
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackUnavailable):
             await at.get_status("a-render")
 
@@ -321,8 +333,8 @@ async def test_the_state_of_another_render_is_an_error(fake: FakeShotstack, tmp_
 async def test_wrong_types_are_tolerated(fake: FakeShotstack, tmp_path: Path) -> None:
     """Numbers may be strings, and values of wrong types are None."""
     strange = '{"response": {"id": "r", "status": 7, "duration": "12.5", "url": ["x"], "new": {}}}'
-    fake.lie("status", told(200, strange))
-    async with client(fake, tmp_path) as at:
+    fake.override("status", told(200, strange))
+    async with open_fake_client(fake, tmp_path) as at:
         state = await at.get_status("r")
     assert (state.status, state.duration, state.url) == (None, 12.5, None)
 
@@ -330,67 +342,69 @@ async def test_wrong_types_are_tolerated(fake: FakeShotstack, tmp_path: Path) ->
 async def test_a_429_blocks_all_requests_for_a_window(fake: FakeShotstack, tmp_path: Path) -> None:
     """After one 429 all requests wait for a window (S02)."""
     fake.window = 1
-    fake.lie("status", status(429), times=1)
-    async with client(fake, tmp_path, allowed=RequestLimits(150, 120, 1)) as at:
-        render = await at.submit_render(edit())
+    fake.override("status", answer_status(429), times=1)
+    async with open_fake_client(fake, tmp_path, limits=RequestLimits(150, 120, 1)) as at:
+        render = await at.submit_render(make_edit())
         await asyncio.gather(*(at.get_status(render) for _ in range(5)))
-    times = [entry.time for entry in fake.calls("status")]
-    refused = next(entry.time for entry in fake.calls("status") if entry.status == 429)
+    times = [entry.time for entry in fake.find_requests("status")]
+    refused = next(entry.time for entry in fake.find_requests("status") if entry.status == 429)
     assert sum(1 for moment in times if refused + 0.2 < moment < refused + 1) == 0
     assert len(times) == 6
 
 
 async def test_a_429_for_longer_than_the_wait(fake: FakeShotstack, tmp_path: Path) -> None:
     """A request without a slot in time fails with the time of the next one."""
-    fake.lie("render", status(429, Retry_After="50"))
-    async with client(fake, tmp_path, gate=0.2) as at:
+    fake.override("render", answer_status(429, Retry_After="50"))
+    async with open_fake_client(fake, tmp_path, gate=0.2) as at:
         with pytest.raises(ShotstackRateLimited) as caught:
-            await at.submit_render(edit())
+            await at.submit_render(make_edit())
         assert caught.value.retry_after == 50
         with pytest.raises(ShotstackRateLimited) as caught:
-            await at.submit_render(edit())
+            await at.submit_render(make_edit())
         assert 40 < caught.value.retry_after < 60
-    assert len(fake.calls("render")) == 1
+    assert len(fake.find_requests("render")) == 1
 
 
 async def test_a_hundred_at_once_stay_within_the_limit(fake: FakeShotstack, tmp_path: Path) -> None:
     """With renders and polls together there is no 429 (60 s are 1 s in this test)."""
-    fake.window, fake.allowed["stage", "edit"] = 1, 75
-    async with client(fake, tmp_path, allowed=RequestLimits(75, 120, 1)) as at:
+    fake.window, fake.request_limits["stage", "edit"] = 1, 75
+    async with open_fake_client(fake, tmp_path, limits=RequestLimits(75, 120, 1)) as at:
 
         async def followed() -> None:
-            render = await at.submit_render(edit())
+            render = await at.submit_render(make_edit())
             while (await at.get_status(render)).status != "done":
                 await asyncio.sleep(0.5)
 
         await asyncio.gather(*(followed() for _ in range(100)))
-    assert len(fake.bills) == 100
-    assert fake.most("edit") <= 75
-    assert not [entry for entry in fake.ledger if entry.status == 429]
+    assert len(fake.billed_seconds) == 100
+    assert fake.count_peak_requests("edit") <= 75
+    assert not [entry for entry in fake.requests if entry.status == 429]
 
 
 @pytest.mark.slow
 async def test_a_hundred_clients_stay_within_the_limit(fake: FakeShotstack, tmp_path: Path) -> None:
     """Each has its own connection, as in separate processes; they share the state file only."""
-    fake.window, fake.allowed["stage", "edit"] = 4, 150
+    fake.window, fake.request_limits["stage", "edit"] = 4, 150
 
     async def followed() -> None:
-        async with client(fake, tmp_path, allowed=RequestLimits(150, 120, 4), gate=60) as at:
-            render = await at.submit_render(edit())
+        async with open_fake_client(
+            fake, tmp_path, limits=RequestLimits(150, 120, 4), gate=60
+        ) as at:
+            render = await at.submit_render(make_edit())
             while (await at.get_status(render)).status != "done":
                 await asyncio.sleep(0.5)
 
     await asyncio.gather(*(followed() for _ in range(100)))
-    assert len(fake.bills) == 100
-    assert fake.most("edit") <= 150
-    assert not [entry for entry in fake.ledger if entry.status == 429]
+    assert len(fake.billed_seconds) == 100
+    assert fake.count_peak_requests("edit") <= 150
+    assert not [entry for entry in fake.requests if entry.status == 429]
 
 
 async def test_templates(fake: FakeShotstack, tmp_path: Path) -> None:
     """A template is rendered with its fields filled in, or read and rendered as an edit."""
-    fake.templates["t"] = edit(src="{{HEAD}}")
+    fake.templates["t"] = make_edit(src="{{HEAD}}")
     src = "https://films.example.com/head.mp4"
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         await at.submit_template("t", {"HEAD": src})
         merge = [{"find": "HEAD", "replace": src}]
         await at.submit_render({**await at.get_template("t"), "merge": merge})
@@ -412,7 +426,7 @@ async def test_templates(fake: FakeShotstack, tmp_path: Path) -> None:
         told(400, f'{{"message": "{KEY} https://s3.example.com/x?X-Amz-Signature=abc"}}'),
         told(500, "see https://s3.example.com/x?X-Amz-Signature=abc"),
         cut,
-        status(302, Location="https://example.com/?X-Amz-Signature=abc"),
+        answer_status(302, Location="https://example.com/?X-Amz-Signature=abc"),
     ],
 )
 async def test_no_error_and_no_log_line_has_a_secret(
@@ -421,13 +435,13 @@ async def test_no_error_and_no_log_line_has_a_secret(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
     question: Question,
-    answer: Answer,
+    answer: Handler,
 ) -> None:
     """Neither the key nor a signed link, for any answer."""
     caplog.set_level(logging.DEBUG)
-    fake.lie("status", answer)
-    fake.lie("render", answer)
-    async with client(fake, tmp_path) as at:
+    fake.override("status", answer)
+    fake.override("render", answer)
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackError) as caught:
             await question(at)
     printed = capsys.readouterr()
@@ -439,9 +453,9 @@ async def test_no_error_and_no_log_line_has_a_secret(
 
 async def test_values_hide_their_links(fake: FakeShotstack, tmp_path: Path, film: Path) -> None:
     """The representation of a source or a render has no address."""
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         there = await at.upload(film)
-        render = await at.submit_render(edit())
+        render = await at.submit_render(make_edit())
         while (state := await at.get_status(render)).status != "done":
             await asyncio.sleep(0.05)
     assert state.url
@@ -485,8 +499,8 @@ async def test_an_accepted_render_without_an_answer_is_billed(
     fake: FakeShotstack, tmp_path: Path
 ) -> None:
     """Therefore an unknown outcome is not requested again (S04)."""
-    fake.fates.append(Fate(answer="dropped"))
-    async with client(fake, tmp_path) as at:
+    fake.outcomes.append(RenderOutcome(response="dropped"))
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(OutcomeUnknown):
-            await at.submit_render(edit())
-    assert fake.bills == [1.0]
+            await at.submit_render(make_edit())
+    assert fake.billed_seconds == [1.0]

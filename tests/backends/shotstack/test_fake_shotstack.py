@@ -14,8 +14,8 @@ from aiohttp import ClientSession
 from backends.shotstack.errors import ShotstackInvalid, ShotstackUnavailable
 from backends.shotstack.render_job import render_edit
 from backends.shotstack.render_log import RenderLog
-from tests.backends.support.fake_shotstack import KEY, FakeShotstack, Fate
-from tests.backends.support.shotstack_client import client, edit
+from tests.backends.support.fake_shotstack import KEY, FakeShotstack, RenderOutcome
+from tests.backends.support.shotstack_client import make_edit, open_fake_client
 from tests.support.make_clips import drawn, make_clip
 
 Change = Callable[[dict[str, Any]], object]
@@ -105,22 +105,22 @@ REFUSED: dict[str, Change] = {
 @pytest.mark.parametrize("change", TAKEN.values(), ids=TAKEN)
 async def test_accepted_edits(fake: FakeShotstack, tmp_path: Path, change: Change) -> None:
     """An edit within the public schema is accepted and billed."""
-    asked = deepcopy(edit())
+    asked = deepcopy(make_edit())
     change(asked)
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         await at.submit_render(asked)
-    assert len(fake.bills) == 1
+    assert len(fake.billed_seconds) == 1
 
 
 @pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED)
 async def test_refused_edits(fake: FakeShotstack, tmp_path: Path, change: Change) -> None:
     """An edit outside the public schema is refused and free."""
-    asked = deepcopy(edit())
+    asked = deepcopy(make_edit())
     change(asked)
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackInvalid):
             await at.submit_render(asked)
-    assert fake.bills == []
+    assert fake.billed_seconds == []
 
 
 @pytest.mark.parametrize("loud", [True, False])
@@ -129,9 +129,9 @@ async def test_the_result_is_the_requested_video(
 ) -> None:
     """It has the size, length and rate of the edit, and audio if a clip had any."""
     film = make_clip(tmp_path / "film.mp4", drawn(60), tone=440 if loud else None)
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         there = await at.upload(film)
-        asked = edit(1.8, there.url)
+        asked = make_edit(1.8, there.url)
         asked["output"]["fps"] = 29.97
         state = await render_edit(at, RenderLog(tmp_path / "i.json"), "a", asked)
     async with ClientSession() as session, session.get(state.url or "") as answer:
@@ -157,9 +157,9 @@ async def test_files_must_exist_and_be_long_enough(
 ) -> None:
     """A render of missing files is accepted and fails, and is not billed."""
     film = make_clip(tmp_path / "film.mp4", drawn(60))
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         there = await at.upload(film)
-        asked = edit(length, there.url)
+        asked = make_edit(length, there.url)
         clip(asked)["asset"]["trim"] = trim
         if delete:
             await at.delete_source(there.id)
@@ -167,7 +167,7 @@ async def test_files_must_exist_and_be_long_enough(
         while (state := await at.get_status(render)).status != "failed":
             await asyncio.sleep(0.05)
     assert text in (state.error or "")
-    assert fake.bills == []
+    assert fake.billed_seconds == []
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ async def test_files_must_exist_and_be_long_enough(
 )
 async def test_dead_links(fake: FakeShotstack, tmp_path: Path, result: Any, status: int) -> None:
     """The link of a result can lead to nothing, to a part of it or to a page."""
-    fake.fates.append(Fate(result=result))
-    async with client(fake, tmp_path) as at:
-        state = await render_edit(at, RenderLog(tmp_path / "i.json"), "a", edit())
+    fake.outcomes.append(RenderOutcome(result=result))
+    async with open_fake_client(fake, tmp_path) as at:
+        state = await render_edit(at, RenderLog(tmp_path / "i.json"), "a", make_edit())
     async with ClientSession() as session, session.get(state.url or "") as answer:
         content = await answer.read()
     assert answer.status == status
@@ -187,7 +187,7 @@ async def test_dead_links(fake: FakeShotstack, tmp_path: Path, result: Any, stat
 
 async def test_too_many_requests(fake: FakeShotstack) -> None:
     """Over its limit it answers 429 until the window ends."""
-    fake.window, fake.allowed["stage", "edit"] = 1, 3
+    fake.window, fake.request_limits["stage", "edit"] = 1, 3
     headers = {"x-api-key": KEY, "Accept": "application/json"}
     async with ClientSession(headers=headers) as session:
 
@@ -195,11 +195,11 @@ async def test_too_many_requests(fake: FakeShotstack) -> None:
             async with session.get(f"{fake.url}/edit/stage/render/x") as answer:
                 return answer.status
 
-        await asyncio.sleep(1 - (asyncio.get_running_loop().time() - fake.began) % 1)
+        await asyncio.sleep(1 - (asyncio.get_running_loop().time() - fake.started) % 1)
         assert [await asked() for _ in range(5)] == [404, 404, 404, 429, 429]
         await asyncio.sleep(1.1)
         assert await asked() == 404
-    assert fake.most("edit") == 5
+    assert fake.count_peak_requests("edit") == 5
 
 
 async def test_a_signed_address_refuses_keys_and_wrong_signatures(fake: FakeShotstack) -> None:
@@ -234,24 +234,24 @@ async def test_requests_without_the_key(fake: FakeShotstack, headers: dict[str, 
 
 async def test_everything_is_in_the_ledger(fake: FakeShotstack, tmp_path: Path) -> None:
     """All sent data can be searched; the key's own header is left out."""
-    asked = edit(src="https://api.telegram.org/file/bot1:secret/x.mp4")
-    async with client(fake, tmp_path) as at:
+    asked = make_edit(src="https://api.telegram.org/file/bot1:secret/x.mp4")
+    async with open_fake_client(fake, tmp_path) as at:
         await at.submit_render(asked)
         fake.url, real = "http://127.0.0.1:9", fake.url
         with pytest.raises(ShotstackUnavailable):
-            async with client(fake, tmp_path) as nowhere:
-                await nowhere.submit_render(edit())
+            async with open_fake_client(fake, tmp_path) as nowhere:
+                await nowhere.submit_render(make_edit())
         fake.url = real
-    assert "/file/bot" in fake.written()
-    assert KEY not in fake.written()
+    assert "/file/bot" in fake.dump_requests()
+    assert KEY not in fake.dump_requests()
 
 
 async def test_a_callback_that_fails_is_sent_again(fake: FakeShotstack, tmp_path: Path) -> None:
     """It is sent ten times, at growing intervals."""
-    fake.resend = 0.0001
-    asked = {**edit(), "callback": f"{fake.url}/nowhere"}
-    async with client(fake, tmp_path) as at:
+    fake.callback_retry_seconds = 0.0001
+    asked = {**make_edit(), "callback": f"{fake.url}/nowhere"}
+    async with open_fake_client(fake, tmp_path) as at:
         await at.submit_render(asked)
-    while len(fake.announced) < 10:
+    while len(fake.callbacks) < 10:
         await asyncio.sleep(0.05)
-    assert {status for _, status in fake.announced} == {404}
+    assert {status for _, status in fake.callbacks} == {404}

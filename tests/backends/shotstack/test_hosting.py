@@ -11,8 +11,8 @@ from backends.shotstack.transfer import ShotstackHosting
 from settings import RenderingSettings
 from tests.backends.support.fake_shotstack import FakeShotstack
 from tests.backends.support.running_service import KEY as BEARER
-from tests.backends.support.running_service import application, copied_from, served
-from tests.backends.support.shotstack_renderer import KEY, QUICK
+from tests.backends.support.running_service import create_service, make_copying_fetcher, serve_app
+from tests.backends.support.shotstack_renderer import KEY, SHORT_TIMEOUTS
 from tests.support.person_clips import film_of_eileen
 
 ASKED = {"video_url": "https://example.com/a.mp4", "container": "webm"}
@@ -29,14 +29,14 @@ async def fake() -> AsyncIterator[FakeShotstack]:
 def hosting(fake: FakeShotstack, tmp_path: Path) -> ShotstackHosting:
     """The hosting at the fake."""
     settings = RenderingSettings(_env_file=None, api_key=KEY, api_url=fake.url)
-    return ShotstackHosting(settings, tmp_path / "hosting", QUICK)
+    return ShotstackHosting(settings, tmp_path / "hosting", SHORT_TIMEOUTS)
 
 
 async def made(folder: Path, hosting: ShotstackHosting) -> tuple[dict[str, object], int]:
     """Make an overlay; return the service's answer and the bytes at its address."""
     clip = film_of_eileen(folder / "clip.mp4", 8, side=96)
-    app = application(folder / "service", fetched=copied_from(clip), hosting=hosting)
-    async with served(app) as address, ClientSession(address, headers=BEARER) as session:
+    app = create_service(folder / "service", fetch_link=make_copying_fetcher(clip), hosting=hosting)
+    async with serve_app(app) as address, ClientSession(address, headers=BEARER) as session:
         async with session.post("/process_overlay_sync", json=ASKED) as answer:
             told = await answer.json()
         async with ClientSession() as stranger, stranger.get(str(told["overlay_url"])) as file:
@@ -50,7 +50,7 @@ async def test_an_overlay_is_hosted_at_shotstack(
     """The service's answer has the address at Shotstack."""
     told, size = await made(tmp_path, hosting)
     assert str(told["overlay_url"]).startswith(f"{fake.url}/files/")
-    (stored,) = fake.stored.values()
+    (stored,) = fake.files.values()
     assert stored.content is not None
     assert len(stored.content) == size
 
@@ -63,7 +63,7 @@ async def test_if_shotstack_fails_the_service_hosts_the_overlay(
     async def refused(_: web.Request) -> web.StreamResponse:
         return web.json_response({"message": "Forbidden"}, status=403)
 
-    fake.lie("upload", refused)
+    fake.override("upload", refused)
     told, size = await made(tmp_path, hosting)
     assert "/overlays/" in str(told["overlay_url"])
     assert size > 0
@@ -76,8 +76,10 @@ async def test_old_files_are_deleted(
     path = film_of_eileen(tmp_path / "file.mp4", 3, side=96)
     assert await hosting.upload("a", path)
     await hosting.remove_older_than(seconds=60)
-    assert len(fake.stored) == 1
+    assert len(fake.files) == 1
     await asyncio.sleep(0.1)
     settings = RenderingSettings(_env_file=None, api_key=KEY, api_url=fake.url)
-    await ShotstackHosting(settings, tmp_path / "hosting", QUICK).remove_older_than(seconds=0.05)
-    assert fake.stored == {}
+    await ShotstackHosting(settings, tmp_path / "hosting", SHORT_TIMEOUTS).remove_older_than(
+        seconds=0.05
+    )
+    assert fake.files == {}

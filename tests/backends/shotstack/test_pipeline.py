@@ -11,9 +11,9 @@ import pytest
 
 from backends.errors import BackendUnavailable
 from backends.shotstack.pipeline import PipelineRequest, run_pipeline
-from tests.backends.support.fake_shotstack import FakeShotstack, Fate
-from tests.backends.support.running_service import TOKEN, application, client, served
-from tests.backends.support.shotstack_renderer import KEY, shotstack
+from tests.backends.support.fake_shotstack import FakeShotstack, RenderOutcome
+from tests.backends.support.running_service import TOKEN, create_client, create_service, serve_app
+from tests.backends.support.shotstack_renderer import KEY, create_shotstack_renderer
 from tests.support.paths import ROOT
 from tests.support.person_clips import film_of_eileen
 from video_editing.contract.style import Shape
@@ -40,7 +40,7 @@ async def fake() -> AsyncIterator[FakeShotstack]:
 @pytest.fixture
 async def service(tmp_path: Path) -> AsyncIterator[str]:
     """The real service, with this machine's processor."""
-    async with served(application(tmp_path / "service")) as address:
+    async with serve_app(create_service(tmp_path / "service")) as address:
         yield address
 
 
@@ -91,9 +91,9 @@ async def test_from_a_clip_to_a_finished_video(
     told = json.loads(it.out.splitlines()[-1])
     assert '"asked", "backend": "modal"' in it.out
     assert set(told["overlays"]) == {"circle", "rect"}
-    assert {url.split("/")[-2] for url in told["overlays"].values()} == set(fake.stored)
+    assert {url.split("/")[-2] for url in told["overlays"].values()} == set(fake.files)
     (render,) = fake.renders.values()
-    clips = [clip for track in render.asked["timeline"]["tracks"] for clip in track["clips"]]
+    clips = [clip for track in render.body["timeline"]["tracks"] for clip in track["clips"]]
     assert [clip["asset"]["src"] for clip in clips] == [*told["overlays"].values()]
     assert [clip["length"] for clip in clips] == [0.25, 0.25]
     assert told["video"].startswith(fake.url)
@@ -109,7 +109,7 @@ async def test_a_link_to_a_private_address_is_not_followed(
     it = await ran(tmp_path, [link], SHOTSTACK_API_KEY=KEY, SHOTSTACK_ADDRESS=fake.url)
     assert it.code == 3
     assert json.loads(it.err.splitlines()[-1])["error"] == "NotFetched"
-    assert not fake.ledger
+    assert not fake.requests
 
 
 async def test_a_missing_key_is_reported(film: Path, tmp_path: Path) -> None:
@@ -126,11 +126,15 @@ async def test_overlays_may_come_with_their_mattes(
     """The result has both addresses, and no video is downloaded without a path."""
     wanted = PipelineRequest(film, (Shape.CIRCLE, Shape.NONE), "luma")
     piped = await run_pipeline(
-        wanted, client(service), shotstack(fake.url, data), data / "w", lambda _: None
+        wanted,
+        create_client(service),
+        create_shotstack_renderer(fake.url, data),
+        data / "w",
+        lambda _: None,
     )
     assert piped.lumas.keys() == piped.overlays.keys() == {"circle", "none"}
-    assert len(fake.stored) == 4
-    assert not fake.calls("result")
+    assert len(fake.files) == 4
+    assert not fake.find_requests("result")
 
 
 async def test_a_template_can_be_the_timeline(
@@ -145,35 +149,38 @@ async def test_a_template_can_be_the_timeline(
     wanted = PipelineRequest(film, template="a-template", merge={"HEAD": "{circle}"})
     piped = await run_pipeline(
         wanted,
-        client(service),
-        shotstack(fake.url, data),
+        create_client(service),
+        create_shotstack_renderer(fake.url, data),
         data / "w",
         lambda _: None,
         data / "result.mp4",
     )
     (render,) = fake.renders.values()
-    assert render.asked["merge"] == [{"find": "HEAD", "replace": piped.overlays["circle"]}]
+    assert render.body["merge"] == [{"find": "HEAD", "replace": piped.overlays["circle"]}]
     assert probe(data / "result.mp4", ClipLimits()).size == (640, 360)
 
 
 @pytest.mark.parametrize(
     "fate",
-    [Fate(end="failed", error="An asset could not be downloaded"), Fate(result="truncated")],
+    [
+        RenderOutcome(final_status="failed", error="An asset could not be downloaded"),
+        RenderOutcome(result="truncated"),
+    ],
     ids=["failed", "truncated"],
 )
 async def test_a_failure_leaves_nothing(
-    fake: FakeShotstack, service: str, film: Path, data: Path, fate: Fate
+    fake: FakeShotstack, service: str, film: Path, data: Path, fate: RenderOutcome
 ) -> None:
     """There is no result file, and no source at Shotstack."""
-    fake.fates.append(fate)
+    fake.outcomes.append(fate)
     with pytest.raises(BackendUnavailable):
         await run_pipeline(
             PipelineRequest(film),
-            client(service),
-            shotstack(fake.url, data),
+            create_client(service),
+            create_shotstack_renderer(fake.url, data),
             data / "w",
             lambda _: None,
             data / "result.mp4",
         )
-    assert fake.stored == {}
+    assert fake.files == {}
     assert not list(data.glob("*.mp4"))

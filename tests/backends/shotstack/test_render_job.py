@@ -28,10 +28,10 @@ from backends.shotstack.render_log import (
     RenderIntent,
     RenderLog,
 )
-from tests.backends.support.fake_shotstack import KEY, FakeShotstack, Fate
-from tests.backends.support.misbehaving_service import Answer, cut, status
+from tests.backends.support.fake_shotstack import KEY, FakeShotstack, RenderOutcome
+from tests.backends.support.misbehaving_service import Handler, answer_status, cut
 from tests.backends.support.programs import PROGRAMS
-from tests.backends.support.shotstack_client import client, edit, hearing
+from tests.backends.support.shotstack_client import make_edit, open_fake_client, serve_callbacks
 from tests.support.paths import ROOT
 
 JOB = PROGRAMS / "run_render_job.py"
@@ -55,17 +55,17 @@ def intents(tmp_path: Path) -> RenderLog:
 @pytest.fixture
 async def callback(intents: RenderLog) -> AsyncIterator[str]:
     """The address of the receiver of callbacks."""
-    async with hearing(CallbackReceiver(SecretStr(KEY), intents)) as address:
+    async with serve_callbacks(CallbackReceiver(SecretStr(KEY), intents)) as address:
         yield address
 
 
 async def test_a_render(fake: FakeShotstack, tmp_path: Path, intents: RenderLog) -> None:
     """It is requested, polled until it is done, and recorded."""
-    async with client(fake, tmp_path) as at:
-        state = await render_edit(at, intents, "a", edit())
+    async with open_fake_client(fake, tmp_path) as at:
+        state = await render_edit(at, intents, "a", make_edit())
     assert state.status == "done"
     assert state.url
-    assert fake.bills == [1.0]
+    assert fake.billed_seconds == [1.0]
     assert intents.get("a").render == state.id
 
 
@@ -73,23 +73,25 @@ async def test_a_finished_render_is_not_requested_again(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """The same intent leads to the same render, also for another edit, and in another process."""
-    async with client(fake, tmp_path) as at:
-        first = await render_edit(at, intents, "a", edit())
-        second = await render_edit(at, RenderLog(tmp_path / "shotstack.json"), "a", edit(2))
+    async with open_fake_client(fake, tmp_path) as at:
+        first = await render_edit(at, intents, "a", make_edit())
+        second = await render_edit(at, RenderLog(tmp_path / "shotstack.json"), "a", make_edit(2))
     assert first == second
-    assert len(fake.calls("render")) == 1
+    assert len(fake.find_requests("render")) == 1
 
 
 async def test_many_tasks_with_the_same_intent(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """Tasks that start together and wait for the rate limit share one render."""
-    async with client(fake, tmp_path, allowed=RequestLimits(2, 120, 0.3)) as at:
-        await at.submit_render(edit())
-        await at.submit_render(edit())  # now all wait for a slot
-        states = await asyncio.gather(*(render_edit(at, intents, "a", edit()) for _ in range(8)))
+    async with open_fake_client(fake, tmp_path, limits=RequestLimits(2, 120, 0.3)) as at:
+        await at.submit_render(make_edit())
+        await at.submit_render(make_edit())  # now all wait for a slot
+        states = await asyncio.gather(
+            *(render_edit(at, intents, "a", make_edit()) for _ in range(8))
+        )
     assert len({state.id for state in states}) == 1
-    assert len(fake.calls("render")) == 3
+    assert len(fake.find_requests("render")) == 3
 
 
 @pytest.mark.parametrize("answer", ["dropped", "garbage", "broken", "hanging"])
@@ -97,11 +99,11 @@ async def test_a_callback_finds_the_render_of_a_lost_answer(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str, answer: str
 ) -> None:
     """The render was accepted and the answer lost; the callback has its id (S04)."""
-    fake.fates.append(Fate(answer=answer))  # type: ignore[arg-type]
-    async with client(fake, tmp_path, response=0.6) as at:
-        state = await render_edit(at, intents, "a", edit(), callback_url=callback)
+    fake.outcomes.append(RenderOutcome(response=answer))  # type: ignore[arg-type]
+    async with open_fake_client(fake, tmp_path, response=0.6) as at:
+        state = await render_edit(at, intents, "a", make_edit(), callback_url=callback)
     assert state.id in fake.renders
-    assert fake.bills == [1.0]
+    assert fake.billed_seconds == [1.0]
 
 
 @pytest.mark.parametrize("heard", [True, False])
@@ -109,63 +111,65 @@ async def test_a_lost_answer_without_a_callback_has_no_second_bill(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str, *, heard: bool
 ) -> None:
     """Requested again, also after a restart, it is not rendered again (S04)."""
-    fake.fates.append(Fate(answer="dropped", callback=False))
+    fake.outcomes.append(RenderOutcome(response="dropped", has_callback=False))
     address = callback if heard else None
-    async with client(fake, tmp_path, adoption=0.3) as at:
+    async with open_fake_client(fake, tmp_path, adoption=0.3) as at:
         for again in (intents, intents, RenderLog(tmp_path / "shotstack.json")):
             with pytest.raises(OutcomeUnknown):
-                await render_edit(at, again, "a", edit(), callback_url=address)
-    assert fake.bills == [1.0]
+                await render_edit(at, again, "a", make_edit(), callback_url=address)
+    assert fake.billed_seconds == [1.0]
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
-    [(status(400), ShotstackInvalid), (status(401), ShotstackRefused)],
+    [(answer_status(400), ShotstackInvalid), (answer_status(401), ShotstackRefused)],
 )
 async def test_after_a_clear_refusal_it_can_be_requested_again(
-    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, answer: Answer, kind: type[Exception]
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, answer: Handler, kind: type[Exception]
 ) -> None:
     """Nothing was accepted, so it can be requested again (S01)."""
-    fake.lie("render", answer, times=1)
-    async with client(fake, tmp_path) as at:
+    fake.override("render", answer, times=1)
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(kind):
-            await render_edit(at, intents, "a", edit())
-        assert len(fake.calls("render")) == 1
-        await render_edit(at, intents, "a", edit())
-    assert fake.bills == [1.0]
+            await render_edit(at, intents, "a", make_edit())
+        assert len(fake.find_requests("render")) == 1
+        await render_edit(at, intents, "a", make_edit())
+    assert fake.billed_seconds == [1.0]
 
 
 async def test_a_failed_connection(fake: FakeShotstack, tmp_path: Path, intents: RenderLog) -> None:
     """Without a connection nothing was accepted, so it can be requested again."""
     real, fake.url = fake.url, "http://127.0.0.1:9"
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackUnavailable):
-            await render_edit(at, intents, "a", edit())
+            await render_edit(at, intents, "a", make_edit())
     fake.url = real
-    async with client(fake, tmp_path) as at:
-        await render_edit(at, intents, "a", edit())
-    assert fake.bills == [1.0]
+    async with open_fake_client(fake, tmp_path) as at:
+        await render_edit(at, intents, "a", make_edit())
+    assert fake.billed_seconds == [1.0]
 
 
 async def test_a_429_is_waited_out(fake: FakeShotstack, tmp_path: Path, intents: RenderLog) -> None:
     """A 429 is a clear refusal, after which the render is requested again (S02)."""
-    fake.lie("render", status(429, Retry_After="0"), times=2)
-    async with client(fake, tmp_path, allowed=SCALED) as at:
-        await render_edit(at, intents, "a", edit())
-    assert len(fake.calls("render")) == 3
-    assert fake.bills == [1.0]
+    fake.override("render", answer_status(429, Retry_After="0"), times=2)
+    async with open_fake_client(fake, tmp_path, limits=SCALED) as at:
+        await render_edit(at, intents, "a", make_edit())
+    assert len(fake.find_requests("render")) == 3
+    assert fake.billed_seconds == [1.0]
 
 
-@pytest.mark.parametrize("answer", [status(500), status(503), cut, status(429, Retry_After="0")])
+@pytest.mark.parametrize(
+    "answer", [answer_status(500), answer_status(503), cut, answer_status(429, Retry_After="0")]
+)
 async def test_failed_polls_are_repeated(
-    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, answer: Answer
+    fake: FakeShotstack, tmp_path: Path, intents: RenderLog, answer: Handler
 ) -> None:
     """A render continues while polls fail (S03)."""
-    fake.lie("status", answer, times=7)
-    async with client(fake, tmp_path, allowed=SCALED) as at:
-        state = await render_edit(at, intents, "a", edit())
+    fake.override("status", answer, times=7)
+    async with open_fake_client(fake, tmp_path, limits=SCALED) as at:
+        state = await render_edit(at, intents, "a", make_edit())
     assert state.status == "done"
-    assert fake.bills == [1.0]
+    assert fake.billed_seconds == [1.0]
 
 
 async def test_a_render_that_fails_permanently(
@@ -173,12 +177,12 @@ async def test_a_render_that_fails_permanently(
 ) -> None:
     """The error has its message without links, and it is not tried again (S05)."""
     text = "Asset could not be read: https://files.example.com/x?Signature=abc"
-    fake.fates.append(Fate(end="failed", error=text))
-    async with client(fake, tmp_path) as at:
+    fake.outcomes.append(RenderOutcome(final_status="failed", error=text))
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackFailed, match="Asset could not be read: <link>"):
-            await render_edit(at, intents, "a", edit())
+            await render_edit(at, intents, "a", make_edit())
         with pytest.raises(ShotstackFailed):
-            await render_edit(at, intents, "a", edit())
+            await render_edit(at, intents, "a", make_edit())
     assert len(fake.renders) == 1
 
 
@@ -186,22 +190,22 @@ async def test_a_transient_failure_is_tried_once_more(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """A failed render is not billed, so the second one is paid once."""
-    fake.fates.append(Fate(end="failed", error=TEMPORARY))
-    async with client(fake, tmp_path) as at:
-        await render_edit(at, intents, "a", edit())
+    fake.outcomes.append(RenderOutcome(final_status="failed", error=TEMPORARY))
+    async with open_fake_client(fake, tmp_path) as at:
+        await render_edit(at, intents, "a", make_edit())
     assert len(fake.renders) == 2
-    assert fake.bills == [1.0]
+    assert fake.billed_seconds == [1.0]
 
 
 async def test_there_is_no_third_attempt(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """A second failure is final, also after a restart."""
-    fake.fates.extend([Fate(end="failed", error=TEMPORARY)] * 5)
-    async with client(fake, tmp_path) as at:
+    fake.outcomes.extend([RenderOutcome(final_status="failed", error=TEMPORARY)] * 5)
+    async with open_fake_client(fake, tmp_path) as at:
         for again in (intents, RenderLog(tmp_path / "shotstack.json")):
             with pytest.raises(ShotstackFailed):
-                await render_edit(at, again, "a", edit())
+                await render_edit(at, again, "a", make_edit())
     assert len(fake.renders) == 2
 
 
@@ -210,11 +214,11 @@ async def test_a_render_that_never_ends(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, end: str
 ) -> None:
     """Stuck, or in an unknown state, it is abandoned at the deadline (S06)."""
-    fake.fates.append(Fate(end=end))
+    fake.outcomes.append(RenderOutcome(final_status=end))
     began = time.monotonic()
-    async with client(fake, tmp_path, deadline=0.8) as at:
+    async with open_fake_client(fake, tmp_path, deadline=0.8) as at:
         with pytest.raises(ShotstackUnavailable, match="not finished in time"):
-            await render_edit(at, intents, "a", edit())
+            await render_edit(at, intents, "a", make_edit())
     assert 0.7 < time.monotonic() - began < 2
 
 
@@ -222,48 +226,48 @@ async def test_a_restart_does_not_prolong_the_deadline_but_polls_once(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """A render that finished while no process ran is used."""
-    async with client(fake, tmp_path, deadline=0.1) as at:
+    async with open_fake_client(fake, tmp_path, deadline=0.1) as at:
         with pytest.raises(ShotstackUnavailable):
-            await render_edit(at, intents, "a", edit())
+            await render_edit(at, intents, "a", make_edit())
         await asyncio.sleep(1)
-        assert (await render_edit(at, intents, "a", edit())).status == "done"
-    assert len(fake.calls("render")) == 1
+        assert (await render_edit(at, intents, "a", make_edit())).status == "done"
+    assert len(fake.find_requests("render")) == 1
 
 
 async def test_a_render_that_is_not_found(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """After the grace period a 404 is an error, and nothing is requested again."""
-    async with client(fake, tmp_path) as at:
-        fake.lie("status", status(404))
+    async with open_fake_client(fake, tmp_path) as at:
+        fake.override("status", answer_status(404))
         with pytest.raises(ShotstackNotFound):
-            await render_edit(at, intents, "a", edit())
-    assert len(fake.calls("render")) == 1
+            await render_edit(at, intents, "a", make_edit())
+    assert len(fake.find_requests("render")) == 1
 
 
 async def test_a_template_has_no_callback(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
     """It is rendered by its id; a lost answer remains lost, without a second bill."""
-    fake.templates["t"] = edit(src="{{HEAD}}")
+    fake.templates["t"] = make_edit(src="{{HEAD}}")
     head = TemplateEdit("t", {"HEAD": "https://films.example.com/head.mp4"})
-    fake.fates.extend([Fate(), Fate(answer="dropped")])
-    async with client(fake, tmp_path) as at:
+    fake.outcomes.extend([RenderOutcome(), RenderOutcome(response="dropped")])
+    async with open_fake_client(fake, tmp_path) as at:
         await render_edit(at, intents, "a", head, callback_url=callback)
         for _ in range(2):
             with pytest.raises(OutcomeUnknown):
                 await render_edit(at, intents, "b", head, callback_url=callback)
-    assert fake.bills == [1.0, 1.0]
+    assert fake.billed_seconds == [1.0, 1.0]
 
 
 async def test_without_a_record_nothing_is_requested(fake: FakeShotstack, tmp_path: Path) -> None:
     """Without a record, a restart might request it again."""
     (tmp_path / "file").touch()
     intents = RenderLog(tmp_path / "file" / "shotstack.json")
-    async with client(fake, tmp_path) as at:
+    async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackUnavailable, match="cannot be recorded"):
-            await render_edit(at, intents, "a", edit())
-    assert fake.calls("render") == []
+            await render_edit(at, intents, "a", make_edit())
+    assert fake.find_requests("render") == []
 
 
 # Callbacks
@@ -286,20 +290,22 @@ async def test_a_callback_ends_the_wait(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
     """The render is polled at once when its callback arrives."""
-    async with client(fake, tmp_path, poll=30, max_poll=30, deadline=60) as at:
+    async with open_fake_client(fake, tmp_path, poll=30, max_poll=30, deadline=60) as at:
         began = time.monotonic()
-        await render_edit(at, intents, "a", edit(), callback_url=callback)
+        await render_edit(at, intents, "a", make_edit(), callback_url=callback)
     assert time.monotonic() - began < 5
-    assert fake.announced == [(f"{callback}/a", 200)]
+    assert fake.callbacks == [(f"{callback}/a", 200)]
 
 
 async def test_a_forged_callback_is_only_a_hint(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
     """Only Shotstack's own state says that a render is done (S08)."""
-    fake.fates.append(Fate(end="rendering"))
-    async with client(fake, tmp_path, deadline=1) as at:
-        task = asyncio.create_task(render_edit(at, intents, "a", edit(), callback_url=callback))
+    fake.outcomes.append(RenderOutcome(final_status="rendering"))
+    async with open_fake_client(fake, tmp_path, deadline=1) as at:
+        task = asyncio.create_task(
+            render_edit(at, intents, "a", make_edit(), callback_url=callback)
+        )
         while not intents.get("a").render:
             await asyncio.sleep(0.01)
         assert await told(callback, "a", done(intents.get("a").render or "")) == 200
@@ -312,11 +318,13 @@ async def test_a_forged_render_is_not_adopted(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
     """An id that Shotstack does not know, or that belongs to another intent, is dropped (S08)."""
-    fake.fates.extend([Fate(), Fate(answer="dropped", callback=False)])
-    async with client(fake, tmp_path) as at:
-        others = await render_edit(at, intents, "other", edit())
-        task = asyncio.create_task(render_edit(at, intents, "a", edit(), callback_url=callback))
-        while len(fake.calls("render")) < 2:
+    fake.outcomes.extend([RenderOutcome(), RenderOutcome(response="dropped", has_callback=False)])
+    async with open_fake_client(fake, tmp_path) as at:
+        others = await render_edit(at, intents, "other", make_edit())
+        task = asyncio.create_task(
+            render_edit(at, intents, "a", make_edit(), callback_url=callback)
+        )
+        while len(fake.find_requests("render")) < 2:
             await asyncio.sleep(0.01)
         assert await told(callback, "a", done("an-invented-one")) == 200
         assert await told(callback, "a", done(others.id)) == 404
@@ -330,15 +338,17 @@ async def test_a_callback_before_a_restart_is_remembered(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
     """It arrives while no task waits, and is used by the next one."""
-    fake.fates.append(Fate(answer="dropped"))
-    async with client(fake, tmp_path, adoption=0) as at:
+    fake.outcomes.append(RenderOutcome(response="dropped"))
+    async with open_fake_client(fake, tmp_path, adoption=0) as at:
         with pytest.raises(OutcomeUnknown):
-            await render_edit(at, intents, "a", edit(), callback_url=callback)
-        while not fake.announced:
+            await render_edit(at, intents, "a", make_edit(), callback_url=callback)
+        while not fake.callbacks:
             await asyncio.sleep(0.05)
         again = RenderLog(tmp_path / "shotstack.json")
-        assert (await render_edit(at, again, "a", edit(), callback_url=callback)).status == "done"
-    assert fake.bills == [1.0]
+        assert (
+            await render_edit(at, again, "a", make_edit(), callback_url=callback)
+        ).status == "done"
+    assert fake.billed_seconds == [1.0]
 
 
 async def test_authentication_of_callbacks(intents: RenderLog) -> None:
@@ -433,26 +443,26 @@ async def test_killed_while_it_is_accepted(
     fake: FakeShotstack, callback: str, start: Callable[..., Awaitable[asyncio.subprocess.Process]]
 ) -> None:
     """The request was sent, the answer not received; the callback has the id (S04)."""
-    fake.fates.append(Fate(answer="hanging"))
+    fake.outcomes.append(RenderOutcome(response="hanging"))
     process = await start(callback)
     while not fake.renders:
         await asyncio.sleep(0.01)
     process.kill()
     await process.wait()
     assert await ended(await start(callback)) in fake.renders
-    assert fake.bills == [1.0]
+    assert fake.billed_seconds == [1.0]
 
 
 async def test_killed_while_it_renders(fake: FakeShotstack, start: Start) -> None:
     """The next process polls the same render (S03)."""
-    fake.took = 3
+    fake.render_seconds = 3
     process = await start()
-    while not fake.calls("status"):
+    while not fake.find_requests("status"):
         await asyncio.sleep(0.01)
     process.kill()
     await process.wait()
     assert await ended(await start()) in fake.renders
-    assert fake.bills == [1.0]
+    assert fake.billed_seconds == [1.0]
 
 
 @pytest.mark.slow
@@ -465,13 +475,13 @@ async def test_killed_at_any_time(
 ) -> None:
     """Repeated kills never lead to a second bill."""
     chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
-    fake.took = 1
+    fake.render_seconds = 1
 
     async def pause(_request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(chance.uniform(0, 0.05))
         return web.Response(status=500)
 
-    fake.lie("status", pause, times=3)
+    fake.override("status", pause, times=3)
     for _ in range(6):
         process = await start(callback)
         await asyncio.sleep(chance.uniform(0.4, 1.2))
@@ -481,4 +491,4 @@ async def test_killed_at_any_time(
     process = await start(callback)
     await asyncio.wait_for(process.wait(), 60)
     assert len(fake.renders) <= 1
-    assert len(fake.bills) <= 1
+    assert len(fake.billed_seconds) <= 1

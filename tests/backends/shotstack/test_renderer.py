@@ -23,10 +23,17 @@ from backends.rendering.budget import MonthlyBudget
 from backends.rendering.fallback import FallbackRenderer
 from backends.shotstack.render_log import CallbackReceiver
 from backends.shotstack.renderer import ShotstackRenderer
-from tests.backends.support.event_recorder import Heard
-from tests.backends.support.fake_shotstack import FakeShotstack, Fate
+from tests.backends.support.event_recorder import EventRecorder
+from tests.backends.support.fake_shotstack import FakeShotstack, RenderOutcome
 from tests.backends.support.programs import PROGRAMS
-from tests.backends.support.shotstack_renderer import KEPT, KEY, LIMITS, QUICK, drawn, shotstack
+from tests.backends.support.shotstack_renderer import (
+    KEEP_BACKGROUND,
+    KEY,
+    LIMITS,
+    SHORT_TIMEOUTS,
+    create_shotstack_renderer,
+    locate_asset,
+)
 from tests.support.paths import ROOT
 from tests.support.person_clips import film_of_eileen
 from video_editing.compositing.composition import Composition
@@ -62,14 +69,19 @@ class RendererChain:
     """A chain of both renderers, with its events and failures."""
 
     def __init__(self, first: ShotstackRenderer, film: Path, folder: Path) -> None:
-        self.heard, self.failures = Heard(), list[BackendUnavailable]()
+        self.heard, self.failures = EventRecorder(), list[BackendUnavailable]()
         self.result = folder / "result.mp4"
         self._chain = FallbackRenderer([first, LocalRenderer(LIMITS)], self.failures.append)
         self._film = film
 
     async def render(self, **scene: object) -> RenderResult:
         """Render the video over teal."""
-        given = {"clip": self._film, "mattes": None, "background": "teal", "style": KEPT} | scene
+        given = {
+            "clip": self._film,
+            "mattes": None,
+            "background": "teal",
+            "style": KEEP_BACKGROUND,
+        } | scene
         return await self._chain.render(RenderRequest(**given), self.result, self.heard)
 
 
@@ -84,11 +96,11 @@ async def test_shotstack_is_tried_first(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
     """There is one render, a checked result, and no source stays at Shotstack."""
-    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    chain = RendererChain(create_shotstack_renderer(fake.url, data), film, tmp_path)
     rendered = await chain.render()
     assert rendered.renderer == "shotstack"
-    assert len(fake.bills) == 1
-    assert fake.stored == {}
+    assert len(fake.billed_seconds) == 1
+    assert fake.files == {}
     assert chain.heard.of(BackendStarted) == [BackendStarted("shotstack")]
     assert probe(chain.result, ClipLimits()).duration == pytest.approx(0.5, abs=0.05)
 
@@ -109,22 +121,24 @@ async def test_the_overlay_has_the_position_of_ours(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, style: Style, alpha: str
 ) -> None:
     """Shotstack draws the uploaded overlay where our compositor draws it."""
-    fake.lie("delete", status(500))  # so that the files can be read
-    chain = RendererChain(shotstack(fake.url, data, alpha_format=alpha), film, tmp_path)
+    fake.override("delete", status(500))  # so that the files can be read
+    chain = RendererChain(
+        create_shotstack_renderer(fake.url, data, alpha_format=alpha), film, tmp_path
+    )
     background = str(ROOT / "docs" / "demo.jpg")
     await chain.render(style=style, background=background)
     (render,) = fake.renders.values()
-    canvas = (render.asked["output"]["size"]["width"], render.asked["output"]["size"]["height"])
+    canvas = (render.body["output"]["size"]["width"], render.body["output"]["size"]["height"])
     clip = probe(film, ClipLimits())
     layout = Composition(clip, style).compute_layout(canvas)
     left, top = compute_top_left(layout, style, canvas)
     right, bottom = left + layout.size[0], top + layout.size[1]
     seen = max(left, 0), max(top, 0), min(right, canvas[0]), min(bottom, canvas[1])
-    for shown in render.asked["timeline"]["tracks"][0]["clips"]:
-        content = fake.stored[shown["asset"]["src"].split("/")[-2]].content or b""
+    for shown in render.body["timeline"]["tracks"][0]["clips"]:
+        content = fake.files[shown["asset"]["src"].split("/")[-2]].content or b""
         with av.open(BytesIO(content)) as file:
             size = file.streams.video[0].width, file.streams.video[0].height
-        x, y, width, height = drawn(shown, size, canvas)
+        x, y, width, height = locate_asset(shown, size, canvas)
         assert (x, y, x + width, y + height) == pytest.approx(seen, abs=1)
 
 
@@ -133,9 +147,9 @@ async def test_other_formats_are_rendered_locally(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, form: OutputFormat
 ) -> None:
     """There is no request to Shotstack, and no report of a fallback."""
-    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    chain = RendererChain(create_shotstack_renderer(fake.url, data), film, tmp_path)
     assert (await chain.render(form=form)).renderer == "local"
-    assert not fake.ledger
+    assert not fake.requests
     assert not chain.heard.of(FellBack)
 
 
@@ -152,8 +166,8 @@ async def test_after_a_refusal_the_fallback_renders(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, code: int, why: FailureKind
 ) -> None:
     """The fallback makes the video after a wrong key, missing credits or a server error."""
-    fake.lie("upload", status(code))
-    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    fake.override("upload", status(code))
+    chain = RendererChain(create_shotstack_renderer(fake.url, data), film, tmp_path)
     assert (await chain.render()).renderer == "local"
     assert [failure.kind for failure in chain.failures] == [why]
     assert not fake.renders
@@ -163,11 +177,13 @@ async def test_a_refused_key_is_not_tried_for_a_while(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
     """The next job does not make parts."""
-    chain = RendererChain(shotstack(fake.url, data, api_key="another"), film, tmp_path)
+    chain = RendererChain(
+        create_shotstack_renderer(fake.url, data, api_key="another"), film, tmp_path
+    )
     await chain.render()
-    asked = len(fake.ledger)
+    asked = len(fake.requests)
     await chain.render()
-    assert len(fake.ledger) == asked
+    assert len(fake.requests) == asked
     assert [failure.kind for failure in chain.failures] == [
         FailureKind.REFUSED,
         FailureKind.COOLING_DOWN,
@@ -179,47 +195,49 @@ async def test_without_credits_the_fallback_renders(
 ) -> None:
     """The render is refused, and the failure says so."""
     fake.credits = 0
-    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    chain = RendererChain(create_shotstack_renderer(fake.url, data), film, tmp_path)
     assert (await chain.render()).renderer == "local"
     assert chain.failures[0].kind is FailureKind.REFUSED
-    assert fake.stored == {}
+    assert fake.files == {}
 
 
 @pytest.mark.parametrize(
     "fate",
     [
-        Fate(end="failed", error="An asset could not be downloaded"),
-        Fate(result="forbidden"),
-        Fate(result="missing"),
-        Fate(result="truncated"),
-        Fate(result="page"),
-        Fate(answer="dropped"),
-        Fate(answer="garbage"),
-        Fate(answer="broken"),
+        RenderOutcome(final_status="failed", error="An asset could not be downloaded"),
+        RenderOutcome(result="forbidden"),
+        RenderOutcome(result="missing"),
+        RenderOutcome(result="truncated"),
+        RenderOutcome(result="page"),
+        RenderOutcome(response="dropped"),
+        RenderOutcome(response="garbage"),
+        RenderOutcome(response="broken"),
     ],
     ids=str,
 )
 async def test_after_any_fault_there_is_a_video(
-    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, fate: Fate
+    fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, fate: RenderOutcome
 ) -> None:
     """Failed, lost or unusable: the fallback makes it, with one request and no source left."""
-    fake.fates.append(fate)
-    chain = RendererChain(shotstack(fake.url, data, stage="v1", price=6), film, tmp_path)
+    fake.outcomes.append(fate)
+    chain = RendererChain(
+        create_shotstack_renderer(fake.url, data, stage="v1", price=6), film, tmp_path
+    )
     rendered = await chain.render()
     assert rendered.renderer == "local"
     assert len(fake.renders) == 1
-    assert fake.stored == {}
+    assert fake.files == {}
     assert rendered.dollars == pytest.approx(0 if fate.error else 0.05)
     if fate.result != "film":
-        assert len(fake.calls("result")) == 3
+        assert len(fake.find_requests("result")) == 3
 
 
 async def test_a_result_may_be_available_at_the_third_attempt(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
     """A link that fails for a moment is requested again."""
-    fake.lie("result", status(403), times=2)
-    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    fake.override("result", status(403), times=2)
+    chain = RendererChain(create_shotstack_renderer(fake.url, data), film, tmp_path)
     assert (await chain.render()).renderer == "shotstack"
 
 
@@ -228,19 +246,19 @@ async def test_a_render_that_never_ends_is_abandoned(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, end: str
 ) -> None:
     """At its deadline, also with an unknown status."""
-    fake.fates.append(Fate(end=end))
-    pace = QUICK.__class__(**{**QUICK.__dict__, "deadline": 1.0})
-    chain = RendererChain(shotstack(fake.url, data, pace=pace), film, tmp_path)
+    fake.outcomes.append(RenderOutcome(final_status=end))
+    pace = SHORT_TIMEOUTS.__class__(**{**SHORT_TIMEOUTS.__dict__, "deadline": 1.0})
+    chain = RendererChain(create_shotstack_renderer(fake.url, data, timeouts=pace), film, tmp_path)
     assert (await chain.render()).renderer == "local"
-    assert fake.stored == {}
+    assert fake.files == {}
 
 
 async def test_failed_polls_are_repeated(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
     """Server errors during a render delay the result only."""
-    fake.lie("status", status(503), times=3)
-    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    fake.override("status", status(503), times=3)
+    chain = RendererChain(create_shotstack_renderer(fake.url, data), film, tmp_path)
     assert (await chain.render()).renderer == "shotstack"
 
 
@@ -248,8 +266,12 @@ async def test_a_callback_finds_a_render_whose_id_was_lost(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
     """The answer with the id was lost; the render is adopted, and billed once."""
-    fake.fates.append(Fate(answer="dropped"))
-    renderer = shotstack(fake.url, data, pace=QUICK.__class__(**{**QUICK.__dict__, "adoption": 9}))
+    fake.outcomes.append(RenderOutcome(response="dropped"))
+    renderer = create_shotstack_renderer(
+        fake.url,
+        data,
+        timeouts=SHORT_TIMEOUTS.__class__(**{**SHORT_TIMEOUTS.__dict__, "adoption": 9}),
+    )
     callbacks = CallbackReceiver(renderer.settings.api_key, renderer.render_log)
 
     async def receive_callback(request: web.Request) -> web.Response:
@@ -285,8 +307,8 @@ async def test_a_result_at_a_private_address_is_not_downloaded(
             status_fields = {"id": request.match_info["id"], "status": "done", "url": link}
             return web.json_response({"response": status_fields})
 
-        fake.lie("status", done)
-        chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+        fake.override("status", done)
+        chain = RendererChain(create_shotstack_renderer(fake.url, data), film, tmp_path)
         assert (await chain.render()).renderer == "local"
     assert not visits
 
@@ -295,11 +317,11 @@ async def test_a_result_that_is_too_large_is_rendered_locally(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
     """Shotstack has no size limit; the download is not repeated."""
-    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    chain = RendererChain(create_shotstack_renderer(fake.url, data), film, tmp_path)
     size = 10_000
     assert (await chain.render(max_bytes=size)).renderer == "local"
     assert chain.result.stat().st_size <= size
-    assert len(fake.calls("result")) == 1
+    assert len(fake.find_requests("result")) == 1
 
 
 async def test_a_month_costs_no_more_than_its_budget(
@@ -309,19 +331,21 @@ async def test_a_month_costs_no_more_than_its_budget(
     alarms = []
     money = MonthlyBudget(data / "money.json", 0.06, lambda *alarm: alarms.append(alarm))
     for index, (renderer, dollars) in enumerate([("shotstack", 0.05), ("local", 0), ("local", 0)]):
-        first = shotstack(fake.url, data, money=money, stage="v1", price=6)
+        first = create_shotstack_renderer(fake.url, data, budget=money, stage="v1", price=6)
         (tmp_path / f"{index}").mkdir()
         rendered = await RendererChain(first, film, tmp_path / f"{index}").render()
         assert (rendered.renderer, rendered.dollars) == (renderer, pytest.approx(dollars))
     assert alarms == [(pytest.approx(0.05), 0.06)]
-    assert len(fake.bills) == 1
+    assert len(fake.billed_seconds) == 1
 
 
 async def test_the_sandbox_costs_nothing(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
     """Its results are free at any price."""
-    rendered = await RendererChain(shotstack(fake.url, data, price=6), film, tmp_path).render()
+    rendered = await RendererChain(
+        create_shotstack_renderer(fake.url, data, price=6), film, tmp_path
+    ).render()
     assert (rendered.renderer, rendered.dollars) == ("shotstack", 0)
 
 
@@ -331,17 +355,17 @@ async def test_the_sandbox_takes_ten_minutes(
 ) -> None:
     """A longer clip is rendered locally, and nothing is uploaded."""
     film = film_of_eileen(tmp_path / "long.mp4", 602, side=32, rate=1)
-    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    chain = RendererChain(create_shotstack_renderer(fake.url, data), film, tmp_path)
     assert (await chain.render()).renderer == "local"
-    assert not fake.ledger
+    assert not fake.requests
 
 
 async def test_cancelling_stops_soon_and_deletes_the_sources(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
     """Within two seconds; no sources and files remain, and no other renderer is tried."""
-    fake.took = 60
-    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    fake.render_seconds = 60
+    chain = RendererChain(create_shotstack_renderer(fake.url, data), film, tmp_path)
     work = asyncio.create_task(chain.render())
     while not fake.renders:
         assert not work.done()
@@ -351,7 +375,7 @@ async def test_cancelling_stops_soon_and_deletes_the_sources(
     with pytest.raises(asyncio.CancelledError):
         await work
     assert time.monotonic() - began < 2
-    assert fake.stored == {}
+    assert fake.files == {}
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
@@ -359,7 +383,7 @@ async def test_a_folder_that_cannot_be_written_to_is_no_failure_of_a_renderer(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
     """No other renderer is tried."""
-    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    chain = RendererChain(create_shotstack_renderer(fake.url, data), film, tmp_path)
     chain.result = tmp_path / "none" / "result.mp4"
     (tmp_path / "none").write_bytes(b"")
     with pytest.raises(OutputFailed):
@@ -371,18 +395,18 @@ async def test_sources_that_could_not_be_deleted_are_deleted_later(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
     """They are recorded, and a later render deletes them."""
-    fake.lie("delete", status(500))
-    await RendererChain(shotstack(fake.url, data), film, tmp_path).render()
-    left = set(fake.stored)
+    fake.override("delete", status(500))
+    await RendererChain(create_shotstack_renderer(fake.url, data), film, tmp_path).render()
+    left = set(fake.files)
     assert left
-    fake.lie("delete", status(500), times=1)
+    fake.override("delete", status(500), times=1)
     facts = json.loads((data / "renders.json").read_text())
     for fact in facts.values():
         fact["touched"] -= 4 * 3600
     (data / "renders.json").write_text(json.dumps(facts))
     (tmp_path / "b").mkdir()
-    await RendererChain(shotstack(fake.url, data), film, tmp_path / "b").render()
-    assert fake.stored == {}
+    await RendererChain(create_shotstack_renderer(fake.url, data), film, tmp_path / "b").render()
+    assert fake.files == {}
 
 
 @pytest.mark.parametrize("call", ["put", "render"])
@@ -390,7 +414,7 @@ async def test_a_render_survives_a_kill(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, call: str
 ) -> None:
     """Killed during the upload or the wait: one bill, one video, no source left."""
-    fake.took = 1.5
+    fake.render_seconds = 1.5
     command = (sys.executable, str(PROGRAMS / "render_scene.py"), fake.url)
     files = (str(data), str(film), str(tmp_path / "result.mp4"))
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -401,7 +425,7 @@ async def test_a_render_survives_a_kill(
         )
 
     first = await started()
-    while not fake.calls(call):
+    while not fake.find_requests(call):
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.2)
     first.send_signal(signal.SIGKILL)
@@ -409,9 +433,9 @@ async def test_a_render_survives_a_kill(
     out, _ = await (await started()).communicate()
     assert out == b"shotstack\n"
     assert len(fake.renders) == 1
-    assert fake.stored == {}
+    assert fake.files == {}
     if call == "render":  # all files were uploaded before
-        assert len(fake.calls("put")) == 2
+        assert len(fake.find_requests("put")) == 2
     assert probe(tmp_path / "result.mp4", ClipLimits()).audio_stream is not None
     assert not list(tmp_path.glob(".*"))
 
@@ -428,11 +452,11 @@ async def test_nothing_but_parts_leaves(
     folder = tmp_path / token
     folder.mkdir()
     caplog.set_level(logging.DEBUG)
-    fake.fates.append(Fate(result="forbidden"))
-    await RendererChain(shotstack(fake.url, data), film, folder).render()
-    for entry in fake.ledger:
+    fake.outcomes.append(RenderOutcome(result="forbidden"))
+    await RendererChain(create_shotstack_renderer(fake.url, data), film, folder).render()
+    for entry in fake.requests:
         entry.headers.pop("x-api-key", None)
-    written = fake.written()
+    written = fake.dump_requests()
     for secret in (KEY, token, str(tmp_path), "/file/bot"):
         assert secret not in written
     logged = "\n".join(

@@ -15,7 +15,7 @@ from backends.shotstack.timeline import (
     build_edit,
     find_nearest_rate,
 )
-from tests.backends.support.shotstack_renderer import drawn
+from tests.backends.support.shotstack_renderer import locate_asset
 
 OUTPUT = OutputSpec(1080, 1920, 29.97, 12.479)
 OVERLAY = OverlayClip((512, 1340, 540, 548), "https://x/o.mp4", "https://x/l.mp4", has_sound=True)
@@ -38,7 +38,7 @@ def test_an_overlay_is_drawn_where_it_belongs(
     """To a hundredth of a pixel, by the formula of Shotstack's own tool, read backwards."""
     overlay = OverlayClip(box, "u", "l", has_sound=True)
     for clip in clips(build_edit([overlay], TEAL, OutputSpec(*canvas, 25, 1)), 0):
-        assert drawn(clip, box[2:], canvas) == pytest.approx(box, abs=0.01)
+        assert locate_asset(clip, box[2:], canvas) == pytest.approx(box, abs=0.01)
 
 
 def test_the_matte_comes_before_what_it_masks() -> None:

@@ -1,4 +1,4 @@
-"""Opens each kind of backend for a test."""
+"""Context managers that open each kind of backend for a test."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -9,35 +9,44 @@ from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM
-from tests.backends.support.running_service import QUICK, application, client, served
-from tests.backends.support.scripted_backend import Scripted
+from tests.backends.support.running_service import (
+    SHORT_TIMEOUTS,
+    create_client,
+    create_service,
+    serve_app,
+)
+from tests.backends.support.scripted_backend import ScriptedBackend
 
 MEMORY = 2_000_000_000
 
-#: opens a backend that stores its files in a folder, with a deadline in seconds
+#: Opens a backend, given the folder of its files and the deadline of a job in seconds.
 Opener = Callable[[Path, float], AbstractAsyncContextManager[OverlayBackend]]
 
 
 @asynccontextmanager
-async def local_cpu(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
-    """Open the real command line in a real child process."""
+async def open_local_cpu(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
+    """Open the local backend with the real command line as child process."""
     yield LocalBackend(
         "local-cpu", "cpu", ProcessLimits(seconds, 30, MEMORY), program=DEFAULT_PROGRAM
     )
 
 
 @asynccontextmanager
-async def scripted(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
-    """Open the fake, as slow as a real one."""
-    yield Scripted(pause=0.1, seconds=seconds)
+async def open_scripted(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
+    """Open the scripted backend with the speed of a real one."""
+    yield ScriptedBackend(pause=0.1, seconds=seconds)
 
 
 @asynccontextmanager
-async def service(folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
-    """Open the real service, on this machine's processor, behind HTTP."""
-    async with served(application(folder)) as address:
-        yield client(address, replace(QUICK, total=seconds))
+async def open_service(folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
+    """Open the remote backend with the real service over HTTP."""
+    async with serve_app(create_service(folder)) as address:
+        yield create_client(address, replace(SHORT_TIMEOUTS, total=seconds))
 
 
-#: the contract runs over these; a new kind of backend is one more line
-PLACES: dict[str, Opener] = {"local-cpu": local_cpu, "scripted": scripted, "service": service}
+#: The backends of the contract tests; a new kind of backend is a new entry.
+OPENERS: dict[str, Opener] = {
+    "local-cpu": open_local_cpu,
+    "scripted": open_scripted,
+    "service": open_service,
+}

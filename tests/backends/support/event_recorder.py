@@ -1,4 +1,4 @@
-"""A report that records the events of a backend."""
+"""A progress report that records the events of a backend."""
 
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -10,8 +10,8 @@ T = TypeVar("T")
 
 
 @dataclass
-class Heard:
-    """A report that records every event."""
+class EventRecorder:
+    """Records all events in order."""
 
     events: list[Event] = field(default_factory=list)
 
@@ -20,10 +20,10 @@ class Heard:
         self.events.append(event)
 
     def of(self, kind: type[T]) -> list[T]:
-        """Return the events of *kind*."""
+        """Return the events of the type *kind*."""
         return [event for event in self.events if isinstance(event, kind)]
 
     @property
     def done(self) -> list[int]:
-        """The number of frames done, for each report."""
+        """The number of finished frames in each progress event."""
         return [event.done for event in self.of(Progress) if event.stage == "mattes"]

@@ -1,4 +1,4 @@
-"""A fake Shotstack over real HTTP: it checks each request, draws nothing, and can simulate faults.
+"""A fake of Shotstack over real HTTP: it validates requests, renders grey, and fails on demand.
 
 ``python -m tests.backends.support.fake_shotstack KEY`` serves on a free port and prints its
 address.
@@ -26,12 +26,12 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from tests.backends.support.shotstack_schema import Edit, Video, checked
+from tests.backends.support.shotstack_schema import Edit, Video, validate_edit
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KEY = "a-key-of-the-sandbox"  #: the default key of the fake
-STEPS = ("queued", "fetching", "rendering", "saving")
-CALLS = 10  #: of a callback that fails
+RENDER_STATUSES = ("queued", "fetching", "rendering", "saving")
+MAX_CALLBACK_ATTEMPTS = 10  #: of a callback without a successful response
 ROUTES = {
     "upload": ("POST", "/ingest/{stage}/upload"),
     "put": ("PUT", "/signed/{id}"),
@@ -48,13 +48,13 @@ ROUTES = {
 
 
 @dataclass
-class Entry:
-    """A request as it was received.
+class RecordedRequest:
+    """A received request.
 
     Attributes:
-        time: of the monotonic clock.
-        call: name of the route, as for :meth:`FakeShotstack.lie`; "" for an unknown path.
-        body: its bytes, or the hash of an uploaded file.
+        time: of receipt, in seconds of the monotonic clock.
+        call: name of the route, as for :meth:`FakeShotstack.override`; "" for an unknown route.
+        body: the body, or the SHA-256 of an uploaded file.
     """
 
     time: float
@@ -67,79 +67,79 @@ class Entry:
 
 
 @dataclass
-class Fate:
-    """The fate of a render.
+class RenderOutcome:
+    """The scripted outcome of a render.
 
     Attributes:
-        end: its last status; another one than done or failed lasts for ever.
-        error: of a failed render.
-        answer: to its request: the correct one, a closed connection, none for long, one that is
-            not JSON, or a 500.
-        result: the content at its link.
-        callback: whether a callback is sent.
+        final_status: the last status; the render stays in it if it is not done or failed.
+        error: message of a failed render.
+        response: to the render request: success, a closed connection, none for an hour, a body that
+            is not JSON, or status 500.
+        result: the content behind the link of the result.
+        has_callback: whether a callback is sent.
     """
 
-    end: str = "done"
+    final_status: str = "done"
     error: str = ""
-    answer: Literal["created", "dropped", "hanging", "garbage", "broken"] = "created"
+    response: Literal["created", "dropped", "hanging", "garbage", "broken"] = "created"
     result: Literal["film", "forbidden", "missing", "truncated", "page"] = "film"
-    callback: bool = True
+    has_callback: bool = True
 
 
 @dataclass
 class Render:
-    """A render that was accepted."""
+    """An accepted render."""
 
     id: str
     edit: Edit
-    asked: dict[str, Any]
-    fate: Fate
-    began: float
+    body: dict[str, Any]
+    outcome: RenderOutcome
+    started: float
     status: str = "queued"
     error: str = ""
 
 
 @dataclass
-class Stored:
-    """A file, or an upload that has not arrived."""
+class StoredFile:
+    """An uploaded file, or a reserved upload without content."""
 
     id: str
     signature: str
     expires: float
     content: bytes | None = None
     seconds: float | None = None
-    sound: bool = False
-    looks: int = 0
+    has_sound: bool = False
+    polls: int = 0
     status: str = "queued"
     error: str = ""
 
 
 @dataclass
 class FakeShotstack:
-    """The service; an async context manager, with its address in ``url``.
+    """The fake service; an async context manager with its address in ``url``.
 
     Attributes:
-        keys: by environment.
-        window: seconds over which requests are counted.
-        allowed: requests in a window, by environment and API.
-        looks: polls of a source until it is ready.
-        unseen: first polls of a source after its upload that are answered by 404.
-        took: seconds that a render takes.
-        signed: seconds for which the address of an upload is valid.
-        resend: seconds, times the cube of the attempt, until a callback is sent again.
-        credits: minutes that are left; None: they are not counted.
-        fates: of the next renders; later ones succeed.
+        keys: API keys by environment.
+        window: seconds of the window of the rate limit.
+        request_limits: requests per window, by environment and API.
+        polls_until_ready: polls of a source until its status is ready.
+        polls_not_found: first polls of a source after its upload that get status 404.
+        render_seconds: duration of a render.
+        upload_link_seconds: validity of an upload link.
+        callback_retry_seconds: delay before a callback is repeated, times the cube of the attempt.
+        credits: remaining minutes; None is unlimited.
+        outcomes: of the next renders; later renders succeed.
         templates: edits by id.
-        ledger: all requests.
-        renders: the accepted ones by id, in order.
-        stored: files by id, without deleted ones.
-        announced: address and status of each callback that was sent; 0 for no answer.
-        proxies: address behind a public host, as behind a hosting platform's router.
+        requests: all requests, in order.
+        renders: all accepted renders by id, in order.
+        files: files by id, without deleted ones.
+        callbacks: the sent callbacks: address and response status, 0 without a response.
+        proxies: the real addresses of callbacks by public host, like the router of a platform.
     """
 
     keys: dict[str, str] = field(default_factory=lambda: {"stage": KEY})
     window: float = 60
-    allowed: dict[tuple[str, str], int] = field(
+    request_limits: dict[tuple[str, str], int] = field(
         default_factory=lambda: {
             ("stage", "edit"): 150,
             ("stage", "ingest"): 120,
@@ -147,27 +147,27 @@ class FakeShotstack:
             ("v1", "ingest"): 300,
         }
     )
-    looks: int = 2
-    unseen: int = 0
-    took: float = 0.3
-    signed: float = 3600
-    resend: float = 0.05
+    polls_until_ready: int = 2
+    polls_not_found: int = 0
+    render_seconds: float = 0.3
+    upload_link_seconds: float = 3600
+    callback_retry_seconds: float = 0.05
     credits: float | None = None
-    fates: deque[Fate] = field(default_factory=deque)
+    outcomes: deque[RenderOutcome] = field(default_factory=deque)
     templates: dict[str, dict[str, Any]] = field(default_factory=dict)
-    ledger: list[Entry] = field(default_factory=list)
+    requests: list[RecordedRequest] = field(default_factory=list)
     renders: dict[str, Render] = field(default_factory=dict)
-    stored: dict[str, Stored] = field(default_factory=dict)
-    announced: list[tuple[str, int]] = field(default_factory=list)
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    callbacks: list[tuple[str, int]] = field(default_factory=list)
     proxies: dict[str, str] = field(default_factory=dict)
     url: str = ""
 
     def __post_init__(self) -> None:
-        """Start without simulated faults."""
-        self._lies: dict[str, tuple[Answer, int]] = {}
+        """Start without overrides."""
+        self._overrides: dict[str, tuple[Handler, int]] = {}
         self._counts: Counter[tuple[str, str, int]] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.began = time.monotonic()
+        self.started = time.monotonic()
 
     async def __aenter__(self) -> Self:
         """Start the server."""
@@ -190,274 +190,279 @@ class FakeShotstack:
         await self._session.close()
         await self._server.close()
 
-    def lie(self, call: str, answer: Answer, times: int = 1 << 30) -> None:
-        """Answer the next requests of a route in another way.
+    def override(self, call: str, answer: Handler, times: int = 1 << 30) -> None:
+        """Replace the handler of the next requests of a route.
 
         Args:
-            call: the name of a route.
-            answer: the handler to use instead, after the checks of the key and the rate limit.
-            times: how often.
+            call: the name of the route.
+            answer: the handler; called after the checks of the key and of the rate limit.
+            times: number of requests.
         """
-        self._lies[call] = answer, times
+        self._overrides[call] = answer, times
 
-    def as_usual(self, call: str) -> Answer:
-        """Return the handler of a route, for faults that need its true answer."""
-        answer: Answer = getattr(self, f"_{call}")
+    def get_handler(self, call: str) -> Handler:
+        """Return the normal handler of a route, for overrides that delegate to it."""
+        answer: Handler = getattr(self, f"_{call}")
         return answer
 
     @property
-    def bills(self) -> list[float]:
-        """The billed seconds of each render that was accepted and did not fail."""
+    def billed_seconds(self) -> list[float]:
+        """The seconds of each billed render: accepted and not failed."""
         return [render.edit.seconds for render in self.renders.values() if render.error == ""]
 
-    def written(self) -> str:
-        """Return all data that was sent, as text for a search.
+    def dump_requests(self) -> str:
+        """Return the text of all requests, for a search for secrets.
 
-        The key is left out where it must be: in its header, to the two APIs.
+        The text omits the API key in the header of requests to the two APIs.
         """
         return "\n".join(
-            f"{entry.method} {entry.path} {_list_headers(entry)} "
-            f"{entry.body.decode(errors='replace')}"
-            for entry in self.ledger
+            f"{request.method} {request.path} {_redact_headers(request)} "
+            + request.body.decode(errors="replace")
+            for request in self.requests
         )
 
-    def most(self, api: str, seconds: float | None = None) -> int:
+    def count_peak_requests(self, api: str, seconds: float | None = None) -> int:
         """Return the largest number of requests to an API (edit, ingest) in any window."""
         seconds = self.window if seconds is None else seconds
-        times = [entry.time for entry in self.ledger if entry.path.startswith(f"/{api}/")]
+        times = [entry.time for entry in self.requests if entry.path.startswith(f"/{api}/")]
         return max(
             (sum(1 for other in times if time <= other < time + seconds) for time in times),
             default=0,
         )
 
-    def calls(self, call: str) -> list[Entry]:
-        """Return the requests to a route."""
-        return [entry for entry in self.ledger if entry.call == call]
+    def find_requests(self, call: str) -> list[RecordedRequest]:
+        """Return the requests of a route."""
+        return [entry for entry in self.requests if entry.call == call]
 
-    # Authentication and the ledger
+    # Access
 
     @web.middleware
-    async def _record_request(self, request: web.Request, handler: Answer) -> web.StreamResponse:
+    async def _record_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         call = request.match_info.route.name or ""
-        entry = Entry(
+        entry = RecordedRequest(
             time.monotonic(), request.method, request.raw_path, call, dict(request.headers)
         )
-        self.ledger.append(entry)
+        self.requests.append(entry)
         content = await request.read()
         entry.body = sha256(content).hexdigest().encode() if call == "put" else content
         try:
-            response = await self._check_request(request, call, handler, entry)
+            response = await self._check_and_handle(request, call, handler, entry)
         except web.HTTPException:
             response = web.json_response({"message": "Not Found"}, status=404)
         entry.status = response.status
         return response
 
-    async def _check_request(
-        self, request: web.Request, call: str, answer: Answer, entry: Entry
+    async def _check_and_handle(
+        self, request: web.Request, call: str, answer: Handler, entry: RecordedRequest
     ) -> web.StreamResponse:
         if request.path.startswith(("/edit/", "/ingest/")):
             api, stage = request.path.split("/")[1:3]
             if stage not in self.keys or request.headers.get("x-api-key") != self.keys[stage]:
                 return web.json_response({"message": "Forbidden"}, status=403)
             if request.headers.get("Accept") != "application/json":
-                return _refuse_edit(["Accept is not application/json"])
-            tick = int((entry.time - self.began) / self.window)
+                return _make_edit_error(["Accept is not application/json"])
+            tick = int((entry.time - self.started) / self.window)
             self._counts[stage, api, tick] += 1
-            if self._counts[stage, api, tick] > self.allowed[stage, api]:
-                fault = {"status": "429", "title": "rate_limit_error", "detail": "slow down"}
-                return web.json_response({"errors": [fault]}, status=429)
+            if self._counts[stage, api, tick] > self.request_limits[stage, api]:
+                error = {"status": "429", "title": "rate_limit_error", "detail": "slow down"}
+                return web.json_response({"errors": [error]}, status=429)
         elif "x-api-key" in request.headers:
             return web.Response(status=400, text="Only one auth mechanism allowed")
-        lie, times = self._lies.pop(call, (None, 0))
-        if lie:
+        override, times = self._overrides.pop(call, (None, 0))
+        if override:
             if times > 1:
-                self._lies[call] = lie, times - 1
-            return await lie(request)
+                self._overrides[call] = override, times - 1
+            return await override(request)
         return await answer(request)
 
     # Files
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         if await request.read():
-            return _refuse_ingest("no body is taken")
+            return _make_ingest_error("no body is taken")
         signature = uuid.uuid4().hex
-        stored = Stored(str(uuid.uuid4()), signature, time.monotonic() + self.signed)
-        self.stored[stored.id] = stored
-        link = f"{self.url}/signed/{stored.id}?X-Amz-Expires=3600&X-Amz-Signature={signature}"
-        attributes = {"id": stored.id, "url": link, "expires": "2030-01-01T00:00:00.000Z"}
+        file = StoredFile(str(uuid.uuid4()), signature, time.monotonic() + self.upload_link_seconds)
+        self.files[file.id] = file
+        link = f"{self.url}/signed/{file.id}?X-Amz-Expires=3600&X-Amz-Signature={signature}"
+        attributes = {"id": file.id, "url": link, "expires": "2030-01-01T00:00:00.000Z"}
         return web.json_response(
-            {"data": {"type": "upload", "id": stored.id, "attributes": attributes}}
+            {"data": {"type": "upload", "id": file.id, "attributes": attributes}}
         )
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
-        stored = self.stored.get(request.match_info["id"])
-        if not stored or request.query.get("X-Amz-Signature") != stored.signature:
+        file = self.files.get(request.match_info["id"])
+        if not file or request.query.get("X-Amz-Signature") != file.signature:
             return web.Response(
                 status=403, text="<Error><Code>SignatureDoesNotMatch</Code></Error>"
             )
-        if time.monotonic() > stored.expires:
+        if time.monotonic() > file.expires:
             return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
         if request.content_length is None:
             return web.Response(status=411, text="<Error><Code>MissingContentLength</Code></Error>")
         content = await request.read()
-        stored.content, stored.status, stored.looks = content, "importing", 0
+        file.content, file.status, file.polls = content, "importing", 0
         return web.Response()
 
-    def _find_source(self, request: web.Request) -> Stored | None:
-        stored = self.stored.get(request.match_info["id"])
-        return stored if stored and stored.content is not None else None
+    def _find_uploaded(self, request: web.Request) -> StoredFile | None:
+        file = self.files.get(request.match_info["id"])
+        return file if file and file.content is not None else None
 
     async def _source(self, request: web.Request) -> web.StreamResponse:
-        stored = self._find_source(request)
-        if stored:
-            stored.looks += 1
-        if not stored or stored.looks <= self.unseen:
-            fault = {"status": "404", "title": "Not Found", "detail": "Source not found"}
-            return web.json_response({"errors": [fault]}, status=404)
-        if stored.status == "importing" and stored.looks > self.unseen + self.looks:
-            await asyncio.to_thread(_probe, stored)
-        return web.json_response({"data": self._describe_source(stored)})
+        file = self._find_uploaded(request)
+        if file:
+            file.polls += 1
+        if not file or file.polls <= self.polls_not_found:
+            error = {"status": "404", "title": "Not Found", "detail": "Source not found"}
+            return web.json_response({"errors": [error]}, status=404)
+        if (
+            file.status == "importing"
+            and file.polls > self.polls_not_found + self.polls_until_ready
+        ):
+            await asyncio.to_thread(_probe_file, file)
+        return web.json_response({"data": self._describe_source(file)})
 
     async def _sources(self, _request: web.Request) -> web.StreamResponse:
-        sources = [stored for stored in self.stored.values() if stored.content is not None]
-        return web.json_response({"data": [self._describe_source(stored) for stored in sources]})
+        uploaded = [file for file in self.files.values() if file.content is not None]
+        return web.json_response({"data": [self._describe_source(file) for file in uploaded]})
 
-    def _describe_source(self, stored: Stored) -> dict[str, Any]:
-        fields = {
-            "status": stored.status,
+    def _describe_source(self, file: StoredFile) -> dict[str, Any]:
+        attributes = {
+            "status": file.status,
             "created": "2030-01-01T00:00:00.000Z",
             "height": "96",  # a string, as in the real API
         }
-        if stored.status == "ready":
-            fields["source"] = f"{self.url}/files/{stored.id}/source"
-        if stored.error:
-            fields["error"] = stored.error
-        return {"type": "source", "id": stored.id, "attributes": fields}
+        if file.status == "ready":
+            attributes["source"] = f"{self.url}/files/{file.id}/source"
+        if file.error:
+            attributes["error"] = file.error
+        return {"type": "source", "id": file.id, "attributes": attributes}
 
     async def _delete(self, request: web.Request) -> web.StreamResponse:
-        stored = self._find_source(request)
-        if not stored:
+        file = self._find_uploaded(request)
+        if not file:
             return web.json_response({"errors": [{"status": "404"}]}, status=404)
-        del self.stored[stored.id]
+        del self.files[file.id]
         return web.Response(status=204)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        stored = self.stored.get(request.match_info["id"])
-        if not stored or stored.content is None:
+        file = self.files.get(request.match_info["id"])
+        if not file or file.content is None:
             return web.Response(status=404)
-        return web.Response(body=stored.content)
+        return web.Response(body=file.content)
 
-    def _find_file(self, link: str) -> Stored | None:
-        """Return the file at an address that the fake issued."""
+    def _find_by_link(self, link: str) -> StoredFile | None:
+        """Return the ready file of a link of this fake."""
         start, _, rest = link.partition("/files/")
-        stored = self.stored.get(rest.split("/")[0])
-        return stored if start == self.url and stored and stored.status == "ready" else None
+        file = self.files.get(rest.split("/")[0])
+        return file if start == self.url and file and file.status == "ready" else None
 
     # Renders
 
     async def _render(self, request: web.Request) -> web.StreamResponse:
         try:
-            asked = json.loads(await request.read())
+            body = json.loads(await request.read())
         except ValueError:
-            return _refuse_edit(["no JSON"])
-        return await self._accept_render(request, asked)
+            return _make_edit_error(["no JSON"])
+        return await self._accept_edit(request, body)
 
     async def _template(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["id"]
         if name not in self.templates:
-            return _refuse_edit(["template not found"], status=404)
-        fields = {"id": name, "name": "a template", "template": self.templates[name]}
-        return web.json_response({"success": True, "message": "OK", "response": fields})
+            return _make_edit_error(["template not found"], status=404)
+        response = {"id": name, "name": "a template", "template": self.templates[name]}
+        return web.json_response({"success": True, "message": "OK", "response": response})
 
     async def _template_render(self, request: web.Request) -> web.StreamResponse:
-        asked = await request.json()
-        if set(asked) - {"id", "merge"} or asked.get("id") not in self.templates:
-            return _refuse_edit(["template not found"], status=404)
-        merge = [*self.templates[asked["id"]].get("merge", []), *asked.get("merge", [])]
-        return await self._accept_render(request, {**self.templates[asked["id"]], "merge": merge})
+        body = await request.json()
+        if set(body) - {"id", "merge"} or body.get("id") not in self.templates:
+            return _make_edit_error(["template not found"], status=404)
+        merge = [*self.templates[body["id"]].get("merge", []), *body.get("merge", [])]
+        return await self._accept_edit(request, {**self.templates[body["id"]], "merge": merge})
 
-    async def _accept_render(self, request: web.Request, asked: Any) -> web.StreamResponse:
+    async def _accept_edit(self, request: web.Request, body: Any) -> web.StreamResponse:
         stage = request.match_info["stage"]
-        edit, faults = checked(
-            _fill_merge_fields(asked),
-            ours=lambda link: link.startswith(f"{self.url}/files/"),
-            sandbox=stage == "stage",
+        edit, errors = validate_edit(
+            _fill_merge_fields(body),
+            is_hosted=lambda link: link.startswith(f"{self.url}/files/"),
+            is_sandbox=stage == "stage",
         )
         if edit is None:
-            return _refuse_edit(faults)
+            return _make_edit_error(errors)
         if self.credits is not None:
             if self.credits < edit.seconds / 60:
-                return _refuse_edit(["Insufficient credits to render this asset"], status=403)
+                return _make_edit_error(["Insufficient credits to render this asset"], status=403)
             self.credits -= edit.seconds / 60
-        fate = self.fates.popleft() if self.fates else Fate()
-        render = Render(str(uuid.uuid4()), edit, asked, fate, time.monotonic())
+        outcome = self.outcomes.popleft() if self.outcomes else RenderOutcome()
+        render = Render(str(uuid.uuid4()), edit, body, outcome, time.monotonic())
         self.renders[render.id] = render
-        task = asyncio.create_task(self._run(render))
+        task = asyncio.create_task(self._run_render(render))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await _answer_render(request, render)
+        return await _respond_to_render(request, render)
 
-    async def _run(self, render: Render) -> None:
-        for status in STEPS:
+    async def _run_render(self, render: Render) -> None:
+        for status in RENDER_STATUSES:
             render.status = status
-            if status == render.fate.end:
+            if status == render.outcome.final_status:
                 return
-            await asyncio.sleep(self.took / len(STEPS))
-        error = render.fate.error or await self._find_fault(render.edit)
+            await asyncio.sleep(self.render_seconds / len(RENDER_STATUSES))
+        error = render.outcome.error or await self._find_asset_error(render.edit)
         if error:
             render.status, render.error = "failed", error
-        elif render.fate.end != "done":
-            render.status = render.fate.end
+        elif render.outcome.final_status != "done":
+            render.status = render.outcome.final_status
             return
         else:
-            await asyncio.to_thread(film, *self._shape(render.edit))
+            await asyncio.to_thread(encode_video, *self._get_result_spec(render.edit))
             render.status = "done"
-        if render.fate.callback and render.edit.callback:
-            await self._announce(render, render.edit.callback)
+        if render.outcome.has_callback and render.edit.callback:
+            await self._send_callback(render, render.edit.callback)
 
-    async def _find_fault(self, edit: Edit) -> str:
-        """Return what is wrong with the files in an edit."""
+    async def _find_asset_error(self, edit: Edit) -> str:
+        """Return the error of the files of an edit, or an empty string."""
         for clip in edit.clips():
             src = getattr(clip.asset, "src", None)
             if not src or not src.startswith(self.url):
                 continue
-            stored = self._find_file(src)
-            if not stored:
+            file = self._find_by_link(src)
+            if not file:
                 return "An asset could not be downloaded"
             if isinstance(clip.asset, Video) and isinstance(clip.length, float | int):
-                wanted = clip.asset.trim + clip.length * clip.asset.speed
-                if stored.seconds is None or wanted > stored.seconds + 0.05:
+                end = clip.asset.trim + clip.length * clip.asset.speed
+                if file.seconds is None or end > file.seconds + 0.05:
                     return "A clip is longer than its source"
         return ""
 
-    async def _announce(self, render: Render, link: str) -> None:
-        fields = {
+    async def _send_callback(self, render: Render, link: str) -> None:
+        payload = {
             "type": "edit",
             "action": "render",
             "id": render.id,
             "owner": "5ca6hu7s9k",
             "status": render.status,
-            "url": self._link(render) if render.status == "done" else None,
+            "url": self._make_result_link(render) if render.status == "done" else None,
             "error": render.error or None,
             "completed": "2030-01-01T00:00:00.000Z",
         }
         url = URL(link)
-        way = URL(self.proxies[url.host]) / url.path[1:] if url.host in self.proxies else url
-        for attempt in range(1, CALLS + 1):
+        target = URL(self.proxies[url.host]) / url.path[1:] if url.host in self.proxies else url
+        for attempt in range(1, MAX_CALLBACK_ATTEMPTS + 1):
             status = 0
             with suppress(ClientError, TimeoutError, OSError):
-                async with self._session.post(way, json=fields, allow_redirects=False) as answer:
-                    status = answer.status
-            self.announced.append((link, status))
+                async with self._session.post(
+                    target, json=payload, allow_redirects=False
+                ) as response:
+                    status = response.status
+            self.callbacks.append((link, status))
             if 200 <= status < 400:
                 return
-            await asyncio.sleep(self.resend * attempt**3)
+            await asyncio.sleep(self.callback_retry_seconds * attempt**3)
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
         render = self.renders.get(request.match_info["id"])
         if not render:
-            return _refuse_edit(["Render not found"], status=404)
-        fields: dict[str, Any] = {
+            return _make_edit_error(["Render not found"], status=404)
+        response: dict[str, Any] = {
             "id": render.id,
             "owner": "5ca6hu7s9k",
             "plan": "sandbox",
@@ -466,44 +471,44 @@ class FakeShotstack:
             "created": "2030-01-01T00:00:00.000Z",
         }
         if render.status == "done":
-            fields |= {"url": self._link(render), "renderTime": 1234.5}
+            response |= {"url": self._make_result_link(render), "renderTime": 1234.5}
         if render.error:
-            fields |= {"error": render.error}
+            response |= {"error": render.error}
         if request.query.get("data") != "false":
-            fields |= {"data": render.asked}
-        return web.json_response({"success": True, "message": "OK", "response": fields})
+            response |= {"data": render.body}
+        return web.json_response({"success": True, "message": "OK", "response": response})
 
-    def _link(self, render: Render) -> str:
+    def _make_result_link(self, render: Render) -> str:
         return f"{self.url}/results/{render.id}.{render.edit.output.format}"
 
-    def _shape(self, edit: Edit) -> tuple[int, int, float, float, bool]:
-        loud = not edit.output.mute and any(
-            getattr(clip.asset, "volume", 0) != 0 and self._has_sound(clip.asset.src or "")
+    def _get_result_spec(self, edit: Edit) -> tuple[int, int, float, float, bool]:
+        has_sound = not edit.output.mute and any(
+            getattr(clip.asset, "volume", 0) != 0 and self._is_audible(clip.asset.src or "")
             for clip in edit.clips()
         )
-        return *edit.output.shape, edit.seconds, loud
+        return *edit.output.shape, edit.seconds, has_sound
 
-    def _has_sound(self, link: str) -> bool:
-        stored = self._find_file(link)
-        return stored is None or stored.sound
+    def _is_audible(self, link: str) -> bool:
+        file = self._find_by_link(link)
+        return file is None or file.has_sound
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
         render = self.renders.get(request.match_info["id"])
-        if not render or render.status != "done" or render.fate.result == "missing":
+        if not render or render.status != "done" or render.outcome.result == "missing":
             return web.Response(status=404)
-        if render.fate.result == "forbidden":
+        if render.outcome.result == "forbidden":
             return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
-        if render.fate.result == "page":
+        if render.outcome.result == "page":
             return web.Response(text="<html>gone</html>", content_type="text/html")
-        content = await asyncio.to_thread(film, *self._shape(render.edit))
-        if render.fate.result == "truncated":
+        content = await asyncio.to_thread(encode_video, *self._get_result_spec(render.edit))
+        if render.outcome.result == "truncated":
             content = content[: len(content) // 2]
         return web.Response(body=content, content_type="video/mp4")
 
 
-async def _answer_render(request: web.Request, render: Render) -> web.StreamResponse:
+async def _respond_to_render(request: web.Request, render: Render) -> web.StreamResponse:
     assert request.transport is not None
-    match render.fate.answer:
+    match render.outcome.response:
         case "dropped":
             request.transport.close()
         case "hanging":
@@ -512,72 +517,72 @@ async def _answer_render(request: web.Request, render: Render) -> web.StreamResp
             return web.json_response({"message": "Internal server error"}, status=500)
         case "garbage":
             return web.Response(status=201, text="<html>created</html>")
-    fields = {"message": "Render Successfully Queued", "id": render.id}
+    response = {"message": "Render Successfully Queued", "id": render.id}
     return web.json_response(
-        {"success": True, "message": "Created", "response": fields}, status=201
+        {"success": True, "message": "Created", "response": response}, status=201
     )
 
 
-def _list_headers(entry: Entry) -> dict[str, str]:
+def _redact_headers(entry: RecordedRequest) -> dict[str, str]:
     api = entry.path.startswith(("/edit/", "/ingest/"))
     return {k: v for k, v in entry.headers.items() if not (api and k.lower() == "x-api-key")}
 
 
-def _refuse_edit(faults: list[str], status: int = 400) -> web.StreamResponse:
-    details = [{"message": fault, "path": "", "type": "any"} for fault in faults]
-    fields = {"error": {"name": "ValidationError", "isJoi": True, "details": details}}
+def _make_edit_error(errors: list[str], status: int = 400) -> web.StreamResponse:
+    details = [{"message": error, "path": "", "type": "any"} for error in errors]
+    response = {"error": {"name": "ValidationError", "isJoi": True, "details": details}}
     return web.json_response(
-        {"success": False, "message": "Bad Request", "response": fields}, status=status
+        {"success": False, "message": "Bad Request", "response": response}, status=status
     )
 
 
-def _refuse_ingest(fault: str) -> web.StreamResponse:
-    fields = {"status": "400", "title": "Validation Error", "detail": fault}
-    return web.json_response({"errors": [fields]}, status=400)
+def _make_ingest_error(error: str) -> web.StreamResponse:
+    response = {"status": "400", "title": "Validation Error", "detail": error}
+    return web.json_response({"errors": [response]}, status=400)
 
 
-def _fill_merge_fields(asked: Any) -> Any:
-    """Return the edit with its merge fields filled in."""
-    if not isinstance(asked, dict) or not isinstance(asked.get("merge"), list):
-        return asked
-    text = json.dumps({name: value for name, value in asked.items() if name != "merge"})
-    for pair in asked["merge"]:
+def _fill_merge_fields(body: Any) -> Any:
+    """Return the edit with its merge fields replaced."""
+    if not isinstance(body, dict) or not isinstance(body.get("merge"), list):
+        return body
+    text = json.dumps({name: value for name, value in body.items() if name != "merge"})
+    for pair in body["merge"]:
         replaced = json.dumps(pair["replace"])
         text = text.replace(f'"{{{{{pair["find"]}}}}}"', replaced)
         text = text.replace(f"{{{{{pair['find']}}}}}", replaced.strip('"'))
-    return {**json.loads(text), "merge": asked["merge"]}
+    return {**json.loads(text), "merge": body["merge"]}
 
 
-def _probe(stored: Stored) -> None:
-    """Probe a file, and record its length."""
-    assert stored.content is not None
+def _probe_file(file: StoredFile) -> None:
+    """Read the duration and the streams of a file and set its status."""
+    assert file.content is not None
     try:
-        with av.open(BytesIO(stored.content)) as container:
-            stored.seconds = container.duration / 1_000_000 if container.duration else None
-            stored.sound = bool(container.streams.audio)
+        with av.open(BytesIO(file.content)) as container:
+            file.seconds = container.duration / 1_000_000 if container.duration else None
+            file.has_sound = bool(container.streams.audio)
             next(container.decode(video=0))
     except (av.FFmpegError, StopIteration, IndexError):
-        stored.status, stored.error = "failed", "The file is not a media file"
+        file.status, file.error = "failed", "The file is not a media file"
     else:
-        stored.status = "ready"
+        file.status = "ready"
 
 
 @lru_cache(maxsize=8)
-def film(width: int, height: int, rate: float, seconds: float, loud: bool) -> bytes:  # noqa: FBT001 - lru_cache
-    """Return a grey mp4 of that size, rate and length, with a hum if *loud*."""
+def encode_video(width: int, height: int, rate: float, seconds: float, has_sound: bool) -> bytes:  # noqa: FBT001
+    """Encode a grey mp4; *has_sound* adds a hum."""
     file = BytesIO()
-    exact = (
+    exact_rate = (
         Fraction(round(rate * 1001), 1001) if rate % 1 == 0 else Fraction(round(rate) * 1000, 1001)
     )
     with av.open(file, "w", format="mp4") as out:
-        stream = out.add_stream("libx264", rate=exact, options={"preset": "ultrafast"})
+        stream = out.add_stream("libx264", rate=exact_rate, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.thread_count = 1
-        sound = out.add_stream("aac", rate=48_000) if loud else None
+        sound = out.add_stream("aac", rate=48_000) if has_sound else None
         grey = np.full((height * 3 // 2, width), 128, np.uint8)
-        for i in range(max(1, round(seconds * float(exact)))):
+        for i in range(max(1, round(seconds * float(exact_rate)))):
             frame = av.VideoFrame.from_ndarray(grey, "yuv420p")
-            frame.pts, frame.time_base = i, 1 / exact
+            frame.pts, frame.time_base = i, 1 / exact_rate
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
         if sound:
@@ -592,7 +597,7 @@ def film(width: int, height: int, rate: float, seconds: float, loud: bool) -> by
 
 async def _serve(key: str) -> None:
     async with FakeShotstack(keys={"stage": key, "v1": key}) as fake:
-        print(fake.url, flush=True)  # noqa: T201 - the script prints its address
+        print(fake.url, flush=True)  # noqa: T201 - the test reads it
         await asyncio.Event().wait()
 
 

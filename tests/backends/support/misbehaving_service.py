@@ -1,4 +1,4 @@
-"""A service over real HTTP that behaves, except for the calls that a test overrides."""
+"""A correct fake of the service over real HTTP, whose responses a test can replace."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,29 +13,29 @@ from aiohttp.test_utils import TestServer
 from tests.backends.support.running_service import KEY
 from video_editing.contract.plan import Plan
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
 class MisbehavingService:
-    """The service's calls, which a test can override.
+    """Handles the calls of the service; *overrides* replaces responses by the name of the call.
 
     Attributes:
-        mattes: a folder of valid segments.
-        plan: their plan.
-        overrides: answers by the name of the call: "without_key", "find", "upload", "submit",
-            "follow", "segment", "cancel", "forget".
-        calls: names of the calls with the key, in order.
+        mattes: a folder of correct segments.
+        plan: the plan of the segments.
+        overrides: handlers that replace "without_key", "find", "upload", "submit", "follow",
+            "segment", "cancel" or "forget".
+        calls: names of the authenticated calls, in order.
     """
 
     mattes: Path
     plan: Plan
-    overrides: dict[str, Answer] = field(default_factory=dict)
+    overrides: dict[str, Handler] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer one call."""
-        name = self._name(request)
+        """Handle one call."""
+        name = self._name_call(request)
         if request.headers.get("Authorization") != KEY["Authorization"]:
             override = self.overrides.get("without_key")
             return await override(request) if override else web.Response(status=401)
@@ -44,7 +44,7 @@ class MisbehavingService:
             return await self.overrides[name](request)
         return await getattr(self, name)(request)
 
-    def _name(self, request: web.Request) -> str:
+    def _name_call(self, request: web.Request) -> str:
         names = {
             "GET clips": "find",
             "PUT clips": "upload",
@@ -58,11 +58,11 @@ class MisbehavingService:
         return names[" ".join([request.method, *request.path.split("/")[1::2]])]
 
     async def find(self, _request: web.Request) -> web.StreamResponse:
-        """Answer that the clip was never uploaded."""
+        """Respond that the clip is not uploaded."""
         return web.json_response({"detail": "no such clip"}, status=404)
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
-        """Receive the clip."""
+        """Accept the clip."""
         await request.read()
         return web.json_response({}, status=201)
 
@@ -72,28 +72,28 @@ class MisbehavingService:
         return web.json_response(self.describe_job(request, state="running"), status=202)
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
-        """Answer that the job is done."""
+        """Respond that all segments are finished."""
         ready = [segment.index for segment in self.plan.segments]
         return web.json_response(self.describe_job(request, state="done", ready=ready))
 
     async def segment(self, request: web.Request) -> web.StreamResponse:
-        """Send a valid segment."""
+        """Send a correct segment."""
         _, _, job, _, index = request.path.split("/")
         (segment,) = (s for s in self.plan.segments if s.index == int(index))
         path = self.mattes / segment.file_name
         return web.Response(body=path.read_bytes(), headers={"Job-Id": job})
 
     async def cancel(self, request: web.Request) -> web.StreamResponse:
-        """Cancel the job."""
+        """Respond that the job is cancelled."""
         return web.json_response(self.describe_job(request, state="cancelled"))
 
     async def forget(self, _request: web.Request) -> web.StreamResponse:
-        """Delete the job or the clip."""
+        """Respond that the job or clip is deleted."""
         return web.Response(status=204)
 
     def describe_job(self, request: web.Request, **changes: Any) -> dict[str, Any]:
-        """Return the state of the job in the path of the request."""
-        valid = {
+        """Return the JSON object of the job in the path of *request*."""
+        status = {
             "job_id": request.path.split("/")[2],
             "input": self.input,
             "state": "running",
@@ -104,20 +104,20 @@ class MisbehavingService:
             "device_seconds": 1.0,
             "failure": None,
         }
-        return valid | changes
+        return status | changes
 
 
 @asynccontextmanager
 async def serve_misbehaving(service: MisbehavingService) -> AsyncIterator[str]:
-    """Serve *service*, and yield its address."""
+    """Serve *service* and yield its address."""
     app = web.Application(client_max_size=1 << 30)
     app.router.add_route("*", "/{path:.*}", service.answer)
     async with TestServer(app) as server:
         yield str(server.make_url("")).rstrip("/")
 
 
-def status(code: int, **headers: str) -> Answer:
-    """Answer with a status and no body."""
+def answer_status(code: int, **headers: str) -> Handler:
+    """Return a handler that responds with a status and headers, without a body."""
 
     async def answer(_request: web.Request) -> web.StreamResponse:
         return web.Response(
@@ -127,8 +127,8 @@ def status(code: int, **headers: str) -> Answer:
     return answer
 
 
-def body(content: bytes, kind: str = "application/json") -> Answer:
-    """Answer with *content*."""
+def answer_body(content: bytes, kind: str = "application/json") -> Handler:
+    """Return a handler that responds with *content*."""
 
     async def answer(_request: web.Request) -> web.StreamResponse:
         return web.Response(body=content, content_type=kind)
@@ -137,15 +137,15 @@ def body(content: bytes, kind: str = "application/json") -> Answer:
 
 
 async def hang(_request: web.Request) -> web.StreamResponse:
-    """Never answer."""
+    """Send no response for 60 s."""
     await asyncio.sleep(60)
     raise AssertionError
 
 
 async def drip(request: web.Request) -> web.StreamResponse:
-    """Answer with one byte now and then, without end."""
+    """Send one byte every 0.1 s for 60 s."""
     answer = web.StreamResponse(
-        headers={"Content-Type": "application/json", "Job-Id": job(request)}
+        headers={"Content-Type": "application/json", "Job-Id": parse_job_id(request)}
     )
     await answer.prepare(request)
     for _ in range(600):
@@ -155,8 +155,12 @@ async def drip(request: web.Request) -> web.StreamResponse:
 
 
 async def cut(request: web.Request) -> web.StreamResponse:
-    """Announce more bytes than are sent."""
-    headers = {"Content-Type": "application/json", "Job-Id": job(request), "Content-Length": "9999"}
+    """Close the connection before the announced end of the body."""
+    headers = {
+        "Content-Type": "application/json",
+        "Job-Id": parse_job_id(request),
+        "Content-Length": "9999",
+    }
     answer = web.StreamResponse(headers=headers)
     await answer.prepare(request)
     await answer.write(b'{"job_id"')
@@ -166,15 +170,15 @@ async def cut(request: web.Request) -> web.StreamResponse:
 
 
 async def flood(request: web.Request) -> web.StreamResponse:
-    """Answer without end, as fast as possible."""
+    """Send an endless body at full speed."""
     answer = web.StreamResponse(
-        headers={"Content-Type": "application/json", "Job-Id": job(request)}
+        headers={"Content-Type": "application/json", "Job-Id": parse_job_id(request)}
     )
     await answer.prepare(request)
     while True:
         await answer.write(b" " * (1 << 20))
 
 
-def job(request: web.Request) -> str:
-    """Return the id of the job in the path of the request."""
+def parse_job_id(request: web.Request) -> str:
+    """Return the job id in the path of *request*."""
     return [*request.path.split("/"), ""][2]

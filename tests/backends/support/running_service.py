@@ -1,4 +1,4 @@
-"""The real service under a real uvicorn, in the test's own event loop."""
+"""The real service on a real uvicorn, in the event loop of the test."""
 
 import asyncio
 import shutil
@@ -25,12 +25,12 @@ from settings import RemoteSettings, ServiceSettings
 TOKEN = "a token for tests"  # noqa: S105 - opens nothing
 KEY = {"Authorization": f"Bearer {TOKEN}"}
 LIMITS = ProcessLimits(60, 30, 2_000_000_000)
-QUICK = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stall=20, poll=0.05)
+SHORT_TIMEOUTS = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stall=20, poll=0.05)
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """Serve *app* on a free port, and yield its address."""
+async def serve_app(app: FastAPI) -> AsyncIterator[str]:
+    """Serve *app* on a free port and yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -43,32 +43,32 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
         await task
 
 
-def application(
+def create_service(
     folder: Path,
     backend: OverlayBackend | None = None,
-    fetched: LinkFetcher | None = None,
+    fetch_link: LinkFetcher | None = None,
     hosting: ShotstackHosting | None = None,
     **changes: object,
 ) -> FastAPI:
-    """Create the service with its files in *folder*; *backend* is this processor by default."""
+    """Create the service with its files in *folder*; the default backend is `local-cpu`."""
     settings = ServiceSettings(**{"token": TOKEN, "folder": folder} | changes)
     backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
-    fetch_link = fetched or copied_from(folder)
+    fetch_link = fetch_link or make_copying_fetcher(folder)
     dependencies = ServiceDependencies(backend, VideoCli("here", LIMITS), fetch_link, hosting)
     return create_app(settings, dependencies)
 
 
-def client(address: str, timeouts: Timeouts = QUICK) -> RemoteBackend:
-    """Return the client of the service at *address*."""
+def create_client(address: str, timeouts: Timeouts = SHORT_TIMEOUTS) -> RemoteBackend:
+    """Create the client of the service at *address*."""
     settings = RemoteSettings(endpoint=address, token=TOKEN, price=0.5)
     return RemoteBackend("modal", settings, timeouts=timeouts)
 
 
-def copied_from(clip: Path) -> LinkFetcher:
-    """Create a fetcher that copies *clip* for any link, without the internet."""
+def make_copying_fetcher(clip: Path) -> LinkFetcher:
+    """Return a link fetcher that copies *clip* for every link, instead of a download."""
 
-    async def fetched(_link: str, path: Path) -> int:
+    async def fetch(_link: str, path: Path) -> int:
         shutil.copy(clip, path)
         return path.stat().st_size
 
-    return fetched
+    return fetch

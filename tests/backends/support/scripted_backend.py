@@ -15,12 +15,12 @@ from video_editing.frames import Matte, Timed
 from video_editing.matting.segments import write_segment
 
 
-class Scripted(OverlayBackend):
-    """Fails as scripted, call by call, and works after the end of the script.
+class ScriptedBackend(OverlayBackend):
+    """Raises the exceptions of a script, one per call, and succeeds after the end of the script.
 
     Attributes:
-        asked: the plans that it received.
-        made: indices of the segments that it wrote, in order.
+        plans: the plans of all calls.
+        written: the indices of the written segments, in order.
     """
 
     def __init__(
@@ -32,18 +32,18 @@ class Scripted(OverlayBackend):
         pause: float = 0,
         seconds: float = 60,
     ) -> None:
-        """Set the script.
+        """Store the script.
 
         Args:
-            name: name of the backend.
-            script: what each of the first calls raises.
-            segments: how many it writes before it raises.
-            pause: seconds that each segment takes.
-            seconds: the deadline.
+            name: of the backend.
+            script: the exceptions that the first calls raise.
+            segments: number of segments that a failing call writes first.
+            pause: seconds per segment.
+            seconds: the deadline of a call.
         """
         self.name = name
-        self.asked: list[Plan] = []
-        self.made: list[int] = []
+        self.plans: list[Plan] = []
+        self.written: list[int] = []
         self._script = iter(script)
         self._segments = segments
         self._pause = pause
@@ -51,46 +51,46 @@ class Scripted(OverlayBackend):
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
-        self.asked.append(plan)
+        self.plans.append(plan)
         forward = make_monotonic(report, plan.frames)
-        lacking = find_missing_segments(plan, folder)
-        if not lacking:
+        missing = find_missing_segments(plan, folder)
+        if not missing:
             forward(Progress("mattes", plan.frames, plan.frames, 0))
             return
         write_plan(plan, folder)
         try:
             async with asyncio.timeout(self._seconds):
-                await self._follow(clip, plan, lacking, folder, forward)
+                await self._run_script(clip, plan, missing, folder, forward)
         except TimeoutError as err:
             raise BackendUnavailable(self.name, FailureKind.TOO_SLOW) from err
         finally:
             forward(CostIncurred(self.name, 1.0, 0.0))
 
-    async def _follow(
-        self, clip: Path, plan: Plan, lacking: list[Segment], folder: Path, report: Report
+    async def _run_script(
+        self, clip: Path, plan: Plan, missing: list[Segment], folder: Path, report: Report
     ) -> None:
-        refuse_text(clip)
+        reject_text(clip)
         failure = next(self._script, None)
-        done = plan.frames - sum(segment.frames for segment in lacking)
+        done = plan.frames - sum(segment.frames for segment in missing)
         report(Progress("mattes", done, plan.frames, 25.0))
-        for segment in lacking if failure is None else lacking[: self._segments]:
+        for segment in missing if failure is None else missing[: self._segments]:
             await asyncio.sleep(self._pause)
-            write_segment(plan, segment, grey(segment), folder)
-            self.made.append(segment.index)
+            write_segment(plan, segment, make_grey_mattes(segment), folder)
+            self.written.append(segment.index)
             done += segment.frames
             report(Progress("mattes", done, plan.frames, 25.0))
         if failure is not None:
-            report(Progress("mattes", done + 1, plan.frames, 25.0))  # of a segment that is lost
+            report(Progress("mattes", done + 1, plan.frames, 25.0))  # in a lost segment
             raise failure
 
 
-def refuse_text(clip: Path) -> None:
+def reject_text(clip: Path) -> None:
     """Raise InputRejected if *clip* is not an mp4 file."""
     if clip.read_bytes()[4:8] != b"ftyp":
         raise InputRejected(RejectReason.NOT_A_VIDEO)
 
 
-def grey(segment: Segment) -> Iterator[Timed[Matte]]:
-    """A matte for each frame of *segment*, one tick apart."""
+def make_grey_mattes(segment: Segment) -> Iterator[Timed[Matte]]:
+    """Yield a grey matte for each frame of *segment*, one tick apart."""
     for i in range(segment.frames):
         yield Timed(segment.start + i, np.full((48, 80), 200, np.uint8))

@@ -1,4 +1,4 @@
-"""A client of the fake Shotstack, with short timeouts."""
+"""The Shotstack client with short timeouts, connected to the fake."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from backends.shotstack.render_log import MAX_CALLBACK_BYTES, CallbackReceiver
 from backends.state_file import JsonStateFile
 from tests.backends.support.fake_shotstack import KEY, FakeShotstack
 
-HURRY = ShotstackTimeouts(
+SHORT_TIMEOUTS = ShotstackTimeouts(
     response=2,
     gate=20,
     retry_total=3,
@@ -32,41 +32,43 @@ HURRY = ShotstackTimeouts(
 
 
 @asynccontextmanager
-async def client(
+async def open_fake_client(
     fake: FakeShotstack,
     folder: Path,
     *,
     key: str = KEY,
-    allowed: RequestLimits | None = None,
+    limits: RequestLimits | None = None,
     **changes: float,
 ) -> AsyncIterator[ShotstackClient]:
-    """Open a client with its state files in *folder*; *changes* are of its timeouts."""
-    account = ShotstackAccount(SecretStr(key), "stage", fake.url, allowed)
-    kept = JsonStateFile(folder / "seen.json", RequestLog)
+    """Open a client with its files in *folder*; *changes* replace timeouts."""
+    account = ShotstackAccount(SecretStr(key), "stage", fake.url, limits)
+    state_file = JsonStateFile(folder / "seen.json", RequestLog)
     async with (
-        ClientSession(trust_env=False) as outside,
-        open_client(account, outside, kept, replace(HURRY, **changes)) as shotstack,
+        ClientSession(trust_env=False) as session,
+        open_client(account, session, state_file, replace(SHORT_TIMEOUTS, **changes)) as shotstack,
     ):
         yield shotstack
 
 
 @asynccontextmanager
-async def hearing(callbacks: CallbackReceiver) -> AsyncIterator[str]:
-    """Serve the route of callbacks, and yield its address with the secret."""
+async def serve_callbacks(callbacks: CallbackReceiver) -> AsyncIterator[str]:
+    """Serve the callback route and yield its address with the secret."""
 
-    async def heard(request: web.Request) -> web.Response:
+    async def receive(request: web.Request) -> web.Response:
         body = await request.content.read(MAX_CALLBACK_BYTES + 1)
-        named = request.match_info
-        return web.Response(status=callbacks.receive(named["secret"], named["intent"], body))
+        path = request.match_info
+        return web.Response(status=callbacks.receive(path["secret"], path["intent"], body))
 
     app = web.Application()
-    app.router.add_post("/shotstack/{secret}/{intent}", heard)
+    app.router.add_post("/shotstack/{secret}/{intent}", receive)
     async with TestServer(app) as server:
         yield f"{str(server.make_url('')).rstrip('/')}/shotstack/{callbacks.secret}"
 
 
-def edit(length: float = 1.0, src: str = "https://films.example.com/film.mp4") -> dict[str, Any]:
-    """Return a small edit."""
+def make_edit(
+    length: float = 1.0, src: str = "https://films.example.com/film.mp4"
+) -> dict[str, Any]:
+    """Make an edit of one small clip."""
     clip = {"asset": {"type": "video", "src": src}, "start": 0, "length": length}
     return {
         "timeline": {"tracks": [{"clips": [clip]}]},

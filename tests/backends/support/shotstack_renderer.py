@@ -1,4 +1,4 @@
-"""A renderer at the fake Shotstack, shared by several tests."""
+"""The Shotstack renderer with short timeouts, for tests with the fake."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from settings import RenderingSettings
 from video_editing.contract.style import Style
 
 LIMITS = ProcessLimits(120, 60, 2_000_000_000)
-KEPT = Style(keep_background=True)  #: needs no mattes and no engine
-KEY = "a-key-of-the-sandbox"  #: of the fake
-#: short, since the fake is on this machine
-QUICK = ShotstackTimeouts(
+KEEP_BACKGROUND = Style(keep_background=True)  #: a style that needs no mattes
+KEY = "a-key-of-the-sandbox"  #: the key that the fake accepts
+#: for a fake on the same machine
+SHORT_TIMEOUTS = ShotstackTimeouts(
     response=3,
     gate=20,
     retry_total=3,
@@ -31,32 +31,35 @@ QUICK = ShotstackTimeouts(
 )
 
 
-def shotstack(
+def create_shotstack_renderer(
     address: str,
     folder: Path,
     *,
-    money: MonthlyBudget | None = None,
-    pace: ShotstackTimeouts = QUICK,
+    budget: MonthlyBudget | None = None,
+    timeouts: ShotstackTimeouts = SHORT_TIMEOUTS,
     **settings: object,
 ) -> ShotstackRenderer:
-    """Return a renderer for the API at *address*; *settings* are of its group."""
-    given = {"renderer": "shotstack", "api_key": KEY, "api_url": address} | settings
-    money = money or MonthlyBudget(folder / "money.json", None, lambda *_: None)
+    """Create a renderer with the API at *address*; *settings* replace rendering settings."""
+    values = {"renderer": "shotstack", "api_key": KEY, "api_url": address} | settings
+    budget = budget or MonthlyBudget(folder / "money.json", None, lambda *_: None)
     return ShotstackRenderer(
-        RenderingSettings(_env_file=None, **given),
+        RenderingSettings(_env_file=None, **values),
         folder,
         VideoCli("shotstack", LIMITS),
-        money,
+        budget,
         RenderTracking(RenderLog(folder / "renders.json")),
-        pace,
+        timeouts,
     )
 
 
-def drawn(clip: JsonObject, size: tuple[int, int], canvas: tuple[int, int]) -> tuple[float, ...]:
-    """Return where Shotstack draws an asset of *size*: left, top, width and height in pixels.
+def locate_asset(
+    clip: JsonObject, size: tuple[int, int], canvas: tuple[int, int]
+) -> tuple[float, ...]:
+    """Return left, top, width and height in pixels of an asset of *size* as Shotstack draws it.
 
-    ``fit: none`` leaves it as large as it is, ``scale`` multiplies that, ``position: center`` puts
-    its middle on the frame's, and the offset moves it by fractions of the frame, upwards in y.
+    ``fit: none`` keeps the size of the asset, ``scale`` multiplies it, ``position: center`` aligns
+    its centre with that of the frame, and ``offset`` moves it by fractions of the frame, with y
+    upwards.
     """
     assert clip["fit"] == "none"
     assert clip["position"] == "center"

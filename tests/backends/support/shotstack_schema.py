@@ -1,4 +1,4 @@
-"""The schema of Shotstack's public API (Edit, 2024-07), by which the fake checks edits."""
+"""The schema of Shotstack's public API (Edit, 2024-07); the fake rejects everything else."""
 
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
@@ -27,14 +27,14 @@ RESOLUTIONS = {
 }
 
 
-class Strict(BaseModel):
-    """A model that refuses unknown fields."""
+class StrictModel(BaseModel):
+    """Rejects fields that the API does not have."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Tween(Strict):
-    """A change of a number over time."""
+class Tween(StrictModel):
+    """An animation of a number."""
 
     from_: float = Field(alias="from")
     to: float
@@ -52,15 +52,15 @@ Alias = Annotated[str, Field(pattern=r"^alias://\w+$")]
 Volume = Share | list[Tween]
 
 
-class Offset(Strict):
-    """Fractions of the frame; y points up."""
+class Offset(StrictModel):
+    """Offset in fractions of the frame, with y upwards."""
 
     x: Shift | list[Tween] = 0
     y: Shift | list[Tween] = 0
 
 
-class Crop(Strict):
-    """Fractions that are cut off."""
+class Crop(StrictModel):
+    """Fractions of the asset that are cropped."""
 
     top: Share = 0
     bottom: Share = 0
@@ -68,38 +68,38 @@ class Crop(Strict):
     right: Share = 0
 
 
-class ChromaKey(Strict):
-    """A colour that becomes transparent."""
+class ChromaKey(StrictModel):
+    """The colour that becomes transparent."""
 
     color: str = Field(pattern="^#[0-9a-fA-F]{6}$")
     threshold: int = Field(default=0, ge=0, le=250)
     halo: int = Field(default=0, ge=0, le=250)
 
 
-class Video(Strict):
-    """A video."""
+class Video(StrictModel):
+    """A video asset."""
 
     type: Literal["video"]
     src: str
     trim: Moment = 0
     volume: Volume = 1
-    volumeEffect: Literal["none", "fadeIn", "fadeOut", "fadeInFadeOut"] = "none"  # noqa: N815 - the API's name
+    volumeEffect: Literal["none", "fadeIn", "fadeOut", "fadeInFadeOut"] = "none"  # noqa: N815 - the name in the API
     speed: float = Field(default=1, ge=0, le=10)
     crop: Crop = Crop()
-    chromaKey: ChromaKey | None = None  # noqa: N815 - the API's name
+    chromaKey: ChromaKey | None = None  # noqa: N815 - the name in the API
     transcode: bool = False
 
 
-class Image(Strict):
-    """A picture."""
+class Image(StrictModel):
+    """An image asset."""
 
     type: Literal["image"]
     src: str
     crop: Crop = Crop()
 
 
-class Audio(Strict):
-    """A sound."""
+class Audio(StrictModel):
+    """An audio asset."""
 
     type: Literal["audio"]
     src: str
@@ -109,32 +109,32 @@ class Audio(Strict):
     effect: Literal["none", "fadeIn", "fadeOut", "fadeInFadeOut"] = "none"
 
 
-class Luma(Strict):
-    """A luma matte for the clip after it."""
+class Luma(StrictModel):
+    """A matte for the next clip."""
 
     type: Literal["luma"]
     src: str
     trim: Moment = 0
 
 
-class Words(BaseModel):
-    """Text and drawings, which only templates use."""
+class MarkupAsset(BaseModel):
+    """Text and drawings; only templates use them."""
 
     type: Literal["rich-text", "svg", "html5", "rich-caption"]
     src: str | None = None
 
 
-class Transition(Strict):
-    """How a clip appears and disappears."""
+class Transition(StrictModel):
+    """The transitions at the start and the end of a clip."""
 
     in_: str = Field(default="none", alias="in")
     out: str = "none"
 
 
-class Clip(Strict):
-    """An asset with its time and its position on the frame."""
+class Clip(StrictModel):
+    """An asset with its time and its position in the frame."""
 
-    asset: Annotated[Video | Image | Audio | Luma | Words, Field(discriminator="type")]
+    asset: Annotated[Video | Image | Audio | Luma | MarkupAsset, Field(discriminator="type")]
     start: Moment | Literal["auto"] | Alias
     length: Length | Literal["auto", "end"] | Alias
     fit: Literal["crop", "cover", "contain", "none"] = "crop"
@@ -164,35 +164,35 @@ class Clip(Strict):
 
     @field_validator("asset", mode="before")
     @classmethod
-    def _current(cls, asset: Any) -> Any:
+    def _reject_deprecated(cls, asset: Any) -> Any:
         if isinstance(asset, dict) and asset.get("type") in DEPRECATED:
             raise ValueError(f"the asset {asset['type']} is deprecated")
         return asset
 
 
-class Track(Strict):
-    """Clips in the order of time."""
+class Track(StrictModel):
+    """Clips in sequence."""
 
     clips: list[Clip] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _in_order(self) -> "Track":
+    def _check_order(self) -> "Track":
         lumas = [i for i, clip in enumerate(self.clips) if isinstance(clip.asset, Luma)]
         if lumas not in ([], [0]) or len(lumas) == len(self.clips):
             raise ValueError("a luma clip comes first in its track, before the clip it masks")
-        ends = 0.0
+        end = 0.0
         shown = [clip for clip in self.clips if not isinstance(clip.asset, Luma)]
-        for clip in sorted(shown, key=lambda clip: _number(clip.start) or 0):
-            start, length = _number(clip.start), _number(clip.length)
-            if start is not None and start < ends - 1e-6:
+        for clip in sorted(shown, key=lambda clip: _as_number(clip.start) or 0):
+            start, length = _as_number(clip.start), _as_number(clip.length)
+            if start is not None and start < end - 1e-6:
                 raise ValueError("clips on one track overlap")
             if start is not None and length is not None:
-                ends = start + length
+                end = start + length
         return self
 
 
-class Timeline(Strict):
-    """Tracks, the top one first."""
+class Timeline(StrictModel):
+    """Tracks, topmost first."""
 
     tracks: list[Track] = Field(min_length=1)
     background: str = Field(default="#000000", pattern="^#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?$")
@@ -200,26 +200,26 @@ class Timeline(Strict):
     cache: bool = True
 
 
-class Size(Strict):
-    """Pixels."""
+class Size(StrictModel):
+    """The size of the output in pixels."""
 
     width: int = Field(ge=2, le=1920, multiple_of=2)
     height: int = Field(ge=2, le=1920, multiple_of=2)
 
 
-class Range(Strict):
-    """A part of the timeline."""
+class Range(StrictModel):
+    """A section of the timeline."""
 
     start: Moment = 0
     length: Length | None = None
 
 
-class Output(Strict):
-    """The format of the result."""
+class Output(StrictModel):
+    """The output file."""
 
     format: Literal["mp4", "gif", "mp3", "jpg", "png", "bmp"]
     resolution: Literal["preview", "mobile", "sd", "hd", "1080", "4k"] | None = None
-    aspectRatio: Literal["16:9", "9:16", "1:1", "4:5", "4:3"] | None = None  # noqa: N815 - the API's name
+    aspectRatio: Literal["16:9", "9:16", "1:1", "4:5", "4:3"] | None = None  # noqa: N815 - the name in the API
     size: Size | None = None
     fps: float | None = None
     quality: Literal["verylow", "low", "medium", "high", "veryhigh"] = "medium"
@@ -231,7 +231,7 @@ class Output(Strict):
     destinations: list[dict[str, Any]] = []
 
     @model_validator(mode="after")
-    def _one_size(self) -> "Output":
+    def _check_size(self) -> "Output":
         if (self.size is None) == (self.resolution is None):
             raise ValueError("either size or resolution")
         if self.size and self.aspectRatio:
@@ -244,7 +244,7 @@ class Output(Strict):
 
     @property
     def shape(self) -> tuple[int, int, float]:
-        """Return width, height and frames a second."""
+        """Width, height and frame rate."""
         width, height, rate = RESOLUTIONS[self.resolution or "sd"]
         if self.size:
             width, height, rate = self.size.width, self.size.height, 25.0
@@ -253,7 +253,7 @@ class Output(Strict):
         return width, height, self.fps or rate
 
 
-class Edit(Strict):
+class Edit(StrictModel):
     """The body of a render request."""
 
     timeline: Timeline
@@ -262,31 +262,33 @@ class Edit(Strict):
     callback: str | None = Field(default=None, pattern="^https?://")
 
     def clips(self) -> Iterator[Clip]:
-        """Return all clips."""
+        """Yield the clips of all tracks."""
         for track in self.timeline.tracks:
             yield from track.clips
 
     @property
     def seconds(self) -> float:
-        """Return the length of the result, without clips whose length is not a number."""
-        ends = [(_number(clip.start) or 0) + (_number(clip.length) or 0) for clip in self.clips()]
-        whole = max(ends, default=0)
-        return self.output.range.length or max(0.0, whole - self.output.range.start)
+        """The duration of the result; "auto", "end" and aliases count as 0."""
+        ends = [
+            (_as_number(clip.start) or 0) + (_as_number(clip.length) or 0) for clip in self.clips()
+        ]
+        end = max(ends, default=0)
+        return self.output.range.length or max(0.0, end - self.output.range.start)
 
 
-def _number(value: float | str) -> float | None:
+def _as_number(value: float | str) -> float | None:
     return None if isinstance(value, str) else value
 
 
-def checked(
-    body: Any, *, ours: Callable[[str], bool], sandbox: bool
+def validate_edit(
+    body: Any, *, is_hosted: Callable[[str], bool], is_sandbox: bool
 ) -> tuple[Edit | None, list[str]]:
-    """Return the edit, or a message that says what is wrong with it.
+    """Return the edit and no errors, or None and the errors.
 
     Args:
-        body: as received.
-        ours: returns whether the fake issued an address.
-        sandbox: whether the limits of the sandbox apply.
+        body: the decoded JSON.
+        is_hosted: returns whether a link is one of the fake.
+        is_sandbox: whether the limits of the sandbox apply.
     """
     try:
         edit = Edit.model_validate(body)
@@ -294,17 +296,17 @@ def checked(
         return None, [
             f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in err.errors()
         ]
-    faults = [
+    errors = [
         "src is not a public address"
         for clip in edit.clips()
-        if (src := getattr(clip.asset, "src", None)) and not ours(src) and not public(src)
+        if (src := getattr(clip.asset, "src", None)) and not is_hosted(src) and not is_public(src)
     ]
-    if sandbox and edit.seconds > SANDBOX_SECONDS:
-        faults.append("the sandbox renders ten minutes at most")
-    return (None, faults) if faults else (edit, [])
+    if is_sandbox and edit.seconds > SANDBOX_SECONDS:
+        errors.append("the sandbox renders ten minutes at most")
+    return (None, errors) if errors else (edit, [])
 
 
-def public(link: str) -> bool:
+def is_public(link: str) -> bool:
     """Return whether *link* is an https address with a public host, judged by its text."""
     parts = urlsplit(link)
     host = parts.hostname or ""

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from tests.backends.support.isolated_network import PUBLIC, Lab, listening, naming, opened_lab
+from tests.backends.support.isolated_network import (
+    PUBLIC,
+    IsolatedNetwork,
+    open_isolated_network,
+    serve_dns,
+    serve_on_all_addresses,
+)
 from tests.bot.support.bot_process import BotProcess
 from tests.bot.support.conversation import (
     always_true,
@@ -45,7 +51,7 @@ async def talk_of_links(folder: Path) -> None:
     """From a link to a video; and links that lead nowhere."""
     with Telegram() as telegram, Nursery() as nursery:
         bot = BotProcess(telegram, folder, make_tools(folder / "tools"), nursery=nursery)
-        async with naming(lambda _: [PUBLIC]), listening(site(clip()), 80):
+        async with serve_dns(lambda _: [PUBLIC]), serve_on_all_addresses(site(clip()), 80):
             with living(bot):
                 await bot.start().ready()
                 ann = telegram.user(7)
@@ -71,12 +77,12 @@ async def talk_of_links(folder: Path) -> None:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Lab:
+def world(tmp_path: Path) -> IsolatedNetwork:
     """The network of its own."""
-    with opened_lab(tmp_path) as lab:
+    with open_isolated_network(tmp_path) as lab:
         yield lab
 
 
-def test_a_link_becomes_a_video(world: Lab, tmp_path: Path) -> None:
+def test_a_link_becomes_a_video(world: IsolatedNetwork, tmp_path: Path) -> None:
     """It is fetched through the guard, which lets nothing private through."""
     world.run(lambda: asyncio.wait_for(talk_of_links(tmp_path), 60))

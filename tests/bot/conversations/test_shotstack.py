@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from tests.backends.support.fake_shotstack import FakeShotstack, Fate
+from tests.backends.support.fake_shotstack import FakeShotstack, RenderOutcome
 from tests.bot.support.bot_process import SECRET as HOOK_SECRET
 from tests.bot.support.bot_process import WEBHOOK as HOOK
 from tests.bot.support.bot_process import BotProcess
@@ -99,7 +99,7 @@ def is_ours(result: Message) -> bool:
 
 def sources(fake: FakeShotstack) -> list[str]:
     """The sources at Shotstack that were uploaded."""
-    return [id_ for id_, place in fake.stored.items() if place.content is not None]
+    return [id_ for id_, place in fake.files.items() if place.content is not None]
 
 
 def list_alerts(telegram: Telegram) -> list[str]:
@@ -115,11 +115,11 @@ def spent(bot: BotProcess) -> dict[str, float]:
 
 def nothing_leaked(fake: FakeShotstack, bot: BotProcess) -> None:
     """Shotstack learnt nothing of Telegram, and the log nothing of Shotstack's secrets."""
-    written = fake.written()
+    written = fake.dump_requests()
     for secret in (KEY, TOKEN, TOKEN.partition(":")[2], "/file/bot", str(bot.folder), HOOK_SECRET):
         assert secret not in written, f"{secret} was passed to Shotstack"
-    signatures = [place.signature for place in fake.stored.values()]
-    paths = [path.split("?")[0] for path, _ in fake.announced]
+    signatures = [place.signature for place in fake.files.values()]
+    paths = [path.split("?")[0] for path, _ in fake.callbacks]
     for secret in (KEY, "X-Amz", "/signed/", "/results/", *signatures, *paths):
         assert secret not in bot.log, f"{secret} was logged"
         assert not bot.telegram.calls.telling(secret), f"{secret} was sent"
@@ -139,7 +139,7 @@ async def all_well(telegram: Telegram, fake: FakeShotstack, bot: BotProcess) -> 
 async def test_a_whole_talk(telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User) -> None:
     """The video is Shotstack's; it is billed once, and what it cost is in the numbers."""
     bot = await shot().start().ready()
-    fake.took = 3.5  # the status is edited every three seconds
+    fake.render_seconds = 3.5  # the status is edited every three seconds
     card = await ordered(ann, clip())
     status = await ann.gets("text", after=card, where=lambda m: "in the cloud" in m.text)
     result = await result_for(ann, card)
@@ -152,7 +152,7 @@ async def test_a_whole_talk(telegram: Telegram, fake: FakeShotstack, shot: Shot,
     assert result.buttons
     await all_well(telegram, fake, bot)
     assert status.deleted
-    assert fake.bills == [pytest.approx(2, abs=0.01)]
+    assert fake.billed_seconds == [pytest.approx(2, abs=0.01)]
     assert not bot.runs("edit")
     (row,) = bot.rows("SELECT * FROM measures WHERE stage = 'compose'")
     assert (row["place"], row["dollars"]) == ("shotstack", pytest.approx(ONCE, abs=0.01))
@@ -174,11 +174,11 @@ async def test_a_whole_talk_with_the_real_program(
     result = await result_for(ann, card, within=120)
     assert result.media.seconds == 2
     (render,) = fake.renders.values()
-    size = render.asked["output"]["size"]
+    size = render.body["output"]["size"]
     assert (result.media.width, result.media.height) == (size["width"], size["height"])
     assert result.media.thumbnail
     await all_well(telegram, fake, bot)
-    assert len(fake.bills) == 1
+    assert len(fake.billed_seconds) == 1
     assert spent(bot) == {}
     assert bot.memory() < 150
 
@@ -204,7 +204,7 @@ class Killing:
         async def answer(request: web.Request) -> web.StreamResponse:
             return web.Response(status=503) if self._now() else await self._usual(request)
 
-        self._fake.lie(self._call, answer)
+        self._fake.override(self._call, answer)
 
     def after(self) -> None:
         """Kill it when its request was done, and before the answer arrives."""
@@ -214,7 +214,7 @@ class Killing:
             self._now()
             return response
 
-        self._fake.lie(self._call, answer)
+        self._fake.override(self._call, answer)
 
     def within(self) -> None:
         """Kill it when half of the answer has arrived."""
@@ -230,10 +230,10 @@ class Killing:
             self._now()
             return part
 
-        self._fake.lie(self._call, answer, times=self._number)
+        self._fake.override(self._call, answer, times=self._number)
 
     async def _usual(self, request: web.Request) -> web.StreamResponse:
-        return await self._fake.as_usual(self._call)(request)
+        return await self._fake.get_handler(self._call)(request)
 
     def _now(self) -> bool:
         self._number -= 1
@@ -258,7 +258,7 @@ async def killed(
     result = await result_for(ann, card, within=30)
     await all_well(telegram, fake, bot)
     assert len(results(telegram, ann.chat)) == 1
-    assert len(fake.bills) <= 1
+    assert len(fake.billed_seconds) <= 1
     assert sum(spent(bot).values()) <= ONCE
     return result
 
@@ -292,7 +292,7 @@ async def test_a_kill_costs_nothing(
     """Wherever it is certain what Shotstack did, its video comes, and is paid for once."""
     bot = await shot().start().ready()
     assert not is_ours(await killed(telegram, fake, bot, ann, point))
-    assert (len(fake.renders), len(fake.bills)) == (1, 1)
+    assert (len(fake.renders), len(fake.billed_seconds)) == (1, 1)
     assert sum(spent(bot).values()) == pytest.approx(ONCE, abs=0.01)
 
 
@@ -306,7 +306,7 @@ async def test_a_kill_while_it_asks_never_asks_twice(
     """Whether a render exists is unknown, so this machine makes the video."""
     bot = await shot().start().ready()
     assert is_ours(await killed(telegram, fake, bot, ann, point))
-    assert len(fake.bills) == bills
+    assert len(fake.billed_seconds) == bills
 
 
 async def test_a_kill_while_it_asks_is_mended_by_a_callback(
@@ -316,7 +316,7 @@ async def test_a_kill_while_it_asks_is_mended_by_a_callback(
     bot = shot(**HOOKED)
     await reached(telegram, fake, bot)
     assert not is_ours(await killed(telegram, fake, bot, ann, "after render 1"))
-    assert len(fake.bills) == 1
+    assert len(fake.billed_seconds) == 1
 
 
 @pytest.mark.slow
@@ -324,12 +324,12 @@ async def test_a_kill_after_every_commit(
     telegram: Telegram, fake: FakeShotstack, shot: Shot
 ) -> None:
     """As with videos that are made here, and each is billed at most once."""
-    fake.took = 0
+    fake.render_seconds = 0
     bot = await shot().start().ready()
     count = await commits_of_a_job(bot, telegram.user(6))
     kills = [(when, n) for when, n in KILLS if n <= count and when == "after"]
     await die_at_each(telegram, bot, kills)
-    assert len(fake.renders) == len(fake.bills) == len(kills) + 1
+    assert len(fake.renders) == len(fake.billed_seconds) == len(kills) + 1
     assert not sources(fake)
     nothing_leaked(fake, bot)
 
@@ -357,9 +357,11 @@ async def test_who_is_not_let_in_renders_here(
     more = {"SHOTSTACK_API_KEY": "canary-another-key"} if trouble == "key" else {}
     bot = await shot(**more).start().ready()
     assert is_ours(await result_for(ann, await ordered(ann, clip())))
-    asked = len(fake.calls("upload"))
+    asked = len(fake.find_requests("upload"))
     assert is_ours(await result_for(ann, await ordered(ann, clip())))
-    assert len(fake.calls("upload")) == asked, "a key that is refused is left alone for a while"
+    assert len(fake.find_requests("upload")) == asked, (
+        "a key that is refused is left alone for a while"
+    )
     await bot.stop()
     await bot.start().ready()
     assert is_ours(await result_for(ann, await ordered(ann, clip())))
@@ -367,23 +369,23 @@ async def test_who_is_not_let_in_renders_here(
     (alert,) = list_alerts(telegram)
     assert "shotstack is of no use until you mend it" in alert
     await all_well(telegram, fake, bot)
-    assert not fake.bills
+    assert not fake.billed_seconds
     assert spent(bot) == {}
     assert "canary-another-key" not in bot.log
 
 
-ROWS: dict[str, tuple[Fate, dict[str, float]]] = {
-    "failed": (Fate(end="failed", error="canary: an asset is not public"), {}),
-    "stuck": (Fate(end="rendering"), {"deadline": 1.5}),
-    "unknown": (Fate(end="a state of next year"), {"deadline": 1.5}),
-    "forbidden": (Fate(result="forbidden"), {}),
-    "missing": (Fate(result="missing"), {}),
-    "truncated": (Fate(result="truncated"), {}),
-    "page": (Fate(result="page"), {}),
-    "no answer": (Fate(answer="hanging"), {"response": 0.7}),
-    "cut off": (Fate(answer="dropped"), {}),
-    "garbage": (Fate(answer="garbage"), {}),
-    "broken": (Fate(answer="broken"), {}),
+ROWS: dict[str, tuple[RenderOutcome, dict[str, float]]] = {
+    "failed": (RenderOutcome(final_status="failed", error="canary: an asset is not public"), {}),
+    "stuck": (RenderOutcome(final_status="rendering"), {"deadline": 1.5}),
+    "unknown": (RenderOutcome(final_status="a state of next year"), {"deadline": 1.5}),
+    "forbidden": (RenderOutcome(result="forbidden"), {}),
+    "missing": (RenderOutcome(result="missing"), {}),
+    "truncated": (RenderOutcome(result="truncated"), {}),
+    "page": (RenderOutcome(result="page"), {}),
+    "no answer": (RenderOutcome(response="hanging"), {"response": 0.7}),
+    "cut off": (RenderOutcome(response="dropped"), {}),
+    "garbage": (RenderOutcome(response="garbage"), {}),
+    "broken": (RenderOutcome(response="broken"), {}),
 }
 
 QUICK_ROWS = {"failed", "stuck"}
@@ -398,7 +400,7 @@ async def test_a_render_that_goes_wrong_is_made_here(
 ) -> None:
     """Once; the reason is in the log, and users learn only that another backend continues."""
     fate, pace = ROWS[row]
-    fake.fates.append(fate)
+    fake.outcomes.append(fate)
     bot = await shot(pace).start().ready()
     card = await ordered(ann, clip())
     assert is_ours(await result_for(ann, card))
@@ -408,7 +410,7 @@ async def test_a_render_that_goes_wrong_is_made_here(
     assert not telegram.calls.telling("canary: an asset")
     if row == "failed":
         assert "an asset is not public" in bot.log
-        assert not fake.bills
+        assert not fake.billed_seconds
         assert spent(bot) == {}
 
 
@@ -417,11 +419,13 @@ async def test_a_render_that_failed_in_passing_is_asked_for_again(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
 ) -> None:
     """The first is not billed."""
-    fake.fates.append(Fate(end="failed", error="Service temporarily unavailable"))
+    fake.outcomes.append(
+        RenderOutcome(final_status="failed", error="Service temporarily unavailable")
+    )
     bot = await shot().start().ready()
     assert not is_ours(await result_for(ann, await ordered(ann, clip())))
     await all_well(telegram, fake, bot)
-    assert (len(fake.renders), len(fake.bills)) == (2, 1)
+    assert (len(fake.renders), len(fake.billed_seconds)) == (2, 1)
 
 
 @pytest.mark.slow
@@ -429,12 +433,12 @@ async def test_an_answer_that_never_came_is_mended_by_a_callback(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
 ) -> None:
     """It contains the id of the render, which is then delivered."""
-    fake.fates.append(Fate(answer="dropped"))
+    fake.outcomes.append(RenderOutcome(response="dropped"))
     bot = shot(**HOOKED)
     await reached(telegram, fake, bot)
     assert not is_ours(await result_for(ann, await ordered(ann, clip())))
     await all_well(telegram, fake, bot)
-    assert len(fake.bills) == 1
+    assert len(fake.billed_seconds) == 1
 
 
 TROUBLES: dict[str, tuple[str, Answer, int]] = {
@@ -453,11 +457,11 @@ async def test_what_passes_is_waited_for(
 ) -> None:
     """And Shotstack's video comes all the same."""
     call, answer, times = TROUBLES[trouble]
-    fake.lie(call, answer, times)
+    fake.override(call, answer, times)
     bot = await shot().start().ready()
     assert not is_ours(await result_for(ann, await ordered(ann, clip()), within=30))
     await all_well(telegram, fake, bot)
-    assert len(fake.bills) == 1
+    assert len(fake.billed_seconds) == 1
 
 
 @pytest.mark.slow
@@ -467,11 +471,11 @@ async def test_what_does_not_pass_is_made_here(
 ) -> None:
     """In time, with one bill at most."""
     call, answer, _ = TROUBLES[trouble]
-    fake.lie(call, answer)
+    fake.override(call, answer)
     bot = await shot({"deadline": 4}).start().ready()
     assert is_ours(await result_for(ann, await ordered(ann, clip()), within=40))
     await all_well(telegram, fake, bot)
-    assert len(fake.bills) <= 1
+    assert len(fake.billed_seconds) <= 1
 
 
 @pytest.mark.slow
@@ -479,14 +483,14 @@ async def test_a_busy_shotstack_is_waited_for(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
 ) -> None:
     """As long as it asks, and a little longer; nothing is requested meanwhile."""
-    fake.lie("upload", status(429, **{"Retry-After": "1"}), times=1)
+    fake.override("upload", status(429, **{"Retry-After": "1"}), times=1)
     bot = await shot({"retry_total": 30}).start().ready()
     assert not is_ours(await result_for(ann, await ordered(ann, clip()), within=40))
-    busy = next(entry for entry in fake.ledger if entry.status == 429)
-    later = [entry for entry in fake.ledger if busy.time < entry.time and entry.call != "put"]
+    busy = next(entry for entry in fake.requests if entry.status == 429)
+    later = [entry for entry in fake.requests if busy.time < entry.time and entry.call != "put"]
     assert later[1].time - busy.time > 1  # the other upload was on its way
     await all_well(telegram, fake, bot)
-    assert len(fake.bills) == 1
+    assert len(fake.billed_seconds) == 1
 
 
 @pytest.mark.slow
@@ -494,11 +498,11 @@ async def test_a_shotstack_that_stays_busy_is_left(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
 ) -> None:
     """For who would wait that long; what was uploaded is not there, and nobody is to mend it."""
-    fake.lie("upload", status(429))
+    fake.override("upload", status(429))
     bot = await shot({"gate": 1}).start().ready()
     assert is_ours(await result_for(ann, await ordered(ann, clip())))
     await all_well(telegram, fake, bot)
-    assert len(fake.calls("upload")) <= 2
+    assert len(fake.find_requests("upload")) <= 2
     assert not list_alerts(telegram)
 
 
@@ -507,7 +511,7 @@ async def test_nobody_can_make_it(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
 ) -> None:
     """Shotstack fails it and this machine breaks: a message explains it, and nothing is billed."""
-    fake.fates.extend(Fate(end="failed", error="no") for _ in range(9))
+    fake.outcomes.extend(RenderOutcome(final_status="failed", error="no") for _ in range(9))
     bot = await shot().start().ready()
     card = await ordered(ann, clip(edit={"fault": "bug"}))
     await telegram.until(lambda: fake.renders, 20, "a render")
@@ -518,7 +522,7 @@ async def test_nobody_can_make_it(
     await always_true(telegram, bot)
     assert not sources(fake)
     assert len(fake.renders) == 1, "a render that failed is not asked for again"
-    assert not fake.bills
+    assert not fake.billed_seconds
 
 
 # what it may cost
@@ -539,7 +543,7 @@ async def test_a_budget_is_kept(
     (alert,) = list_alerts(telegram)
     assert "$1.00 of $1.50" in alert
     await all_well(telegram, fake, bot)
-    assert len(fake.bills) == 1
+    assert len(fake.billed_seconds) == 1
     assert spent(bot) == {"shotstack": pytest.approx(ONCE, abs=0.01)}
 
 
@@ -547,7 +551,7 @@ async def test_a_render_that_was_cancelled_is_paid_for(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
 ) -> None:
     """Shotstack ends none, so its price is in the numbers; its sources are gone at once."""
-    fake.took = 60
+    fake.render_seconds = 60
     bot = await shot().start().ready()
     card = await ordered(ann, clip())
     status = await ann.gets("text", after=card, button="^cancel")
@@ -582,7 +586,7 @@ async def test_a_callback_wakes_the_job(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
 ) -> None:
     """Long before it would have looked; forged ones and repetitions change nothing."""
-    fake.looks, fake.took = 0, 1
+    fake.polls_until_ready, fake.render_seconds = 0, 1
     bot = shot({"poll": 60, "max_poll": 60, "deadline": 120}, **HOOKED)
     await reached(telegram, fake, bot)
     card = await ordered(ann, clip())
@@ -601,13 +605,13 @@ async def test_a_callback_wakes_the_job(
     began = time.monotonic()
     assert not is_ours(await result_for(ann, card))
     assert time.monotonic() - began < 10
-    assert fake.announced == [(render.edit.callback, 200)]
+    assert fake.callbacks == [(render.edit.callback, 200)]
     assert await post_callback(bot, path, id=render.id) == 200
     await telegram.quiet()
     assert len(results(telegram, ann.chat)) == 1
-    assert len(fake.calls("status")) <= 4
+    assert len(fake.find_requests("status")) <= 4
     await all_well(telegram, fake, bot)
-    assert len(fake.bills) == 1
+    assert len(fake.billed_seconds) == 1
     assert secret not in bot.log
 
 
@@ -625,7 +629,7 @@ async def test_many_jobs_at_once_keep_within_the_limits(
     for user, card in zip(people, cards, strict=True):
         await result_for(user, card, within=120)
     await all_well(telegram, fake, bot)
-    assert len(fake.bills) == 30
-    assert fake.most("edit") <= 300
-    assert fake.most("ingest") <= 300
-    assert not [entry for entry in fake.ledger if entry.status == 429]
+    assert len(fake.billed_seconds) == 30
+    assert fake.count_peak_requests("edit") <= 300
+    assert fake.count_peak_requests("ingest") <= 300
+    assert not [entry for entry in fake.requests if entry.status == 429]

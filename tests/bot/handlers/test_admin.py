@@ -35,13 +35,13 @@ from bot.telegram.messenger import Messenger
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
 from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
-from tests.backends.support.programs import STAND_IN
+from tests.backends.support.programs import MISBEHAVING_VIDEO_CLI
 from tests.bot.support.job_rows import keep
 from tests.bot.support.recording_session import RecordingSession
 
 ADMIN, STRANGER = 7, 8
 ANONYMOUS, CHANNEL = 1087968824, -1005
-WORKS = (sys.executable, str(STAND_IN), "works")
+WORKS = (sys.executable, str(MISBEHAVING_VIDEO_CLI), "works")
 WHEN = int(datetime.now(UTC).timestamp())
 
 

@@ -25,13 +25,13 @@ from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
 from bot.ui.texts import Texts
 from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
-from tests.backends.support.programs import STAND_IN
+from tests.backends.support.programs import MISBEHAVING_VIDEO_CLI
 from tests.bot.support.recording_session import RecordingSession
 from tests.support.make_clips import drawn, make_clip
 from video_editing.contract.plan import make_plan
 from video_editing.reading.probe import ClipLimits, probe
 
-PROGRAM = (sys.executable, str(STAND_IN))
+PROGRAM = (sys.executable, str(MISBEHAVING_VIDEO_CLI))
 WORDS = {
     AlertKind.REFUSED: {"place": "modal", "why": "refused"},
     AlertKind.NO_BACKEND: {"reasons": "modal: resting"},

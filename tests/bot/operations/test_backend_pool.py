@@ -19,12 +19,12 @@ from bot.database.engine import create_engine, prepare_database
 from bot.database.repository import KeyValueStore
 from bot.operations.backend_pool import BackendOrder, BackendPool, LastBackend, UnknownBackend
 from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
-from tests.backends.support.programs import STAND_IN
+from tests.backends.support.programs import MISBEHAVING_VIDEO_CLI
 from tests.support.make_clips import drawn, make_clip
 from video_editing.contract.plan import Plan, find_missing_segments, make_plan
 from video_editing.reading.probe import ClipLimits, probe
 
-WORKS = (sys.executable, str(STAND_IN), "works")
+WORKS = (sys.executable, str(MISBEHAVING_VIDEO_CLI), "works")
 
 
 @dataclass
@@ -130,7 +130,7 @@ async def test_a_running_job_keeps_its_places(
     tmp_path: Path,
 ) -> None:
     """A change while a job runs is none for that job, and one for the next."""
-    slow = (sys.executable, str(STAND_IN), "slow")
+    slow = (sys.executable, str(MISBEHAVING_VIDEO_CLI), "slow")
     service.status = 401
     pool = await BackendPool.create(settings("local-cpu", "modal"), store, slow)
     events: list[Event] = []

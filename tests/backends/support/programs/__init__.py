@@ -1,6 +1,8 @@
-"""Programs that tests run as processes of their own."""
+"""Programs that tests run as child processes."""
 
 from pathlib import Path
 
 PROGRAMS = Path(__file__).parent
-STAND_IN = PROGRAMS / "misbehaving_video_cli.py"  #: instead of the command line of video_editing
+MISBEHAVING_VIDEO_CLI = (
+    PROGRAMS / "misbehaving_video_cli.py"
+)  #: replaces the command line of video_editing

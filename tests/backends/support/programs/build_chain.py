@@ -1,4 +1,4 @@
-"""A process that creates a chain of local-cpu and prints the loaded modules; run as a script."""
+"""A process that builds a chain of `local-cpu` and prints the loaded modules; run as a script."""
 
 import asyncio
 import sys
@@ -8,9 +8,9 @@ from backends.factory import create_chain
 from settings import BackendSettings, Settings, StorageSettings
 
 if __name__ == "__main__":
-    backends, storage = (
+    chain_settings, storage = (
         BackendSettings(names=("local-cpu",)),
         StorageSettings(folder=Path(sys.argv[1])),
     )
-    asyncio.run(create_chain(Settings(backends=backends, storage=storage)))
-    print(*sys.modules)  # noqa: T201
+    asyncio.run(create_chain(Settings(backends=chain_settings, storage=storage)))
+    print(*sys.modules)  # noqa: T201 - the test reads it

@@ -1,4 +1,4 @@
-/* LD_PRELOAD: a host of 64 processors, whatever this one has. */
+/* LD_PRELOAD: reports 64 processors, independent of the real number. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>

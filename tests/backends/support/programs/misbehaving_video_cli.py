@@ -1,8 +1,8 @@
-"""A command line that behaves, or misbehaves, as video_editing's may; run as a script.
+"""A replacement of the command line of video_editing that can fail in many ways; run as a script.
 
 ``misbehaving_video_cli.py BEHAVIOUR matte CLIP --segments FOLDER …`` writes real segments of grey
-mattes. BEHAVIOUR is "works", "slow" (20 ms a frame), or one of `FAULTS`, some of which work
-afterwards.
+mattes. BEHAVIOUR is "works", "slow" (20 ms per frame), or one of `FAULTS`; some of these write the
+segments afterwards.
 """
 
 import json
@@ -22,64 +22,64 @@ from video_editing.matting.segments import write_segment
 FOLDER = Path(sys.argv[sys.argv.index("--segments") + 1])
 
 
-def work(pause: float) -> None:
-    """Write every segment that the folder lacks, reporting each frame."""
+def write_segments(pause: float) -> None:
+    """Write the missing segments and report each frame."""
     plan = read_plan(FOLDER)
-    lacking = find_missing_segments(plan, FOLDER)
-    done = plan.frames - sum(segment.frames for segment in lacking)
+    missing = find_missing_segments(plan, FOLDER)
+    done = plan.frames - sum(segment.frames for segment in missing)
 
-    def mattes(segment: Segment) -> Iterator[Timed[Matte]]:
+    def make_mattes(segment: Segment) -> Iterator[Timed[Matte]]:
         nonlocal done
         for i in range(segment.frames):
             time.sleep(pause)
             done += 1
-            write_json(1, {"stage": "mattes", "done": done, "total": plan.frames, "fps": 50.0})
+            write_line(1, {"stage": "mattes", "done": done, "total": plan.frames, "fps": 50.0})
             yield Timed(segment.start + i, np.full((48, 80), 200, np.uint8))
 
-    for segment in lacking:
-        write_segment(plan, segment, mattes(segment), FOLDER)
+    for segment in missing:
+        write_segment(plan, segment, make_mattes(segment), FOLDER)
 
 
-def write_json(pipe: int, what: object) -> None:
-    os.write(pipe, json.dumps(what).encode() + b"\n")
+def write_line(pipe: int, message: object) -> None:
+    os.write(pipe, json.dumps(message).encode() + b"\n")
 
 
-def failing(code: int, error: str, reason: str | None = None, **details: object) -> None:
-    """End as the command line does."""
-    os.write(2, b"Some sentence for people.\n")
-    write_json(
+def fail(code: int, error: str, reason: str | None = None, **details: object) -> None:
+    """Exit with an error report like the command line."""
+    os.write(2, b"Some sentence for users.\n")
+    write_line(
         2, {"error": error, "reason": reason, "details": details, "message": "Some sentence."}
     )
     sys.exit(code)
 
 
-def hanging() -> None:
-    """Neither work nor end, even after SIGTERM."""
+def hang() -> None:
+    """Do nothing and ignore SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(600)
 
 
-def forking() -> None:
-    """As above, with a child."""
+def fork_and_hang() -> None:
+    """Hang together with a child process."""
     os.fork()
-    hanging()
+    hang()
 
 
-def spinning() -> None:
-    """Work without an end."""
+def spin() -> None:
+    """Use the processor without end."""
     while True:
         pass
 
 
-def eating() -> None:
-    """Hold a gigabyte."""
-    held = [b"x" * 50_000_000 for _ in range(20)]
-    hanging()
-    del held
+def allocate_memory() -> None:
+    """Allocate 1 GB and hang."""
+    blocks = [b"x" * 50_000_000 for _ in range(20)]
+    hang()
+    del blocks
 
 
-def flooding() -> None:
-    """10 MB of nonsense on both pipes, without a line's end."""
+def flood_pipes() -> None:
+    """Write 10 MB without line breaks to both pipes."""
     for _ in range(20):
         os.write(1, b"x" * 500_000)
         os.write(2, b"y" * 500_000)
@@ -87,8 +87,8 @@ def flooding() -> None:
     os.write(2, b"\n")
 
 
-def write_nonsense() -> None:
-    """Lines that look like progress and are none."""
+def write_malformed_progress() -> None:
+    """Write lines that resemble progress and are invalid."""
     for line in (
         b"not JSON",
         b"null",
@@ -102,41 +102,41 @@ def write_nonsense() -> None:
         os.write(1, line + b"\n")
 
 
-def looking() -> None:
-    """Load a network with threads; ONNX Runtime hangs if it gets some and not all of them."""
-    import onnxruntime  # noqa: PLC0415 - others need none
+def open_network() -> None:
+    """Open a network with threads; ONNX Runtime hangs if only some of them can start."""
+    import onnxruntime  # noqa: PLC0415 - the other behaviours do not need it
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 4
     onnxruntime.InferenceSession(os.environ["U2NET_HOME"] + "/net.onnx", options)
 
 
-def write_environment() -> None:
-    """Write down the variables that it received."""
+def dump_environment() -> None:
+    """Write the environment variables to a file beside the folder."""
     (FOLDER.parent / "environment.json").write_text(json.dumps(dict(os.environ)))
 
 
 FAULTS: dict[str, Callable[[], None]] = {
-    "rejects": lambda: failing(3, "InputRejected", "no_person", seconds=3.5, self="x"),
-    "rejects-oddly": lambda: failing(3, "InputRejected", "a reason of next year"),
+    "rejects": lambda: fail(3, "InputRejected", "no_person", seconds=3.5, self="x"),
+    "rejects-oddly": lambda: fail(3, "InputRejected", "a reason of next year"),
     "rejects-silently": lambda: sys.exit(3),
-    "no-model": lambda: failing(4, "ModelUnavailable"),
-    "disk-full": lambda: failing(5, "OutputFailed"),
-    "stopped": lambda: failing(143, "Cancelled"),
+    "no-model": lambda: fail(4, "ModelUnavailable"),
+    "disk-full": lambda: fail(5, "OutputFailed"),
+    "stopped": lambda: fail(143, "Cancelled"),
     "bug": lambda: sys.exit("Traceback of a bug"),
     "half": lambda: sys.exit(0),
     "dies": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "hangs": hanging,
-    "hangs-with-child": forking,
-    "spins": spinning,
-    "eats": eating,
-    "floods": flooding,
-    "looks": looking,
-    "talks": write_nonsense,
-    "tells": write_environment,
+    "hangs": hang,
+    "hangs-with-child": fork_and_hang,
+    "spins": spin,
+    "allocates": allocate_memory,
+    "floods": flood_pipes,
+    "opens-network": open_network,
+    "malformed-progress": write_malformed_progress,
+    "dumps-environment": dump_environment,
 }
 
 if __name__ == "__main__":
     FAULTS.get(sys.argv[1], lambda: None)()
-    work(0.02 if sys.argv[1] == "slow" else 0)
+    write_segments(0.02 if sys.argv[1] == "slow" else 0)

@@ -1,6 +1,6 @@
-"""A process that renders one result at the fake Shotstack and can be killed; run as a script.
+"""A process that renders with the fake Shotstack and can be killed; run as a script.
 
-``render_scene.py ADDRESS FOLDER CLIP RESULT`` prints which renderer made it.
+``render_scene.py ADDRESS FOLDER CLIP RESULT`` prints the name of the renderer that made the result.
 """
 
 import asyncio
@@ -9,14 +9,20 @@ from pathlib import Path
 
 from backends.rendering.base import LocalRenderer, RenderRequest
 from backends.rendering.fallback import FallbackRenderer
-from tests.backends.support.shotstack_renderer import KEPT, LIMITS, shotstack
+from tests.backends.support.shotstack_renderer import (
+    KEEP_BACKGROUND,
+    LIMITS,
+    create_shotstack_renderer,
+)
 
 
-async def _work(address: str, folder: Path, clip: Path, result: Path) -> None:
-    chain = FallbackRenderer([shotstack(address, folder), LocalRenderer(LIMITS)])
-    made = await chain.render(RenderRequest(clip, None, "teal", KEPT), result, lambda _: None)
-    print(made.renderer)  # noqa: T201 - the test reads it
+async def _render(address: str, folder: Path, clip: Path, result: Path) -> None:
+    chain = FallbackRenderer([create_shotstack_renderer(address, folder), LocalRenderer(LIMITS)])
+    rendered = await chain.render(
+        RenderRequest(clip, None, "teal", KEEP_BACKGROUND), result, lambda _: None
+    )
+    print(rendered.renderer)  # noqa: T201 - the test reads it
 
 
 if __name__ == "__main__":
-    asyncio.run(_work(sys.argv[1], *map(Path, sys.argv[2:])))
+    asyncio.run(_render(sys.argv[1], *map(Path, sys.argv[2:])))

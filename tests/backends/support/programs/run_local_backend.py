@@ -1,7 +1,7 @@
-"""A process with a local backend; run as a script, short of threads.
+"""A process with a local backend; run as a script under a limit of threads.
 
-``run_local_backend.py CLIP FOLDER STALL_SECONDS [PROGRAM…]`` prints the outcome of the
-job: "done" or why not.
+``run_local_backend.py CLIP FOLDER STALL_SECONDS [PROGRAM…]`` prints "done" or the kind of
+the failure.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from video_editing.contract.plan import read_plan
 
 
 async def main(clip: Path, folder: Path, stall_seconds: float, *program: str) -> str:
-    """Work on *clip*; gives the outcome."""
+    """Make the mattes of *clip* and return the outcome."""
     limits = ProcessLimits(600, stall_seconds, 2_000_000_000)
     backend = LocalBackend("local-cpu", "cpu", limits, program=program or DEFAULT_PROGRAM)
     try:
@@ -27,6 +27,6 @@ async def main(clip: Path, folder: Path, stall_seconds: float, *program: str) ->
 
 
 if __name__ == "__main__":
-    _, given_clip, given_folder, seconds, *rest = sys.argv
-    given = Path(given_clip), Path(given_folder), float(seconds), *rest
-    print(asyncio.run(main(*given)))  # noqa: T201
+    _, clip_path, folder_path, stall_limit, *program = sys.argv
+    arguments = Path(clip_path), Path(folder_path), float(stall_limit), *program
+    print(asyncio.run(main(*arguments)))  # noqa: T201 - the test reads it

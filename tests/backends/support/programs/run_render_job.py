@@ -1,6 +1,6 @@
 """A process that requests one render and can be killed; run as a script.
 
-``run_render_job.py URL FOLDER INTENT [CALLBACK]`` prints the render's id when it is done.
+``run_render_job.py URL FOLDER INTENT [CALLBACK]`` prints the id of the finished render.
 """
 
 import asyncio
@@ -10,16 +10,16 @@ from pathlib import Path
 from backends.shotstack.render_job import render_edit
 from backends.shotstack.render_log import RenderLog
 from tests.backends.support.fake_shotstack import FakeShotstack
-from tests.backends.support.shotstack_client import client, edit
+from tests.backends.support.shotstack_client import make_edit, open_fake_client
 
 
 async def main(url: str, folder: str, intent: str, callback: str | None = None) -> None:
-    """Render the edit."""
-    fake = FakeShotstack()  # not served: only its address matters
+    """Render one edit."""
+    fake = FakeShotstack()  # not started: only its address is used
     fake.url = url
     intents = RenderLog(Path(folder) / "shotstack.json")
-    async with client(fake, Path(folder), response=30, deadline=60, adoption=30) as at:
-        state = await render_edit(at, intents, intent, edit(), callback_url=callback)
+    async with open_fake_client(fake, Path(folder), response=30, deadline=60, adoption=30) as api:
+        state = await render_edit(api, intents, intent, make_edit(), callback_url=callback)
     print(state.id, flush=True)  # noqa: T201 - the test reads it
 
 

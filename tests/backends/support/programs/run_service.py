@@ -1,4 +1,4 @@
-"""The real service in a process of its own, which can be killed; run as a script.
+"""The real service in a process that can be killed; run as a script.
 
 ``run_service.py FOLDER`` serves on a free port of this machine and prints its address.
 """
@@ -7,12 +7,12 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.backends.support.running_service import application, served
+from tests.backends.support.running_service import create_service, serve_app
 
 
 async def main(folder: Path) -> None:
     """Serve until killed."""
-    async with served(application(folder)) as address:
+    async with serve_app(create_service(folder)) as address:
         print(address, flush=True)  # noqa: T201 - the test reads it
         await asyncio.Event().wait()
 

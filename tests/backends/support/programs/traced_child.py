@@ -1,7 +1,7 @@
-"""A child that stays a zombie for a while after it is killed; run as a script.
+"""A child process that stays a zombie for some time after it is killed; run as a script.
 
-``traced_child.py SECONDS`` is traced by its own child, for which the kernel keeps it. Its parent
-cannot reap it until the tracer ends, SECONDS later.
+``traced_child.py SECONDS`` is traced by its own child. The kernel keeps it for the tracer: its
+parent cannot reap it until the tracer ends, SECONDS later.
 """
 
 import ctypes
