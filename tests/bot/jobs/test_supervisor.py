@@ -465,12 +465,11 @@ async def test_a_job_is_opened_once(workshop: Workshop) -> None:
 
 async def test_a_job_is_loaded_once(workshop: Workshop) -> None:
     """Two callers that find it in the database at the same time get one active job."""
-    await prepare_database(workshop.engine)
-    job = await kept(workshop, 7)
-    first, second = await asyncio.gather(*(workshop.active_jobs.load(job.id) for _ in range(2)))
-    assert first is second is not None
-    await workshop.active_jobs.stop()
-    await workshop.engine.dispose()
+    async with workshop.open():
+        job = await kept(workshop, 7)
+        loads = [workshop.active_jobs.load(job.id) for _ in range(2)]
+        first, second = await asyncio.gather(*loads)
+        assert first is second is not None
 
 
 async def test_a_quick_other_form_uses_the_mattes(workshop: Workshop, programs: Path) -> None:
