@@ -1,6 +1,7 @@
-"""Everything that the environment decides; only the entry points construct it.
+"""The settings, read from environment variables or a file ``.env``.
 
-One group for each concern; a part of the program receives its group and no other.
+Only entry points construct them. There is one group for each concern, and each part of the program
+receives its own group only. The docstring below a field documents its variable.
 """
 
 import re
@@ -11,14 +12,14 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-#: places by name; an https address is a GPU server of one's own
+#: names of backends; an https address is a service on a GPU machine of your own
 BACKEND_PATTERN = r"modal|local-gpu|local-cpu|https://[^\s,]+"
 
-#: what Telegram shows in a header
+#: what Telegram accepts, and sends in a header with each update
 WEBHOOK_SECRET_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,256}")
-#: what @BotFather gives: the bot's number and a secret
+#: from @BotFather: the bot's id and a secret
 BOT_TOKEN_PATTERN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
-#: the ways in which platforms name a Postgres
+#: the schemes that hosting platforms use for Postgres
 POSTGRES_SCHEME = re.compile(r"postgres(ql(\+psycopg)?)?://")
 
 
@@ -29,72 +30,74 @@ def _split_commas(value: object) -> object:
 
 
 class SettingsGroup(BaseSettings):
-    """Settings that belong together, by the names that they have in the environment."""
+    """Settings of one concern; each field has the name of its variable as its alias."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
-        hide_input_in_errors=True,  # it may be a secret
+        hide_input_in_errors=True,  # which may be a secret
         populate_by_name=True,
         use_attribute_docstrings=True,
     )
 
 
 class BackendSettings(SettingsGroup):
-    """Where mattes are made, and how long the next place waits for the one before."""
+    """The backends, and when a job falls back from one to the next."""
 
     names: Annotated[
         tuple[Annotated[str, Field(pattern=f"^({BACKEND_PATTERN})$")], ...], NoDecode
     ] = Field(default=("modal", "local-gpu", "local-cpu"), validation_alias="OVERLAY_BACKENDS")
-    """The places, best first, by commas; what is not configured or not there is left out."""
+    """The backends, best first, separated by commas; those that are not configured or not available
+    are left out."""
 
     deadline: float = Field(default=600, gt=0, validation_alias="OVERLAY_DEADLINE")
-    """Seconds after which the mattes of a job are late; a slow engine gives way to a fast one."""
+    """Seconds in which the mattes of a job must be ready; a slow engine gives way to a fast one."""
 
     attempts: int = Field(default=2, ge=1, validation_alias="OVERLAY_ATTEMPTS")
-    """How often a job asks one place."""
+    """Attempts of a job at one backend."""
 
     retry_seconds: float = Field(default=60, ge=0, validation_alias="OVERLAY_RETRY_SECONDS")
-    """Seconds from the first asking after which a place is not asked again; waits included."""
+    """Seconds from the first attempt at a backend after which there is no further one; waits
+    included."""
 
     failure_threshold: int = Field(default=1, ge=1, validation_alias="OVERLAY_FAILURES")
-    """After so many jobs in a row that failed there a place is left alone."""
+    """Failed jobs in a row after which a backend is not used for a while."""
 
     cooldown: float = Field(default=60, gt=0, validation_alias="OVERLAY_COOLDOWN")
-    """Seconds for which it is left alone, before one job tries it again."""
+    """Seconds for which it is not used, before one job tries it again."""
 
     _split_names = field_validator("names", mode="before")(_split_commas)
 
 
 class LocalSettings(SettingsGroup):
-    """What a child process on this machine may take."""
+    """The limits of a child process on this machine, and the prices of its devices."""
 
     max_seconds: float = Field(default=1800, gt=0, validation_alias="LOCAL_SECONDS")
-    """Seconds for the mattes of one clip, before the child is killed."""
+    """Seconds for the mattes of one clip, after which the child is killed."""
 
     stall_seconds: float = Field(default=25, gt=0, validation_alias="LOCAL_PATIENCE")
-    """Seconds without a frame and without work, after which a child hangs and is killed."""
+    """Seconds without progress and without CPU use after which the child is killed."""
 
     rembg_model: str = Field(default="u2net_human_seg", validation_alias="OVERLAY_MODEL")
-    """The rembg network with which a GPU is tried at the start."""
+    """The rembg network that the GPU check at the start runs."""
 
     memory_mb: int = Field(default=4000, gt=0, validation_alias="LOCAL_MEMORY_MB")
-    """Megabytes (10^6 bytes) of main memory that a child may hold."""
+    """Megabytes (10^6 bytes) of main memory that the child may use."""
 
     cpu_price: float = Field(default=0, ge=0, validation_alias="LOCAL_CPU_PRICE")
-    """Dollars a second of local-cpu."""
+    """Price of local-cpu in dollars a second."""
 
     gpu_price: float = Field(default=0, ge=0, validation_alias="LOCAL_GPU_PRICE")
-    """Dollars a second of local-gpu."""
+    """Price of local-gpu in dollars a second."""
 
 
 class RemoteSettings(SettingsGroup):
-    """The service that makes mattes at Modal, or on a GPU machine of one's own."""
+    """The client of a service that makes mattes, at Modal or on a GPU machine of your own."""
 
     endpoint: str = Field(default="", validation_alias="MODAL_OVERLAY_ENDPOINT")
-    """Its address at Modal; without one, modal is left out."""
+    """Address of the service at Modal; without one, the backend modal is left out."""
 
     key: SecretStr = Field(default=SecretStr(""), validation_alias="MODAL_KEY")
     """Modal's proxy token: the id."""
@@ -103,40 +106,40 @@ class RemoteSettings(SettingsGroup):
     """Modal's proxy token: the secret."""
 
     token: SecretStr = Field(default=SecretStr(""), validation_alias="OVERLAY_TOKEN")
-    """The bearer token of the service, for whoever asks it and for itself."""
+    """Bearer token of the service; its clients send it and the service requires it."""
 
     price: float = Field(default=0.000306, ge=0, validation_alias="MODAL_PRICE")
-    """Dollars a second of its device; an A10 at Modal."""
+    """Price of its GPU in dollars a second; the default is that of an A10 at Modal."""
 
 
 class ServiceSettings(SettingsGroup):
     """The HTTP service that makes mattes, on a machine with a GPU or at Modal."""
 
     token: SecretStr = Field(default=SecretStr(""), validation_alias="OVERLAY_TOKEN")
-    """What clients show as bearer; this or both of Modal's keys must be set."""
+    """Bearer token that clients send; this or both of Modal's keys must be set."""
 
     key: SecretStr = Field(default=SecretStr(""), validation_alias="MODAL_KEY")
-    """What clients may show as Modal-Key instead."""
+    """What clients may send as Modal-Key instead,"""
 
     secret: SecretStr = Field(default=SecretStr(""), validation_alias="MODAL_SECRET")
-    """What they then show as Modal-Secret."""
+    """together with this as Modal-Secret."""
 
     folder: Path = Field(default=Path("data/service"), validation_alias="SERVICE_DIR")
-    """Clips, mattes and overlays, for a while."""
+    """Folder for clips, mattes and overlays, until they expire."""
 
     backend: Literal["local-gpu", "local-cpu"] = Field(
         default="local-gpu", validation_alias="SERVICE_PLACE"
     )
-    """Where on its machine the work is done."""
+    """The backend that makes the mattes on the service's machine."""
 
     workers: int = Field(default=1, ge=1, validation_alias="SERVICE_WORKERS")
-    """Children that share the segments of one job."""
+    """Child processes that share the segments of one job."""
 
     parallel_jobs: int = Field(default=1, ge=1, validation_alias="SERVICE_AT_ONCE")
-    """Jobs that run side by side."""
+    """Jobs that run at the same time."""
 
     max_jobs: int = Field(default=100, ge=1, validation_alias="SERVICE_WAITING")
-    """Jobs that run or wait; more are told to come back."""
+    """Jobs that run or wait; more are refused."""
 
     max_clip_mb: int = Field(default=2000, ge=1, validation_alias="SERVICE_CLIP_MB")
     """Megabytes (10^6 bytes) of the largest clip."""
@@ -145,28 +148,28 @@ class ServiceSettings(SettingsGroup):
     """Seconds that one job may run."""
 
     retention_seconds: float = Field(default=3600, gt=0, validation_alias="SERVICE_KEEP_SECONDS")
-    """Seconds after which what nobody asks about is deleted."""
+    """Seconds without use after which clips, jobs and overlays are deleted."""
 
     link_seconds: float = Field(default=3600, gt=0, validation_alias="SERVICE_LINK_SECONDS")
-    """Seconds for which the link to an overlay works."""
+    """Seconds for which the link to an overlay is valid."""
 
     sync_seconds: float = Field(default=140, gt=0, lt=150, validation_alias="SERVICE_SYNC_SECONDS")
-    """Seconds that process_overlay_sync waits; Modal ends every request after 150."""
+    """Seconds that process_overlay_sync waits; Modal ends each request after 150."""
 
 
 class ModalSettings(SettingsGroup):
-    """How the service runs at Modal."""
+    """The containers of the service at Modal."""
 
     gpus: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("A10", "L4", "T4"), validation_alias="MODAL_GPUS"
     )
-    """Kinds of GPU, best first, by commas."""
+    """Kinds of GPU, best first, separated by commas."""
 
     min_containers: int = Field(default=0, ge=0, validation_alias="MODAL_MIN_CONTAINERS")
-    """GPUs kept warm, and paid for, while nobody asks."""
+    """GPUs that stay warm without work, and are paid for."""
 
     max_containers: int = Field(default=10, ge=1, validation_alias="MODAL_MAX_CONTAINERS")
-    """GPUs at once."""
+    """Most GPUs at the same time."""
 
     scaledown_window: int = Field(
         default=120, ge=2, le=1200, validation_alias="MODAL_SCALEDOWN_WINDOW"
@@ -177,80 +180,80 @@ class ModalSettings(SettingsGroup):
 
 
 class RenderingSettings(SettingsGroup):
-    """Who makes the finished video, and what it may cost."""
+    """The renderer of results, its account and its budget."""
 
     renderer: Literal["local", "shotstack"] = Field(default="local", validation_alias="RENDERER")
-    """This machine, or Shotstack with this machine behind it."""
+    """This machine, or Shotstack with this machine as its fallback."""
 
     api_key: SecretStr = Field(default=SecretStr(""), validation_alias="SHOTSTACK_API_KEY")
-    """Of Shotstack's environment; without one, this machine does it all."""
+    """API key of Shotstack's environment; without one, this machine renders."""
 
     stage: Literal["stage", "v1"] = Field(default="stage", validation_alias="SHOTSTACK_STAGE")
-    """Shotstack's environment: the sandbox, free and with a watermark, or production."""
+    """Shotstack's environment: stage, the free sandbox with a watermark, or v1, production."""
 
     alpha_format: Literal["luma", "mov"] = Field(default="luma", validation_alias="SHOTSTACK_ALPHA")
-    """How Shotstack gets an overlay: as mp4 with a luma matte, small, or as ProRes with alpha."""
+    """How overlays are uploaded: luma is an mp4 with a luma matte, mov is ProRes with alpha."""
 
     price: float = Field(default=0.3, ge=0, validation_alias="SHOTSTACK_PRICE")
-    """Dollars for a minute of its results; the sandbox costs nothing."""
+    """Price of its results in dollars a minute; the sandbox is free."""
 
     monthly_budget: float | None = Field(default=None, ge=0, validation_alias="BUDGET_USD")
-    """Dollars for its results in a month (UTC), after which this machine makes them; or no end."""
+    """Dollars a month (UTC) for its results, after which this machine renders; unset: no limit."""
 
     api_url: str = Field(
         default="https://api.shotstack.io",
         pattern=r"^https?://[^\s,]+$",
         validation_alias="SHOTSTACK_ADDRESS",
     )
-    """Where its API is; without TLS only for a stand-in on one's own machine."""
+    """Address of its API; without TLS only for a test server on this machine."""
 
 
 class BotSettings(SettingsGroup):
-    """How the bot talks to Telegram, and how much it takes on."""
+    """The bot's connection to Telegram, its admins and its limits."""
 
     token: SecretStr = Field(default=SecretStr(""), validation_alias="BOT_TOKEN")
-    """Of the bot, from @BotFather."""
+    """The bot's token, from @BotFather."""
 
     admin_ids: Annotated[frozenset[int], NoDecode] = Field(
         default=frozenset(), validation_alias="ADMIN_IDS"
     )
-    """Telegram's numbers of those who may see and switch the places, by commas."""
+    """Telegram user ids of the admins, who may see and switch the backends; separated by commas."""
 
     api_server: str = Field(
         default="", pattern=r"^(https?://[^\s,]+)?$", validation_alias="TELEGRAM_API_SERVER"
     )
-    """A Bot API server of your own."""
+    """Address of a Bot API server of your own."""
 
     is_local_server: bool = Field(default=False, validation_alias="TELEGRAM_API_LOCAL")
-    """It runs with --local, on a disk that we see too: files of any size, results of 2 GB."""
+    """It runs with --local on a disk that the bot can read: files of any size, results of 2 GB."""
 
     shared_folder: Path = Field(
         default=Path("/var/lib/telegram-bot-api"), validation_alias="TELEGRAM_API_DIR"
     )
-    """The folder in which it then keeps its files; nothing else of the disk is read."""
+    """The folder of its files with --local; the bot reads no other files of that disk."""
 
     webhook_url: str = Field(
         default="", pattern=r"^(https://[^\s,]+)?$", validation_alias="WEBHOOK_URL"
     )
-    """Our address as Telegram sees it; without one, we ask Telegram for updates."""
+    """The bot's own address, to which Telegram sends updates; without one, the bot polls."""
 
     webhook_secret: SecretStr = Field(default=SecretStr(""), validation_alias="WEBHOOK_SECRET")
-    """What Telegram shows with every update: 16 to 256 letters, digits, _ and -."""
+    """The secret in Telegram's requests: 16 to 256 letters, digits, _ and -."""
 
     port: int = Field(default=8080, ge=1, le=65535, validation_alias="PORT")
-    """Where /healthz, /readyz, /metrics and the webhook are."""
+    """Port of /healthz, /readyz, /metrics and the webhook."""
 
     parallel_jobs: int = Field(default=2, ge=1, validation_alias="JOBS_AT_ONCE")
-    """Jobs that run side by side."""
+    """Jobs that run at the same time."""
 
     max_waiting_jobs: int = Field(default=500, ge=1, validation_alias="JOBS_WAITING")
-    """Jobs that may wait; more are told to come back."""
+    """Jobs that may wait, of all users together; more are refused."""
 
     parallel_cards: int = Field(default=2, ge=1, validation_alias="CARDS_AT_ONCE")
-    """Cards that are drawn side by side."""
+    """Preview cards that are drawn at the same time."""
 
     max_clip_seconds: float = Field(default=600, gt=0, validation_alias="CLIP_SECONDS")
-    """The longest clip."""
+    """Longest clip, in seconds."""
 
     max_clip_mb: int = Field(default=500, ge=1, validation_alias="CLIP_MB")
     """Megabytes (10^6 bytes) of the largest clip behind a link."""
@@ -258,7 +261,7 @@ class BotSettings(SettingsGroup):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", validation_alias="LOG_LEVEL"
     )
-    """What is logged, and all that is worse."""
+    """Lowest level that is logged."""
 
     @field_validator("admin_ids", mode="before")
     @classmethod
@@ -269,7 +272,7 @@ class BotSettings(SettingsGroup):
     @classmethod
     def _validate_token(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value() and not BOT_TOKEN_PATTERN.fullmatch(value.get_secret_value()):
-            raise ValueError("is no token of @BotFather, which is like 123456:ABC-DEF")
+            raise ValueError("is not a token of @BotFather, which looks like 123456:ABC-DEF")
         return value
 
     @field_validator("webhook_secret")
@@ -289,22 +292,22 @@ class BotSettings(SettingsGroup):
 
 
 class StorageSettings(SettingsGroup):
-    """Where things are kept."""
+    """The files and the database of the bot."""
 
     folder: Path = Field(
         default=Path("data"),
         validation_alias=AliasChoices("DATA_DIR", "RAILWAY_VOLUME_MOUNT_PATH"),
     )
-    """Jobs, mattes, the database, and what is known about the places."""
+    """Folder of jobs, mattes, the database and the state of the backends."""
 
     database_url: SecretStr = Field(default=SecretStr(""), validation_alias="DATABASE_URL")
-    """A Postgres, as postgresql://…; without one, an SQLite lies in the folder."""
+    """A Postgres, as postgresql://…; without one, an SQLite file in the folder."""
 
     mattes_hours: float = Field(default=24, ge=0, validation_alias="MATTES_HOURS")
-    """Hours for which the mattes of a result are kept, for its other forms."""
+    """Hours for which the mattes of a result are stored, for its other formats."""
 
     mattes_mb: int = Field(default=5000, ge=0, validation_alias="MATTES_MB")
-    """Megabytes (10^6 bytes) that they may take in all."""
+    """Megabytes (10^6 bytes) that they may use together; the oldest are removed first."""
 
     @field_validator("database_url")
     @classmethod
@@ -313,14 +316,14 @@ class StorageSettings(SettingsGroup):
         if address and not POSTGRES_SCHEME.match(address):
             raise ValueError("must begin with postgresql://")
         try:
-            urlsplit(address).port  # noqa: B018 - it raises, as the rest does
+            urlsplit(address).port  # noqa: B018 - the property raises for an invalid port
         except ValueError:
-            raise ValueError("is no address of a database") from None
+            raise ValueError("is not the address of a database") from None
         return SecretStr(POSTGRES_SCHEME.sub("postgresql+psycopg://", address, count=1))
 
 
 class Settings(BaseModel):
-    """All groups."""
+    """All settings."""
 
     backends: BackendSettings = Field(default_factory=BackendSettings)
     local: LocalSettings = Field(default_factory=LocalSettings)
@@ -332,11 +335,11 @@ class Settings(BaseModel):
     storage: StorageSettings = Field(default_factory=StorageSettings)
 
     def collect_secrets(self) -> list[str]:
-        """All that must never be shown, also as parts of what is."""
+        """Return all secrets and secret parts of values, which logs must not contain."""
         groups = (getattr(self, name) for name in type(self).model_fields)
         values = (getattr(group, name) for group in groups for name in type(group).model_fields)
-        found = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
+        secrets = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
         address = self.storage.database_url.get_secret_value()
         password = urlsplit(address).password or ""
         token = self.bot.token.get_secret_value()
-        return sorted((found | {password, unquote(password), token.partition(":")[2]}) - {""})
+        return sorted((secrets | {password, unquote(password), token.partition(":")[2]}) - {""})

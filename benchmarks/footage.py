@@ -1,4 +1,4 @@
-"""A clip to measure with: 1080p30 with sound, as a phone records it, made of any other clip."""
+"""Benchmark footage: 1080p30 with sound, encoded as by a phone, made from any clip."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,45 +23,45 @@ from video_editing.writing.encoder import (
 from video_editing.writing.tracks import StreamSpec, VideoTrack
 
 SIZE = 1920, 1080
-RATE = 30
-#: A second of the picture. A bot may fetch 20 MB, which leaves a minute 2.7 Mbit/s.
-BITS = 2_500_000
+FRAME_RATE = 30
+#: Bits per second of video. Bots can download 20 MB, that is 2.7 Mbit/s for one minute.
+BIT_RATE = 2_500_000
 CAMERA = VideoCodec(
     "libx264",
     "yuv420p",
     {
         "preset": "veryfast",
         "profile": "high",
-        "b": str(BITS),
-        "g": str(RATE),  # a key frame each second, and at no other time
+        "b": str(BIT_RATE),
+        "g": str(FRAME_RATE),  # one keyframe per second, none in between
         "sc_threshold": "0",
     },
 )
 MICROPHONE = AudioCodec("aac", 128_000)
 
 
-def film(source: Path, path: Path, seconds: int, size: Size = SIZE) -> None:
-    """Write *seconds* of *source*, played again and again and cut to fill *size*, to *path*."""
+def make_footage(source: Path, path: Path, seconds: int, size: Size = SIZE) -> None:
+    """Write *seconds* of *source*, looped and cropped to fill *size*, to *path*."""
     clip = probe(source)
     spec = StreamSpec(
         size=size,
-        timebase=Fraction(1, RATE),
-        rate=Fraction(RATE),
+        timebase=Fraction(1, FRAME_RATE),
+        rate=Fraction(FRAME_RATE),
         seconds=Fraction(seconds),
         has_sound=True,
     )
     with open_output(path, "mp4", {}) as container:
         video = add_video_stream(container, CAMERA, spec)
         pictures = VideoTrack(container, video, spec, make_yuv_frame)
-        # A background's sound is repeated, a voice is not.
-        loop = mix_audio(replace(clip, audio_stream=None), clip, seconds=spec.seconds)
+        # mix_audio() loops the audio of a background, not the audio of the clip.
+        audio = mix_audio(replace(clip, audio_stream=None), clip, seconds=spec.seconds)
         with FileWriter(pictures, add_audio_track(container, MICROPHONE, spec)) as writer:
-            writer.write_all(_looped(clip, seconds * RATE, size), loop, spec.timebase)
+            writer.write_all(_loop_pictures(clip, seconds * FRAME_RATE, size), audio, spec.timebase)
 
 
-def _looped(clip: Clip, count: int, size: Size) -> Iterator[Timed[Picture]]:
-    """*count* pictures of *clip*, RATE of them a second."""
+def _loop_pictures(clip: Clip, count: int, size: Size) -> Iterator[Timed[Picture]]:
+    """Yield *count* pictures of *clip* at FRAME_RATE, from the start again after its end."""
     unused = make_solid_picture(BLACK, size)
-    with VideoBackground(clip).open_sampler(size) as shown:
+    with VideoBackground(clip).open_sampler(size) as sample:
         for tick in range(count):
-            yield Timed(tick, shown(Fraction(tick, RATE), unused))
+            yield Timed(tick, sample(Fraction(tick, FRAME_RATE), unused))

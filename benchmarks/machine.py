@@ -1,4 +1,4 @@
-"""Which machine was measured, and with which versions."""
+"""Description of the measured machine and of the package versions."""
 
 import platform
 from importlib.metadata import version
@@ -17,15 +17,15 @@ PACKAGES = (
 )
 
 
-def machine() -> str:
-    """One line: the processor, how many of its cores may be used, the versions that matter."""
+def describe_machine() -> str:
+    """Return one line: the processor, the number of usable cores and the package versions."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     python = platform.python_version()
-    return f"{_processor()}, {count_cpus()} cores used; Python {python}, {packages}"
+    return f"{_read_processor_name()}, {count_cpus()} cores used; Python {python}, {packages}"
 
 
-def _processor() -> str:
-    """The processor's name as the system knows it."""
+def _read_processor_name() -> str:
+    """Return the name of the processor as the system reports it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

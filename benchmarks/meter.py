@@ -1,4 +1,4 @@
-"""What a command costs: its time from start to end, its processors' time, its memory."""
+"""Measure the wall-clock time, the CPU time and the peak memory of a command."""
 
 import resource
 import subprocess
@@ -9,35 +9,35 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import NamedTuple
 
-INTERVAL = 0.1  #: seconds between two looks at the memory
+INTERVAL = 0.1  #: seconds between two samples of the memory
 
 PROC = Path("/proc")
 
 
 class Cost(NamedTuple):
-    """What one run of a command took.
+    """The cost of one run of a command.
 
     Attributes:
-        seconds: from the start of its process to its end.
-        busy: seconds of processor time, its children's included.
-        peak: bytes that its whole process tree held at most, pages that are shared counted in
-            shares (PSS); 0 where the system has no /proc.
-        said: what it wrote to standard output.
+        seconds: wall-clock time from the start of the process to its end.
+        cpu_seconds: CPU time, child processes included.
+        peak_bytes: largest proportional set size (PSS) of the process tree; 0 where the system
+            has no /proc.
+        output: the text on standard output.
     """
 
     seconds: float
-    busy: float
-    peak: int
-    said: str
+    cpu_seconds: float
+    peak_bytes: int
+    output: str
 
 
-def measured(module: str, *arguments: object) -> Cost:
-    """Run ``python -m module arguments`` in a process of its own.
+def measure(module: str, *arguments: object) -> Cost:
+    """Run ``python -m module arguments`` in a child process and measure it.
 
     Raises:
-        RuntimeError: it failed; with what it complained of.
+        RuntimeError: the command failed; the message has the end of its standard error.
     """
-    busy = _busy()
+    cpu_seconds = _read_children_cpu_seconds()
     start = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "-m", module, *map(str, arguments)],
@@ -45,58 +45,58 @@ def measured(module: str, *arguments: object) -> Cost:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        watch = _Watch(process.pid)
-        said, complaint = process.communicate()
+        monitor = _MemoryMonitor(process.pid)
+        output, errors = process.communicate()
         seconds = time.perf_counter() - start
-        peak = watch.ended()
+        peak_bytes = monitor.stop()
     if process.returncode:
-        raise RuntimeError(f"{module} ended with {process.returncode}: {complaint[-2000:]}")
-    return Cost(seconds, _busy() - busy, peak, said)
+        raise RuntimeError(f"{module} ended with {process.returncode}: {errors[-2000:]}")
+    return Cost(seconds, _read_children_cpu_seconds() - cpu_seconds, peak_bytes, output)
 
 
-def _busy() -> float:
-    """Processor seconds of all children that have ended."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
+def _read_children_cpu_seconds() -> float:
+    """Return the CPU seconds of all child processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
-class _Watch:
-    """Looks at the memory of a process and all it started, now and then, until told to end."""
+class _MemoryMonitor:
+    """Samples the memory of a process tree in a thread until `stop` is called."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._peak = 0
-        self._end = Event()
-        self._thread = Thread(target=self._look)
+        self._stop = Event()
+        self._thread = Thread(target=self._sample)
         self._thread.start()
 
-    def _look(self) -> None:
-        while not self._end.wait(INTERVAL):
-            self._peak = max(self._peak, sum(map(_held, _tree(self._pid))))
+    def _sample(self) -> None:
+        while not self._stop.wait(INTERVAL):
+            self._peak = max(self._peak, sum(map(_read_pss, _list_process_tree(self._pid))))
 
-    def ended(self) -> int:
-        """Stop looking and give the most bytes that were seen at once."""
-        self._end.set()
+    def stop(self) -> int:
+        """Stop sampling and return the largest sample in bytes."""
+        self._stop.set()
         self._thread.join()
         return self._peak
 
 
-def _tree(pid: int) -> Iterator[int]:
-    """*pid* and all processes below it."""
+def _list_process_tree(pid: int) -> Iterator[int]:
+    """Yield *pid* and all its descendants."""
     yield pid
     for children in PROC.glob(f"{pid}/task/*/children"):
-        for child in _words(children):
-            yield from _tree(int(child))
+        for child in _read_words(children):
+            yield from _list_process_tree(int(child))
 
 
-def _held(pid: int) -> int:
-    """Bytes of one process, its share of what it shares included."""
-    words = _words(PROC / str(pid) / "smaps_rollup")
+def _read_pss(pid: int) -> int:
+    """Return the PSS of one process in bytes."""
+    words = _read_words(PROC / str(pid) / "smaps_rollup")
     return int(words[words.index("Pss:") + 1]) * 1024 if "Pss:" in words else 0
 
 
-def _words(file: Path) -> Sequence[str]:
-    """The words of a file; none when its process has ended."""
+def _read_words(file: Path) -> Sequence[str]:
+    """Return the words of a file of /proc; none when the process has ended."""
     try:
         return file.read_text().split()
     except OSError:

@@ -1,11 +1,11 @@
-"""Contact sheets: what a viewer sees of the cut, before and after.
+"""Contact sheets that compare the cut-outs of the predecessor with ours.
 
     uv run python -m benchmarks.sheets SHEET.jpg CLIP ... [--carried]
 
-A row for each clip: its middle frame, the person over a flat colour by the predecessor's recipe
-(whole frame, one model, a threshold of 0.6, a Gaussian of 7 pixels), and by ours. With --carried
-the last is the rembg engine's way, looking at one frame in six; its weights are not in the
-repository, so MediaPipe's square model plays the network.
+Each row shows the middle frame of a clip, then the person over a plain colour by the recipe of the
+predecessor (full frame, one model, threshold 0.6, 7-pixel Gaussian), and by ours. With --carried,
+the last picture uses the method of the rembg engine with a keyframe every six frames; the rembg
+weights are not in the repository, so the square model of MediaPipe replaces the network.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.quality import predecessor
+from benchmarks.quality import create_predecessor_recipe
 from video_editing.compositing.background import make_solid_picture
 from video_editing.compositing.blend import paste
 from video_editing.compositing.despill import despill
@@ -32,31 +32,33 @@ from video_editing.pixels import convert_to_rgb
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip, probe
 
-BEHIND = parse_colour("#2ec4b6")
-CELL = 400, 260  #: pixels of one picture
-HEAD = 28  #: pixels of the line of titles
-EVERY = 6  #: frames from one look of the carried engine to the next
-AROUND = 24  #: frames on either side that are enough for any matte
+BACKGROUND = parse_colour("#2ec4b6")
+CELL = 400, 260  #: pixels, width and height of one picture
+TITLE_HEIGHT = 28  #: pixels, height of the line of titles
+KEYFRAME_INTERVAL = 6  #: frames between two keyframes with --carried
+CONTEXT_FRAMES = 24  #: frames on each side that are enough for every matte
 
 
-class StandIn:
-    """MediaPipe's square model where a network of rembg's would be."""
+class SquareKeyframeModel:
+    """The square model of MediaPipe with the interface of a rembg network."""
 
     side = 256
 
     def __init__(self) -> None:
         self._model = load_tflite(SQUARE_MODEL)
 
-    def __call__(self, shown: NDArray[np.float32]) -> list[Matte]:
-        """What the model sees in each of the pictures *shown*."""
-        given = self._model.get_input_details()[0]["index"]
-        made = self._model.get_output_details()[0]["index"]
-        seen = []
-        for one in shown:
-            self._model.set_tensor(given, one[None])
+    def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
+        """Return the matte of each of the *pictures*."""
+        input_index = self._model.get_input_details()[0]["index"]
+        output_index = self._model.get_output_details()[0]["index"]
+        mattes = []
+        for picture in pictures:
+            self._model.set_tensor(input_index, picture[None])
             self._model.invoke()
-            seen.append(np.rint(self._model.get_tensor(made)[0, :, :, 0] * 255).astype(np.uint8))
-        return seen
+            mattes.append(
+                np.rint(self._model.get_tensor(output_index)[0, :, :, 0] * 255).astype(np.uint8)
+            )
+        return mattes
 
 
 def main() -> None:
@@ -64,40 +66,44 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sheets", description=__doc__)
     parser.add_argument("sheet", type=Path, help="the JPEG to write")
     parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP")
-    parser.add_argument("--carried", action="store_true", help="show the rembg engine's way")
+    parser.add_argument("--carried", action="store_true", help="use the method of the rembg engine")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    rows = [row(probe(path), is_carried=options.carried) for path in options.clips]
-    page = Image.fromarray(np.vstack([titles(is_carried=options.carried), *rows]))
+    rows = [render_row(probe(path), is_propagated=options.carried) for path in options.clips]
+    page = Image.fromarray(np.vstack([render_titles(is_propagated=options.carried), *rows]))
     page.save(options.sheet, quality=82, optimize=True)
 
 
-def row(clip: Clip, *, is_carried: bool) -> NDArray[np.uint8]:
-    """The middle frame of *clip*, and its person by both recipes."""
+def render_row(clip: Clip, *, is_propagated: bool) -> NDArray[np.uint8]:
+    """Render the middle frame of *clip* and its person by both recipes."""
     middle = len(clip.times) // 2
-    start, end = max(0, middle - AROUND), min(len(clip.times) - 1, middle + AROUND)
+    start, end = max(0, middle - CONTEXT_FRAMES), min(len(clip.times) - 1, middle + CONTEXT_FRAMES)
     frames = read_frames(clip, clip.times[start], clip.times[end])
-    found: Iterable[tuple[Timed[Picture], Matte]] = MediapipeEngine(clip).compute_mattes(frames)
-    if is_carried:
-        found = propagate(found, StandIn(), clip.times, EVERY)
-    frame, small = next(pair for pair in found if pair[0].time >= clip.times[middle])
+    mattes: Iterable[tuple[Timed[Picture], Matte]] = MediapipeEngine(clip).compute_mattes(frames)
+    if is_propagated:
+        mattes = propagate(mattes, SquareKeyframeModel(), clip.times, KEYFRAME_INTERVAL)
+    frame, small = next(pair for pair in mattes if pair[0].time >= clip.times[middle])
     picture = frame.value
-    old = next(predecessor(SQUARE_MODEL)(clip, [frame]))
-    new = refine_alpha(small, picture.y, Box(0, 0, *picture.size), picture.y)
-    shots = picture, over(picture, old, clean=False), over(picture, new, clean=True)
-    return np.hstack([cell(shot) for shot in shots])
+    predecessor_alpha = next(create_predecessor_recipe(SQUARE_MODEL)(clip, [frame]))
+    our_alpha = refine_alpha(small, picture.y, Box(0, 0, *picture.size), picture.y)
+    shots = (
+        picture,
+        composite(picture, predecessor_alpha, is_despilled=False),
+        composite(picture, our_alpha, is_despilled=True),
+    )
+    return np.hstack([render_cell(shot) for shot in shots])
 
 
-def over(picture: Picture, alpha: Matte, *, clean: bool) -> Picture:
-    """The person over a flat colour; *clean* of what was behind her, as our compositor does."""
+def composite(picture: Picture, alpha: Matte, *, is_despilled: bool) -> Picture:
+    """Composite the person over a plain colour; *is_despilled* removes colour spill first."""
     width, height = picture.size
-    flat = make_solid_picture(BEHIND, (round_to_even(width), round_to_even(height)))
-    person = despill(picture, alpha) if clean else picture
-    return paste(Layer(person, alpha), 0, 0, flat)
+    background = make_solid_picture(BACKGROUND, (round_to_even(width), round_to_even(height)))
+    person = despill(picture, alpha) if is_despilled else picture
+    return paste(Layer(person, alpha), 0, 0, background)
 
 
-def cell(picture: Picture) -> NDArray[np.uint8]:
-    """*picture* in the middle of a grey cell."""
+def render_cell(picture: Picture) -> NDArray[np.uint8]:
+    """Return *picture* in the middle of a grey cell, (H, W, 3)."""
     width, height = picture.size
     scale = min(CELL[0] / width, CELL[1] / height)
     size = round(width * scale), round(height * scale)
@@ -107,14 +113,16 @@ def cell(picture: Picture) -> NDArray[np.uint8]:
     return page
 
 
-def titles(*, is_carried: bool) -> NDArray[np.uint8]:
-    """The line above the columns."""
-    page = Image.new("RGB", (3 * CELL[0], HEAD), (32, 32, 32))
+def render_titles(*, is_propagated: bool) -> NDArray[np.uint8]:
+    """Render the titles of the columns."""
+    page = Image.new("RGB", (3 * CELL[0], TITLE_HEIGHT), (32, 32, 32))
     draw = ImageDraw.Draw(page)
-    ours = f"one look in {EVERY} frames, carried" if is_carried else "overlaybot"
+    ours = (
+        f"keyframe every {KEYFRAME_INTERVAL} frames, propagated" if is_propagated else "overlaybot"
+    )
     for column, title in enumerate(("the clip", "predecessor", ours)):
-        place = (column * CELL[0] + CELL[0] // 2, HEAD // 2)
-        draw.text(place, title, (255, 255, 255), ImageFont.load_default(16), anchor="mm")
+        centre = (column * CELL[0] + CELL[0] // 2, TITLE_HEIGHT // 2)
+        draw.text(centre, title, (255, 255, 255), ImageFont.load_default(16), anchor="mm")
     return np.asarray(page)
 
 

@@ -1,6 +1,6 @@
-"""What `edit` is compared with: the clip decoded and encoded again, its pictures untouched.
+"""The reference for `edit`: decode the clip and encode it again without changing the pictures.
 
-Decoder, encoder, their settings and threads, and the sound's way are those of `edit`.
+The decoder, the encoder, their settings and threads, and the audio path are those of `edit`.
 """
 
 import sys
@@ -21,21 +21,21 @@ from video_editing.writing.tracks import StreamSpec  # noqa: E402
 
 
 def transcode(source: Path, result: Path) -> None:
-    """Write *source* to *result* as `edit` would, without looking at a single picture."""
+    """Write *source* to *result* like `edit`, without processing the pictures."""
     clip = probe(source)
-    sound = None if clip.audio_stream is None else mix_audio(clip, seconds=clip.duration)
+    audio = None if clip.audio_stream is None else mix_audio(clip, seconds=clip.duration)
     spec = StreamSpec(
         size=clip.size,
         timebase=clip.timebase,
         rate=clip.rate,
         seconds=clip.duration,
-        has_sound=sound is not None,
+        has_sound=audio is not None,
     )
     with (
         open_mp4(result, spec) as writer,
         closing(prefetch(read_frames(clip), PREFETCH_DEPTH)) as frames,
     ):
-        writer.write_all(frames, sound, clip.timebase)
+        writer.write_all(frames, audio, clip.timebase)
 
 
 if __name__ == "__main__":

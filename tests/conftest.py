@@ -1,4 +1,4 @@
-"""What tests share: the folder of real clips, when it is there, and one for made networks."""
+"""Fixtures of all tests: the folder of real clips and the folder of rembg weights."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from tests.support.paths import MEDIA
 
 @pytest.fixture(scope="session")
 def media() -> Path:
-    """The folder of real clips that lies beside the project on the authors' machines."""
+    """The folder of real clips beside the repository; skips the test where it is missing."""
     if not MEDIA.is_dir():
-        pytest.skip("the real clips (../shared/media) are not here")
+        pytest.skip("the real clips (../shared/media) are missing")
     return MEDIA
 
 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder where rembg looks for weights; it cannot download any."""
+    """The empty folder where rembg searches for weights; downloads fail."""
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     return tmp_path

@@ -1,4 +1,4 @@
-"""Benchmarks: what is measured is what it says."""
+"""The benchmarks measure what their tables name."""
 
 import subprocess
 import sys
@@ -8,9 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.footage import film
-from benchmarks.meter import Cost, measured
-from benchmarks.speed import OLD, OVER_COLOUR, REMBG, TRANSCODE, Figure, Job, done, report
+from benchmarks.footage import make_footage
+from benchmarks.meter import Cost, measure
+from benchmarks.speed import (
+    OVER_COLOUR,
+    PREDECESSOR,
+    REMBG,
+    TRANSCODE,
+    Job,
+    Measurement,
+    format_report,
+    run_job,
+)
 from tests.support.make_clips import drawn, make_clip
 from video_editing.pipelines.demo import make_demo
 from video_editing.reading.probe import probe
@@ -18,78 +27,78 @@ from video_editing.reading.probe import probe
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second of 25 pictures a second, with a sound."""
+    """One second at 25 frames per second, with sound."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     return make_clip(path, drawn(25), rate=25, tone=440)
 
 
 def test_footage(clip: Path, tmp_path: Path) -> None:
-    """Footage has its length at 30 frames a second, a key frame in each second, and sound."""
-    film(clip, tmp_path / "film.mp4", 3, (320, 180))
-    made = probe(tmp_path / "film.mp4")
-    steps = {(after - before) * made.timebase for before, after in pairwise(made.times)}
-    assert (made.size, len(made.times), steps) == ((320, 180), 90, {Fraction(1, 30)})
-    assert len(made.keyframes) == 3
-    assert made.audio_stream is not None
+    """Footage has the requested length, 30 frames and one keyframe per second, and sound."""
+    make_footage(clip, tmp_path / "film.mp4", 3, (320, 180))
+    footage = probe(tmp_path / "film.mp4")
+    steps = {(later - earlier) * footage.timebase for earlier, later in pairwise(footage.times)}
+    assert (footage.size, len(footage.times), steps) == ((320, 180), 90, {Fraction(1, 30)})
+    assert len(footage.keyframes) == 3
+    assert footage.audio_stream is not None
 
 
 def test_transcode(clip: Path, tmp_path: Path) -> None:
-    """The plain transcode keeps all pictures, their times and the sound."""
+    """The plain transcode writes all frames."""
     result = tmp_path / "result.mp4"
-    figure = done(Job(TRANSCODE, ("benchmarks.transcode", clip, result), result, 25))
-    assert figure.rate > 0
-    assert not result.exists(), "it would fill the disk"
+    measurement = run_job(Job(TRANSCODE, ("benchmarks.transcode", clip, result), result, 25))
+    assert measurement.rate > 0
+    assert not result.exists(), "outputs would fill the disk"
 
 
 def test_missing_frames(clip: Path, tmp_path: Path) -> None:
-    """A fast command that leaves frames out is not fast, it is wrong."""
+    """A command that drops frames raises an error instead of a high rate."""
     result = tmp_path / "result.mp4"
     job = Job(TRANSCODE, ("benchmarks.transcode", clip, result), result, 26)
     with pytest.raises(RuntimeError, match="25 frames instead of 26"):
-        done(job)
+        run_job(job)
 
 
 def test_failure(tmp_path: Path) -> None:
-    """A command that fails is no figure; what it complained of is told."""
+    """A failed command raises an error with the text of its standard error."""
     with pytest.raises(RuntimeError, match="FileNotFoundError"):
-        measured("benchmarks.transcode", tmp_path / "none.mp4", tmp_path / "result.mp4")
+        measure("benchmarks.transcode", tmp_path / "none.mp4", tmp_path / "result.mp4")
 
 
-def test_whole_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is that of a process and of those it started, at its peak; so is processor time."""
+def test_process_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The peak memory and the CPU time include child processes."""
     (tmp_path / "child.py").write_text(
-        "import time; kept = b'1' * 60_000_000; time.sleep(0.5)\n"
+        "import time; block = b'1' * 60_000_000; time.sleep(0.5)\n"
         "while time.process_time() < 0.5: pass\n"
     )
     (tmp_path / "parent.py").write_text(
-        "import subprocess, sys; kept = b'1' * 40_000_000\n"
+        "import subprocess, sys; block = b'1' * 40_000_000\n"
         "subprocess.run([sys.executable, '-m', 'child'])\n"
-        "print('said')\n"
+        "print('output')\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    cost = measured("parent")
-    assert 100e6 < cost.peak < 140e6
-    assert cost.busy > 0.5
+    cost = measure("parent")
+    assert 100e6 < cost.peak_bytes < 140e6
+    assert cost.cpu_seconds > 0.5
     assert cost.seconds > 1
-    assert cost.said == "said\n"
+    assert cost.output == "output\n"
 
 
 def test_ratios() -> None:
-    """A ratio is the median of those within a round, not one of medians."""
-    names = TRANSCODE, OVER_COLOUR, OLD, REMBG
-    rates = (100, 50, 5, 2), (10, 9, 1, 1), (40, 24, 2, 1)  # other work slowed two rounds down
+    """A ratio is the median of the ratios within a round, not a ratio of medians."""
+    names = TRANSCODE, OVER_COLOUR, PREDECESSOR, REMBG
+    rates = (100, 50, 5, 2), (10, 9, 1, 1), (40, 24, 2, 1)  # other load slows two rounds down
     rounds = [
-        {name: Figure(rate, 0.02, 300_000_000) for name, rate in zip(names, row, strict=True)}
+        {name: Measurement(rate, 0.02, 300_000_000) for name, rate in zip(names, row, strict=True)}
         for row in rates
     ]
-    lines = report(rounds, [Cost(0.9, 1.0, 200_000_000, "")], 60).splitlines()
+    lines = format_report(rounds, [Cost(0.9, 1.0, 200_000_000, "")], 60).splitlines()
     assert f"| {OVER_COLOUR} | 24.0 | 0.60 | 10.00 | 24.00 | 20.0 | 300 |" in lines
     assert "| `preview`, from process start | 0.90 s |  |  |  |  | 200 |" in lines
 
 
 @pytest.mark.slow
 def test_command(tmp_path: Path) -> None:
-    """One command prints the whole table."""
+    """One command prints both tables."""
     make_demo(tmp_path / "demo.mp4")
     command = sys.executable, "-m", "benchmarks.speed", tmp_path / "demo.mp4"
     printed = subprocess.run(

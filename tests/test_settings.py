@@ -1,4 +1,4 @@
-"""What the environment decides."""
+"""The settings from the environment, and their documentation."""
 
 import re
 from pathlib import Path
@@ -11,20 +11,20 @@ from tests.support.paths import ROOT
 
 EXAMPLE = ROOT / ".env.example"
 OPERATING = ROOT / "docs" / "operating.md"
-NONE = (None, "", SecretStr(""), frozenset())  #: defaults for which nothing is written
+NONE = (None, "", SecretStr(""), frozenset())  #: defaults that the documentation leaves empty
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`(.*?)` )?\| (\S.*) \|$", re.MULTILINE)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No variable of ours is set, and no file .env is in sight."""
+    """Unset all variables, and change to a folder without a file .env."""
     for name in names():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
 
 def groups() -> dict[str, type[BaseModel]]:
-    """The groups by their names."""
+    """Return the groups by their names."""
     return {
         name: field.annotation
         for name, field in Settings.model_fields.items()
@@ -33,7 +33,7 @@ def groups() -> dict[str, type[BaseModel]]:
 
 
 def defaults() -> dict[str, object]:
-    """What each variable is where it is not set."""
+    """Return the default of each variable."""
     return {
         str(alias.choices[0] if isinstance(alias, AliasChoices) else alias): field.default
         for group in groups().values()
@@ -43,17 +43,17 @@ def defaults() -> dict[str, object]:
 
 
 def names() -> set[str]:
-    """The variables that are read, without those that stand in for another."""
+    """Return the names of all variables, without alternative names."""
     return set(defaults())
 
 
 def test_everything_has_a_default() -> None:
-    """Without any variable, the program can begin."""
+    """The program starts without any variable."""
     assert Settings().backends.names == ("modal", "local-gpu", "local-cpu")
 
 
 def test_the_example_shows_every_variable_with_its_default() -> None:
-    """A file .env that is a copy of the example changes nothing, and lacks nothing."""
+    """A copy of the example as .env changes no setting and names each variable."""
     lines = [line for line in EXAMPLE.read_text().splitlines() if line and line[0] != "#"]
     assert {line.partition("=")[0] for line in lines} >= names()
     before = Settings()
@@ -62,7 +62,7 @@ def test_the_example_shows_every_variable_with_its_default() -> None:
 
 
 def test_the_readme_explains_every_variable_with_its_default() -> None:
-    """Once each, and none that is not there; an environment of all defaults changes nothing."""
+    """The table has each variable once; an environment of its defaults changes nothing."""
     table = OPERATING.read_text().partition("## Variables\n")[2].partition("\n## ")[0]
     rows = ROW.findall(table)
     assert sorted(name for name, _, _ in rows) == sorted(names())
@@ -73,16 +73,16 @@ def test_the_readme_explains_every_variable_with_its_default() -> None:
     assert shown == {name for name, default in defaults().items() if default not in NONE}
 
 
-def test_an_empty_variable_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name without a value, as forms of hosters leave it, means the default."""
+def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name without a value, as some hosting platforms set it, means the default."""
     monkeypatch.setenv("OVERLAY_BACKENDS", "")
     monkeypatch.setenv("OVERLAY_COOLDOWN", "")
     assert Settings().backends.cooldown == 60
     assert Settings().backends.names == ("modal", "local-gpu", "local-cpu")
 
 
-def test_places_are_listed_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The order is kept, blanks are not."""
+def test_backends_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order is preserved, blanks are removed."""
     monkeypatch.setenv("OVERLAY_BACKENDS", " local-cpu, https://gpu.example.org:8443 ,modal,")
     names = ("local-cpu", "https://gpu.example.org:8443", "modal")
     assert Settings().backends.names == names
@@ -91,15 +91,15 @@ def test_places_are_listed_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "places", ["modal,gpu", "http://gpu.example.org", "local_cpu", "modal;local-cpu"]
 )
-def test_an_unknown_place_is_refused(monkeypatch: pytest.MonkeyPatch, places: str) -> None:
-    """A misspelt place stops the start; it is not passed over."""
+def test_an_unknown_backend_is_refused(monkeypatch: pytest.MonkeyPatch, places: str) -> None:
+    """A misspelt backend stops the start; it is not skipped."""
     monkeypatch.setenv("OVERLAY_BACKENDS", places)
     with pytest.raises(ValidationError, match="OVERLAY_BACKENDS"):
         Settings()
 
 
-def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Printing the settings betrays none."""
+def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The representation of the settings contains no secret."""
     for name in (
         *("MODAL_KEY", "MODAL_SECRET", "OVERLAY_TOKEN", "WEBHOOK_SECRET", "SHOTSTACK_API_KEY"),
     ):
@@ -111,7 +111,7 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    """Beside each field stands what it means."""
+    """Each field has a docstring."""
     for group in groups().values():
         assert issubclass(group, SettingsGroup)
         for name, field in group.model_fields.items():
@@ -119,7 +119,7 @@ def test_every_setting_is_explained() -> None:
 
 
 def test_a_webhook_without_a_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Anybody could write to the bot, in anybody's name."""
+    """Without it, anybody could send updates to the bot."""
     monkeypatch.setenv("WEBHOOK_URL", "https://bot.example.org/")
     with pytest.raises(ValidationError, match="WEBHOOK_SECRET"):
         Settings()
@@ -131,14 +131,14 @@ def test_a_webhook_without_a_secret_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_volume_of_railway_holds_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless a folder is named."""
+    """The volume is the default; DATA_DIR takes precedence."""
     monkeypatch.setenv("RAILWAY_VOLUME_MOUNT_PATH", "/volume")
     assert Settings().storage.folder == Path("/volume")
     monkeypatch.setenv("DATA_DIR", "/elsewhere")
     assert Settings().storage.folder == Path("/elsewhere")
 
 
-def test_admins_are_listed_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_admins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     """By number; a name is refused."""
     monkeypatch.setenv("ADMIN_IDS", "12, 345,")
     assert Settings().bot.admin_ids == {12, 345}
@@ -158,7 +158,7 @@ def test_admins_are_listed_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_error_does_not_show_the_secret(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """It names the variable, and that is all."""
+    """It names the variable without its value."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=name) as caught:
         Settings()
@@ -169,14 +169,14 @@ def test_an_error_does_not_show_the_secret(
 def test_a_postgres_may_be_named_in_every_usual_way(
     monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
-    """Platforms differ in it."""
+    """Hosting platforms use different schemes."""
     monkeypatch.setenv("DATABASE_URL", f"{scheme}://bot:word@host/db")
     address = Settings().storage.database_url.get_secret_value()
     assert address == "postgresql+psycopg://bot:word@host/db"
 
 
-def test_all_secrets_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Logs hide them: also the password in an address, in each of its spellings."""
+def test_all_secrets_are_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs hide them, also the password of an address, encoded and decoded."""
     monkeypatch.setenv("BOT_TOKEN", "4242:canary")
     monkeypatch.setenv("DATABASE_URL", "postgres://bot:p%40ss@host/db")
     monkeypatch.setenv("SHOTSTACK_API_KEY", "key")

@@ -1,13 +1,13 @@
-"""``python -m video_editing``: the command line as parents start it."""
+"""``python -m video_editing``: the command line that parent processes start."""
 
 import signal
 import sys
 
 from video_editing.concurrency import limit_library_threads
 
-limit_library_threads()  # before numpy is imported, which starts as many threads as there are CPUs
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # imports leave nothing to clean up, or to trace
+limit_library_threads()  # before the import of numpy, which starts a thread per CPU
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules load there is nothing to clean up
 
-from video_editing.cli.main import main  # noqa: E402
+from video_editing.cli.main import main  # noqa: E402 - it imports numpy
 
 sys.exit(main())

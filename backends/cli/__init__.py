@@ -1,4 +1,4 @@
-"""``overlay``, as installed: what video_editing offers, and what needs places of work."""
+"""The installed program ``overlay``: the commands of video_editing, and those with backends."""
 
 import signal
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from video_editing.concurrency import limit_library_threads
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status."""
+    """Run one command; return its exit status."""
     limit_library_threads()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # imports leave nothing to clean up, or to trace
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules load there is nothing to clean up
     from backends.cli.commands import run  # noqa: PLC0415 - numpy must not come before the line above
 
     return run(arguments)

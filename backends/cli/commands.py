@@ -4,12 +4,12 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
@@ -35,12 +35,15 @@ from settings import BACKEND_PATTERN, Settings
 from video_editing.cli import commands as video_commands
 from video_editing.cli.arguments import Only, Positional
 from video_editing.cli.commands import Command, CommandArguments, CutArguments, EditArguments
-from video_editing.cli.main import FAILURES, Failure, main
+from video_editing.cli.main import FAILURES, Failure, main, stop_on_signals
 from video_editing.cli.output import print_result
 from video_editing.contract.engines import EngineOptions
+from video_editing.contract.errors import Cancelled
 from video_editing.contract.plan import make_plan
 from video_editing.contract.progress import Progress, Report
 from video_editing.contract.style import EDGE_FIELDS, PLACEMENT_FIELDS, Metavar, Shape, Style
+
+T = TypeVar("T")
 
 
 class InvalidSettings(Exception):
@@ -167,6 +170,35 @@ def run(arguments: Sequence[str] | None) -> int:
     return main(arguments, COMMANDS, BACKEND_FAILURES)
 
 
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run *work* on an event loop; SIGINT and SIGTERM cancel it.
+
+    A handler that raises would not do: the loop swallows what is raised in its callbacks.
+
+    Raises:
+        Cancelled: a signal came; *work* has cleaned up.
+    """
+    runner, received = asyncio.Runner(), list[int]()
+    loop = runner.get_loop()
+    task = loop.create_task(work)
+
+    def stop(number: int) -> None:
+        received.append(number)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
+    try:
+        with stop_on_signals(stop), runner:
+            result = loop.run_until_complete(task)
+    except BaseException as err:
+        if received:
+            raise Cancelled(received[0]) from err
+        raise
+    if received:
+        raise Cancelled(received[0])
+    return result
+
+
 def run_edit(options: BackendEditArguments, report: Report) -> None:
     """Write a finished video, with mattes of the backend that was chosen."""
     with _open_mattes(options, report) as mattes:
@@ -189,7 +221,7 @@ def _open_mattes(
         yield options.matte
         return
     with TemporaryDirectory(prefix="overlay-") as folder:
-        asyncio.run(_make_mattes(options, options.backend, Path(folder), report))
+        run_async(_make_mattes(options, options.backend, Path(folder), report))
         yield Path(folder)
 
 
@@ -212,7 +244,7 @@ async def _make_mattes(
 def run_autopipeline(options: AutopipelineArguments, report: Report) -> None:
     """Have Shotstack render a video, and print where it is."""
     with TemporaryDirectory(prefix="overlay-") as folder:
-        result = asyncio.run(
+        result = run_async(
             _render_pipeline(options, Path(folder), _create_event_report(options, report))
         )
     print_result(options.progress, options.output, **asdict(result))

@@ -1,20 +1,20 @@
-"""What the original plan's calls ask for, under its names."""
+"""The body of the service's overlay calls, with the field names of the published interface."""
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from backends.links.ssrf_guard import MAX_LINK_LENGTH, UrlRejected, parse_link
-from video_editing.contract.engines import DEFAULT_MODEL, FAST_ENGINE, EngineName
-
-UnitInterval = Annotated[float, Field(ge=0, le=1)]
+from video_editing.cli.arguments import format_options
+from video_editing.contract.engines import DEFAULT_MODEL, FAST_ENGINE, EngineName, EngineOptions
+from video_editing.contract.style import Feather, Radius, Shape, Style, Threshold, UnitInterval
 
 
 def _validate_link(link: str) -> str:
     try:
         parse_link(link)
     except UrlRejected as err:
-        raise ValueError("not a plain http or https link to a public place") from err
+        raise ValueError("not a plain http or https link to a public address") from err
     return link
 
 
@@ -24,35 +24,34 @@ class OverlayRequest(BaseModel):
     Attributes:
         video_url: ``http`` or ``https``, on the usual port, leading to a public address.
         container: ProRes 4444, or VP9 with alpha.
-        threshold: the certainty at which a pixel is half person.
-        feather: pixels of the clip over which the edge is softened.
+        threshold, feather, engine, shape: as on the command line; defaults are the interface's own.
+        rembg_model: a network of the rembg engine.
         circle_radius: of the circle, as a fraction of the frame's shorter side.
         circle_center_x, circle_center_y: fractions of width and height.
     """
 
     video_url: Annotated[str, Field(max_length=MAX_LINK_LENGTH), AfterValidator(_validate_link)]
     container: Literal["mov", "webm"] = "mov"
-    threshold: Annotated[float, Field(ge=0.05, le=0.95)] = 0.6
-    feather: Annotated[float, Field(ge=0, le=99)] = 7
+    threshold: Threshold = 0.6
+    feather: Feather = 7
     engine: EngineName = FAST_ENGINE
     rembg_model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")] = DEFAULT_MODEL
-    shape: Literal["circle", "rect", "rounded", "none"] = "circle"
-    circle_radius: Annotated[float, Field(ge=0.05, le=1)] = 0.35
+    shape: Shape = Shape.CIRCLE
+    circle_radius: Radius = 0.35
     circle_center_x: UnitInterval = 0.5
     circle_center_y: UnitInterval = 0.5
 
     def build_engine_options(self) -> list[str]:
-        """Who is to look for the person, for the command line of video_editing."""
-        return [f"--engine={self.engine}", f"--model={self.rembg_model}"]
+        """Return the engine as arguments of the video_editing command line."""
+        return format_options(EngineOptions(engine=self.engine, model=self.rembg_model))
 
     def build_cut_options(self) -> list[str]:
-        """How the overlay is to look, for the command line of video_editing."""
-        options = {
-            "container": self.container,
-            "threshold": self.threshold,
-            "feather": self.feather,
-            "shape": self.shape,
-            "radius": self.circle_radius,
-            "center": f"{self.circle_center_x},{self.circle_center_y}",
-        }
-        return [f"--{name}={value}" for name, value in options.items()]
+        """Return the look as arguments of ``overlay cut``."""
+        style = Style(
+            shape=self.shape,
+            radius=self.circle_radius,
+            centre=(self.circle_center_x, self.circle_center_y),
+            threshold=self.threshold,
+            feather=self.feather,
+        )
+        return [f"--container={self.container}", *format_options(style)]

@@ -1,4 +1,4 @@
-# What admins read. Values that are selected on are words of the code.
+# Texts for admins. The selectors compare values of the code.
 
 admin-refused = This is for the admins of this bot.
 admin-looking = Looking who is there…

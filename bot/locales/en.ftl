@@ -1,6 +1,6 @@
-# What people read. Values that are selected on are words of the code.
+# Texts for users. The selectors compare values of the code.
 
-## Who we are
+## Welcome and help
 
 start =
     <b>Hi! Send me a video in which you talk to the camera.</b>
@@ -36,7 +36,7 @@ command-language = English or Russian
 language-ask = Which language shall I speak?
 language-set = I speak English with you now. Send me a video!
 
-## What was sent
+## Replies to what the user sent
 
 looking = 👀 Looking at your video…
 looking-link = 👀 Fetching your video from the link…
@@ -158,7 +158,7 @@ cancel-all =
        *[other] your { $count } videos
     }…
 
-## While it is made
+## Progress of a job
 
 status-waiting =
     ⏳ { $ahead ->
@@ -222,7 +222,7 @@ why-no-memory = is out of memory
 why-resting = is having a rest
 why-nobody = is not available
 
-## How it ended
+## End of a job
 
 result-caption = { SPAN($seconds) }, ready ✨
 job-cancelled = Stopped. Send me a video whenever you like.

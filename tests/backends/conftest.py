@@ -1,4 +1,4 @@
-"""What the tests of places share: clips with their plans, and each kind of place, opened."""
+"""Fixtures of the backends' tests: clips, their plans, and each kind of backend."""
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -21,13 +21,13 @@ from video_editing.reading.probe import ClipLimits, probe
 
 @pytest.fixture
 def heard() -> Heard:
-    """An empty report."""
+    """A report that records events."""
     return Heard()
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip of 6 s in which somebody is."""
+    """A clip of 6 s with a person."""
     return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", somebody(180))
 
 
@@ -39,32 +39,32 @@ def plan(clip: Path) -> Plan:
 
 @pytest.fixture
 def stand_in() -> Callable[..., LocalBackend]:
-    """Makes a local place whose child is the stand-in of the given behaviour."""
+    """Create local backends whose child process misbehaves as requested."""
 
-    def made(
+    def create(
         behaviour: str,
         *,
         seconds: float = 60,
-        patience: float = 30,
+        stall_seconds: float = 30,
         memory: int = MEMORY,
         program: Sequence[str] = (sys.executable, str(STAND_IN)),
     ) -> LocalBackend:
-        limits = ProcessLimits(seconds, patience, memory)
+        limits = ProcessLimits(seconds, stall_seconds, memory)
         program = (*program, behaviour)
         return LocalBackend("local-cpu", "cpu", limits, price=0.5, program=program)
 
-    return made
+    return create
 
 
 @pytest.fixture(params=PLACES)
-async def open_place(
+async def open_backend(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[Callable[[float], Awaitable[OverlayBackend]]]:
-    """Opens a place of each kind, with a deadline in seconds."""
+    """Open a backend of each kind, with a deadline in seconds."""
     async with AsyncExitStack() as stack:
 
-        async def opened(seconds: float = 60) -> OverlayBackend:
-            folder = tmp_path / "place"
+        async def open_one(seconds: float = 60) -> OverlayBackend:
+            folder = tmp_path / "backend"
             return await stack.enter_async_context(PLACES[request.param](folder, seconds))
 
-        yield opened
+        yield open_one

@@ -1,4 +1,4 @@
-"""Which places there are, by the settings."""
+"""Backends are created from the settings."""
 
 import asyncio
 import logging
@@ -39,30 +39,30 @@ def settings(folder: Path, *names: str, endpoint: str = "") -> Settings:
     )
 
 
-def names(made: OverlayBackend) -> list[str]:
-    assert isinstance(made, FallbackChain)
-    return [backend.name for backend in made.backends]
+def names(chain: OverlayBackend) -> list[str]:
+    assert isinstance(chain, FallbackChain)
+    return [backend.name for backend in chain.backends]
 
 
-async def test_what_is_not_there_is_left_out_with_a_line(
+async def test_an_unavailable_backend_is_left_out_with_a_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Places that are not configured or have no device leave one line each, with the reason."""
     with caplog.at_level(logging.WARNING, "backends.factory"):
-        made = await create_chain(settings(tmp_path, "modal", "local-cpu"))
-    assert names(made) == ["local-cpu"]
+        chain = await create_chain(settings(tmp_path, "modal", "local-cpu"))
+    assert names(chain) == ["local-cpu"]
     (line,) = caplog.messages
     assert line == "left out: modal: not_configured (MODAL_OVERLAY_ENDPOINT is not set)"
 
 
-async def test_nobody_there_stops_the_start(tmp_path: Path) -> None:
+async def test_an_empty_chain_stops_the_start(tmp_path: Path) -> None:
     """An empty chain is refused in one line that names the variable."""
     with pytest.raises(NoBackendAvailable, match=r"^OVERLAY_BACKENDS=modal: .*[^\n]$"):
         await create_chain(settings(tmp_path, "modal"))
 
 
-async def test_one_place_can_be_had_by_its_name(tmp_path: Path) -> None:
-    """The command line asks for a single place, or for all of them."""
+async def test_a_backend_is_created_by_its_name(tmp_path: Path) -> None:
+    """The command line asks for a single backend, or for all of them."""
     have = settings(tmp_path, "local-cpu")
     assert (await create_backend("local-cpu", have)).name == "local-cpu"
     assert (await create_backend("chain", have)).name == "chain"
@@ -80,12 +80,12 @@ async def test_a_service_that_is_down_at_the_start_is_kept(
 
 
 def test_nothing_native_comes_into_our_process(tmp_path: Path) -> None:
-    """Building the local place loads no decoder and no model, and nothing of other places."""
+    """Creating the local backend loads no decoder, no model and no module of other backends."""
     script = PROGRAMS / "build_chain.py"
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, script, tmp_path], check=True, capture_output=True, text=True
     )
-    loaded = set(said.stdout.split())
+    loaded = set(result.stdout.split())
     assert "backends.local.backend" in loaded
     assert not loaded & {*NATIVE, *OTHERS}
 
@@ -93,12 +93,14 @@ def test_nothing_native_comes_into_our_process(tmp_path: Path) -> None:
 def cuda() -> bool:
     """Whether a child can run a network on a GPU here."""
     code = "import onnxruntime as o; print('CUDAExecutionProvider' in o.get_available_providers())"
-    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    return said.stdout.strip() == "True" and Path("/dev/nvidia0").exists()
+    result = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    return result.stdout.strip() == "True" and Path("/dev/nvidia0").exists()
 
 
 def test_without_cuda_there_is_no_local_gpu(tmp_path: Path) -> None:
-    """A place that would compute on the processor in silence is refused at the start."""
+    """A backend that would silently compute on the processor is refused at the start."""
     if cuda():
         pytest.skip("there is a GPU here")
     with pytest.raises(BackendUnavailable) as caught:
@@ -109,7 +111,7 @@ def test_without_cuda_there_is_no_local_gpu(tmp_path: Path) -> None:
 
 @pytest.mark.gpu
 def test_with_cuda_there_is_a_local_gpu(tmp_path: Path) -> None:
-    """A network runs on the GPU once before the place is offered."""
+    """A network runs on the GPU once before the backend is offered."""
     if not cuda():
         pytest.skip("needs a GPU and onnxruntime-gpu: the trial runs a network on CUDA")
     assert (
@@ -118,7 +120,7 @@ def test_with_cuda_there_is_a_local_gpu(tmp_path: Path) -> None:
     )
 
 
-async def test_this_machine_is_never_left_alone(
+async def test_this_machine_has_no_breaker(
     clip: Path, plan: Plan, tmp_path: Path, stand_in: Callable[..., LocalBackend]
 ) -> None:
     """One user's clip that kills its child does not keep the next user from local-cpu."""

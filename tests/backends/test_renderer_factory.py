@@ -1,4 +1,4 @@
-"""Which renderer is asked, and what follows when it cannot."""
+"""Which renderer is used, and what follows if it fails."""
 
 import asyncio
 import subprocess
@@ -24,7 +24,7 @@ RESULT = Path("result.mp4")
 
 
 class Scripted(Renderer):
-    """Does as it is told, and says that it cost a dollar."""
+    """Ends as given, and reports that it cost a dollar."""
 
     def __init__(
         self, name: str, end: BaseException | None = None, forms: tuple[OutputFormat, ...] = ()
@@ -33,19 +33,19 @@ class Scripted(Renderer):
         self._end, self._forms = end, forms or tuple(OutputFormat)
 
     def can_render(self, request: RenderRequest) -> bool:
-        """Only some forms."""
+        """Return whether the format is one of those given."""
         return request.form in self._forms
 
-    async def render(self, scene: RenderRequest, result: Path, report: Report) -> RenderResult:  # noqa: ARG002
-        """End as told."""
+    async def render(self, scene: RenderRequest, result: Path, report: Report) -> RenderResult:  # noqa: ARG002 - the interface has them
+        """End as given."""
         report(CostIncurred(self.name, 1, 1))
         if self._end:
             raise self._end
         return RenderResult(self.name, 2, 2, 1, 1)
 
 
-async def test_the_next_one_goes_on(heard: Heard) -> None:
-    """Who is asked and why another lost it is told; what was paid in vain is in the bill."""
+async def test_the_next_renderer_is_tried(heard: Heard) -> None:
+    """Events name the renderers and the failure; the cost includes that of the failed one."""
     failures: list[BackendUnavailable] = []
     lost = Scripted("a", BackendUnavailable("a", FailureKind.BUSY, "later"))
     chain = FallbackRenderer([lost, Scripted("b")], failures.append)
@@ -59,16 +59,16 @@ async def test_the_next_one_goes_on(heard: Heard) -> None:
     assert [failure.backend for failure in failures] == ["a"]
 
 
-async def test_who_cannot_is_not_asked(heard: Heard) -> None:
-    """That is no fall-back."""
+async def test_a_renderer_that_does_not_support_the_format_is_skipped(heard: Heard) -> None:
+    """A skipped renderer is not reported as a fallback."""
     chain = FallbackRenderer([Scripted("a", forms=(OutputFormat.VIDEO,)), Scripted("b")])
     scene = RenderRequest(Path("clip.mp4"), None, "teal", KEPT, OutputFormat.NOTE)
     assert (await chain.render(scene, RESULT, heard)).renderer == "b"
     assert heard.events == [BackendStarted("b")]
 
 
-async def test_what_a_cancelled_one_spent_is_told(heard: Heard) -> None:
-    """It is in no bill otherwise; what others spent before it is told as well."""
+async def test_the_cost_of_a_cancelled_renderer_is_reported(heard: Heard) -> None:
+    """No result contains its cost; the cost of the renderers before it is reported as well."""
     lost = Scripted("a", BackendUnavailable("a", FailureKind.BUSY, "later"))
     chain = FallbackRenderer([lost, Scripted("b", asyncio.CancelledError())])
     with pytest.raises(asyncio.CancelledError):
@@ -76,8 +76,8 @@ async def test_what_a_cancelled_one_spent_is_told(heard: Heard) -> None:
     assert heard.of(CostIncurred) == [CostIncurred("a", 1, 1), CostIncurred("b", 1, 1)]
 
 
-async def test_when_all_failed_each_reason_is_kept(heard: Heard) -> None:
-    """In the order of asking."""
+async def test_if_all_failed_each_failure_is_in_the_group(heard: Heard) -> None:
+    """In the order of trying."""
     ends = [
         BackendUnavailable(name, why)
         for name, why in (("a", FailureKind.BUSY), ("b", FailureKind.NO_MEMORY))
@@ -92,8 +92,8 @@ async def test_when_all_failed_each_reason_is_kept(heard: Heard) -> None:
     "end",
     [InputRejected(RejectReason.CORRUPT), OutputFailed("full"), Cancelled(15), ValueError("a bug")],
 )
-async def test_what_is_not_the_renderers_fault_passes(heard: Heard, end: Exception) -> None:
-    """Nobody else is asked."""
+async def test_other_exceptions_propagate(heard: Heard, end: Exception) -> None:
+    """No other renderer is tried."""
     with pytest.raises(type(end)):
         await FallbackRenderer([Scripted("a", end), Scripted("b")]).render(SCENE, RESULT, heard)
     assert heard.events == [BackendStarted("a")]
@@ -109,7 +109,7 @@ async def test_what_is_not_the_renderers_fault_passes(heard: Heard, end: Excepti
     ],
 )
 def test_the_settings_name_the_renderer(tmp_path: Path, changes: dict[str, str], name: str) -> None:
-    """Local unless Shotstack is asked for and has a key; never without this machine behind it."""
+    """Local, unless Shotstack is set and has a key; always with the local one as a fallback."""
     settings = Settings(
         rendering=RenderingSettings(_env_file=None, **changes),
         storage=StorageSettings(_env_file=None, folder=tmp_path),
@@ -121,8 +121,8 @@ def test_the_settings_name_the_renderer(tmp_path: Path, changes: dict[str, str],
     )
 
 
-def test_nothing_native_comes_with_them() -> None:
-    """The process of the bot decodes nothing."""
+def test_no_native_library_is_imported() -> None:
+    """The bot's process imports no decoder and no model."""
     code = (
         "import sys, backends.renderer_factory, backends.shotstack.pipeline\n"
         "print(sorted({'numpy', 'cv2', 'av', 'PIL', 'onnxruntime'} & sys.modules.keys()))"

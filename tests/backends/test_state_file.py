@@ -1,4 +1,4 @@
-"""Facts that many write down at once."""
+"""State that many processes update at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +9,7 @@ from backends.state_file import JsonStateFile
 
 
 def test_no_change_is_lost(tmp_path: Path) -> None:
-    """Many who add one at the same time, each with a shelf of its own, add up."""
+    """Increments of many threads, each with a state file of its own, add up."""
 
     def add(_: int) -> None:
         with JsonStateFile(tmp_path / "facts.json", int).update() as facts:
@@ -21,16 +21,16 @@ def test_no_change_is_lost(tmp_path: Path) -> None:
 
 
 def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
-    """What is raised in the block comes through, and what was known stays."""
-    shelf = JsonStateFile(tmp_path / "facts.json", int)
-    with shelf.update() as facts:
+    """An exception in the block is raised, and the state stays."""
+    state_file = JsonStateFile(tmp_path / "facts.json", int)
+    with state_file.update() as facts:
         facts["count"] = 1
 
     def fail() -> None:
-        with shelf.update() as facts:
+        with state_file.update() as facts:
             facts["count"] = 2
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
-    assert shelf.read() == {"count": 1}
+    assert state_file.read() == {"count": 1}

@@ -16,7 +16,7 @@ from tests.bot.support.bot_process import NURSERY, BotProcess
 from tests.bot.support.conversation import always_true, living, make_tools
 from tests.bot.support.fake_telegram import Telegram
 from tests.bot.support.postgres_server import created, serving
-from tests.bot.support.running_bot import ADMIN, House, Opener
+from tests.bot.support.running_bot import ADMIN, Opener, RunningBot
 
 _numbers = itertools.count(1000)
 
@@ -61,18 +61,18 @@ def open_bot(telegram: Telegram, small_files: Path, tmp_path: Path) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def house(small_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(small_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBot]:
     """One for all talks of a module."""
     folder = tmp_path_factory.mktemp("house")
     tools = shutil.copytree(small_files, folder / "tools")
     with Telegram() as telegram, living(BotProcess(telegram, folder, tools)) as made:
         telegram.user(ADMIN)
         asyncio.run(made.start().ready())
-        yield House(telegram, made)
+        yield RunningBot(telegram, made)
 
 
 @pytest.fixture
-async def talk(house: House) -> AsyncIterator[House]:
+async def talk(house: RunningBot) -> AsyncIterator[RunningBot]:
     """The house for one talk, at whose end holds what always does."""
     house.telegram.heals()
     (house.bot.tools or Path()).joinpath("behaviour.json").unlink(missing_ok=True)

@@ -21,11 +21,12 @@ from video_editing.compositing.overlay import (
     resample_final_matte,
 )
 from video_editing.concurrency import prefetch
+from video_editing.contract.engines import DEFAULT_ENGINE, EngineOptions
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.progress import Report, with_progress
 from video_editing.contract.style import Style
 from video_editing.frames import FrameMatte, Layer, Matte, Picture, Timed
-from video_editing.matting.engines import DEFAULT_ENGINE, EngineOptions, create_engine
+from video_editing.matting.engines import create_engine
 from video_editing.matting.matte_stream import (
     PREFETCH_DEPTH,
     count_frames_before,

@@ -5,18 +5,31 @@ from collections.abc import Iterable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.contract.errors import InputRejected, RejectReason
 
-if TYPE_CHECKING:  # the bot reads plans and does not load the decoder
-    from video_editing.reading.probe import Clip
-
 PLAN_FILE = "plan.json"
 SEGMENT_SECONDS = 5  #: of the clip; at most this much is lost when a backend fails
+
+
+class Timeline(Protocol):
+    """The part of a probed clip that a plan follows from; :class:`reading.probe.Clip` has it."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright clip."""
+
+    @property
+    def timebase(self) -> Fraction:
+        """Seconds of one tick."""
+
+    @property
+    def times(self) -> tuple[int, ...]:
+        """Presentation time of each frame, in ticks; strictly increasing."""
 
 
 class Segment(BaseModel):
@@ -83,7 +96,7 @@ class Plan(BaseModel):
 
 
 def make_plan(
-    clip: "Clip",
+    clip: Timeline,
     engine: str = "mediapipe",
     *,
     model: str = "u2net_human_seg",
@@ -102,7 +115,7 @@ def make_plan(
 
 
 def split_into_segments(
-    clip: "Clip", segment_seconds: Fraction | float = SEGMENT_SECONDS
+    clip: Timeline, segment_seconds: Fraction | float = SEGMENT_SECONDS
 ) -> tuple[Segment, ...]:
     """Cut the clip into segments of about *segment_seconds* each, which begin with a frame."""
     ticks = Fraction(segment_seconds) / clip.timebase
@@ -116,7 +129,7 @@ def split_into_segments(
     )
 
 
-def _count_frames(clip: "Clip", start: int, end: int) -> int:
+def _count_frames(clip: Timeline, start: int, end: int) -> int:
     """Return how many frames of the clip lie in start <= time < end."""
     return bisect_left(clip.times, end) - bisect_left(clip.times, start)
 
@@ -154,7 +167,7 @@ def read_plan(folder: Path) -> Plan:
         raise InputRejected(RejectReason.BAD_MATTE, why="no plan") from err
 
 
-def read_plan_of(clip: "Clip", folder: Path) -> Plan:
+def read_plan_of(clip: Timeline, folder: Path) -> Plan:
     """Read the plan in *folder*, a full or partial one of *clip*.
 
     Raises:

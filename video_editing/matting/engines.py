@@ -4,11 +4,9 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Protocol
 
-from video_editing.contract.engines import DEFAULT_ENGINE, ENGINES, EngineOptions
+from video_editing.contract.engines import ENGINES, EngineOptions
 from video_editing.frames import FrameMatte, Picture, Timed
 from video_editing.reading.probe import Clip
-
-__all__ = ["DEFAULT_ENGINE", "Engine", "EngineOptions", "create_engine"]
 
 
 class Engine(Protocol):

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from video_editing.contract.engines import DEFAULT_MODEL
 from video_editing.frames import Box, FloatPlane, FrameMatte, Luma, Matte, Picture, Plane, Timed
 from video_editing.matting.mediapipe_engine import MediapipeEngine
 from video_editing.matting.person_regions import find_people_box, is_shot_boundary, merge_boxes
 from video_editing.matting.rembg_models import (
-    DEFAULT_MODEL,
     OnnxSegmenter,
     choose_keyframe_interval,
 )

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.concurrency import count_cpus
+from video_editing.contract.engines import DEFAULT_MODEL
 from video_editing.contract.errors import InputRejected, ModelUnavailable, RejectReason
 from video_editing.frames import Matte
 
-DEFAULT_MODEL = "u2net_human_seg"
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 

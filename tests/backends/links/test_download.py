@@ -1,4 +1,4 @@
-"""Files from strangers' servers: whole, in time and not too large, or a reason and nothing."""
+"""Files from users' links arrive complete, in time and not too large, or not at all."""
 
 import asyncio
 import gzip
@@ -23,26 +23,26 @@ LIMITS = FetchLimits(max_bytes=2 << 20, max_seconds=8, stall_seconds=0.5, min_ra
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A network of our own."""
+    """An isolated network."""
     with opened_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 
 class Fetching:
-    """Fetches from a server that answers as told."""
+    """Fetches from a server with the given answers."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self._lab, self.path = lab, folder / "clip"
         self.asked: list[str] = []
 
     def size(self, answer: Answer, link: str = f"http://{PUBLIC}/", **options: object) -> int:
-        """The bytes that came."""
+        """Return the size of the file."""
         return self._lab.run(lambda: self._size(answer, link, **options))
 
     def fault(
         self, answer: Answer, link: str = f"http://{PUBLIC}/", **options: object
     ) -> LinkError:
-        """Why nothing came; and nothing is left."""
+        """Return why the download failed; it leaves no file."""
         with pytest.raises(FetchFailed) as caught:
             self.size(answer, link, **options)
         assert list(self.path.parent.iterdir()) == []
@@ -71,7 +71,7 @@ class Fetching:
 
 @pytest.fixture
 def fetching(lab: Lab, tmp_path: Path) -> Fetching:
-    """Ready to fetch."""
+    """A fetcher of links."""
     return Fetching(lab, tmp_path)
 
 
@@ -91,7 +91,7 @@ def sent(content: bytes, **headers: str) -> Answer:
 
 
 def streamed(chunk: bytes, pause: float, **headers: str) -> Answer:
-    """The same bytes again and again, without an end."""
+    """Send the same bytes repeatedly, without end."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={k.replace("_", "-"): v for k, v in headers.items()})
@@ -104,7 +104,7 @@ def streamed(chunk: bytes, pause: float, **headers: str) -> Answer:
 
 
 def test_a_file_arrives(fetching: Fetching) -> None:
-    """What the server has is what lies there, whatever name the server gives it (U14)."""
+    """The file is stored under our name, whatever name the server sends (U14)."""
     answer = sent(CONTENT, Content_Disposition='attachment; filename="../../x"')
     assert fetching.size(answer) == len(CONTENT)
     assert fetching.path.read_bytes() == CONTENT
@@ -125,7 +125,7 @@ def test_a_file_arrives(fetching: Fetching) -> None:
     ],
 )
 def test_a_status_says_why(fetching: Fetching, code: int, fault: LinkError) -> None:
-    """A status that brings no file is one of our reasons (U11)."""
+    """A status other than 2xx has its kind of error (U11)."""
     assert fetching.fault(status(code)) is fault
 
 
@@ -140,19 +140,19 @@ def test_a_status_says_why(fetching: Fetching, code: int, fault: LinkError) -> N
     ],
 )
 def test_a_page_is_no_file(fetching: Fetching, answer: Answer) -> None:
-    """Pages, and what would have to be unpacked, are not taken for videos (U10, U11)."""
+    """Web pages and compressed content are not accepted as files (U10, U11)."""
     assert fetching.fault(answer) is LinkError.NOT_A_FILE
 
 
 def test_too_large(fetching: Fetching) -> None:
-    """A length that is told is believed at once, one that is not ends at the cap (U07, U08)."""
+    """An announced size is checked at once, an unknown one at the limit (U07, U08)."""
     endless = streamed(bytes(1 << 16), 0)
     assert fetching.fault(streamed(b"x", 9, Content_Length=str(10 << 30))) is LinkError.TOO_BIG
     assert fetching.fault(endless) is LinkError.TOO_BIG
 
 
 def test_too_slow(fetching: Fetching) -> None:
-    """Silence, drips and less than the lowest rate end within the patience (U09)."""
+    """Silence, and less than the lowest rate, end within the stall time (U09)."""
     began = time.monotonic()
     assert fetching.fault(streamed(b"x", 0.05)) is LinkError.TOO_SLOW
     assert fetching.fault(streamed(bytes(1 << 10), 0.05)) is LinkError.TOO_SLOW
@@ -167,14 +167,14 @@ def test_too_slow(fetching: Fetching) -> None:
 
 
 def test_a_name_server_that_never_answers(fetching: Fetching) -> None:
-    """A lookup without an answer ends after seconds, and looks like any other failure (U13)."""
+    """A lookup without an answer ends after seconds, as any other failure (U13)."""
     began = time.monotonic()
     assert fetching.fault(sent(b""), "http://lost.example/", silent=True) is LinkError.UNREACHABLE
     assert time.monotonic() - began < 6
 
 
 def broken(at: int, times: int, tag: str = '"1"') -> Answer:
-    """Closes the connection after *at* bytes, the first *times*."""
+    """Close the connection after *at* bytes, the first *times*."""
     left = times
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -199,7 +199,7 @@ def broken(at: int, times: int, tag: str = '"1"') -> Answer:
 
 
 def test_a_broken_connection_is_resumed(fetching: Fetching) -> None:
-    """Twice it goes on where it broke off (U12)."""
+    """It resumes twice where the connection broke (U12)."""
     assert fetching.size(broken(300_000, 2)) == len(CONTENT)
     assert fetching.path.read_bytes() == CONTENT
     assert len(fetching.asked) == 3
@@ -208,7 +208,7 @@ def test_a_broken_connection_is_resumed(fetching: Fetching) -> None:
 
 
 def test_without_a_firm_tag_it_begins_anew(fetching: Fetching) -> None:
-    """Where nothing promises that the file is the same, all of it is fetched again."""
+    """Without a strong ETag the download starts again."""
     assert fetching.size(broken(300_000, 1, tag='W/"1"')) == len(CONTENT)
     assert fetching.path.read_bytes() == CONTENT
     assert fetching.asked == ["", ""]
@@ -222,7 +222,7 @@ def test_a_connection_that_always_breaks(fetching: Fetching) -> None:
 
 @pytest.fixture(scope="module")
 def untrusted(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """A certificate that nobody signed but its owner."""
+    """A self-signed certificate."""
     folder = tmp_path_factory.mktemp("tls")
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=good.example"
     files = ["-keyout", str(folder / "key"), "-out", str(folder / "certificate")]
@@ -235,15 +235,13 @@ def untrusted(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     return context
 
 
-def test_a_certificate_that_is_not_to_be_trusted(
-    fetching: Fetching, untrusted: ssl.SSLContext
-) -> None:
-    """A server that cannot prove who it is gives us nothing (U15)."""
+def test_a_certificate_that_is_not_trusted(fetching: Fetching, untrusted: ssl.SSLContext) -> None:
+    """A server that cannot prove its identity is not used (U15)."""
     assert fetching.fault(sent(b""), "https://good.example/", tls=untrusted) is LinkError.TLS
 
 
-def test_closed_and_missing_places_look_alike(fetching: Fetching) -> None:
-    """A closed address says the same, and as soon, whether somebody listens there or not (U02)."""
+def test_forbidden_and_missing_servers_look_alike(fetching: Fetching) -> None:
+    """A forbidden address fails in the same way and time, with a server there or without (U02)."""
     took = []
     for link in ("http://10.0.0.1/", "https://10.0.0.1/"):
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Forged links lead nowhere: no connection to a closed address, however it is named."""
+"""No link leads to a connection with a forbidden address, however it is written."""
 
 # ruff: noqa: RUF001, SIM905 - look-alikes are what is tried, and long lists read better as text
 
@@ -58,13 +58,13 @@ def literal(address: str) -> str:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A network of our own."""
+    """An isolated network."""
     with opened_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 
 class World:
-    """All that there is: a server at every address, and names.
+    """A server at every address, and names.
 
     Attributes:
         seen: the addresses that were connected to.
@@ -117,18 +117,18 @@ def always(*addresses: str) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("address", CLOSED)
 def test_closed_addresses(address: str) -> None:
-    """Whatever is not public unicast is closed, an IPv4 address inside an IPv6 one too."""
+    """An address that is not public unicast is forbidden, even inside an IPv6 address."""
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", OPEN)
 def test_open_addresses(address: str) -> None:
-    """Public addresses are open."""
+    """Public addresses are allowed."""
     assert is_public(address)
 
 
 def test_the_registries_agree() -> None:
-    """Nothing that Python holds for private is open, however the tables are read."""
+    """No address that Python classifies as private is allowed."""
     for network in (*range(256), *range(256)):
         address = ipaddress.ip_address(f"{network}.7.7.7")
         assert not is_public(str(address)) or address.is_global
@@ -136,13 +136,13 @@ def test_the_registries_agree() -> None:
 
 @pytest.mark.parametrize("link", FORGED)
 def test_forged_links_are_refused(link: str) -> None:
-    """What is no plain http link to a name or address is refused (U01)."""
+    """A link that is not a plain http link to a name or address is rejected (U01)."""
     with pytest.raises(UrlRejected):
         parse_link(link)
 
 
 def test_a_long_link_is_refused() -> None:
-    """8 KB of link are too many (U01)."""
+    """A link of 8 KB is too long (U01)."""
     with pytest.raises(UrlRejected):
         parse_link("http://example.com/" + "x" * 8192)
 
@@ -160,11 +160,11 @@ def test_a_long_link_is_refused() -> None:
     ],
 )
 def test_plain_links_pass(link: str) -> None:
-    """What people send passes, in any script after the host."""
+    """Usual links pass, in any script after the host."""
     assert parse_link(link).host
 
 
-def test_a_public_place_is_reached(lab: Lab, tmp_path: Path) -> None:
+def test_a_public_server_is_reached(lab: Lab, tmp_path: Path) -> None:
     """The lab works: a public name and public addresses are fetched."""
     world = World(lab, {"good.example": always(PUBLIC)})
     world.visit(["http://good.example/", f"http://{PUBLIC}/", "http://[2600:1406::1]/"], tmp_path)
@@ -173,7 +173,7 @@ def test_a_public_place_is_reached(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_no_form_of_a_closed_address_is_connected_to(lab: Lab, tmp_path: Path) -> None:
-    """Over 250 links to closed places, by address and name: not one connection (U02, U03)."""
+    """Over 250 links to forbidden addresses, by address and name: no connection (U02, U03)."""
     hosts = [literal(address) for address in CLOSED]
     names = {f"n{i}.example": always(address) for i, address in enumerate(CLOSED)}
     mixed = {f"m{i}.example": always(PUBLIC, address) for i, address in enumerate(CLOSED)}
@@ -188,8 +188,8 @@ def test_no_form_of_a_closed_address_is_connected_to(lab: Lab, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_redirects_pass_the_same_gates(lab: Lab, tmp_path: Path) -> None:
-    """Every redirect to a closed or forged place, of any status, ends there (U05)."""
+def test_redirects_pass_the_same_checks(lab: Lab, tmp_path: Path) -> None:
+    """A redirect to a forbidden address or a forged link is not followed, at any status (U05)."""
     targets = [f"http://{literal(address)}/" for address in CLOSED]
     targets += ["//169.254.169.254/", "http://n.example/", "//n.example/", "//u@good.example/"]
     world = World(lab, {"good.example": always(PUBLIC), "n.example": always("10.0.0.1")})
@@ -205,15 +205,15 @@ def test_redirects_pass_the_same_gates(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_forged_redirects(lab: Lab, tmp_path: Path) -> None:
-    """A forged target leads nowhere closed, however the redirect is read (U05)."""
+    """A forged redirect leads to no forbidden address, however it is parsed (U05)."""
     world = World(lab, {"good.example": always(PUBLIC)})
     good = parse_link("http://good.example/")
     world.visit([str(good.update_query(to=target)) for target in FORGED], tmp_path)
     assert set(world.seen) == {PUBLIC}
 
 
-def test_a_name_that_changes_its_mind(lab: Lab, tmp_path: Path) -> None:
-    """Answers that alternate between public and closed addresses lead to the public (U04)."""
+def test_a_name_whose_addresses_change(lab: Lab, tmp_path: Path) -> None:
+    """Lookups that alternate between public and forbidden addresses reach public ones (U04)."""
     flips = cycle([[PUBLIC], ["127.0.0.1"], [PUBLIC], ["169.254.169.254"], ["::1"], []])
     world = World(lab, {"rebind.example": flips})
     world.visit(["http://rebind.example/"] * 500, tmp_path)
@@ -224,7 +224,7 @@ def test_a_name_that_changes_its_mind(lab: Lab, tmp_path: Path) -> None:
 def test_proxies_of_the_environment_are_ignored(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy that the environment names is not asked (U06)."""
+    """A proxy in the environment is not used (U06)."""
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://10.0.0.1:80")
     world = World(lab, {"good.example": always(PUBLIC)})

@@ -1,4 +1,4 @@
-"""What becomes of a child's end."""
+"""How the end of a child process is reported."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ OTHERS: set[int] = set()  #: processes that were there before the test
 
 @pytest.fixture(autouse=True)
 def _others() -> None:
-    """Look who is there: servers that tests of other files share live as long as all tests."""
+    """Record other children: servers that other tests share live as long as all tests."""
     OTHERS.clear()
     OTHERS.update(children())
 
@@ -43,7 +43,7 @@ def _others() -> None:
 async def test_a_rejected_clip_keeps_its_reason(
     stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path, behaviour: str, reason: RejectReason
 ) -> None:
-    """The clip's fault survives the way out of the child, also where we do not know its name."""
+    """The reason of a rejection leaves the child, even one that we do not know."""
     with pytest.raises(InputRejected) as caught:
         await stand_in(behaviour).make_mattes(clip, plan, tmp_path / "mattes", Heard())
     assert caught.value.reason is reason
@@ -60,29 +60,29 @@ async def test_a_rejected_clip_keeps_its_reason(
         ("half", FailureKind.INVALID_RESPONSE),
     ],
 )
-async def test_a_child_that_fails_makes_the_place_unavailable(
+async def test_a_child_that_fails_makes_the_backend_unavailable(
     stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path, behaviour: str, why: FailureKind
 ) -> None:
-    """Whatever is not the clip's fault is the place's, and the next one can be asked."""
+    """A failure that is not the clip's fault is the backend's, and the next one can be asked."""
     with pytest.raises(BackendUnavailable) as caught:
         await stand_in(behaviour).make_mattes(clip, plan, tmp_path / "mattes", Heard())
     assert caught.value.kind is why
 
 
-async def test_a_program_that_is_not_there_makes_the_place_unavailable(
+async def test_a_program_that_is_not_there_makes_the_backend_unavailable(
     clip: Path, plan: Plan, tmp_path: Path, stand_in: StandIn
 ) -> None:
-    """A broken installation is the place's fault too."""
-    place = stand_in("works", program=("/nowhere/python",))
+    """A broken installation is the backend's fault too."""
+    backend = stand_in("works", program=("/nowhere/python",))
     with pytest.raises(BackendUnavailable) as caught:
-        await place.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+        await backend.make_mattes(clip, plan, tmp_path / "mattes", Heard())
     assert caught.value.kind is FailureKind.BROKEN
 
 
-async def test_a_full_disk_is_nobodys_fault(
+async def test_a_full_disk_is_no_fault_of_the_backend(
     stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
-    """Where the folder cannot be written, no other place is asked."""
+    """If the folder cannot be written to, no other backend is asked."""
     with pytest.raises(OutputFailed):
         await stand_in("disk-full").make_mattes(clip, plan, tmp_path / "mattes", Heard())
     (tmp_path / "file").touch()
@@ -93,19 +93,19 @@ async def test_a_full_disk_is_nobodys_fault(
 async def test_a_child_that_others_stop_cancels_the_work(
     stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
-    """A SIGTERM to everybody, as at a shutdown, is no fault of the place."""
+    """A SIGTERM to all processes, as at a shutdown, is no fault of the backend."""
     with pytest.raises(Cancelled):
         await stand_in("stopped").make_mattes(clip, plan, tmp_path / "mattes", Heard())
 
 
 @pytest.mark.parametrize("behaviour", ["talks", "floods"])
-async def test_nonsense_is_passed_over(
+async def test_nonsense_is_ignored(
     stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path, heard: Heard, behaviour: str
 ) -> None:
-    """Lines that are no progress, and 10 MB of anything, neither hold us up nor fill us."""
+    """Lines that are no progress, and 10 MB of anything, neither block us nor fill our memory."""
     before, most, lags = held(), 0, []
-    place = stand_in(behaviour)
-    work = asyncio.create_task(place.make_mattes(clip, plan, tmp_path / "mattes", heard))
+    backend = stand_in(behaviour)
+    work = asyncio.create_task(backend.make_mattes(clip, plan, tmp_path / "mattes", heard))
     while not work.done():
         began = time.monotonic()
         await asyncio.sleep(0.01)
@@ -122,8 +122,8 @@ async def test_nonsense_is_passed_over(
     ("behaviour", "limit", "why"),
     [
         ("hangs", {"seconds": 1.0}, FailureKind.TOO_SLOW),
-        ("hangs", {"patience": 1.0}, FailureKind.TOO_SLOW),
-        ("spins", {"seconds": 2.0, "patience": 1.0}, FailureKind.TOO_SLOW),
+        ("hangs", {"stall_seconds": 1.0}, FailureKind.TOO_SLOW),
+        ("spins", {"seconds": 2.0, "stall_seconds": 1.0}, FailureKind.TOO_SLOW),
         ("eats", {"memory": 400_000_000}, FailureKind.NO_MEMORY),
     ],
 )
@@ -150,11 +150,11 @@ async def test_limits_end_a_child(
 async def test_work_is_a_sign_of_life(
     stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
-    """A child that says nothing but computes is not taken for one that hangs."""
-    place = stand_in("spins", seconds=5.0, patience=3.0)
+    """A child that writes nothing but computes is not taken for one that hangs."""
+    backend = stand_in("spins", seconds=5.0, stall_seconds=3.0)
     began = time.monotonic()
     with pytest.raises(BackendUnavailable):
-        await place.make_mattes(clip, plan, tmp_path / "mattes", Heard())
+        await backend.make_mattes(clip, plan, tmp_path / "mattes", Heard())
     assert time.monotonic() - began > 4.5
 
 
@@ -162,8 +162,8 @@ async def test_cancelling_kills_the_group(
     stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """A child that ignores SIGTERM, and its own child, are gone two seconds after a cancel."""
-    place = stand_in("hangs-with-child")
-    work = asyncio.create_task(place.make_mattes(clip, plan, tmp_path / "mattes", Heard()))
+    backend = stand_in("hangs-with-child")
+    work = asyncio.create_task(backend.make_mattes(clip, plan, tmp_path / "mattes", Heard()))
     while len(children()) < 2:
         await asyncio.sleep(0.01)
     processes = children()
@@ -171,21 +171,21 @@ async def test_cancelling_kills_the_group(
     began = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
         await work
-    # The kernel ends a killed grandchild in its own time, and nobody of ours waits for it.
+    # The kernel ends a killed grandchild in its own time, and we cannot wait for it.
     while any(alive(process) for process in processes) and time.monotonic() - began < 2:
         await asyncio.sleep(0.01)
     assert time.monotonic() - began < 2
     assert not any(alive(process) for process in processes)
 
 
-async def test_a_child_learns_no_secret(
+async def test_a_child_receives_no_secret(
     stand_in: StandIn,
     clip: Path,
     plan: Plan,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of our environment a child sees what it needs, and what keeps its libraries calm."""
+    """A child receives the variables that it needs, and limits for its libraries."""
     monkeypatch.setenv("BOT_TOKEN", "secret")
     monkeypatch.setenv("U2NET_HOME", "/weights")
     await stand_in("tells").make_mattes(clip, plan, tmp_path / "mattes", Heard())
@@ -196,10 +196,10 @@ async def test_a_child_learns_no_secret(
     assert seen["ORT_DISABLE_TELEMETRY"] == "1"
 
 
-async def test_its_price_is_told(
+async def test_the_cost_depends_on_the_price(
     stand_in: StandIn, clip: Path, plan: Plan, tmp_path: Path, heard: Heard
 ) -> None:
-    """What a place took is its seconds times its price, also where it failed."""
+    """The cost is the seconds times the price, for a failed job too."""
     with pytest.raises(BackendUnavailable):
         await stand_in("bug").make_mattes(clip, plan, tmp_path / "mattes", heard)
     (spent,) = heard.of(CostIncurred)
@@ -225,9 +225,9 @@ async def test_a_killed_parent_takes_its_child_along(
 
 async def test_a_child_whose_parent_died_first_does_not_begin(tmp_path: Path) -> None:
     """A child that is tied to its parent too late ends at once."""
-    nobody = 2**22  # beyond the largest process number that Linux gives out
+    unused_id = 2**22  # beyond the largest process number that Linux gives out
     guard = "backends.local.process_guard"
-    command = ("-m", guard, str(nobody), "0", "touch", str(tmp_path / "begun"))
+    command = ("-m", guard, str(unused_id), "0", "touch", str(tmp_path / "begun"))
     child = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT)
     assert await child.wait() == -signal.SIGKILL
     assert not (tmp_path / "begun").exists()

@@ -22,36 +22,36 @@ from tests.backends.support.programs import PROGRAMS, STAND_IN
 from tests.support.onnx_networks import save_tinted
 from video_editing.contract.plan import Plan, write_plan
 
-STRANGER = 64_123  #: a user with no other processes, which would count as well
+OTHER_USER = 64_123  #: a user with no other processes, which would count as well
 BUDGET = 24  #: threads of the whole tree
 
 
 def short_of_threads(threads: int, *arguments: object) -> tuple[str, float]:
-    """What became of a local place whose user may have *threads* in all, and after how long."""
-    user = ("setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups")
+    """Return the outcome of a local backend whose user may have *threads*, and its seconds."""
+    user = ("setpriv", f"--reuid={OTHER_USER}", f"--regid={OTHER_USER}", "--clear-groups")
     # The interpreter may lie where only its owner can read.
     reading = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
     limit = ("prlimit", f"--nproc={threads}")
     script = (sys.executable, str(PROGRAMS / "run_local_backend.py"), *map(str, arguments))
     began = time.monotonic()
-    said = subprocess.run(
+    result = subprocess.run(
         [*user, *reading, *limit, *script],
         check=True,
         capture_output=True,
         text=True,
         timeout=120,
     )
-    return said.stdout.strip(), time.monotonic() - began
+    return result.stdout.strip(), time.monotonic() - began
 
 
 @pytest.fixture
 def shared(tmp_path: Path, plan: Plan) -> Path:
-    """A folder with the plan, which the stranger may write to."""
+    """A folder with the plan, which the other user may write to."""
     if os.geteuid() or not shutil.which("setpriv") or not shutil.which("prlimit"):
         pytest.skip("needs root, setpriv and prlimit to limit the threads of another user")
     write_plan(plan, tmp_path / "mattes")
     for path in (tmp_path, tmp_path / "mattes", tmp_path / "mattes" / "plan.json"):
-        os.chown(path, STRANGER, STRANGER)
+        os.chown(path, OTHER_USER, OTHER_USER)
     for path in tmp_path.parents:
         if path.owner() == "root" and path.stat().st_mode & 0o777 == 0o700:
             path.chmod(0o711)
@@ -61,10 +61,10 @@ def shared(tmp_path: Path, plan: Plan) -> Path:
 @pytest.mark.parametrize(
     ("threads", "outcomes"), [(2, {FailureKind.BROKEN}), (3, {FailureKind.BROKEN}), (24, {"done"})]
 )
-def test_too_few_threads_are_the_places_fault(
+def test_too_few_threads_are_the_backends_fault(
     shared: Path, clip: Path, threads: int, outcomes: set[str]
 ) -> None:
-    """The real command line, short of threads, ends soon, and the clip is not blamed."""
+    """The real command line, short of threads, ends soon, and does not reject the clip."""
     outcome, seconds = short_of_threads(threads, clip, shared, LocalSettings().stall_seconds)
     assert outcome in outcomes
     assert seconds < 30
@@ -73,7 +73,7 @@ def test_too_few_threads_are_the_places_fault(
 def test_a_child_that_hangs_for_threads_is_killed(
     shared: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """ONNX Runtime, given some of its threads, hangs for ever; its patience ends within 30 s."""
+    """ONNX Runtime hangs forever with too few threads; the stall limit ends it within 30 s."""
     save_tinted(tmp_path / "net.onnx")
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
     looks = (sys.executable, STAND_IN, "looks")
@@ -84,7 +84,7 @@ def test_a_child_that_hangs_for_threads_is_killed(
 
 @pytest.fixture(scope="module")
 def cores(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A library that, loaded first, shows 64 processors to whatever asks."""
+    """A library to preload that fakes 64 processors."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("needs a C compiler for the library that fakes 64 processors")
@@ -95,11 +95,11 @@ def cores(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_faked_processors_are_believed(cores: str) -> None:
-    """Without our care, importing numpy alone starts a thread for each of them."""
+    """Without our limits, importing numpy starts a thread for each of them."""
     code = "import numpy, os; print(len(os.listdir('/proc/self/task')))"
     command = ("env", cores, sys.executable, "-c", code)
-    said = subprocess.run(command, check=True, capture_output=True)
-    assert int(said.stdout) >= 64
+    result = subprocess.run(command, check=True, capture_output=True)
+    assert int(result.stdout) >= 64
 
 
 @pytest.mark.parametrize("engine", ["mediapipe", pytest.param("rembg", marks=pytest.mark.slow)])
@@ -112,13 +112,13 @@ async def test_many_processors_start_few_threads(
     engine: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """On 64 processors the child and all below it stay within the budget of threads."""
+    """On 64 processors the child and its descendants stay within the budget of threads."""
     save_tinted(tmp_path / "u2net_human_seg.onnx")
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
     program = ("env", cores, *DEFAULT_PROGRAM)
-    place = LocalBackend("local-cpu", "cpu", ProcessLimits(120, 60, MEMORY), program=program)
+    backend = LocalBackend("local-cpu", "cpu", ProcessLimits(120, 60, MEMORY), program=program)
     chosen = plan.model_copy(update={"engine": engine})
-    work = asyncio.create_task(place.make_mattes(clip, chosen, tmp_path / "mattes", heard))
+    work = asyncio.create_task(backend.make_mattes(clip, chosen, tmp_path / "mattes", heard))
     most = 0
     while not work.done():
         most = max(most, sum(map(threads, below(os.getpid()))))
@@ -128,7 +128,7 @@ async def test_many_processors_start_few_threads(
 
 
 def below(process: int) -> Iterator[int]:
-    """All processes below *process*."""
+    """Yield the descendants of *process*."""
     try:
         children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     except OSError:
@@ -139,7 +139,7 @@ def below(process: int) -> Iterator[int]:
 
 
 def threads(process: int) -> int:
-    """How many threads *process* has; 0 when it is gone."""
+    """Return the number of threads of *process*; 0 if it is gone."""
     try:
         return len(list(Path(f"/proc/{process}/task").iterdir()))
     except OSError:

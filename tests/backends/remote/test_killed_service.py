@@ -32,7 +32,7 @@ COOLDOWN = 3.0  #: seconds; enough for a hundred jobs to come and go
 
 @asynccontextmanager
 async def service(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """The real service in a process; gives it and its address."""
+    """Run the real service in a process, and yield it and its address."""
     script = PROGRAMS / "run_service.py"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, script, folder),
@@ -51,7 +51,7 @@ async def service(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proces
 
 @asynccontextmanager
 async def listener(address: str) -> AsyncIterator[list[None]]:
-    """Somebody who hangs up on every caller at *address*; gives the list of calls."""
+    """Close every connection to *address*, and yield the list of connections."""
     calls: list[None] = []
 
     def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -64,7 +64,7 @@ async def listener(address: str) -> AsyncIterator[list[None]]:
 
 
 async def chained(address: str, folder: Path, **changes: float) -> FallbackChain:
-    """The chain as settings make it, with its state in *folder*."""
+    """Create the chain from settings, with its state in *folder*."""
     chain = await create_chain(
         Settings(
             backends=BackendSettings(names=("modal", "local-cpu"), **changes),
@@ -83,32 +83,32 @@ def minute(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Clock(Heard):
-    """A report that remembers when it heard what."""
+    """A report that records events with their times."""
 
     def __init__(self) -> None:
         super().__init__()
         self.times: list[float] = []
 
     def __call__(self, event: Event) -> None:
-        """Remember *event* and the time."""
+        """Record *event* and the time."""
         super().__call__(event)
         self.times.append(time.monotonic())
 
     def since(self, began: float, event: Event) -> float:
-        """Seconds from *began* to *event*."""
+        """Return the seconds from *began* to *event*."""
         return self.times[self.events.index(event)] - began
 
 
 async def test_a_killed_service_costs_seconds_not_the_job(minute: Path, tmp_path: Path) -> None:
-    """The job ends on local-cpu; what was finished stays; the next job does not even call.
+    """The job ends on local-cpu with the finished segments; the next job does not ask the service.
 
     Lost is the time from the kill until more frames are done than before it.
     """
     plan, clock = make_plan(probe(minute, ClipLimits())), Clock()
     folder = tmp_path / "mattes"
     async with service(tmp_path / "service") as (process, address):
-        places = await chained(address, tmp_path)
-        work = asyncio.create_task(places.make_mattes(minute, plan, folder, clock))
+        backends = await chained(address, tmp_path)
+        work = asyncio.create_task(backends.make_mattes(minute, plan, folder, clock))
         await arrived(plan, folder, 4, work)
         process.send_signal(signal.SIGKILL)
         killed, done = time.monotonic(), max(clock.done)
@@ -122,7 +122,7 @@ async def test_a_killed_service_costs_seconds_not_the_job(minute: Path, tmp_path
 
     async with listener(address) as calls:
         began, clock = time.monotonic(), Clock()
-        again = asyncio.create_task(places.make_mattes(minute, plan, tmp_path / "b", clock))
+        again = asyncio.create_task(backends.make_mattes(minute, plan, tmp_path / "b", clock))
         await arrived(plan, tmp_path / "b", 1, again)
         again.cancel()
         await asyncio.wait([again])
@@ -133,24 +133,24 @@ async def test_a_killed_service_costs_seconds_not_the_job(minute: Path, tmp_path
 async def test_of_a_hundred_waiting_jobs_one_calls(
     clip: Path, plan: Plan, tmp_path: Path, unused_tcp_port: int
 ) -> None:
-    """After the cool-down a single job tries the service that was down, all others pass by."""
+    """After the cool-down one job asks the service that was down, all others do not."""
     address = f"http://127.0.0.1:{unused_tcp_port}"
-    places = await chained(address, tmp_path, cooldown=COOLDOWN, attempts=1)
-    places = FallbackChain(places.backends[:1], places.estimates, deadline=60)
-    await failed(places, clip, plan, tmp_path / "first")
+    backends = await chained(address, tmp_path, cooldown=COOLDOWN, attempts=1)
+    backends = FallbackChain(backends.backends[:1], backends.estimates, deadline=60)
+    await failed(backends, clip, plan, tmp_path / "first")
     await asyncio.sleep(COOLDOWN)
     async with listener(address) as calls:
-        jobs = (failed(places, clip, plan, tmp_path / str(i)) for i in range(100))
+        jobs = (failed(backends, clip, plan, tmp_path / str(i)) for i in range(100))
         why = await asyncio.gather(*jobs)
     assert sorted(why) == [FailureKind.COOLING_DOWN] * 99 + [FailureKind.UNREACHABLE]
     assert 1 <= len(calls) <= 2  # of one job: aiohttp dials again when it is hung up on
 
 
-async def failed(places: FallbackChain, clip: Path, plan: Plan, folder: Path) -> FailureKind:
-    """Why the only place of the chain failed."""
+async def failed(backends: FallbackChain, clip: Path, plan: Plan, folder: Path) -> FailureKind:
+    """Return why the only backend of the chain failed."""
     heard = Heard()
     with pytest.raises(AllBackendsFailed):
-        await places.make_mattes(clip, plan, folder, heard)
+        await backends.make_mattes(clip, plan, folder, heard)
     (fell,) = heard.of(FellBack)
     return fell.why
 
@@ -163,12 +163,12 @@ async def arrived(plan: Plan, folder: Path, count: int, work: asyncio.Task[None]
 
 
 def recovered(clock: Clock, done: int) -> float:
-    """When the first frames were done beyond *done*."""
+    """Return when more than *done* frames were done."""
     steps = zip(clock.events, clock.times, strict=True)
     return next(at for event, at in steps if isinstance(event, Progress) and event.done > done)
 
 
 def prints(folder: Path) -> dict[str, tuple[int, int]]:
-    """What tells whether a segment was written again."""
+    """Return what changes if a segment is written again."""
     files = folder.glob("[0-9]*.mp4")
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}

@@ -1,7 +1,6 @@
-"""The client and services that fail, lie or play dead: each is found out, and nothing stays."""
+"""The client of services that fail, hang or send invalid responses."""
 
 import asyncio
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,13 +17,13 @@ from backends.remote.job import MAX_FAILED_POLLS, derive_job_id
 from tests.backends.support.event_recorder import Heard
 from tests.backends.support.misbehaving_service import (
     Answer,
-    Liar,
+    MisbehavingService,
     body,
     cut,
     drip,
     flood,
     hang,
-    lying,
+    serve_misbehaving,
     status,
 )
 from tests.backends.support.running_service import QUICK, client
@@ -34,47 +33,49 @@ from video_editing.contract.plan import PLAN_FILE, Plan, Segment, find_missing_s
 from video_editing.frames import Matte, Timed
 from video_editing.matting.segments import write_segment
 
-BRISK = replace(QUICK, response=0.6, transfer=0.6, stall=1, start=2, cleanup=0.5, cold_start=0.1)
+SHORT = replace(QUICK, response=1, transfer=0.6, stall=1, start=2, cleanup=0.5, cold_start=0.1)
 
 
 @pytest.fixture(scope="module")
-def honest(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of good mattes."""
-    folder = tmp_path_factory.mktemp("honest")
+def valid_mattes(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of valid mattes."""
+    folder = tmp_path_factory.mktemp("valid_mattes")
     for segment in plan.segments:
         write_segment(plan, segment, grey(segment), folder)
     return folder
 
 
 @pytest.fixture
-def liar(honest: Path, plan: Plan) -> Liar:
-    """A service that does not lie yet."""
-    return Liar(honest, plan)
+def service(valid_mattes: Path, plan: Plan) -> MisbehavingService:
+    """A service that behaves, until a test overrides a call."""
+    return MisbehavingService(valid_mattes, plan)
 
 
-async def why(
-    liar: Liar, clip: Path, folder: Path, heard: Heard | None = None
+async def get_failure(
+    service: MisbehavingService, clip: Path, folder: Path, heard: Heard | None = None
 ) -> BackendUnavailable:
-    """How the client gives up; nothing that came from the service is in *folder*."""
-    async with lying(liar) as address:
+    """Return how the client gives up; *folder* holds nothing from the service then."""
+    async with serve_misbehaving(service) as address:
         began = time.monotonic()
         with pytest.raises(BackendUnavailable) as caught:
-            await client(address, BRISK).make_mattes(clip, liar.plan, folder, heard or Heard())
+            await client(address, SHORT).make_mattes(clip, service.plan, folder, heard or Heard())
         assert time.monotonic() - began < 10
     assert [path.name for path in folder.iterdir()] == [PLAN_FILE]
     assert address not in str(caught.value)
     return caught.value
 
 
-async def test_an_honest_service_is_believed(liar: Liar, clip: Path, tmp_path: Path) -> None:
-    """Where nothing is wrong everything arrives, is paid for, and the service is told to forget."""
+async def test_a_service_that_behaves_makes_every_segment(
+    service: MisbehavingService, clip: Path, tmp_path: Path
+) -> None:
+    """Every segment arrives, the cost is reported, and the service deletes its files."""
     heard = Heard()
-    async with lying(liar) as address:
-        await client(address).make_mattes(clip, liar.plan, tmp_path, heard)
-    assert find_missing_segments(liar.plan, tmp_path) == []
+    async with serve_misbehaving(service) as address:
+        await client(address).make_mattes(clip, service.plan, tmp_path, heard)
+    assert find_missing_segments(service.plan, tmp_path) == []
     assert heard.of(CostIncurred) == [CostIncurred("modal", 0.0, 0.0)]
-    assert liar.calls[:3] == ["find", "upload", "submit"]
-    assert liar.calls[-2:] == ["forget", "forget"]
+    assert service.calls[:3] == ["find", "upload", "submit"]
+    assert service.calls[-2:] == ["forget", "forget"]
 
 
 def test_an_upgrade_finds_the_jobs_that_were_paid_for() -> None:
@@ -93,13 +94,13 @@ def test_an_upgrade_finds_the_jobs_that_were_paid_for() -> None:
     assert job_id != derive_job_id(b"key", Path("/jobs/2/mattes"), "0" * 64, plan)
 
 
-async def test_a_partial_plan_is_made(liar: Liar, clip: Path, plan: Plan, tmp_path: Path) -> None:
-    """Segments are found by their index, which is not their position in a partial plan."""
-    liar.plan = plan.model_copy(update={"segments": plan.segments[7:9]})
-    accepts_everything = (sys.executable, "-c", "")
-    async with lying(liar) as address:
-        backend = client(address, program=accepts_everything)
-        await backend.make_mattes(clip, liar.plan, tmp_path, Heard())
+async def test_a_partial_plan_is_made(
+    service: MisbehavingService, clip: Path, plan: Plan, tmp_path: Path
+) -> None:
+    """Segments are identified by their index, not by their position in the plan."""
+    service.plan = plan.model_copy(update={"segments": plan.segments[7:9]})
+    async with serve_misbehaving(service) as address:
+        await client(address).make_mattes(clip, service.plan, tmp_path, Heard())
     assert [path.name for path in sorted(tmp_path.glob("*.mp4"))] == ["00007.mp4", "00008.mp4"]
 
 
@@ -120,12 +121,12 @@ async def test_a_partial_plan_is_made(liar: Liar, clip: Path, plan: Plan, tmp_pa
     ],
 )
 async def test_a_status_says_why(
-    liar: Liar, clip: Path, tmp_path: Path, code: int, expected: FailureKind
+    service: MisbehavingService, clip: Path, tmp_path: Path, code: int, expected: FailureKind
 ) -> None:
-    """Each status that is no success is one of our reasons (B01, B03, B04)."""
-    liar.lies["submit"] = status(code)
-    assert (await why(liar, clip, tmp_path)).kind is expected
-    assert liar.calls.count("submit") == 1
+    """Each status other than 2xx has its kind of failure (B01, B03, B04)."""
+    service.overrides["submit"] = status(code)
+    assert (await get_failure(service, clip, tmp_path)).kind is expected
+    assert service.calls.count("submit") == 1
 
 
 @pytest.mark.parametrize(
@@ -133,18 +134,18 @@ async def test_a_status_says_why(
     [("7", 7), ("a date", 100), ("soon", None), ("nan", None)],
 )
 async def test_retry_after_is_handed_on(
-    liar: Liar, clip: Path, tmp_path: Path, header: str, seconds: float | None
+    service: MisbehavingService, clip: Path, tmp_path: Path, header: str, seconds: float | None
 ) -> None:
-    """Seconds or a date, whichever the service names, reach whoever retries (B04)."""
+    """Seconds or a date in Retry-After reach the caller (B04)."""
     if header == "a date":
         header = formatdate(time.time() + 100, usegmt=True)
-    liar.lies["submit"] = status(429, Retry_After=header)
-    given = (await why(liar, clip, tmp_path)).retry_after
+    service.overrides["submit"] = status(429, Retry_After=header)
+    given = (await get_failure(service, clip, tmp_path)).retry_after
     assert given == (seconds if seconds is None else pytest.approx(seconds, abs=60))
 
 
-async def test_nobody_listens(clip: Path, plan: Plan, tmp_path: Path) -> None:
-    """A closed port is told within a second (B02)."""
+async def test_a_closed_port(clip: Path, plan: Plan, tmp_path: Path) -> None:
+    """A closed port is reported within a second (B02)."""
     began = time.monotonic()
     with pytest.raises(BackendUnavailable) as caught:
         await client("http://127.0.0.1:9").make_mattes(clip, plan, tmp_path, Heard())
@@ -153,7 +154,7 @@ async def test_nobody_listens(clip: Path, plan: Plan, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lie", "expected"),
+    ("override", "expected"),
     [
         (hang, FailureKind.TOO_SLOW),
         (drip, FailureKind.TOO_SLOW),
@@ -163,23 +164,30 @@ async def test_nobody_listens(clip: Path, plan: Plan, tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("call", ["find", "submit", "follow", "segment"])
 async def test_no_call_hangs(
-    liar: Liar, clip: Path, tmp_path: Path, call: str, lie: Answer, expected: FailureKind
+    service: MisbehavingService,
+    clip: Path,
+    tmp_path: Path,
+    call: str,
+    override: Answer,
+    expected: FailureKind,
 ) -> None:
-    """Silence, drips, broken and endless bodies end every call, and the job there (B06, B07)."""
-    liar.lies[call] = lie
-    assert (await why(liar, clip, tmp_path)).kind is expected
-    assert liar.calls[-1] == "cancel"
+    """No response, and slow, broken or endless bodies end the call and the job (B06, B07)."""
+    service.overrides[call] = override
+    assert (await get_failure(service, clip, tmp_path)).kind is expected
+    assert service.calls[-1] == "cancel"
 
 
-async def test_an_upload_that_nobody_takes(liar: Liar, clip: Path, tmp_path: Path) -> None:
+async def test_an_upload_without_a_response(
+    service: MisbehavingService, clip: Path, tmp_path: Path
+) -> None:
     """An upload that is not answered is given up (B06)."""
-    liar.lies["upload"] = hang
-    assert (await why(liar, clip, tmp_path)).kind is FailureKind.TOO_SLOW
+    service.overrides["upload"] = hang
+    assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.TOO_SLOW
 
 
 @pytest.mark.parametrize("call", ["find", "submit", "follow"])
 @pytest.mark.parametrize(
-    "lie",
+    "override",
     [
         body(b"<html>Hello</html>", "text/html"),
         body(b"null"),
@@ -191,16 +199,16 @@ async def test_an_upload_that_nobody_takes(liar: Liar, clip: Path, tmp_path: Pat
         body(b"[" * 100_000),
     ],
 )
-async def test_garbage_is_no_answer(
-    liar: Liar, clip: Path, tmp_path: Path, call: str, lie: Answer
+async def test_garbage_is_no_response(
+    service: MisbehavingService, clip: Path, tmp_path: Path, call: str, override: Answer
 ) -> None:
-    """HTML, null, missing fields and half JSON are not what was asked for (B08)."""
-    liar.lies[call] = lie
-    assert (await why(liar, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
+    """HTML, null, missing fields and truncated JSON are not accepted (B08)."""
+    service.overrides[call] = override
+    assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
 
 
 @pytest.mark.parametrize(
-    "lie",
+    "override",
     [
         {"job_id": "ab" * 32},
         {"input": "0" * 64},
@@ -212,16 +220,16 @@ async def test_garbage_is_no_answer(
         {"ready": None},
     ],
 )
-async def test_an_answer_that_cannot_be_true(
-    liar: Liar, clip: Path, tmp_path: Path, lie: dict[str, object]
+async def test_a_response_that_cannot_be_true(
+    service: MisbehavingService, clip: Path, tmp_path: Path, override: dict[str, object]
 ) -> None:
-    """Another job's answer, and numbers that are none, are found out (B08, B10)."""
+    """A response about another job, and impossible values, are not accepted (B08, B10)."""
 
     async def follow(request: web.Request) -> web.StreamResponse:
-        return web.json_response(liar.told(request, **lie))
+        return web.json_response(service.describe_job(request, **override))
 
-    liar.lies["follow"] = follow
-    assert (await why(liar, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
+    service.overrides["follow"] = follow
+    assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
 
 
 def mattes(
@@ -237,161 +245,181 @@ def mattes(
         write_segment(plan, segment, filled(segment.index), folder)
 
 
-def segments(liar: Liar, content: bytes, job: str | None = None) -> None:
-    """Have the service send *content* for every segment."""
+def segments(service: MisbehavingService, content: bytes, job: str | None = None) -> None:
+    """Make the service send *content* for every segment."""
 
     async def segment(request: web.Request) -> web.StreamResponse:
         return web.Response(body=content, headers={"Job-Id": job or request.path.split("/")[2]})
 
-    liar.lies["segment"] = segment
+    service.overrides["segment"] = segment
 
 
-async def test_truncated_segments(liar: Liar, clip: Path, tmp_path: Path) -> None:
-    """A segment that ends early is not taken, though its length was told right (B10)."""
-    good = (liar.mattes / liar.plan.segments[0].file_name).read_bytes()
+async def test_truncated_segments(service: MisbehavingService, clip: Path, tmp_path: Path) -> None:
+    """A segment that ends early is not accepted, although its Content-Length is right (B10)."""
+    good = (service.mattes / service.plan.segments[0].file_name).read_bytes()
     for content in (good[: len(good) // 2], good[:100], b"", b"ffconcat version 1.0\nfile x\n"):
-        segments(liar, content)
-        assert (await why(liar, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
+        segments(service, content)
+        assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
 
 
-async def test_another_segment_of_the_same_job(liar: Liar, clip: Path, tmp_path: Path) -> None:
-    """Mattes for another number of frames are not taken (B10)."""
-    short = liar.plan.segments[0].model_copy(update={"frames": liar.plan.segments[0].frames - 1})
-    write_segment(liar.plan, short, grey(short), tmp_path)
+async def test_another_segment_of_the_same_job(
+    service: MisbehavingService, clip: Path, tmp_path: Path
+) -> None:
+    """Mattes for another number of frames are not accepted (B10)."""
+    short = service.plan.segments[0].model_copy(
+        update={"frames": service.plan.segments[0].frames - 1}
+    )
+    write_segment(service.plan, short, grey(short), tmp_path)
     content = (tmp_path / short.file_name).read_bytes()
     (tmp_path / short.file_name).unlink()
-    segments(liar, content)
-    assert (await why(liar, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
+    segments(service, content)
+    assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
 
 
-async def test_another_jobs_segment(liar: Liar, clip: Path, tmp_path: Path) -> None:
-    """A segment under another job's name is not taken, be it ever so good (B10)."""
-    good = (liar.mattes / liar.plan.segments[0].file_name).read_bytes()
-    segments(liar, good, "cd" * 32)
-    assert (await why(liar, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
+async def test_another_jobs_segment(
+    service: MisbehavingService, clip: Path, tmp_path: Path
+) -> None:
+    """A valid segment of another job is not accepted (B10)."""
+    good = (service.mattes / service.plan.segments[0].file_name).read_bytes()
+    segments(service, good, "cd" * 32)
+    assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
 
 
 @pytest.mark.parametrize(
     ("value", "shape"), [(0, (48, 80)), (255, (48, 80)), (200, (48, 64)), (200, (192, 320))]
 )
-async def test_mattes_that_cannot_be(
-    liar: Liar, clip: Path, tmp_path: Path, value: int, shape: tuple[int, int]
+async def test_mattes_that_cannot_be_right(
+    service: MisbehavingService, clip: Path, tmp_path: Path, value: int, shape: tuple[int, int]
 ) -> None:
-    """Nobody anywhere, nothing but person, and pictures of another size are not taken (B10)."""
-    liar.mattes = tmp_path / "lies"
-    liar.mattes.mkdir()
-    mattes(liar.plan, value, shape, liar.mattes)
+    """No person at all, only person, and frames of another size are not accepted (B10)."""
+    service.mattes = tmp_path / "lies"
+    service.mattes.mkdir()
+    mattes(service.plan, value, shape, service.mattes)
     (tmp_path / "mattes").mkdir()
-    assert (await why(liar, clip, tmp_path / "mattes")).kind is FailureKind.INVALID_RESPONSE
+    assert (
+        await get_failure(service, clip, tmp_path / "mattes")
+    ).kind is FailureKind.INVALID_RESPONSE
 
 
-async def test_somebody_may_be_away_for_a_while(liar: Liar, clip: Path, tmp_path: Path) -> None:
-    """One segment without anybody is believed, because another one shows that the place works."""
-    liar.mattes = tmp_path / "some"
-    liar.mattes.mkdir()
-    mattes(liar.plan, 0, folder=liar.mattes)
-    last = liar.plan.segments[-1]
-    write_segment(liar.plan, last, grey(last), liar.mattes)
-    async with lying(liar) as address:
-        await client(address).make_mattes(clip, liar.plan, tmp_path / "mattes", Heard())
-    assert find_missing_segments(liar.plan, tmp_path / "mattes") == []
+async def test_a_person_may_leave_the_clip_for_a_while(
+    service: MisbehavingService, clip: Path, tmp_path: Path
+) -> None:
+    """A segment without a person is accepted, because another one shows that the service works."""
+    service.mattes = tmp_path / "some"
+    service.mattes.mkdir()
+    mattes(service.plan, 0, folder=service.mattes)
+    last = service.plan.segments[-1]
+    write_segment(service.plan, last, grey(last), service.mattes)
+    async with serve_misbehaving(service) as address:
+        await client(address).make_mattes(clip, service.plan, tmp_path / "mattes", Heard())
+    assert find_missing_segments(service.plan, tmp_path / "mattes") == []
 
 
 @pytest.mark.parametrize("call", ["follow", "segment"])
 async def test_a_few_failed_polls_do_not_end_a_job(
-    liar: Liar, clip: Path, tmp_path: Path, call: str
+    service: MisbehavingService, clip: Path, tmp_path: Path, call: str
 ) -> None:
     """The job is neither cancelled nor submitted again when a proxy answers 502 three times."""
     answers = iter([status(502)] * 3)
 
     async def fail_at_first(request: web.Request) -> web.StreamResponse:
         failure = next(answers, None)
-        return await (failure or getattr(liar, call))(request)
+        return await (failure or getattr(service, call))(request)
 
-    liar.lies[call] = fail_at_first
-    async with lying(liar) as address:
-        await client(address, BRISK).make_mattes(clip, liar.plan, tmp_path, Heard())
-    assert find_missing_segments(liar.plan, tmp_path) == []
-    assert liar.calls.count("submit") == 1
-    assert "cancel" not in liar.calls
+    service.overrides[call] = fail_at_first
+    async with serve_misbehaving(service) as address:
+        await client(address, SHORT).make_mattes(clip, service.plan, tmp_path, Heard())
+    assert find_missing_segments(service.plan, tmp_path) == []
+    assert service.calls.count("submit") == 1
+    assert "cancel" not in service.calls
 
 
-async def test_many_failed_polls_cancel_a_job(liar: Liar, clip: Path, tmp_path: Path) -> None:
+async def test_many_failed_polls_cancel_a_job(
+    service: MisbehavingService, clip: Path, tmp_path: Path
+) -> None:
     """A service that only answers 502 is given up, and its job is cancelled."""
-    liar.lies["follow"] = status(502)
-    assert (await why(liar, clip, tmp_path)).kind is FailureKind.BROKEN
-    assert liar.calls.count("follow") == MAX_FAILED_POLLS
-    assert liar.calls[-1] == "cancel"
+    service.overrides["follow"] = status(502)
+    assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.BROKEN
+    assert service.calls.count("follow") == MAX_FAILED_POLLS
+    assert service.calls[-1] == "cancel"
 
 
 async def test_a_poll_waits_as_long_as_the_service_asks(
-    liar: Liar, clip: Path, tmp_path: Path
+    service: MisbehavingService, clip: Path, tmp_path: Path
 ) -> None:
     """A pause that outlasts the stall time ends the job at once."""
-    liar.lies["follow"] = status(503, Retry_After="7")
-    assert (await why(liar, clip, tmp_path)).retry_after == 7
-    assert liar.calls.count("follow") == 1
+    service.overrides["follow"] = status(503, Retry_After="7")
+    assert (await get_failure(service, clip, tmp_path)).retry_after == 7
+    assert service.calls.count("follow") == 1
 
 
-async def test_a_lost_job_is_not_polled_again(liar: Liar, clip: Path, tmp_path: Path) -> None:
+async def test_a_lost_job_is_not_polled_again(
+    service: MisbehavingService, clip: Path, tmp_path: Path
+) -> None:
     """A service that forgot the job is asked for it once."""
-    liar.lies["follow"] = status(404)
-    assert (await why(liar, clip, tmp_path)).kind is FailureKind.BROKEN
-    assert liar.calls.count("follow") == 1
+    service.overrides["follow"] = status(404)
+    assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.BROKEN
+    assert service.calls.count("follow") == 1
 
 
-async def test_done_without_all_segments(liar: Liar, clip: Path, tmp_path: Path) -> None:
-    """A job that says it is done, but has not made everything, has failed."""
+async def test_done_without_all_segments(
+    service: MisbehavingService, clip: Path, tmp_path: Path
+) -> None:
+    """A job that is done without all of its segments has failed."""
 
     async def follow(request: web.Request) -> web.StreamResponse:
-        return web.json_response(liar.told(request, state="done"))
+        return web.json_response(service.describe_job(request, state="done"))
 
-    liar.lies["follow"] = follow
-    assert (await why(liar, clip, tmp_path)).kind is FailureKind.BROKEN
+    service.overrides["follow"] = follow
+    assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.BROKEN
 
 
 @pytest.mark.parametrize(
     ("state", "expected"), [("running", FailureKind.TOO_SLOW), ("queued", FailureKind.TOO_SLOW)]
 )
-async def test_a_job_that_stands_still(
-    liar: Liar, clip: Path, tmp_path: Path, state: str, expected: FailureKind
+async def test_a_job_that_stalls(
+    service: MisbehavingService, clip: Path, tmp_path: Path, state: str, expected: FailureKind
 ) -> None:
-    """A job that never gets further is given up and cancelled, before its start or after."""
+    """A job without progress is given up and cancelled, before its start or after."""
 
     async def follow(request: web.Request) -> web.StreamResponse:
-        return web.json_response(liar.told(request, state=state))
+        return web.json_response(service.describe_job(request, state=state))
 
-    liar.lies["follow"] = follow
+    service.overrides["follow"] = follow
     heard = Heard()
-    assert (await why(liar, clip, tmp_path, heard)).kind is expected
-    assert liar.calls[-1] == "cancel"
+    assert (await get_failure(service, clip, tmp_path, heard)).kind is expected
+    assert service.calls[-1] == "cancel"
     assert state == "running" or heard.of(ColdStart) == [ColdStart("modal")]
 
 
-async def test_the_services_own_reasons_arrive(liar: Liar, clip: Path, tmp_path: Path) -> None:
-    """What the service says about the clip, or about itself, reaches us with its fields."""
+async def test_the_reasons_of_the_service_arrive(
+    service: MisbehavingService, clip: Path, tmp_path: Path
+) -> None:
+    """A rejection or failure at the service is raised with its fields."""
 
     def failed(**failure: object) -> None:
         async def follow(request: web.Request) -> web.StreamResponse:
-            return web.json_response(liar.told(request, state="failed", failure=failure))
+            return web.json_response(service.describe_job(request, state="failed", failure=failure))
 
-        liar.lies["follow"] = follow
+        service.overrides["follow"] = follow
 
     failed(rejected=False, reason="no_model", retry_after=9)
-    failure = await why(liar, clip, tmp_path)
+    failure = await get_failure(service, clip, tmp_path)
     assert (failure.kind, failure.retry_after) == (FailureKind.NO_MODEL, 9)
     failed(rejected=False, reason="a reason of next year")
-    assert (await why(liar, clip, tmp_path)).kind is FailureKind.BROKEN
+    assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.BROKEN
     failed(rejected=True, reason="too_long", details={"seconds": 7200.0, "limit": 3600.0})
-    async with lying(liar) as address:
+    async with serve_misbehaving(service) as address:
         with pytest.raises(InputRejected) as caught:
-            await client(address).make_mattes(clip, liar.plan, tmp_path, Heard())
+            await client(address).make_mattes(clip, service.plan, tmp_path, Heard())
     assert caught.value.reason is RejectReason.TOO_LONG
     assert caught.value.details == {"seconds": 7200.0, "limit": 3600.0}
 
 
-async def test_modals_slices_are_followed(liar: Liar, clip: Path, tmp_path: Path) -> None:
-    """Three times 303 on the way to an answer is a cold start, not a failure (B05, B09)."""
+async def test_redirects_of_a_long_request_are_followed(
+    service: MisbehavingService, clip: Path, tmp_path: Path
+) -> None:
+    """Three redirects before the response are a cold start, not a failure (B05, B09)."""
     left = 3
 
     async def follow(request: web.Request) -> web.StreamResponse:
@@ -400,35 +428,37 @@ async def test_modals_slices_are_followed(liar: Liar, clip: Path, tmp_path: Path
         if left:
             left -= 1
             return web.Response(status=303, headers={"Location": f"{request.path}?slice={left}"})
-        return await Liar.follow(liar, request)
+        return await MisbehavingService.follow(service, request)
 
-    liar.lies["follow"] = follow
+    service.overrides["follow"] = follow
     heard = Heard()
-    async with lying(liar) as address:
-        patience = replace(BRISK, transfer=5, response=5)
-        await client(address, patience).make_mattes(clip, liar.plan, tmp_path, heard)
-    assert find_missing_segments(liar.plan, tmp_path) == []
+    async with serve_misbehaving(service) as address:
+        timeouts = replace(SHORT, transfer=5, response=5)
+        await client(address, timeouts).make_mattes(clip, service.plan, tmp_path, heard)
+    assert find_missing_segments(service.plan, tmp_path) == []
     assert heard.of(ColdStart) == [ColdStart("modal")]
 
 
 @pytest.mark.parametrize(
     "elsewhere", ["http://169.254.169.254/latest", "http://localhost:{port}/x"]
 )
-async def test_the_key_goes_nowhere_else(
-    liar: Liar, clip: Path, tmp_path: Path, elsewhere: str
+async def test_the_key_is_not_sent_to_another_host(
+    service: MisbehavingService, clip: Path, tmp_path: Path, elsewhere: str
 ) -> None:
-    """A 303 to another host is not followed, so nobody there sees our key (B05)."""
+    """A 303 to another host is not followed (B05)."""
     seen: list[str] = []
 
     async def other(request: web.Request) -> web.StreamResponse:
         seen.append(request.path)
         return web.Response()
 
-    liar.lies["follow"] = other
-    async with lying(Liar(liar.mattes, liar.plan, {"strangers": other})) as trap:
+    service.overrides["follow"] = other
+    async with serve_misbehaving(
+        MisbehavingService(service.mattes, service.plan, {"without_key": other})
+    ) as trap:
         location = elsewhere.format(port=trap.rpartition(":")[2])
-        liar.lies["follow"] = status(303, Location=location)
-        assert (await why(liar, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
+        service.overrides["follow"] = status(303, Location=location)
+        assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
     assert seen == []
 
 
@@ -446,16 +476,16 @@ async def test_the_key_goes_nowhere_else(
     ],
 )
 async def test_a_service_that_does_not_reject_a_request_without_a_key_receives_no_clip(
-    liar: Liar, clip: Path, tmp_path: Path, code: int, expected: FailureKind
+    service: MisbehavingService, clip: Path, tmp_path: Path, code: int, expected: FailureKind
 ) -> None:
     """Only a success is reported as open to everybody (Z10)."""
-    liar.lies["strangers"] = status(code)
-    assert (await why(liar, clip, tmp_path)).kind is expected
-    assert liar.calls == []
+    service.overrides["without_key"] = status(code)
+    assert (await get_failure(service, clip, tmp_path)).kind is expected
+    assert service.calls == []
 
 
 async def test_a_redirect_of_a_request_without_a_key_is_followed(
-    liar: Liar, clip: Path, tmp_path: Path
+    service: MisbehavingService, clip: Path, tmp_path: Path
 ) -> None:
     """Modal redirects while it starts; the answer at the end tells that a key is needed."""
     answers = iter([status(303, Location="/clips/0"), status(401)])
@@ -463,28 +493,30 @@ async def test_a_redirect_of_a_request_without_a_key_is_followed(
     async def redirect_once(request: web.Request) -> web.StreamResponse:
         return await next(answers)(request)
 
-    liar.lies["strangers"] = redirect_once
-    async with lying(liar) as address:
-        await client(address).make_mattes(clip, liar.plan, tmp_path, Heard())
-    assert find_missing_segments(liar.plan, tmp_path) == []
+    service.overrides["without_key"] = redirect_once
+    async with serve_misbehaving(service) as address:
+        await client(address).make_mattes(clip, service.plan, tmp_path, Heard())
+    assert find_missing_segments(service.plan, tmp_path) == []
 
 
 @pytest.fixture
-def slow(liar: Liar) -> Liar:
-    """A service that works without an end."""
+def slow(service: MisbehavingService) -> MisbehavingService:
+    """A service whose jobs never end."""
 
     async def follow(request: web.Request) -> web.StreamResponse:
-        return web.json_response(liar.told(request, done=len(liar.calls) % 100))
+        return web.json_response(service.describe_job(request, done=len(service.calls) % 100))
 
-    liar.lies["follow"] = follow
-    return liar
+    service.overrides["follow"] = follow
+    return service
 
 
-async def test_cancelling_cancels_there(slow: Liar, clip: Path, tmp_path: Path) -> None:
-    """Whoever stops the work here stops it there as well, and what was uploaded goes."""
-    async with lying(slow) as address:
-        place = client(address, BRISK)
-        work = asyncio.create_task(place.make_mattes(clip, slow.plan, tmp_path, Heard()))
+async def test_cancelling_deletes_the_remote_job(
+    slow: MisbehavingService, clip: Path, tmp_path: Path
+) -> None:
+    """Cancelling the work stops the remote job, and deletes the clip."""
+    async with serve_misbehaving(slow) as address:
+        backend = client(address, SHORT)
+        work = asyncio.create_task(backend.make_mattes(clip, slow.plan, tmp_path, Heard()))
         while "follow" not in slow.calls:
             await asyncio.sleep(0.02)
         work.cancel()
@@ -493,11 +525,13 @@ async def test_cancelling_cancels_there(slow: Liar, clip: Path, tmp_path: Path) 
     assert slow.calls[-2:] == ["forget", "forget"]
 
 
-async def test_a_deadline_stops_it_there(slow: Liar, clip: Path, tmp_path: Path) -> None:
-    """At the deadline the work is stopped here and there (B06, B12)."""
-    async with lying(slow) as address:
-        place = client(address, replace(BRISK, total=1))
+async def test_a_deadline_deletes_the_remote_job(
+    slow: MisbehavingService, clip: Path, tmp_path: Path
+) -> None:
+    """At the deadline the work is stopped here and at the service (B06, B12)."""
+    async with serve_misbehaving(slow) as address:
+        backend = client(address, replace(SHORT, total=1))
         with pytest.raises(BackendUnavailable) as caught:
-            await place.make_mattes(clip, slow.plan, tmp_path, Heard())
+            await backend.make_mattes(clip, slow.plan, tmp_path, Heard())
     assert caught.value.kind is FailureKind.TOO_SLOW
     assert slow.calls[-2:] == ["forget", "forget"]

@@ -1,4 +1,4 @@
-"""The renderer on this machine: what it asks its child for, and what it makes of the answer."""
+"""The local renderer: the arguments of its child process, and how it reads the output."""
 
 import sys
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_a_style_survives_the_command_line(style: Style) -> None:
-    """What a child is told is what its parent meant, to the last digit."""
+    """The child parses the same style from its arguments, to the last digit."""
     words = ["edit", "clip", "-o", "result", *format_options(style)]
     parser, commands = build_parser()
     options = read_options(EditArguments, parser.parse_args(words), commands["edit"])
@@ -65,7 +65,7 @@ def test_a_style_survives_the_command_line(style: Style) -> None:
 async def test_every_form_is_made(
     film: Path, tmp_path: Path, heard: Heard, form: OutputFormat
 ) -> None:
-    """Each form comes out as large and as long as is told."""
+    """Each format has the size and length that the renderer reports."""
     result = tmp_path / f"result{form.suffix}"
     scene = RenderRequest(film, None, "teal", KEPT, form, max_bytes=1_000_000)
     made = await LocalRenderer(LIMITS).render(scene, result, heard)
@@ -74,15 +74,15 @@ async def test_every_form_is_made(
     assert heard.of(Progress)
 
 
-async def test_a_limit_is_kept(film: Path, tmp_path: Path, heard: Heard) -> None:
-    """A video weighs no more than it may."""
+async def test_a_size_limit_is_observed(film: Path, tmp_path: Path, heard: Heard) -> None:
+    """A video has at most the bytes that are allowed."""
     scene = RenderRequest(film, None, "blur", KEPT, max_bytes=20_000)
     await LocalRenderer(LIMITS).render(scene, tmp_path / "result.mp4", heard)
     assert (tmp_path / "result.mp4").stat().st_size <= 20_000
 
 
-async def test_a_thumbnail_comes_beside(film: Path, tmp_path: Path, heard: Heard) -> None:
-    """The small picture lies where it was asked for."""
+async def test_a_thumbnail_is_written(film: Path, tmp_path: Path, heard: Heard) -> None:
+    """The thumbnail is written to its path."""
     scene = RenderRequest(film, None, "teal", KEPT, thumbnail=tmp_path / "small.jpg")
     await LocalRenderer(LIMITS).render(scene, tmp_path / "result.mp4", heard)
     assert (tmp_path / "small.jpg").read_bytes().startswith(b"\xff\xd8")
@@ -91,7 +91,7 @@ async def test_a_thumbnail_comes_beside(film: Path, tmp_path: Path, heard: Heard
 async def test_paths_may_be_relative(
     film: Path, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The child works in a folder of its own, and finds everything."""
+    """The child has another working directory, and finds all files."""
     monkeypatch.chdir(film.parent)
     scene = RenderRequest(Path(film.name), None, film.name, KEPT)
     result = Path("result.mp4")
@@ -101,7 +101,7 @@ async def test_paths_may_be_relative(
 
 @pytest.fixture
 def ending() -> Callable[[str], LocalRenderer]:
-    """Makes a renderer whose child does nothing but what a line of Python says."""
+    """Create a renderer whose child runs one line of Python."""
 
     def made(line: str) -> LocalRenderer:
         return LocalRenderer(LIMITS, (sys.executable, "-c", f"import sys; {line}"))
@@ -119,7 +119,7 @@ def ending() -> Callable[[str], LocalRenderer]:
         ("sys.exit(0)", BackendUnavailable),
     ],
 )
-async def test_a_childs_end_is_understood(
+async def test_each_exit_code_has_its_meaning(
     ending: Callable[[str], LocalRenderer],
     film: Path,
     tmp_path: Path,
@@ -127,24 +127,24 @@ async def test_a_childs_end_is_understood(
     line: str,
     error: type[Exception],
 ) -> None:
-    """Each kind of end is raised as what to do next."""
+    """Each exit code becomes the exception that says what to do next."""
     with pytest.raises(error):
         await ending(line).render(
             RenderRequest(film, None, "teal", KEPT), tmp_path / "r.mp4", heard
         )
 
 
-async def test_a_child_that_tells_nothing_is_not_believed(
+async def test_a_child_without_a_result_line_has_failed(
     ending: Callable[[str], LocalRenderer], film: Path, tmp_path: Path, heard: Heard
 ) -> None:
-    """A success without a size is none."""
+    """A success without a size is a failure of the renderer."""
     with pytest.raises(BackendUnavailable) as caught:
         await ending("").render(RenderRequest(film, None, "teal", KEPT), tmp_path / "r.mp4", heard)
     assert caught.value.kind is FailureKind.INVALID_RESPONSE
 
 
 async def test_a_bad_background_is_rejected(film: Path, tmp_path: Path, heard: Heard) -> None:
-    """The user is told what is wrong with what he sent."""
+    """The rejection says what is wrong with the background."""
     scene = RenderRequest(film, None, "no such colour", KEPT)
     with pytest.raises(InputRejected) as caught:
         await LocalRenderer(LIMITS).render(scene, tmp_path / "r.mp4", heard)

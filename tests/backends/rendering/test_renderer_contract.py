@@ -1,4 +1,4 @@
-"""What every renderer keeps, whoever it is."""
+"""The contract of all renderers."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -37,7 +37,7 @@ async def sandbox_by_mov(folder: Path) -> AsyncIterator[Renderer]:
         yield shotstack(fake.url, folder, alpha_format="mov")
 
 
-#: over which the contract runs; whoever adds a renderer adds a line
+#: over which the contract runs; a new renderer is one more line
 RENDERERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Renderer]]] = {
     "local": local,
     "shotstack": sandbox,
@@ -64,7 +64,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_the_result_is_as_the_clip(
     opened: Renderer, film: Path, tmp_path: Path, heard: Heard, background: str
 ) -> None:
-    """Its size, length, rate and voice; and what is told of it is so."""
+    """It has the clip's size, length, rate and audio, and the reported properties are correct."""
     background = {
         "film": str(film),
         "picture": str(ROOT / "docs" / "demo.jpg"),
@@ -84,10 +84,10 @@ async def test_the_result_is_as_the_clip(
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "data") == ["result.mp4"]
 
 
-async def test_a_clip_that_is_none_is_rejected(
+async def test_a_file_that_is_no_video_is_rejected(
     opened: Renderer, tmp_path: Path, heard: Heard
 ) -> None:
-    """It is the clip's fault wherever it is tried."""
+    """Every renderer rejects the clip."""
     clip = tmp_path / "clip.mp4"
     clip.write_text("once upon a time")
     with pytest.raises(InputRejected) as caught:
@@ -96,10 +96,10 @@ async def test_a_clip_that_is_none_is_rejected(
     assert not (tmp_path / "result.mp4").exists()
 
 
-async def test_a_background_that_is_none_is_rejected(
+async def test_an_unknown_background_is_rejected(
     opened: Renderer, film: Path, tmp_path: Path, heard: Heard
 ) -> None:
-    """As above."""
+    """Every renderer rejects the background."""
     with pytest.raises(InputRejected) as caught:
         await opened.render(
             RenderRequest(film, None, "no colour", KEPT), tmp_path / "result.mp4", heard
@@ -107,10 +107,10 @@ async def test_a_background_that_is_none_is_rejected(
     assert caught.value.reason is RejectReason.BAD_OPTION
 
 
-async def test_a_thumbnail_comes_beside(
+async def test_a_thumbnail_is_written(
     opened: Renderer, film: Path, tmp_path: Path, heard: Heard
 ) -> None:
-    """The small picture lies where it was asked for."""
+    """The thumbnail is written to its path."""
     scene = RenderRequest(film, None, "teal", KEPT, thumbnail=tmp_path / "small.jpg")
     await opened.render(scene, tmp_path / "result.mp4", heard)
     assert (tmp_path / "small.jpg").read_bytes().startswith(b"\xff\xd8")

@@ -1,4 +1,4 @@
-"""How a place that fails is left alone, and found again."""
+"""A backend that fails is not asked until its cool-down ends."""
 
 import asyncio
 import json
@@ -22,11 +22,11 @@ COOLDOWN = 0.5
 
 
 def down(why: FailureKind = FailureKind.UNREACHABLE) -> BackendUnavailable:
-    return BackendUnavailable("place", why)
+    return BackendUnavailable("backend", why)
 
 
 def guarded(inner: OverlayBackend, folder: Path, cooldown: float = COOLDOWN) -> CircuitBreaker:
-    """As after a restart: all that it knows is in the folder."""
+    """Create a breaker as after a restart: its state is in the folder."""
     return CircuitBreaker(
         inner,
         JsonStateFile(folder / "rests.json", BreakerState),
@@ -38,7 +38,7 @@ def guarded(inner: OverlayBackend, folder: Path, cooldown: float = COOLDOWN) -> 
 async def outcome(
     backend: OverlayBackend, clip: Path, plan: Plan, folder: Path
 ) -> FailureKind | None:
-    """Why a job failed, or None where it did not."""
+    """Return why a job failed, or None if it succeeded."""
     try:
         await backend.make_mattes(clip, plan, folder, Heard())
     except BackendUnavailable as failure:
@@ -47,14 +47,16 @@ async def outcome(
 
 
 async def test_it_opens_after_failures_in_a_row(clip: Path, plan: Plan, tmp_path: Path) -> None:
-    """After two failures no call is made during the cool-down, and no time is lost."""
-    place = Scripted("place", [down()] * 9)
-    seen = [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
+    """After two failures the backend is not asked during the cool-down, and no time is lost."""
+    backend = Scripted("backend", [down()] * 9)
+    seen = [await outcome(guarded(backend, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
     began = time.monotonic()
-    seen += [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(5)]
+    seen += [
+        await outcome(guarded(backend, tmp_path), clip, plan, tmp_path / "a") for _ in range(5)
+    ]
     assert time.monotonic() - began < 0.5
     assert seen == [FailureKind.UNREACHABLE] * 2 + [FailureKind.COOLING_DOWN] * 5
-    assert len(place.asked) == 2
+    assert len(backend.asked) == 2
 
 
 async def test_a_success_between_failures_keeps_it_closed(
@@ -62,8 +64,8 @@ async def test_a_success_between_failures_keeps_it_closed(
 ) -> None:
     """Only failures in a row count."""
     for i, script in enumerate([[down()], [], [down()], []]):
-        place = Scripted("place", script)
-        await outcome(guarded(place, tmp_path), clip, plan, tmp_path / str(i))
+        backend = Scripted("backend", script)
+        await outcome(guarded(backend, tmp_path), clip, plan, tmp_path / str(i))
     assert JsonStateFile(tmp_path / "rests.json", BreakerState).read() == {}
 
 
@@ -71,18 +73,18 @@ async def test_a_success_between_failures_keeps_it_closed(
 async def test_a_lasting_fault_opens_it_at_once(
     clip: Path, plan: Plan, tmp_path: Path, why: FailureKind
 ) -> None:
-    """A place that refuses us is not asked twice."""
-    place = Scripted("place", [down(why)] * 2)
-    seen = [await outcome(guarded(place, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
+    """A backend that refuses us is not asked twice."""
+    backend = Scripted("backend", [down(why)] * 2)
+    seen = [await outcome(guarded(backend, tmp_path), clip, plan, tmp_path / "a") for _ in range(2)]
     assert seen == [why, FailureKind.COOLING_DOWN]
 
 
-async def test_a_bad_clip_is_no_failure_of_the_place(
+async def test_a_bad_clip_is_no_failure_of_the_backend(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
-    """A place that finds the clip's fault works."""
-    place = Scripted("place", [down(), InputRejected(RejectReason.CORRUPT), down(), down()])
-    breaker = guarded(place, tmp_path)
+    """A backend that rejects a clip works."""
+    backend = Scripted("backend", [down(), InputRejected(RejectReason.CORRUPT), down(), down()])
+    breaker = guarded(backend, tmp_path)
     assert await outcome(breaker, clip, plan, tmp_path / "a") is FailureKind.UNREACHABLE
     with pytest.raises(InputRejected):
         await outcome(breaker, clip, plan, tmp_path / "a")
@@ -91,9 +93,9 @@ async def test_a_bad_clip_is_no_failure_of_the_place(
 
 
 async def test_of_a_hundred_waiting_jobs_one_probes(clip: Path, plan: Plan, tmp_path: Path) -> None:
-    """At half-open one call is made; when it works, all may come."""
-    place = Scripted("place", [down(), down()], pause=0.02)
-    breakers = [guarded(place, tmp_path) for _ in range(100)]
+    """When half-open, one job asks the backend; if it succeeds, all may."""
+    backend = Scripted("backend", [down(), down()], pause=0.02)
+    breakers = [guarded(backend, tmp_path) for _ in range(100)]
     for _ in range(2):
         await outcome(breakers[0], clip, plan, tmp_path / "a")
     await asyncio.sleep(COOLDOWN)
@@ -101,13 +103,13 @@ async def test_of_a_hundred_waiting_jobs_one_probes(clip: Path, plan: Plan, tmp_
         *(outcome(b, clip, plan, tmp_path / str(i)) for i, b in enumerate(breakers))
     )
     assert sorted(map(str, seen)) == ["None"] + ["resting"] * 99
-    assert len(place.asked) == 3
+    assert len(backend.asked) == 3
     assert await outcome(breakers[7], clip, plan, tmp_path / "b") is None
 
 
 async def test_of_many_processes_one_probes(tmp_path: Path) -> None:
     """The breaker is shared by all processes of the machine."""
-    rests = {"place": BreakerState(failures=2, until=0)}
+    rests = {"backend": BreakerState(failures=2, until=0)}
     with JsonStateFile(tmp_path / "rests.json", BreakerState).update() as known:
         known.update(rests)
     script = PROGRAMS / "probe_breaker.py"
@@ -117,16 +119,16 @@ async def test_of_many_processes_one_probes(tmp_path: Path) -> None:
         )
         for _ in range(6)
     ]
-    said = [(await prober.communicate())[0].decode().strip() for prober in probers]
-    assert sorted(said) == ["resting"] * 5 + ["unreachable"]
+    outputs = [(await prober.communicate())[0].decode().strip() for prober in probers]
+    assert sorted(outputs) == ["resting"] * 5 + ["unreachable"]
 
 
 async def test_a_probe_that_fails_begins_the_rest_anew(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """One failure at half-open is enough."""
-    place = Scripted("place", [down()] * 9)
-    breaker = guarded(place, tmp_path)
+    backend = Scripted("backend", [down()] * 9)
+    breaker = guarded(backend, tmp_path)
     seen = [await outcome(breaker, clip, plan, tmp_path / "a") for _ in range(2)]
     await asyncio.sleep(COOLDOWN)
     seen += [await outcome(breaker, clip, plan, tmp_path / "a") for _ in range(2)]
@@ -137,8 +139,8 @@ async def test_a_probe_that_dies_blocks_nobody_for_long(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """When the probing job is cancelled, another one may probe after a cool-down."""
-    place = Scripted("place", [down(), down()], pause=5)
-    breaker = guarded(place, tmp_path)
+    backend = Scripted("backend", [down(), down()], pause=5)
+    breaker = guarded(backend, tmp_path)
     for _ in range(2):
         await outcome(breaker, clip, plan, tmp_path / "a")
     await asyncio.sleep(COOLDOWN)
@@ -147,15 +149,15 @@ async def test_a_probe_that_dies_blocks_nobody_for_long(
     probe.cancel()
     assert await outcome(breaker, clip, plan, tmp_path / "b") is FailureKind.COOLING_DOWN
     await asyncio.sleep(COOLDOWN)
-    assert await outcome(guarded(Scripted("place"), tmp_path), clip, plan, tmp_path / "b") is None
+    assert await outcome(guarded(Scripted("backend"), tmp_path), clip, plan, tmp_path / "b") is None
 
 
 async def test_a_probe_that_takes_long_stays_the_only_one(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
     """As long as the probe gets on, no second one is let in."""
-    place = Scripted("place", [down(), down()], pause=0.1)
-    breaker = guarded(place, tmp_path)
+    backend = Scripted("backend", [down(), down()], pause=0.1)
+    breaker = guarded(backend, tmp_path)
     for _ in range(2):
         await outcome(breaker, clip, plan, tmp_path / "a")
     await asyncio.sleep(COOLDOWN)
@@ -168,26 +170,28 @@ async def test_a_probe_that_takes_long_stays_the_only_one(
 
 async def test_a_restarted_machine_probes_at_once(clip: Path, plan: Plan, tmp_path: Path) -> None:
     """An end of rest by a clock that began anew since then is past, not years ahead."""
-    rest = {"place": {"failures": 7, "until": time.monotonic() + 1e6}}
+    rest = {"backend": {"failures": 7, "until": time.monotonic() + 1e6}}
     (tmp_path / "rests.json").write_text(json.dumps(rest))
-    assert await outcome(guarded(Scripted("place"), tmp_path), clip, plan, tmp_path / "a") is None
+    assert await outcome(guarded(Scripted("backend"), tmp_path), clip, plan, tmp_path / "a") is None
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x00\xff", b"[]", b'{"place": 7}', b'{"place": {"fail'])
+@pytest.mark.parametrize(
+    "damage", [b"", b"\x00\xff", b"[]", b'{"backend": 7}', b'{"backend": {"fail']
+)
 async def test_a_damaged_file_knows_nothing(
     clip: Path, plan: Plan, tmp_path: Path, damage: bytes
 ) -> None:
-    """A state that cannot be read is that of a place that never failed."""
+    """A state that cannot be read is that of a backend that never failed."""
     (tmp_path / "rests.json").write_bytes(damage)
-    assert await outcome(guarded(Scripted("place"), tmp_path), clip, plan, tmp_path / "a") is None
+    assert await outcome(guarded(Scripted("backend"), tmp_path), clip, plan, tmp_path / "a") is None
 
 
 async def test_a_folder_that_cannot_be_written_costs_no_job(
     clip: Path, plan: Plan, tmp_path: Path
 ) -> None:
-    """Where nothing can be kept, the place's own answer still arrives."""
+    """If the state cannot be written, the backend's own failure still arrives."""
     (tmp_path / "file").touch()
-    place = Scripted("place", [down(FailureKind.BROKEN)])
-    breaker = guarded(place, tmp_path / "file")
+    backend = Scripted("backend", [down(FailureKind.BROKEN)])
+    breaker = guarded(backend, tmp_path / "file")
     assert await outcome(breaker, clip, plan, tmp_path / "a") is FailureKind.BROKEN
     assert await outcome(breaker, clip, plan, tmp_path / "a") is None

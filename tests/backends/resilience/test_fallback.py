@@ -1,4 +1,4 @@
-"""How the work goes from place to place."""
+"""The chain asks its backends in order."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from video_editing.contract.plan import Plan, find_missing_segments, read_plan
 
 @pytest.fixture
 def estimates(tmp_path: Path) -> ThroughputEstimates:
-    """Nothing is known yet."""
+    """Estimates without measurements."""
     return ThroughputEstimates(JsonStateFile(tmp_path / "speeds.json", EngineSpeeds))
 
 
@@ -28,7 +28,7 @@ def down(name: str, why: FailureKind = FailureKind.UNREACHABLE) -> BackendUnavai
 async def test_the_next_goes_on_where_the_last_stopped(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
-    """Every segment is made once, by whoever had the work then; progress never falls back."""
+    """The next backend makes the segments that the last one did not; progress never falls back."""
     first = Scripted("first", [down("first")], segments=5)
     second = Scripted("second")
     chain = FallbackChain([first, second], estimates, deadline=60)
@@ -39,20 +39,20 @@ async def test_the_next_goes_on_where_the_last_stopped(
     assert heard.done[-1] == plan.frames
 
 
-async def test_it_tells_who_has_the_work_and_why_another_lost_it(
+async def test_each_change_of_backend_is_reported(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
-    """The user learns each change of place with its reason; each place tells what it took."""
+    """Each change of backend is reported with its reason, and each backend reports its cost."""
     chain = FallbackChain(
         [Scripted("first", [down("first", FailureKind.BROKEN)]), Scripted("second")],
         estimates,
         deadline=60,
     )
     await chain.make_mattes(clip, plan, tmp_path / "mattes", heard)
-    told: list[Event] = [
+    events: list[Event] = [
         e for e in heard.events if isinstance(e, BackendStarted | FellBack | CostIncurred)
     ]
-    assert told == [
+    assert events == [
         BackendStarted("first"),
         CostIncurred("first", 1.0, 0.0),
         FellBack("first", FailureKind.BROKEN),
@@ -62,7 +62,7 @@ async def test_it_tells_who_has_the_work_and_why_another_lost_it(
 
 
 @pytest.mark.parametrize("fault", [InputRejected(RejectReason.NO_PERSON), OutputFailed("full")])
-async def test_what_no_place_can_mend_asks_no_other(
+async def test_a_failure_of_the_clip_or_the_disk_asks_no_other_backend(
     clip: Path,
     plan: Plan,
     tmp_path: Path,
@@ -70,7 +70,7 @@ async def test_what_no_place_can_mend_asks_no_other(
     estimates: ThroughputEstimates,
     fault: Exception,
 ) -> None:
-    """The clip's fault, or the disk's, comes straight through."""
+    """The failure is raised as it is."""
     second = Scripted("second")
     chain = FallbackChain([Scripted("first", [fault]), second], estimates, deadline=60)
     with pytest.raises(type(fault)):
@@ -81,7 +81,7 @@ async def test_what_no_place_can_mend_asks_no_other(
 async def test_a_bug_surfaces(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
-    """An error that is none of ours is not taken for a place that is down."""
+    """An unknown exception is not taken for an unavailable backend."""
     chain = FallbackChain(
         [Scripted("first", [KeyError("a bug")]), Scripted("second")], estimates, deadline=60
     )
@@ -89,10 +89,10 @@ async def test_a_bug_surfaces(
         await chain.make_mattes(clip, plan, tmp_path / "mattes", heard)
 
 
-async def test_all_reasons_are_kept_when_nobody_is_left(
+async def test_all_failures_are_kept_when_no_backend_is_left(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
-    """The group holds each place's failure, and is itself a place's failure, so chains nest."""
+    """The group holds each backend's failure, and is itself a backend's failure, so chains nest."""
     failures = [down("first", FailureKind.BUSY), down("second", FailureKind.NO_MEMORY)]
     chain = FallbackChain(
         [Scripted("first", failures[:1]), Scripted("second", failures[1:])], estimates, deadline=60
@@ -107,10 +107,10 @@ async def test_all_reasons_are_kept_when_nobody_is_left(
     assert last.asked == [plan]
 
 
-async def test_a_slow_place_is_hurried(
+async def test_a_slow_backend_uses_the_fast_engine(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
-    """Where the rembg engine would come too late, the mediapipe engine goes on, and says so."""
+    """If the rembg engine would be too late, the mediapipe engine continues, and is reported."""
     estimates.record("second", "rembg", 1.0)
     fine = plan.model_copy(update={"engine": "rembg"})
     first = Scripted("first", [down("first")], segments=6)
@@ -126,7 +126,7 @@ async def test_a_slow_place_is_hurried(
 async def test_only_what_is_missing_counts_as_late(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
-    """A slow place may finish the last segments with the engine that was asked for."""
+    """A slow backend may finish the last segments with the requested engine."""
     estimates.record("second", "rembg", 1.0)
     fine = plan.model_copy(update={"engine": "rembg"})
     second = Scripted("second")
@@ -140,12 +140,12 @@ async def test_only_what_is_missing_counts_as_late(
     assert not heard.of(EngineDowngraded)
 
 
-async def test_a_place_that_nobody_knows_is_not_hurried(
+async def test_a_backend_of_unknown_speed_keeps_the_engine(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard, estimates: ThroughputEstimates
 ) -> None:
-    """Without an estimate the engine stays as asked for."""
+    """Without an estimate the requested engine is used."""
     fine = plan.model_copy(update={"engine": "rembg"})
-    place = Scripted("unknown")
-    chain = FallbackChain([place], estimates, deadline=0.001)
+    backend = Scripted("unknown")
+    chain = FallbackChain([backend], estimates, deadline=0.001)
     await chain.make_mattes(clip, fine, tmp_path / "mattes", heard)
-    assert [asked.engine for asked in place.asked] == ["rembg"]
+    assert [asked.engine for asked in backend.asked] == ["rembg"]

@@ -44,7 +44,7 @@ async def test_workers_share_a_clip(clip: Path, plan: Plan, tmp_path: Path, hear
 async def test_one_that_fails_ends_the_others(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard
 ) -> None:
-    """What one worker cannot do is told as its failure; what was made by then is there."""
+    """The failure of one worker is raised; segments that were complete by then stay."""
     failing = Scripted(script=[BackendUnavailable("x", FailureKind.NO_MEMORY)], segments=1)
     backend = ParallelBackend([Scripted(pause=0.05), failing])
     with pytest.raises(BackendUnavailable) as caught:

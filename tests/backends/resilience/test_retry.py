@@ -1,4 +1,4 @@
-"""When a place is asked again."""
+"""When a backend is asked again."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -18,20 +18,20 @@ from video_editing.contract.plan import Plan
 
 
 def down(why: FailureKind, retry_after: float | None = None) -> BackendUnavailable:
-    return BackendUnavailable("place", why, retry_after=retry_after)
+    return BackendUnavailable("backend", why, retry_after=retry_after)
 
 
 @pytest.mark.parametrize("why", TRANSIENT_FAILURES)
 async def test_a_passing_fault_is_tried_again(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard, why: FailureKind
 ) -> None:
-    """The second attempt goes on where the first stopped, within two seconds."""
-    place = Scripted("place", [down(why)], segments=4)
+    """The second attempt continues where the first one stopped, within two seconds."""
+    backend = Scripted("backend", [down(why)], segments=4)
     began = time.monotonic()
-    await RetryingBackend(place, attempts=2, max_seconds=30).make_mattes(
+    await RetryingBackend(backend, attempts=2, max_seconds=30).make_mattes(
         clip, plan, tmp_path / "mattes", heard
     )
-    assert place.made == list(range(12))
+    assert backend.made == list(range(12))
     assert time.monotonic() - began < 2
     assert [waiting.why for waiting in heard.of(RetryScheduled)] == [why]
 
@@ -48,65 +48,65 @@ async def test_a_passing_fault_is_tried_again(
 async def test_other_faults_are_not(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard, fault: Exception
 ) -> None:
-    """What does not pass by itself, or is not the place's fault, is not tried again."""
-    place = Scripted("place", [fault])
+    """What does not pass by itself, or is not the backend's fault, is not tried again."""
+    backend = Scripted("backend", [fault])
     with pytest.raises(type(fault)):
-        await RetryingBackend(place, attempts=5, max_seconds=30).make_mattes(
+        await RetryingBackend(backend, attempts=5, max_seconds=30).make_mattes(
             clip, plan, tmp_path / "mattes", heard
         )
-    assert len(place.asked) == 1
+    assert len(backend.asked) == 1
     assert not heard.of(RetryScheduled)
 
 
 async def test_attempts_are_counted(clip: Path, plan: Plan, tmp_path: Path, heard: Heard) -> None:
-    """The last failure comes through, and nobody is told of a wait that does not follow."""
-    place = Scripted(
-        "place", [down(FailureKind.BROKEN), down(FailureKind.BROKEN), down(FailureKind.BUSY)]
+    """The last failure is raised, and a pause that does not follow is not reported."""
+    backend = Scripted(
+        "backend", [down(FailureKind.BROKEN), down(FailureKind.BROKEN), down(FailureKind.BUSY)]
     )
     with pytest.raises(BackendUnavailable) as caught:
-        await RetryingBackend(place, attempts=3, max_seconds=30).make_mattes(
+        await RetryingBackend(backend, attempts=3, max_seconds=30).make_mattes(
             clip, plan, tmp_path / "mattes", heard
         )
     assert caught.value.kind is FailureKind.BUSY
-    assert len(place.asked) == 3
+    assert len(backend.asked) == 3
     assert len(heard.of(RetryScheduled)) == 2
 
 
 async def test_it_waits_as_asked(clip: Path, plan: Plan, tmp_path: Path, heard: Heard) -> None:
-    """A place that says when to come back is asked then, not before."""
-    place = Scripted("place", [down(FailureKind.BUSY, retry_after=1.5)])
+    """A backend that names a time is asked again then, not before."""
+    backend = Scripted("backend", [down(FailureKind.BUSY, retry_after=1.5)])
     began = time.monotonic()
-    await RetryingBackend(place, attempts=2, max_seconds=30).make_mattes(
+    await RetryingBackend(backend, attempts=2, max_seconds=30).make_mattes(
         clip, plan, tmp_path / "mattes", heard
     )
     assert 1.5 <= time.monotonic() - began < 4
-    assert heard.of(RetryScheduled) == [RetryScheduled("place", FailureKind.BUSY, 1.5)]
+    assert heard.of(RetryScheduled) == [RetryScheduled("backend", FailureKind.BUSY, 1.5)]
 
 
-async def test_it_does_not_wait_in_vain(
+async def test_a_pause_that_is_too_long_is_not_begun(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard
 ) -> None:
-    """Where the wait would outlast the time for all attempts, the next place is asked at once."""
-    place = Scripted("place", [down(FailureKind.BUSY, retry_after=31)])
+    """If the pause would outlast the time for all attempts, the next backend is asked at once."""
+    backend = Scripted("backend", [down(FailureKind.BUSY, retry_after=31)])
     began = time.monotonic()
     with pytest.raises(BackendUnavailable):
-        await RetryingBackend(place, attempts=2, max_seconds=30).make_mattes(
+        await RetryingBackend(backend, attempts=2, max_seconds=30).make_mattes(
             clip, plan, tmp_path / "mattes", heard
         )
     assert time.monotonic() - began < 1
     assert not heard.of(RetryScheduled)
 
 
-async def test_a_place_that_worked_for_long_is_not_asked_again(
+async def test_a_backend_that_worked_for_long_is_not_asked_again(
     clip: Path, plan: Plan, tmp_path: Path, heard: Heard
 ) -> None:
-    """The time for all attempts runs while the place works."""
-    place = Scripted("place", [down(FailureKind.BROKEN)], segments=11, pause=0.05)
+    """The time for all attempts includes the time in which the backend works."""
+    backend = Scripted("backend", [down(FailureKind.BROKEN)], segments=11, pause=0.05)
     with pytest.raises(BackendUnavailable):
-        await RetryingBackend(place, attempts=2, max_seconds=0.5).make_mattes(
+        await RetryingBackend(backend, attempts=2, max_seconds=0.5).make_mattes(
             clip, plan, tmp_path / "mattes", heard
         )
-    assert len(place.asked) == 1
+    assert len(backend.asked) == 1
 
 
 @pytest.mark.parametrize(

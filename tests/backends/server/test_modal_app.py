@@ -1,4 +1,4 @@
-"""The Modal app, without Modal: it imports, its functions run here, and its door opens."""
+"""The Modal app without Modal: its functions run in this process, and its API answers."""
 
 import asyncio
 import importlib
@@ -27,8 +27,8 @@ def modal_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.reload(importlib.import_module("backends.server.modal_app"))
 
 
-async def test_the_door_is_the_service(modal_app: ModuleType) -> None:
-    """The door's application serves: health for everybody, the rest for who has the key."""
+async def test_the_api_is_the_service(modal_app: ModuleType) -> None:
+    """The API answers a health check without the key, and everything else only with it."""
     async with served(modal_app.create_api.local()) as address, ClientSession(address) as session:
         async with session.get("/healthz") as answer:
             assert answer.status == 200
@@ -38,8 +38,8 @@ async def test_the_door_is_the_service(modal_app: ModuleType) -> None:
             assert answer.status == 404
 
 
-def test_a_worker_makes_its_stretch(modal_app: ModuleType, clip: Path, plan: Plan) -> None:
-    """A container's method gives the segments it was asked for, and how long they took."""
+def test_a_worker_makes_its_work_item(modal_app: ModuleType, clip: Path, plan: Plan) -> None:
+    """A worker returns the segments of its work item and the seconds that they took."""
     (modal_app.settings.service.folder / "clips").mkdir(parents=True)
     (modal_app.settings.service.folder / "clips" / "name").write_bytes(clip.read_bytes())
     part = plan.model_copy(update={"segments": plan.segments[3:5]})
@@ -49,8 +49,8 @@ def test_a_worker_makes_its_stretch(modal_app: ModuleType, clip: Path, plan: Pla
     assert made.seconds > 0
 
 
-def test_a_workers_failure_is_told(modal_app: ModuleType, plan: Plan) -> None:
-    """What the clip is at fault for crosses Modal as fields, not as an exception."""
+def test_a_workers_failure_is_returned(modal_app: ModuleType, plan: Plan) -> None:
+    """A rejection of the clip is returned through Modal as fields, not as an exception."""
     (modal_app.settings.service.folder / "clips").mkdir(parents=True)
     (modal_app.settings.service.folder / "clips" / "name").write_text("once upon a time")
     made = modal_app.Worker().make_mattes.local(WorkItem("name", plan, "key"))
@@ -61,7 +61,7 @@ def test_a_workers_failure_is_told(modal_app: ModuleType, plan: Plan) -> None:
 async def test_containers_share_a_clip(
     modal_app: ModuleType, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
-    """The client, the door and three containers together make every segment of a clip."""
+    """The client, the API and three containers together make each segment of a clip."""
     stretches_seen: list[WorkItem] = []
 
     async def spread(stretches: Sequence[WorkItem]) -> AsyncIterator[WorkResult]:
@@ -73,7 +73,7 @@ async def test_containers_share_a_clip(
         return 1
 
     async def share() -> None:
-        """Nothing: they share this machine's disk."""
+        """Do nothing: all share this machine's disk."""
 
     backend = ModalBackend(spread, told, share, max_containers=3)
     async with served(application(tmp_path / "service", backend)) as address:

@@ -20,7 +20,7 @@ CHECKS = (
 
 
 async def asked(address: str, folder: Path, examples: int) -> tuple[int, str]:
-    """What schemathesis says of the service at *address*."""
+    """Run schemathesis against the service at *address*, and return its output."""
     process = await asyncio.create_subprocess_exec(
         *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{address}/openapi.json"),
         *("--header", f"Authorization: {KEY['Authorization']}", "--checks", ",".join(CHECKS)),
@@ -37,14 +37,14 @@ async def asked(address: str, folder: Path, examples: int) -> tuple[int, str]:
 
 @pytest.mark.slow
 async def test_every_answer_is_documented(tmp_path: Path, clip: Path) -> None:
-    """No request in or near the document gets a 5xx or an undocumented answer."""
+    """No request in or near the document has a 5xx or an undocumented answer."""
     app = application(tmp_path / "service", Scripted(), copied_from(clip), sync_seconds=0.2)
     async with served(app) as address:
         code, said = await asked(address, tmp_path, 40)
     assert code == 0, said
 
 
-async def test_the_document_tells_of_the_key(tmp_path: Path) -> None:
+async def test_the_document_describes_the_key(tmp_path: Path) -> None:
     """Every call but healthz and signed links names the key, and its refusals."""
     document = application(tmp_path).openapi()
     for path, calls in document["paths"].items():

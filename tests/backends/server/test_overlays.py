@@ -1,4 +1,4 @@
-"""The original plan's three calls, with its names."""
+"""The three routes for overlays of clips behind links."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +20,7 @@ ASKED = {"video_url": "https://example.com/a.mp4", "container": "webm"}
 
 @pytest.fixture
 async def opened() -> AsyncIterator[Opened]:
-    """Opens a session with the service."""
+    """Open a session with the service."""
     async with AsyncExitStack() as stack:
 
         async def opened_one(app: FastAPI) -> ClientSession:
@@ -31,7 +31,7 @@ async def opened() -> AsyncIterator[Opened]:
 
 
 async def result(session: ClientSession, job_id: str) -> dict[str, object]:
-    """What get_result says when the overlay is no longer in the making."""
+    """Return the answer of get_result once the overlay is no longer in progress."""
     while True:
         async with session.get("/get_result", params={"job_id": job_id}) as answer:
             assert answer.status == 200
@@ -42,7 +42,7 @@ async def result(session: ClientSession, job_id: str) -> dict[str, object]:
 
 
 async def test_an_overlay_by_link(opened: Opened, tmp_path: Path, clip: Path) -> None:
-    """The link's clip becomes a transparent overlay that is fetched by a link without any key."""
+    """The clip becomes a transparent overlay that can be downloaded by a link without a key."""
     session = await opened(application(tmp_path / "service", fetched=copied_from(clip)))
     async with session.post("/process_overlay_endpoint", json=ASKED) as answer:
         begun = await answer.json()
@@ -63,7 +63,7 @@ async def test_an_overlay_by_link(opened: Opened, tmp_path: Path, clip: Path) ->
 
 
 async def test_a_forged_link_to_an_overlay(opened: Opened, tmp_path: Path, clip: Path) -> None:
-    """A link with another name, time or signature opens nothing."""
+    """A link with another name, time or signature is refused."""
     session = await opened(application(tmp_path / "service", fetched=copied_from(clip)))
     async with session.post("/process_overlay_sync", json=ASKED) as answer:
         told = await answer.json()
@@ -80,8 +80,8 @@ async def test_a_forged_link_to_an_overlay(opened: Opened, tmp_path: Path, clip:
             assert answer.status in {403, 404}
 
 
-async def test_a_long_one_is_asked_for_later(opened: Opened, tmp_path: Path, clip: Path) -> None:
-    """process_overlay_sync answers in time, and says by which id to ask."""
+async def test_a_long_overlay_is_fetched_later(opened: Opened, tmp_path: Path, clip: Path) -> None:
+    """process_overlay_sync answers in time, with the id for get_result."""
     app = application(tmp_path / "service", fetched=copied_from(clip), sync_seconds=0.1)
     session = await opened(app)
     async with session.post("/process_overlay_sync", json=ASKED) as answer:
@@ -91,8 +91,8 @@ async def test_a_long_one_is_asked_for_later(opened: Opened, tmp_path: Path, cli
 
 
 @pytest.mark.parametrize("fault", list(LinkError))
-async def test_a_link_that_brings_nothing(opened: Opened, tmp_path: Path, fault: LinkError) -> None:
-    """Each fault of a link is told with its word and a sentence, without the link."""
+async def test_a_link_that_fails(opened: Opened, tmp_path: Path, fault: LinkError) -> None:
+    """Each fault of a link has its reason and a sentence, which does not contain the link."""
 
     async def fetched(_link: str, _path: Path) -> int:
         raise FetchFailed(fault)
@@ -106,7 +106,7 @@ async def test_a_link_that_brings_nothing(opened: Opened, tmp_path: Path, fault:
 
 
 async def test_a_clip_that_cannot_be_used(opened: Opened, tmp_path: Path) -> None:
-    """What is wrong with the clip behind the link is told, and nothing of it stays."""
+    """The answer names what is wrong with the clip, and no file of it remains."""
     text = tmp_path / "text"
     text.write_text("once upon a time")
     session = await opened(application(tmp_path / "service", fetched=copied_from(text)))
@@ -139,7 +139,7 @@ async def test_a_clip_that_cannot_be_used(opened: Opened, tmp_path: Path) -> Non
 async def test_a_wrong_field_is_named(
     opened: Opened, tmp_path: Path, field: str, value: object
 ) -> None:
-    """422 names the field that is wrong, and does not repeat what was in it."""
+    """422 names the wrong field without its value."""
     session = await opened(application(tmp_path))
     async with session.post("/process_overlay_endpoint", json=ASKED | {field: value}) as answer:
         told = await answer.json()
@@ -150,7 +150,7 @@ async def test_a_wrong_field_is_named(
 
 
 async def test_an_unknown_overlay(opened: Opened, tmp_path: Path) -> None:
-    """Whoever asks for what never was, or under a forged id, learns nothing."""
+    """An unknown or a forged id is refused."""
     session = await opened(application(tmp_path))
     for job_id, status in (("0" * 32, 404), ("../../x", 422), ("", 422)):
         async with session.get("/get_result", params={"job_id": job_id}) as answer:

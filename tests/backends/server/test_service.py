@@ -1,4 +1,4 @@
-"""The service, as its callers see it."""
+"""The service as its clients see it."""
 
 import asyncio
 import hashlib
@@ -26,7 +26,7 @@ JOB = "ab" * 16
 
 @pytest.fixture
 async def opened() -> AsyncIterator[Opened]:
-    """Opens a session with the service, which has the key unless told otherwise."""
+    """Open a session with the service; by default it sends the key."""
     async with AsyncExitStack() as stack:
 
         async def opened_one(app: FastAPI, headers: dict[str, str] = KEY) -> ClientSession:
@@ -37,7 +37,7 @@ async def opened() -> AsyncIterator[Opened]:
 
 
 def files(folder: Path) -> list[str]:
-    """The names of all files in *folder*."""
+    """Return the names of all files in *folder*."""
     return [path.name for path in folder.rglob("*") if path.is_file()]
 
 
@@ -46,7 +46,7 @@ def digest(content: bytes) -> str:
 
 
 def test_without_a_key_it_does_not_start(tmp_path: Path) -> None:
-    """Neither token nor both of Modal's keys: the service would be open, so it is not made."""
+    """Without a token and without both of Modal's keys the service would be open to everybody."""
     with pytest.raises(MissingServiceKey):
         application(tmp_path, token=SecretStr(""))
 
@@ -64,10 +64,10 @@ def test_without_a_key_it_does_not_start(tmp_path: Path) -> None:
         {"Modal-Key": "id", "Modal-Secret": "ängste"},
     ],
 )
-async def test_strangers_stay_outside(
+async def test_requests_without_the_key_are_refused(
     opened: Opened, tmp_path: Path, headers: dict[str, str]
 ) -> None:
-    """Every call but healthz is refused without the key, and does not say what exists."""
+    """Each route but healthz refuses requests without the key, whether the object exists or not."""
     session = await opened(application(tmp_path), headers)
     for method, path in (
         ("GET", f"/clips/{'0' * 64}"),
@@ -89,10 +89,10 @@ async def test_strangers_stay_outside(
 
 
 def test_nothing_native_in_its_process() -> None:
-    """The service loads neither decoder nor model: what is hostile stays in children."""
+    """The service imports neither a decoder nor a model: hostile files are read in children."""
     code = "import sys, backends.server.app; print({'av', 'cv2', 'numpy'} & set(sys.modules))"
-    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-    assert said.stdout == b"set()\n"
+    process = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert process.stdout == b"set()\n"
 
 
 async def test_modals_pair_opens_it(opened: Opened, tmp_path: Path) -> None:
@@ -103,8 +103,8 @@ async def test_modals_pair_opens_it(opened: Opened, tmp_path: Path) -> None:
         assert answer.status == 404
 
 
-async def test_a_clip_is_kept_once(opened: Opened, tmp_path: Path) -> None:
-    """A clip is found under its hash after the upload; the same upload again changes nothing."""
+async def test_a_clip_is_stored_once(opened: Opened, tmp_path: Path) -> None:
+    """A clip is found under its hash after the upload; a second upload changes nothing."""
     session = await opened(application(tmp_path))
     content = b"clip" * 100_000
     for _ in range(2):
@@ -116,24 +116,26 @@ async def test_a_clip_is_kept_once(opened: Opened, tmp_path: Path) -> None:
 
 
 async def test_a_clip_with_another_hash_is_refused(opened: Opened, tmp_path: Path) -> None:
-    """What does not have the hash it came under is not kept under any name."""
+    """A clip whose hash differs from the one in its path is not stored."""
     session = await opened(application(tmp_path))
     async with session.put(f"/clips/{digest(b'this')}", data=b"that") as answer:
         assert answer.status == 409
     assert files(tmp_path / "clips") == []
 
 
-@pytest.mark.parametrize("told", [True, False])
-async def test_a_clip_too_large_is_refused(opened: Opened, tmp_path: Path, *, told: bool) -> None:
-    """One byte too many is refused, whether its length was told before or not."""
+@pytest.mark.parametrize("has_length", [True, False])
+async def test_a_clip_too_large_is_refused(
+    opened: Opened, tmp_path: Path, *, has_length: bool
+) -> None:
+    """One byte too many is refused, with a Content-Length and without."""
     session = await opened(application(tmp_path, max_clip_mb=1))
     content = b"x" * 1_000_001
 
-    async def untold() -> AsyncIterator[bytes]:
+    async def stream_without_length() -> AsyncIterator[bytes]:
         yield content
 
     async with session.put(
-        f"/clips/{digest(content)}", data=content if told else untold()
+        f"/clips/{digest(content)}", data=content if has_length else stream_without_length()
     ) as answer:
         assert answer.status == 413
     assert files(tmp_path / "clips") == []
@@ -143,7 +145,7 @@ async def test_a_clip_too_large_is_refused(opened: Opened, tmp_path: Path, *, to
     "name", ["..%2f..%2fetc%2fpasswd", "%2e%2e", "A" * 64, "0" * 63, "0" * 65, "%00" * 64, "é" * 32]
 )
 async def test_names_are_never_paths(opened: Opened, tmp_path: Path, name: str) -> None:
-    """Whatever is not a hash or a job's id is refused before it comes near the disk."""
+    """A name that is neither a hash nor a job's id is refused before it is used as a path."""
     session = await opened(application(tmp_path / "service"))
     for path in (f"/clips/{name}", f"/jobs/{name}", f"/jobs/{name}/segments/0"):
         async with session.get(path) as answer:
@@ -153,8 +155,8 @@ async def test_names_are_never_paths(opened: Opened, tmp_path: Path, name: str) 
     assert [path.name for path in tmp_path.iterdir()] == ["service"]
 
 
-async def submitted(session: Session, clip: Path, plan: Plan, job: str = JOB) -> dict:
-    """Upload the clip and ask for its mattes."""
+async def submit_job(session: Session, clip: Path, plan: Plan, job: str = JOB) -> dict:
+    """Upload the clip, and submit a job for its mattes."""
     content = clip.read_bytes()
     async with session.put(f"/clips/{digest(content)}", data=content) as answer:
         assert answer.status == 201
@@ -164,36 +166,36 @@ async def submitted(session: Session, clip: Path, plan: Plan, job: str = JOB) ->
         return await answer.json()
 
 
-async def until(session: Session, *states: str, job: str = JOB) -> dict:
-    """The job's answer once it is in one of *states*."""
+async def wait_for_state(session: Session, *states: str, job: str = JOB) -> dict:
+    """Return the job once it is in one of *states*."""
     for _ in range(500):
         async with session.get(f"/jobs/{job}") as answer:
-            told = await answer.json()
-        if told["state"] in states:
-            return told
+            fields = await answer.json()
+        if fields["state"] in states:
+            return fields
         await asyncio.sleep(0.02)
-    raise AssertionError(told)
+    raise AssertionError(fields)
 
 
 async def test_a_job_runs_once(opened: Opened, tmp_path: Path, clip: Path, plan: Plan) -> None:
-    """Asked five times for the same, at once and after its end, the backend works once."""
+    """Submitted five times, at the same time and after its end, the job runs once."""
     backend = Scripted(pause=0.01)
     session = await opened(application(tmp_path, backend))
-    await asyncio.gather(*(submitted(session, clip, plan) for _ in range(4)))
-    await until(session, "done")
-    told = await submitted(session, clip, plan)
-    assert told["ready"] == [segment.index for segment in plan.segments]
+    await asyncio.gather(*(submit_job(session, clip, plan) for _ in range(4)))
+    await wait_for_state(session, "done")
+    fields = await submit_job(session, clip, plan)
+    assert fields["ready"] == [segment.index for segment in plan.segments]
     assert len(backend.asked) == 1
 
 
 async def test_a_jobs_name_is_not_taken_twice(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
-    """A job's id stands for one clip and one plan; other work under it is refused."""
+    """A job's id belongs to one clip and one plan; another plan under it is refused."""
     session = await opened(application(tmp_path, Scripted()))
-    told = await submitted(session, clip, plan)
+    fields = await submit_job(session, clip, plan)
     other = plan.model_copy(update={"engine": "rembg"})
-    body = {"input": told["input"], "plan": other.model_dump()}
+    body = {"input": fields["input"], "plan": other.model_dump()}
     async with session.put(f"/jobs/{JOB}", json=body) as answer:
         assert answer.status == 409
 
@@ -201,10 +203,10 @@ async def test_a_jobs_name_is_not_taken_twice(
 async def test_segments_come_as_they_get_ready(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
-    """While later segments are made, the first can be fetched; 409 says not yet, 404 never."""
+    """The first segment can be downloaded while later ones are made; 409: not yet, 404: never."""
     session = await opened(application(tmp_path, Scripted(pause=0.3)))
-    await submitted(session, clip, plan)
-    while not (await until(session, "queued", "running"))["ready"]:
+    await submit_job(session, clip, plan)
+    while not (await wait_for_state(session, "queued", "running"))["ready"]:
         await asyncio.sleep(0.02)
     async with session.get(f"/jobs/{JOB}/segments/0") as answer:
         assert answer.status == 200
@@ -216,86 +218,86 @@ async def test_segments_come_as_they_get_ready(
         assert answer.status == 404
 
 
-async def test_a_cancelled_job_can_go_on(
+async def test_a_cancelled_job_can_continue(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
-    """Cancelling stops the work and keeps what is ready; asked again, only the rest is made."""
+    """A cancelled job keeps its ready segments; submitted again, it makes only the others."""
     backend = Scripted(pause=0.1)
     session = await opened(application(tmp_path, backend))
-    await submitted(session, clip, plan)
-    while not (await until(session, "queued", "running"))["ready"]:
+    await submit_job(session, clip, plan)
+    while not (await wait_for_state(session, "queued", "running"))["ready"]:
         await asyncio.sleep(0.02)
     async with session.post(f"/jobs/{JOB}/cancel") as answer:
         assert (await answer.json())["state"] == "cancelled"
     made = list(backend.made)
     await asyncio.sleep(0.3)
     assert backend.made == made
-    await submitted(session, clip, plan)
-    await until(session, "done")
+    await submit_job(session, clip, plan)
+    await wait_for_state(session, "done")
     assert backend.made == [segment.index for segment in plan.segments]
 
 
 async def test_a_job_survives_a_restart(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
-    """A new process finds what an old one left, makes the rest only, and keeps names apart."""
+    """A new process finds an earlier one's segments, and makes only the missing ones."""
     first, second = Scripted(pause=0.1), Scripted()
     async with (
         served(application(tmp_path, first)) as address,
         ClientSession(address, headers=KEY) as session,
     ):
-        await submitted(session, clip, plan)
-        while not (await until(session, "queued", "running"))["ready"]:
+        await submit_job(session, clip, plan)
+        while not (await wait_for_state(session, "queued", "running"))["ready"]:
             await asyncio.sleep(0.02)
     session = await opened(application(tmp_path, second))
     other = {"input": digest(clip.read_bytes()), "plan": plan.model_dump() | {"engine": "rembg"}}
     async with session.put(f"/jobs/{JOB}", json=other) as answer:
         assert answer.status == 409
-    await submitted(session, clip, plan)
-    await until(session, "done")
+    await submit_job(session, clip, plan)
+    await wait_for_state(session, "done")
     assert first.made + second.made == [segment.index for segment in plan.segments]
 
 
 async def test_a_deleted_job_leaves_nothing(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
-    """Deleting a job at work stops it and removes its files; the clip can go then."""
+    """Deleting a running job stops it and removes its files; then the clip can be deleted."""
     session = await opened(application(tmp_path, Scripted(pause=0.2)))
-    told = await submitted(session, clip, plan)
-    async with session.delete(f"/clips/{told['input']}") as answer:
+    fields = await submit_job(session, clip, plan)
+    async with session.delete(f"/clips/{fields['input']}") as answer:
         assert answer.status == 409
     async with session.delete(f"/jobs/{JOB}") as answer:
         assert answer.status == 204
-    async with session.delete(f"/clips/{told['input']}") as answer:
+    async with session.delete(f"/clips/{fields['input']}") as answer:
         assert answer.status == 204
     assert files(tmp_path) == []
     async with session.get(f"/jobs/{JOB}") as answer:
         assert answer.status == 404
 
 
-async def test_too_many_jobs_are_told_to_come_back(
+async def test_too_many_jobs_are_refused(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
-    """The queue has an end, and says when to try again."""
+    """A full queue answers 429 with the time of the next attempt."""
     session = await opened(application(tmp_path, Scripted(pause=1), max_jobs=2))
-    await submitted(session, clip, plan)
-    told = await submitted(session, clip, plan, "cd" * 16)
-    body = {"input": told["input"], "plan": plan.model_dump()}
+    await submit_job(session, clip, plan)
+    fields = await submit_job(session, clip, plan, "cd" * 16)
+    body = {"input": fields["input"], "plan": plan.model_dump()}
     async with session.put(f"/jobs/{'ef' * 16}", json=body) as answer:
         assert answer.status == 429
         assert int(answer.headers["Retry-After"]) > 0
 
 
-async def test_what_nobody_asks_about_is_deleted(
+async def test_unused_files_expire(
     opened: Opened, tmp_path: Path, clip: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The janitor removes jobs, clips and an earlier process's files after a while."""
+    """Jobs, clips and an earlier process's files expire."""
     monkeypatch.setattr("backends.server.app.SWEEP_SECONDS", 0.05)
     (tmp_path / "jobs" / ("12" * 16)).mkdir(parents=True)
     (tmp_path / "jobs" / ("12" * 16) / "00000.mp4").touch()
     session = await opened(application(tmp_path, Scripted(), retention_seconds=0.5))
-    await submitted(session, clip, plan)
-    await until(session, "done")
+    await submit_job(session, clip, plan)
+    await wait_for_state(session, "done")
     for _ in range(100):
         await asyncio.sleep(0.05)
         if files(tmp_path / "jobs") == files(tmp_path / "clips") == []:
@@ -304,15 +306,15 @@ async def test_what_nobody_asks_about_is_deleted(
 
 
 async def test_the_client_and_the_service_fit(tmp_path: Path, clip: Path, plan: Plan) -> None:
-    """What the client leaves behind at the service after a job is nothing."""
+    """After a job, the client has deleted everything at the service."""
     async with served(application(tmp_path / "service", Scripted())) as address:
         await client(address).make_mattes(clip, plan, tmp_path / "mattes", Heard())
     assert find_missing_segments(plan, tmp_path / "mattes") == []
     assert files(tmp_path / "service") == []
 
 
-def test_a_signature_is_for_one_name_and_one_while() -> None:
-    """A link's signature holds for its own name until its second, and for nothing else."""
+def test_a_signature_is_for_one_name_and_one_time() -> None:
+    """A link's signature is valid for its own name until it expires, and for nothing else."""
     signer = LinkSigner(60)
     signed = signer.sign("name")
     assert signer.is_valid("name", **signed)

@@ -1,4 +1,4 @@
-"""The client of Shotstack: files go up without the key, faults are told apart by what to do."""
+"""The client of Shotstack: uploads carry no key, and failures are split by what to do next."""
 
 import asyncio
 import logging
@@ -27,13 +27,13 @@ from tests.backends.support.misbehaving_service import Answer, body, cut, drip, 
 from tests.backends.support.shotstack_client import client, edit
 from tests.support.make_clips import drawn, make_clip
 
-#: what is asked of Shotstack when a test only cares how it answers
+#: the request of tests about answers
 Question = Callable[[ShotstackClient], Awaitable[object]]
 
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeShotstack]:
-    """An honest one."""
+    """A fake Shotstack without faults."""
     async with FakeShotstack() as fake:
         yield fake
 
@@ -54,8 +54,8 @@ def told(code: int, text: str) -> Answer:
 # Uploads
 
 
-async def test_a_file_goes_up(fake: FakeShotstack, tmp_path: Path, film: Path) -> None:
-    """Its bytes arrive as they are, and renders can use its address once it is ready."""
+async def test_a_file_is_uploaded(fake: FakeShotstack, tmp_path: Path, film: Path) -> None:
+    """Its bytes arrive unchanged, and renders can use its address once it is ready."""
     begun: list[str] = []
     async with client(fake, tmp_path) as at:
         there = await at.upload(film, begun.append)
@@ -68,7 +68,7 @@ async def test_a_file_goes_up(fake: FakeShotstack, tmp_path: Path, film: Path) -
 async def test_the_signed_address_gets_no_key(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
-    """The storage sees the bytes, their length and nothing of ours."""
+    """The storage receives the bytes and their length only."""
     async with client(fake, tmp_path) as at:
         await at.upload(film)
     (entry,) = fake.calls("put")
@@ -77,10 +77,10 @@ async def test_the_signed_address_gets_no_key(
     assert "Transfer-Encoding" not in entry.headers
 
 
-async def test_the_id_is_known_before_the_bytes_go(
+async def test_the_id_is_known_before_the_upload(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
-    """Whoever is killed while a file goes up has its id written down."""
+    """After a kill during an upload, the source's id is recorded."""
     seen: list[int] = []
     async with client(fake, tmp_path) as at:
         await at.upload(film, lambda _: seen.append(len(fake.calls("put"))))
@@ -90,7 +90,7 @@ async def test_the_id_is_known_before_the_bytes_go(
 async def test_a_source_may_not_be_found_at_first(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
-    """A 404 right after the bytes went is waited out."""
+    """A 404 right after the upload is tolerated."""
     fake.unseen = 3
     async with client(fake, tmp_path) as at:
         assert (await at.upload(film)).id in fake.stored
@@ -99,15 +99,15 @@ async def test_a_source_may_not_be_found_at_first(
 async def test_a_source_that_never_appears_is_given_up(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
-    """After the grace a 404 is believed."""
+    """After the grace period a 404 is an error."""
     fake.unseen = 10_000
     async with client(fake, tmp_path) as at:
         with pytest.raises(ShotstackNotFound):
             await at.upload(film)
 
 
-async def test_a_file_that_is_no_film_is_refused(fake: FakeShotstack, tmp_path: Path) -> None:
-    """What Shotstack cannot read is a failure with its words, and does not wait."""
+async def test_a_file_that_is_no_video_is_refused(fake: FakeShotstack, tmp_path: Path) -> None:
+    """A file that Shotstack cannot read is a failure with its message, without a wait."""
     text = tmp_path / "film.mp4"
     text.write_text("no film")
     async with client(fake, tmp_path) as at:
@@ -118,17 +118,17 @@ async def test_a_file_that_is_no_film_is_refused(fake: FakeShotstack, tmp_path: 
 async def test_a_source_that_stays_importing_is_given_up(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
-    """There is a time in which a source must get ready."""
+    """A source must be ready in a certain time."""
     fake.looks = 10_000
     async with client(fake, tmp_path, ingest=0.5) as at:
         with pytest.raises(ShotstackUnavailable):
             await at.upload(film)
 
 
-async def test_an_upload_that_fails_in_passing_is_sent_again(
+async def test_a_transient_failure_of_an_upload_is_repeated(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
-    """The same bytes to the same place, from the start."""
+    """The same bytes are sent to the same address, from the start."""
     fake.lie("put", status(500), times=2)
     async with client(fake, tmp_path) as at:
         there = await at.upload(film)
@@ -137,10 +137,10 @@ async def test_an_upload_that_fails_in_passing_is_sent_again(
     assert len(fake.calls("upload")) == 1
 
 
-async def test_a_storage_that_says_nothing_is_given_up(
+async def test_a_stalled_upload_is_abandoned(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
-    """An upload stands still for no longer than is allowed."""
+    """A stalled upload is abandoned after its timeout."""
     fake.lie("put", hang)
     began = time.monotonic()
     async with client(fake, tmp_path, response=0.2, retry_total=0.5) as at:
@@ -153,7 +153,7 @@ async def test_a_storage_that_says_nothing_is_given_up(
 async def test_an_upload_follows_no_redirect(
     fake: FakeShotstack, tmp_path: Path, film: Path, code: int
 ) -> None:
-    """A clip goes where Shotstack says, and from there nowhere else."""
+    """The file is sent to the address that Shotstack names, and to no other."""
     fake.lie("put", status(code, Location=f"{fake.url}/elsewhere"))
     async with client(fake, tmp_path) as at:
         with pytest.raises(ShotstackUnavailable):
@@ -167,7 +167,7 @@ async def test_an_upload_follows_no_redirect(
 async def test_an_upload_goes_to_web_addresses_only(
     fake: FakeShotstack, tmp_path: Path, film: Path, link: str
 ) -> None:
-    """An answer that names something else is not followed."""
+    """Another scheme in the answer is refused."""
     place = f'{{"data": {{"id": "a", "attributes": {{"url": "{link}"}}}}}}'
     fake.lie("upload", body(place.encode()))
     async with client(fake, tmp_path) as at:
@@ -176,10 +176,10 @@ async def test_an_upload_goes_to_web_addresses_only(
     assert fake.calls("put") == []
 
 
-async def test_an_expired_place_is_an_error(
+async def test_an_expired_address_is_an_error(
     fake: FakeShotstack, tmp_path: Path, film: Path
 ) -> None:
-    """A place that is no longer open gets nothing, and the error does not show its signature."""
+    """An expired address is an error without the address's signature."""
     fake.signed = -1
     async with client(fake, tmp_path) as at:
         with pytest.raises(ShotstackUnavailable) as caught:
@@ -188,7 +188,7 @@ async def test_an_expired_place_is_an_error(
 
 
 async def test_deleting_twice_is_fine(fake: FakeShotstack, tmp_path: Path, film: Path) -> None:
-    """What is gone is gone, and the list shows what is left."""
+    """A second deletion succeeds, and the list shows the remaining sources."""
     async with client(fake, tmp_path) as at:
         one, other = await at.upload(film), await at.upload(film)
         await at.delete_source(one.id)
@@ -197,16 +197,16 @@ async def test_deleting_twice_is_fine(fake: FakeShotstack, tmp_path: Path, film:
     assert set(fake.stored) == {other.id}
 
 
-# How answers are told apart
+# How answers are distinguished
 
 
 async def asked(at: ShotstackClient) -> object:
-    """Look at a render."""
+    """Poll a render."""
     return await at.get_status("a-render")
 
 
 async def rendering(at: ShotstackClient) -> object:
-    """Ask for a render."""
+    """Request a render."""
     return await at.submit_render(edit())
 
 
@@ -230,10 +230,10 @@ async def rendering(at: ShotstackClient) -> object:
         (flood, OutcomeUnknown),
     ],
 )
-async def test_what_a_render_that_is_not_created_means(
+async def test_the_meaning_of_answers_without_a_render(
     fake: FakeShotstack, tmp_path: Path, answer: Answer, kind: type[ShotstackError]
 ) -> None:
-    """A clear refusal is one; everything else may have been accepted. None is asked twice."""
+    """A clear refusal is one; everything else may have been accepted. No request is repeated."""
     fake.lie("render", answer)
     async with client(fake, tmp_path) as at:
         with pytest.raises(kind) as caught:
@@ -243,8 +243,8 @@ async def test_what_a_render_that_is_not_created_means(
 
 
 @pytest.mark.parametrize("answer", [hang, drip])
-async def test_an_answer_has_its_time(fake: FakeShotstack, tmp_path: Path, answer: Answer) -> None:
-    """Whoever answers nothing, or byte by byte, may have accepted."""
+async def test_an_answer_has_a_timeout(fake: FakeShotstack, tmp_path: Path, answer: Answer) -> None:
+    """Without an answer, or with a slow one, the render may have been accepted."""
     fake.lie("render", answer)
     began = time.monotonic()
     async with client(fake, tmp_path, response=0.5) as at:
@@ -253,8 +253,8 @@ async def test_an_answer_has_its_time(fake: FakeShotstack, tmp_path: Path, answe
     assert time.monotonic() - began < 2
 
 
-async def test_nobody_there_is_certain(fake: FakeShotstack, tmp_path: Path) -> None:
-    """Where no connection comes about nothing was accepted."""
+async def test_a_failed_connection_is_certain(fake: FakeShotstack, tmp_path: Path) -> None:
+    """Without a connection nothing was accepted."""
     fake.url = "http://127.0.0.1:9"
     async with client(fake, tmp_path) as at:
         with pytest.raises(ShotstackUnavailable) as caught:
@@ -263,7 +263,7 @@ async def test_nobody_there_is_certain(fake: FakeShotstack, tmp_path: Path) -> N
 
 
 async def test_a_wrong_key_is_refused_at_once(fake: FakeShotstack, tmp_path: Path) -> None:
-    """It is asked once, and no more (S01)."""
+    """The request is sent once (S01)."""
     async with client(fake, tmp_path, key="another") as at:
         with pytest.raises(ShotstackRefused):
             await at.get_status("a-render")
@@ -279,8 +279,8 @@ async def test_no_credits_are_a_refusal(fake: FakeShotstack, tmp_path: Path) -> 
     assert fake.bills == []
 
 
-async def test_a_bad_edit_is_told_with_its_reason(fake: FakeShotstack, tmp_path: Path) -> None:
-    """The log learns what is wrong."""
+async def test_the_error_of_a_bad_edit_has_its_reason(fake: FakeShotstack, tmp_path: Path) -> None:
+    """The error has the reason, for the log."""
     wrong = edit()
     wrong["output"]["size"]["width"] = 161
     async with client(fake, tmp_path) as at:
@@ -289,8 +289,10 @@ async def test_a_bad_edit_is_told_with_its_reason(fake: FakeShotstack, tmp_path:
 
 
 @pytest.mark.parametrize("answer", [status(500), status(503), cut, flood, body(b"nonsense")])
-async def test_a_question_is_repeated(fake: FakeShotstack, tmp_path: Path, answer: Answer) -> None:
-    """A look that fails in passing costs nothing but time (S03)."""
+async def test_a_failed_poll_is_repeated(
+    fake: FakeShotstack, tmp_path: Path, answer: Answer
+) -> None:
+    """A poll that fails transiently is repeated (S03)."""
     async with client(fake, tmp_path) as at:
         render = await at.submit_render(edit())
         fake.lie("status", answer, times=2)
@@ -298,7 +300,7 @@ async def test_a_question_is_repeated(fake: FakeShotstack, tmp_path: Path, answe
 
 
 async def test_repetitions_end(fake: FakeShotstack, tmp_path: Path) -> None:
-    """A place that stays broken is given up within the budget."""
+    """Repeated failures end within the time for all attempts."""
     fake.lie("status", status(500))
     began = time.monotonic()
     async with client(fake, tmp_path) as at:
@@ -308,18 +310,16 @@ async def test_repetitions_end(fake: FakeShotstack, tmp_path: Path) -> None:
     assert 2 <= len(fake.calls("status")) <= 5
 
 
-async def test_another_renders_state_is_not_taken(fake: FakeShotstack, tmp_path: Path) -> None:
-    """An answer about something else is none."""
+async def test_the_state_of_another_render_is_an_error(fake: FakeShotstack, tmp_path: Path) -> None:
+    """An answer about another render is an error."""
     fake.lie("status", told(200, '{"response": {"id": "other", "status": "done"}}'))
     async with client(fake, tmp_path) as at:
         with pytest.raises(ShotstackUnavailable):
             await at.get_status("a-render")
 
 
-async def test_strange_types_are_read_as_far_as_they_go(
-    fake: FakeShotstack, tmp_path: Path
-) -> None:
-    """Numbers may be texts, and nonsense is nothing."""
+async def test_wrong_types_are_tolerated(fake: FakeShotstack, tmp_path: Path) -> None:
+    """Numbers may be strings, and values of wrong types are None."""
     strange = '{"response": {"id": "r", "status": 7, "duration": "12.5", "url": ["x"], "new": {}}}'
     fake.lie("status", told(200, strange))
     async with client(fake, tmp_path) as at:
@@ -327,8 +327,8 @@ async def test_strange_types_are_read_as_far_as_they_go(
     assert (state.status, state.duration, state.url) == (None, 12.5, None)
 
 
-async def test_a_429_shuts_everybody_out_for_a_window(fake: FakeShotstack, tmp_path: Path) -> None:
-    """One refusal, and all wait; then it goes on (S02)."""
+async def test_a_429_blocks_all_requests_for_a_window(fake: FakeShotstack, tmp_path: Path) -> None:
+    """After one 429 all requests wait for a window (S02)."""
     fake.window = 1
     fake.lie("status", status(429), times=1)
     async with client(fake, tmp_path, allowed=RequestLimits(150, 120, 1)) as at:
@@ -340,8 +340,8 @@ async def test_a_429_shuts_everybody_out_for_a_window(fake: FakeShotstack, tmp_p
     assert len(times) == 6
 
 
-async def test_busy_for_longer_than_anybody_waits(fake: FakeShotstack, tmp_path: Path) -> None:
-    """Who cannot get a place in time is told when."""
+async def test_a_429_for_longer_than_the_wait(fake: FakeShotstack, tmp_path: Path) -> None:
+    """A request without a slot in time fails with the time of the next one."""
     fake.lie("render", status(429, Retry_After="50"))
     async with client(fake, tmp_path, gate=0.2) as at:
         with pytest.raises(ShotstackRateLimited) as caught:
@@ -354,7 +354,7 @@ async def test_busy_for_longer_than_anybody_waits(fake: FakeShotstack, tmp_path:
 
 
 async def test_a_hundred_at_once_stay_within_the_limit(fake: FakeShotstack, tmp_path: Path) -> None:
-    """Renders and looks together; Shotstack never has to refuse one (60 s are 1 s here)."""
+    """With renders and polls together there is no 429 (60 s are 1 s in this test)."""
     fake.window, fake.allowed["stage", "edit"] = 1, 75
     async with client(fake, tmp_path, allowed=RequestLimits(75, 120, 1)) as at:
 
@@ -371,7 +371,7 @@ async def test_a_hundred_at_once_stay_within_the_limit(fake: FakeShotstack, tmp_
 
 @pytest.mark.slow
 async def test_a_hundred_clients_stay_within_the_limit(fake: FakeShotstack, tmp_path: Path) -> None:
-    """Each with a connection of its own, as in as many processes; the shelf is all they share."""
+    """Each has its own connection, as in separate processes; they share the state file only."""
     fake.window, fake.allowed["stage", "edit"] = 4, 150
 
     async def followed() -> None:
@@ -402,7 +402,7 @@ async def test_templates(fake: FakeShotstack, tmp_path: Path) -> None:
     ] == [src, src]
 
 
-# What nobody may read
+# Secrets
 
 
 @pytest.mark.parametrize("question", [asked, rendering])
@@ -415,7 +415,7 @@ async def test_templates(fake: FakeShotstack, tmp_path: Path) -> None:
         status(302, Location="https://example.com/?X-Amz-Signature=abc"),
     ],
 )
-async def test_no_error_and_no_log_line_tells_a_secret(
+async def test_no_error_and_no_log_line_has_a_secret(
     fake: FakeShotstack,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -423,7 +423,7 @@ async def test_no_error_and_no_log_line_tells_a_secret(
     question: Question,
     answer: Answer,
 ) -> None:
-    """Neither the key nor a signed link, whatever the server says."""
+    """Neither the key nor a signed link, for any answer."""
     caplog.set_level(logging.DEBUG)
     fake.lie("status", answer)
     fake.lie("render", answer)
@@ -438,7 +438,7 @@ async def test_no_error_and_no_log_line_tells_a_secret(
 
 
 async def test_values_hide_their_links(fake: FakeShotstack, tmp_path: Path, film: Path) -> None:
-    """What is printed of a source or a render names no address."""
+    """The representation of a source or a render has no address."""
     async with client(fake, tmp_path) as at:
         there = await at.upload(film)
         render = await at.submit_render(edit())
@@ -467,13 +467,13 @@ async def test_values_hide_their_links(fake: FakeShotstack, tmp_path: Path, film
         ('{"message": "see https://x.example/?sig=1 now"}', "see <link> now"),
     ],
 )
-def test_where_the_message_of_an_error_is(text: str, found: str) -> None:
-    """The most precise place that there is, in one short line."""
+def test_the_message_of_an_error(text: str, found: str) -> None:
+    """The most precise one, in one short line."""
     assert extract_message(text.encode()) == found
 
 
-def test_a_429_says_when() -> None:
-    """By its header, or after a window."""
+def test_a_429_has_its_wait() -> None:
+    """After Retry-After, or after a window."""
     said = create_error(429, {"Retry-After": "7"}, b"", 60)
     unsaid = create_error(429, {}, b"", 60)
     assert isinstance(said, ShotstackRateLimited)
@@ -481,10 +481,10 @@ def test_a_429_says_when() -> None:
     assert (said.retry_after, unsaid.retry_after) == (7, 60)
 
 
-async def test_an_accepted_render_that_is_not_answered_is_billed(
+async def test_an_accepted_render_without_an_answer_is_billed(
     fake: FakeShotstack, tmp_path: Path
 ) -> None:
-    """That is why an unknown outcome is not asked for again (S04)."""
+    """Therefore an unknown outcome is not requested again (S04)."""
     fake.fates.append(Fate(answer="dropped"))
     async with client(fake, tmp_path) as at:
         with pytest.raises(OutcomeUnknown):

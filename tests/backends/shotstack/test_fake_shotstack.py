@@ -1,4 +1,4 @@
-"""The Shotstack of the tests takes what the public API takes, and refuses the rest."""
+"""The fake Shotstack accepts what the public API accepts, and refuses everything else."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +23,7 @@ Change = Callable[[dict[str, Any]], object]
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeShotstack]:
-    """An honest one."""
+    """A fake Shotstack without faults."""
     async with FakeShotstack() as fake:
         yield fake
 
@@ -90,7 +90,7 @@ REFUSED: dict[str, Change] = {
     "a luma alone": lambda e: clips(e).__setitem__(0, luma()),
     "not https": lambda e: clip(e)["asset"].update(src="http://films.example.com/x.mp4"),
     "of this machine": lambda e: clip(e)["asset"].update(src="https://127.0.0.1/x.mp4"),
-    "a file": lambda e: clip(e)["asset"].update(src="/tmp/x.mp4"),  # noqa: S108
+    "a file": lambda e: clip(e)["asset"].update(src="/tmp/x.mp4"),  # noqa: S108 - nothing is written there
     "ten minutes and a bit": lambda e: clip(e).update(length=601),
     "a callback to nowhere": lambda e: e.update(callback="here"),
     **{
@@ -103,8 +103,8 @@ REFUSED: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("change", TAKEN.values(), ids=TAKEN)
-async def test_what_is_taken(fake: FakeShotstack, tmp_path: Path, change: Change) -> None:
-    """What the public schema has is accepted and billed."""
+async def test_accepted_edits(fake: FakeShotstack, tmp_path: Path, change: Change) -> None:
+    """An edit within the public schema is accepted and billed."""
     asked = deepcopy(edit())
     change(asked)
     async with client(fake, tmp_path) as at:
@@ -113,8 +113,8 @@ async def test_what_is_taken(fake: FakeShotstack, tmp_path: Path, change: Change
 
 
 @pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED)
-async def test_what_is_refused(fake: FakeShotstack, tmp_path: Path, change: Change) -> None:
-    """What it does not have is refused and costs nothing."""
+async def test_refused_edits(fake: FakeShotstack, tmp_path: Path, change: Change) -> None:
+    """An edit outside the public schema is refused and free."""
     asked = deepcopy(edit())
     change(asked)
     async with client(fake, tmp_path) as at:
@@ -124,10 +124,10 @@ async def test_what_is_refused(fake: FakeShotstack, tmp_path: Path, change: Chan
 
 
 @pytest.mark.parametrize("loud", [True, False])
-async def test_the_result_is_a_film_as_asked(
+async def test_the_result_is_the_requested_video(
     fake: FakeShotstack, tmp_path: Path, *, loud: bool
 ) -> None:
-    """Size, length and rate are those of the edit, and sound is there where there was any."""
+    """It has the size, length and rate of the edit, and audio if a clip had any."""
     film = make_clip(tmp_path / "film.mp4", drawn(60), tone=440 if loud else None)
     async with client(fake, tmp_path) as at:
         there = await at.upload(film)
@@ -152,10 +152,10 @@ async def test_the_result_is_a_film_as_asked(
         (1.0, 0.0, True, "could not be downloaded"),
     ],
 )
-async def test_files_must_be_there_and_long_enough(
+async def test_files_must_exist_and_be_long_enough(
     fake: FakeShotstack, tmp_path: Path, length: float, trim: float, text: str, *, delete: bool
 ) -> None:
-    """A render of what is not there is accepted and fails, and is not billed."""
+    """A render of missing files is accepted and fails, and is not billed."""
     film = make_clip(tmp_path / "film.mp4", drawn(60))
     async with client(fake, tmp_path) as at:
         there = await at.upload(film)
@@ -174,7 +174,7 @@ async def test_files_must_be_there_and_long_enough(
     ("result", "status"), [("forbidden", 403), ("missing", 404), ("truncated", 200), ("page", 200)]
 )
 async def test_dead_links(fake: FakeShotstack, tmp_path: Path, result: Any, status: int) -> None:
-    """A result can be behind a link that leads to nothing, to half of it or to a page."""
+    """The link of a result can lead to nothing, to a part of it or to a page."""
     fake.fates.append(Fate(result=result))
     async with client(fake, tmp_path) as at:
         state = await render_edit(at, RenderLog(tmp_path / "i.json"), "a", edit())
@@ -202,8 +202,8 @@ async def test_too_many_requests(fake: FakeShotstack) -> None:
     assert fake.most("edit") == 5
 
 
-async def test_a_signed_address_refuses_keys_and_strangers(fake: FakeShotstack) -> None:
-    """Only the signature opens it, and a key beside it is refused, as by the storage."""
+async def test_a_signed_address_refuses_keys_and_wrong_signatures(fake: FakeShotstack) -> None:
+    """Only the signature is accepted, and a key with it is refused, as by the storage."""
     headers = {"x-api-key": KEY, "Accept": "application/json"}
     async with ClientSession() as session:
         async with session.post(f"{fake.url}/ingest/stage/upload", headers=headers) as answer:
@@ -223,8 +223,8 @@ async def _chunks() -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-api-key": "another"}])
-async def test_strangers(fake: FakeShotstack, headers: dict[str, str]) -> None:
-    """Without the key of the environment nothing is told."""
+async def test_requests_without_the_key(fake: FakeShotstack, headers: dict[str, str]) -> None:
+    """Without the key of the environment each request is refused."""
     async with (
         ClientSession(headers=headers) as session,
         session.get(f"{fake.url}/ingest/stage/sources") as answer,
@@ -233,7 +233,7 @@ async def test_strangers(fake: FakeShotstack, headers: dict[str, str]) -> None:
 
 
 async def test_everything_is_in_the_ledger(fake: FakeShotstack, tmp_path: Path) -> None:
-    """What went where it must not go would be found; the key's own header is not shown."""
+    """All sent data can be searched; the key's own header is left out."""
     asked = edit(src="https://api.telegram.org/file/bot1:secret/x.mp4")
     async with client(fake, tmp_path) as at:
         await at.submit_render(asked)
@@ -246,10 +246,8 @@ async def test_everything_is_in_the_ledger(fake: FakeShotstack, tmp_path: Path) 
     assert KEY not in fake.written()
 
 
-async def test_a_callback_that_nobody_takes_comes_again(
-    fake: FakeShotstack, tmp_path: Path
-) -> None:
-    """Ten times, at growing intervals."""
+async def test_a_callback_that_fails_is_sent_again(fake: FakeShotstack, tmp_path: Path) -> None:
+    """It is sent ten times, at growing intervals."""
     fake.resend = 0.0001
     asked = {**edit(), "callback": f"{fake.url}/nowhere"}
     async with client(fake, tmp_path) as at:

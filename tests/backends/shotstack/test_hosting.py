@@ -1,4 +1,4 @@
-"""Overlays of the service that lie at Shotstack, and are taken away again."""
+"""Overlays of the service that are hosted at Shotstack until they expire."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,20 +20,20 @@ ASKED = {"video_url": "https://example.com/a.mp4", "container": "webm"}
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeShotstack]:
-    """A Shotstack that does as it should."""
+    """A fake Shotstack without faults."""
     async with FakeShotstack(keys={"stage": KEY}) as fake:
         yield fake
 
 
 @pytest.fixture
 def hosting(fake: FakeShotstack, tmp_path: Path) -> ShotstackHosting:
-    """Files there."""
+    """The hosting at the fake."""
     settings = RenderingSettings(_env_file=None, api_key=KEY, api_url=fake.url)
     return ShotstackHosting(settings, tmp_path / "hosting", QUICK)
 
 
 async def made(folder: Path, hosting: ShotstackHosting) -> tuple[dict[str, object], int]:
-    """What the service answers, and the bytes that lie behind its address."""
+    """Make an overlay; return the service's answer and the bytes at its address."""
     clip = film_of_eileen(folder / "clip.mp4", 8, side=96)
     app = application(folder / "service", fetched=copied_from(clip), hosting=hosting)
     async with served(app) as address, ClientSession(address, headers=BEARER) as session:
@@ -44,10 +44,10 @@ async def made(folder: Path, hosting: ShotstackHosting) -> tuple[dict[str, objec
             return told, len(await file.read())
 
 
-async def test_an_overlay_lies_at_shotstack(
+async def test_an_overlay_is_hosted_at_shotstack(
     fake: FakeShotstack, hosting: ShotstackHosting, tmp_path: Path
 ) -> None:
-    """Its address there is what the service answers."""
+    """The service's answer has the address at Shotstack."""
     told, size = await made(tmp_path, hosting)
     assert str(told["overlay_url"]).startswith(f"{fake.url}/files/")
     (stored,) = fake.stored.values()
@@ -55,10 +55,10 @@ async def test_an_overlay_lies_at_shotstack(
     assert len(stored.content) == size
 
 
-async def test_where_shotstack_fails_it_is_fetched_here(
+async def test_if_shotstack_fails_the_service_hosts_the_overlay(
     fake: FakeShotstack, hosting: ShotstackHosting, tmp_path: Path
 ) -> None:
-    """By a link of the service's own, as without a key."""
+    """The answer has a link of the service, as without a key."""
 
     async def refused(_: web.Request) -> web.StreamResponse:
         return web.json_response({"message": "Forbidden"}, status=403)
@@ -69,10 +69,10 @@ async def test_where_shotstack_fails_it_is_fetched_here(
     assert size > 0
 
 
-async def test_what_is_old_is_taken_away(
+async def test_old_files_are_deleted(
     fake: FakeShotstack, hosting: ShotstackHosting, tmp_path: Path
 ) -> None:
-    """Also by a later process; what is not old yet stays."""
+    """A later process deletes them as well; newer files stay."""
     path = film_of_eileen(tmp_path / "file.mp4", 3, side=96)
     assert await hosting.upload("a", path)
     await hosting.remove_older_than(seconds=60)

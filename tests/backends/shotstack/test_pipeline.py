@@ -1,4 +1,4 @@
-"""From a clip to a finished video at Shotstack: the service makes the mattes, the fake renders."""
+"""The pipeline from a clip to a video; the service makes the mattes, the fake renders."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeShotstack]:
-    """A Shotstack that does as it should."""
+    """A fake Shotstack without faults."""
     async with FakeShotstack(keys={"stage": KEY}) as fake:
         yield fake
 
@@ -46,7 +46,7 @@ async def service(tmp_path: Path) -> AsyncIterator[str]:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Where it is kept what outlives a process."""
+    """The folder of the state files."""
     return tmp_path / "data"
 
 
@@ -58,7 +58,7 @@ class Ran:
 
 
 async def ran(folder: Path, words: Iterable[object], **environment: str) -> Ran:
-    """Run ``overlay autopipeline``, as people do."""
+    """Run ``overlay autopipeline``."""
     process = await asyncio.create_subprocess_exec(
         *OVERLAY,
         "autopipeline",
@@ -76,7 +76,7 @@ async def ran(folder: Path, words: Iterable[object], **environment: str) -> Ran:
 async def test_from_a_clip_to_a_finished_video(
     fake: FakeShotstack, service: str, film: Path, tmp_path: Path
 ) -> None:
-    """Overlays by shape at Shotstack, one render in which they take turns, the video fetched."""
+    """There are overlays by shape, one render with all of them, and the downloaded video."""
     result = tmp_path / "result.mp4"
     it = await ran(
         tmp_path,
@@ -102,18 +102,18 @@ async def test_from_a_clip_to_a_finished_video(
 
 
 @pytest.mark.parametrize("link", ["http://127.0.0.1/clip.mp4", "http://10.0.0.1/clip.mp4"])
-async def test_a_link_into_our_network_is_not_followed(
+async def test_a_link_to_a_private_address_is_not_followed(
     fake: FakeShotstack, tmp_path: Path, link: str
 ) -> None:
-    """Exit code 3, and Shotstack hears nothing of it."""
+    """The exit code is 3, and Shotstack receives no request."""
     it = await ran(tmp_path, [link], SHOTSTACK_API_KEY=KEY, SHOTSTACK_ADDRESS=fake.url)
     assert it.code == 3
     assert json.loads(it.err.splitlines()[-1])["error"] == "NotFetched"
     assert not fake.ledger
 
 
-async def test_without_a_key_it_is_told(film: Path, tmp_path: Path) -> None:
-    """A setting's name, not a traceback."""
+async def test_a_missing_key_is_reported(film: Path, tmp_path: Path) -> None:
+    """The message names the setting and is not a traceback."""
     it = await ran(tmp_path, [film], SHOTSTACK_API_KEY="")
     assert it.code == 4
     assert "SHOTSTACK_API_KEY" in it.err
@@ -123,7 +123,7 @@ async def test_without_a_key_it_is_told(film: Path, tmp_path: Path) -> None:
 async def test_overlays_may_come_with_their_mattes(
     fake: FakeShotstack, service: str, film: Path, data: Path
 ) -> None:
-    """Then both addresses are told, and nothing is fetched that was not asked for."""
+    """The result has both addresses, and no video is downloaded without a path."""
     wanted = PipelineRequest(film, (Shape.CIRCLE, Shape.NONE), "luma")
     piped = await run_pipeline(
         wanted, client(service), shotstack(fake.url, data), data / "w", lambda _: None
@@ -136,7 +136,7 @@ async def test_overlays_may_come_with_their_mattes(
 async def test_a_template_can_be_the_timeline(
     fake: FakeShotstack, service: str, film: Path, data: Path
 ) -> None:
-    """Its fields become what is said, addresses of overlays among it."""
+    """Its merge fields have the given values, with the overlays' addresses filled in."""
     clip = {"asset": {"type": "video", "src": "{{HEAD}}"}, "start": 0, "length": 0.5}
     fake.templates["a-template"] = {
         "timeline": {"tracks": [{"clips": [clip]}]},
@@ -164,7 +164,7 @@ async def test_a_template_can_be_the_timeline(
 async def test_a_failure_leaves_nothing(
     fake: FakeShotstack, service: str, film: Path, data: Path, fate: Fate
 ) -> None:
-    """No file under the name that was asked for, and no source at Shotstack."""
+    """There is no result file, and no source at Shotstack."""
     fake.fates.append(fate)
     with pytest.raises(BackendUnavailable):
         await run_pipeline(

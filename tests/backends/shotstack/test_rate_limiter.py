@@ -1,4 +1,4 @@
-"""Requests to Shotstack are never more than a key is allowed, whoever asks or is killed."""
+"""Requests stay within the limit of a key, over tasks, processes and kills."""
 
 import asyncio
 import heapq
@@ -17,7 +17,7 @@ ALLOWED, WINDOW, LAG = 7, 60.0, 30.0
 
 
 class Clock:
-    """Time that stands still until everybody waits for it."""
+    """A clock that advances when all tasks wait."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -25,20 +25,20 @@ class Clock:
         self._numbers = count()
 
     def __call__(self) -> float:
-        """The time."""
+        """Return the time."""
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for a time to come."""
+        """Wait for *seconds* of this clock."""
         until: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (self.now + seconds, next(self._numbers), until))
         await until
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Let time pass until *work* is done."""
+        """Advance the time until *work* is done."""
         task = asyncio.ensure_future(work())
         while not task.done():
-            for _ in range(20):  # whoever can go on does
+            for _ in range(20):  # every task that can continue does
                 await asyncio.sleep(0)
             if self._waiting and not task.done():
                 self.now, _, until = heapq.heappop(self._waiting)
@@ -48,20 +48,20 @@ class Clock:
 
 
 def limiter(clock: Clock, path: Path | None) -> RateLimiter:
-    """As a process of ours would make it."""
+    """Return a limiter as a process creates it."""
     shelf = JsonStateFile(path, RequestLog) if path else None
     return RateLimiter("k", RateLimit(ALLOWED, WINDOW, LAG), shelf, clock=clock, sleep=clock.sleep)
 
 
 def most(arrivals: list[float]) -> int:
-    """The most in any window."""
+    """Return the largest number of requests in any window."""
     return max(sum(1 for other in arrivals if t <= other < t + WINDOW) for t in arrivals)
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_no_window_has_more(seed: int, tmp_path: Path) -> None:
-    """In bursts or alone, arriving at once or late, over restarts that forget who was asking."""
-    chance, clock, arrivals = random.Random(seed), Clock(), list[float]()  # noqa: S311
+async def test_no_window_has_more_requests(seed: int, tmp_path: Path) -> None:
+    """In bursts or alone, arriving at once or late, also over restarts."""
+    chance, clock, arrivals = random.Random(seed), Clock(), list[float]()  # noqa: S311 - reproducible, not secret
     path = tmp_path / "seen.json"
 
     async def ask(at: RateLimiter) -> None:
@@ -77,7 +77,7 @@ async def test_no_window_has_more(seed: int, tmp_path: Path) -> None:
             burst = chance.choice([1, 1, 3, 20])
             tasks |= {asyncio.create_task(ask(at)) for _ in range(burst)}
             await clock.sleep(chance.choice([0, 0.1, 5, 59.9, 60, 70]))
-        if chance.random() < 0.5:  # a kill; what was on its way may still arrive, or not
+        if chance.random() < 0.5:  # a kill; requests in progress may still arrive, or not
             for task in tasks:
                 task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -91,8 +91,8 @@ async def test_no_window_has_more(seed: int, tmp_path: Path) -> None:
     assert most(arrivals) <= ALLOWED
 
 
-async def test_what_is_allowed_is_used() -> None:
-    """Seventy requests at once take nine windows and a bit, not more."""
+async def test_the_limit_is_used_fully() -> None:
+    """Seventy requests at the same time take little more than nine windows."""
     clock = Clock()
     at = limiter(clock, None)
     began = clock.now
@@ -108,8 +108,8 @@ async def test_what_is_allowed_is_used() -> None:
     assert 9 * WINDOW <= clock.now - began <= 10 * WINDOW + 10
 
 
-async def test_two_processes_share(tmp_path: Path) -> None:
-    """Two limiters with one shelf let through no more than one would."""
+async def test_two_processes_share_the_limit(tmp_path: Path) -> None:
+    """Two limiters with one state file admit no more requests than one would."""
     clock, arrivals = Clock(), list[float]()
     both = limiter(clock, tmp_path / "seen.json"), limiter(clock, tmp_path / "seen.json")
 
@@ -126,8 +126,8 @@ async def test_two_processes_share(tmp_path: Path) -> None:
     assert most(arrivals) <= ALLOWED
 
 
-async def test_what_has_ended_is_known_to_all(tmp_path: Path) -> None:
-    """A request that one limiter saw begin and another saw end holds no place for longer."""
+async def test_the_end_of_a_request_is_known_to_all_limiters(tmp_path: Path) -> None:
+    """A request that one limiter saw start and another saw end occupies no slot any more."""
     clock, times = Clock(), list[float]()
     one, other = limiter(clock, tmp_path / "seen.json"), limiter(clock, tmp_path / "seen.json")
 
@@ -139,15 +139,15 @@ async def test_what_has_ended_is_known_to_all(tmp_path: Path) -> None:
     async def crowd() -> None:
         slow = [asyncio.create_task(ask(other, 2)) for _ in range(ALLOWED)]
         await clock.sleep(1)
-        await ask(one, 0)  # comes while they are on their way
+        await ask(one, 0)  # arrives while they are in progress
         await asyncio.gather(*slow)
 
     await clock.run(crowd)
     assert WINDOW < times[-1] - times[0] < WINDOW + LAG / 2
 
 
-async def test_a_full_disk_costs_no_limit(tmp_path: Path) -> None:
-    """What cannot be written down is still counted."""
+async def test_the_limit_holds_with_a_full_disk(tmp_path: Path) -> None:
+    """Requests are counted although they cannot be recorded."""
     (tmp_path / "file").touch()
     clock, arrivals = Clock(), list[float]()
     at = limiter(clock, tmp_path / "file" / "seen.json")
@@ -163,8 +163,8 @@ async def test_a_full_disk_costs_no_limit(tmp_path: Path) -> None:
     assert most(arrivals) <= ALLOWED
 
 
-async def test_a_refusal_shuts_the_gate_for_all(tmp_path: Path) -> None:
-    """After a 429 nobody asks until the time that it names is over, a restarted process neither."""
+async def test_a_429_blocks_all_processes(tmp_path: Path) -> None:
+    """After a 429 no process sends requests until its Retry-After is over."""
     clock, times = Clock(), list[float]()
     limiter(clock, tmp_path / "seen.json").block(60)
     began = clock.now
@@ -178,8 +178,8 @@ async def test_a_refusal_shuts_the_gate_for_all(tmp_path: Path) -> None:
     assert 60 < times[0] - began <= 60 + 0.1 * WINDOW
 
 
-async def test_nobody_waits_for_ever() -> None:
-    """Whoever gets no place in time is told when there may be one."""
+async def test_the_wait_has_an_end() -> None:
+    """A request without a slot in time fails with the time of the next one."""
     clock = Clock()
     at = limiter(clock, None)
 
@@ -196,8 +196,8 @@ async def test_nobody_waits_for_ever() -> None:
     await clock.run(crowd)
 
 
-async def test_a_clock_that_went_wrong_blocks_for_no_longer_than_a_window(tmp_path: Path) -> None:
-    """Times from the future count as now."""
+async def test_a_wrong_clock_blocks_for_one_window_at_most(tmp_path: Path) -> None:
+    """Times in the future count as the present."""
     path = tmp_path / "seen.json"
     clock = Clock()
     with JsonStateFile(path, RequestLog).update() as kept:
@@ -213,8 +213,8 @@ async def test_a_clock_that_went_wrong_blocks_for_no_longer_than_a_window(tmp_pa
     assert clock.now - began < 12 * WINDOW
 
 
-async def test_those_who_give_up_leave_the_line() -> None:
-    """A waiting task that is cancelled holds up nobody."""
+async def test_cancelled_tasks_leave_the_queue() -> None:
+    """A cancelled task in the queue does not block the others."""
     clock = Clock()
     at = limiter(clock, None)
 

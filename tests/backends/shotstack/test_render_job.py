@@ -1,4 +1,4 @@
-"""One result is asked for once, whatever is lost on the way, and whoever is killed when."""
+"""A result is requested once, whatever is lost or killed on the way."""
 
 import asyncio
 import os
@@ -41,26 +41,26 @@ TEMPORARY = "The service is temporarily unavailable, please try again"
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeShotstack]:
-    """An honest one."""
+    """A fake Shotstack without faults."""
     async with FakeShotstack() as fake:
         yield fake
 
 
 @pytest.fixture
 def intents(tmp_path: Path) -> RenderLog:
-    """None yet."""
+    """An empty log."""
     return RenderLog(tmp_path / "shotstack.json")
 
 
 @pytest.fixture
 async def callback(intents: RenderLog) -> AsyncIterator[str]:
-    """The address at which callbacks are heard."""
+    """The address of the receiver of callbacks."""
     async with hearing(CallbackReceiver(SecretStr(KEY), intents)) as address:
         yield address
 
 
 async def test_a_render(fake: FakeShotstack, tmp_path: Path, intents: RenderLog) -> None:
-    """It is asked for, looked at until it is done, and written down."""
+    """It is requested, polled until it is done, and recorded."""
     async with client(fake, tmp_path) as at:
         state = await render_edit(at, intents, "a", edit())
     assert state.status == "done"
@@ -69,7 +69,7 @@ async def test_a_render(fake: FakeShotstack, tmp_path: Path, intents: RenderLog)
     assert intents.get("a").render == state.id
 
 
-async def test_done_before_is_not_asked_for_again(
+async def test_a_finished_render_is_not_requested_again(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
     """The same intent leads to the same render, also for another edit, and in another process."""
@@ -80,23 +80,23 @@ async def test_done_before_is_not_asked_for_again(
     assert len(fake.calls("render")) == 1
 
 
-async def test_many_who_want_the_same(
+async def test_many_tasks_with_the_same_intent(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
-    """Tasks that start at the same moment, and wait in the same line, share one render."""
+    """Tasks that start together and wait for the rate limit share one render."""
     async with client(fake, tmp_path, allowed=RequestLimits(2, 120, 0.3)) as at:
         await at.submit_render(edit())
-        await at.submit_render(edit())  # now all wait for a place
+        await at.submit_render(edit())  # now all wait for a slot
         states = await asyncio.gather(*(render_edit(at, intents, "a", edit()) for _ in range(8)))
     assert len({state.id for state in states}) == 1
     assert len(fake.calls("render")) == 3
 
 
 @pytest.mark.parametrize("answer", ["dropped", "garbage", "broken", "hanging"])
-async def test_a_lost_answer_is_found_by_the_callback(
+async def test_a_callback_finds_the_render_of_a_lost_answer(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str, answer: str
 ) -> None:
-    """The render was accepted and nobody told us its id; its callback does (S04)."""
+    """The render was accepted and the answer lost; the callback has its id (S04)."""
     fake.fates.append(Fate(answer=answer))  # type: ignore[arg-type]
     async with client(fake, tmp_path, response=0.6) as at:
         state = await render_edit(at, intents, "a", edit(), callback_url=callback)
@@ -105,10 +105,10 @@ async def test_a_lost_answer_is_found_by_the_callback(
 
 
 @pytest.mark.parametrize("heard", [True, False])
-async def test_a_lost_answer_that_nobody_tells_of_ends_without_a_second_bill(
+async def test_a_lost_answer_without_a_callback_has_no_second_bill(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str, *, heard: bool
 ) -> None:
-    """Asked again, today or after a restart, it is not rendered again: make it elsewhere (S04)."""
+    """Requested again, also after a restart, it is not rendered again (S04)."""
     fake.fates.append(Fate(answer="dropped", callback=False))
     address = callback if heard else None
     async with client(fake, tmp_path, adoption=0.3) as at:
@@ -122,10 +122,10 @@ async def test_a_lost_answer_that_nobody_tells_of_ends_without_a_second_bill(
     ("answer", "kind"),
     [(status(400), ShotstackInvalid), (status(401), ShotstackRefused)],
 )
-async def test_after_a_clear_refusal_it_may_be_asked_for_again(
+async def test_after_a_clear_refusal_it_can_be_requested_again(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, answer: Answer, kind: type[Exception]
 ) -> None:
-    """Nothing was accepted, so nothing stands in the way (S01)."""
+    """Nothing was accepted, so it can be requested again (S01)."""
     fake.lie("render", answer, times=1)
     async with client(fake, tmp_path) as at:
         with pytest.raises(kind):
@@ -135,8 +135,8 @@ async def test_after_a_clear_refusal_it_may_be_asked_for_again(
     assert fake.bills == [1.0]
 
 
-async def test_nobody_there(fake: FakeShotstack, tmp_path: Path, intents: RenderLog) -> None:
-    """Where no connection came about nothing was accepted, so it may be asked for again."""
+async def test_a_failed_connection(fake: FakeShotstack, tmp_path: Path, intents: RenderLog) -> None:
+    """Without a connection nothing was accepted, so it can be requested again."""
     real, fake.url = fake.url, "http://127.0.0.1:9"
     async with client(fake, tmp_path) as at:
         with pytest.raises(ShotstackUnavailable):
@@ -147,10 +147,8 @@ async def test_nobody_there(fake: FakeShotstack, tmp_path: Path, intents: Render
     assert fake.bills == [1.0]
 
 
-async def test_a_busy_place_is_waited_for(
-    fake: FakeShotstack, tmp_path: Path, intents: RenderLog
-) -> None:
-    """A 429 is a clear refusal, after which the render is asked for again (S02)."""
+async def test_a_429_is_waited_out(fake: FakeShotstack, tmp_path: Path, intents: RenderLog) -> None:
+    """A 429 is a clear refusal, after which the render is requested again (S02)."""
     fake.lie("render", status(429, Retry_After="0"), times=2)
     async with client(fake, tmp_path, allowed=SCALED) as at:
         await render_edit(at, intents, "a", edit())
@@ -159,10 +157,10 @@ async def test_a_busy_place_is_waited_for(
 
 
 @pytest.mark.parametrize("answer", [status(500), status(503), cut, status(429, Retry_After="0")])
-async def test_looks_that_fail_do_not_matter(
+async def test_failed_polls_are_repeated(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, answer: Answer
 ) -> None:
-    """A render goes on while nobody can look at it (S03)."""
+    """A render continues while polls fail (S03)."""
     fake.lie("status", answer, times=7)
     async with client(fake, tmp_path, allowed=SCALED) as at:
         state = await render_edit(at, intents, "a", edit())
@@ -170,10 +168,10 @@ async def test_looks_that_fail_do_not_matter(
     assert fake.bills == [1.0]
 
 
-async def test_a_render_that_fails_for_good(
+async def test_a_render_that_fails_permanently(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
-    """Its words are in the error without links, and it is not tried again (S05)."""
+    """The error has its message without links, and it is not tried again (S05)."""
     text = "Asset could not be read: https://files.example.com/x?Signature=abc"
     fake.fates.append(Fate(end="failed", error=text))
     async with client(fake, tmp_path) as at:
@@ -184,10 +182,10 @@ async def test_a_render_that_fails_for_good(
     assert len(fake.renders) == 1
 
 
-async def test_a_render_that_fails_in_passing_is_tried_once_more(
+async def test_a_transient_failure_is_tried_once_more(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
-    """A failed render is not billed, so a second one costs what one costs."""
+    """A failed render is not billed, so the second one is paid once."""
     fake.fates.append(Fate(end="failed", error=TEMPORARY))
     async with client(fake, tmp_path) as at:
         await render_edit(at, intents, "a", edit())
@@ -195,10 +193,10 @@ async def test_a_render_that_fails_in_passing_is_tried_once_more(
     assert fake.bills == [1.0]
 
 
-async def test_a_third_time_is_not_tried(
+async def test_there_is_no_third_attempt(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
-    """Twice the same words are believed, also after a restart."""
+    """A second failure is final, also after a restart."""
     fake.fates.extend([Fate(end="failed", error=TEMPORARY)] * 5)
     async with client(fake, tmp_path) as at:
         for again in (intents, RenderLog(tmp_path / "shotstack.json")):
@@ -211,19 +209,19 @@ async def test_a_third_time_is_not_tried(
 async def test_a_render_that_never_ends(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, end: str
 ) -> None:
-    """Stuck, or in a state that nobody knows, it is given up at the deadline (S06)."""
+    """Stuck, or in an unknown state, it is abandoned at the deadline (S06)."""
     fake.fates.append(Fate(end=end))
     began = time.monotonic()
     async with client(fake, tmp_path, deadline=0.8) as at:
-        with pytest.raises(ShotstackUnavailable, match="not done in time"):
+        with pytest.raises(ShotstackUnavailable, match="not finished in time"):
             await render_edit(at, intents, "a", edit())
     assert 0.7 < time.monotonic() - began < 2
 
 
-async def test_a_restart_does_not_prolong_the_deadline_but_looks_once(
+async def test_a_restart_does_not_prolong_the_deadline_but_polls_once(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
-    """What was finished while nobody was there is taken."""
+    """A render that finished while no process ran is used."""
     async with client(fake, tmp_path, deadline=0.1) as at:
         with pytest.raises(ShotstackUnavailable):
             await render_edit(at, intents, "a", edit())
@@ -232,10 +230,10 @@ async def test_a_restart_does_not_prolong_the_deadline_but_looks_once(
     assert len(fake.calls("render")) == 1
 
 
-async def test_a_render_that_is_gone(
+async def test_a_render_that_is_not_found(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
-    """After the grace a 404 is believed, and nothing is asked for again."""
+    """After the grace period a 404 is an error, and nothing is requested again."""
     async with client(fake, tmp_path) as at:
         fake.lie("status", status(404))
         with pytest.raises(ShotstackNotFound):
@@ -246,7 +244,7 @@ async def test_a_render_that_is_gone(
 async def test_a_template_has_no_callback(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
-    """It is rendered by its id; an answer that is lost stays lost, without a second bill."""
+    """It is rendered by its id; a lost answer remains lost, without a second bill."""
     fake.templates["t"] = edit(src="{{HEAD}}")
     head = TemplateEdit("t", {"HEAD": "https://films.example.com/head.mp4"})
     fake.fates.extend([Fate(), Fate(answer="dropped")])
@@ -258,14 +256,12 @@ async def test_a_template_has_no_callback(
     assert fake.bills == [1.0, 1.0]
 
 
-async def test_what_cannot_be_written_down_is_not_asked_for(
-    fake: FakeShotstack, tmp_path: Path
-) -> None:
-    """Without a record a restart might ask again."""
+async def test_without_a_record_nothing_is_requested(fake: FakeShotstack, tmp_path: Path) -> None:
+    """Without a record, a restart might request it again."""
     (tmp_path / "file").touch()
     intents = RenderLog(tmp_path / "file" / "shotstack.json")
     async with client(fake, tmp_path) as at:
-        with pytest.raises(ShotstackUnavailable, match="cannot be kept"):
+        with pytest.raises(ShotstackUnavailable, match="cannot be recorded"):
             await render_edit(at, intents, "a", edit())
     assert fake.calls("render") == []
 
@@ -274,7 +270,7 @@ async def test_what_cannot_be_written_down_is_not_asked_for(
 
 
 async def told(address: str, intent: str, body: object) -> int:
-    """What a callback is answered."""
+    """Send a callback, and return the status of the answer."""
     async with (
         ClientSession() as session,
         session.post(f"{address}/{intent}", json=body) as answer,
@@ -286,10 +282,10 @@ def done(render: str) -> dict[str, str]:
     return {"type": "edit", "action": "render", "id": render, "status": "done"}
 
 
-async def test_a_callback_ends_the_waiting(
+async def test_a_callback_ends_the_wait(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
-    """Nobody waits for the next look when Shotstack says that it is done."""
+    """The render is polled at once when its callback arrives."""
     async with client(fake, tmp_path, poll=30, max_poll=30, deadline=60) as at:
         began = time.monotonic()
         await render_edit(at, intents, "a", edit(), callback_url=callback)
@@ -300,7 +296,7 @@ async def test_a_callback_ends_the_waiting(
 async def test_a_forged_callback_is_only_a_hint(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
-    """That a render is done is believed from Shotstack alone (S08)."""
+    """Only Shotstack's own state says that a render is done (S08)."""
     fake.fates.append(Fate(end="rendering"))
     async with client(fake, tmp_path, deadline=1) as at:
         task = asyncio.create_task(render_edit(at, intents, "a", edit(), callback_url=callback))
@@ -315,7 +311,7 @@ async def test_a_forged_callback_is_only_a_hint(
 async def test_a_forged_render_is_not_adopted(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
-    """An id that Shotstack does not know, or that is another's, leads nowhere (S08)."""
+    """An id that Shotstack does not know, or that belongs to another intent, is dropped (S08)."""
     fake.fates.extend([Fate(), Fate(answer="dropped", callback=False)])
     async with client(fake, tmp_path) as at:
         others = await render_edit(at, intents, "other", edit())
@@ -333,7 +329,7 @@ async def test_a_forged_render_is_not_adopted(
 async def test_a_callback_before_a_restart_is_remembered(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
-    """It comes while nobody waits, and counts when somebody does."""
+    """It arrives while no task waits, and is used by the next one."""
     fake.fates.append(Fate(answer="dropped"))
     async with client(fake, tmp_path, adoption=0) as at:
         with pytest.raises(OutcomeUnknown):
@@ -345,8 +341,8 @@ async def test_a_callback_before_a_restart_is_remembered(
     assert fake.bills == [1.0]
 
 
-async def test_who_may_tell(intents: RenderLog) -> None:
-    """The secret and an intent that there is; anything else is not there (S08)."""
+async def test_authentication_of_callbacks(intents: RenderLog) -> None:
+    """Only with the secret and a known intent; anything else is a 404 (S08)."""
     callbacks = CallbackReceiver(SecretStr(KEY), intents)
     intents.claim("a", "")
     body = b'{"type": "edit", "action": "render", "id": "r"}'
@@ -366,19 +362,19 @@ async def test_who_may_tell(intents: RenderLog) -> None:
     assert CallbackReceiver(SecretStr("b"), intents).secret != callbacks.secret
 
 
-async def test_hints_are_few(intents: RenderLog) -> None:
-    """Nobody fills the disk with them."""
+async def test_the_number_of_hints_is_limited(intents: RenderLog) -> None:
+    """Forged callbacks cannot fill the disk."""
     intents.claim("a", "")
     for i in range(100):
         intents.add_hint("a", f"r{i}")
     assert len(intents.get("a").hints) == 4
 
 
-# What is written down
+# The log
 
 
-def test_sources_are_remembered(tmp_path: Path) -> None:
-    """What was uploaded for an intent is known until it is deleted, however old it is."""
+def test_sources_are_recorded(tmp_path: Path) -> None:
+    """An upload of an intent stays in the log until it is deleted, at any age."""
     times = [1000.0]
     intents = RenderLog(tmp_path / "shotstack.json", clock=lambda: times[0])
     intents.add_source("a", "s1")
@@ -393,8 +389,8 @@ def test_sources_are_remembered(tmp_path: Path) -> None:
     assert again.get("a") == RenderIntent()
 
 
-def test_old_intents_are_forgotten(tmp_path: Path) -> None:
-    """After twice the time that a result lies there, nobody asks."""
+def test_old_intents_are_removed(tmp_path: Path) -> None:
+    """After twice the time that Shotstack stores a result."""
     times = [1000.0]
     intents = RenderLog(tmp_path / "shotstack.json", clock=lambda: times[0])
     intents.claim("a", "")
@@ -414,7 +410,7 @@ Start = Callable[[], Awaitable[asyncio.subprocess.Process]]
 
 @pytest.fixture
 def start(fake: FakeShotstack, tmp_path: Path) -> Start:
-    """Starts a process that wants one render, the same each time."""
+    """Start a process that requests one render, the same each time."""
 
     async def started(*more: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -427,7 +423,7 @@ def start(fake: FakeShotstack, tmp_path: Path) -> Start:
 
 
 async def ended(process: asyncio.subprocess.Process) -> str:
-    """What it printed."""
+    """Return its output."""
     printed, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0
     return printed.decode().strip()
@@ -436,7 +432,7 @@ async def ended(process: asyncio.subprocess.Process) -> str:
 async def test_killed_while_it_is_accepted(
     fake: FakeShotstack, callback: str, start: Callable[..., Awaitable[asyncio.subprocess.Process]]
 ) -> None:
-    """The request was out, the answer was not back; the callback finds it (S04)."""
+    """The request was sent, the answer not received; the callback has the id (S04)."""
     fake.fates.append(Fate(answer="hanging"))
     process = await start(callback)
     while not fake.renders:
@@ -448,7 +444,7 @@ async def test_killed_while_it_is_accepted(
 
 
 async def test_killed_while_it_renders(fake: FakeShotstack, start: Start) -> None:
-    """The next process looks at the same render (S03)."""
+    """The next process polls the same render (S03)."""
     fake.took = 3
     process = await start()
     while not fake.calls("status"):
@@ -467,8 +463,8 @@ async def test_killed_at_any_time(
     start: Callable[..., Awaitable[asyncio.subprocess.Process]],
     seed: int,
 ) -> None:
-    """Again and again, and never a second bill."""
-    chance = random.Random(seed)  # noqa: S311
+    """Repeated kills never lead to a second bill."""
+    chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
     fake.took = 1
 
     async def pause(_request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Shotstack as the first of two renderers: whatever it does, a video comes out, and one bill."""
+"""Shotstack with the local renderer as its fallback: there is one video, and at most one bill."""
 
 import asyncio
 import json
@@ -47,19 +47,19 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeShotstack]:
-    """A Shotstack that does as it should."""
+    """A fake Shotstack without faults."""
     async with FakeShotstack(keys={"stage": KEY, "v1": KEY}) as fake:
         yield fake
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Where it is kept what outlives a process."""
+    """The folder of the state files."""
     return tmp_path / "data"
 
 
-class Desk:
-    """A chain of both renderers, with what it says."""
+class RendererChain:
+    """A chain of both renderers, with its events and failures."""
 
     def __init__(self, first: ShotstackRenderer, film: Path, folder: Path) -> None:
         self.heard, self.failures = Heard(), list[BackendUnavailable]()
@@ -68,7 +68,7 @@ class Desk:
         self._film = film
 
     async def render(self, **scene: object) -> RenderResult:
-        """Render the film over teal."""
+        """Render the video over teal."""
         given = {"clip": self._film, "mattes": None, "background": "teal", "style": KEPT} | scene
         return await self._chain.render(RenderRequest(**given), self.result, self.heard)
 
@@ -80,17 +80,17 @@ def status(code: int, body: str = "{}") -> Callable[[web.Request], object]:
     return answer
 
 
-async def test_shotstack_is_asked_first(
+async def test_shotstack_is_tried_first(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
-    """One render, a checked result, and nothing of ours that stays there."""
-    desk = Desk(shotstack(fake.url, data), film, tmp_path)
-    made = await desk.render()
-    assert made.renderer == "shotstack"
+    """There is one render, a checked result, and no source stays at Shotstack."""
+    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    rendered = await chain.render()
+    assert rendered.renderer == "shotstack"
     assert len(fake.bills) == 1
     assert fake.stored == {}
-    assert desk.heard.of(BackendStarted) == [BackendStarted("shotstack")]
-    assert probe(desk.result, ClipLimits()).duration == pytest.approx(0.5, abs=0.05)
+    assert chain.heard.of(BackendStarted) == [BackendStarted("shotstack")]
+    assert probe(chain.result, ClipLimits()).duration == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ async def test_shotstack_is_asked_first(
     ids=range(5),
 )
 @pytest.mark.parametrize("alpha", ["luma", "mov"])
-async def test_the_overlay_lies_where_ours_does(
+async def test_the_overlay_has_the_position_of_ours(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, style: Style, alpha: str
 ) -> None:
-    """Where Shotstack would draw the file that it was given is where our compositor draws it."""
-    fake.lie("delete", status(500))  # so that the files can be looked at
-    desk = Desk(shotstack(fake.url, data, alpha_format=alpha), film, tmp_path)
+    """Shotstack draws the uploaded overlay where our compositor draws it."""
+    fake.lie("delete", status(500))  # so that the files can be read
+    chain = RendererChain(shotstack(fake.url, data, alpha_format=alpha), film, tmp_path)
     background = str(ROOT / "docs" / "demo.jpg")
-    await desk.render(style=style, background=background)
+    await chain.render(style=style, background=background)
     (render,) = fake.renders.values()
     canvas = (render.asked["output"]["size"]["width"], render.asked["output"]["size"]["height"])
     clip = probe(film, ClipLimits())
@@ -129,14 +129,14 @@ async def test_the_overlay_lies_where_ours_does(
 
 
 @pytest.mark.parametrize("form", [form for form in OutputFormat if form is not OutputFormat.VIDEO])
-async def test_other_forms_are_made_here(
+async def test_other_formats_are_rendered_locally(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, form: OutputFormat
 ) -> None:
-    """Without a word to Shotstack, and without one about falling back."""
-    desk = Desk(shotstack(fake.url, data), film, tmp_path)
-    assert (await desk.render(form=form)).renderer == "local"
+    """There is no request to Shotstack, and no report of a fallback."""
+    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    assert (await chain.render(form=form)).renderer == "local"
     assert not fake.ledger
-    assert not desk.heard.of(FellBack)
+    assert not chain.heard.of(FellBack)
 
 
 @pytest.mark.parametrize(
@@ -148,40 +148,40 @@ async def test_other_forms_are_made_here(
         (500, FailureKind.UNREACHABLE),
     ],
 )
-async def test_who_is_not_let_in_renders_here(
+async def test_after_a_refusal_the_fallback_renders(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, code: int, why: FailureKind
 ) -> None:
-    """A wrong key, no credits, a server that fails: the video comes all the same."""
+    """The fallback makes the video after a wrong key, missing credits or a server error."""
     fake.lie("upload", status(code))
-    desk = Desk(shotstack(fake.url, data), film, tmp_path)
-    assert (await desk.render()).renderer == "local"
-    assert [failure.kind for failure in desk.failures] == [why]
+    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    assert (await chain.render()).renderer == "local"
+    assert [failure.kind for failure in chain.failures] == [why]
     assert not fake.renders
 
 
 async def test_a_refused_key_is_not_tried_for_a_while(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
-    """The next job does not even make parts."""
-    desk = Desk(shotstack(fake.url, data, api_key="another"), film, tmp_path)
-    await desk.render()
+    """The next job does not make parts."""
+    chain = RendererChain(shotstack(fake.url, data, api_key="another"), film, tmp_path)
+    await chain.render()
     asked = len(fake.ledger)
-    await desk.render()
+    await chain.render()
     assert len(fake.ledger) == asked
-    assert [failure.kind for failure in desk.failures] == [
+    assert [failure.kind for failure in chain.failures] == [
         FailureKind.REFUSED,
         FailureKind.COOLING_DOWN,
     ]
 
 
-async def test_no_credits_render_here(
+async def test_without_credits_the_fallback_renders(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
-    """The render is refused, the admins' concern."""
+    """The render is refused, and the failure says so."""
     fake.credits = 0
-    desk = Desk(shotstack(fake.url, data), film, tmp_path)
-    assert (await desk.render()).renderer == "local"
-    assert desk.failures[0].kind is FailureKind.REFUSED
+    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    assert (await chain.render()).renderer == "local"
+    assert chain.failures[0].kind is FailureKind.REFUSED
     assert fake.stored == {}
 
 
@@ -199,120 +199,120 @@ async def test_no_credits_render_here(
     ],
     ids=str,
 )
-async def test_whatever_becomes_of_a_render_a_video_comes(
+async def test_after_any_fault_there_is_a_video(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, fate: Fate
 ) -> None:
-    """Failed, lost or unusable: it is made here, nothing is asked for twice, nothing stays."""
+    """Failed, lost or unusable: the fallback makes it, with one request and no source left."""
     fake.fates.append(fate)
-    desk = Desk(shotstack(fake.url, data, stage="v1", price=6), film, tmp_path)
-    made = await desk.render()
-    assert made.renderer == "local"
+    chain = RendererChain(shotstack(fake.url, data, stage="v1", price=6), film, tmp_path)
+    rendered = await chain.render()
+    assert rendered.renderer == "local"
     assert len(fake.renders) == 1
     assert fake.stored == {}
-    assert made.dollars == pytest.approx(0 if fate.error else 0.05)
+    assert rendered.dollars == pytest.approx(0 if fate.error else 0.05)
     if fate.result != "film":
         assert len(fake.calls("result")) == 3
 
 
-async def test_a_result_may_be_there_at_the_third_look(
+async def test_a_result_may_be_available_at_the_third_attempt(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
-    """A link that is dead for a moment is asked again."""
+    """A link that fails for a moment is requested again."""
     fake.lie("result", status(403), times=2)
-    desk = Desk(shotstack(fake.url, data), film, tmp_path)
-    assert (await desk.render()).renderer == "shotstack"
+    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    assert (await chain.render()).renderer == "shotstack"
 
 
 @pytest.mark.parametrize("end", ["rendering", "dreaming"])
-async def test_a_render_that_never_ends_is_left(
+async def test_a_render_that_never_ends_is_abandoned(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, end: str
 ) -> None:
-    """At its deadline, also where nobody knows what its status means."""
+    """At its deadline, also with an unknown status."""
     fake.fates.append(Fate(end=end))
     pace = QUICK.__class__(**{**QUICK.__dict__, "deadline": 1.0})
-    desk = Desk(shotstack(fake.url, data, pace=pace), film, tmp_path)
-    assert (await desk.render()).renderer == "local"
+    chain = RendererChain(shotstack(fake.url, data, pace=pace), film, tmp_path)
+    assert (await chain.render()).renderer == "local"
     assert fake.stored == {}
 
 
-async def test_looks_that_fail_are_repeated(
+async def test_failed_polls_are_repeated(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
-    """Server errors while it renders cost time, not the render."""
+    """Server errors during a render delay the result only."""
     fake.lie("status", status(503), times=3)
-    desk = Desk(shotstack(fake.url, data), film, tmp_path)
-    assert (await desk.render()).renderer == "shotstack"
+    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    assert (await chain.render()).renderer == "shotstack"
 
 
 async def test_a_callback_finds_a_render_whose_id_was_lost(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
-    """The answer to the request never came; the render is adopted, and billed once."""
+    """The answer with the id was lost; the render is adopted, and billed once."""
     fake.fates.append(Fate(answer="dropped"))
     renderer = shotstack(fake.url, data, pace=QUICK.__class__(**{**QUICK.__dict__, "adoption": 9}))
     callbacks = CallbackReceiver(renderer.settings.api_key, renderer.render_log)
 
-    async def hear(request: web.Request) -> web.Response:
+    async def receive_callback(request: web.Request) -> web.Response:
         match = request.match_info
         code = callbacks.receive(match["secret"], match["intent"], await request.read())
         return web.Response(status=code)
 
     app = web.Application()
-    app.router.add_post("/shotstack/{secret}/{intent}", hear)
+    app.router.add_post("/shotstack/{secret}/{intent}", receive_callback)
     async with TestServer(app) as server:
         renderer.callback_url = str(server.make_url(f"/shotstack/{callbacks.secret}"))
-        made = await Desk(renderer, film, tmp_path).render()
-    assert made.renderer == "shotstack"
+        rendered = await RendererChain(renderer, film, tmp_path).render()
+    assert rendered.renderer == "shotstack"
     assert len(fake.renders) == 1
 
 
-async def test_a_result_elsewhere_in_our_network_is_not_fetched(
+async def test_a_result_at_a_private_address_is_not_downloaded(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
-    """A link to this machine, but not to the API, does not pass the guard."""
+    """A link to this machine that is not the API's is refused."""
     visits = []
 
-    async def visited(request: web.Request) -> web.Response:
+    async def record_visit(request: web.Request) -> web.Response:
         visits.append(request.path)
         return web.Response()
 
     app = web.Application()
-    app.router.add_get("/{path}", visited)
+    app.router.add_get("/{path}", record_visit)
     async with TestServer(app) as server:
         link = str(server.make_url("/secret.mp4"))
 
         async def done(request: web.Request) -> web.Response:
-            told = {"id": request.match_info["id"], "status": "done", "url": link}
-            return web.json_response({"response": told})
+            status_fields = {"id": request.match_info["id"], "status": "done", "url": link}
+            return web.json_response({"response": status_fields})
 
         fake.lie("status", done)
-        desk = Desk(shotstack(fake.url, data), film, tmp_path)
-        assert (await desk.render()).renderer == "local"
+        chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+        assert (await chain.render()).renderer == "local"
     assert not visits
 
 
-async def test_a_result_that_is_too_large_is_made_to_fit_here(
+async def test_a_result_that_is_too_large_is_rendered_locally(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
-    """Shotstack cannot keep to a number of bytes; it is not asked three times for them."""
-    desk = Desk(shotstack(fake.url, data), film, tmp_path)
+    """Shotstack has no size limit; the download is not repeated."""
+    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
     size = 10_000
-    assert (await desk.render(max_bytes=size)).renderer == "local"
-    assert desk.result.stat().st_size <= size
+    assert (await chain.render(max_bytes=size)).renderer == "local"
+    assert chain.result.stat().st_size <= size
     assert len(fake.calls("result")) == 1
 
 
 async def test_a_month_costs_no_more_than_its_budget(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
-    """What does not fit into it is made here, for nothing, and that is told once."""
+    """Beyond the budget results are rendered locally, free, with one alert."""
     alarms = []
-    money = MonthlyBudget(data / "money.json", 0.06, lambda *told: alarms.append(told))
+    money = MonthlyBudget(data / "money.json", 0.06, lambda *alarm: alarms.append(alarm))
     for index, (renderer, dollars) in enumerate([("shotstack", 0.05), ("local", 0), ("local", 0)]):
         first = shotstack(fake.url, data, money=money, stage="v1", price=6)
         (tmp_path / f"{index}").mkdir()
-        made = await Desk(first, film, tmp_path / f"{index}").render()
-        assert (made.renderer, made.dollars) == (renderer, pytest.approx(dollars))
+        rendered = await RendererChain(first, film, tmp_path / f"{index}").render()
+        assert (rendered.renderer, rendered.dollars) == (renderer, pytest.approx(dollars))
     assert alarms == [(pytest.approx(0.05), 0.06)]
     assert len(fake.bills) == 1
 
@@ -320,29 +320,29 @@ async def test_a_month_costs_no_more_than_its_budget(
 async def test_the_sandbox_costs_nothing(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
-    """Whatever the price is."""
-    made = await Desk(shotstack(fake.url, data, price=6), film, tmp_path).render()
-    assert (made.renderer, made.dollars) == ("shotstack", 0)
+    """Its results are free at any price."""
+    rendered = await RendererChain(shotstack(fake.url, data, price=6), film, tmp_path).render()
+    assert (rendered.renderer, rendered.dollars) == ("shotstack", 0)
 
 
 @pytest.mark.slow
 async def test_the_sandbox_takes_ten_minutes(
     fake: FakeShotstack, tmp_path: Path, data: Path
 ) -> None:
-    """A longer clip is made here, and nothing is uploaded."""
+    """A longer clip is rendered locally, and nothing is uploaded."""
     film = film_of_eileen(tmp_path / "long.mp4", 602, side=32, rate=1)
-    desk = Desk(shotstack(fake.url, data), film, tmp_path)
-    assert (await desk.render()).renderer == "local"
+    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    assert (await chain.render()).renderer == "local"
     assert not fake.ledger
 
 
-async def test_cancelling_stops_it_soon_and_takes_back_what_was_sent(
+async def test_cancelling_stops_soon_and_deletes_the_sources(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
-    """Within two seconds; neither sources nor files stay, and no other renderer is asked."""
+    """Within two seconds; no sources and files remain, and no other renderer is tried."""
     fake.took = 60
-    desk = Desk(shotstack(fake.url, data), film, tmp_path)
-    work = asyncio.create_task(desk.render())
+    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    work = asyncio.create_task(chain.render())
     while not fake.renders:
         assert not work.done()
         await asyncio.sleep(0.02)
@@ -355,24 +355,24 @@ async def test_cancelling_stops_it_soon_and_takes_back_what_was_sent(
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
-async def test_a_folder_that_cannot_be_written_to_is_nobodys_fault(
+async def test_a_folder_that_cannot_be_written_to_is_no_failure_of_a_renderer(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
-    """No other renderer is asked."""
-    desk = Desk(shotstack(fake.url, data), film, tmp_path)
-    desk.result = tmp_path / "none" / "result.mp4"
+    """No other renderer is tried."""
+    chain = RendererChain(shotstack(fake.url, data), film, tmp_path)
+    chain.result = tmp_path / "none" / "result.mp4"
     (tmp_path / "none").write_bytes(b"")
     with pytest.raises(OutputFailed):
-        await desk.render()
-    assert len(desk.heard.of(BackendStarted)) == 1
+        await chain.render()
+    assert len(chain.heard.of(BackendStarted)) == 1
 
 
-async def test_sources_that_could_not_be_deleted_go_later(
+async def test_sources_that_could_not_be_deleted_are_deleted_later(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
-    """They are remembered, and after some hours the next render takes them away."""
+    """They are recorded, and a later render deletes them."""
     fake.lie("delete", status(500))
-    await Desk(shotstack(fake.url, data), film, tmp_path).render()
+    await RendererChain(shotstack(fake.url, data), film, tmp_path).render()
     left = set(fake.stored)
     assert left
     fake.lie("delete", status(500), times=1)
@@ -381,15 +381,15 @@ async def test_sources_that_could_not_be_deleted_go_later(
         fact["touched"] -= 4 * 3600
     (data / "renders.json").write_text(json.dumps(facts))
     (tmp_path / "b").mkdir()
-    await Desk(shotstack(fake.url, data), film, tmp_path / "b").render()
+    await RendererChain(shotstack(fake.url, data), film, tmp_path / "b").render()
     assert fake.stored == {}
 
 
 @pytest.mark.parametrize("call", ["put", "render"])
-async def test_a_killed_process_is_gone_on_with(
+async def test_a_render_survives_a_kill(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, call: str
 ) -> None:
-    """Killed while it uploads, or waits: one bill, one video, no source left behind."""
+    """Killed during the upload or the wait: one bill, one video, no source left."""
     fake.took = 1.5
     command = (sys.executable, str(PROGRAMS / "render_scene.py"), fake.url)
     files = (str(data), str(film), str(tmp_path / "result.mp4"))
@@ -410,7 +410,7 @@ async def test_a_killed_process_is_gone_on_with(
     assert out == b"shotstack\n"
     assert len(fake.renders) == 1
     assert fake.stored == {}
-    if call == "render":  # all was there already
+    if call == "render":  # all files were uploaded before
         assert len(fake.calls("put")) == 2
     assert probe(tmp_path / "result.mp4", ClipLimits()).audio_stream is not None
     assert not list(tmp_path.glob(".*"))
@@ -423,13 +423,13 @@ async def test_nothing_but_parts_leaves(
     data: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """No key but in its header, no path, no token; and no log line has any either."""
-    token = "123456:AAabcdefghijklmnopqrstuvwxyz"  # noqa: S105
+    """The key is only in its header; no request and no log line has a path or token."""
+    token = "123456:AAabcdefghijklmnopqrstuvwxyz"  # noqa: S105 - a made-up token
     folder = tmp_path / token
     folder.mkdir()
     caplog.set_level(logging.DEBUG)
     fake.fates.append(Fate(result="forbidden"))
-    await Desk(shotstack(fake.url, data), film, folder).render()
+    await RendererChain(shotstack(fake.url, data), film, folder).render()
     for entry in fake.ledger:
         entry.headers.pop("x-api-key", None)
     written = fake.written()

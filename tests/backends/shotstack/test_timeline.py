@@ -1,4 +1,4 @@
-"""The edit that puts parts together at Shotstack: what is where, when, and how loud."""
+"""The edit that composes parts at Shotstack: positions, times and volumes."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -42,7 +42,7 @@ def test_an_overlay_is_drawn_where_it_belongs(
 
 
 def test_the_matte_comes_before_what_it_masks() -> None:
-    """In one track, at the same place and time."""
+    """In one track, at the same position and time."""
     luma, video = clips(build_edit([OVERLAY], TEAL, OUTPUT), 0)
     assert luma["asset"] == {"type": "luma", "src": "https://x/l.mp4", "trim": 0}
     assert video["asset"]["src"] == "https://x/o.mp4"
@@ -52,19 +52,19 @@ def test_the_matte_comes_before_what_it_masks() -> None:
 
 
 def test_an_overlay_with_alpha_has_no_matte() -> None:
-    """It is one clip, and is not encoded once more on the way."""
+    """It is one clip, without transcoding."""
     (clip,) = clips(
         build_edit([OverlayClip((0, 0, 2, 2), "u", None, has_sound=True)], TEAL, OUTPUT), 0
     )
     assert clip["asset"] == {"type": "video", "src": "u", "trim": 0, "volume": 1}
 
 
-def test_several_overlays_take_turns() -> None:
-    """Each shows its own part of the clip, and together they are as long as it is."""
+def test_several_overlays_follow_each_other() -> None:
+    """Each has its own part of the time, and together they have the clip's length."""
     overlays = [OverlayClip((0, 0, 2, 2), name, None, has_sound=True) for name in "abc"]
     tracks = build_edit(overlays, TEAL, OutputSpec(640, 640, 25, 1))["timeline"]["tracks"]
     shown = [clip for track in tracks for clip in track["clips"]]
-    assert len(tracks) == 3  # a matte masks all of its track
+    assert len(tracks) == 3  # a luma matte masks its entire track
     assert [(c["asset"]["src"], c["asset"]["trim"], c["start"], c["length"]) for c in shown] == [
         ("a", 0, 0, 0.32),
         ("b", 0.32, 0.32, 0.32),
@@ -73,14 +73,14 @@ def test_several_overlays_take_turns() -> None:
 
 
 def test_overlays_that_find_no_frame_are_left_out() -> None:
-    """A clip of length 0 is none that the API takes."""
+    """The API does not accept a clip of length 0."""
     overlays = [OverlayClip((0, 0, 2, 2), name, None, has_sound=True) for name in "abc"]
     shown = clips(build_edit(overlays, TEAL, OutputSpec(640, 640, 25, 0.04)), 0)
     assert [clip["asset"]["src"] for clip in shown] == ["c"]
 
 
 def test_a_colour_is_the_timelines_own() -> None:
-    """It needs no clip."""
+    """It needs no background clip."""
     timeline = build_edit([OVERLAY], TEAL, OUTPUT)["timeline"]
     assert timeline["background"] == "#008080"
     assert len(timeline["tracks"]) == 1
@@ -98,7 +98,7 @@ def test_a_picture_fills_the_frame_behind() -> None:
 
 
 def test_a_short_film_is_repeated() -> None:
-    """Turn after turn without a gap, the last one cut; no turn is longer than the film."""
+    """Repetitions follow without gaps, and none is longer than the video; the last one is cut."""
     turns = clips(build_edit([OVERLAY], FILM, OUTPUT), -1)
     assert [turn["length"] for turn in turns] == [5.005, 5.005, 2.469]
     assert all(a["start"] + a["length"] == pytest.approx(b["start"]) for a, b in pairwise(turns))
@@ -111,7 +111,7 @@ def test_a_long_film_is_cut() -> None:
 
 
 def test_a_film_of_an_instant_is_too_much() -> None:
-    """Hundreds of turns are better drawn here."""
+    """Hundreds of repetitions are rendered locally."""
     for seconds in (0.0004, 0.01):
         with pytest.raises(TooManyLoops):
             build_edit([OVERLAY], BackgroundClip(video="u", seconds=seconds), OUTPUT)
@@ -121,7 +121,7 @@ def test_a_film_of_an_instant_is_too_much() -> None:
     ("voice", "sound", "volume"), [(True, True, 0.178), (False, True, 1), (True, False, 0)]
 )
 def test_a_film_gives_way_to_the_voice(*, voice: bool, sound: bool, volume: float) -> None:
-    """15 dB under one, at full level where there is none."""
+    """It is 15 dB lower under a voice, and at full level without one."""
     overlay = OverlayClip((0, 0, 2, 2), "u", None, has_sound=voice)
     (clip,) = clips(
         build_edit([overlay], BackgroundClip(video="u", seconds=60, has_sound=sound), OUTPUT), -1
@@ -129,8 +129,8 @@ def test_a_film_gives_way_to_the_voice(*, voice: bool, sound: bool, volume: floa
     assert clip["asset"]["volume"] == volume
 
 
-def test_the_result_is_as_asked() -> None:
-    """Its size, its rate, and no copy that stays at Shotstack."""
+def test_the_output_has_the_requested_properties() -> None:
+    """It has the size and rate of the output, and no copy in Shotstack's hosting."""
     assert build_edit([OVERLAY], TEAL, OUTPUT)["output"] == {
         "format": "mp4",
         "size": {"width": 1080, "height": 1920},
@@ -145,10 +145,10 @@ def test_the_result_is_as_asked() -> None:
     [(30, 30), (29.97003, 29.97), (24.2, 24), (1, 12), (240, 60), (33.4, 30), (23.976024, 23.976)],
 )
 def test_the_nearest_rate_is_taken(rate: float, name: float) -> None:
-    """Of those that the API has."""
+    """It is one of the API's rates."""
     assert find_nearest_rate(rate) == name
 
 
 def test_rates_are_exact() -> None:
-    """What is called 29.97 is not 29.97."""
+    """The rate named 29.97 is 30000/1001."""
     assert FRAME_RATES[29.97] == Fraction(30000, 1001)

@@ -1,4 +1,4 @@
-"""Each kind of backend, opened for a test."""
+"""Opens each kind of backend for a test."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -14,13 +14,13 @@ from tests.backends.support.scripted_backend import Scripted
 
 MEMORY = 2_000_000_000
 
-#: opens a place that keeps its files in a folder and gives up on a job after some seconds
+#: opens a backend that stores its files in a folder, with a deadline in seconds
 Opener = Callable[[Path, float], AbstractAsyncContextManager[OverlayBackend]]
 
 
 @asynccontextmanager
 async def local_cpu(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
-    """The real command line in a real child."""
+    """Open the real command line in a real child process."""
     yield LocalBackend(
         "local-cpu", "cpu", ProcessLimits(seconds, 30, MEMORY), program=DEFAULT_PROGRAM
     )
@@ -28,16 +28,16 @@ async def local_cpu(_folder: Path, seconds: float) -> AsyncIterator[OverlayBacke
 
 @asynccontextmanager
 async def scripted(_folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
-    """The fake, as slow as a real one."""
+    """Open the fake, as slow as a real one."""
     yield Scripted(pause=0.1, seconds=seconds)
 
 
 @asynccontextmanager
 async def service(folder: Path, seconds: float) -> AsyncIterator[OverlayBackend]:
-    """The real service, with this machine's processor, at the other end of HTTP."""
+    """Open the real service, on this machine's processor, behind HTTP."""
     async with served(application(folder)) as address:
         yield client(address, replace(QUICK, total=seconds))
 
 
-#: over which the contract runs; whoever adds a kind of place adds a line
+#: the contract runs over these; a new kind of backend is one more line
 PLACES: dict[str, Opener] = {"local-cpu": local_cpu, "scripted": scripted, "service": service}

@@ -1,4 +1,4 @@
-"""A report that keeps every event of a backend."""
+"""A report that records the events of a backend."""
 
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -11,19 +11,19 @@ T = TypeVar("T")
 
 @dataclass
 class Heard:
-    """A report that remembers everything."""
+    """A report that records every event."""
 
     events: list[Event] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
-        """Remember *event*."""
+        """Record *event*."""
         self.events.append(event)
 
     def of(self, kind: type[T]) -> list[T]:
-        """Those events that are of *kind*."""
+        """Return the events of *kind*."""
         return [event for event in self.events if isinstance(event, kind)]
 
     @property
     def done(self) -> list[int]:
-        """How many frames were done, report by report."""
+        """The number of frames done, for each report."""
         return [event.done for event in self.of(Progress) if event.stage == "mattes"]

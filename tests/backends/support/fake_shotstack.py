@@ -1,4 +1,4 @@
-"""Shotstack over real HTTP: it checks whatever comes, draws nothing, and can be told to misbehave.
+"""A fake Shotstack over real HTTP: it checks each request, draws nothing, and can simulate faults.
 
 ``python -m tests.backends.support.fake_shotstack KEY`` serves on a free port and prints its
 address.
@@ -29,9 +29,9 @@ from yarl import URL
 from tests.backends.support.shotstack_schema import Edit, Video, checked
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-KEY = "a-key-of-the-sandbox"  #: opens the fake, unless told otherwise
+KEY = "a-key-of-the-sandbox"  #: the default key of the fake
 STEPS = ("queued", "fetching", "rendering", "saving")
-CALLS = 10  #: of a callback that nobody takes
+CALLS = 10  #: of a callback that fails
 ROUTES = {
     "upload": ("POST", "/ingest/{stage}/upload"),
     "put": ("PUT", "/signed/{id}"),
@@ -49,12 +49,12 @@ ROUTES = {
 
 @dataclass
 class Entry:
-    """A request as it came.
+    """A request as it was received.
 
     Attributes:
         time: of the monotonic clock.
-        call: its name, as for :meth:`FakeShotstack.lie`; "" where nothing answers to it.
-        body: all of it, or the hash of an uploaded file.
+        call: name of the route, as for :meth:`FakeShotstack.lie`; "" for an unknown path.
+        body: its bytes, or the hash of an uploaded file.
     """
 
     time: float
@@ -68,15 +68,15 @@ class Entry:
 
 @dataclass
 class Fate:
-    """What becomes of a render.
+    """The fate of a render.
 
     Attributes:
-        end: its last status; one that is none of done and failed is never left.
-        error: of a failed one.
-        answer: to the request that asked for it: as it should be, the connection closed without a
-            word, no word for long, a word that is no JSON, or a 500.
-        result: what lies behind its link.
-        callback: whether it is announced.
+        end: its last status; another one than done or failed lasts for ever.
+        error: of a failed render.
+        answer: to its request: the correct one, a closed connection, none for long, one that is
+            not JSON, or a 500.
+        result: the content at its link.
+        callback: whether a callback is sent.
     """
 
     end: str = "done"
@@ -88,7 +88,7 @@ class Fate:
 
 @dataclass
 class Render:
-    """One that was accepted."""
+    """A render that was accepted."""
 
     id: str
     edit: Edit
@@ -101,7 +101,7 @@ class Render:
 
 @dataclass
 class Stored:
-    """A file, or the place for one."""
+    """A file, or an upload that has not arrived."""
 
     id: str
     signature: str
@@ -122,19 +122,19 @@ class FakeShotstack:
         keys: by environment.
         window: seconds over which requests are counted.
         allowed: requests in a window, by environment and API.
-        looks: at a source, until it is ready.
-        unseen: first looks at a source after it arrived that are answered by 404.
+        looks: polls of a source until it is ready.
+        unseen: first polls of a source after its upload that are answered by 404.
         took: seconds that a render takes.
-        signed: seconds for which a place for a file is open.
+        signed: seconds for which the address of an upload is valid.
         resend: seconds, times the cube of the attempt, until a callback is sent again.
-        credits: minutes that are left, where they are counted.
-        fates: of the next renders; afterwards all goes well.
+        credits: minutes that are left; None: they are not counted.
+        fates: of the next renders; later ones succeed.
         templates: edits by id.
         ledger: all requests.
-        renders: all that were accepted, in order, by id.
-        stored: files by id; deleted ones are not there.
-        announced: callbacks that were sent: address and what it answered, 0 for nothing.
-        proxies: where a public host's callbacks really go, as behind a platform's router.
+        renders: the accepted ones by id, in order.
+        stored: files by id, without deleted ones.
+        announced: address and status of each callback that was sent; 0 for no answer.
+        proxies: address behind a public host, as behind a hosting platform's router.
     """
 
     keys: dict[str, str] = field(default_factory=lambda: {"stage": KEY})
@@ -163,15 +163,15 @@ class FakeShotstack:
     url: str = ""
 
     def __post_init__(self) -> None:
-        """Nothing is told to misbehave yet."""
+        """Start without simulated faults."""
         self._lies: dict[str, tuple[Answer, int]] = {}
         self._counts: Counter[tuple[str, str, int]] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self.began = time.monotonic()
 
     async def __aenter__(self) -> Self:
-        """Begin to serve."""
-        app = web.Application(client_max_size=1 << 30, middlewares=[self._noted])
+        """Start the server."""
+        app = web.Application(client_max_size=1 << 30, middlewares=[self._record_request])
         for call, (method, path) in ROUTES.items():
             app.router.add_route(method, path, getattr(self, f"_{call}"), name=call)
         self._session = ClientSession(timeout=ClientTimeout(total=10), trust_env=False)
@@ -183,7 +183,7 @@ class FakeShotstack:
     async def __aexit__(
         self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None
     ) -> None:
-        """Serve no longer."""
+        """Stop the server."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -191,37 +191,38 @@ class FakeShotstack:
         await self._server.close()
 
     def lie(self, call: str, answer: Answer, times: int = 1 << 30) -> None:
-        """Answer the next requests of that name otherwise.
+        """Answer the next requests of a route in another way.
 
         Args:
             call: the name of a route.
-            answer: what to do instead, once the request has passed all checks of who asks.
+            answer: the handler to use instead, after the checks of the key and the rate limit.
             times: how often.
         """
         self._lies[call] = answer, times
 
     def as_usual(self, call: str) -> Answer:
-        """What answers requests of that name, for lies that are half true."""
+        """Return the handler of a route, for faults that need its true answer."""
         answer: Answer = getattr(self, f"_{call}")
         return answer
 
     @property
     def bills(self) -> list[float]:
-        """Seconds of each render that is to be paid: accepted, and not failed."""
+        """The billed seconds of each render that was accepted and did not fail."""
         return [render.edit.seconds for render in self.renders.values() if render.error == ""]
 
     def written(self) -> str:
-        """Everything that was sent to it, to be searched for what must not be there.
+        """Return all data that was sent, as text for a search.
 
-        The key is left out where it belongs: in its header, to the two APIs.
+        The key is left out where it must be: in its header, to the two APIs.
         """
         return "\n".join(
-            f"{entry.method} {entry.path} {_shown(entry)} {entry.body.decode(errors='replace')}"
+            f"{entry.method} {entry.path} {_list_headers(entry)} "
+            f"{entry.body.decode(errors='replace')}"
             for entry in self.ledger
         )
 
     def most(self, api: str, seconds: float | None = None) -> int:
-        """The most requests to an API (edit, ingest) in any window."""
+        """Return the largest number of requests to an API (edit, ingest) in any window."""
         seconds = self.window if seconds is None else seconds
         times = [entry.time for entry in self.ledger if entry.path.startswith(f"/{api}/")]
         return max(
@@ -230,13 +231,13 @@ class FakeShotstack:
         )
 
     def calls(self, call: str) -> list[Entry]:
-        """The requests of that name."""
+        """Return the requests to a route."""
         return [entry for entry in self.ledger if entry.call == call]
 
-    # Who asks for what
+    # Authentication and the ledger
 
     @web.middleware
-    async def _noted(self, request: web.Request, handler: Answer) -> web.StreamResponse:
+    async def _record_request(self, request: web.Request, handler: Answer) -> web.StreamResponse:
         call = request.match_info.route.name or ""
         entry = Entry(
             time.monotonic(), request.method, request.raw_path, call, dict(request.headers)
@@ -245,13 +246,13 @@ class FakeShotstack:
         content = await request.read()
         entry.body = sha256(content).hexdigest().encode() if call == "put" else content
         try:
-            response = await self._admitted(request, call, handler, entry)
+            response = await self._check_request(request, call, handler, entry)
         except web.HTTPException:
             response = web.json_response({"message": "Not Found"}, status=404)
         entry.status = response.status
         return response
 
-    async def _admitted(
+    async def _check_request(
         self, request: web.Request, call: str, answer: Answer, entry: Entry
     ) -> web.StreamResponse:
         if request.path.startswith(("/edit/", "/ingest/")):
@@ -259,7 +260,7 @@ class FakeShotstack:
             if stage not in self.keys or request.headers.get("x-api-key") != self.keys[stage]:
                 return web.json_response({"message": "Forbidden"}, status=403)
             if request.headers.get("Accept") != "application/json":
-                return _refused_edit(["Accept is not application/json"])
+                return _refuse_edit(["Accept is not application/json"])
             tick = int((entry.time - self.began) / self.window)
             self._counts[stage, api, tick] += 1
             if self._counts[stage, api, tick] > self.allowed[stage, api]:
@@ -278,79 +279,79 @@ class FakeShotstack:
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         if await request.read():
-            return _refused_ingest("no body is taken")
+            return _refuse_ingest("no body is taken")
         signature = uuid.uuid4().hex
-        place = Stored(str(uuid.uuid4()), signature, time.monotonic() + self.signed)
-        self.stored[place.id] = place
-        link = f"{self.url}/signed/{place.id}?X-Amz-Expires=3600&X-Amz-Signature={signature}"
-        attributes = {"id": place.id, "url": link, "expires": "2030-01-01T00:00:00.000Z"}
+        stored = Stored(str(uuid.uuid4()), signature, time.monotonic() + self.signed)
+        self.stored[stored.id] = stored
+        link = f"{self.url}/signed/{stored.id}?X-Amz-Expires=3600&X-Amz-Signature={signature}"
+        attributes = {"id": stored.id, "url": link, "expires": "2030-01-01T00:00:00.000Z"}
         return web.json_response(
-            {"data": {"type": "upload", "id": place.id, "attributes": attributes}}
+            {"data": {"type": "upload", "id": stored.id, "attributes": attributes}}
         )
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
-        place = self.stored.get(request.match_info["id"])
-        if not place or request.query.get("X-Amz-Signature") != place.signature:
+        stored = self.stored.get(request.match_info["id"])
+        if not stored or request.query.get("X-Amz-Signature") != stored.signature:
             return web.Response(
                 status=403, text="<Error><Code>SignatureDoesNotMatch</Code></Error>"
             )
-        if time.monotonic() > place.expires:
+        if time.monotonic() > stored.expires:
             return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
         if request.content_length is None:
             return web.Response(status=411, text="<Error><Code>MissingContentLength</Code></Error>")
         content = await request.read()
-        place.content, place.status, place.looks = content, "importing", 0
+        stored.content, stored.status, stored.looks = content, "importing", 0
         return web.Response()
 
-    def _there(self, request: web.Request) -> Stored | None:
-        place = self.stored.get(request.match_info["id"])
-        return place if place and place.content is not None else None
+    def _find_source(self, request: web.Request) -> Stored | None:
+        stored = self.stored.get(request.match_info["id"])
+        return stored if stored and stored.content is not None else None
 
     async def _source(self, request: web.Request) -> web.StreamResponse:
-        place = self._there(request)
-        if place:
-            place.looks += 1
-        if not place or place.looks <= self.unseen:
+        stored = self._find_source(request)
+        if stored:
+            stored.looks += 1
+        if not stored or stored.looks <= self.unseen:
             fault = {"status": "404", "title": "Not Found", "detail": "Source not found"}
             return web.json_response({"errors": [fault]}, status=404)
-        if place.status == "importing" and place.looks > self.unseen + self.looks:
-            await asyncio.to_thread(_looked_at, place)
-        return web.json_response({"data": self._told(place)})
+        if stored.status == "importing" and stored.looks > self.unseen + self.looks:
+            await asyncio.to_thread(_probe, stored)
+        return web.json_response({"data": self._describe_source(stored)})
 
     async def _sources(self, _request: web.Request) -> web.StreamResponse:
-        there = [place for place in self.stored.values() if place.content is not None]
-        return web.json_response({"data": [self._told(place) for place in there]})
+        sources = [stored for stored in self.stored.values() if stored.content is not None]
+        return web.json_response({"data": [self._describe_source(stored) for stored in sources]})
 
-    def _told(self, place: Stored) -> dict[str, Any]:
-        told = {
-            "status": place.status,
+    def _describe_source(self, stored: Stored) -> dict[str, Any]:
+        fields = {
+            "status": stored.status,
             "created": "2030-01-01T00:00:00.000Z",
-            "height": "96",  # a text, as in the real one
+            "height": "96",  # a string, as in the real API
         }
-        if place.status == "ready":
-            told["source"] = f"{self.url}/files/{place.id}/source"
-        if place.error:
-            told["error"] = place.error
-        return {"type": "source", "id": place.id, "attributes": told}
+        if stored.status == "ready":
+            fields["source"] = f"{self.url}/files/{stored.id}/source"
+        if stored.error:
+            fields["error"] = stored.error
+        return {"type": "source", "id": stored.id, "attributes": fields}
 
     async def _delete(self, request: web.Request) -> web.StreamResponse:
-        place = self._there(request)
-        if not place:
+        stored = self._find_source(request)
+        if not stored:
             return web.json_response({"errors": [{"status": "404"}]}, status=404)
-        del self.stored[place.id]
+        del self.stored[stored.id]
         return web.Response(status=204)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        place = self.stored.get(request.match_info["id"])
-        if not place or place.content is None:
+        stored = self.stored.get(request.match_info["id"])
+        if not stored or stored.content is None:
             return web.Response(status=404)
-        return web.Response(body=place.content)
+        return web.Response(body=stored.content)
 
-    def _behind(self, link: str) -> Stored | None:
-        """The file at an address that was given out."""
+    def _find_file(self, link: str) -> Stored | None:
+        """Return the file at an address that the fake issued."""
         start, _, rest = link.partition("/files/")
-        place = self.stored.get(rest.split("/")[0])
-        return place if start == self.url and place and place.status == "ready" else None
+        stored = self.stored.get(rest.split("/")[0])
+        return stored if start == self.url and stored and stored.status == "ready" else None
 
     # Renders
 
@@ -358,35 +359,35 @@ class FakeShotstack:
         try:
             asked = json.loads(await request.read())
         except ValueError:
-            return _refused_edit(["no JSON"])
-        return await self._accepted(request, asked)
+            return _refuse_edit(["no JSON"])
+        return await self._accept_render(request, asked)
 
     async def _template(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["id"]
         if name not in self.templates:
-            return _refused_edit(["template not found"], status=404)
-        told = {"id": name, "name": "a template", "template": self.templates[name]}
-        return web.json_response({"success": True, "message": "OK", "response": told})
+            return _refuse_edit(["template not found"], status=404)
+        fields = {"id": name, "name": "a template", "template": self.templates[name]}
+        return web.json_response({"success": True, "message": "OK", "response": fields})
 
     async def _template_render(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
         if set(asked) - {"id", "merge"} or asked.get("id") not in self.templates:
-            return _refused_edit(["template not found"], status=404)
+            return _refuse_edit(["template not found"], status=404)
         merge = [*self.templates[asked["id"]].get("merge", []), *asked.get("merge", [])]
-        return await self._accepted(request, {**self.templates[asked["id"]], "merge": merge})
+        return await self._accept_render(request, {**self.templates[asked["id"]], "merge": merge})
 
-    async def _accepted(self, request: web.Request, asked: Any) -> web.StreamResponse:
+    async def _accept_render(self, request: web.Request, asked: Any) -> web.StreamResponse:
         stage = request.match_info["stage"]
         edit, faults = checked(
-            _merged(asked),
+            _fill_merge_fields(asked),
             ours=lambda link: link.startswith(f"{self.url}/files/"),
             sandbox=stage == "stage",
         )
         if edit is None:
-            return _refused_edit(faults)
+            return _refuse_edit(faults)
         if self.credits is not None:
             if self.credits < edit.seconds / 60:
-                return _refused_edit(["Insufficient credits to render this asset"], status=403)
+                return _refuse_edit(["Insufficient credits to render this asset"], status=403)
             self.credits -= edit.seconds / 60
         fate = self.fates.popleft() if self.fates else Fate()
         render = Render(str(uuid.uuid4()), edit, asked, fate, time.monotonic())
@@ -394,7 +395,7 @@ class FakeShotstack:
         task = asyncio.create_task(self._run(render))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await _answered(request, render)
+        return await _answer_render(request, render)
 
     async def _run(self, render: Render) -> None:
         for status in STEPS:
@@ -402,7 +403,7 @@ class FakeShotstack:
             if status == render.fate.end:
                 return
             await asyncio.sleep(self.took / len(STEPS))
-        error = render.fate.error or await self._unfit(render.edit)
+        error = render.fate.error or await self._find_fault(render.edit)
         if error:
             render.status, render.error = "failed", error
         elif render.fate.end != "done":
@@ -414,23 +415,23 @@ class FakeShotstack:
         if render.fate.callback and render.edit.callback:
             await self._announce(render, render.edit.callback)
 
-    async def _unfit(self, edit: Edit) -> str:
-        """What is wrong with the files that an edit names."""
+    async def _find_fault(self, edit: Edit) -> str:
+        """Return what is wrong with the files in an edit."""
         for clip in edit.clips():
             src = getattr(clip.asset, "src", None)
             if not src or not src.startswith(self.url):
                 continue
-            place = self._behind(src)
-            if not place:
+            stored = self._find_file(src)
+            if not stored:
                 return "An asset could not be downloaded"
             if isinstance(clip.asset, Video) and isinstance(clip.length, float | int):
                 wanted = clip.asset.trim + clip.length * clip.asset.speed
-                if place.seconds is None or wanted > place.seconds + 0.05:
+                if stored.seconds is None or wanted > stored.seconds + 0.05:
                     return "A clip is longer than its source"
         return ""
 
     async def _announce(self, render: Render, link: str) -> None:
-        told = {
+        fields = {
             "type": "edit",
             "action": "render",
             "id": render.id,
@@ -445,7 +446,7 @@ class FakeShotstack:
         for attempt in range(1, CALLS + 1):
             status = 0
             with suppress(ClientError, TimeoutError, OSError):
-                async with self._session.post(way, json=told, allow_redirects=False) as answer:
+                async with self._session.post(way, json=fields, allow_redirects=False) as answer:
                     status = answer.status
             self.announced.append((link, status))
             if 200 <= status < 400:
@@ -455,8 +456,8 @@ class FakeShotstack:
     async def _status(self, request: web.Request) -> web.StreamResponse:
         render = self.renders.get(request.match_info["id"])
         if not render:
-            return _refused_edit(["Render not found"], status=404)
-        told: dict[str, Any] = {
+            return _refuse_edit(["Render not found"], status=404)
+        fields: dict[str, Any] = {
             "id": render.id,
             "owner": "5ca6hu7s9k",
             "plan": "sandbox",
@@ -465,26 +466,26 @@ class FakeShotstack:
             "created": "2030-01-01T00:00:00.000Z",
         }
         if render.status == "done":
-            told |= {"url": self._link(render), "renderTime": 1234.5}
+            fields |= {"url": self._link(render), "renderTime": 1234.5}
         if render.error:
-            told |= {"error": render.error}
+            fields |= {"error": render.error}
         if request.query.get("data") != "false":
-            told |= {"data": render.asked}
-        return web.json_response({"success": True, "message": "OK", "response": told})
+            fields |= {"data": render.asked}
+        return web.json_response({"success": True, "message": "OK", "response": fields})
 
     def _link(self, render: Render) -> str:
         return f"{self.url}/results/{render.id}.{render.edit.output.format}"
 
     def _shape(self, edit: Edit) -> tuple[int, int, float, float, bool]:
         loud = not edit.output.mute and any(
-            getattr(clip.asset, "volume", 0) != 0 and self._heard(clip.asset.src or "")
+            getattr(clip.asset, "volume", 0) != 0 and self._has_sound(clip.asset.src or "")
             for clip in edit.clips()
         )
         return *edit.output.shape, edit.seconds, loud
 
-    def _heard(self, link: str) -> bool:
-        place = self._behind(link)
-        return place is None or place.sound
+    def _has_sound(self, link: str) -> bool:
+        stored = self._find_file(link)
+        return stored is None or stored.sound
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
         render = self.renders.get(request.match_info["id"])
@@ -500,7 +501,7 @@ class FakeShotstack:
         return web.Response(body=content, content_type="video/mp4")
 
 
-async def _answered(request: web.Request, render: Render) -> web.StreamResponse:
+async def _answer_render(request: web.Request, render: Render) -> web.StreamResponse:
     assert request.transport is not None
     match render.fate.answer:
         case "dropped":
@@ -511,30 +512,32 @@ async def _answered(request: web.Request, render: Render) -> web.StreamResponse:
             return web.json_response({"message": "Internal server error"}, status=500)
         case "garbage":
             return web.Response(status=201, text="<html>created</html>")
-    told = {"message": "Render Successfully Queued", "id": render.id}
-    return web.json_response({"success": True, "message": "Created", "response": told}, status=201)
+    fields = {"message": "Render Successfully Queued", "id": render.id}
+    return web.json_response(
+        {"success": True, "message": "Created", "response": fields}, status=201
+    )
 
 
-def _shown(entry: Entry) -> dict[str, str]:
+def _list_headers(entry: Entry) -> dict[str, str]:
     api = entry.path.startswith(("/edit/", "/ingest/"))
     return {k: v for k, v in entry.headers.items() if not (api and k.lower() == "x-api-key")}
 
 
-def _refused_edit(faults: list[str], status: int = 400) -> web.StreamResponse:
+def _refuse_edit(faults: list[str], status: int = 400) -> web.StreamResponse:
     details = [{"message": fault, "path": "", "type": "any"} for fault in faults]
-    told = {"error": {"name": "ValidationError", "isJoi": True, "details": details}}
+    fields = {"error": {"name": "ValidationError", "isJoi": True, "details": details}}
     return web.json_response(
-        {"success": False, "message": "Bad Request", "response": told}, status=status
+        {"success": False, "message": "Bad Request", "response": fields}, status=status
     )
 
 
-def _refused_ingest(fault: str) -> web.StreamResponse:
-    told = {"status": "400", "title": "Validation Error", "detail": fault}
-    return web.json_response({"errors": [told]}, status=400)
+def _refuse_ingest(fault: str) -> web.StreamResponse:
+    fields = {"status": "400", "title": "Validation Error", "detail": fault}
+    return web.json_response({"errors": [fields]}, status=400)
 
 
-def _merged(asked: Any) -> Any:
-    """The edit with its merge fields filled in."""
+def _fill_merge_fields(asked: Any) -> Any:
+    """Return the edit with its merge fields filled in."""
     if not isinstance(asked, dict) or not isinstance(asked.get("merge"), list):
         return asked
     text = json.dumps({name: value for name, value in asked.items() if name != "merge"})
@@ -545,23 +548,23 @@ def _merged(asked: Any) -> Any:
     return {**json.loads(text), "merge": asked["merge"]}
 
 
-def _looked_at(place: Stored) -> None:
-    """See whether a file is one, and how long it is."""
-    assert place.content is not None
+def _probe(stored: Stored) -> None:
+    """Probe a file, and record its length."""
+    assert stored.content is not None
     try:
-        with av.open(BytesIO(place.content)) as container:
-            place.seconds = container.duration / 1_000_000 if container.duration else None
-            place.sound = bool(container.streams.audio)
+        with av.open(BytesIO(stored.content)) as container:
+            stored.seconds = container.duration / 1_000_000 if container.duration else None
+            stored.sound = bool(container.streams.audio)
             next(container.decode(video=0))
     except (av.FFmpegError, StopIteration, IndexError):
-        place.status, place.error = "failed", "The file is not a media file"
+        stored.status, stored.error = "failed", "The file is not a media file"
     else:
-        place.status = "ready"
+        stored.status = "ready"
 
 
 @lru_cache(maxsize=8)
-def film(width: int, height: int, rate: float, seconds: float, loud: bool) -> bytes:  # noqa: FBT001
-    """An mp4 of that size, rate and length, all grey, with a hum if *loud*."""
+def film(width: int, height: int, rate: float, seconds: float, loud: bool) -> bytes:  # noqa: FBT001 - lru_cache
+    """Return a grey mp4 of that size, rate and length, with a hum if *loud*."""
     file = BytesIO()
     exact = (
         Fraction(round(rate * 1001), 1001) if rate % 1 == 0 else Fraction(round(rate) * 1000, 1001)
@@ -589,7 +592,7 @@ def film(width: int, height: int, rate: float, seconds: float, loud: bool) -> by
 
 async def _serve(key: str) -> None:
     async with FakeShotstack(keys={"stage": key, "v1": key}) as fake:
-        print(fake.url, flush=True)  # noqa: T201
+        print(fake.url, flush=True)  # noqa: T201 - the script prints its address
         await asyncio.Event().wait()
 
 

@@ -1,8 +1,8 @@
-"""A network of its own in one thread: every address there is, and nobody outside.
+"""An isolated network in one thread, in which every address is local.
 
 In the thread's network namespace all IPv4 and IPv6 addresses are local, so a server that listens
-on all of them is connected to by whoever tries any, and writes down which one it was. Names are
-answered by a small name server. What is tried there is the real guard, without a hole for tests.
+on all of them accepts every connection and records the address. A small name server resolves
+names. The guard under test is the real one, without exceptions for tests.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from aiohttp import web
 
 CLONE_NEWNS, CLONE_NEWNET = 0x0002_0000, 0x4000_0000  #: linux/sched.h
 MS_REC, MS_PRIVATE, MS_BIND = 0x4000, 1 << 18, 0x1000  #: linux/mount.h
-PUBLIC = "93.184.216.34"  #: where the honest server is
+PUBLIC = "93.184.216.34"  #: address of the server that is reachable
 COMMANDS = (
     "ip link set lo up",
     f"ip address add {PUBLIC}/32 dev lo",
@@ -30,19 +30,19 @@ COMMANDS = (
     "ip route add local 0.0.0.0/0 dev lo",
     "ip -6 route add local ::/0 dev lo",
 )
-ANSWERS = Callable[[str], list[str]]  #: the addresses of a name, this time
+ANSWERS = Callable[[str], list[str]]  #: the addresses of a name, for one lookup
 
 T = TypeVar("T")
 
 
 class Lab:
-    """The thread, and where it keeps its files."""
+    """The thread with the network."""
 
     def __init__(self, thread: ThreadPoolExecutor) -> None:
         self._thread = thread
 
     def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do *work* in the lab's thread, in an event loop of its own."""
+        """Run *work* in the lab's thread, in an event loop of its own."""
 
         async def alone() -> T:
             return await work()
@@ -52,7 +52,7 @@ class Lab:
 
 @contextmanager
 def opened_lab(folder: Path) -> Iterator[Lab]:
-    """Open the lab; skips the test where that is not allowed."""
+    """Open the lab; skip the test if that is not permitted."""
     with ThreadPoolExecutor(1) as thread:
         try:
             thread.submit(_enter, folder).result()

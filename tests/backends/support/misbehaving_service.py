@@ -1,4 +1,4 @@
-"""A service over real HTTP that is honest, but for what a test has it do instead."""
+"""A service over real HTTP that behaves, except for the calls that a test overrides."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,31 +17,31 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
-class Liar:
-    """The service's calls; *lies* replaces answers by the name of the call.
+class MisbehavingService:
+    """The service's calls, which a test can override.
 
     Attributes:
-        mattes: a folder of honest segments.
-        plan: theirs.
-        lies: what to do instead of "strangers", "find", "upload", "submit", "follow", "segment",
-            "cancel", "forget".
-        calls: names of the calls that came with the key, in order.
+        mattes: a folder of valid segments.
+        plan: their plan.
+        overrides: answers by the name of the call: "without_key", "find", "upload", "submit",
+            "follow", "segment", "cancel", "forget".
+        calls: names of the calls with the key, in order.
     """
 
     mattes: Path
     plan: Plan
-    lies: dict[str, Answer] = field(default_factory=dict)
+    overrides: dict[str, Answer] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one call."""
         name = self._name(request)
         if request.headers.get("Authorization") != KEY["Authorization"]:
-            lie = self.lies.get("strangers")
-            return await lie(request) if lie else web.Response(status=401)
+            override = self.overrides.get("without_key")
+            return await override(request) if override else web.Response(status=401)
         self.calls.append(name)
-        if name in self.lies:
-            return await self.lies[name](request)
+        if name in self.overrides:
+            return await self.overrides[name](request)
         return await getattr(self, name)(request)
 
     def _name(self, request: web.Request) -> str:
@@ -58,42 +58,42 @@ class Liar:
         return names[" ".join([request.method, *request.path.split("/")[1::2]])]
 
     async def find(self, _request: web.Request) -> web.StreamResponse:
-        """Say that the clip was never uploaded."""
+        """Answer that the clip was never uploaded."""
         return web.json_response({"detail": "no such clip"}, status=404)
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
-        """Take the clip."""
+        """Receive the clip."""
         await request.read()
         return web.json_response({}, status=201)
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
-        """Begin."""
+        """Start the job."""
         self.input = (await request.json())["input"]
-        return web.json_response(self.told(request, state="running"), status=202)
+        return web.json_response(self.describe_job(request, state="running"), status=202)
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
-        """Say that all is done."""
+        """Answer that the job is done."""
         ready = [segment.index for segment in self.plan.segments]
-        return web.json_response(self.told(request, state="done", ready=ready))
+        return web.json_response(self.describe_job(request, state="done", ready=ready))
 
     async def segment(self, request: web.Request) -> web.StreamResponse:
-        """Send an honest segment."""
+        """Send a valid segment."""
         _, _, job, _, index = request.path.split("/")
         (segment,) = (s for s in self.plan.segments if s.index == int(index))
         path = self.mattes / segment.file_name
         return web.Response(body=path.read_bytes(), headers={"Job-Id": job})
 
     async def cancel(self, request: web.Request) -> web.StreamResponse:
-        """Stop."""
-        return web.json_response(self.told(request, state="cancelled"))
+        """Cancel the job."""
+        return web.json_response(self.describe_job(request, state="cancelled"))
 
     async def forget(self, _request: web.Request) -> web.StreamResponse:
-        """Forget."""
+        """Delete the job or the clip."""
         return web.Response(status=204)
 
-    def told(self, request: web.Request, **changes: Any) -> dict[str, Any]:
-        """An answer about the job that the request is about."""
-        honest = {
+    def describe_job(self, request: web.Request, **changes: Any) -> dict[str, Any]:
+        """Return the state of the job in the path of the request."""
+        valid = {
             "job_id": request.path.split("/")[2],
             "input": self.input,
             "state": "running",
@@ -104,20 +104,20 @@ class Liar:
             "device_seconds": 1.0,
             "failure": None,
         }
-        return honest | changes
+        return valid | changes
 
 
 @asynccontextmanager
-async def lying(liar: Liar) -> AsyncIterator[str]:
-    """Serve *liar*; gives its address."""
+async def serve_misbehaving(service: MisbehavingService) -> AsyncIterator[str]:
+    """Serve *service*, and yield its address."""
     app = web.Application(client_max_size=1 << 30)
-    app.router.add_route("*", "/{path:.*}", liar.answer)
+    app.router.add_route("*", "/{path:.*}", service.answer)
     async with TestServer(app) as server:
         yield str(server.make_url("")).rstrip("/")
 
 
 def status(code: int, **headers: str) -> Answer:
-    """Answers with a status and no more."""
+    """Answer with a status and no body."""
 
     async def answer(_request: web.Request) -> web.StreamResponse:
         return web.Response(
@@ -128,7 +128,7 @@ def status(code: int, **headers: str) -> Answer:
 
 
 def body(content: bytes, kind: str = "application/json") -> Answer:
-    """Answers with some bytes."""
+    """Answer with *content*."""
 
     async def answer(_request: web.Request) -> web.StreamResponse:
         return web.Response(body=content, content_type=kind)
@@ -143,7 +143,7 @@ async def hang(_request: web.Request) -> web.StreamResponse:
 
 
 async def drip(request: web.Request) -> web.StreamResponse:
-    """Answer by one byte now and then, without an end."""
+    """Answer with one byte now and then, without end."""
     answer = web.StreamResponse(
         headers={"Content-Type": "application/json", "Job-Id": job(request)}
     )
@@ -155,7 +155,7 @@ async def drip(request: web.Request) -> web.StreamResponse:
 
 
 async def cut(request: web.Request) -> web.StreamResponse:
-    """Promise more bytes than come."""
+    """Announce more bytes than are sent."""
     headers = {"Content-Type": "application/json", "Job-Id": job(request), "Content-Length": "9999"}
     answer = web.StreamResponse(headers=headers)
     await answer.prepare(request)
@@ -166,7 +166,7 @@ async def cut(request: web.Request) -> web.StreamResponse:
 
 
 async def flood(request: web.Request) -> web.StreamResponse:
-    """Answer without an end, as fast as can be."""
+    """Answer without end, as fast as possible."""
     answer = web.StreamResponse(
         headers={"Content-Type": "application/json", "Job-Id": job(request)}
     )
@@ -176,5 +176,5 @@ async def flood(request: web.Request) -> web.StreamResponse:
 
 
 def job(request: web.Request) -> str:
-    """The job that the request is about."""
+    """Return the id of the job in the path of the request."""
     return [*request.path.split("/"), ""][2]

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
 from backends.local.process import ProcessLimits
-from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from backends.local.video_cli import VideoCli
 from backends.remote.backend import RemoteBackend
 from backends.remote.http_client import Timeouts
 from backends.server.app import create_app
@@ -30,7 +30,7 @@ QUICK = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stall=20, pol
 
 @asynccontextmanager
 async def served(app: FastAPI) -> AsyncIterator[str]:
-    """Serve *app* on a free port; gives its address."""
+    """Serve *app* on a free port, and yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -50,7 +50,7 @@ def application(
     hosting: ShotstackHosting | None = None,
     **changes: object,
 ) -> FastAPI:
-    """The service with its files in *folder*; without *backend*, with this machine's processor."""
+    """Create the service with its files in *folder*; *backend* is this processor by default."""
     settings = ServiceSettings(**{"token": TOKEN, "folder": folder} | changes)
     backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
     fetch_link = fetched or copied_from(folder)
@@ -58,16 +58,14 @@ def application(
     return create_app(settings, dependencies)
 
 
-def client(
-    address: str, timeouts: Timeouts = QUICK, program: Sequence[str] = DEFAULT_PROGRAM
-) -> RemoteBackend:
-    """Return the client of the service at *address*; *program* checks the segments."""
+def client(address: str, timeouts: Timeouts = QUICK) -> RemoteBackend:
+    """Return the client of the service at *address*."""
     settings = RemoteSettings(endpoint=address, token=TOKEN, price=0.5)
-    return RemoteBackend("modal", settings, timeouts=timeouts, program=program)
+    return RemoteBackend("modal", settings, timeouts=timeouts)
 
 
 def copied_from(clip: Path) -> LinkFetcher:
-    """In place of the way to the internet: whatever the link, the file is *clip*."""
+    """Create a fetcher that copies *clip* for any link, without the internet."""
 
     async def fetched(_link: str, path: Path) -> int:
         shutil.copy(clip, path)

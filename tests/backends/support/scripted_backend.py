@@ -1,4 +1,4 @@
-"""A backend that does what a script says; it needs no model, no child and no network."""
+"""A backend that follows a script; it needs no model, no child process and no network."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -16,11 +16,11 @@ from video_editing.matting.segments import write_segment
 
 
 class Scripted(OverlayBackend):
-    """Fails as told, call by call, and works once the script is at its end.
+    """Fails as scripted, call by call, and works after the end of the script.
 
     Attributes:
-        asked: the plans it was called with.
-        made: the indices of the segments it wrote, in order.
+        asked: the plans that it received.
+        made: indices of the segments that it wrote, in order.
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class Scripted(OverlayBackend):
         pause: float = 0,
         seconds: float = 60,
     ) -> None:
-        """Write down the script.
+        """Set the script.
 
         Args:
-            name: of the place.
+            name: name of the backend.
             script: what each of the first calls raises.
             segments: how many it writes before it raises.
             pause: seconds that each segment takes.
@@ -85,7 +85,7 @@ class Scripted(OverlayBackend):
 
 
 def refuse_text(clip: Path) -> None:
-    """Raise InputRejected where *clip* is not an mp4 file."""
+    """Raise InputRejected if *clip* is not an mp4 file."""
     if clip.read_bytes()[4:8] != b"ftyp":
         raise InputRejected(RejectReason.NOT_A_VIDEO)
 

@@ -1,4 +1,4 @@
-"""The client at the fake Shotstack, in a hurry."""
+"""A client of the fake Shotstack, with short timeouts."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -40,7 +40,7 @@ async def client(
     allowed: RequestLimits | None = None,
     **changes: float,
 ) -> AsyncIterator[ShotstackClient]:
-    """A client that keeps its files in *folder*; *changes* are of its pace."""
+    """Open a client with its state files in *folder*; *changes* are of its timeouts."""
     account = ShotstackAccount(SecretStr(key), "stage", fake.url, allowed)
     kept = JsonStateFile(folder / "seen.json", RequestLog)
     async with (
@@ -52,7 +52,7 @@ async def client(
 
 @asynccontextmanager
 async def hearing(callbacks: CallbackReceiver) -> AsyncIterator[str]:
-    """Serve the route of callbacks; gives the address with its secret."""
+    """Serve the route of callbacks, and yield its address with the secret."""
 
     async def heard(request: web.Request) -> web.Response:
         body = await request.content.read(MAX_CALLBACK_BYTES + 1)
@@ -66,7 +66,7 @@ async def hearing(callbacks: CallbackReceiver) -> AsyncIterator[str]:
 
 
 def edit(length: float = 1.0, src: str = "https://films.example.com/film.mp4") -> dict[str, Any]:
-    """A small one."""
+    """Return a small edit."""
     clip = {"asset": {"type": "video", "src": src}, "start": 0, "length": length}
     return {
         "timeline": {"tracks": [{"clips": [clip]}]},

@@ -1,4 +1,4 @@
-"""What the tests of renderers share: Shotstack's, in front of the fake."""
+"""A renderer at the fake Shotstack, shared by several tests."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from video_editing.contract.style import Style
 
 LIMITS = ProcessLimits(120, 60, 2_000_000_000)
 KEPT = Style(keep_background=True)  #: needs no mattes and no engine
-KEY = "a-key-of-the-sandbox"  #: that opens the fake
-#: quick, for the fake is near
+KEY = "a-key-of-the-sandbox"  #: of the fake
+#: short, since the fake is on this machine
 QUICK = ShotstackTimeouts(
     response=3,
     gate=20,
@@ -39,7 +39,7 @@ def shotstack(
     pace: ShotstackTimeouts = QUICK,
     **settings: object,
 ) -> ShotstackRenderer:
-    """A renderer whose account is at *address*; *settings* are those of its group."""
+    """Return a renderer for the API at *address*; *settings* are of its group."""
     given = {"renderer": "shotstack", "api_key": KEY, "api_url": address} | settings
     money = money or MonthlyBudget(folder / "money.json", None, lambda *_: None)
     return ShotstackRenderer(
@@ -53,7 +53,7 @@ def shotstack(
 
 
 def drawn(clip: JsonObject, size: tuple[int, int], canvas: tuple[int, int]) -> tuple[float, ...]:
-    """Where Shotstack draws an asset of *size*: left, top, width and height in pixels.
+    """Return where Shotstack draws an asset of *size*: left, top, width and height in pixels.
 
     ``fit: none`` leaves it as large as it is, ``scale`` multiplies that, ``position: center`` puts
     its middle on the frame's, and the offset moves it by fractions of the frame, upwards in y.

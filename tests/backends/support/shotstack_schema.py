@@ -1,4 +1,4 @@
-"""What Shotstack's public API (Edit, 2024-07) takes, and no more; the fake refuses all else."""
+"""The schema of Shotstack's public API (Edit, 2024-07), by which the fake checks edits."""
 
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
@@ -28,7 +28,7 @@ RESOLUTIONS = {
 
 
 class Strict(BaseModel):
-    """Nothing that the API does not know."""
+    """A model that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -53,7 +53,7 @@ Volume = Share | list[Tween]
 
 
 class Offset(Strict):
-    """Fractions of the frame; y runs upwards."""
+    """Fractions of the frame; y points up."""
 
     x: Shift | list[Tween] = 0
     y: Shift | list[Tween] = 0
@@ -77,16 +77,16 @@ class ChromaKey(Strict):
 
 
 class Video(Strict):
-    """A film."""
+    """A video."""
 
     type: Literal["video"]
     src: str
     trim: Moment = 0
     volume: Volume = 1
-    volumeEffect: Literal["none", "fadeIn", "fadeOut", "fadeInFadeOut"] = "none"  # noqa: N815
+    volumeEffect: Literal["none", "fadeIn", "fadeOut", "fadeInFadeOut"] = "none"  # noqa: N815 - the API's name
     speed: float = Field(default=1, ge=0, le=10)
     crop: Crop = Crop()
-    chromaKey: ChromaKey | None = None  # noqa: N815
+    chromaKey: ChromaKey | None = None  # noqa: N815 - the API's name
     transcode: bool = False
 
 
@@ -110,7 +110,7 @@ class Audio(Strict):
 
 
 class Luma(Strict):
-    """A matte for the clip after it."""
+    """A luma matte for the clip after it."""
 
     type: Literal["luma"]
     src: str
@@ -118,21 +118,21 @@ class Luma(Strict):
 
 
 class Words(BaseModel):
-    """Text and drawings, which we do not use, but a template may."""
+    """Text and drawings, which only templates use."""
 
     type: Literal["rich-text", "svg", "html5", "rich-caption"]
     src: str | None = None
 
 
 class Transition(Strict):
-    """How a clip comes and goes."""
+    """How a clip appears and disappears."""
 
     in_: str = Field(default="none", alias="in")
     out: str = "none"
 
 
 class Clip(Strict):
-    """An asset at its place in time and on the frame."""
+    """An asset with its time and its position on the frame."""
 
     asset: Annotated[Video | Image | Audio | Luma | Words, Field(discriminator="type")]
     start: Moment | Literal["auto"] | Alias
@@ -171,7 +171,7 @@ class Clip(Strict):
 
 
 class Track(Strict):
-    """Clips one after the other."""
+    """Clips in the order of time."""
 
     clips: list[Clip] = Field(min_length=1)
 
@@ -215,11 +215,11 @@ class Range(Strict):
 
 
 class Output(Strict):
-    """The file."""
+    """The format of the result."""
 
     format: Literal["mp4", "gif", "mp3", "jpg", "png", "bmp"]
     resolution: Literal["preview", "mobile", "sd", "hd", "1080", "4k"] | None = None
-    aspectRatio: Literal["16:9", "9:16", "1:1", "4:5", "4:3"] | None = None  # noqa: N815
+    aspectRatio: Literal["16:9", "9:16", "1:1", "4:5", "4:3"] | None = None  # noqa: N815 - the API's name
     size: Size | None = None
     fps: float | None = None
     quality: Literal["verylow", "low", "medium", "high", "veryhigh"] = "medium"
@@ -244,7 +244,7 @@ class Output(Strict):
 
     @property
     def shape(self) -> tuple[int, int, float]:
-        """Width, height, and pictures a second."""
+        """Return width, height and frames a second."""
         width, height, rate = RESOLUTIONS[self.resolution or "sd"]
         if self.size:
             width, height, rate = self.size.width, self.size.height, 25.0
@@ -254,7 +254,7 @@ class Output(Strict):
 
 
 class Edit(Strict):
-    """What a render is asked for with."""
+    """The body of a render request."""
 
     timeline: Timeline
     output: Output
@@ -262,13 +262,13 @@ class Edit(Strict):
     callback: str | None = Field(default=None, pattern="^https?://")
 
     def clips(self) -> Iterator[Clip]:
-        """All clips."""
+        """Return all clips."""
         for track in self.timeline.tracks:
             yield from track.clips
 
     @property
     def seconds(self) -> float:
-        """The length of the result, as far as numbers tell it."""
+        """Return the length of the result, without clips whose length is not a number."""
         ends = [(_number(clip.start) or 0) + (_number(clip.length) or 0) for clip in self.clips()]
         whole = max(ends, default=0)
         return self.output.range.length or max(0.0, whole - self.output.range.start)
@@ -281,12 +281,12 @@ def _number(value: float | str) -> float | None:
 def checked(
     body: Any, *, ours: Callable[[str], bool], sandbox: bool
 ) -> tuple[Edit | None, list[str]]:
-    """The edit, or what is wrong with it.
+    """Return the edit, or a message that says what is wrong with it.
 
     Args:
-        body: as it came.
-        ours: whether an address is one that the fake gave out.
-        sandbox: whether its limits hold.
+        body: as received.
+        ours: returns whether the fake issued an address.
+        sandbox: whether the limits of the sandbox apply.
     """
     try:
         edit = Edit.model_validate(body)
@@ -295,7 +295,7 @@ def checked(
             f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in err.errors()
         ]
     faults = [
-        "src is no address that anybody could fetch"
+        "src is not a public address"
         for clip in edit.clips()
         if (src := getattr(clip.asset, "src", None)) and not ours(src) and not public(src)
     ]
@@ -305,7 +305,7 @@ def checked(
 
 
 def public(link: str) -> bool:
-    """Whether *link* is an https address somewhere in the world, as far as its text tells."""
+    """Return whether *link* is an https address with a public host, judged by its text."""
     parts = urlsplit(link)
     host = parts.hostname or ""
     try:

@@ -14,7 +14,7 @@ from tests.bot.support.conversation import (
     words,
 )
 from tests.bot.support.fake_telegram import Message
-from tests.bot.support.running_bot import House
+from tests.bot.support.running_bot import RunningBot
 
 #: what the program is asked for after a press, by a part of what the button sends
 CARD = {
@@ -47,7 +47,7 @@ BACKGROUNDS = {
 }
 
 
-async def pressed(talk: House, card: Message, presses: dict[str, str], page: str = "") -> None:
+async def pressed(talk: RunningBot, card: Message, presses: dict[str, str], page: str = "") -> None:
     """Press each in turn; the card is drawn anew with what it means, and marks it."""
     user = talk.telegram.users[card.chat]
     for button, meant in presses.items():
@@ -69,7 +69,7 @@ def texts(message: Message) -> list[tuple[str, str]]:
     return [(button.text, button.data) for row in message.buttons for button in row]
 
 
-async def turned(talk: House, card: Message, to: str) -> None:
+async def turned(talk: RunningBot, card: Message, to: str) -> None:
     """Turn to another page."""
     user = talk.telegram.users[card.chat]
     before = texts(card)
@@ -78,7 +78,7 @@ async def turned(talk: House, card: Message, to: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-async def test_every_button_of_a_card(talk: House, language: str) -> None:
+async def test_every_button_of_a_card(talk: RunningBot, language: str) -> None:
     """Shape, corner, size, engine, ring, background; and then the video is as the card was."""
     user = talk.user(language)
     card = await card_of(user, await user.sends_video(clip()))
@@ -95,14 +95,14 @@ async def test_every_button_of_a_card(talk: House, language: str) -> None:
     assert "--engine=rembg" in str(talk.bot.runs("plan")[-1]["words"])
 
 
-def chosen(said: str) -> set[str]:
+def chosen(line: str) -> set[str]:
     """Of a command line, what a card decides."""
     names = ("--shape", "--position", "--size", "--ring", "--background")
-    joined = re.sub(r"(--[\w-]+) (?!--)", r"\1=", said)
+    joined = re.sub(r"(--[\w-]+) (?!--)", r"\1=", line)
     return {word for word in joined.split() if word.startswith(names)}
 
 
-async def test_many_presses_are_drawn_once_or_twice(talk: House) -> None:
+async def test_many_presses_are_drawn_once_or_twice(talk: RunningBot) -> None:
     """The last one counts."""
     user = talk.user()
     card = await card_of(user, await user.sends_video(clip(preview={"seconds": 0.4})))
@@ -127,7 +127,7 @@ async def test_many_presses_are_drawn_once_or_twice(talk: House) -> None:
         ("mov", "document", "--container=mov"),
     ],
 )
-async def test_another_form_of_a_result(talk: House, form: str, kind: str, meant: str) -> None:
+async def test_another_form_of_a_result(talk: RunningBot, form: str, kind: str, meant: str) -> None:
     """It comes from the same mattes, and can be pressed twice without harm."""
     user = talk.user()
     result = await result_for(user, await ordered(user, clip()))
@@ -144,7 +144,7 @@ async def test_another_form_of_a_result(talk: House, form: str, kind: str, meant
     await talk.telegram.until(lambda: len(jobs_of(talk.bot, user)) == 2, 5, "two jobs")
 
 
-async def test_another_shape_and_corner_of_a_result(talk: House) -> None:
+async def test_another_shape_and_corner_of_a_result(talk: RunningBot) -> None:
     """On pages of their own, from the same mattes."""
     user = talk.user()
     result = await result_for(user, await ordered(user, clip()))
@@ -162,7 +162,7 @@ async def test_another_shape_and_corner_of_a_result(talk: House) -> None:
     assert len(talk.bot.runs("matte")) == cut
 
 
-async def test_the_look_is_remembered_and_forgotten(talk: House) -> None:
+async def test_the_look_is_remembered_and_forgotten(talk: RunningBot) -> None:
     """A second clip begins as the first ended; /style shows that, and a button resets it."""
     user = talk.user()
     card = await card_of(user, await user.sends_video(clip()))
@@ -177,7 +177,7 @@ async def test_the_look_is_remembered_and_forgotten(talk: House) -> None:
     assert "--shape" not in words(third.content)
 
 
-async def test_a_result_can_be_pressed_at_once(talk: House) -> None:
+async def test_a_result_can_be_pressed_at_once(talk: RunningBot) -> None:
     """In the moment in which it comes, before we have written down that it did."""
     user = talk.user()
     result = await result_for(user, await ordered(user, clip()))

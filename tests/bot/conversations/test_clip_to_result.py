@@ -11,16 +11,16 @@ from PIL import Image
 from tests.bot.support.conversation import (
     card_of,
     clip,
+    has_ended,
     jobs_of,
     made_of,
     ordered,
     over,
     result_for,
     results,
-    said_over,
     words,
 )
-from tests.bot.support.running_bot import House
+from tests.bot.support.running_bot import RunningBot
 
 CARD_SECONDS = 2.0  #: from the clip to its card
 STOP_SECONDS = 2.0  #: from *Cancel* to where nothing of the job runs
@@ -35,8 +35,8 @@ def picture(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("language", "word"), [("en", "video"), ("ru", "видео")])
-async def test_from_start_to_video(talk: House, language: str, word: str) -> None:
-    """One clip, one press, one video; in the language of her Telegram."""
+async def test_from_start_to_video(talk: RunningBot, language: str, word: str) -> None:
+    """One clip, one press, one video; in the language of the user's Telegram."""
     user = talk.user(language)
     await user.sends_text("/start")
     hello = await user.gets("text")
@@ -58,7 +58,7 @@ async def test_from_start_to_video(talk: House, language: str, word: str) -> Non
 
 
 @pytest.mark.parametrize("kind", ["note", "animation", "document"])
-async def test_a_clip_may_come_as(talk: House, kind: str) -> None:
+async def test_a_clip_may_come_as(talk: RunningBot, kind: str) -> None:
     """A round note, a GIF, or a video file."""
     user = talk.user()
     more = {"name": "../../<b>&.mov", "mime": "video/quicktime"} if kind == "document" else {}
@@ -68,7 +68,7 @@ async def test_a_clip_may_come_as(talk: House, kind: str) -> None:
     await result_for(user, card)
 
 
-async def test_another_language_can_be_chosen(talk: House) -> None:
+async def test_another_language_can_be_chosen(talk: RunningBot) -> None:
     """And is remembered."""
     user = talk.user("en")
     await user.sends_text("/language")
@@ -79,7 +79,7 @@ async def test_another_language_can_be_chosen(talk: House) -> None:
 
 
 async def test_an_album_is_a_clip_and_its_background(
-    talk: House, picture: Path, tmp_path: Path
+    talk: RunningBot, picture: Path, tmp_path: Path
 ) -> None:
     """One card, whose picture lies behind the person."""
     film = tmp_path / "clip.mp4"
@@ -94,7 +94,7 @@ async def test_an_album_is_a_clip_and_its_background(
     assert behind(result).startswith("--background=/")
 
 
-async def test_an_album_of_ten_is_one_talk(talk: House, picture: Path, tmp_path: Path) -> None:
+async def test_an_album_of_ten_is_one_talk(talk: RunningBot, picture: Path, tmp_path: Path) -> None:
     """Whatever comes first."""
     film = tmp_path / "clip.mp4"
     film.write_bytes(clip())
@@ -107,7 +107,7 @@ async def test_an_album_of_ten_is_one_talk(talk: House, picture: Path, tmp_path:
     assert len(user.sees("photo", after=first)) == 1
 
 
-async def test_a_background_is_sent_when_it_is_asked_for(talk: House, picture: Path) -> None:
+async def test_a_background_is_sent_when_it_is_asked_for(talk: RunningBot, picture: Path) -> None:
     """The card asks, takes the picture, and shows it."""
     user = talk.user()
     card = await card_of(user, await user.sends_video(clip()))
@@ -129,8 +129,8 @@ def behind(card: Any) -> str:
 
 
 @pytest.mark.parametrize("stage", ["preview", "waiting", "plan", "matte", "edit"])
-async def test_cancel_stops_at_once(talk: House, stage: str) -> None:
-    """At every stage: in two seconds nothing of it is left, and it is said."""
+async def test_cancel_stops_at_once(talk: RunningBot, stage: str) -> None:
+    """At every stage: in two seconds nothing of it is left, and a message confirms it."""
     user = talk.user()
     busy = []
     if stage == "waiting":
@@ -147,13 +147,13 @@ async def test_cancel_stops_at_once(talk: House, stage: str) -> None:
     await user.presses("^cancel", status)
     await talk.telegram.until(lambda: over(talk.bot, user) == ["cancelled"], 10, "it is over")
     assert time.monotonic() - began < STOP_SECONDS
-    await talk.telegram.until(lambda: said_over(user, card), 10, "it is said")
+    await talk.telegram.until(lambda: has_ended(user, card), 10, "a message of the end")
     for other in busy:
         await talk.telegram.until(lambda o=other: over(talk.bot, o) == ["done"], 20, "the others")
     assert not user.sees("video", after=card)
 
 
-def runs_of(talk: House, user: Any, command: str) -> list[dict[str, Any]]:
+def runs_of(talk: RunningBot, user: Any, command: str) -> list[dict[str, Any]]:
     """The stand-in's runs of what *user* sent."""
     digests = {
         hashlib.sha256(m.content).hexdigest()
@@ -163,13 +163,13 @@ def runs_of(talk: House, user: Any, command: str) -> list[dict[str, Any]]:
     return [run for run in talk.bot.runs(command) if run["clip"] in digests]
 
 
-async def test_what_is_wrong_is_said_before_a_download(talk: House) -> None:
+async def test_what_is_wrong_is_said_before_a_download(talk: RunningBot) -> None:
     """Too big, too long, or no video at all; nothing is fetched."""
     user = talk.user()
     big = await user.sends_video(clip(), size=21_000_000)
-    told = await user.gets("text", after=big)
-    assert "20" in told.text
-    assert "link" in told.text.lower()
+    answer = await user.gets("text", after=big)
+    assert "20" in answer.text
+    assert "link" in answer.text.lower()
     long = await user.sends_video(clip(), seconds=36_001)
     assert (await user.gets("text", after=long)).text
     for sending in (
@@ -188,36 +188,36 @@ async def test_what_is_wrong_is_said_before_a_download(talk: House) -> None:
 
 
 @pytest.mark.parametrize("reason", ["no_person", "corrupt", "not_a_video", "too_long"])
-async def test_a_clip_that_cannot_be_used_is_told_of(talk: House, reason: str) -> None:
+async def test_a_clip_that_cannot_be_used_is_told_of(talk: RunningBot, reason: str) -> None:
     """In words, with the first picture; no card and no job."""
     user = talk.user()
     sent = await user.sends_video(clip(preview={"fault": "rejects", "reason": reason}))
-    told = await user.gets("text", after=sent, where=lambda m: m.edits)
-    assert "Traceback" not in told.text
+    answer = await user.gets("text", after=sent, where=lambda m: m.edits)
+    assert "Traceback" not in answer.text
     assert not user.sees("photo", after=sent)
 
 
-async def test_a_job_that_fails_says_so_once(talk: House) -> None:
+async def test_a_job_that_fails_says_so_once(talk: RunningBot) -> None:
     """With a reason, and without a video."""
     user = talk.user()
     card = await ordered(user, clip(edit={"fault": "rejects", "reason": "no_person"}))
     await talk.telegram.until(lambda: over(talk.bot, user) == ["failed"], 20, "it fails")
-    await talk.telegram.until(lambda: said_over(user, card), 10, "it is said")
+    await talk.telegram.until(lambda: has_ended(user, card), 10, "a message of the end")
     assert not user.sees("video", after=card)
 
 
 @pytest.mark.slow
-async def test_one_that_breaks_our_tools_is_given_up(talk: House) -> None:
+async def test_one_that_breaks_our_tools_is_given_up(talk: RunningBot) -> None:
     """After three attempts; the next one is done."""
     user = talk.user()
     card = await ordered(user, clip(edit={"fault": "dies"}))
     await talk.telegram.until(lambda: over(talk.bot, user) == ["failed"], 40, "it is given up")
     assert 1 < len(runs_of(talk, user, "edit")) <= 6
-    assert said_over(user, card)
+    assert has_ended(user, card)
     await result_for(user, await ordered(user, clip()))
 
 
-async def test_four_at_once_and_no_more(talk: House) -> None:
+async def test_four_at_once_and_no_more(talk: RunningBot) -> None:
     """One runs, three wait, the fifth is refused politely; all four come, in order."""
     user = talk.user()
     sent = [await user.sends_video(clip(matte={"seconds": 0.3})) for _ in range(5)]

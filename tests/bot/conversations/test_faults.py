@@ -17,13 +17,13 @@ from tests.bot.support.conversation import (
     results,
 )
 from tests.bot.support.fake_telegram import Rates, Telegram
-from tests.bot.support.running_bot import ADMIN, House, Opener
+from tests.bot.support.running_bot import ADMIN, Opener, RunningBot
 
 NAME = "overlay_test_bot"
 
 
-async def test_progress_is_dropped_while_a_chat_wants_quiet(talk: House) -> None:
-    """After a 429 on an edit nothing is said there before its time is over."""
+async def test_progress_is_dropped_while_a_chat_wants_quiet(talk: RunningBot) -> None:
+    """After a 429 on an edit nothing is sent to that chat before the time is over."""
     user = talk.user()
     fault = talk.telegram.fails(
         "editMessageText", chat=user.chat, status=429, retry_after=2, when=over_card
@@ -71,7 +71,7 @@ async def test_a_result_waits_as_long_as_telegram_wants(
 
 
 @pytest.mark.parametrize("how", [{"status": 500}, {"status": 502}, {"drop": "before"}])
-async def test_a_result_is_sent_again(talk: House, how: dict[str, Any]) -> None:
+async def test_a_result_is_sent_again(talk: RunningBot, how: dict[str, Any]) -> None:
     """When Telegram failed, it comes once."""
     user = talk.user()
     fault = talk.telegram.fails("sendVideo", chat=user.chat, **how)
@@ -81,7 +81,7 @@ async def test_a_result_is_sent_again(talk: House, how: dict[str, Any]) -> None:
 
 
 async def test_a_doubtful_result_comes_twice_at_most(telegram: Telegram, open_bot: Opener) -> None:
-    """Telegram took it, and the connection broke before it said so."""
+    """Telegram took it, and the connection broke before its answer."""
     bot = await open_bot().start().ready()
     user = telegram.user(7)
     telegram.fails("sendVideo", chat=user.chat, drop="after")
@@ -92,7 +92,7 @@ async def test_a_doubtful_result_comes_twice_at_most(telegram: Telegram, open_bo
 
 
 @pytest.mark.slow
-async def test_a_status_that_was_deleted_is_sent_anew(talk: House) -> None:
+async def test_a_status_that_was_deleted_is_sent_anew(talk: RunningBot) -> None:
     """And the job goes on."""
     user = talk.user()
     card = await ordered(user, clip(matte={"seconds": 9}))
@@ -103,7 +103,7 @@ async def test_a_status_that_was_deleted_is_sent_anew(talk: House) -> None:
     await result_for(user, card)
 
 
-async def test_an_answer_that_comes_too_late_is_no_harm(talk: House) -> None:
+async def test_an_answer_that_comes_too_late_is_no_harm(talk: RunningBot) -> None:
     """The press counts all the same."""
     user = talk.user()
     card = await card_of(user, await user.sends_video(clip()))
@@ -113,7 +113,7 @@ async def test_an_answer_that_comes_too_late_is_no_harm(talk: House) -> None:
 
 
 async def test_who_blocks_the_bot_is_left_alone(telegram: Telegram, open_bot: Opener) -> None:
-    """Her job is over, the work stops, and nobody tries for long."""
+    """The job is over, the work stops, and retries end soon."""
     bot = await open_bot().start().ready()
     user = telegram.user(7)
     await ordered(user, clip(matte={"seconds": 30}))
@@ -126,7 +126,7 @@ async def test_who_blocks_the_bot_is_left_alone(telegram: Telegram, open_bot: Op
     await always_true(telegram, bot)
 
 
-async def test_a_group_that_moved_is_followed(talk: House) -> None:
+async def test_a_group_that_moved_is_followed(talk: RunningBot) -> None:
     """To its new id, after a single call to the old one."""
     user = talk.user()
     (inside,) = talk.telegram.group(-user.id, user)
@@ -166,7 +166,7 @@ async def test_an_update_that_comes_again_makes_one_job(
     await always_true(telegram, bot)
 
 
-async def test_an_edited_message_is_no_second_clip(talk: House) -> None:
+async def test_an_edited_message_is_no_second_clip(talk: RunningBot) -> None:
     """Nor is a forwarded one anything but a clip."""
     user = talk.user()
     sent = await user.sends_video(clip(), "look")
@@ -176,7 +176,7 @@ async def test_an_edited_message_is_no_second_clip(talk: House) -> None:
     assert len(user.sees("photo", after=sent)) == 1
 
 
-async def test_two_that_poll_give_way_to_each_other(talk: House) -> None:
+async def test_two_that_poll_give_way_to_each_other(talk: RunningBot) -> None:
     """It works on meanwhile, and hears of news again."""
     user = talk.user()
     card = await ordered(user, clip(matte={"seconds": 1}))
@@ -205,7 +205,7 @@ async def test_telegram_away_for_a_while(telegram: Telegram, open_bot: Opener) -
     await always_true(telegram, bot)
 
 
-async def test_nonsense_among_the_updates_is_skipped(talk: House) -> None:
+async def test_nonsense_among_the_updates_is_skipped(talk: RunningBot) -> None:
     """Unknown kinds, and messages of no shape."""
     talk.telegram.push(a_kind_of_next_year={"x": 1})
     talk.telegram.push(message={"bogus": True})
@@ -215,7 +215,7 @@ async def test_nonsense_among_the_updates_is_skipped(talk: House) -> None:
     await user.gets("text")
 
 
-async def test_names_with_tags_are_told_as_they_are(talk: House) -> None:
+async def test_names_with_tags_are_told_as_they_are(talk: RunningBot) -> None:
     """They are escaped; a file's name is never a path."""
     user = talk.user(name='<b>&"')
     await user.sends_text("/start")
@@ -226,14 +226,14 @@ async def test_names_with_tags_are_told_as_they_are(talk: House) -> None:
     await result_for(user, card)
 
 
-async def test_a_chat_that_takes_one_message_a_second_gets_all(talk: House) -> None:
-    """Limits are kept by waiting."""
+async def test_a_chat_that_takes_one_message_a_second_gets_all(talk: RunningBot) -> None:
+    """The bot obeys limits by waiting."""
     talk.telegram.rates = Rates(chat=(2, 2.0))
     user = talk.user()
     await result_for(user, await ordered(user, clip(matte={"seconds": 2}), within=30), within=40)
 
 
-async def test_a_button_of_somebody_else_does_nothing(talk: House) -> None:
+async def test_a_button_of_somebody_else_does_nothing(talk: RunningBot) -> None:
     """In a group, where everybody sees it."""
     owner, other = talk.user(), talk.user()
     inside, stranger = talk.telegram.group(-owner.id, owner, other)
@@ -251,7 +251,7 @@ async def test_a_button_of_somebody_else_does_nothing(talk: House) -> None:
     await result_for(inside, card)
 
 
-async def test_a_button_that_is_pressed_again_does_nothing(talk: House) -> None:
+async def test_a_button_that_is_pressed_again_does_nothing(talk: RunningBot) -> None:
     """A card makes one job, however often it is pressed."""
     user = talk.user()
     card = await card_of(user, await user.sends_video(clip()))
@@ -268,7 +268,7 @@ async def test_a_button_that_is_pressed_again_does_nothing(talk: House) -> None:
 @pytest.mark.parametrize(
     "data", ["", "x", "make:", "make:nothing", "\x00" * 64, "ж" * 32, "adm:off:1", "9" * 64]
 )
-async def test_a_forged_button_is_answered(talk: House, data: str) -> None:
+async def test_a_forged_button_is_answered(talk: RunningBot, data: str) -> None:
     """Whatever it sends, and nothing is done."""
     user = talk.user()
     await user.sends_text("/start")
@@ -278,15 +278,15 @@ async def test_a_forged_button_is_answered(talk: House, data: str) -> None:
     assert not jobs_of(talk.bot, user)
 
 
-async def test_a_stranger_is_no_admin(talk: House) -> None:
-    """By number alone, wherever she asks."""
+async def test_a_stranger_is_no_admin(talk: RunningBot) -> None:
+    """By id alone, in every kind of chat."""
     user = talk.user()
     (inside,) = talk.telegram.group(-user.id, user)
     for who in (user, inside):
         for command in ("/backend", "/backend local-cpu", "/stats", "/queue"):
             sent = await who.sends_text(command)
-            told = await who.gets("text", after=sent)
-            assert "local-cpu" not in told.text
+            answer = await who.gets("text", after=sent)
+            assert "local-cpu" not in answer.text
     admin = talk.telegram.users[ADMIN]
     sent = await admin.sends_text("/backend")
     assert "local-cpu" in (await admin.gets("text", after=sent)).text

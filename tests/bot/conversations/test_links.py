@@ -62,10 +62,10 @@ async def talk_of_links(folder: Path) -> None:
                     "https://user:word@films.example/clip.mp4",
                 ):
                     sent = await ann.sends_text(link)
-                    told = await ann.gets("text", after=sent, where=lambda m: m.edits or True)
+                    answer = await ann.gets("text", after=sent, where=lambda m: m.edits or True)
                     await telegram.quiet(0.6)
-                    assert told.text
-                    assert "169.254" not in told.text
+                    assert answer.text
+                    assert "169.254" not in answer.text
                     assert not ann.sees("photo", after=sent), link
                 await always_true(telegram, bot)
 

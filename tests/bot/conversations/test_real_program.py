@@ -34,7 +34,7 @@ def frames(message: Message, folder: Path) -> list[np.ndarray]:
 async def test_eileen_in_a_circle(
     telegram: Telegram, open_bot: Opener, film: Path, tmp_path: Path
 ) -> None:
-    """`python -m bot` makes of her what the card promised."""
+    """`python -m bot` makes the result that the card showed."""
     bot = await open_bot(real=True).start().ready()
     ann = telegram.user(7, "ru")
     card = await ordered(ann, film, within=60)
@@ -46,7 +46,7 @@ async def test_eileen_in_a_circle(
     corner = pictures[20][4, 4].astype(int)
     assert np.abs(corner - NAVY).max() < 12, "the background is the card's"
     circle = pictures[20][int(height * 0.55) :, int(width * 0.55) :].astype(int)
-    assert np.abs(circle - NAVY).max(axis=2).mean() > 40, "she is in the lower right"
+    assert np.abs(circle - NAVY).max(axis=2).mean() > 40, "the person is in the lower right"
     assert len(result.media.thumbnail) < 200_000
     await settled(bot, ann)
     await ann.presses("^again:.*:note$", result)

@@ -60,7 +60,7 @@ async def fake() -> AsyncIterator[FakeShotstack]:
 
 @pytest.fixture
 def ann(telegram: Telegram) -> User:
-    """Somebody."""
+    """A user."""
     telegram.user(ADMIN)
     return telegram.user(7)
 
@@ -98,17 +98,17 @@ def is_ours(result: Message) -> bool:
 
 
 def sources(fake: FakeShotstack) -> list[str]:
-    """What lies at Shotstack; a place that nothing was put to is none."""
+    """The sources at Shotstack that were uploaded."""
     return [id_ for id_, place in fake.stored.items() if place.content is not None]
 
 
-def told_admin(telegram: Telegram) -> list[str]:
-    """What the admin was told unasked."""
+def list_alerts(telegram: Telegram) -> list[str]:
+    """The alerts that the admin received."""
     return [str(call.arguments["text"]) for call in telegram.calls.of("sendMessage", chat=ADMIN)]
 
 
 def spent(bot: BotProcess) -> dict[str, float]:
-    """Dollars by place, as /stats adds them up."""
+    """Dollars by backend, as /stats adds them up."""
     rows = bot.rows("SELECT place, sum(dollars) AS dollars FROM measures GROUP BY place")
     return {row["place"]: row["dollars"] for row in rows if row["dollars"]}
 
@@ -117,13 +117,13 @@ def nothing_leaked(fake: FakeShotstack, bot: BotProcess) -> None:
     """Shotstack learnt nothing of Telegram, and the log nothing of Shotstack's secrets."""
     written = fake.written()
     for secret in (KEY, TOKEN, TOKEN.partition(":")[2], "/file/bot", str(bot.folder), HOOK_SECRET):
-        assert secret not in written, f"{secret} was told to Shotstack"
+        assert secret not in written, f"{secret} was passed to Shotstack"
     signatures = [place.signature for place in fake.stored.values()]
     paths = [path.split("?")[0] for path, _ in fake.announced]
     for secret in (KEY, "X-Amz", "/signed/", "/results/", *signatures, *paths):
         assert secret not in bot.log, f"{secret} was logged"
-        assert not bot.telegram.calls.telling(secret), f"{secret} was said"
-        assert secret not in str(bot.runs()), f"{secret} was told to a child"
+        assert not bot.telegram.calls.telling(secret), f"{secret} was sent"
+        assert secret not in str(bot.runs()), f"{secret} was passed to a child"
 
 
 async def all_well(telegram: Telegram, fake: FakeShotstack, bot: BotProcess) -> None:
@@ -303,7 +303,7 @@ async def test_a_kill_costs_nothing(
 async def test_a_kill_while_it_asks_never_asks_twice(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User, point: str, bills: int
 ) -> None:
-    """Nobody knows whether there is a render, so this machine makes the video."""
+    """Whether a render exists is unknown, so this machine makes the video."""
     bot = await shot().start().ready()
     assert is_ours(await killed(telegram, fake, bot, ann, point))
     assert len(fake.bills) == bills
@@ -352,7 +352,7 @@ def status(code: int, body: str = "{}", **headers: str) -> Answer:
 async def test_who_is_not_let_in_renders_here(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User, trouble: str
 ) -> None:
-    """The admin is told once in many jobs and restarts, and people get their videos."""
+    """The admin gets one alert in many jobs and restarts, and users get their videos."""
     fake.credits = 0 if trouble == "credits" else None
     more = {"SHOTSTACK_API_KEY": "canary-another-key"} if trouble == "key" else {}
     bot = await shot(**more).start().ready()
@@ -364,8 +364,8 @@ async def test_who_is_not_let_in_renders_here(
     await bot.start().ready()
     assert is_ours(await result_for(ann, await ordered(ann, clip())))
     await telegram.quiet()
-    (told,) = told_admin(telegram)
-    assert "shotstack is of no use until you mend it" in told
+    (alert,) = list_alerts(telegram)
+    assert "shotstack is of no use until you mend it" in alert
     await all_well(telegram, fake, bot)
     assert not fake.bills
     assert spent(bot) == {}
@@ -396,7 +396,7 @@ QUICK_ROWS = {"failed", "stuck"}
 async def test_a_render_that_goes_wrong_is_made_here(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User, row: str
 ) -> None:
-    """Once; the reason is in the log, and people are told only that another place goes on."""
+    """Once; the reason is in the log, and users learn only that another backend continues."""
     fate, pace = ROWS[row]
     fake.fates.append(fate)
     bot = await shot(pace).start().ready()
@@ -428,7 +428,7 @@ async def test_a_render_that_failed_in_passing_is_asked_for_again(
 async def test_an_answer_that_never_came_is_mended_by_a_callback(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
 ) -> None:
-    """It tells the id of the render, which is then delivered."""
+    """It contains the id of the render, which is then delivered."""
     fake.fates.append(Fate(answer="dropped"))
     bot = shot(**HOOKED)
     await reached(telegram, fake, bot)
@@ -478,7 +478,7 @@ async def test_what_does_not_pass_is_made_here(
 async def test_a_busy_shotstack_is_waited_for(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
 ) -> None:
-    """As long as it says, and a little longer; nothing is asked meanwhile."""
+    """As long as it asks, and a little longer; nothing is requested meanwhile."""
     fake.lie("upload", status(429, **{"Retry-After": "1"}), times=1)
     bot = await shot({"retry_total": 30}).start().ready()
     assert not is_ours(await result_for(ann, await ordered(ann, clip()), within=40))
@@ -499,22 +499,22 @@ async def test_a_shotstack_that_stays_busy_is_left(
     assert is_ours(await result_for(ann, await ordered(ann, clip())))
     await all_well(telegram, fake, bot)
     assert len(fake.calls("upload")) <= 2
-    assert not told_admin(telegram)
+    assert not list_alerts(telegram)
 
 
 @pytest.mark.slow
 async def test_nobody_can_make_it(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
 ) -> None:
-    """Shotstack fails it and this machine breaks: a message tells, and nothing is billed."""
+    """Shotstack fails it and this machine breaks: a message explains it, and nothing is billed."""
     fake.fates.extend(Fate(end="failed", error="no") for _ in range(9))
     bot = await shot().start().ready()
     card = await ordered(ann, clip(edit={"fault": "bug"}))
     await telegram.until(lambda: fake.renders, 20, "a render")
     (row,) = await all_over(bot, within=60)
     assert row["state"] == "failed"
-    told = await ann.gets("text", after=card, where=lambda m: not m.buttons and not m.deleted)
-    assert told.text
+    answer = await ann.gets("text", after=card, where=lambda m: not m.buttons and not m.deleted)
+    assert answer.text
     await always_true(telegram, bot)
     assert not sources(fake)
     assert len(fake.renders) == 1, "a render that failed is not asked for again"
@@ -527,17 +527,17 @@ async def test_nobody_can_make_it(
 async def test_a_budget_is_kept(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
 ) -> None:
-    """What would exceed it is made here; admins are told once, and a restart forgets nothing."""
+    """What would exceed it is made here; admins get one alert, and a restart forgets nothing."""
     bot = await shot(BUDGET_USD="1.5").start().ready()
     assert not is_ours(await result_for(ann, await ordered(ann, clip())))
-    assert not told_admin(telegram)
+    assert not list_alerts(telegram)
     assert is_ours(await result_for(ann, await ordered(ann, clip())))
     await bot.stop()
     await bot.start().ready()
     assert is_ours(await result_for(ann, await ordered(ann, clip())))
     await telegram.quiet()
-    (told,) = told_admin(telegram)
-    assert "$1.00 of $1.50" in told
+    (alert,) = list_alerts(telegram)
+    assert "$1.00 of $1.50" in alert
     await all_well(telegram, fake, bot)
     assert len(fake.bills) == 1
     assert spent(bot) == {"shotstack": pytest.approx(ONCE, abs=0.01)}
@@ -568,7 +568,7 @@ async def reached(telegram: Telegram, fake: FakeShotstack, bot: BotProcess) -> N
     await hooked(telegram, bot)
 
 
-async def told(bot: BotProcess, path: str, **what: object) -> int:
+async def post_callback(bot: BotProcess, path: str, **what: object) -> int:
     """Post a callback to *path*; gives the status."""
     body = {"type": "edit", "action": "render", "id": "x", "status": "done"} | what
     async with (
@@ -593,14 +593,16 @@ async def test_a_callback_wakes_the_job(
     assert root == "shotstack"
     assert len(secret) == 40
     for forged in (f"/shotstack/{'0' * 40}/{intent}", f"/shotstack/{secret}/none", "/shotstack/x"):
-        assert await told(bot, forged, id=render.id) == 404
-    assert await told(bot, path, id="11111111-2222-3333-4444-555555555555") == 404
-    assert await told(bot, path, id=render.id, status="failed") == 200, "only a hint to look"
+        assert await post_callback(bot, forged, id=render.id) == 404
+    assert await post_callback(bot, path, id="11111111-2222-3333-4444-555555555555") == 404
+    assert await post_callback(bot, path, id=render.id, status="failed") == 200, (
+        "only a hint to look"
+    )
     began = time.monotonic()
     assert not is_ours(await result_for(ann, card))
     assert time.monotonic() - began < 10
     assert fake.announced == [(render.edit.callback, 200)]
-    assert await told(bot, path, id=render.id) == 200
+    assert await post_callback(bot, path, id=render.id) == 200
     await telegram.quiet()
     assert len(results(telegram, ann.chat)) == 1
     assert len(fake.calls("status")) <= 4

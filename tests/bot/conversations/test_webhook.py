@@ -22,7 +22,7 @@ from tests.bot.support.running_bot import Opener
 
 @pytest.fixture
 def ann(telegram: Telegram) -> User:
-    """Somebody."""
+    """A user."""
     return telegram.user(7)
 
 
@@ -79,7 +79,7 @@ async def test_who_does_not_know_the_secret_is_sent_away(
 
 
 async def test_it_does_not_start_without_a_secret(open_bot: Opener) -> None:
-    """Because anybody could then speak for Telegram; one line says so."""
+    """Otherwise anybody could post updates; one line says so."""
     bot = open_bot(WEBHOOK_URL=WEBHOOK, real=True).start()
     assert await bot.ended(30) != 0
     lines = [line for line in bot.log.splitlines() if line.strip()]

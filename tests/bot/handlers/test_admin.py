@@ -1,4 +1,4 @@
-"""What admins can do, and nobody else."""
+"""The commands of admins, which all other users are refused."""
 
 import asyncio
 import logging
@@ -46,7 +46,7 @@ WHEN = int(datetime.now(UTC).timestamp())
 
 
 def person(number: int, **more: object) -> dict[str, Any]:
-    """A user, as Telegram tells of one."""
+    """A user in the form of the Bot API."""
     return {"id": number, "is_bot": False, "first_name": "A", "language_code": "en"} | more
 
 
@@ -58,13 +58,13 @@ def chat(kind: str) -> dict[str, Any]:
 
 @dataclass
 class BotChat:
-    """A bot with its real dispatcher, and what it says."""
+    """A bot with its real dispatcher, and its calls."""
 
     dispatcher: Dispatcher
     bot: Bot
     session: RecordingSession
     backend_pool: BackendPool
-    knobs: KeyValueStore
+    key_values: KeyValueStore
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     async def update(self, kind: str, what: Mapping[str, Any]) -> None:
@@ -82,7 +82,7 @@ class BotChat:
         where: str = "private",
         **more: object,
     ) -> None:
-        """Say *text*."""
+        """Send *text*."""
         what = {"message_id": next(self.numbers), "date": WHEN, "chat": chat(where), "text": text}
         if user is not None:
             what["from"] = person(user)
@@ -100,7 +100,7 @@ class BotChat:
 
     @property
     def last(self) -> SendMessage:
-        """What the bot said last."""
+        """The bot's last message."""
         return self.session.get_calls(SendMessage)[-1]
 
 
@@ -116,14 +116,14 @@ async def database(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
 @pytest.fixture
 async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> BotChat:
     """A bot whose chain is modal, which is down, and this machine."""
-    knobs, session = KeyValueStore(database), RecordingSession()
+    key_values, session = KeyValueStore(database), RecordingSession()
     settings = Settings(
         backends=BackendSettings(names=("modal", "local-cpu")),
         remote=RemoteSettings(endpoint=f"http://127.0.0.1:{unused_tcp_port}"),
         storage=StorageSettings(folder=tmp_path),
     )
     bot = Bot("42:token", session=session, default=DefaultBotProperties(parse_mode="HTML"))
-    backend_pool = await BackendPool.create(settings, knobs, WORKS)
+    backend_pool = await BackendPool.create(settings, key_values, WORKS)
     dispatcher = Dispatcher(
         admins=frozenset({ADMIN, ANONYMOUS}),
         backend_pool=backend_pool,
@@ -135,7 +135,7 @@ async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> B
         users=UserRepository(database),
     )
     dispatcher.include_router(create_admin_router())
-    return BotChat(dispatcher, bot, session, backend_pool, knobs)
+    return BotChat(dispatcher, bot, session, backend_pool, key_values)
 
 
 STRANGERS: dict[str, dict[str, Any]] = {
@@ -177,12 +177,12 @@ STRANGERS: dict[str, dict[str, Any]] = {
 async def test_nobody_else_changes_the_chain(
     talk: BotChat, how: str, command: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever asks, wherever and however, is refused; that is logged, and nothing changes."""
+    """Every other user is refused in every kind of chat; that is logged, and nothing changes."""
     with caplog.at_level(logging.WARNING, "bot.handlers.admin"):
         await talk.message(command, **{"user": STRANGER} | STRANGERS[how])
     assert talk.session.texts == ["This is for the admins of this bot."]
     assert talk.backend_pool.is_automatic
-    assert await talk.knobs.get("places") is None
+    assert await talk.key_values.get("places") is None
     assert len(caplog.messages) == 1
     assert caplog.messages[0].startswith("refused a command of admins to ")
 
@@ -213,13 +213,13 @@ async def test_nobody_else_presses_the_buttons(talk: BotChat, do: BackendAction)
 
 
 async def test_a_refusal_is_in_the_language_of_who_asks(talk: BotChat) -> None:
-    """As all that we say."""
+    """As all messages of the bot."""
     await talk.message("/stats", **{"from": person(STRANGER, language_code="ru")})
     assert talk.session.texts == ["Это только для админов бота."]
 
 
 async def test_an_admin_sees_the_chain(talk: BotChat, database: AsyncEngine) -> None:
-    """Each place with its state, speed, cost and last use, in the order of asking."""
+    """Each backend with its state, speed, cost and last use, in the order of asking."""
     await MeasurementRepository(database).record_stage("a", "mattes", "local-cpu", 5, 0.25)
     await talk.message("/backend")
     assert talk.last.text.split("\n\n") == [
@@ -238,7 +238,7 @@ async def test_an_admin_sees_the_chain(talk: BotChat, database: AsyncEngine) -> 
 
 
 def buttons(keyboard: object) -> list[list[str]]:
-    """What the buttons say, row by row."""
+    """The labels of the buttons, row by row."""
     assert isinstance(keyboard, InlineKeyboardMarkup)
     return [[button.text for button in row] for row in keyboard.inline_keyboard]
 
@@ -246,7 +246,7 @@ def buttons(keyboard: object) -> list[list[str]]:
 @pytest.mark.parametrize("where", ["private", "group", "supergroup"])
 @pytest.mark.parametrize("kind", ["message", "edited_message"])
 async def test_an_admin_names_who_is_first(talk: BotChat, where: str, kind: str) -> None:
-    """In any chat; the answer says who is asked next."""
+    """In any chat; the answer names the backends that come next."""
     await talk.message("/backend@overlay_bot  Local-CPU ", where=where, kind=kind)
     assert talk.backend_pool.names == ("local-cpu", "modal")
     assert talk.last.text.startswith(
@@ -271,12 +271,12 @@ async def test_a_place_that_is_not_there_is_not_taken(talk: BotChat) -> None:
 
 
 async def test_the_buttons_change_the_chain(talk: BotChat) -> None:
-    """Each does what it says, and the message follows."""
+    """Each has its effect, and the message shows it."""
     await talk.press(BackendAction.UP, "local-cpu")
     assert talk.backend_pool.names == ("local-cpu", "modal")
     await talk.press(BackendAction.OFF, "local-cpu")
     assert [health.is_enabled for health in talk.backend_pool.get_health()] == [False, True]
-    await talk.press(BackendAction.OFF, "local-cpu")  # again, by somebody with an older message
+    await talk.press(BackendAction.OFF, "local-cpu")  # again, by an admin with an older message
     assert [health.is_enabled for health in talk.backend_pool.get_health()] == [False, True]
     edited = talk.session.get_calls(EditMessageText)[-1]
     assert "⏸ <b>local-cpu</b>: off" in (edited.text or "")
@@ -289,7 +289,7 @@ async def test_the_buttons_change_the_chain(talk: BotChat) -> None:
 
 
 async def test_the_last_place_cannot_be_switched_off(talk: BotChat) -> None:
-    """The button says why."""
+    """The answer to the press says why."""
     await talk.press(BackendAction.OFF, "modal")
     await talk.press(BackendAction.OFF, "local-cpu")
     answer = talk.session.get_calls(AnswerCallbackQuery)[-1]
@@ -298,7 +298,7 @@ async def test_the_last_place_cannot_be_switched_off(talk: BotChat) -> None:
 
 
 async def test_buttons_of_other_settings_do_nothing(talk: BotChat) -> None:
-    """A message from before a restart may show places that are no more."""
+    """A message from before a restart may show backends that the settings no longer name."""
     await talk.press(BackendAction.UP, "local-gpu")
     assert talk.session.get_calls(AnswerCallbackQuery)[0].text == (
         "There is no such place. There are: modal, local-cpu"
@@ -306,14 +306,14 @@ async def test_buttons_of_other_settings_do_nothing(talk: BotChat) -> None:
 
 
 async def test_a_button_under_a_message_that_is_too_old_works(talk: BotChat) -> None:
-    """Telegram tells nothing of it but its id; the chain changes all the same."""
+    """Telegram sends only its id; the order changes nevertheless."""
     await talk.press(BackendAction.UP, "local-cpu", old=True)
     assert talk.backend_pool.names == ("local-cpu", "modal")
     assert talk.session.get_calls(EditMessageText) == []
 
 
 async def test_refresh_shows_the_chain_again(talk: BotChat) -> None:
-    """After a look at who was left out."""
+    """After a check of unavailable backends."""
     await talk.press(BackendAction.RECHECK)
     assert talk.session.get_calls(AnswerCallbackQuery)[0].text == "Looking who is there…"
     assert len(talk.session.get_calls(EditMessageText)) == 1
@@ -323,7 +323,7 @@ async def test_refresh_shows_the_chain_again(talk: BotChat) -> None:
 async def test_each_state_of_a_place_has_its_words(
     talk: BotChat, language: Language, tmp_path: Path
 ) -> None:
-    """A rest, a failure before it, a place that was left out, one that is off."""
+    """A cooldown, a failure before it, an unavailable backend, one that is off."""
     known, states = BackendState(tmp_path), []
     for rest in (
         BreakerState(failures=2, until=monotonic() + 40),

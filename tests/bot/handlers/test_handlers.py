@@ -93,23 +93,23 @@ def link(text: str, *entities: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass
 class RecordedCards:
-    """Stands where cards are drawn, and knows which were asked for."""
+    """Records the cards that were requested, and draws none."""
 
     requested: list[str] = field(default_factory=list)
     redrawn: list[str] = field(default_factory=list)
 
     def request_card(self, draft_id: str) -> None:
-        """Draw one."""
+        """Record a request for a card."""
         self.requested.append(draft_id)
 
     def request_redraw(self, draft_id: str) -> None:
-        """Draw one again."""
+        """Record a request to draw a card again."""
         self.redrawn.append(draft_id)
 
 
 @dataclass
 class RecordedJobs:
-    """Takes jobs into the ledger, and has nobody who does them."""
+    """Stores accepted jobs, and runs none of them."""
 
     job_repository: JobRepository
     waiting: int = 500
@@ -126,7 +126,7 @@ class RecordedJobs:
         )
 
     async def cancel(self, job_id: str, user: int) -> bool:
-        """Stop one."""
+        """Mark a job as cancelled."""
         return await self.job_repository.mark_cancelled(job_id, user)
 
 
@@ -145,7 +145,7 @@ class BotChat:
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(10))
 
     async def update(self, **what: Any) -> None:
-        """Feed an update."""
+        """Give the dispatcher an update."""
         data = {"update_id": next(self.numbers)} | what
         update = Update.model_validate(data, context={"bot": self.bot})
         await self.dispatcher.feed_update(self.bot, update)
@@ -214,12 +214,12 @@ class BotChat:
 
     @property
     def answers(self) -> list[str]:
-        """What was said to presses."""
+        """The answers to presses."""
         return [call.text or "" for call in self.session.get_calls(AnswerCallbackQuery)]
 
     @property
     def alert(self) -> str:
-        """What was said last to a press, in a window of its own."""
+        """The last answer to a press, which was an alert."""
         call = self.session.get_calls(AnswerCallbackQuery)[-1]
         assert call.show_alert
         return call.text or ""
@@ -227,7 +227,7 @@ class BotChat:
 
 @pytest.fixture
 async def talk(tmp_path: Path) -> AsyncIterator[BotChat]:
-    """A talk that has not begun."""
+    """A bot with an empty database."""
     database = create_engine(StorageSettings(folder=tmp_path))
     await prepare_database(database)
     session, texts = RecordingSession(), Texts()
@@ -276,7 +276,7 @@ async def talk(tmp_path: Path) -> AsyncIterator[BotChat]:
 async def test_a_clip_in_any_form_becomes_a_draft(
     talk: BotChat, what: dict[str, Any], kind: SourceKind
 ) -> None:
-    """Its card is asked for, and somebody is told at once."""
+    """Its card is requested, and a note is sent at once."""
     draft = await talk.draft(what)
     assert draft.clip
     assert draft.clip.kind is kind
@@ -332,7 +332,7 @@ async def test_other_links_are_words(talk: BotChat, text: str) -> None:
 async def test_what_is_too_much_is_refused_at_once(
     talk: BotChat, what: dict[str, Any], text: str
 ) -> None:
-    """From what the message tells; nothing is fetched or kept."""
+    """From the message alone; nothing is downloaded or stored."""
     await talk.sends(what)
     assert text in talk.session.texts[0]
     assert not talk.cards.requested
@@ -363,7 +363,7 @@ async def test_what_is_no_clip_is_told_so(talk: BotChat, what: dict[str, Any], t
 
 
 async def test_what_telegram_says_itself_is_not_answered(talk: BotChat) -> None:
-    """Somebody pinned something, or came; and what was edited is old."""
+    """Service messages, and edits of old messages."""
     await talk.sends({"delete_chat_photo": True})
     await talk.sends({"group_chat_created": True})
     await talk.sends(VIDEO, kind="edited_message", edit_date=WHEN)
@@ -382,7 +382,7 @@ async def test_a_clip_that_comes_again_is_known(talk: BotChat) -> None:
 
 
 async def test_a_card_that_is_faster_than_our_words_leaves_none(talk: BotChat) -> None:
-    """They are removed, since nobody else will."""
+    """The note is deleted, since nothing else deletes it."""
     noted = talk.drafts.set_note
 
     async def noted_after_the_card(draft_id: str, note: int) -> None:
@@ -395,7 +395,7 @@ async def test_a_card_that_is_faster_than_our_words_leaves_none(talk: BotChat) -
 
 
 async def test_a_clip_in_a_topic_stays_there(talk: BotChat) -> None:
-    """And so does what is said about it."""
+    """And so does the note about it."""
     draft = await talk.draft(VIDEO | {"message_thread_id": 3, "is_topic_message": True})
     assert draft.topic == 3
     assert talk.session.get_calls(SendMessage)[0].message_thread_id == 3
@@ -436,7 +436,7 @@ async def test_the_second_video_of_an_album_is_behind_the_first(talk: BotChat) -
 
 
 def mention(text: str) -> dict[str, Any]:
-    """A caption that mentions somebody."""
+    """A caption that mentions a user."""
     entity = {"type": "mention", "offset": 0, "length": len(text)}
     return {"caption": text, "caption_entities": [entity]}
 
@@ -486,7 +486,7 @@ async def test_an_album_in_a_group_is_mentioned_once(talk: BotChat) -> None:
 
 
 async def test_a_background_in_a_group_answers_the_question(talk: BotChat) -> None:
-    """Otherwise Telegram may not show it to us; Bob's pictures are none of hers."""
+    """Otherwise Telegram may not show it to us; Bob's pictures do not count."""
     draft = await talk.draft(VIDEO, group=True, **mention("@overlay_bot"))
     await talk.presses(SendBackground(draft=draft.id).pack(), group=True)
     assert "Reply to this message" in talk.session.texts[-1]
@@ -610,7 +610,7 @@ async def test_a_full_disk_is_not_called_a_full_queue(talk: BotChat) -> None:
     ],
 )
 async def test_buttons_of_a_card_obey_its_owner_while_it_lasts(talk: BotChat, button: Any) -> None:
-    """Others are told so, and so is whoever is too late; nothing changes."""
+    """Other users get an explanation, as do late presses; nothing changes."""
     draft = await talk.draft()
     before = len(talk.session.calls)
     await talk.presses(button(draft.id).pack(), BOB)
@@ -632,14 +632,14 @@ async def test_buttons_of_a_card_obey_its_owner_while_it_lasts(talk: BotChat, bu
     "data", ["", "x", "shape", "shape:a:b", "make:" + "я" * 29, ":" * 64, "adm:up", "\0" * 64]
 )
 async def test_junk_is_answered_and_does_nothing(talk: BotChat, data: str) -> None:
-    """Whoever forged it."""
+    """However it was forged."""
     await talk.presses(data)
     assert len(talk.session.calls) == 1
     assert talk.alert
 
 
 async def test_a_press_on_a_message_that_is_gone_is_heard(talk: BotChat) -> None:
-    """Telegram tells nothing of the message then; the job is made all the same."""
+    """Telegram sends only the id of the message then; the job is accepted nevertheless."""
     draft = await talk.draft()
     person = {"id": ANN, "is_bot": False, "first_name": "A"}
     query = {
@@ -692,7 +692,7 @@ async def test_a_video_or_a_link_can_be_the_background(
 
 
 async def test_all_pictures_of_an_album_are_backgrounds_then(talk: BotChat) -> None:
-    """And it is said once that they came."""
+    """And their arrival is confirmed once."""
     draft = await talk.draft()
     await talk.presses(SendBackground(draft=draft.id).pack())
     for _ in range(3):
@@ -819,7 +819,7 @@ async def test_a_press_that_is_delivered_again_asks_nothing_new(talk: BotChat) -
     ],
 )
 async def test_buttons_of_a_result_obey_its_owner(talk: BotChat, button: Any) -> None:
-    """Nobody else, and not for a job that is not done, or was never there."""
+    """No other user, and not for a job that is not done or does not exist."""
     job = await talk.done()
     await talk.presses(button(job.id).pack(), BOB)
     assert "belongs to somebody else" in talk.alert
@@ -863,7 +863,7 @@ async def ordered(talk: BotChat) -> Job:
 
 
 async def test_cancel_obeys_the_owner(talk: BotChat) -> None:
-    """And nobody else; what is over is over."""
+    """And no other user; a job that is over stays over."""
     job = await ordered(talk)
     await talk.presses(CancelJob(job=job.id).pack(), BOB)
     assert "belongs to somebody else" in talk.alert
@@ -918,7 +918,7 @@ async def test_the_language_is_that_of_telegram_until_another_is_chosen(talk: Bo
 
 
 async def test_the_style_is_shown_and_forgotten(talk: BotChat) -> None:
-    """Each her own."""
+    """Each user has an appearance of their own."""
     await talk.users.set_appearance(ANN, Appearance(shape=Shape.RECT))
     await talk.sends("/style")
     assert "<b>Card</b>, bottom right" in talk.session.texts[-1]
@@ -940,7 +940,7 @@ async def test_the_menu_is_in_both_languages(talk: BotChat) -> None:
 
 
 async def test_somebody_who_blocked_us_breaks_nothing(talk: BotChat) -> None:
-    """Whatever she had sent or pressed."""
+    """Whatever the user had sent or pressed."""
     draft = await talk.draft()
     talk.session.gone.add(ANN)
     await talk.sends("/start")

@@ -1,4 +1,4 @@
-"""What admins are told unasked."""
+"""Alerts to admins."""
 
 import asyncio
 import sys
@@ -69,7 +69,7 @@ async def database(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
 
 
 def get_recipients(session: RecordingSession) -> list[int]:
-    """Who was told something, in order."""
+    """The chats of all messages, in order."""
     return [int(message.chat_id) for message in session.get_calls(SendMessage)]
 
 
@@ -89,7 +89,7 @@ async def test_each_admin_is_told_once_an_hour(
 async def test_after_the_hour_they_are_told_again(
     alarms: Callable[..., AdminAlerts], session: RecordingSession, tmp_path: Path
 ) -> None:
-    """Since nobody has mended it."""
+    """Since the cause still exists."""
     started = alarms(1)
     started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
     with JsonStateFile(tmp_path / "alarms.json", float).update() as when:
@@ -102,7 +102,7 @@ async def test_after_the_hour_they_are_told_again(
 async def test_a_clock_that_was_ahead_silences_nobody(
     alarms: Callable[..., AdminAlerts], session: RecordingSession, tmp_path: Path
 ) -> None:
-    """What was told tomorrow was not told within the hour."""
+    """A time in the future does not count as within the hour."""
     with JsonStateFile(tmp_path / "alarms.json", float).update() as when:
         when["nobody:"] = time.time() + 86400
     started = alarms(1)
@@ -114,7 +114,7 @@ async def test_a_clock_that_was_ahead_silences_nobody(
 async def test_other_things_are_other_alarms(
     alarms: Callable[..., AdminAlerts], session: RecordingSession
 ) -> None:
-    """Two places, two kinds: three alarms."""
+    """Two backends, two kinds: three alerts."""
     started = alarms(1)
     started.raise_alert(AlertKind.REFUSED, "a", place="a", why="refused")
     started.raise_alert(AlertKind.REFUSED, "b", place="b", why="unsafe")
@@ -140,7 +140,7 @@ async def test_a_budget_is_told_once_a_month(
 async def test_the_budget_of_this_month_is_told_in_dollars(
     alarms: Callable[..., AdminAlerts], session: RecordingSession
 ) -> None:
-    """Once, though each render says it."""
+    """Once, though each render reports it."""
     started = alarms(1)
     started.report_spent_budget(5.25, 5)
     started.report_spent_budget(5.5, 5)
@@ -152,7 +152,7 @@ async def test_the_budget_of_this_month_is_told_in_dollars(
 async def test_an_admin_who_is_gone_does_not_keep_it_from_the_others(
     alarms: Callable[..., AdminAlerts], session: RecordingSession
 ) -> None:
-    """She has blocked the bot, or never spoken to it."""
+    """The admin has blocked the bot, or never written to it."""
     session.gone = {1}
     started = alarms()
     started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
@@ -163,7 +163,7 @@ async def test_an_admin_who_is_gone_does_not_keep_it_from_the_others(
 async def test_what_could_not_be_told_is_told_later(
     alarms: Callable[..., AdminAlerts], session: RecordingSession
 ) -> None:
-    """Telegram was away; each admin is told once all the same."""
+    """Telegram was unavailable; each admin still gets one message."""
     session.away = True
     started = alarms()
     started.raise_alert(AlertKind.NO_BACKEND, reasons="x")
@@ -178,7 +178,7 @@ async def test_what_could_not_be_told_is_told_later(
 async def test_what_is_sounded_is_told_at_once(
     alarms: Callable[..., AdminAlerts], session: RecordingSession
 ) -> None:
-    """While the bot runs nobody has to ask for it."""
+    """While the bot runs, the check repeats by itself."""
     started = alarms(1)
     running = asyncio.create_task(started.run())
     await asyncio.sleep(0)
@@ -220,7 +220,7 @@ async def test_each_alarm_has_its_text(
 async def test_a_broken_database_can_be_told_of(
     alarms: Callable[..., AdminAlerts], session: RecordingSession, tmp_path: Path
 ) -> None:
-    """Nobody's language can be read then."""
+    """The languages of users cannot be read then."""
     made = create_engine(StorageSettings(folder=tmp_path))  # without tables
     started = alarms(1, people=UserRepository(made))
     started.raise_alert(AlertKind.DATABASE, reason="overlaybot.sqlite is damaged")
@@ -259,7 +259,7 @@ async def test_a_place_that_refuses_us_is_asked_once_and_told_of(
     tmp_path: Path,
     unused_tcp_port: int,
 ) -> None:
-    """The job falls back; the next one does not ask; the admin is told once."""
+    """The job falls back; the next one skips the backend; the admin gets one alert."""
     status = {"now": 503}
     knocks = 0
 
@@ -279,15 +279,13 @@ async def test_a_place_that_refuses_us_is_asked_once_and_told_of(
         storage=StorageSettings(folder=tmp_path),
     )
     started = alarms(1)
-    places = await BackendPool.create(
-        settings, KeyValueStore(database), (*PROGRAM, "works"), started
-    )
+    pool = await BackendPool.create(settings, KeyValueStore(database), (*PROGRAM, "works"), started)
     clip = make_clip(tmp_path / "clip.mp4", drawn(30))
     plan = make_plan(probe(clip, ClipLimits()))
     status["now"] = 401
-    await places.create_chain().make_mattes(clip, plan, tmp_path / "a", lambda _: None)
+    await pool.create_chain().make_mattes(clip, plan, tmp_path / "a", lambda _: None)
     before = knocks
-    await places.create_chain().make_mattes(clip, plan, tmp_path / "b", lambda _: None)
+    await pool.create_chain().make_mattes(clip, plan, tmp_path / "b", lambda _: None)
     assert knocks == before
     await started.send_pending()
     (text,) = session.texts
@@ -306,12 +304,12 @@ async def test_all_places_down_is_an_alarm(
         backends=BackendSettings(names=("local-cpu",)), storage=StorageSettings(folder=tmp_path)
     )
     started = alarms(1)
-    places = await BackendPool.create(
+    pool = await BackendPool.create(
         settings, KeyValueStore(database), (*PROGRAM, "no-model"), started
     )
     clip = make_clip(tmp_path / "clip.mp4", drawn(30))
     plan = make_plan(probe(clip, ClipLimits()))
     with pytest.raises(BackendUnavailable):
-        await places.create_chain().make_mattes(clip, plan, tmp_path / "a", lambda _: None)
+        await pool.create_chain().make_mattes(clip, plan, tmp_path / "a", lambda _: None)
     await started.send_pending()
     assert "local-cpu: no_model" in session.texts[0]

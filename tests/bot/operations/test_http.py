@@ -107,7 +107,7 @@ async def test_lately_ends() -> None:
 
 
 async def test_an_update_is_taken(hook: Client, taker: Taker) -> None:
-    """At the address that Telegram was told, with the secret that it was told."""
+    """At the address and with the secret that Telegram has."""
     answer = await hook.post(ADDRESS.path, json={"update_id": 1}, headers={WEBHOOK_HEADER: SECRET})
     assert (answer.status, taker.taken) == (200, [{"update_id": 1}])
 
@@ -125,7 +125,7 @@ async def test_an_update_is_taken(hook: Client, taker: Taker) -> None:
 async def test_who_does_not_show_the_secret_is_sent_away(
     hook: Client, taker: Taker, headers: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With 401, whatever she shows; nothing of it is logged."""
+    """With 401; nothing of the request is logged."""
     caplog.set_level("DEBUG")
     raw = {
         name.encode(): value.encode("utf-8", "surrogateescape") for name, value in headers.items()
@@ -149,7 +149,7 @@ async def _posted(client: Client, headers: dict[bytes, bytes]) -> int:
 
 
 async def test_the_address_cannot_be_guessed() -> None:
-    """It tells nothing of the secret, and stays the same."""
+    """It reveals nothing of the secret, and stays the same."""
     assert SECRET not in str(ADDRESS)
     assert str(ADDRESS).startswith("https://bot.example/telegram/")
     assert len(ADDRESS.name) == 32
@@ -176,9 +176,9 @@ async def test_what_is_too_large_is_refused(hook: Client, taker: Taker) -> None:
 
 async def test_shotstack_is_heard_at_a_secret_address(tmp_path: Any) -> None:
     """And nowhere else."""
-    heard = CallbackReceiver(SecretStr("key"), RenderLog(tmp_path / "renders.json"))
-    async with serving(Readiness(), create_callback_route(heard)) as client:
-        for path in (f"/shotstack/{heard.secret}/unknown", "/shotstack/guessed/unknown"):
+    receiver = CallbackReceiver(SecretStr("key"), RenderLog(tmp_path / "renders.json"))
+    async with serving(Readiness(), create_callback_route(receiver)) as client:
+        for path in (f"/shotstack/{receiver.secret}/unknown", "/shotstack/guessed/unknown"):
             assert (await client.post(path, json={})).status == 404
 
 

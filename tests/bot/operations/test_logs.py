@@ -41,8 +41,8 @@ def test_a_line_tells_what_where_and_when() -> None:
     (line,) = logged("logging.getLogger('bot.jobs.supervisor').warning('job %s: %s', 7, 'ü')")
     assert (line["message"], line["level"]) == ("job 7: ü", "warning")
     assert line["logger"] == "bot.jobs.supervisor"
-    told = datetime.fromisoformat(line["timestamp"])
-    assert told.utcoffset() == timedelta(0)
+    timestamp = datetime.fromisoformat(line["timestamp"])
+    assert timestamp.utcoffset() == timedelta(0)
 
 
 def test_structlog_writes_the_same_lines() -> None:
@@ -98,7 +98,7 @@ def test_tracebacks_tell_no_secret(logger: str) -> None:
 
 
 def test_what_is_raised_unseen_tells_no_secret() -> None:
-    """By a task that nobody waits for, and by a warning."""
+    """By a task that is not awaited, and by a warning."""
     code = """
 async def main():
     async def broken():
@@ -115,7 +115,7 @@ asyncio.run(main())
 
 
 def test_an_error_that_ends_the_process_is_a_line_too() -> None:
-    """And tells no secret."""
+    """And reveals no secret."""
     done = subprocess.run(
         [sys.executable, "-c", BEGIN.replace("LEVEL", "'INFO'") + "raise ValueError(TOKEN)"],
         cwd=ROOT,
@@ -147,13 +147,13 @@ def test_any_token_is_hidden() -> None:
 
 
 def test_a_line_that_cannot_be_written_costs_itself() -> None:
-    """Whoever logs goes on, and learns from the log that there was one."""
+    """The caller continues, and the log shows that a record failed."""
     broken, line = logged("log = logging.getLogger('x')\nlog.info('%d', 'x')\nlog.info('on')")
     assert (broken["message"], line["message"]) == ("a record cannot be formatted", "on")
 
 
 def test_anything_may_be_beside_the_text() -> None:
-    """What JSON does not know is told as Python shows it."""
+    """A value without a JSON form is logged as its repr."""
     (line,) = logged("import structlog; structlog.get_logger('x').info('said', what=logs)")
     assert "module" in line["what"]
 

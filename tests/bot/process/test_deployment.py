@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bot.support.running_bot import House
+from tests.bot.support.running_bot import RunningBot
 from tests.support.paths import ROOT
 
 START = ["python", "-m", "bot"]
@@ -96,7 +96,7 @@ def test_all_that_is_copied_is_there(dockerfile: list[tuple[str, str]]) -> None:
 
 
 async def test_the_image_knows_whether_the_bot_lives(
-    talk: House, dockerfile: list[tuple[str, str]]
+    talk: RunningBot, dockerfile: list[tuple[str, str]]
 ) -> None:
     """Its check succeeds on one that runs, and fails on none."""
     rest = next(rest for kind, rest in dockerfile if kind == "HEALTHCHECK")

@@ -8,13 +8,13 @@ import pytest
 from tests.bot.support.bot_process import CANARIES
 from tests.bot.support.conversation import clip, ordered, result_for
 from tests.bot.support.fake_telegram import TOKEN
-from tests.bot.support.running_bot import House, Opener
+from tests.bot.support.running_bot import Opener, RunningBot
 
 MEGABYTES = 250
 HEAVY = ("numpy", "/av/", "cv2", "onnxruntime", "mediapipe", "litert", "PIL", "skimage")
 
 
-async def test_the_process_is_small(talk: House) -> None:
+async def test_the_process_is_small(talk: RunningBot) -> None:
     """After a talk: its memory, and no library of models or pictures in it."""
     user = talk.user()
     await result_for(user, await ordered(user, clip()))
@@ -23,7 +23,7 @@ async def test_the_process_is_small(talk: House) -> None:
     assert [name for name in HEAVY if re.search(rf"{name}\S*\.so", maps)] == []
 
 
-async def test_its_pages(talk: House) -> None:
+async def test_its_pages(talk: RunningBot) -> None:
     """It is healthy, ready, and tells its metrics."""
     assert await talk.bot.asked("/healthz") == 200
     assert await talk.bot.asked("/readyz") == 200
@@ -31,7 +31,7 @@ async def test_its_pages(talk: House) -> None:
     assert "# TYPE" in await talk.bot.metrics()
 
 
-async def test_every_line_of_its_log_is_json(talk: House) -> None:
+async def test_every_line_of_its_log_is_json(talk: RunningBot) -> None:
     """And none has a secret, though it tells everything it can."""
     user = talk.user()
     await result_for(user, await ordered(user, clip()))
@@ -49,7 +49,7 @@ async def test_a_refused_token_is_not_told(open_bot: Opener) -> None:
     assert "BOT_TOKEN" in bot.log
 
 
-async def test_a_token_is_kept_when_downloads_fail(talk: House) -> None:
+async def test_a_token_is_kept_when_downloads_fail(talk: RunningBot) -> None:
     """Errors of downloads carry addresses, and addresses carry the token."""
     user = talk.user()
     fault = talk.telegram.fails("file", status=401, times=2)

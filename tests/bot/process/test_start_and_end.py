@@ -20,7 +20,7 @@ from bot.operations.http import WEBHOOK_HEADER, build_webhook_url
 from tests.bot.support.bot_process import SECRET, WEBHOOK, BotProcess
 from tests.bot.support.conversation import clip, ordered, result_for, settled
 from tests.bot.support.fake_telegram import Telegram
-from tests.bot.support.running_bot import House, Opener
+from tests.bot.support.running_bot import Opener, RunningBot
 from tests.support.paths import ROOT
 
 END_SECONDS = 2.0  #: from SIGTERM to the exit, whatever hangs
@@ -175,7 +175,7 @@ async def test_updates_that_come_before_its_turn_come_again(
 # what it tells
 
 
-async def test_its_metrics(talk: House) -> None:
+async def test_its_metrics(talk: RunningBot) -> None:
     """After a job: how many, how long, where, what it cost, how late the loop was."""
     user = talk.user()
     await result_for(user, await ordered(user, clip()))

@@ -28,7 +28,7 @@ WEBHOOK = "https://bot.example/telegram"
 SECRET = "canary-webhook-secret"  # noqa: S105 - of a webhook that is not there
 KEYS = {"MODAL_KEY": "canary-modal-key", "MODAL_SECRET": "canary-modal-secret"}
 NURSERY = Nursery()  #: of all bots with a stand-in
-#: whoever finds one of these anywhere found a leak
+#: secrets; one of them in any output is a leak
 CANARIES = (TOKEN.partition(":")[2], SECRET, *KEYS.values())
 
 
@@ -102,7 +102,7 @@ class BotProcess:
         return self
 
     async def ready(self, seconds: float = START_SECONDS) -> Self:
-        """Wait until it says that it is."""
+        """Wait until /readyz answers 200."""
         deadline = time.monotonic() + seconds
         while (code := await self.asked("/readyz")) != 200:
             assert self.alive, f"it ended with {self.process.returncode}:\n{self.log[-3000:]}"
@@ -111,7 +111,7 @@ class BotProcess:
         return self
 
     async def asked(self, path: str) -> int:
-        """The status of one of its pages; 0 while nobody answers."""
+        """The status of one of its pages; 0 without an answer."""
         try:
             async with (
                 ClientSession(timeout=ClientTimeout(2)) as session,
@@ -122,7 +122,7 @@ class BotProcess:
             return 0
 
     async def metrics(self) -> str:
-        """What it tells Prometheus."""
+        """Its page of metrics."""
         async with (
             ClientSession() as session,
             session.get(f"http://127.0.0.1:{self.port}/metrics") as answer,
@@ -221,7 +221,7 @@ class BotProcess:
 
 
 def free_port() -> int:
-    """One on which nobody listens."""
+    """A port that is not in use."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

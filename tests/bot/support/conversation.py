@@ -1,4 +1,4 @@
-"""What talks share: files to send, files that come back, and what must hold when all is said."""
+"""What conversations share: files to send, results, and what must hold at the end of each."""
 
 import asyncio
 import json
@@ -43,10 +43,10 @@ def clip(**behaviour: dict[str, Any]) -> bytes:
 
 
 def made_of(content: bytes) -> dict[str, Any]:
-    """What the stand-in made *content* of: the clip's digest, the command, its words."""
-    told = json.loads(content.rpartition(MARK)[2])
-    assert isinstance(told, dict)
-    return told
+    """What the stand-in made *content* from: the clip's digest, the command, its words."""
+    summary = json.loads(content.rpartition(MARK)[2])
+    assert isinstance(summary, dict)
+    return summary
 
 
 def words(content: bytes) -> str:
@@ -72,7 +72,7 @@ async def hooked(telegram: Telegram, bot: BotProcess) -> BotProcess:
     return bot
 
 
-# what people do
+# what users do
 
 
 async def card_of(user: User, sent: Message, within: float = 15) -> Message:
@@ -93,7 +93,7 @@ async def result_for(user: User, card: Message, within: float = 20, kind: str = 
 
 
 async def settled(bot: BotProcess, user: User) -> None:
-    """Wait until all her jobs are over, a moment after their results came."""
+    """Wait until all jobs of *user* are over, a moment after their results came."""
     await user.telegram.until(
         lambda: len(over(bot, user)) == len(jobs_of(bot, user)), 10, "all jobs are over"
     )
@@ -160,34 +160,34 @@ async def folders_gone(bot: BotProcess, within: float = FOLDERS_SECONDS) -> None
 
 async def lag_is_small(bot: BotProcess) -> None:
     """The loop was never long away, as far as the bot's metrics tell."""
-    told = await bot.metrics()
-    found = re.search(r'^\w*loop_lag\w*\{[^}]*quantile="0.99"[^}]*\} (\S+)$', told, re.MULTILINE)
+    metrics = await bot.metrics()
+    found = re.search(r'^\w*loop_lag\w*\{[^}]*quantile="0.99"[^}]*\} (\S+)$', metrics, re.MULTILINE)
     if found:
         assert float(found[1]) < LAG, f"the loop was away for {found[1]} s"
 
 
 def no_secret(telegram: Telegram, bot: BotProcess) -> None:
-    """None was logged, said, or told to a child."""
+    """No secret was logged, sent, or passed to a child."""
     for secret in CANARIES:
         assert secret not in bot.log, f"{secret} was logged"
-        said = [c for c in telegram.calls.telling(secret) if c.method != "setWebhook"]
-        assert not said, f"{secret} was said"
+        calls = [c for c in telegram.calls.telling(secret) if c.method != "setWebhook"]
+        assert not calls, f"{secret} was sent"
         for run in bot.runs():
-            assert secret not in str(run), f"{secret} was told to a child"
+            assert secret not in str(run), f"{secret} was passed to a child"
 
 
 def jobs_of(bot: BotProcess, user: User) -> list[dict[str, Any]]:
-    """The rows of her jobs, in the order of coming."""
+    """The rows of the user's jobs, in the order of arrival."""
     rows = bot.rows("SELECT * FROM jobs ORDER BY created")
     return [row for row in rows if row["user"] == user.id]
 
 
 def over(bot: BotProcess, user: User) -> list[str]:
-    """How those of her jobs ended that did."""
+    """The states of the user's jobs that are over."""
     return [row["state"] for row in jobs_of(bot, user) if row["state"] in OVER]
 
 
-def said_over(user: User, card: Message) -> bool:
-    """Whether her last message is of a job that ended: it has no *Cancel*, and no bar."""
-    told = user.sees("text", after=card)
-    return bool(told) and not any("cancel" in data for data in told[-1].datas)
+def has_ended(user: User, card: Message) -> bool:
+    """Whether the last message to the user is of a job that is over: it has no *Cancel*."""
+    messages = user.sees("text", after=card)
+    return bool(messages) and not any("cancel" in data for data in messages[-1].datas)

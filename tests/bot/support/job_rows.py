@@ -1,4 +1,4 @@
-"""Jobs put into the ledger in any state."""
+"""Rows of jobs in any state."""
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -21,7 +21,7 @@ ORDER = JobRequest(clip=MediaSource(kind=SourceKind.LINK, link=LINK), look=Appea
 
 
 async def keep(database: AsyncEngine, job_id: str, **values: object) -> None:
-    """Accept a job, and make its row say *values*."""
+    """Accept a job, and set *values* in its row."""
     job = await JobRepository(database).accept(
         ORDER,
         Requester(USER, Language.EN),

@@ -1,4 +1,4 @@
-"""A session that takes down what the bot asks of Telegram, and answers as Telegram would."""
+"""A session that records the bot's calls, and answers as Telegram would."""
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
@@ -15,12 +15,12 @@ ME = User(id=42, is_bot=True, first_name="Bot", username="overlay_bot")
 
 
 class RecordingSession(BaseSession):
-    """What was asked; the chats in `gone` are so, and in `away` Telegram cannot be reached.
+    """Records all calls, and fails where a test wants it.
 
     Attributes:
         asked: all calls but getMe, in order.
-        gone: chats that have blocked the bot.
-        away: whether nothing gets through.
+        gone: chats that have blocked the bot, by id.
+        away: whether Telegram cannot be reached.
     """
 
     def __init__(self) -> None:

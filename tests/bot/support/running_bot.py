@@ -12,14 +12,14 @@ _numbers = itertools.count(1000)
 
 
 @dataclass
-class House:
-    """A Telegram, a bot that runs, and people."""
+class RunningBot:
+    """A fake Telegram and a running bot; creates users."""
 
     telegram: Telegram
     bot: BotProcess
 
     def user(self, language: str = "en", name: str = "Ann") -> User:
-        """Somebody new."""
+        """Create a new user."""
         return self.telegram.user(next(_numbers), language, name)
 
 

@@ -1,4 +1,4 @@
-"""A server that answers a bot as one test tells it to, and notes what it was asked."""
+"""A Bot API server that answers as a test scripts it, and records the calls."""
 
 import asyncio
 import logging
@@ -49,7 +49,7 @@ class ScriptedServer:
         url: where it is.
         asked: every call that was read, in order.
         begun: how many there were of each method, read or not.
-        answers: to calls of a method, in order; the last one is kept.
+        answers: to calls of a method, in order; the last one is repeated.
         files: to downloads, by path.
         paths: of the downloads.
         blind: calls are read and forgotten, byte by byte.
@@ -133,7 +133,7 @@ def get_session(bot: Bot) -> BotApiSession:
 
 
 def message(**content: Any) -> dict[str, Any]:
-    """One of ours, as Telegram tells of it."""
+    """A message of the bot, in the form of the Bot API."""
     return {"message_id": 12, "date": 1, "chat": {"id": CHAT, "type": "private"}, **content}
 
 
@@ -174,7 +174,7 @@ def delay(seconds: float, then: Answer) -> Answer:
 
 
 async def drop_after_reading(request: web.Request) -> web.StreamResponse:
-    """It has read all, maybe done it, and says nothing."""
+    """Read the request, and close the connection without an answer."""
     assert request.transport is not None
     request.transport.abort()
     return web.Response()
@@ -186,7 +186,7 @@ async def drop_before_reading(request: web.Request) -> web.StreamResponse:
 
 
 def send_file(content: bytes, *, announced: int | None = None, pause: float = 0) -> Answer:
-    """A file, maybe of another length than was told, maybe drop by drop."""
+    """Send a file, of another length than announced or slowly."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

@@ -1,4 +1,4 @@
-"""A call to Telegram: how often it is made, and what it tells when it fails."""
+"""A call to Telegram: how often it is made, and what its errors reveal."""
 
 import time
 from collections.abc import AsyncIterator
@@ -223,7 +223,7 @@ async def test_a_busy_server_in_between_is_waited_for(server: ScriptedServer) ->
 
 
 async def test_a_redirect_is_not_followed(bot: Bot, server: ScriptedServer) -> None:
-    """Else whoever is redirected to would get the token."""
+    """Otherwise the target of the redirect would receive the token."""
     server.answer("sendMessage", status(307, Location=f"{server.url}/bot1:x/getMe"))
     with pytest.raises(TelegramAPIError):
         await send(bot)

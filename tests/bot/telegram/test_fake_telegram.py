@@ -49,7 +49,7 @@ async def client(telegram: Telegram) -> AsyncIterator[Bot]:
 
 @pytest.fixture
 def ann(telegram: Telegram) -> User:
-    """Somebody."""
+    """A user."""
     return telegram.user(7, "ru")
 
 
@@ -85,7 +85,7 @@ async def test_who_polls_waits_for_news(client: Bot, ann: User) -> None:
 
 
 async def test_of_two_pollers_the_first_is_sent_away(client: Bot, telegram: Telegram) -> None:
-    """It is told that there is a conflict."""
+    """The second one receives a conflict."""
     async with connected(telegram) as other:
         polling = asyncio.create_task(client.get_updates(timeout=5))
         await asyncio.sleep(0.1)
@@ -98,7 +98,7 @@ async def test_of_two_pollers_the_first_is_sent_away(client: Bot, telegram: Tele
 async def test_a_webhook_is_posted_to_until_it_takes_the_update(
     client: Bot, telegram: Telegram, ann: User
 ) -> None:
-    """With the secret, in order, again after a failure; and nobody polls meanwhile."""
+    """With the secret, in order, again after a failure; and polling is refused meanwhile."""
     came = []
 
     async def take(request: web.Request) -> web.Response:
@@ -216,9 +216,9 @@ async def test_what_is_the_same_is_not_modified(client: Bot, ann: User) -> None:
         await client.edit_message_text("Two", **where)
     with pytest.raises(TelegramBadRequest, match="message to delete not found"):
         await client.delete_message(**where)
-    hers = await ann.sends_text("Hi")
+    sent = await ann.sends_text("Hi")
     with pytest.raises(TelegramBadRequest, match="can't be edited"):
-        await client.edit_message_text("Ho", chat_id=ann.chat, message_id=hers.id)
+        await client.edit_message_text("Ho", chat_id=ann.chat, message_id=sent.id)
 
 
 @pytest.mark.parametrize(
@@ -284,9 +284,9 @@ async def test_who_talks_too_much_is_told_to_wait(
     telegram.user(8)
     await client.send_message(7, "1")
     await client.send_message(7, "2")
-    with pytest.raises(TelegramRetryAfter) as told:
+    with pytest.raises(TelegramRetryAfter) as caught:
         await client.send_message(7, "3")
-    assert 1 <= told.value.retry_after <= 31
+    assert 1 <= caught.value.retry_after <= 31
     await client.send_message(8, "1")
     assert [m.text for m in ann.sees()] == ["1", "2"]
 

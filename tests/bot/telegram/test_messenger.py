@@ -1,4 +1,4 @@
-"""What the bot says, and how it takes what Telegram answers."""
+"""How messages are sent and edited, and what Telegram's answers mean."""
 
 import time
 import tracemalloc
@@ -64,7 +64,7 @@ class Job:
 
 @dataclass
 class MessengerCase:
-    """A bot that speaks, and who was told that a group moved."""
+    """A messenger, and the moves of groups that it reported."""
 
     messenger: Messenger
     folder: Path

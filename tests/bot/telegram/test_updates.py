@@ -17,25 +17,25 @@ from tests.bot.support.fake_telegram import Telegram, User
 
 
 class Listener:
-    """A bot that polls, and notes what it is told."""
+    """A bot that polls, and records the texts that it receives."""
 
     def __init__(self, telegram: Telegram) -> None:
         self.bot = Bot(telegram.token, session=create_bot_api_session(telegram.url))
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self.slow: dict[str, asyncio.Event] = {}  #: texts whose handling takes until then
         self.broken: dict[str, list[Exception]] = {}  #: texts whose handling fails so, first
         router = Router()
         router.message.register(self._hear)
         dispatcher = Dispatcher()
         dispatcher.include_router(router)
-        self.intake = UpdateDispatcher(self.bot, dispatcher)
+        self.dispatcher = UpdateDispatcher(self.bot, dispatcher)
         self.answers = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to poll."""
         self._task = asyncio.create_task(
-            poll(self.bot, self.intake.dispatch, ["message"], self._answered)
+            poll(self.bot, self.dispatcher.dispatch, ["message"], self._answered)
         )
 
     async def stop(self) -> None:
@@ -55,7 +55,7 @@ class Listener:
             raise self.broken[text].pop(0)
         if text in self.slow:
             await self.slow[text].wait()
-        self.heard.append(text)
+        self.received.append(text)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ async def listener(telegram: Telegram) -> AsyncIterator[Listener]:
 
 @pytest.fixture
 def ann(telegram: Telegram) -> User:
-    """Somebody."""
+    """A user."""
     return telegram.user(7)
 
 
@@ -79,7 +79,7 @@ async def test_updates_come_once_and_are_confirmed(
     listener.start()
     for text in "abc":
         await ann.sends_text(text)
-    await telegram.until(lambda: listener.heard == ["a", "b", "c"])
+    await telegram.until(lambda: listener.received == ["a", "b", "c"])
     await telegram.until(lambda: not telegram.updates.waiting())
     assert listener.answers
 
@@ -107,7 +107,7 @@ async def test_what_cannot_be_read_is_passed_over(
     telegram.push(**update)
     await ann.sends_text("after")
     listener.start()
-    await telegram.until(lambda: listener.heard == ["before", "after"])
+    await telegram.until(lambda: listener.received == ["before", "after"])
     await telegram.until(lambda: not telegram.updates.waiting())
     assert "ignored" in caplog.text
     assert "canary" not in caplog.text
@@ -116,18 +116,18 @@ async def test_what_cannot_be_read_is_passed_over(
 async def test_nobody_waits_for_somebody_elses_slow_handler(
     telegram: Telegram, listener: Listener, ann: User
 ) -> None:
-    """Nor for what she said in the same moment."""
+    """Nor for another message of the same moment."""
     listener.slow["slow"] = asyncio.Event()
     await ann.sends_text("slow")
     listener.start()
     await asyncio.sleep(0.3)
     for _ in range(3):
         await telegram.user(8).sends_text("quick")
-    await telegram.until(lambda: listener.heard == ["quick"] * 3, 2)
+    await telegram.until(lambda: listener.received == ["quick"] * 3, 2)
     assert len(telegram.updates.waiting()) == 4, "confirmed before it was handled"
     listener.slow["slow"].set()
     await telegram.until(lambda: not telegram.updates.waiting())
-    assert listener.heard == [*["quick"] * 3, "slow"]
+    assert listener.received == [*["quick"] * 3, "slow"]
 
 
 async def test_who_dies_in_a_handler_is_told_again(
@@ -141,7 +141,7 @@ async def test_who_dies_in_a_handler_is_told_again(
     await listener.stop()
     another = Listener(telegram)
     another.start()
-    await telegram.until(lambda: another.heard == ["slow"])
+    await telegram.until(lambda: another.received == ["slow"])
     await another.stop()
 
 
@@ -152,12 +152,12 @@ async def test_an_update_that_is_brought_often_is_handled_once(
     sent = await ann.sends_text("once")
     update: Mapping[str, Any] = {"update_id": 5, "message": telegram.as_api(sent)}
     listener.slow["once"] = asyncio.Event()
-    taken = [asyncio.create_task(listener.intake.dispatch(update)) for _ in range(3)]
+    taken = [asyncio.create_task(listener.dispatcher.dispatch(update)) for _ in range(3)]
     await asyncio.sleep(0.05)
     listener.slow["once"].set()
     await asyncio.gather(*taken)
-    await listener.intake.dispatch(update)
-    assert listener.heard == ["once"]
+    await listener.dispatcher.dispatch(update)
+    assert listener.received == ["once"]
 
 
 async def test_a_database_that_is_away_is_asked_again(
@@ -167,7 +167,7 @@ async def test_a_database_that_is_away_is_asked_again(
     listener.broken["kept"] = [OperationalError("SELECT 1", None, Exception("away"))] * 2
     await ann.sends_text("kept")
     listener.start()
-    await telegram.until(lambda: listener.heard == ["kept"])
+    await telegram.until(lambda: listener.received == ["kept"])
 
 
 async def test_a_handler_that_fails_is_logged_and_left(
@@ -178,7 +178,7 @@ async def test_a_handler_that_fails_is_logged_and_left(
     await ann.sends_text("bad")
     await ann.sends_text("good")
     listener.start()
-    await telegram.until(lambda: listener.heard == ["good"])
+    await telegram.until(lambda: listener.received == ["good"])
     await telegram.until(lambda: not telegram.updates.waiting())
     assert "was not handled" in caplog.text
 
@@ -186,13 +186,13 @@ async def test_a_handler_that_fails_is_logged_and_left(
 async def test_another_poller_is_outwaited(
     telegram: Telegram, listener: Listener, ann: User, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As at a deploy; it is said once, not each time."""
+    """As at a deploy; it is logged once, not each time."""
     caplog.set_level(logging.INFO)
     conflict = telegram.fails("getUpdates", status=409, times=3, description="Conflict: other")
     listener.start()
     await telegram.until(lambda: conflict.hit == 3)
     await ann.sends_text("hello")
-    await telegram.until(lambda: listener.heard == ["hello"])
+    await telegram.until(lambda: listener.received == ["hello"])
     assert caplog.text.count("another process receives") == 1
     assert "updates arrive again" in caplog.text
 
@@ -201,11 +201,11 @@ async def test_another_poller_is_outwaited(
 async def test_a_telegram_that_fails_is_asked_again(
     telegram: Telegram, listener: Listener, ann: User, status: int
 ) -> None:
-    """Whatever it says."""
+    """Whatever the error is."""
     telegram.fails("getUpdates", status=status, times=2, retry_after=1)
     await ann.sends_text("hello")
     listener.start()
-    await telegram.until(lambda: listener.heard == ["hello"])
+    await telegram.until(lambda: listener.received == ["hello"])
 
 
 async def test_as_long_as_telegram_wants_it_is_left_alone(
@@ -248,7 +248,7 @@ async def test_a_telegram_that_is_gone_is_waited_for(
     await asyncio.sleep(1.2)
     telegram.down = False
     await ann.sends_text("meanwhile")
-    await telegram.until(lambda: listener.heard == ["meanwhile"])
+    await telegram.until(lambda: listener.received == ["meanwhile"])
 
 
 async def test_garbage_is_no_end(telegram: Telegram, listener: Listener, ann: User) -> None:
@@ -256,16 +256,16 @@ async def test_garbage_is_no_end(telegram: Telegram, listener: Listener, ann: Us
     telegram.fails("getUpdates", garbage=True, times=2)
     await ann.sends_text("hello")
     listener.start()
-    await telegram.until(lambda: listener.heard == ["hello"])
+    await telegram.until(lambda: listener.received == ["hello"])
 
 
 async def test_a_closed_intake_takes_nothing(
     telegram: Telegram, listener: Listener, ann: User
 ) -> None:
-    """And confirms nothing: who comes after us is told."""
-    listener.intake.close()
+    """And confirms nothing, so the next process receives the updates."""
+    listener.dispatcher.close()
     await ann.sends_text("late")
     listener.start()
     await asyncio.sleep(0.8)
-    assert listener.heard == []
+    assert listener.received == []
     assert len(telegram.updates.waiting()) == 1

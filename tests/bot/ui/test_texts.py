@@ -43,7 +43,7 @@ ALERTS = {
     *("fault-too-many", "fault-queue-full"),
 }
 NUMBERS = (0, 1, 2, 5, 21)
-FRAGMENTS = {"place-where"}  #: said within another text, and sometimes nothing
+FRAGMENTS = {"place-where"}  #: part of another text, and sometimes empty
 #: variables that are neither selected on nor numbers
 WORDS = {"name": "A & B", "names": "a, b", "others": "a", "reasons": "r", "reason": "r"}
 
@@ -133,7 +133,7 @@ def test_each_text_can_be_said(
 
 
 class Sound(HTMLParser):
-    """Tells of tags that Telegram does not take, or that do not match."""
+    """Return tags that Telegram does not accept, or that do not match."""
 
     def check(self, text: str) -> None:
         """See whether *text* is well-formed."""
@@ -183,7 +183,7 @@ def test_each_fault_has_its_sentence(
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("why", FailureKind)
 def test_each_fault_of_a_place_has_its_words(why: FailureKind, language: Language) -> None:
-    """In the news that another place goes on."""
+    """In the message that another backend continues."""
     texts = Texts()
     words = texts(language, f"why-{why.replace('_', '-')}")
     news = texts(language, "status-fell-back", place="local-gpu", why=why.value)
@@ -191,7 +191,7 @@ def test_each_fault_of_a_place_has_its_words(why: FailureKind, language: Languag
 
 
 def test_values_are_escaped() -> None:
-    """Whatever somebody called something, it is no markup."""
+    """Names from users are never markup."""
     text = Texts()(Language.EN, "admin-first", name="<b>&", there="yes", others="")
     assert text.startswith("&lt;b&gt;&amp; is")
 
@@ -276,6 +276,6 @@ def test_each_colour_has_a_name() -> None:
 
 
 def test_languages_of_telegram() -> None:
-    """Whatever it tells."""
+    """Whatever its values are."""
     assert detect_language("ru") is detect_language("uk-UA") is Language.RU
     assert detect_language("pt-BR") is detect_language(None) is detect_language("") is Language.EN

@@ -1,4 +1,4 @@
-"""The command line as people and parents meet it: words, exit codes, signals, full disks."""
+"""The command line for users and parent processes: options, exit codes, signals, full disks."""
 
 import json
 import os
@@ -19,45 +19,47 @@ from tests.support.overlay_command import command, overlay
 from tests.support.person_clips import film_of_eileen
 from video_editing.cli.main import build_parser, main
 from video_editing.concurrency import count_cpus
+from video_editing.contract.plan import make_plan, write_plan
+from video_editing.reading.probe import ClipLimits, probe
 
 PROMPT = 1.0  #: seconds in which a signal ends the work, on a machine that is ours alone
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A short clip of nobody, for what needs no engine."""
+    """A short clip without a person, for what needs no engine."""
     return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", drawn(12), tone=300)
 
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """More work than any test waits for."""
+    """A clip that takes longer than any test waits for."""
     path = tmp_path_factory.mktemp("clips") / "long.mp4"
     frames = list(drawn(8, (640, 360))) * 200
     return make_clip(path, frames, options={"preset": "ultrafast"})
 
 
-def edit(clip: Path, result: Path, *more: object) -> list[str]:
+def build_edit(clip: Path, result: Path, *more: object) -> list[str]:
     return command("edit", clip, "--keep-background", "-o", result, *more)
 
 
-def complaint(stderr: str) -> dict[str, object]:
-    """The last line, which parents read; the one before it is for people."""
+def read_error(stderr: str) -> dict[str, object]:
+    """Parse the last line, which parent processes read; the line before it is for users."""
     sentence, line = stderr.splitlines()[-2:]
-    told: dict[str, object] = json.loads(line)
-    assert sentence == f"overlay: {told['message']}"
+    report: dict[str, object] = json.loads(line)
+    assert sentence == f"overlay: {report['message']}"
     assert "Traceback" not in stderr
-    return told
+    return report
 
 
-def parts(folder: Path) -> list[str]:
-    """All that lies in a folder and below."""
+def list_files(folder: Path) -> list[str]:
+    """List a folder and its subfolders."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
 @pytest.mark.parametrize("name", ["edit", "cut", "matte", "preview", "parts", "probe", "demo"])
 def test_help_explains_every_option(name: str) -> None:
-    """Each says its default, or that nothing is done without it, or it must be given."""
+    """Each help text states the default, or the option is a switch, optional or required."""
     for option in build_parser()[1][name]._actions:  # noqa: SLF001 - argparse shows them nowhere else
         assert option.help, option.dest
         if option.option_strings and not option.required and option.dest != "help":
@@ -90,10 +92,10 @@ def test_help_explains_every_option(name: str) -> None:
         ["matte", "c.mp4", "--segments", "s", "--check", "--plan-only"],
     ],
 )
-def test_a_wrong_command_line_is_told_with_its_use(
+def test_a_wrong_command_line_prints_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 2, as is custom."""
+    """Exit code 2, as is usual."""
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
@@ -125,19 +127,19 @@ def test_a_value_out_of_range_names_its_option(
     """Exit code 3, the reason bad_option, and nothing is written."""
     code = main(["edit", str(clip), "-o", str(tmp_path / "r.mp4"), f"{option}={value}"])
     assert code == 3
-    told = complaint(capsys.readouterr().err)
-    assert told["error"] == "InputRejected"
-    assert told["reason"] == "bad_option"
-    assert parts(tmp_path) == []
+    report = read_error(capsys.readouterr().err)
+    assert report["error"] == "InputRejected"
+    assert report["reason"] == "bad_option"
+    assert list_files(tmp_path) == []
 
 
-def test_a_clip_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """Also under a name that no system allows."""
+def test_a_missing_clip_is_named(tmp_path: Path) -> None:
+    """Also if the name is too long for any file system."""
     for name in ("none.mp4", "x" * 300 + ".mp4"):
         ran = overlay("edit", tmp_path / name, "-o", tmp_path / "r.mp4")
         assert ran.returncode == 3
-        assert complaint(ran.stderr)["reason"] == "no_file"
-    assert parts(tmp_path) == []
+        assert read_error(ran.stderr)["reason"] == "no_file"
+    assert list_files(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -154,28 +156,28 @@ def test_a_clip_that_is_not_there_is_named(tmp_path: Path) -> None:
         "..mp4",
     ],
 )
-def test_names_are_only_names(
+def test_any_file_name_is_accepted(
     clip: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     name: str,
 ) -> None:
-    """Of the clip as of the result; after -- a dash begins a name too."""
+    """For the clip and the result; after -- a name may begin with a dash."""
     (tmp_path / name).write_bytes(clip.read_bytes())
     monkeypatch.chdir(tmp_path)
     options = ["--keep-background", "--progress", "json", f"--output=n{name}"]
     assert main(["edit", *options, "--", name]) == 0
     done = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert done["result"] == f"n{name}"
-    assert parts(tmp_path) == sorted([name, f"n{name}"])
+    assert list_files(tmp_path) == sorted([name, f"n{name}"])
     assert len(times(tmp_path / f"n{name}")) == 12
 
 
-def test_progress_for_parents_rises_to_the_total(clip: Path, tmp_path: Path) -> None:
+def test_progress_as_json_rises_to_the_total(clip: Path, tmp_path: Path) -> None:
     """One JSON object a line on standard output; the last says where and what the result is."""
     ran = subprocess.run(
-        edit(clip, tmp_path / "r.mp4", "--progress", "json"),
+        build_edit(clip, tmp_path / "r.mp4", "--progress", "json"),
         check=True,
         capture_output=True,
         text=True,
@@ -194,8 +196,8 @@ def test_progress_for_parents_rises_to_the_total(clip: Path, tmp_path: Path) -> 
     assert ran.stderr == ""
 
 
-def test_a_cut_tells_where_it_belongs(clip: Path, tmp_path: Path) -> None:
-    """In its last line, for whoever lays it over something."""
+def test_a_cut_prints_its_box_in_the_frame(clip: Path, tmp_path: Path) -> None:
+    """In its last line, for programs that lay it over something."""
     style = ["--keep-background", "--center", "0.5,0.5", "--progress", "json"]
     ran = overlay("cut", clip, *style, "-o", tmp_path / "o.mov")
     assert json.loads(ran.stdout.splitlines()[-1]) == {
@@ -210,49 +212,49 @@ def test_a_cut_tells_where_it_belongs(clip: Path, tmp_path: Path) -> None:
 
 
 def test_the_input_is_never_overwritten(clip: Path, tmp_path: Path) -> None:
-    """Neither the clip nor the background, by whatever name they are called."""
+    """Neither the clip nor the background, also through a link."""
     before = clip.read_bytes()
     link = tmp_path / "link.mp4"
     link.symlink_to(clip)
     for source, result, behind in ((clip, link, "red"), (link, clip, "red"), (clip, link, link)):
         ran = overlay("edit", source, "--background", behind, "-o", result, "--keep-background")
         assert ran.returncode == 3
-        assert complaint(ran.stderr)["reason"] == "bad_option"
+        assert read_error(ran.stderr)["reason"] == "bad_option"
     assert clip.read_bytes() == before
 
 
 def test_a_failure_leaves_an_older_result_as_it_was(clip: Path, tmp_path: Path) -> None:
-    """The clip shows nobody, which is known only at its end."""
+    """The clip shows no person, which is known only at its end."""
     result = tmp_path / "r.mp4"
     result.write_bytes(b"older")
     ran = overlay("edit", clip, "-o", result)
     assert ran.returncode == 3
-    assert complaint(ran.stderr)["reason"] == "no_person"
+    assert read_error(ran.stderr)["reason"] == "no_person"
     assert result.read_bytes() == b"older"
-    assert parts(tmp_path) == ["r.mp4"]
+    assert list_files(tmp_path) == ["r.mp4"]
 
 
-@pytest.mark.parametrize("place", ["none/r.mp4", "file/r.mp4", "x" * 300 + ".mp4", "folder"])
+@pytest.mark.parametrize("path", ["none/r.mp4", "file/r.mp4", "x" * 300 + ".mp4", "folder"])
 @pytest.mark.parametrize("name", ["edit", "cut", "preview"])
-def test_a_place_that_cannot_be_written_to_is_told(
-    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, place: str
+def test_a_path_that_cannot_be_written_to_is_reported(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, path: str
 ) -> None:
     """No folder, a file for a folder, too long a name, a folder for a file: exit code 5."""
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder").mkdir()
-    assert main([name, str(clip), "--keep-background", "-o", str(tmp_path / place)]) == 5
-    assert complaint(capsys.readouterr().err)["error"] == "OutputFailed"
-    assert parts(tmp_path) == ["file", "folder"]
+    assert main([name, str(clip), "--keep-background", "-o", str(tmp_path / path)]) == 5
+    assert read_error(capsys.readouterr().err)["error"] == "OutputFailed"
+    assert list_files(tmp_path) == ["file", "folder"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission_is_told(clip: Path, tmp_path: Path) -> None:
-    """As any other place that cannot be written to."""
+def test_a_folder_without_permission_is_reported(clip: Path, tmp_path: Path) -> None:
+    """Like any other path that cannot be written to."""
     tmp_path.chmod(0o555)
     ran = overlay("edit", clip, "--keep-background", "-o", tmp_path / "r.mp4")
     tmp_path.chmod(0o755)
     assert ran.returncode == 5
-    assert complaint(ran.stderr)["error"] == "OutputFailed"
+    assert read_error(ran.stderr)["error"] == "OutputFailed"
 
 
 @pytest.mark.parametrize(
@@ -266,8 +268,8 @@ def test_a_folder_without_permission_is_told(clip: Path, tmp_path: Path) -> None
         ["preview", "-o", "r.jpg"],
     ],
 )
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, arguments: list[str]) -> None:
-    """However far the file was: no file here may have more than so many bytes."""
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, arguments: list[str]) -> None:
+    """At any moment: the limit on the size of files stands for a full disk."""
     random = np.random.default_rng(8)
     noise = (random.integers(0, 256, (96, 160, 3), np.uint8) for _ in range(20))
     clip = make_clip(tmp_path / "clip.mp4", noise, tone=300)
@@ -282,14 +284,14 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, arguments: list[
             arguments[0], clip, *style, *arguments[1:], cwd=tmp_path / "out", preexec_fn=full
         )
         assert ran.returncode == 5, ran.stderr
-        told = complaint(ran.stderr)
-        assert told["error"] == "OutputFailed"
-        assert "too large" in str(told["message"])
-        assert parts(tmp_path / "out") == []
+        report = read_error(ran.stderr)
+        assert report["error"] == "OutputFailed"
+        assert "too large" in str(report["message"])
+        assert list_files(tmp_path / "out") == []
 
 
-def test_a_full_disk_leaves_whole_segments_only(tmp_path: Path) -> None:
-    """The plan, and those that were finished before."""
+def test_a_full_disk_leaves_complete_segments_only(tmp_path: Path) -> None:
+    """The plan, and the segments that were complete before."""
     clip = film_of_eileen(tmp_path / "clip.mp4", 10)
 
     def full() -> None:
@@ -297,8 +299,8 @@ def test_a_full_disk_leaves_whole_segments_only(tmp_path: Path) -> None:
 
     ran = overlay("matte", clip, "--segments", tmp_path / "segments", preexec_fn=full)
     assert ran.returncode == 5
-    assert complaint(ran.stderr)["error"] == "OutputFailed"
-    assert parts(tmp_path / "segments") == ["plan.json"]
+    assert read_error(ran.stderr)["error"] == "OutputFailed"
+    assert list_files(tmp_path / "segments") == ["plan.json"]
 
 
 WORK = {
@@ -323,18 +325,18 @@ WORK = {
 def test_a_signal_ends_the_work_at_once(
     long_clip: Path, tmp_path: Path, work: str, sent: signal.Signals
 ) -> None:
-    """Within a second, with the shell's exit code, and without a trace of the result."""
+    """Within a second, with the shell's exit code, and without a file of the result."""
     name, *rest = WORK[work]
-    process = started([name, long_clip, *rest, "--progress", "json"], tmp_path)
+    process = start([name, long_clip, *rest, "--progress", "json"], tmp_path)
     for child in process:
         assert child.stdout is not None
         child.stdout.readline()  # it is in the midst of it
-        took, stderr = stopped(child, sent)
+        took, stderr = send_signal(child, sent)
         assert child.returncode == 128 + sent
-        assert complaint(stderr)["error"] == "Cancelled"
-        assert took < PROMPT * crowd()
-    assert [part for part in parts(tmp_path) if not part.startswith("segments")] == []
-    assert [part for part in parts(tmp_path) if "part" in part] == []
+        assert read_error(stderr)["error"] == "Cancelled"
+        assert took < PROMPT * get_load_factor()
+    assert [part for part in list_files(tmp_path) if not part.startswith("segments")] == []
+    assert [part for part in list_files(tmp_path) if "part" in part] == []
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
@@ -342,46 +344,44 @@ def test_a_signal_ends_the_work_at_once(
 def test_a_signal_ends_the_work_at_any_moment(
     long_clip: Path, tmp_path: Path, moment: float, sent: signal.Signals
 ) -> None:
-    """While modules load there is nothing to clean up, and the system ends it by itself."""
+    """While modules load there is nothing to clean up, and the default action ends the process."""
     (tmp_path / "r.mp4").write_bytes(b"older")
-    for child in started(["edit", long_clip, *WORK["edit"][1:]], tmp_path):
-        time.sleep(moment * crowd())
-        took, stderr = stopped(child, sent)
+    for child in start(["edit", long_clip, *WORK["edit"][1:]], tmp_path):
+        time.sleep(moment * get_load_factor())
+        took, stderr = send_signal(child, sent)
         assert child.returncode in {128 + sent, -sent}
         assert "Traceback" not in stderr
-        assert took < PROMPT * crowd()
-    assert parts(tmp_path) == ["r.mp4"]
+        assert took < PROMPT * get_load_factor()
+    assert list_files(tmp_path) == ["r.mp4"]
     assert (tmp_path / "r.mp4").read_bytes() == b"older"
 
 
 def test_a_second_signal_does_not_disturb_the_first(long_clip: Path, tmp_path: Path) -> None:
     """Cleaning up goes on."""
-    for child in started(["edit", long_clip, *WORK["edit"][1:], "--progress", "json"], tmp_path):
+    for child in start(["edit", long_clip, *WORK["edit"][1:], "--progress", "json"], tmp_path):
         assert child.stdout is not None
         child.stdout.readline()
         for sent in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
             child.send_signal(sent)
         child.communicate(timeout=20)
         assert child.returncode in {130, 143}
-    assert parts(tmp_path) == []
+    assert list_files(tmp_path) == []
 
 
-def test_a_parent_that_stops_listening_leaves_nothing_behind(
-    long_clip: Path, tmp_path: Path
-) -> None:
-    """Its pipe is closed: the work ends instead of going on for nobody."""
-    for child in started(["edit", long_clip, *WORK["edit"][1:], "--progress", "json"], tmp_path):
+def test_a_closed_pipe_ends_the_work_and_leaves_nothing(long_clip: Path, tmp_path: Path) -> None:
+    """The parent process has closed its end: the work would go on for no reader."""
+    for child in start(["edit", long_clip, *WORK["edit"][1:], "--progress", "json"], tmp_path):
         assert child.stdout is not None
         child.stdout.readline()
         child.stdout.close()
         assert child.stderr is not None
         child.stderr.read()
         assert child.wait(timeout=60) != 0
-    assert parts(tmp_path) == []
+    assert list_files(tmp_path) == []
 
 
-def started(arguments: list[object], folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    """One child, in a group of its own; when it is done with, nobody of the group is left."""
+def start(arguments: list[object], folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Start one child in a process group; when it has ended, the group is empty."""
 
     def fresh() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
@@ -405,13 +405,13 @@ def started(arguments: list[object], folder: Path) -> Iterator["subprocess.Popen
                 child.kill()
 
 
-def crowd() -> float:
+def get_load_factor() -> float:
     """How many run for each processor, at least 1: on a busy machine all takes that much longer."""
     return max(1.0, os.getloadavg()[0] / count_cpus())
 
 
-def stopped(child: "subprocess.Popen[str]", sent: signal.Signals) -> tuple[float, str]:
-    """Seconds until it ended, and what it said."""
+def send_signal(child: "subprocess.Popen[str]", sent: signal.Signals) -> tuple[float, str]:
+    """Send a signal; return the seconds until the child ended, and its standard error."""
     began = time.monotonic()
     child.send_signal(sent)
     _, stderr = child.communicate(timeout=60)
@@ -419,7 +419,7 @@ def stopped(child: "subprocess.Popen[str]", sent: signal.Signals) -> tuple[float
 
 
 def test_some_segments_are_made_and_checked(tmp_path: Path) -> None:
-    """A plan alone, then those asked for, then the rest; a broken one is found and told."""
+    """A plan alone, then some segments, then the rest; a damaged one is reported."""
     clip = film_of_eileen(tmp_path / "clip.mp4", 24, rate=2)
     folder = tmp_path / "segments"
 
@@ -427,16 +427,16 @@ def test_some_segments_are_made_and_checked(tmp_path: Path) -> None:
         return overlay("matte", clip, "--segments", folder, "--progress", "json", *more)
 
     assert matte("--plan-only").returncode == 0
-    assert parts(folder) == ["plan.json"]
+    assert list_files(folder) == ["plan.json"]
     assert matte("--only", "1").returncode == 0
-    assert parts(folder) == ["00001.mp4", "plan.json"]
+    assert list_files(folder) == ["00001.mp4", "plan.json"]
     assert matte("--only", "1", "--check").returncode == 0
     lacking = matte("--check")
     assert lacking.returncode == 3
-    assert complaint(lacking.stderr)["details"]["segment"] == 0  # type: ignore[index]
+    assert read_error(lacking.stderr)["details"]["segment"] == 0  # type: ignore[index]
     rest = [json.loads(line) for line in matte().stdout.splitlines()]
     assert (rest[-1]["done"], rest[-1]["total"]) == (24, 24)
-    assert parts(folder) == ["00000.mp4", "00001.mp4", "plan.json"]
+    assert list_files(folder) == ["00000.mp4", "00001.mp4", "plan.json"]
     whole = (folder / "00001.mp4").read_bytes()
     assert matte("--check").returncode == 0
     (folder / "00001.mp4").unlink()
@@ -444,9 +444,9 @@ def test_some_segments_are_made_and_checked(tmp_path: Path) -> None:
     assert (folder / "00001.mp4").read_bytes() == whole
     (folder / "00001.mp4").write_bytes(whole[:500])
     damaged = matte("--check")
-    assert complaint(damaged.stderr)["reason"] == "bad_matte"
-    assert complaint(damaged.stderr)["details"]["segment"] == 1  # type: ignore[index]
-    assert complaint(matte("--only", "2").stderr)["reason"] == "bad_option"
+    assert read_error(damaged.stderr)["reason"] == "bad_matte"
+    assert read_error(damaged.stderr)["details"]["segment"] == 1  # type: ignore[index]
+    assert read_error(matte("--only", "2").stderr)["reason"] == "bad_option"
 
 
 @pytest.mark.slow
@@ -455,7 +455,7 @@ def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
     peaks = []
     for seconds in (5, 20):
         clip = film_of_eileen(tmp_path / f"{seconds}.mp4", 30 * seconds, side=1080, rate=30, tone=9)
-        program = edit(clip, tmp_path / "r.mp4")
+        program = build_edit(clip, tmp_path / "r.mp4")
         program.remove("--keep-background")
         ran = subprocess.run(
             ["/usr/bin/env", "python3", "-c", PEAK, *program],
@@ -474,3 +474,16 @@ import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
+
+
+def test_a_segment_is_called_by_its_index_in_a_partial_plan(tmp_path: Path) -> None:
+    """The plan holds the last segment only, so its index is not its position."""
+    clip = film_of_eileen(tmp_path / "clip.mp4", 24, rate=2)
+    folder = tmp_path / "segments"
+    plan = make_plan(probe(clip, ClipLimits()))
+    write_plan(plan.model_copy(update={"segments": plan.segments[1:]}), folder)
+    matte = ["matte", str(clip), "--segments", str(folder)]
+    assert main([*matte, "--only", "1"]) == 0
+    assert list_files(folder) == ["00001.mp4", "plan.json"]
+    assert main([*matte, "--only", "1", "--check"]) == 0
+    assert main([*matte, "--only", "0"]) == 3

@@ -1,4 +1,4 @@
-"""The result's sound: in sync, whole, ducked and quick."""
+"""The sound of a result: in sync, complete, ducked, in constant memory."""
 
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -22,13 +22,13 @@ FPS = 25
 
 
 def tone(seconds: float, hertz: float = 440, size: float = 0.5, rate: int = SAMPLE_RATE) -> Sound:
-    """A sine in two channels."""
+    """Return a sine in two channels."""
     wave = size * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
     return np.stack((wave, wave), axis=1).astype(np.float32)
 
 
 def clicks(seconds: float, *times: float, rate: int = SAMPLE_RATE, channels: int = 2) -> Sound:
-    """Silence with a short pulse at each of *times*, seconds."""
+    """Return silence with a short pulse at each of *times*, in seconds."""
     sound = np.zeros((round(seconds * rate), channels), np.float32)
     for time in times:
         at = round(time * rate)
@@ -51,7 +51,7 @@ def write(
     options: dict[str, str] | None = None,
     change: Callable[[list[av.Packet]], list[av.Packet]] = list,
 ) -> Clip:
-    """A clip of *seconds* of grey picture with *sound*; *change* may alter the sound's packets."""
+    """Write a grey clip of *seconds* with *sound*; *change* may alter the sound's packets."""
     with av.open(str(path), "w") as container:
         streams = {}
         for kind in ("audio", "video") if sound_first else ("video", "audio"):
@@ -66,13 +66,13 @@ def write(
             packets += streams["video"].encode(frame)
         packets += streams["video"].encode(None)
         if sound is not None:
-            packets += change(list(spoken(streams["audio"], sound, round(sound_at * rate))))
+            packets += change(list(encode(streams["audio"], sound, round(sound_at * rate))))
         container.mux(packets)
     return probe(path)
 
 
-def spoken(stream: av.AudioStream, sound: Sound, at: int) -> Iterator[av.Packet]:
-    """*sound* encoded, its first sample at sample *at*."""
+def encode(stream: av.AudioStream, sound: Sound, at: int) -> Iterator[av.Packet]:
+    """Encode *sound*, its first sample at sample *at*."""
     source = av.AudioFrame.from_ndarray(
         np.ascontiguousarray(sound.reshape(1, -1)), "flt", stream.layout.name
     )
@@ -85,17 +85,17 @@ def spoken(stream: av.AudioStream, sound: Sound, at: int) -> Iterator[av.Packet]
     yield from stream.encode(None)
 
 
-def heard(
+def mix(
     clip: Clip, background: Clip | None = None, *, seconds: float = 2, start: float = 0
 ) -> Sound:
-    """All of the result's sound."""
+    """Return all of the result's sound."""
     return np.concatenate(
         list(mix_audio(clip, background, seconds=Fraction(seconds), start=Fraction(start)))
     )
 
 
 def pulses(sound: Sound, least: float = 0.2) -> list[float]:
-    """The times of the loudest moments, seconds, one within a tenth of a second."""
+    """Return the times of the loudest samples in seconds, at most one in a tenth of a second."""
     size, times = np.abs(sound).max(axis=1), []
     while size.max(initial=0) > least:
         at = int(size.argmax())
@@ -138,8 +138,8 @@ SOUNDING = (
 )
 
 
-def laid_out(clip: Clip) -> NDArray[np.float64]:
-    """One channel of *clip*'s own frames, each put down at its own time, linearly resampled."""
+def lay_out(clip: Clip) -> NDArray[np.float64]:
+    """Return one channel of *clip*'s frames, each at its own time, linearly resampled."""
     with av.open(str(clip.path)) as container:
         frames = list(container.decode(audio=0))
     times, values = [], []
@@ -156,82 +156,82 @@ def laid_out(clip: Clip) -> NDArray[np.float64]:
 
 
 def lag(sound: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
-    """By how many seconds *sound* comes late."""
+    """Return by how many seconds *sound* is late."""
     size = 2 ** (2 * len(truth)).bit_length()
     product = np.fft.rfft(sound, size) * np.conj(np.fft.rfft(truth, size))
     at = int(np.fft.irfft(product, size).argmax())
     return (at if at < len(truth) else at - size) / SAMPLE_RATE
 
 
-def rubbish(packet: av.Packet, random: np.random.Generator) -> av.Packet:
-    """A packet of the same size, place and time whose bytes mean nothing."""
-    spoilt = av.Packet(random.bytes(packet.size))
-    spoilt.stream, spoilt.time_base = packet.stream, packet.time_base
-    spoilt.pts, spoilt.dts, spoilt.duration = packet.pts, packet.dts, packet.duration
-    return spoilt
+def corrupt(packet: av.Packet, random: np.random.Generator) -> av.Packet:
+    """Return a packet of the same size, position and time with random bytes."""
+    spoil = av.Packet(random.bytes(packet.size))
+    spoil.stream, spoil.time_base = packet.stream, packet.time_base
+    spoil.pts, spoil.dts, spoil.duration = packet.pts, packet.dts, packet.duration
+    return spoil
 
 
 @pytest.mark.parametrize("sound_at", [0, 0.4])
 @pytest.mark.parametrize("picture_at", [0, 0.2])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_click_is_heard_at_its_picture(
+def test_a_click_is_in_sync_with_its_picture(
     tmp_path: Path, kind: str, sound_at: float, picture_at: float
 ) -> None:
-    """Whatever the container, codec, rate and start, sound is as exact as the file's own times."""
+    """For any container, codec, rate and start, sound is as exact as the file's own times."""
     name, options = KINDS[kind]
     channels = {"mono": 1, "5.1": 6}.get(str(options.get("layout")), 2)
     sound = clicks(2, 0.5, 1.3, rate=int(options.get("rate", SAMPLE_RATE)), channels=channels)
     clip = write(tmp_path / name, sound, sound_at=sound_at, picture_at=picture_at, **options)
     first_picture = float(clip.times[0] * clip.timebase)
     expected = [first_picture - picture_at + sound_at + time for time in (0.5, 1.3)]
-    assert pulses(heard(clip)) == pytest.approx(expected, abs=0.0015)
+    assert pulses(mix(clip)) == pytest.approx(expected, abs=0.0015)
 
 
 @pytest.mark.parametrize("path", SOUNDING)
 def test_a_real_voice_is_in_sync(media: Path, path: str) -> None:
-    """Correlated with what the file's frames hold at their own times, it is off by < 1 ms.
+    """Correlated with the file's frames at their own times, it is off by < 1 ms.
 
     The rooftops' times swing by 9 ms around the sample count; the mean is what can be met.
     """
     clip = probe(media / path)
-    sound = heard(clip, seconds=float(clip.duration)).mean(axis=1)
-    truth = laid_out(clip)[: len(sound)]
+    sound = mix(clip, seconds=float(clip.duration)).mean(axis=1)
+    truth = lay_out(clip)[: len(sound)]
     assert abs(lag(sound[: len(truth)], truth)) < (0.005 if "rooftops" in path else 0.001)
 
 
 @pytest.mark.parametrize("seconds", [Fraction(1, 3), Fraction(2), Fraction(1001, 300)])
-def test_sound_is_as_long_as_asked(tmp_path: Path, seconds: Fraction) -> None:
+def test_sound_has_the_requested_length(tmp_path: Path, seconds: Fraction) -> None:
     """Longer sound is cut, shorter is followed by silence, to the sample."""
     clip = write(tmp_path / "a.mkv", tone(2))
-    sound = heard(clip, seconds=seconds)
+    sound = mix(clip, seconds=seconds)
     assert sound.shape == (round(seconds * SAMPLE_RATE), 2)
     assert sound.dtype == np.float32
     assert not sound[2 * SAMPLE_RATE :].any()
     assert sound[: 2 * SAMPLE_RATE].any()
 
 
-def test_a_start_takes_the_same_sound_from_there(tmp_path: Path) -> None:
-    """Asked from 0.7 s on, it is what the whole has from there on."""
+def test_a_later_start_gives_the_same_sound(tmp_path: Path) -> None:
+    """From 0.7 s on, it equals the full sound from 0.7 s on."""
     clip = write(tmp_path / "a.mkv", tone(2))
     background = write(tmp_path / "b.mkv", tone(1), seconds=0.6)
-    assert np.array_equal(heard(clip, seconds=1, start=0.7), heard(clip)[33600:81600])
+    assert np.array_equal(mix(clip, seconds=1, start=0.7), mix(clip)[33600:81600])
     silent = write(tmp_path / "c.mkv", None)
     assert np.array_equal(
-        heard(silent, background, seconds=1, start=0.7), heard(silent, background)[33600:81600]
+        mix(silent, background, seconds=1, start=0.7), mix(silent, background)[33600:81600]
     )
 
 
 def test_a_lone_voice_is_untouched(tmp_path: Path) -> None:
-    """48 kHz stereo comes out bit for bit."""
+    """48 kHz stereo is unchanged bit by bit."""
     voice = tone(2, size=0.99)
     clip = write(tmp_path / "a.mkv", voice, codec="pcm_f32le")
-    assert np.array_equal(heard(clip), voice)
+    assert np.array_equal(mix(clip), voice)
 
 
-def test_one_microphone_is_heard_on_both_sides(tmp_path: Path) -> None:
-    """Mono plays left and right, as loud as it was."""
+def test_mono_is_played_on_both_sides(tmp_path: Path) -> None:
+    """At the same level."""
     clip = write(tmp_path / "a.mkv", tone(2)[:, :1], layout="mono")
-    sound = heard(clip)
+    sound = mix(clip)
     assert np.array_equal(sound[:, 0], sound[:, 1])
     assert np.abs(sound).max() == pytest.approx(0.5, abs=0.01)
 
@@ -239,62 +239,64 @@ def test_one_microphone_is_heard_on_both_sides(tmp_path: Path) -> None:
 def test_five_channels_fit_into_two(tmp_path: Path) -> None:
     """Full level in all channels at once is not clipped."""
     loud = np.repeat(tone(2, size=0.99)[:, :1], 6, axis=1)
-    sound = heard(write(tmp_path / "a.mkv", loud, codec="flac", layout="5.1"))
+    sound = mix(write(tmp_path / "a.mkv", loud, codec="flac", layout="5.1"))
     peaks = np.abs(sound[4800:-4800]) > 0.98
     assert peaks.mean() < 0.2  # a sine is above 0.98 of itself for 13 % of its time
 
 
 def test_a_gap_is_silence(tmp_path: Path) -> None:
-    """Packets that are not there leave a hole, and what follows keeps its time."""
+    """Missing packets leave silence, and the rest keeps its time."""
     clip = write(
         tmp_path / "a.mkv",
         tone(2),
         change=lambda packets: [p for p in packets if not 0.5 <= p.pts * p.time_base < 1.2],
     )
-    sound = np.abs(heard(clip)).max(axis=1)
+    sound = np.abs(mix(clip)).max(axis=1)
     silent = np.flatnonzero(np.convolve(sound, np.ones(480), "same") < 0.01)
     assert silent.min() / SAMPLE_RATE == pytest.approx(0.5, abs=0.03)
     assert silent.max() / SAMPLE_RATE == pytest.approx(1.2, abs=0.03)
 
 
 def test_jitter_of_times_does_not_tear_the_sound(tmp_path: Path) -> None:
-    """Times that are off by 9 ms to and fro, as phones write, change nothing."""
+    """Times that are off by 9 ms, as phones write, change nothing."""
 
-    def shaken(packets: list[av.Packet]) -> list[av.Packet]:
+    def shake(packets: list[av.Packet]) -> list[av.Packet]:
         for packet in packets[1::2]:
             packet.pts += round(Fraction(9, 1000) / packet.time_base)
         return packets
 
     voice = tone(2)
-    clip = write(tmp_path / "a.mkv", voice, codec="pcm_f32le", change=shaken)
-    assert np.array_equal(heard(clip), voice)
+    clip = write(tmp_path / "a.mkv", voice, codec="pcm_f32le", change=shake)
+    assert np.array_equal(mix(clip), voice)
 
 
 @pytest.mark.parametrize("pace", [Fraction(21, 20), Fraction(3, 4)])
-def test_times_that_leave_the_sample_count_are_followed(tmp_path: Path, pace: Fraction) -> None:
-    """Silence fills what is missing, overlaps are cut: within 20 ms of the file's times."""
+def test_times_that_deviate_from_the_sample_count_are_followed(
+    tmp_path: Path, pace: Fraction
+) -> None:
+    """Silence fills gaps, overlaps are cut: within 20 ms of the file's times."""
 
-    def paced(packets: list[av.Packet]) -> list[av.Packet]:
+    def stretch(packets: list[av.Packet]) -> list[av.Packet]:
         for packet in packets:
             packet.pts = packet.dts = round(packet.pts * pace)
         return packets
 
-    clip = write(tmp_path / "a.mkv", clicks(2, 0.5, 1.6), change=paced)
-    assert pulses(heard(clip)) == pytest.approx([float(0.5 * pace), float(1.6 * pace)], abs=0.02)
+    clip = write(tmp_path / "a.mkv", clicks(2, 0.5, 1.6), change=stretch)
+    assert pulses(mix(clip)) == pytest.approx([float(0.5 * pace), float(1.6 * pace)], abs=0.02)
 
 
 @pytest.mark.parametrize("codec", ["aac", "libmp3lame", "libopus", "flac", "mp2"])
 def test_corrupt_packets_are_survived(tmp_path: Path, codec: str) -> None:
-    """Rubbish in the middle neither stops the sound, nor shifts what follows, nor is too loud."""
+    """Random bytes neither stop the sound, nor shift what follows, nor exceed full level."""
 
-    def spoilt(packets: list[av.Packet]) -> list[av.Packet]:
+    def spoil(packets: list[av.Packet]) -> list[av.Packet]:
         random = np.random.default_rng(1)
         return [
-            rubbish(packet, random) if 0.6 < packet.pts * packet.time_base < 1.2 else packet
+            corrupt(packet, random) if 0.6 < packet.pts * packet.time_base < 1.2 else packet
             for packet in packets
         ]
 
-    sound = heard(write(tmp_path / "a.mkv", clicks(2, 0.3, 1.6), codec=codec, change=spoilt))
+    sound = mix(write(tmp_path / "a.mkv", clicks(2, 0.3, 1.6), codec=codec, change=spoil))
     assert len(sound) == 2 * SAMPLE_RATE
     assert np.abs(sound).max() <= 1
     assert pulses(sound[: SAMPLE_RATE // 2]) == pytest.approx([0.3], abs=0.0015)
@@ -306,7 +308,7 @@ def test_samples_that_are_no_numbers_are_silence(tmp_path: Path) -> None:
     voice = tone(2)
     voice[SAMPLE_RATE] = np.nan
     voice[SAMPLE_RATE + 1] = np.inf
-    sound = heard(write(tmp_path / "a.mkv", voice, codec="pcm_f32le"))
+    sound = mix(write(tmp_path / "a.mkv", voice, codec="pcm_f32le"))
     assert not sound[SAMPLE_RATE].any()
     assert np.abs(sound).max() == 1
 
@@ -318,15 +320,15 @@ def test_samples_that_are_no_numbers_are_silence(tmp_path: Path) -> None:
         {"rate": 50},  # frames of 20 s
     ],
 )
-def test_sound_that_nobody_can_play_is_silence(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_sound_that_cannot_be_played_is_silence(tmp_path: Path, options: dict[str, Any]) -> None:
     """Channels without a known mix, and frames that would fill the memory, are left out."""
     channels = 4 if "layout" in options else 2
     rate = options.get("rate", SAMPLE_RATE)
     sound = np.full((2000 if rate == 50 else 2 * SAMPLE_RATE, channels), 0.5, np.float32)
-    assert not heard(write(tmp_path / "a.mkv", sound, **options)).any()
+    assert not mix(write(tmp_path / "a.mkv", sound, **options)).any()
 
 
-def test_a_change_of_form_on_the_way_is_followed(tmp_path: Path) -> None:
+def test_a_change_of_layout_and_rate_is_followed(tmp_path: Path) -> None:
     """A recording that goes from stereo to mono at another rate stays in sync."""
     at_one = {"sound_at": 1, "picture_at": 1, "seconds": 1}
     at_two = {"sound_at": 2.026, "picture_at": 2, "seconds": 1}  # where the first ends, to 0.1 ms
@@ -337,20 +339,20 @@ def test_a_change_of_form_on_the_way_is_followed(tmp_path: Path) -> None:
     clip = probe(first.path)
     first_picture = float(clip.times[0] * clip.timebase)
     expected = [first_picture + 0.5, first_picture + 1.426]
-    assert pulses(heard(clip)) == pytest.approx(expected, abs=0.0015)
+    assert pulses(mix(clip)) == pytest.approx(expected, abs=0.0015)
 
 
 def test_a_file_that_breaks_off_ends_in_silence(tmp_path: Path) -> None:
     """Half of a file gives half of its sound."""
     clip = write(tmp_path / "a.mkv", tone(2))
     clip.path.write_bytes(clip.path.read_bytes()[: clip.path.stat().st_size // 2])
-    sound = heard(clip)
+    sound = mix(clip)
     assert decibels(sound[: SAMPLE_RATE // 2]) > -20
     assert not sound[-SAMPLE_RATE // 2 :].any()
 
 
-def test_nothing_to_be_heard_is_known_beforehand(tmp_path: Path) -> None:
-    """An encoder can ask whether there is any sound; soundless files give silence."""
+def test_missing_sound_is_known_in_advance(tmp_path: Path) -> None:
+    """An encoder can query it; files without sound give silence."""
     silent = write(tmp_path / "a.mkv", None)
     sounding = write(tmp_path / "b.mkv", tone(2))
     glimpse = write(tmp_path / "c.mkv", tone(0.2), seconds=0.2)
@@ -358,16 +360,16 @@ def test_nothing_to_be_heard_is_known_beforehand(tmp_path: Path) -> None:
     assert not has_sound(silent, silent)
     assert has_sound(sounding, None)
     assert has_sound(silent, sounding)
-    assert not heard(silent, silent).any()
+    assert not mix(silent, silent).any()
     assert not has_sound(silent, glimpse)
 
 
 def test_a_background_alone_plays_at_full_level(tmp_path: Path) -> None:
-    """Under a soundless clip it is neither ducked nor bent."""
+    """Under a clip without sound it is neither ducked nor limited."""
     silent = write(tmp_path / "a.mkv", None)
     background = write(tmp_path / "b.mkv", tone(2, size=0.99), codec="pcm_f32le")
     inner = slice(SAMPLE_RATE // 10, -SAMPLE_RATE // 10)
-    assert np.array_equal(heard(silent, background)[inner], tone(2, size=0.99)[inner])
+    assert np.array_equal(mix(silent, background)[inner], tone(2, size=0.99)[inner])
 
 
 def test_a_background_begins_again_with_its_picture(tmp_path: Path) -> None:
@@ -376,9 +378,9 @@ def test_a_background_begins_again_with_its_picture(tmp_path: Path) -> None:
     short = write(tmp_path / "b.mkv", clicks(0.4, 0.3), seconds=0.6)
     long = write(tmp_path / "c.mkv", clicks(0.9, 0.3, 0.8), seconds=0.6)
     odd = write(tmp_path / "d.mkv", clicks(0.5, 0.3), seconds=0.6, picture_at=0.04)
-    assert pulses(heard(silent, short)) == pytest.approx([0.3, 0.9, 1.5], abs=0.0005)
-    assert pulses(heard(silent, long)) == pytest.approx([0.3, 0.9, 1.5], abs=0.0005)
-    assert pulses(heard(silent, odd)) == pytest.approx([0.3, 0.94, 1.58], abs=0.0015)
+    assert pulses(mix(silent, short)) == pytest.approx([0.3, 0.9, 1.5], abs=0.0005)
+    assert pulses(mix(silent, long)) == pytest.approx([0.3, 0.9, 1.5], abs=0.0005)
+    assert pulses(mix(silent, odd)) == pytest.approx([0.3, 0.94, 1.58], abs=0.0015)
 
 
 def test_a_loops_seam_does_not_click(tmp_path: Path) -> None:
@@ -386,7 +388,7 @@ def test_a_loops_seam_does_not_click(tmp_path: Path) -> None:
     silent = write(tmp_path / "a.mkv", None)
     part = tone(0.7, hertz=441.3)[30:28830]
     background = write(tmp_path / "b.mkv", part, codec="pcm_f32le", seconds=0.6)
-    steps = np.abs(np.diff(heard(silent, background), axis=0))
+    steps = np.abs(np.diff(mix(silent, background), axis=0))
     assert steps.max() <= 1.05 * np.abs(np.diff(part, axis=0)).max()
 
 
@@ -401,20 +403,20 @@ def speech(*words: tuple[float, float], seconds: float = 3) -> Sound:
 
 
 def blocks(sound: Sound) -> Iterator[Sound]:
-    """*sound* as endless whole blocks."""
+    """Yield *sound* as full blocks, endless."""
     yield from sound[: len(sound) // BLOCK_SAMPLES * BLOCK_SAMPLES].reshape(-1, BLOCK_SAMPLES, 2)
     yield from repeat(np.zeros((BLOCK_SAMPLES, 2), np.float32))
 
 
 def under(voice: Sound, background: Sound) -> Sound:
-    """What is left of *background* beside *voice*."""
+    """Return the part of *background* in the mix with *voice*."""
     count = len(voice) // BLOCK_SAMPLES
     mix = np.concatenate(list(islice(duck(blocks(voice), blocks(background)), count)))
     return mix - voice[: count * BLOCK_SAMPLES]
 
 
 def change(voice: Sound) -> Callable[[float, float], float]:
-    """By how many dB a tone under *voice* is turned down between two times."""
+    """Return the gain in dB of a tone under *voice* between two times."""
     music = tone(len(voice) / SAMPLE_RATE, size=0.3)
     left = under(voice, music)
     return lambda begin, end: (
@@ -422,8 +424,8 @@ def change(voice: Sound) -> Callable[[float, float], float]:
     )
 
 
-def test_a_background_gives_way_to_words() -> None:
-    """−15 dB under a word, −6 dB before and long after, and nothing moves in jumps."""
+def test_a_background_is_ducked_under_words() -> None:
+    """−15 dB under a word, −6 dB before and long after, with smooth changes."""
     gain = change(speech((1, 1.6)))
     assert gain(0.5, 0.9) == pytest.approx(-6, abs=0.2)
     assert gain(1.0, 1.6) == pytest.approx(-15, abs=0.6)
@@ -438,18 +440,18 @@ def test_a_first_syllable_is_clear() -> None:
 
 
 def test_a_pause_between_words_does_not_pump() -> None:
-    """A breath of 0.15 s lifts the background by less than 5 dB."""
+    """A pause of 0.15 s raises the background by less than 5 dB."""
     assert change(speech((1, 1.5), (1.65, 2.2)))(1.5, 1.65) < -10
 
 
-def test_a_room_that_hums_is_no_voice() -> None:
-    """Steady noise is learnt within ten seconds, and the background comes back."""
+def test_steady_noise_is_no_voice() -> None:
+    """It is learnt within ten seconds, and the background returns."""
     hum = tone(12, hertz=100, size=0.02)
     assert change(hum)(10, 12) == pytest.approx(-6, abs=0.5)
 
 
-def test_the_sum_never_clips_and_the_voice_is_not_bent() -> None:
-    """At full level of both, peaks stay within −1…1 and the background alone gives way."""
+def test_the_sum_never_clips_and_the_voice_is_unchanged() -> None:
+    """At full level of both, peaks stay within −1…1; only the background is limited."""
     voice = tone(1, size=1.0)
     music = tone(1, hertz=97, size=1.0)
     left = under(voice, music)

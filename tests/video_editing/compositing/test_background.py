@@ -1,4 +1,4 @@
-"""What lies behind the person: colours, pictures, films, the clip itself."""
+"""Backgrounds: colours, pictures, videos, the blurred clip."""
 
 import os
 import struct
@@ -30,17 +30,17 @@ SIZE = (96, 64)
 
 
 def greys(count: int) -> list[np.ndarray]:
-    """Pictures of which each is lighter than the one before, by 10 levels."""
+    """Return pictures of which each is lighter than the one before, by 10 levels."""
     return [np.full((SIZE[1], SIZE[0], 3), 30 + 10 * i, np.uint8) for i in range(count)]
 
 
 def grey(picture: Picture) -> int:
-    """Which of the greys it is."""
+    """Return the number of the grey picture."""
     return round((float(convert_to_rgb(picture, SIZE).mean()) * 255 - 30) / 10)
 
 
-def asked(behind: Background, seconds: list[Fraction]) -> list[int]:
-    """Which of the greys is behind at each moment."""
+def sample(behind: Background, seconds: list[Fraction]) -> list[int]:
+    """Return the number of the grey picture at each time."""
     empty = Picture(*(np.zeros((2, 2), np.uint8),) * 3)
     with behind.open_sampler(SIZE) as at:
         return [grey(at(moment, empty)) for moment in seconds]
@@ -51,7 +51,7 @@ def asked(behind: Background, seconds: list[Fraction]) -> list[int]:
     [("red", (255, 0, 0)), ("#16697a", (22, 105, 122)), ("#fff", (255,) * 3), ("black", (0,) * 3)],
 )
 def test_a_colour_is_that_colour(text: str, colour: tuple[int, int, int]) -> None:
-    """In R'G'B' to two levels, which is what 8-bit video can."""
+    """In R'G'B' to two levels, the precision of 8-bit video."""
     behind = open_background(text, LIMITS)
     assert isinstance(behind, ColourBackground)
     assert behind.size is None
@@ -62,7 +62,7 @@ def test_a_colour_is_that_colour(text: str, colour: tuple[int, int, int]) -> Non
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
 def test_a_picture_fills_the_canvas(tmp_path: Path, suffix: str) -> None:
-    """Its left half red, its right half blue; what is too high is cut off above and below."""
+    """Its left half red, its right half blue; it is cropped above and below."""
     path = tmp_path / f"behind{suffix}"
     drawn = Image.new("RGB", (200, 400), "red")
     drawn.paste("blue", (100, 0, 200, 400))
@@ -78,8 +78,8 @@ def test_a_picture_fills_the_canvas(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("turn", [1, 3, 6, 8])
-def test_a_photograph_stands_as_its_exif_says(tmp_path: Path, turn: int) -> None:
-    """As cameras turn it (Exif 2.3, tag 274): the red corner comes to the top left."""
+def test_a_photograph_is_turned_by_its_exif_data(tmp_path: Path, turn: int) -> None:
+    """Exif 2.3, tag 274: the red corner is at the top left."""
     upright = Image.new("RGB", (160, 96), "white")
     upright.paste("red", (0, 0, 60, 40))
     back = {
@@ -99,11 +99,11 @@ def test_a_photograph_stands_as_its_exif_says(tmp_path: Path, turn: int) -> None
     assert shown[60:, 80:].min() > 240
 
 
-def test_a_film_shows_the_frame_that_is_on_screen(tmp_path: Path) -> None:
-    """At 5 frames a second behind a clip at 10, each is seen twice."""
+def test_a_video_shows_the_frame_of_the_time(tmp_path: Path) -> None:
+    """At 5 frames a second behind a clip of 10, each is shown twice."""
     path = make_clip(tmp_path / "film.mp4", greys(6), rate=5, colours=HD)
     moments = [Fraction(i, 10) for i in range(12)]
-    assert asked(open_background(str(path), LIMITS), moments) == [
+    assert sample(open_background(str(path), LIMITS), moments) == [
         0,
         0,
         1,
@@ -119,31 +119,31 @@ def test_a_film_shows_the_frame_that_is_on_screen(tmp_path: Path) -> None:
     ]
 
 
-def test_a_short_film_starts_again(tmp_path: Path) -> None:
-    """After its last frame has had its time, and again after that."""
+def test_a_short_video_starts_again(tmp_path: Path) -> None:
+    """After the duration of its last frame, repeatedly."""
     path = make_clip(tmp_path / "film.mp4", greys(3), rate=10, colours=HD)
     moments = [Fraction(i, 10) + Fraction(1, 50) for i in range(8)]
-    assert asked(open_background(str(path), LIMITS), moments) == [0, 1, 2, 0, 1, 2, 0, 1]
+    assert sample(open_background(str(path), LIMITS), moments) == [0, 1, 2, 0, 1, 2, 0, 1]
 
 
-def test_a_film_of_uneven_frames_keeps_its_times(tmp_path: Path) -> None:
+def test_a_video_of_variable_rate_keeps_its_times(tmp_path: Path) -> None:
     """Shown at 0, 0.1, 0.5 and 0.6 s; in the second turn too, which begins at 0.7 s."""
     path = make_clip(tmp_path / "film.mkv", greys(4), rate=10, times=[0, 1, 5, 6], colours=HD)
     film = open_background(str(path), LIMITS)
     assert film.clip is not None
     assert film.clip.duration == pytest.approx(0.7, abs=0.01)
     moments = [Fraction(i, 100) for i in (5, 15, 45, 55, 65, 75, 85, 115, 125)]
-    assert asked(film, moments) == [0, 1, 1, 2, 3, 0, 1, 1, 2]
+    assert sample(film, moments) == [0, 1, 1, 2, 3, 0, 1, 1, 2]
 
 
-def test_a_long_film_is_left_before_its_end(tmp_path: Path) -> None:
-    """Nobody waits for the frames that are not seen."""
+def test_a_long_video_is_not_read_to_its_end(tmp_path: Path) -> None:
+    """Closing does not wait for frames that are not used."""
     path = make_clip(tmp_path / "film.mp4", greys(20), rate=10, colours=HD)
-    assert asked(open_background(str(path), LIMITS), [Fraction(0), Fraction(1, 10)]) == [0, 1]
+    assert sample(open_background(str(path), LIMITS), [Fraction(0), Fraction(1, 10)]) == [0, 1]
 
 
 def test_a_blurred_clip_is_soft_and_darker() -> None:
-    """A chess board becomes an even grey; black stays black."""
+    """A chess board becomes a uniform grey; black stays black."""
     board = np.kron(np.indices((12, 16)).sum(0) % 2, np.ones((20, 20)))
     luma = np.where(board > 0, 235, 16).astype(np.uint8)
     chroma = np.full((120, 160), 128, np.uint8)
@@ -168,7 +168,7 @@ def test_covering_cuts_both_sides_alike() -> None:
 
 
 def png(width: int, height: int) -> bytes:
-    """A grey PNG that says it is that large and holds almost nothing."""
+    """Return a grey PNG whose header announces that size and that holds little data."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -192,44 +192,42 @@ def png(width: int, height: int) -> bytes:
         ("cut.jpg", b"\xff\xd8\xff\xe0"),
     ],
 )
-def test_a_bad_background_is_told_from_a_bad_clip(
-    tmp_path: Path, name: str, content: bytes
-) -> None:
-    """Whatever is wrong with it, the reason is the background."""
+def test_a_bad_background_is_reported_as_such(tmp_path: Path, name: str, content: bytes) -> None:
+    """The reason is the background, not the clip."""
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputRejected) as rejected:
         open_background(str(tmp_path / name), LIMITS)
     assert rejected.value.reason == "bad_background"
 
 
-def test_a_film_without_pictures_is_a_bad_background(media: Path) -> None:
-    """Sound alone cannot be seen."""
+def test_a_video_without_pictures_is_a_bad_background(media: Path) -> None:
+    """It has sound only."""
     with pytest.raises(InputRejected) as rejected:
         open_background(str(media / "awkward/ax_audio_only_15s.mp4"), LIMITS)
     assert rejected.value.reason == "bad_background"
 
 
-def test_a_film_that_breaks_while_it_plays_is_a_bad_background(tmp_path: Path) -> None:
-    """Its index is whole, its pictures are not: the clip is not to blame."""
+def test_a_video_that_breaks_while_it_is_read_is_a_bad_background(tmp_path: Path) -> None:
+    """Its index is complete, its frames are not; the clip is not rejected."""
     path = make_clip(tmp_path / "film.mp4", drawn(20), rate=10, muxing={"movflags": "faststart"})
     film = open_background(str(path), LIMITS)
     os.truncate(path, path.stat().st_size // 2)
     with pytest.raises(InputRejected) as rejected:
-        asked(film, [Fraction(i, 10) for i in range(40)])
+        sample(film, [Fraction(i, 10) for i in range(40)])
     assert rejected.value.reason == "bad_background"
 
 
 @pytest.mark.parametrize("text", ["", "no.mp4", "blurr", "#12345", "rgb(999,0,0)", "x" * 300, "-"])
-def test_what_is_neither_file_nor_colour_is_a_bad_option(text: str) -> None:
-    """It is told so, however odd or long it is."""
+def test_a_source_that_is_neither_file_nor_colour_is_a_bad_option(text: str) -> None:
+    """Of any length and content."""
     with pytest.raises(InputRejected) as rejected:
         open_background(text, LIMITS)
     assert rejected.value.reason == "bad_option"
     assert rejected.value.details["option"] == "background"
 
 
-def test_a_film_has_the_sound_that_is_ducked(media: Path) -> None:
-    """The mixer is given its clip."""
+def test_a_video_provides_the_sound_that_is_ducked(media: Path) -> None:
+    """The mixer receives its clip."""
     film = open_background(str(media / "bg/ax_rooftops_360p_sound_noperson.mp4"), LIMITS)
     assert isinstance(film, VideoBackground)
     assert film.clip.audio_stream is not None

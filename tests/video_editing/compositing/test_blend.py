@@ -1,4 +1,4 @@
-"""Blending beside the same sums in double precision."""
+"""Blending, compared with the same sums in double precision."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def cutout(height: int, width: int) -> Layer:
 
 
 def halved(alpha: Field) -> Field:
-    """The mean of each four pixels, which is what one of chroma stands for."""
+    """Return the mean of each four pixels, which share one of chroma."""
     height, width = alpha.shape
     return alpha.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
 
@@ -40,7 +40,7 @@ def mixed(top: NDArray[np.uint8], bottom: NDArray[np.uint8], weight: Field) -> F
     ("left", "top"), [(10, 6), (0, 0), (-12, -8), (44, 30), (-8, 30), (60, 40)]
 )
 def test_an_overlay_is_mixed_by_its_alpha(left: int, top: int) -> None:
-    """Each plane within a level, inside and partly outside the background; the rest stays."""
+    """Each plane within a level, inside and partly outside the background."""
     below, overlay = picture(48, 64), cutout(24, 32)
     result = paste(overlay, left, top, below)
     alpha = np.zeros((200, 200))
@@ -57,7 +57,7 @@ def test_an_overlay_is_mixed_by_its_alpha(left: int, top: int) -> None:
         assert np.abs(getattr(result, name) - expected).max() <= 1
 
 
-def test_nothing_and_everything_are_exact() -> None:
+def test_transparent_and_opaque_pixels_are_exact() -> None:
     """Alpha 0 leaves the background, 255 the overlay, bit by bit."""
     below, above = picture(16, 16), picture(16, 16)
     for alpha, expected in ((0, below), (255, above)):
@@ -68,22 +68,22 @@ def test_nothing_and_everything_are_exact() -> None:
 
 
 def test_the_background_is_not_written_to() -> None:
-    """It is shown again behind the next frame."""
+    """It is used again for the next frame."""
     below = picture(16, 16)
     before = below.y.copy()
     paste(cutout(16, 16), 0, 0, below)
     assert (below.y == before).all()
 
 
-@pytest.mark.parametrize("place", [(-32, 0), (64, 0), (0, -24), (0, 48), (4000, 4000)])
-def test_an_overlay_off_the_canvas_changes_nothing(place: tuple[int, int]) -> None:
-    """Wherever it is."""
+@pytest.mark.parametrize("corner", [(-32, 0), (64, 0), (0, -24), (0, 48), (4000, 4000)])
+def test_an_overlay_off_the_canvas_changes_nothing(corner: tuple[int, int]) -> None:
+    """On any side."""
     below = picture(48, 64)
-    assert (paste(cutout(24, 32), *place, below).y == below.y).all()
+    assert (paste(cutout(24, 32), *corner, below).y == below.y).all()
 
 
 def test_over_is_that_of_porter_and_duff() -> None:
-    """Alpha and colours of two straight cut-outs, one on the other."""
+    """Alpha and colours of two layers with straight alpha."""
     above, below = cutout(24, 32), cutout(24, 32)
     result = composite_over(above, below)
     upper = above.alpha / 255

@@ -1,4 +1,4 @@
-"""Colours near the edge, against pictures mixed from a known person, background and alpha."""
+"""Colours near the edge, in pictures mixed from a known person, background and alpha."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ WHITE, BLACK = 235, 16  #: luma
 
 @dataclass(frozen=True)
 class Mixture:
-    """A person before a wall, with what each pixel is made of."""
+    """A person before a wall, with the share of both in each pixel."""
 
     person: Exact
     wall: Exact
@@ -26,7 +26,7 @@ class Mixture:
 
     @property
     def picture(self) -> Picture:
-        """What a camera sees."""
+        """The picture that a camera records."""
         share = self.alpha[..., None] / 255
         return planes(share * self.person + (1 - share) * self.wall)
 
@@ -40,7 +40,7 @@ def planes(colours: Exact) -> Picture:
 
 
 def clouds(random: np.random.Generator, middle: tuple[int, int, int], spots: int) -> Exact:
-    """Soft spots of other shades around a colour."""
+    """Return soft spots of other shades around a colour."""
     spread = np.array([12, 6, 6]) * random.standard_normal((spots, spots, 3))
     return np.clip(
         middle + cv2.resize(spread, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC), 16, 235
@@ -48,14 +48,14 @@ def clouds(random: np.random.Generator, middle: tuple[int, int, int], spots: int
 
 
 def disc(softness: float) -> Plane:
-    """A head whose edge is *softness* pixels wide."""
+    """Return a head whose edge is *softness* pixels wide."""
     y, x = np.mgrid[:SIDE, :SIDE]
     outside = np.hypot(y - 0.55 * SIDE, x - 0.5 * SIDE) - 0.3 * SIDE
     return np.rint(255 * np.clip(0.5 - outside / softness, 0, 1)).astype(np.uint8)
 
 
 def hair() -> Plane:
-    """A head with thin straight hair standing off it."""
+    """Return a head with thin straight hair."""
     random = np.random.default_rng(3)
     large = np.zeros((4 * SIDE, 4 * SIDE), np.uint8)
     middle, radius = np.array([2 * SIDE, 2.2 * SIDE]), 1.2 * SIDE
@@ -76,7 +76,7 @@ def mixture(alpha: Plane) -> Mixture:
 
 
 def rim(mixed: Mixture, picture: Picture, alpha: Plane, ground: int) -> tuple[float, float]:
-    """Mean absolute and mean signed error of luma in the edge, laid over *ground* by *alpha*."""
+    """Return mean absolute and mean signed error of luma in the edge, over *ground*."""
     share = alpha / 255
     truth = share * mixed.person[..., 0] + (1 - share) * ground
     error = (share * picture.y + (1 - share) * ground - truth)[(alpha > 0) & (alpha < 255)]
@@ -86,7 +86,7 @@ def rim(mixed: Mixture, picture: Picture, alpha: Plane, ground: int) -> tuple[fl
 @pytest.mark.parametrize("ground", [WHITE, BLACK])
 @pytest.mark.parametrize("alpha", [disc(6), disc(24), hair()], ids=["soft", "wide", "hair"])
 def test_no_rim(alpha: Plane, ground: int) -> None:
-    """On white and on black the edge is within 2 levels of the truth, an eighth of what it was."""
+    """On white and on black the edge is within 2 levels of the truth, an eighth of before."""
     mixed = mixture(alpha)
     before, _ = rim(mixed, mixed.picture, alpha, ground)
     after, lean = rim(mixed, despill(mixed.picture, alpha), alpha, ground)
@@ -111,7 +111,7 @@ def test_no_tint(alpha: Plane) -> None:
 
 
 def test_a_matte_that_is_too_wide() -> None:
-    """Where the matte takes in some wall, at most a third of that shows."""
+    """Where the matte covers some of the wall, at most a third of it is visible."""
     mixed = mixture(disc(6))
     wide = cv2.dilate(mixed.alpha, np.ones((5, 5)))
     before, _ = rim(mixed, mixed.picture, wide, BLACK)
@@ -120,7 +120,7 @@ def test_a_matte_that_is_too_wide() -> None:
 
 
 def test_a_feathered_matte() -> None:
-    """A matte softer than the real edge leaves neither a light nor a dark rim to speak of."""
+    """A matte softer than the edge leaves at most a faint rim."""
     mixed = mixture(disc(6))
     soft = cv2.GaussianBlur(mixed.alpha, (0, 0), 4)
     before, _ = rim(mixed, mixed.picture, soft, BLACK)
@@ -129,7 +129,7 @@ def test_a_feathered_matte() -> None:
     assert after < 4
 
 
-def test_what_is_solid_stays() -> None:
+def test_opaque_pixels_are_unchanged() -> None:
     """Where alpha is 255 the luma is the camera's, bit by bit."""
     mixed = mixture(disc(24))
     solid = mixed.alpha == 255
@@ -137,8 +137,8 @@ def test_what_is_solid_stays() -> None:
     assert np.array_equal(cleaned.y[solid], mixed.picture.y[solid])
 
 
-def test_what_is_transparent_is_smooth() -> None:
-    """Where alpha is 0 there is nothing of the wall, and nothing that costs bits."""
+def test_transparent_pixels_are_smooth() -> None:
+    """Where alpha is 0 the wall is removed, and colours compress well."""
     mixed = mixture(disc(6))
     near = cv2.dilate(mixed.alpha, np.ones((31, 31))).astype(bool) & (mixed.alpha == 0)
     cleaned = despill(mixed.picture, mixed.alpha).y.astype(float)
@@ -150,7 +150,7 @@ def test_what_is_transparent_is_smooth() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (359, 287)])
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_any_size_and_alpha(size: tuple[int, int], level: int) -> None:
-    """Odd sizes, nobody at all and nothing but her: planes keep their sizes."""
+    """Odd sizes, no person and only the person: planes keep their sizes."""
     width, height = size
     random = np.random.default_rng(2)
     picture = planes(random.uniform(16, 235, (height, width, 3)))

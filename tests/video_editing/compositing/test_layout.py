@@ -1,4 +1,4 @@
-"""Where the overlay lies: sizes, anchors, offsets, and what of the clip is shown."""
+"""Layout: sizes, anchors, offsets, and the part of the clip that is shown."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ CARD = Style(shape=Shape.RECT)
 def test_a_canvas_has_the_form_and_lines_asked_for(
     aspect: str, lines: int, size: tuple[int, int]
 ) -> None:
-    """Whatever the source is, the shorter side has the lines."""
+    """For any source the shorter side has the lines."""
     assert compute_canvas_size(aspect, lines, (333, 777)) == size
 
 
@@ -92,7 +92,7 @@ def test_an_offset_moves_by_fractions_of_the_result() -> None:
 
 
 def test_a_shadow_does_not_move_the_overlay() -> None:
-    """Its margin lies around what is placed."""
+    """Its margin lies around the positioned view."""
     shadowed = CARD.model_copy(update={"shadow": 0.5})
     plain, dark = (compute_layout(HD, style, (0.5, 0.5), HD) for style in (CARD, shadowed))
     (x, y), (dark_x, dark_y) = (
@@ -107,7 +107,7 @@ def test_a_shadow_does_not_move_the_overlay() -> None:
     ("canvas", "size", "view"),
     [
         ((1280, 720), 0.5, (640, 360)),
-        ((720, 1280), 0.5, (360, 202)),  # the width is what is less here
+        ((720, 1280), 0.5, (360, 202)),  # limited by the width
         ((720, 720), 1.0, (720, 405)),
         ((1280, 720), 2.0, (2560, 1440)),
     ],
@@ -115,14 +115,14 @@ def test_a_shadow_does_not_move_the_overlay() -> None:
 def test_the_size_is_a_fraction_of_the_result(
     canvas: tuple[int, int], size: float, view: tuple[int, int]
 ) -> None:
-    """Of its height, or of its width where that is less; to an even number."""
+    """Of its height, or of its width if that is less; rounded to an even number."""
     style = CARD.model_copy(update={"size": size})
     layout = compute_layout((1920, 1080), style, (0.5, 0.5), canvas)
     assert np.allclose(layout.view, view, atol=1)
 
 
-def test_half_the_result_unless_asked_and_all_for_a_free_person() -> None:
-    """These are the sizes in the help."""
+def test_the_default_size_is_half_the_result_and_all_of_it_for_a_free_person() -> None:
+    """As the help says."""
     assert compute_layout(HD, CARD, (0.5, 0.5), HD).view == (640, 360)
     assert compute_layout(HD, Style(shape=Shape.NONE), (0.5, 0.5), HD).view == HD
 
@@ -135,20 +135,20 @@ def test_a_circle_is_shown_with_its_box() -> None:
     assert layout.radius == 378
 
 
-def test_a_card_shows_what_is_cropped() -> None:
+def test_a_card_shows_the_crop() -> None:
     """As fractions of the clip's width and height, around its centre."""
     layout = compute_layout(HD, Style(shape=Shape.RECT, crop=(0.5, 0.25)), (0.5, 0.5))
     assert layout.box == Box(320, 270, 640, 180)
 
 
-def test_a_found_centre_keeps_the_shape_in_the_frame() -> None:
+def test_a_detected_centre_keeps_the_shape_in_the_frame() -> None:
     """A face in the corner does not cut the circle off."""
     layout = compute_layout(HD, Style(radius=0.25), (0.99, 0.01))
     assert layout.box == Box(920, 0, 360, 360)
 
 
-def test_a_given_centre_stays_where_it_is() -> None:
-    """Of the circle only what lies inside the frame is shown, its middle in the view's corner."""
+def test_a_given_centre_is_not_moved() -> None:
+    """Only the part of the circle inside the frame is shown, its middle in the view's corner."""
     style = Style(radius=0.25, centre=(1, 0))
     layout = compute_layout(HD, style, (1, 0))
     assert layout.box == Box(1100, 0, 180, 180)

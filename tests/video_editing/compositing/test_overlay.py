@@ -1,4 +1,4 @@
-"""One overlay: the clip's own pixels, ring, shadow, fading, and what lies outside its frame."""
+"""One overlay: the clip's own pixels, ring, shadow, fading, and its crop."""
 
 from fractions import Fraction
 
@@ -17,7 +17,7 @@ MIDDLE = Fraction(5)
 
 
 def picture(size: tuple[int, int] = SIZE) -> Picture:
-    """Noise, so that a pixel that moved is another one."""
+    """Return noise, in which a moved pixel is detected."""
     random = np.random.default_rng(3)
     width, height = size
     half = (height + 1) // 2, (width + 1) // 2
@@ -27,7 +27,7 @@ def picture(size: tuple[int, int] = SIZE) -> Picture:
     )
 
 
-def made(
+def render(
     style: Style,
     *,
     seconds: Fraction = MIDDLE,
@@ -36,14 +36,14 @@ def made(
     canvas: tuple[int, int] | None = None,
 ) -> Layer:
     layout = compute_layout(size, style, (0.5, 0.5), canvas)
-    maker = OverlayRenderer(layout, style, resample_final_matte, LENGTH)
-    return maker.render(picture(size), matte, seconds)
+    renderer = OverlayRenderer(layout, style, resample_final_matte, LENGTH)
+    return renderer.render(picture(size), matte, seconds)
 
 
 @pytest.mark.parametrize("size", [(160, 120), (159, 119)])
-def test_a_kept_background_is_the_clips_own_pixels(size: tuple[int, int]) -> None:
-    """At the clip's scale not one is another, and a rect lets all of them through."""
-    overlay = made(Style(shape=Shape.RECT, keep_background=True), size=size)
+def test_the_clips_background_is_unchanged(size: tuple[int, int]) -> None:
+    """At the clip's scale a rect shows every pixel bit by bit."""
+    overlay = render(Style(shape=Shape.RECT, keep_background=True), size=size)
     clip = picture(size)
     for name in "yuv":
         assert (getattr(overlay.picture, name) == getattr(clip, name)).all()
@@ -51,9 +51,9 @@ def test_a_kept_background_is_the_clips_own_pixels(size: tuple[int, int]) -> Non
 
 
 def test_a_circle_shows_the_part_of_the_clip_under_it() -> None:
-    """Its box, cut from where it lies in the frame."""
+    """Its box, cropped from its position in the frame."""
     style = Style(radius=0.25, centre=(0.5, 0.5))
-    overlay = made(style)
+    overlay = render(style)
     clip = picture()
     assert (overlay.picture.y == clip.y[30:90, 50:110]).all()
     assert (overlay.picture.u == clip.u[15:45, 25:55]).all()
@@ -65,9 +65,9 @@ def left_half(size: tuple[int, int] = SIZE) -> Matte:
     return matte
 
 
-def test_a_person_is_what_the_matte_says_inside_the_shape() -> None:
-    """Opaque where both are, nothing where either is not."""
-    overlay = made(Style(shape=Shape.CIRCLE, radius=0.4), matte=left_half())
+def test_a_person_is_the_matte_inside_the_shape() -> None:
+    """Opaque where both are, transparent where either is."""
+    overlay = render(Style(shape=Shape.CIRCLE, radius=0.4), matte=left_half())
     alpha = overlay.alpha
     middle = alpha.shape[1] // 2
     assert alpha[alpha.shape[0] // 2, 5 : middle - 4].min() == 255
@@ -76,34 +76,34 @@ def test_a_person_is_what_the_matte_says_inside_the_shape() -> None:
 
 
 def test_a_threshold_moves_a_soft_edge() -> None:
-    """More cuts closer; what is certain stays certain."""
+    """A higher threshold leaves fewer pixels."""
     ramp = np.tile(np.linspace(0, 255, SIZE[0]).astype(np.uint8), (SIZE[1], 1))
 
-    def kept(threshold: float) -> int:
+    def count_opaque(threshold: float) -> int:
         style = Style(shape=Shape.NONE, threshold=threshold)
-        return int((made(style, matte=ramp).alpha > 127).sum())
+        return int((render(style, matte=ramp).alpha > 127).sum())
 
-    assert kept(0.25) > kept(0.5) > kept(0.75)
-    assert kept(0.75) == pytest.approx(0.25 * SIZE[0] * SIZE[1], rel=0.05)
+    assert count_opaque(0.25) > count_opaque(0.5) > count_opaque(0.75)
+    assert count_opaque(0.75) == pytest.approx(0.25 * SIZE[0] * SIZE[1], rel=0.05)
 
 
 def test_a_feather_softens_the_edge_by_its_width() -> None:
-    """As wide at half the size as at the whole: it is measured in the clip's pixels."""
+    """It is measured in the clip's pixels: half the size has half the width."""
 
-    def soft(feather: float, canvas: tuple[int, int] | None = None) -> int:
+    def count_soft(feather: float, canvas: tuple[int, int] | None = None) -> int:
         style = Style(shape=Shape.NONE, feather=feather, size=1)
-        row = made(style, matte=left_half(), canvas=canvas).alpha[30]
+        row = render(style, matte=left_half(), canvas=canvas).alpha[30]
         return int(((row > 8) & (row < 247)).sum())
 
-    assert soft(0) <= 2
-    assert soft(7) < soft(21)
-    assert soft(42) == pytest.approx(2 * soft(42, (80, 60)), abs=4)
+    assert count_soft(0) <= 2
+    assert count_soft(7) < count_soft(21)
+    assert count_soft(42) == pytest.approx(2 * count_soft(42, (80, 60)), abs=4)
 
 
 def test_a_ring_has_its_colour_and_width() -> None:
     """A tenth of 120 pixels along each edge; inside it is the clip."""
     style = Style(shape=Shape.RECT, keep_background=True, ring=0.1, ring_colour="#c02040")
-    overlay, clip, colour = made(style), picture(), parse_colour("#c02040")
+    overlay, clip, colour = render(style), picture(), parse_colour("#c02040")
     for part in (np.s_[:11], np.s_[-11:], np.s_[:, :11], np.s_[:, -11:]):
         assert (overlay.picture.y[part] == colour.y).all()
     assert (overlay.picture.u[:5] == colour.u).all()
@@ -111,10 +111,10 @@ def test_a_ring_has_its_colour_and_width() -> None:
     assert (overlay.picture.y[13:-13, 13:-13] == clip.y[13:-13, 13:-13]).all()
 
 
-def test_a_ring_is_seen_where_the_person_is_not() -> None:
+def test_a_ring_is_visible_without_the_person() -> None:
     """It belongs to the shape."""
     style = Style(radius=0.5, ring=0.1)
-    overlay = made(style, matte=np.zeros((120, 160), np.uint8))
+    overlay = render(style, matte=np.zeros((120, 160), np.uint8))
     row = overlay.alpha[60]
     assert row[2:10].min() > 250
     assert row[16:-16].max() == 0
@@ -125,10 +125,10 @@ def blended(overlay: Layer, behind: float) -> NDArray[np.float64]:
     return overlay.picture.y * alpha + behind * (1 - alpha)
 
 
-def test_a_shadow_only_darkens_what_is_around() -> None:
-    """Never the person, never lighter than the background, and lower rather than higher."""
+def test_a_shadow_darkens_only_the_background() -> None:
+    """It does not touch the person, never lightens, and is stronger below."""
     plain = Style(radius=0.4, keep_background=True)
-    overlay, dark = made(plain), made(plain.model_copy(update={"shadow": 0.8}))
+    overlay, dark = render(plain), render(plain.model_copy(update={"shadow": 0.8}))
     margin = (dark.alpha.shape[0] - overlay.alpha.shape[0]) // 2
     assert margin > 0
     inside = np.s_[
@@ -152,28 +152,29 @@ def test_a_shadow_only_darkens_what_is_around() -> None:
 def test_an_overlay_fades_in_and_out(seconds: Fraction, share: float) -> None:
     """In two seconds from the beginning, and in two to the end."""
     style = Style(shape=Shape.RECT, keep_background=True, fade=2)
-    alpha = made(style, seconds=Fraction(seconds)).alpha
+    alpha = render(style, seconds=Fraction(seconds)).alpha
     assert np.abs(alpha.astype(float) - 255 * share).max() <= 1
 
 
-def test_without_a_fade_it_is_there_at_once() -> None:
+def test_without_a_fade_it_is_visible_at_once() -> None:
     """From the first frame to the last."""
     assert (
-        made(Style(shape=Shape.RECT, keep_background=True), seconds=Fraction(0)).alpha.min() == 255
+        render(Style(shape=Shape.RECT, keep_background=True), seconds=Fraction(0)).alpha.min()
+        == 255
     )
 
 
-@pytest.mark.parametrize("place", [(20, 10), (-8, -6), (100, 90), (-8, 90)])
-def test_a_frame_holds_the_overlay_where_it_belongs(place: tuple[int, int]) -> None:
-    """What reaches beyond it is cut off; all around is transparent."""
+@pytest.mark.parametrize("corner", [(20, 10), (-8, -6), (100, 90), (-8, 90)])
+def test_an_overlay_is_placed_in_a_frame(corner: tuple[int, int]) -> None:
+    """Parts beyond it are cut off; the rest of the frame is transparent."""
     overlay = Layer(picture((40, 30)), np.full((30, 40), 200, np.uint8))
-    left, top = place
-    whole = place_in_frame(overlay, left, top, (120, 100))
-    assert whole.picture.size == (120, 100)
-    assert whole.picture.u.shape == (50, 60)
+    left, top = corner
+    frame = place_in_frame(overlay, left, top, (120, 100))
+    assert frame.picture.size == (120, 100)
+    assert frame.picture.u.shape == (50, 60)
     canvas, luma = np.zeros((300, 300), np.uint8), np.zeros((300, 300), np.uint8)
     canvas[100 + top : 130 + top, 100 + left : 140 + left] = 200
     luma[100 + top : 130 + top, 100 + left : 140 + left] = overlay.picture.y
     expected = canvas[100:200, 100:220]
-    assert (whole.alpha == expected).all()
-    assert (whole.picture.y[expected > 0] == luma[100:200, 100:220][expected > 0]).all()
+    assert (frame.alpha == expected).all()
+    assert (frame.picture.y[expected > 0] == luma[100:200, 100:220][expected > 0]).all()

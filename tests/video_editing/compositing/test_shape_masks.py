@@ -1,4 +1,4 @@
-"""Shapes as alpha, beside the same shapes drawn with numpy at eight times their size."""
+"""Shapes as alpha, compared with shapes drawn with numpy at eight times their size."""
 
 from collections.abc import Callable
 
@@ -10,25 +10,25 @@ from video_editing.compositing.blend import compute_ring_alpha, compute_shape_al
 from video_editing.compositing.layout import Layout, compute_layout
 from video_editing.contract.style import Shape, Style
 
-FINE = 8  #: places looked at along each side of a pixel
+FINE = 8  #: samples along each side of a pixel
 Inside = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.bool_]]
 
 
 def drawn(width: int, height: int, inside: Inside) -> NDArray[np.float64]:
-    """How much of each pixel is *inside*, 0–255."""
+    """Return how much of each pixel is *inside*, 0–255."""
     y, x = (np.mgrid[: height * FINE, : width * FINE] + 0.5) / FINE
-    counted = inside(x, y).reshape(height, FINE, width, FINE)
-    return 255 * counted.mean((1, 3))
+    samples = inside(x, y).reshape(height, FINE, width, FINE)
+    return 255 * samples.mean((1, 3))
 
 
 def circle(layout: Layout) -> NDArray[np.float64]:
-    """The circle of *layout*."""
+    """Draw the circle of *layout*."""
     (x0, y0), radius = layout.centre, layout.radius
     return drawn(*layout.view, lambda x, y: (x - x0) ** 2 + (y - y0) ** 2 <= radius**2)
 
 
 @pytest.mark.parametrize("clip", [(320, 180), (180, 320), (359, 287)])
-def test_the_middle_circle_is_the_one_that_geometry_draws(clip: tuple[int, int]) -> None:
+def test_the_middle_circle_is_exact(clip: tuple[int, int]) -> None:
     """Centre 0.5/0.5 and radius 0.35 in a frame, drawn in the frame itself."""
     style = Style(radius=0.35, centre=(0.5, 0.5))
     layout = compute_layout(clip, style, (0.5, 0.5))
@@ -50,14 +50,14 @@ def test_the_middle_circle_is_the_one_that_geometry_draws(clip: tuple[int, int])
 def test_a_circle_outside_the_frame_is_cut_off_there(
     centre: tuple[float, float], canvas: tuple[int, int] | None
 ) -> None:
-    """What is left of it is still the same circle, at any scale."""
+    """The rest of it is the same circle, at any scale."""
     style = Style(radius=0.3, centre=centre)
     layout = compute_layout((320, 180), style, centre, canvas)
     assert np.abs(compute_shape_alpha(layout, style) - circle(layout)).max() <= 24
 
 
-def test_a_rect_is_all_there_and_so_is_a_free_frame() -> None:
-    """Nothing is cut from either."""
+def test_a_rect_and_a_free_frame_are_opaque() -> None:
+    """Their shape covers all of the view."""
     for shape in (Shape.RECT, Shape.NONE):
         style = Style(shape=shape)
         assert (
@@ -92,7 +92,7 @@ def test_a_ring_lies_inside_the_edge_and_has_its_width(shape: Shape) -> None:
     assert row[20:180].max() == 0
 
 
-def test_there_is_no_ring_around_a_free_person_or_without_width() -> None:
-    """None of either is drawn."""
+def test_a_free_person_and_a_width_of_0_have_no_ring() -> None:
+    """Its alpha is None."""
     for style in (Style(shape=Shape.NONE, ring=0.1), Style(ring=0)):
         assert compute_ring_alpha(compute_layout((200, 100), style, (0.5, 0.5)), style) is None

@@ -1,4 +1,4 @@
-"""From small mattes to alpha: where the edges of the picture are."""
+"""Small mattes refined to alpha along the edges of the picture."""
 
 import cv2
 import numpy as np
@@ -20,22 +20,22 @@ def luma() -> Luma:
 
 @pytest.fixture(scope="module")
 def matte() -> Matte:
-    """The disc as a model sees it: small, soft."""
+    """The disc as a model segments it: small and soft."""
     disc = cv2.circle(np.zeros((360, 640), np.uint8), (320, 200), 125, 255, cv2.FILLED)
     return np.asarray(cv2.GaussianBlur(disc, (9, 9), 0), np.uint8)
 
 
 def test_a_refined_box_is_the_box_of_the_refined_frame(luma: Luma, matte: Matte) -> None:
-    """Whatever is shown of the frame, each pixel's alpha is the same, to one level."""
+    """A pixel's alpha does not depend on the part that is shown, to one level."""
     box = Box(333, 111, 401, 397)
     rows, columns = slice(111, 111 + 397), slice(333, 333 + 401)
-    whole = refine_alpha(matte, luma, Box(0, 0, *SIZE), luma)
+    full = refine_alpha(matte, luma, Box(0, 0, *SIZE), luma)
     part = refine_alpha(matte, luma, box, luma[rows, columns])
-    assert cv2.absdiff(part, whole[rows, columns]).max() <= 1
+    assert cv2.absdiff(part, full[rows, columns]).max() <= 1
 
 
-def test_a_scaled_box_lies_where_it_lay(luma: Luma, matte: Matte) -> None:
-    """Half as large a view is half as large a matte: no half pixel is lost."""
+def test_a_scaled_box_does_not_move(luma: Luma, matte: Matte) -> None:
+    """At half the size there is no shift by half a pixel."""
     box = Box(320, 100, 600, 600)
     view = cv2.resize(luma[100:700, 320:920], (300, 300), interpolation=cv2.INTER_AREA)
     small = refine_alpha(matte, luma, box, np.asarray(view, np.uint8)).astype(float)
@@ -45,8 +45,8 @@ def test_a_scaled_box_lies_where_it_lay(luma: Luma, matte: Matte) -> None:
     assert np.abs(small - expected).mean() < 1
 
 
-def test_edges_come_to_lie_on_those_of_the_picture(luma: Luma, matte: Matte) -> None:
-    """Alpha is nearer to the disc than the enlarged matte is."""
+def test_edges_move_to_those_of_the_picture(luma: Luma, matte: Matte) -> None:
+    """Alpha is nearer to the disc than the enlarged matte."""
     disc = cv2.circle(np.zeros(SIZE[::-1], np.uint8), (640, 400), 250, 255, cv2.FILLED)
     enlarged = np.asarray(cv2.resize(matte, SIZE), np.uint8)
     ours = refine_alpha(matte, luma, Box(0, 0, *SIZE), luma)
@@ -54,21 +54,21 @@ def test_edges_come_to_lie_on_those_of_the_picture(luma: Luma, matte: Matte) -> 
 
 
 @pytest.mark.parametrize("level", [0, 255])
-def test_what_is_certain_stays(luma: Luma, level: int) -> None:
-    """Nothing is added where nobody is, nothing taken where somebody is."""
+def test_certain_mattes_stay(luma: Luma, level: int) -> None:
+    """An empty matte stays empty, a full one full."""
     sure = np.full((360, 640), level, np.uint8)
     assert (refine_alpha(sure, luma, Box(0, 0, *SIZE), luma) == level).all()
 
 
 def test_a_threshold_of_half_changes_nothing() -> None:
-    """0.5 is where the middle is anyway."""
+    """0.5 is the middle."""
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     assert np.array_equal(apply_threshold(levels, 0.5), levels)
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.4, 0.6, 0.9])
 def test_a_threshold_becomes_the_middle(threshold: float) -> None:
-    """What was at the threshold is at one half, the order of levels and both ends stay."""
+    """The threshold becomes one half; the order of levels and both ends stay."""
     levels = np.arange(256, dtype=np.uint8).reshape(1, 256)
     moved = apply_threshold(levels, threshold).astype(int)[0]
     assert abs(moved[round(255 * threshold)] - 127.5) < 4
@@ -78,11 +78,11 @@ def test_a_threshold_becomes_the_middle(threshold: float) -> None:
 
 
 def test_no_feather_changes_nothing(matte: Matte) -> None:
-    """0 is as found."""
+    """A width of 0 returns the matte."""
     assert np.array_equal(feather(matte, 0), matte)
 
 
-def test_a_feather_softens_as_wide_as_it_says() -> None:
+def test_a_feather_has_its_width() -> None:
     """A hard edge becomes a ramp that lies inside the kernel's width."""
     edge = np.zeros((9, 64), np.uint8)
     edge[:, 32:] = 255
@@ -93,5 +93,5 @@ def test_a_feather_softens_as_wide_as_it_says() -> None:
 
 
 def _centre(alpha: np.ndarray) -> float:
-    """How far right the mean of alpha lies, in pixels."""
+    """Return the mean column of alpha, in pixels."""
     return float((alpha.sum(axis=0) * np.arange(alpha.shape[1])).sum() / alpha.sum())

@@ -1,4 +1,4 @@
-"""What colours say about who is person and who is background."""
+"""The correction of a matte by the colours of person and background."""
 
 import cv2
 import numpy as np
@@ -24,25 +24,25 @@ def doubtful(left: int, right: int) -> Matte:
     return np.asarray(cv2.blur(matte, (25, 1)), np.uint8)
 
 
-def test_what_has_the_colour_of_the_person_is_moved_towards_her() -> None:
+def test_pixels_of_the_persons_colour_become_more_opaque() -> None:
     """A matte that ends short of the red reaches farther into it."""
-    said = doubtful(106, 220)
-    assert apply_colour_prior(said, striped())[120, 102] > said[120, 102] + 3
+    matte = doubtful(106, 220)
+    assert apply_colour_prior(matte, striped())[120, 102] > matte[120, 102] + 3
 
 
-def test_what_has_the_colour_of_the_background_is_moved_away() -> None:
-    """A matte that spills over into the grey spills less."""
-    said = doubtful(94, 220)
-    assert apply_colour_prior(said, striped())[120, 96] < said[120, 96] - 3
+def test_pixels_of_the_backgrounds_colour_become_less_opaque() -> None:
+    """A matte that reaches into the grey reaches less far."""
+    matte = doubtful(94, 220)
+    assert apply_colour_prior(matte, striped())[120, 96] < matte[120, 96] - 3
 
 
-def test_far_from_edges_nothing_moves() -> None:
-    """The wall stays empty and the middle of the person full."""
+def test_pixels_far_from_edges_are_unchanged() -> None:
+    """The background stays empty and the middle of the person opaque."""
     ours = apply_colour_prior(doubtful(100, 220), striped())
     assert not ours[:, :60].any()
     assert (ours[:, 140:180] == 255).all()
 
 
-def test_nobody_stays_nobody() -> None:
-    """An empty matte is not filled by any colour."""
+def test_an_empty_matte_stays_empty() -> None:
+    """No colour fills it."""
     assert not apply_colour_prior(np.zeros((HEIGHT, WIDTH), np.uint8), striped()).any()

@@ -1,4 +1,4 @@
-"""The mediapipe engine: where the person is, in any piece of the clip alike."""
+"""The mediapipe engine: its mattes, which do not depend on the piece of the clip."""
 
 from collections.abc import Iterator
 from itertools import islice, pairwise
@@ -17,7 +17,7 @@ FRAMES = 30
 
 
 def mattes(clip: Clip, start: int = 0, end: int | None = None) -> Iterator[Matte]:
-    """Mattes of the frames from *start* to *end*, made from those and their context alone."""
+    """Yield the mattes of the frames from *start* to *end*, computed with their context only."""
     engine = MediapipeEngine(clip)
     end = len(clip.times) if end is None else end
     first, last = max(0, start - engine.context_frames), end + engine.context_frames
@@ -32,20 +32,20 @@ def talker(media: Path) -> Clip:
 
 
 def test_a_clip_in_pieces_gets_the_same_mattes_as_in_one(talker: Clip) -> None:
-    """Ten segments, each made from its frames and their context, equal the whole, bit by bit."""
-    whole = list(mattes(talker, 0, FRAMES))
+    """Ten segments, each computed with its context only, equal one piece, bit by bit."""
+    one_piece = list(mattes(talker, 0, FRAMES))
     pieces = [m for start in range(0, FRAMES, 3) for m in mattes(talker, start, start + 3)]
-    assert all(np.array_equal(a, b) for a, b in zip(whole, pieces, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(one_piece, pieces, strict=True))
 
 
 def test_every_frame_comes_back_once_and_in_order(talker: Clip) -> None:
-    """The stage drops and repeats nothing, at the ends of the clip neither."""
+    """No frame is dropped or repeated, also at the ends of the clip."""
     found = MediapipeEngine(talker).compute_mattes(read_frames(talker))
     assert [frame.time for frame, _ in found] == list(talker.times)
 
 
 def test_a_matte_has_the_proportions_of_the_frame_and_is_not_larger(talker: Clip) -> None:
-    """640 by 480 stays what it is."""
+    """640 by 480 is unchanged."""
     assert next(mattes(talker, 0, 1)).shape == (480, 640)
 
 
@@ -57,13 +57,13 @@ def test_a_matte_has_the_proportions_of_the_frame_and_is_not_larger(talker: Clip
         "awkward/ax_hdr10_av1_portrait_noperson.mp4",
     ],
 )
-def test_nobody_is_an_empty_matte(media: Path, name: str) -> None:
-    """Not a grey level is left of what the models take for somebody in a picture without people."""
+def test_a_frame_without_a_person_has_an_empty_matte(media: Path, name: str) -> None:
+    """False detections of the models are removed."""
     assert not any(matte.any() for matte in mattes(probe(media / name), 0, FRAMES))
 
 
-def test_a_person_is_gone_with_her_shot(media: Path) -> None:
-    """From two frames after the cut to a cartoon on, nobody is there; until then, he is."""
+def test_a_person_ends_with_the_shot(media: Path) -> None:
+    """From two frames after the cut to a cartoon on, mattes are empty."""
     clip = probe(media / "clean/pyfeat_face_then_noface_hevc_vfr.mov")
     shown = [matte.mean() / 255 for matte in mattes(clip, 60, 90)]
     cut = _cut(clip, 60, 90)
@@ -72,7 +72,7 @@ def test_a_person_is_gone_with_her_shot(media: Path) -> None:
 
 
 def test_a_matte_never_reaches_across_a_cut(talker: Clip, media: Path) -> None:
-    """The frames of a shot get the same mattes whatever other shot follows them."""
+    """The mattes of a shot do not depend on the shot that follows."""
     shot = list(islice(read_frames(talker), 20))
     other = probe(media / "bg/ae_sound_over_plain_colour_noperson.mp4")
     strange = next(read_frames(other)).value
@@ -90,13 +90,13 @@ def test_a_matte_never_reaches_across_a_cut(talker: Clip, media: Path) -> None:
     assert not any(matte.any() for matte in followed[20:])
 
 
-def test_a_hand_alone_is_somebody(media: Path) -> None:
-    """A clip of a signing hand does not come out empty."""
+def test_a_hand_alone_is_a_person(media: Path) -> None:
+    """The mattes of a signing hand are not empty."""
     clip = probe(media / "awkward/tfjs_hand_only_yuv444p_620x1080.mp4")
     assert min(matte.mean() / 255 for matte in mattes(clip, 0, 20)) > 0.05
 
 
-def test_both_of_two_people_are_kept(media: Path) -> None:
+def test_both_of_two_people_are_segmented(media: Path) -> None:
     """The man on the left and the man on the right each fill a good part of their half."""
     clip = probe(media / "clean/two_people_webcam_720p_waving.webm")
     for matte in mattes(clip, 100, 110):
@@ -105,8 +105,8 @@ def test_both_of_two_people_are_kept(media: Path) -> None:
         assert matte[:, half:].mean() > 0.25 * 255
 
 
-def test_a_person_is_found_where_the_truth_has_her(talker: Clip, media: Path) -> None:
-    """Masks of a few frames agree with exact alpha better than the model's own 0.94."""
+def test_mattes_agree_with_the_exact_alpha(talker: Clip, media: Path) -> None:
+    """Their IoU is above the model's own 0.94."""
     truth = probe(media / "gt/gt_talk_lbbc2a_rooftops.alpha.mkv")
     for matte, exact in zip(
         mattes(talker, 20, 30), read_frames(truth, truth.times[20]), strict=False
@@ -116,7 +116,7 @@ def test_a_person_is_found_where_the_truth_has_her(talker: Clip, media: Path) ->
 
 
 def _cut(clip: Clip, start: int, end: int) -> int:
-    """The place, from *start*, of the frame that differs most from the one before it."""
+    """Return the position, from *start*, of the frame that differs most from its predecessor."""
     frames = read_frames(clip, clip.times[start], clip.times[end])
     lumas = [cv2.resize(frame.value.y, (32, 32)).astype(int) for frame in frames]
     changes = [np.abs(b - a).mean() for a, b in pairwise(lumas)]

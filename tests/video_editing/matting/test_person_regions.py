@@ -1,4 +1,4 @@
-"""Where people are over time, and what is nobody."""
+"""Regions of people, and areas too small for a person."""
 
 import cv2
 import numpy as np
@@ -15,13 +15,13 @@ from video_editing.matting.person_regions import (
 
 
 def scene(seed: int) -> Luma:
-    """A picture of large blobs."""
+    """Return a picture of large blobs."""
     coarse = np.random.default_rng(seed).integers(16, 235, (6, 8), np.uint8)
     return np.asarray(cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def matte(*discs: tuple[int, int, int]) -> Matte:
-    """People as discs of x, y and radius in 320 by 240."""
+    """Return people as discs of x, y and radius in 320 by 240."""
     drawn = np.zeros((240, 320), np.uint8)
     for x, y, radius in discs:
         cv2.circle(drawn, (x, y), radius, 255, cv2.FILLED)
@@ -29,7 +29,7 @@ def matte(*discs: tuple[int, int, int]) -> Matte:
 
 
 def test_another_scene_is_a_cut() -> None:
-    """Nothing is where it was."""
+    """The pictures do not correlate."""
     assert is_shot_boundary(scene(1), scene(2))
 
 
@@ -55,25 +55,25 @@ def test_two_people_are_in_one_box() -> None:
     assert find_people_box(matte((80, 120, 40), (240, 120, 30))) == Box(40, 80, 231, 81)
 
 
-def test_a_speck_is_nobody() -> None:
-    """There is no box for less than a thousandth of the frame."""
+def test_a_speck_is_no_person() -> None:
+    """An area below a thousandth of the frame has no box."""
     assert find_people_box(matte((80, 120, 3))) is None
 
 
 def test_islands_go_and_second_people_stay() -> None:
     """A disc a twentieth as large goes, one half as large stays."""
-    tidy = remove_islands_and_holes(matte((80, 120, 50), (200, 60, 11), (250, 150, 36)))
-    assert np.array_equal(tidy, matte((80, 120, 50), (250, 150, 36)))
+    cleaned = remove_islands_and_holes(matte((80, 120, 50), (200, 60, 11), (250, 150, 36)))
+    assert np.array_equal(cleaned, matte((80, 120, 50), (250, 150, 36)))
 
 
 def test_a_small_hole_is_closed_and_the_gap_under_an_arm_is_not() -> None:
-    """A hundredth of the body is where they part."""
+    """The limit is a hundredth of the body."""
     body = matte((160, 120, 100))
     cv2.circle(body, (120, 120), 6, 0, cv2.FILLED)
     cv2.circle(body, (200, 120), 25, 0, cv2.FILLED)
-    tidy = remove_islands_and_holes(body)
-    assert tidy[120, 120] == 255
-    assert tidy[120, 200] == 0
+    cleaned = remove_islands_and_holes(body)
+    assert cleaned[120, 120] == 255
+    assert cleaned[120, 200] == 0
 
 
 def test_a_joined_box_holds_all_of_them_with_a_margin() -> None:
@@ -93,6 +93,6 @@ def test_a_joined_box_does_not_follow_small_movements() -> None:
 
 
 def test_a_squared_box_is_square_and_inside_the_frame() -> None:
-    """What it held it still holds; a frame that is too low gives what it has."""
+    """It holds the box; a frame that is too low limits it."""
     assert expand_to_square(Box(280, 50, 40, 180), (320, 240)) == Box(140, 50, 180, 180)
     assert expand_to_square(Box(0, 0, 320, 100), (320, 240)) == Box(0, 0, 320, 240)

@@ -1,4 +1,4 @@
-"""A network's masks carried between its looks: on real people, and on a square that moves."""
+"""Propagation between key frames: of real people, and of a moving square."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -24,11 +24,11 @@ from video_editing.pixels import convert_to_rgb
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip, probe
 
-WIDTH, HEIGHT = 160, 120  #: of the made frames and of their mattes
-TICKS = 3  #: from one made frame to the next
+WIDTH, HEIGHT = 160, 120  #: of the synthetic frames and of their mattes
+TICKS = 3  #: from one synthetic frame to the next
 
 
-class Selfie:
+class SelfieModel:
     """One of MediaPipe's selfie models."""
 
     def __init__(self, name: str) -> None:
@@ -38,27 +38,27 @@ class Selfie:
         self.size = tuple(int(n) for n in self._input["shape"][2:0:-1])
 
     def __call__(self, picture: NDArray[np.float32]) -> Matte:
-        """A matte of the model's own size for *picture*, R'G'B' 0–1, of that size."""
+        """Return the matte of *picture*, R'G'B' 0–1; both have the model's size."""
         self._model.set_tensor(self._input["index"], picture[None])
         self._model.invoke()
         return np.rint(self._model.get_tensor(self._output["index"])[0, :, :, 0] * 255).astype("u1")
 
 
-class SelfieLooker:
-    """A selfie model in the network's role."""
+class SelfieKeyframeModel:
+    """A selfie model in the role of the network."""
 
     side = 256
 
     def __init__(self) -> None:
-        self._model = Selfie("selfie_segmentation.tflite")
+        self._model = SelfieModel("selfie_segmentation.tflite")
 
     def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
-        """What the model sees in each of *pictures*."""
+        """Segment each of *pictures*."""
         return [self._model(picture) for picture in pictures]
 
 
-class BrightLooker:
-    """Takes what is white for the person, and counts what it is shown."""
+class BrightKeyframeModel:
+    """Takes white pixels for the person, and counts its pictures."""
 
     side = 64
 
@@ -66,14 +66,14 @@ class BrightLooker:
         self.batches: list[int] = []
 
     def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
-        """What is white in each of *pictures*."""
+        """Return the white pixels of each of *pictures*."""
         self.batches.append(len(pictures))
         return [np.uint8(255) * (picture[..., 1] > 0.9) for picture in pictures]
 
 
-def poorly_found(frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
-    """What a poor engine says, which sees 64 x 36 pixels of the whole frame."""
-    model = Selfie("selfie_segmentation_landscape.tflite")
+def segment_poorly(frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
+    """Yield the mattes of a poor engine, which sees the frame at 64 x 36 pixels."""
+    model = SelfieModel("selfie_segmentation_landscape.tflite")
     for frame in frames:
         matte = model(cv2.resize(convert_to_rgb(frame.value, (64, 36)), model.size))
         scale = 256 / max(frame.value.size)
@@ -82,12 +82,12 @@ def poorly_found(frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
 
 @pytest.fixture(scope="module")
 def clips(media: Path) -> list[Clip]:
-    """The clips whose exact alpha is known."""
+    """The clips with exact alpha."""
     return [probe(path) for path in sorted((media / "gt").glob("*.mp4"))]
 
 
 def iou(found: Iterable[FrameMatte], clip: Clip) -> float:
-    """Mean IoU of mattes and the clip's exact alpha."""
+    """Return the mean IoU of mattes and the clip's exact alpha."""
     with av.open(str(clip.path.with_suffix(".alpha.mkv"))) as file:
         scores = [
             _iou(cv2.resize(matte, (frame.width, frame.height)), frame.to_ndarray(format="gray"))
@@ -100,84 +100,84 @@ def _iou(matte: Matte, truth: Matte) -> float:
     return ((matte > 127) & (truth > 127)).sum() / ((matte > 127) | (truth > 127)).sum()
 
 
-def test_one_look_in_six(clips: list[Clip]) -> None:
-    """Looking at one frame in six costs at most 0.01 of IoU, though the quick engine is poor."""
+def test_one_keyframe_in_six(clips: list[Clip]) -> None:
+    """One key frame in six costs at most 0.01 of IoU, although the quick engine is poor."""
     scores = []
     for clip in clips:
-        found = list(poorly_found(read_frames(clip)))
-        always = propagate(found, SelfieLooker(), clip.times, 1)
-        seldom = propagate(found, SelfieLooker(), clip.times, 6)
-        scores.append([iou(mattes, clip) for mattes in (found, always, seldom)])
-    quick, always, seldom = np.mean(scores, axis=0)
-    assert always - 0.01 <= seldom
-    assert quick < always - 0.015
+        found = list(segment_poorly(read_frames(clip)))
+        every_frame = propagate(found, SelfieKeyframeModel(), clip.times, 1)
+        propagated = propagate(found, SelfieKeyframeModel(), clip.times, 6)
+        scores.append([iou(mattes, clip) for mattes in (found, every_frame, propagated)])
+    quick, every_frame, propagated = np.mean(scores, axis=0)
+    assert every_frame - 0.01 <= propagated
+    assert quick < every_frame - 0.015
 
 
 def test_segments(clips: list[Clip]) -> None:
     """Ten segments give, bit by bit, the mattes of one piece."""
     clip, every, pieces = clips[0], 6, 10
     context = every - 1 + FILTER_WINDOW
-    found = list(poorly_found(read_frames(clip)))
-    whole = [matte for _, matte in propagate(found, SelfieLooker(), clip.times, every)]
+    found = list(segment_poorly(read_frames(clip)))
+    one_piece = [matte for _, matte in propagate(found, SelfieKeyframeModel(), clip.times, every)]
     borders = np.linspace(0, len(found), pieces + 1).astype(int)
     parts: list[Matte] = []
     for start, end in pairwise(borders):
         first = max(0, start - context)
         part = found[first : end + context]
-        mattes = [matte for _, matte in propagate(part, SelfieLooker(), clip.times, every)]
+        mattes = [matte for _, matte in propagate(part, SelfieKeyframeModel(), clip.times, every)]
         parts += mattes[start - first : end - first]
-    np.testing.assert_array_equal(parts, whole)
+    np.testing.assert_array_equal(parts, one_piece)
 
 
 def test_engine(clips: list[Clip], weights: Path) -> None:
-    """The engine gives a segment, made with its context alone, the mattes of the whole clip."""
+    """A segment computed with its context only has the mattes of the full clip."""
     save_tinted(weights / "u2net_human_seg.onnx")
     clip, start, end = clips[0], 25, 40
     engine = RembgEngine(clip, every=6)
-    whole = list(engine.compute_mattes(read_frames(clip)))
-    assert [frame.time for frame, _ in whole] == list(clip.times)
+    full = list(engine.compute_mattes(read_frames(clip)))
+    assert [frame.time for frame, _ in full] == list(clip.times)
     first, last = clip.times[start - engine.context_frames], clip.times[end + engine.context_frames]
     part = list(engine.compute_mattes(read_frames(clip, first, last)))[engine.context_frames :]
-    for (_, alone), (_, among_others) in zip(part, whole[start:end], strict=False):
+    for (_, alone), (_, among_others) in zip(part, full[start:end], strict=False):
         np.testing.assert_array_equal(alone, among_others)
 
 
 @pytest.mark.slow
 def test_speed(media: Path, weights: Path) -> None:
-    """On a processor, carrying a network of the U²-Net's size is four times as fast as looking."""
+    """On a processor, propagation is four times as fast as a network of U²-Net's size."""
     save_u2net_sized(weights / "u2net_human_seg.onnx")
     clip = probe(media / "webcam" / "kao_kari.mp4")
 
-    def pace(every: int, frames: int) -> float:
+    def measure_rate(every: int, frames: int) -> float:
         mattes = RembgEngine(clip, every=every).compute_mattes(read_frames(clip))
         start = time.perf_counter()
         return sum(1 for _ in islice(mattes, frames)) / (time.perf_counter() - start)
 
-    assert pace(0, 144) >= 4 * pace(1, 24)
+    assert measure_rate(0, 144) >= 4 * measure_rate(1, 24)
 
 
 def textured(seed: int, *, grain: float = 2) -> Luma:
-    """A still backdrop of grey clouds, 120–180."""
+    """Return a still background of grey clouds, 120–180."""
     noise = np.random.default_rng(seed).standard_normal((HEIGHT, WIDTH), np.float32)
     soft = cv2.GaussianBlur(noise, (0, 0), grain)
     return np.uint8(150 + 15 * (soft / soft.std()).clip(-2, 2))
 
 
 def frames(lumas: Iterable[Luma]) -> list[Timed[Picture]]:
-    """Grey frames at a steady pace."""
+    """Return grey frames at a constant rate."""
     grey = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
     return [Timed(TICKS * i, Picture(luma, grey, grey)) for i, luma in enumerate(lumas)]
 
 
 def with_square(backdrop: Luma, left: int) -> Luma:
-    """A white square, whose left edge is at *left*, before *backdrop*."""
+    """Return a white square, whose left edge is at *left*, before *backdrop*."""
     luma = backdrop.copy()
     luma[40:80, left : left + 40] = 235
     return luma
 
 
-def vague(frames: Iterable[Timed[Picture]]) -> list[FrameMatte]:
-    """What an engine says that sees somebody everywhere, and knows nothing more."""
+def segment_vaguely(frames: Iterable[Timed[Picture]]) -> list[FrameMatte]:
+    """Return the mattes of an engine that is unsure everywhere."""
     return [(frame, np.full_like(frame.value.y, 128)) for frame in frames]
 
 
@@ -186,72 +186,72 @@ def times(found: list[FrameMatte]) -> list[int]:
 
 
 def test_follows() -> None:
-    """A mask goes with what it covers by the flow alone; one that stood still would have 0.63."""
-    made = frames(with_square(textured(1), 20 + 3 * i) for i in range(13))
-    found = vague(made)
-    mattes = [matte for _, matte in propagate(found, BrightLooker(), times(found), 6)]
-    assert min(_iou(m, f.value.y // 235 * 255) for m, f in zip(mattes, made, strict=True)) > 0.8
+    """A matte follows its object along the flow; one that stood still would have 0.63."""
+    moving = frames(with_square(textured(1), 20 + 3 * i) for i in range(13))
+    found = segment_vaguely(moving)
+    mattes = [matte for _, matte in propagate(found, BrightKeyframeModel(), times(found), 6)]
+    assert min(_iou(m, f.value.y // 235 * 255) for m, f in zip(mattes, moving, strict=True)) > 0.8
 
 
-@pytest.mark.parametrize(("every", "looks"), [(1, 26), (6, 6), (12, 4), (100, 2)])
-def test_looks(every: int, looks: int) -> None:
-    """Each frame whose number divides by N is looked at once, and the last; in small batches."""
-    found = vague(frames([textured(1)] * 26))
-    look = BrightLooker()
-    assert len(list(propagate(found, look, times(found), every))) == 26
-    assert sum(look.batches) == looks
-    assert max(look.batches) <= BATCH_FRAMES
+@pytest.mark.parametrize(("every", "keyframes"), [(1, 26), (6, 6), (12, 4), (100, 2)])
+def test_keyframes(every: int, keyframes: int) -> None:
+    """Each frame whose number divides by N is a key frame, and the last; in small batches."""
+    found = segment_vaguely(frames([textured(1)] * 26))
+    model = BrightKeyframeModel()
+    assert len(list(propagate(found, model, times(found), every))) == 26
+    assert sum(model.batches) == keyframes
+    assert max(model.batches) <= BATCH_FRAMES
 
 
 def test_frames_that_do_not_decode() -> None:
-    """Every frame that there is has a matte, also where looks were due at frames that are not."""
-    found = vague(frames([with_square(textured(1), 60)] * 20))
-    there = found[1:12] + found[13:17]
-    mattes = list(propagate(there, BrightLooker(), times(found), 6))
-    assert times(mattes) == times(there)
+    """Every decoded frame has a matte, also if key frames are missing."""
+    found = segment_vaguely(frames([with_square(textured(1), 60)] * 20))
+    decoded = found[1:12] + found[13:17]
+    mattes = list(propagate(decoded, BrightKeyframeModel(), times(found), 6))
+    assert times(mattes) == times(decoded)
     assert all((matte[50:70, 70:90] == 255).all() for _, matte in mattes)
 
 
 def test_cut() -> None:
-    """No mask goes past a cut: shots are looked at to their last and from their first frame."""
+    """No matte crosses a cut: the first and last frame of a shot are key frames."""
     shots = [with_square(textured(1), 60)] * 8 + [255 - textured(2, grain=20)] * 8
-    found = vague(frames(shots))
-    look = BrightLooker()
-    mattes = [matte for _, matte in propagate(found, look, times(found), 6)]
+    found = segment_vaguely(frames(shots))
+    model = BrightKeyframeModel()
+    mattes = [matte for _, matte in propagate(found, model, times(found), 6)]
     assert all((matte[50:70, 70:90] == 255).all() for matte in mattes[:8])
     assert not any(matte.any() for matte in mattes[8:])
-    assert sum(look.batches) == len({0, 6, 7} | {8, 12, 15})
+    assert sum(model.batches) == len({0, 6, 7} | {8, 12, 15})
 
 
 def test_gone() -> None:
-    """Who leaves between two looks is gone in that frame, if the quick engine sees it."""
-    here, gone = with_square(textured(1), 60), textured(1)
-    found = vague(frames([here] * 3 + [gone] * 10))
+    """A person who leaves between key frames is removed where the quick engine's matte is empty."""
+    present, gone = with_square(textured(1), 60), textured(1)
+    found = segment_vaguely(frames([present] * 3 + [gone] * 10))
     found = [(frame, np.uint8(255) * (frame.value.y == 235)) for frame, _ in found]
-    mattes = [matte for _, matte in propagate(found, BrightLooker(), times(found), 6)]
+    mattes = [matte for _, matte in propagate(found, BrightKeyframeModel(), times(found), 6)]
     assert all(_iou(matte, found[0][1]) > 0.85 for matte in mattes[:3])
     assert all(matte.mean() < 0.1 * mattes[0].mean() for matte in mattes[3:])
     assert not any(matte.any() for matte in mattes[6:])
 
 
 def test_unlike() -> None:
-    """A frame unlike both looks has the quick engine's matte, not corrected by what they saw."""
+    """A frame unlike both key frames has the quick engine's matte, uncorrected."""
     square = with_square(textured(1), 60)
-    found = vague(frames([square, *[square // 8] * 5, square]))
-    mattes = [matte for _, matte in propagate(found, BrightLooker(), times(found), 6)]
+    found = segment_vaguely(frames([square, *[square // 8] * 5, square]))
+    mattes = [matte for _, matte in propagate(found, BrightKeyframeModel(), times(found), 6)]
     middles = [int(matte[60, 80]) for matte in mattes]
     assert middles == pytest.approx([255, *[128] * 5, 255], abs=15)
 
 
 def test_disagreement() -> None:
-    """Where two looks at the same picture disagree, what is between goes from one to the other."""
+    """Between key frames that disagree about the same picture, mattes change gradually."""
 
-    class Unsure(BrightLooker):
+    class Unsure(BrightKeyframeModel):
         def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
-            fair = len(self.batches) == 0
-            return [matte * fair for matte in super().__call__(pictures)]
+            is_first = len(self.batches) == 0
+            return [matte * is_first for matte in super().__call__(pictures)]
 
-    found = vague(frames([with_square(textured(1), 60)] * 7))
+    found = segment_vaguely(frames([with_square(textured(1), 60)] * 7))
     mattes = [matte for _, matte in propagate(found, Unsure(), times(found), 6)]
     middles = [matte[60, 80] for matte in mattes]
     assert middles == sorted(middles, reverse=True)
@@ -259,24 +259,24 @@ def test_disagreement() -> None:
 
 
 def test_box() -> None:
-    """The network is shown the person and a margin around her, and what it sees is put back."""
+    """The network sees the person with a margin; its matte is placed back into the frame."""
     shown: list[NDArray[np.float32]] = []
 
-    class Watching(BrightLooker):
+    class Watching(BrightKeyframeModel):
         def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
             shown.extend(pictures)
             return super().__call__(pictures)
 
-    made = frames([with_square(textured(1), 60)])
-    truth = np.uint8(255) * (made[0].value.y == 235)
-    [(_, matte)] = propagate([(made[0], truth)], Watching(), [0], 6)
+    single = frames([with_square(textured(1), 60)])
+    truth = np.uint8(255) * (single[0].value.y == 235)
+    [(_, matte)] = propagate([(single[0], truth)], Watching(), [0], 6)
     # With 12 % more on each side; then to the grid, whose steps are 6 of this frame's 160 pixels.
     assert 1 / 1.5**2 < (shown[0][..., 1] > 0.9).mean() < 1 / 1.24**2
     assert _iou(matte, truth) > 0.9
 
 
 def test_read_ahead() -> None:
-    """No more frames are held than lie between two looks, and a batch."""
+    """Frames between two key frames and one batch are held, no more."""
     read = 0
 
     def reading() -> Iterator[FrameMatte]:
@@ -285,9 +285,9 @@ def test_read_ahead() -> None:
             read += 1
             yield one
 
-    found = vague(frames([textured(1)] * 60))
+    found = segment_vaguely(frames([textured(1)] * 60))
     held = [
-        read - given
-        for given, _ in enumerate(propagate(reading(), BrightLooker(), times(found), 12))
+        read - count
+        for count, _ in enumerate(propagate(reading(), BrightKeyframeModel(), times(found), 12))
     ]
     assert max(held) <= 12 + BATCH_FRAMES + FILTER_WINDOW + 1

@@ -1,4 +1,4 @@
-"""rembg's networks, with small stand-ins where rembg looks for their weights."""
+"""rembg's networks, with small networks in place of their weights."""
 
 import subprocess
 import sys
@@ -23,17 +23,17 @@ from video_editing.matting.rembg_models import (
 
 @pytest.fixture(scope="session")
 def noise() -> NDArray[np.float32]:
-    """Five pictures that have nothing in common."""
+    """Five different pictures."""
     return np.random.default_rng(1).random((5, 320, 320, 3), np.float32)
 
 
 @pytest.mark.parametrize("batch", [1, "batch"])
 def test_batches(weights: Path, noise: NDArray[np.float32], batch: int | str) -> None:
-    """A batch gives, bit by bit, what its pictures give one by one, whatever the model takes."""
+    """A batch gives, bit by bit, the mattes of its pictures one by one, for any batch input."""
     save_tinted(weights / "u2net_human_seg.onnx", batch=batch)
-    look = OnnxSegmenter()
-    together = look(noise)
-    alone = [look(noise[i : i + 1])[0] for i in range(len(noise))]
+    segmenter = OnnxSegmenter()
+    together = segmenter(noise)
+    alone = [segmenter(noise[i : i + 1])[0] for i in range(len(noise))]
     np.testing.assert_array_equal(together, alone)
     assert len({matte.tobytes() for matte in together}) == len(noise)
 
@@ -45,22 +45,22 @@ def test_empty_stays_empty(weights: Path, noise: NDArray[np.float32]) -> None:
 
 
 def test_logits(weights: Path) -> None:
-    """Where rembg applies a sigmoid to a network's output, so do we; far ones do not overflow."""
+    """A sigmoid is applied where rembg applies one; large values do not overflow."""
     save_constant(weights / "birefnet-general.onnx", -200, side=1024)
     matte = OnnxSegmenter("birefnet-general")(np.zeros((1, 1024, 1024, 3), np.float32))[0]
     assert (matte == 0).all()
 
 
 @pytest.mark.filterwarnings("ignore:'mode' parameter:DeprecationWarning")
-def test_forms() -> None:
+def test_specs() -> None:
     """Sizes, means, deviations and sigmoids are those that rembg's own session classes use."""
-    from rembg.sessions import sessions  # noqa: PLC0415 - compiles for half a minute at first
+    from rembg.sessions import sessions  # noqa: PLC0415 - its first import compiles for half a minute
 
     assert {model: used_by(sessions[model]) for model in MODEL_SPECS} == MODEL_SPECS
 
 
 def used_by(session_class: type) -> ModelSpec:
-    """What one of rembg's session classes does to pictures and outputs, as seen by the network."""
+    """Return what one of rembg's session classes does to pictures and outputs."""
     used: dict[str, Any] = {"has_logits": False}
 
     class Watched(session_class):
@@ -82,7 +82,7 @@ def used_by(session_class: type) -> ModelSpec:
 
 
 def test_unknown_model() -> None:
-    """A model that rembg has not, or that needs more than a name, is a bad option."""
+    """A model that rembg lacks, or that needs options, is a bad option."""
     for model in ("u3net", "u2net_custom", "sam", "withoutbg"):
         with pytest.raises(InputRejected) as failure:
             get_model_spec(model)
@@ -105,7 +105,7 @@ def test_broken_weights(weights: Path) -> None:
 
 
 def test_no_cuda(weights: Path) -> None:
-    """Who asks for CUDA where there is none gets an error, never a slow processor."""
+    """A missing CUDA is an error; there is no fallback to the processor."""
     save_tinted(weights / "u2net_human_seg.onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
@@ -114,8 +114,8 @@ def test_no_cuda(weights: Path) -> None:
         OnnxSegmenter(device="cuda")
 
 
-def test_spacing() -> None:
-    """Every frame is looked at on a GPU; on a processor the larger networks look more rarely."""
+def test_keyframe_intervals() -> None:
+    """Every frame is a key frame on a GPU; larger networks have fewer on a processor."""
     assert choose_keyframe_interval("u2net_human_seg", "cuda") == 1
     assert choose_keyframe_interval("u2net_human_seg", "cpu") < choose_keyframe_interval(
         "birefnet-general", "cpu"

@@ -1,4 +1,4 @@
-"""Mattes on disk: bit by bit what was written, whole or not there, and nobody else's."""
+"""Mattes on disk: exact, complete or absent, and of one clip."""
 
 import os
 import shutil
@@ -28,18 +28,19 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 
 @pytest.fixture
 def plan(clip: Clip) -> Plan:
-    """In three segments."""
+    """A plan of three segments."""
     return make_plan(clip, segment_seconds=Fraction(1, 4))
 
 
 def noise(clip: Clip, size: tuple[int, int] = (55, 97)) -> Iterator[Timed[Matte]]:
-    """A matte for each frame of the clip, of odd sides, no two alike."""
+    """Yield a different matte, of odd size, for each frame of the clip."""
     random = np.random.default_rng(6)
     for time in clip.times:
         yield Timed(time, random.integers(0, 256, size, np.uint8))
 
 
-def kept(clip: Clip, plan: Plan, folder: Path) -> None:
+def store(clip: Clip, plan: Plan, folder: Path) -> None:
+    """Write all segments of *plan*."""
     write_plan(plan, folder)
     mattes = noise(clip)
     for segment in plan.segments:
@@ -48,7 +49,7 @@ def kept(clip: Clip, plan: Plan, folder: Path) -> None:
 
 def test_mattes_come_back_bit_by_bit(clip: Clip, plan: Plan, tmp_path: Path) -> None:
     """Each level from 0 to 255, each time, across all segments."""
-    kept(clip, plan, tmp_path)
+    store(clip, plan, tmp_path)
     assert len(plan.segments) == 3
     for read, wrote in zip(read_mattes(clip, tmp_path), noise(clip), strict=True):
         assert read.time == wrote.time
@@ -56,8 +57,8 @@ def test_mattes_come_back_bit_by_bit(clip: Clip, plan: Plan, tmp_path: Path) -> 
 
 
 def test_segments_are_read_in_any_order(clip: Clip, plan: Plan, tmp_path: Path) -> None:
-    """Each has all that it needs in itself."""
-    kept(clip, plan, tmp_path)
+    """Each file is complete in itself."""
+    store(clip, plan, tmp_path)
     last = plan.segments[-1]
     (tmp_path / plan.segments[0].file_name).unlink()
     times = [matte.time for matte in read_segment(plan, last, tmp_path)]
@@ -65,14 +66,15 @@ def test_segments_are_read_in_any_order(clip: Clip, plan: Plan, tmp_path: Path) 
 
 
 def test_neighbours_run_together(plan: Plan) -> None:
-    """So that the frames around a border are decoded once."""
+    """The frames around their border are decoded once."""
     first, second, third = plan.segments
     assert list(group_runs([first, second, third])) == [[first, second, third]]
     assert list(group_runs([first, third])) == [[first], [third]]
     assert not list(group_runs([]))
 
 
-def refused(plan: Plan, folder: Path) -> RejectReason:
+def reject(plan: Plan, folder: Path) -> RejectReason:
+    """Return the reason why the second segment is rejected."""
     with pytest.raises(InputRejected) as rejected:
         list(read_segment(plan, plan.segments[1], folder))
     return rejected.value.reason
@@ -82,19 +84,17 @@ def refused(plan: Plan, folder: Path) -> RejectReason:
 def test_a_segment_that_is_cut_is_a_bad_matte(
     clip: Clip, plan: Plan, tmp_path: Path, length: float
 ) -> None:
-    """Wherever it ends."""
-    kept(clip, plan, tmp_path)
+    """At any length."""
+    store(clip, plan, tmp_path)
     path = tmp_path / plan.segments[1].file_name
-    whole = path.stat().st_size
-    os.truncate(path, int(length * whole if 0 < length < 1 else length))
-    assert refused(plan, tmp_path) is RejectReason.BAD_MATTE
+    size = path.stat().st_size
+    os.truncate(path, int(length * size if 0 < length < 1 else length))
+    assert reject(plan, tmp_path) is RejectReason.BAD_MATTE
 
 
-def test_a_segment_of_another_stretch_is_a_bad_matte(
-    clip: Clip, plan: Plan, tmp_path: Path
-) -> None:
-    """It has other times, or another number of mattes; so has no segment at all."""
-    kept(clip, plan, tmp_path)
+def test_another_segment_is_a_bad_matte(clip: Clip, plan: Plan, tmp_path: Path) -> None:
+    """It has other times or another number of mattes; so is a missing one."""
+    store(clip, plan, tmp_path)
     path = tmp_path / plan.segments[1].file_name
     sparse = list(islice(noise(clip), plan.segments[1].frames - 1))
     shutil.copy(tmp_path / plan.segments[0].file_name, path)
@@ -103,13 +103,13 @@ def test_a_segment_of_another_stretch_is_a_bad_matte(
         with pytest.raises(ValueError, match="mattes for"):
             write_segment(plan, first, sparse, tmp_path)
     else:
-        assert refused(plan, tmp_path) is RejectReason.BAD_MATTE
+        assert reject(plan, tmp_path) is RejectReason.BAD_MATTE
     path.unlink()
-    assert refused(plan, tmp_path) is RejectReason.BAD_MATTE
+    assert reject(plan, tmp_path) is RejectReason.BAD_MATTE
 
 
-def test_a_segment_is_there_whole_or_not_at_all(clip: Clip, plan: Plan, tmp_path: Path) -> None:
-    """What made its mattes may end early, or break."""
+def test_a_segment_is_complete_or_absent(clip: Clip, plan: Plan, tmp_path: Path) -> None:
+    """Its mattes may end early, or raise."""
 
     def broken() -> Iterator[Timed[Matte]]:
         yield from islice(noise(clip), 3)
@@ -122,8 +122,8 @@ def test_a_segment_is_there_whole_or_not_at_all(clip: Clip, plan: Plan, tmp_path
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_gone_is_told(clip: Clip, plan: Plan, tmp_path: Path) -> None:
-    """As is one in whose place there is a file."""
+def test_a_missing_folder_is_reported(clip: Clip, plan: Plan, tmp_path: Path) -> None:
+    """So is a file of its name."""
     (tmp_path / "file").write_bytes(b"")
     for folder in (tmp_path / "gone", tmp_path / "file"):
         with pytest.raises(OutputFailed):

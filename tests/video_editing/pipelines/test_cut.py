@@ -1,4 +1,4 @@
-"""Transparent overlays: what is in them, where they belong, and Telegram's stickers."""
+"""Transparent overlays: their content, their placement, and Telegram's stickers."""
 
 import json
 from fractions import Fraction
@@ -20,7 +20,7 @@ from video_editing.contract.style import Shape, Style
 from video_editing.pipelines.cut import cut, cut_sticker
 from video_editing.reading.probe import probe
 
-KEPT = Style(keep_background=True, centre=(0.4, 0.5))
+KEEP_BACKGROUND = Style(keep_background=True, centre=(0.4, 0.5))
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rgba(path: Path) -> list[NDArray[np.uint8]]:
-    """All frames of an overlay."""
+    """Decode all frames of an overlay."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         if stream.codec_context.name == "vp9":
@@ -48,13 +48,13 @@ def rgba(path: Path) -> list[NDArray[np.uint8]]:
 def test_an_overlay_is_cropped_to_its_shape(
     tmp_path: Path, clip: Path, container: OutputFormat
 ) -> None:
-    """It says where it belongs, in what is returned and in the file, and has clip's times."""
+    """Its placement is returned and stored in the file; it has the clip's times."""
     path = tmp_path / f"overlay.{container}"
-    place = cut(Composition(probe(clip), KEPT), path, container)
-    assert place == {"box": [44, 36, 168, 168], "frame": [320, 240]}
+    placement = cut(Composition(probe(clip), KEEP_BACKGROUND), path, container)
+    assert placement == {"box": [44, 36, 168, 168], "frame": [320, 240]}
     with av.open(str(path)) as file:
         tags = {name.lower(): value for name, value in file.metadata.items()}
-        assert json.loads(tags["comment"]) == place
+        assert json.loads(tags["comment"]) == placement
     frames = rgba(path)
     assert len(frames) == 8
     assert all(
@@ -70,12 +70,14 @@ def test_an_overlay_is_cropped_to_its_shape(
     assert wrong.mean() < 3
 
 
-def test_a_full_frame_is_the_clips_own(tmp_path: Path, clip: Path) -> None:
-    """The same overlay, at its place, transparent all around."""
+def test_a_full_frame_has_the_clips_size(tmp_path: Path, clip: Path) -> None:
+    """The same overlay at its position, transparent around."""
     cropped, whole = tmp_path / "cropped.mov", tmp_path / "whole.mov"
-    cut(Composition(probe(clip), KEPT), cropped, OutputFormat.MOV)
-    place = cut(Composition(probe(clip), KEPT), whole, OutputFormat.MOV, is_full_frame=True)
-    assert place == {"box": [0, 0, 320, 240], "frame": [320, 240]}
+    cut(Composition(probe(clip), KEEP_BACKGROUND), cropped, OutputFormat.MOV)
+    placement = cut(
+        Composition(probe(clip), KEEP_BACKGROUND), whole, OutputFormat.MOV, is_full_frame=True
+    )
+    assert placement == {"box": [0, 0, 320, 240], "frame": [320, 240]}
     alpha = rgba(whole)[0][..., 3]
     assert alpha.shape == (240, 320)
     assert (alpha[36:204, 44:212] == rgba(cropped)[0][..., 3]).all()
@@ -86,7 +88,7 @@ def test_a_full_frame_is_the_clips_own(tmp_path: Path, clip: Path) -> None:
 @pytest.mark.parametrize("size", [(159, 121), (161, 90)])
 @pytest.mark.parametrize("container", [OutputFormat.MOV, OutputFormat.WEBM])
 def test_odd_frames_are_cut(tmp_path: Path, size: tuple[int, int], container: OutputFormat) -> None:
-    """With their shadow, in the corner, in their own frame."""
+    """With a shadow in the corner of a full frame."""
     clip = make_clip(
         tmp_path / "c.mkv",
         (np.ascontiguousarray(picture) for picture in drawn(3, size)),
@@ -96,7 +98,7 @@ def test_odd_frames_are_cut(tmp_path: Path, size: tuple[int, int], container: Ou
     style = Style(keep_background=True, shadow=0.5, centre=(1, 1))
     path = tmp_path / f"overlay.{container}"
     cut(Composition(probe(clip), style), path, container, is_full_frame=True)
-    # FFmpeg's ProRes has an even width; the odd column more is told in neither box nor frame.
+    # FFmpeg's ProRes has an even width; neither box nor frame counts the added column.
     width = size[0] + size[0] % 2 if container is OutputFormat.MOV else size[0]
     assert [frame.shape for frame in rgba(path)] == [(size[1], width, 4)] * 3
 
@@ -123,7 +125,7 @@ def test_a_sticker_keeps_telegrams_limits(tmp_path: Path, shape: Shape) -> None:
 
 
 def test_a_person_is_cut_out(tmp_path: Path) -> None:
-    """Opaque on her face, nothing beside her head."""
+    """Opaque on the face, transparent beside the head."""
     clip = film_of_eileen(tmp_path / "eileen.mp4", 5)
     composition = Composition(probe(clip), Style(shape=Shape.NONE))
     cut(composition, tmp_path / "o.mov", OutputFormat.MOV)
@@ -132,8 +134,8 @@ def test_a_person_is_cut_out(tmp_path: Path) -> None:
         assert frame[5:30, 5:40, 3].max() < 15
 
 
-def test_nobody_is_no_overlay(tmp_path: Path) -> None:
-    """Refused, and nothing is left."""
+def test_a_clip_without_a_person_has_no_overlay(tmp_path: Path) -> None:
+    """It is rejected, and no file remains."""
     clip = make_clip(tmp_path / "c.mp4", drawn(5))
     with pytest.raises(InputRejected) as rejected:
         cut(Composition(probe(clip)), tmp_path / "o.mov", OutputFormat.MOV)

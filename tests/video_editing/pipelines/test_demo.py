@@ -1,4 +1,4 @@
-"""The demo: a person in a circle over a colour, from nothing but the installed packages."""
+"""The demo: a person in a circle over a colour, made from the installed packages alone."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.support.overlay_command import overlay
 
 
 def test_the_demo_ends_with_a_person_in_a_circle(tmp_path: Path) -> None:
-    """It prints where the mp4 is; the face is in its middle, the colour in its corners."""
+    """It prints the path of the mp4; the face is in its middle, the colour in its corners."""
     result = tmp_path / "demo.mp4"
     ran = overlay("demo", "-o", result)
     assert ran.returncode == 0, ran.stderr
@@ -24,6 +24,6 @@ def test_the_demo_ends_with_a_person_in_a_circle(tmp_path: Path) -> None:
         assert np.abs(corner - (0x16, 0x69, 0x7A)).max() <= 12
     skin = middle[int(0.35 * side) : int(0.45 * side), int(0.45 * side) : int(0.55 * side)]
     assert skin[..., 0].mean() > skin[..., 2].mean() + 20
-    with Image.open(tmp_path / "demo.jpg") as beside:
-        assert beside.size == (2 * side, side)
+    with Image.open(tmp_path / "demo.jpg") as comparison:
+        assert comparison.size == (2 * side, side)
     assert {path.name for path in tmp_path.iterdir()} == {"demo.mp4", "demo.jpg"}

@@ -1,4 +1,4 @@
-"""The main job: colours, fading, places, forms, sizes and reused mattes, in decoded results."""
+"""The edit: colours, fading, positions, formats, sizes and stored mattes, in decoded results."""
 
 import os
 import shutil
@@ -15,19 +15,20 @@ from tests.support.person_clips import film_of_eileen
 from video_editing.compositing.background import open_background
 from video_editing.compositing.composition import Composition, open_mattes
 from video_editing.compositing.layout import compute_layout, compute_top_left
+from video_editing.contract.engines import DEFAULT_ENGINE
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.plan import make_plan, write_plan
 from video_editing.contract.progress import Progress, Report, ignore_progress
 from video_editing.contract.style import Anchor, Shape, Style
 from video_editing.frames import Box
-from video_editing.matting.engines import DEFAULT_ENGINE, create_engine
+from video_editing.matting.engines import create_engine
 from video_editing.matting.matte_stream import write_missing_segments
 from video_editing.pipelines.edit import DEFAULT_RESULT, ResultOptions, edit
 from video_editing.pipelines.matte import write_final_matte
 from video_editing.reading.probe import ClipLimits, probe
 
-KEPT = Style(keep_background=True)
+KEEP_BACKGROUND = Style(keep_background=True)
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +37,12 @@ def eileen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return film_of_eileen(tmp_path_factory.mktemp("clips") / "eileen.mp4", 30, tone=330)
 
 
-def edited(
+def run_edit(
     clip: Path,
     result: Path,
     background: str = "#204060",
     *,
-    style: Style = KEPT,
+    style: Style = KEEP_BACKGROUND,
     mattes: Path | None = None,
     options: ResultOptions = DEFAULT_RESULT,
     report: Report = ignore_progress,
@@ -54,14 +55,14 @@ def edited(
 
 
 def test_a_colour_comes_out_as_that_colour(tmp_path: Path, eileen: Path) -> None:
-    """To two levels in R'G'B', in every frame, where the overlay is not."""
-    style = KEPT.model_copy(update={"position": Anchor.RIGHT})
-    for frame in rgb(edited(eileen, tmp_path / "r.mp4", "#16697a", style=style)):
+    """To two levels in R'G'B', in every frame, beside the overlay."""
+    style = KEEP_BACKGROUND.model_copy(update={"position": Anchor.RIGHT})
+    for frame in rgb(run_edit(eileen, tmp_path / "r.mp4", "#16697a", style=style)):
         assert np.abs(frame[:, :140].astype(int) - (0x16, 0x69, 0x7A)).max() <= 2
 
 
-def test_the_circle_shows_the_clip_and_nothing_around_it(tmp_path: Path) -> None:
-    """Its pixels at their place and scale, but for what H.264 loses; the colour next to it."""
+def test_the_circle_shows_the_clip_and_the_colour_around_it(tmp_path: Path) -> None:
+    """The clip's pixels at their position and scale, up to H.264's loss."""
     clip = make_clip(tmp_path / "c.mp4", drawn(5, (320, 240)), colours=HD, options={"qp": "0"})
     style = Style(keep_background=True, centre=(0.4, 0.5), position=Anchor.TOP_LEFT, size=0.7)
     layout = compute_layout((320, 240), style, (0.4, 0.5), (320, 240))
@@ -71,7 +72,7 @@ def test_the_circle_shows_the_clip_and_nothing_around_it(tmp_path: Path) -> None
     y, x = np.mgrid[:240, :320] + 0.5
     away = np.hypot(x - (left + 0.4 * 320 - box.left), y - (top + 0.5 * 240 - box.top)) - 0.35 * 240
     for before, after in zip(
-        rgb(clip), rgb(edited(clip, tmp_path / "r.mp4", style=style)), strict=True
+        rgb(clip), rgb(run_edit(clip, tmp_path / "r.mp4", style=style)), strict=True
     ):
         moved = np.roll(before, (top - box.top, left - box.left), (0, 1))
         inside = np.abs(after.astype(int) - moved)[away < -3]
@@ -80,31 +81,31 @@ def test_the_circle_shows_the_clip_and_nothing_around_it(tmp_path: Path) -> None
 
 
 def test_an_overlay_half_outside_is_cut_off(tmp_path: Path, eileen: Path) -> None:
-    """Its left half is not there, its right half begins at the edge."""
+    """Its right half begins at the edge."""
     style = Style(
         shape=Shape.RECT, keep_background=True, position=Anchor.LEFT, offset=(-0.375 - 7.2 / 320, 0)
     )
-    frame = rgb(edited(eileen, tmp_path / "r.mp4", style=style.model_copy(update={"size": 1})))[0]
+    frame = rgb(run_edit(eileen, tmp_path / "r.mp4", style=style.model_copy(update={"size": 1})))[0]
     assert np.abs(frame[:, 122:].astype(int) - (0x20, 0x40, 0x60)).max() <= 12
     assert np.abs(frame[:, :116].astype(int) - (0x20, 0x40, 0x60)).mean() > 30
 
 
 def test_the_overlay_fades_in_and_out(tmp_path: Path, eileen: Path) -> None:
-    """Nothing but the background at first, all of it in the middle, little at the end."""
-    style = KEPT.model_copy(update={"fade": 0.4, "shape": Shape.RECT, "size": 1})
-    frames = rgb(edited(eileen, tmp_path / "r.mp4", style=style))
-    there = [np.abs(f.astype(int) - (0x20, 0x40, 0x60)).mean() for f in frames]
-    assert there[0] < 2
-    assert there[5] == pytest.approx(there[15] / 2, rel=0.15)
-    assert min(there[10:20]) > 0.9 * there[15]
-    assert there[-1] < 0.2 * there[15]
+    """Only the background at first, the full overlay in the middle, little at the end."""
+    style = KEEP_BACKGROUND.model_copy(update={"fade": 0.4, "shape": Shape.RECT, "size": 1})
+    frames = rgb(run_edit(eileen, tmp_path / "r.mp4", style=style))
+    visible = [np.abs(f.astype(int) - (0x20, 0x40, 0x60)).mean() for f in frames]
+    assert visible[0] < 2
+    assert visible[5] == pytest.approx(visible[15] / 2, rel=0.15)
+    assert min(visible[10:20]) > 0.9 * visible[15]
+    assert visible[-1] < 0.2 * visible[15]
 
 
 def test_frames_keep_their_uneven_times(tmp_path: Path) -> None:
-    """As the clip had them, and the last one is shown as long as it was."""
+    """As in the clip, and the last one is shown as long."""
     ticks = [0, 1, 2, 10, 11, 40, 41, 60]
     clip = make_clip(tmp_path / "c.mp4", drawn(8), rate=60, times=ticks)
-    assert times(edited(clip, tmp_path / "r.mp4")) == [Fraction(tick, 60) for tick in ticks]
+    assert times(run_edit(clip, tmp_path / "r.mp4")) == [Fraction(tick, 60) for tick in ticks]
 
 
 @pytest.mark.parametrize("size", [(159, 121), (161, 90), (16, 16), (2, 300)])
@@ -114,25 +115,25 @@ def test_clips_of_any_size_are_edited(tmp_path: Path, size: tuple[int, int], sha
     frames = (np.ascontiguousarray(picture) for picture in drawn(3, size))
     clip = make_clip(tmp_path / "c.mkv", frames, codec="ffv1", pixels="yuv444p")
     style = Style(keep_background=True, shape=shape, ring=0.05, shadow=0.5)
-    result = rgb(edited(clip, tmp_path / "r.mp4", style=style))
+    result = rgb(run_edit(clip, tmp_path / "r.mp4", style=style))
     assert len(result) == 3
     assert result[0].shape == (240, 320, 3)
 
 
-def test_the_person_is_cut_out_of_her_background(tmp_path: Path, eileen: Path) -> None:
-    """Over green, her face is hers and the corner beside her head is green."""
+def test_the_person_is_cut_out_of_the_background(tmp_path: Path, eileen: Path) -> None:
+    """Over green, the face is unchanged and the corner beside the head is green."""
     style = Style(shape=Shape.NONE, position=Anchor.CENTER)
-    frame = rgb(edited(eileen, tmp_path / "r.mp4", "lime", style=style))[10].astype(int)
+    frame = rgb(run_edit(eileen, tmp_path / "r.mp4", "lime", style=style))[10].astype(int)
     assert np.abs(frame[5:25, 45:75] - (0, 255, 0)).mean() < 12
     assert np.abs(frame[40:70, 135:175] - (0, 255, 0)).mean() > 60
 
 
-def test_nobody_in_the_clip_leaves_nothing(tmp_path: Path) -> None:
-    """The clip is refused once all of it has been seen."""
+def test_a_clip_without_a_person_is_rejected(tmp_path: Path) -> None:
+    """After its last frame; no file remains."""
     (tmp_path / "out").mkdir()
     clip = make_clip(tmp_path / "c.mp4", drawn(10))
     with pytest.raises(InputRejected) as rejected:
-        edited(clip, tmp_path / "out" / "r.mp4", style=Style())
+        run_edit(clip, tmp_path / "out" / "r.mp4", style=Style())
     assert rejected.value.reason is RejectReason.NO_PERSON
     assert not list((tmp_path / "out").iterdir())
 
@@ -146,23 +147,24 @@ def test_nobody_in_the_clip_leaves_nothing(tmp_path: Path) -> None:
         "awkward/ax_two_hevc_tracks_rot_vfr_noperson.mp4",
     ],
 )
-def test_real_clips_of_nobody_are_refused(media: Path, tmp_path: Path, name: str) -> None:
-    """Rooftops and a timecode are no people."""
+def test_real_clips_without_a_person_are_rejected(media: Path, tmp_path: Path, name: str) -> None:
+    """Rooftops and a timecode."""
     with pytest.raises(InputRejected) as rejected:
-        edited(media / name, tmp_path / "r.mp4", style=Style())
+        run_edit(media / name, tmp_path / "r.mp4", style=Style())
     assert rejected.value.reason is RejectReason.NO_PERSON
 
 
 def test_progress_rises_to_the_total(tmp_path: Path, eileen: Path) -> None:
     """A frame of the clip is one step."""
-    told: list[Progress] = []
-    edited(eileen, tmp_path / "r.mp4", report=told.append)
-    assert [p.done for p in told] == sorted(p.done for p in told)
-    assert {p.total for p in told} == {30}
-    assert told[-1].done == 30
+    reports: list[Progress] = []
+    run_edit(eileen, tmp_path / "r.mp4", report=reports.append)
+    assert [p.done for p in reports] == sorted(p.done for p in reports)
+    assert {p.total for p in reports} == {30}
+    assert reports[-1].done == 30
 
 
-def mattes_of(clip: Path, folder: Path) -> Path:
+def write_mattes(clip: Path, folder: Path) -> Path:
+    """Write the mattes of a clip to *folder*."""
     opened = probe(clip)
     plan = make_plan(opened, segment_seconds=Fraction(1, 2))
     write_plan(plan, folder)
@@ -173,7 +175,7 @@ def mattes_of(clip: Path, folder: Path) -> Path:
 
 
 def alphas(clip: Path, mattes: Path | None) -> list[bytes]:
-    """Alpha of each whole frame, as the edit lays it over a background."""
+    """Return the alpha of each full frame, as the edit composites it."""
     opened = probe(clip)
     with open_mattes(Composition(opened, mattes=mattes)) as (pairs, alpha):
         frames = ((frame.value, matte) for frame, matte in pairs if matte is not None)
@@ -182,69 +184,69 @@ def alphas(clip: Path, mattes: Path | None) -> list[bytes]:
 
 
 def test_segments_give_the_same_result_as_the_engine(tmp_path: Path, eileen: Path) -> None:
-    """Bit by bit up to the encoder, whose threads do not repeat themselves to the bit."""
+    """Bit by bit up to the encoder, whose threads are not deterministic."""
     style = Style(radius=0.45, feather=3)
-    folder = mattes_of(eileen, tmp_path / "segments")
+    folder = write_mattes(eileen, tmp_path / "segments")
     assert len(list(folder.glob("*.mp4"))) > 1
     assert len(alphas(eileen, folder)) == 30
     assert alphas(eileen, None) == alphas(eileen, folder)
-    one = rgb(edited(eileen, tmp_path / "one.mp4", style=style))
-    other = rgb(edited(eileen, tmp_path / "other.mp4", style=style, mattes=folder))
+    one = rgb(run_edit(eileen, tmp_path / "one.mp4", style=style))
+    other = rgb(run_edit(eileen, tmp_path / "other.mp4", style=style, mattes=folder))
     assert all(np.abs(a.astype(int) - b).mean() < 1 for a, b in zip(one, other, strict=True))
 
 
 def test_a_final_matte_gives_nearly_the_same_result(tmp_path: Path, eileen: Path) -> None:
-    """It was drawn at the clip's size and is scaled here: no face moves, no hole opens."""
+    """It is refined at the clip's size and then scaled."""
     style = Style(shape=Shape.NONE)
     write_final_matte(Composition(probe(eileen), style), tmp_path / "m.mkv")
-    one = rgb(edited(eileen, tmp_path / "one.mp4", style=style))
-    other = rgb(edited(eileen, tmp_path / "other.mp4", style=style, mattes=tmp_path / "m.mkv"))
+    one = rgb(run_edit(eileen, tmp_path / "one.mp4", style=style))
+    other = rgb(run_edit(eileen, tmp_path / "other.mp4", style=style, mattes=tmp_path / "m.mkv"))
     for a, b in zip(one, other, strict=True):
         assert np.abs(a.astype(int) - b).mean() < 2
 
 
-def refused(clip: Path, result: Path, mattes: Path) -> RejectReason:
+def reject(clip: Path, result: Path, mattes: Path) -> RejectReason:
     with pytest.raises(InputRejected) as rejected:
-        edited(clip, result, style=Style(), mattes=mattes)
+        run_edit(clip, result, style=Style(), mattes=mattes)
     assert not result.exists()
     return rejected.value.reason
 
 
 @pytest.mark.parametrize("frames", [29, 31])
-def test_mattes_of_another_clip_are_refused(tmp_path: Path, eileen: Path, frames: int) -> None:
-    """One frame more or less tells them apart, in a folder as in a file."""
+def test_mattes_of_another_clip_are_rejected(tmp_path: Path, eileen: Path, frames: int) -> None:
+    """One frame more or less is detected, in a folder and in a file."""
     other = film_of_eileen(tmp_path / "other.mp4", frames)
     write_final_matte(Composition(probe(other)), tmp_path / "m.mkv")
-    for mattes in (mattes_of(other, tmp_path / "segments"), tmp_path / "m.mkv"):
-        assert refused(eileen, tmp_path / "r.mp4", mattes) is RejectReason.BAD_MATTE
+    for mattes in (write_mattes(other, tmp_path / "segments"), tmp_path / "m.mkv"):
+        assert reject(eileen, tmp_path / "r.mp4", mattes) is RejectReason.BAD_MATTE
 
 
-def test_mattes_of_another_size_are_refused(tmp_path: Path, eileen: Path) -> None:
-    """The same frames of a smaller clip are not this one's."""
+def test_mattes_of_another_size_are_rejected(tmp_path: Path, eileen: Path) -> None:
+    """The same frames of a smaller clip."""
     other = film_of_eileen(tmp_path / "other.mp4", 30, side=256, tone=330)
     write_final_matte(Composition(probe(other)), tmp_path / "m.mkv")
-    for mattes in (mattes_of(other, tmp_path / "segments"), tmp_path / "m.mkv"):
-        assert refused(eileen, tmp_path / "r.mp4", mattes) is RejectReason.BAD_MATTE
+    for mattes in (write_mattes(other, tmp_path / "segments"), tmp_path / "m.mkv"):
+        assert reject(eileen, tmp_path / "r.mp4", mattes) is RejectReason.BAD_MATTE
 
 
-def test_broken_mattes_are_refused(tmp_path: Path, eileen: Path) -> None:
-    """A segment missing, cut or empty, a file of words, or no file at all."""
-    whole = mattes_of(eileen, tmp_path / "segments")
+def test_broken_mattes_are_rejected(tmp_path: Path, eileen: Path) -> None:
+    """A segment missing, cut or empty, a text file, or no file."""
+    complete = write_mattes(eileen, tmp_path / "segments")
     for name in ("missing", "cut", "empty", "planless"):
-        shutil.copytree(whole, tmp_path / name)
+        shutil.copytree(complete, tmp_path / name)
     (tmp_path / "missing/00001.mp4").unlink()
     os.truncate(tmp_path / "cut/00001.mp4", 1000)
     os.truncate(tmp_path / "empty/00000.mp4", 0)
     (tmp_path / "planless/plan.json").unlink()
     (tmp_path / "words.mkv").write_text("no mattes")
     for name in ("missing", "cut", "empty", "planless", "words.mkv", "none.mkv"):
-        assert refused(eileen, tmp_path / "r.mp4", tmp_path / name) is RejectReason.BAD_MATTE, name
+        assert reject(eileen, tmp_path / "r.mp4", tmp_path / name) is RejectReason.BAD_MATTE, name
 
 
 def test_a_note_is_a_square_minute(tmp_path: Path) -> None:
-    """Of a longer clip, its first 60 s; with sound."""
+    """The first 60 s of a longer clip, with sound."""
     clip = make_clip(tmp_path / "c.mp4", drawn(124, (64, 36)), rate=2, tone=300)
-    note = edited(clip, tmp_path / "note.mp4", options=ResultOptions(OutputFormat.NOTE))
+    note = run_edit(clip, tmp_path / "note.mp4", options=ResultOptions(OutputFormat.NOTE))
     with av.open(str(note)) as container:
         stream = container.streams.video[0]
         assert (stream.width, stream.height) == (640, 640)
@@ -255,8 +257,8 @@ def test_a_note_is_a_square_minute(tmp_path: Path) -> None:
 
 
 def test_an_animation_has_no_sound(tmp_path: Path, eileen: Path) -> None:
-    """That is what makes Telegram call it so; its frames and times stay."""
-    result = edited(eileen, tmp_path / "r.mp4", options=ResultOptions(OutputFormat.ANIMATION))
+    """Telegram treats it as an animation for that; frames and times are unchanged."""
+    result = run_edit(eileen, tmp_path / "r.mp4", options=ResultOptions(OutputFormat.ANIMATION))
     assert heard(result) is None
     assert times(result) == [time - times(eileen)[0] for time in times(eileen)]
 
@@ -265,11 +267,11 @@ def test_a_gif_is_small_and_short(tmp_path: Path) -> None:
     """Its longer side at most 480, 15 pictures a second, 15 s."""
     moments = [*range(45), *range(435, 480)]  # at 30 a second, with 13 s between them
     clip = make_clip(tmp_path / "c.mp4", drawn(90, (64, 36)), rate=30, times=moments)
-    style = KEPT.model_copy(update={"shape": Shape.RECT})
+    style = KEEP_BACKGROUND.model_copy(update={"shape": Shape.RECT})
     result = tmp_path / "r.gif"
-    behind = open_background("black", ClipLimits())
+    black = open_background("black", ClipLimits())
     gif = ResultOptions(OutputFormat.GIF)
-    edit(Composition(probe(clip), style), result, behind, (1280, 720), gif)
+    edit(Composition(probe(clip), style), result, black, (1280, 720), gif)
     with av.open(str(result)) as container:
         stream = container.streams.video[0]
         frames = [frame.time for frame in container.decode(stream)]
@@ -280,13 +282,18 @@ def test_a_gif_is_small_and_short(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kilobytes", [400, 120, 60])
-def test_a_result_weighs_no_more_than_it_may(tmp_path: Path, eileen: Path, kilobytes: int) -> None:
-    """Noise behind her, which compresses badly; all frames and the sound are still there."""
+def test_a_result_is_not_larger_than_its_limit(
+    tmp_path: Path, eileen: Path, kilobytes: int
+) -> None:
+    """Over noise, which compresses badly; all frames and the sound are present."""
     random = np.random.default_rng(5)
     noise = (random.integers(0, 256, (240, 320, 3), np.uint8) for _ in range(30))
-    behind = make_clip(tmp_path / "noise.mp4", noise, rate=25)
-    result = edited(
-        eileen, tmp_path / "r.mp4", str(behind), options=ResultOptions(max_bytes=1000 * kilobytes)
+    background_file = make_clip(tmp_path / "noise.mp4", noise, rate=25)
+    result = run_edit(
+        eileen,
+        tmp_path / "r.mp4",
+        str(background_file),
+        options=ResultOptions(max_bytes=1000 * kilobytes),
     )
     assert result.stat().st_size <= 1000 * kilobytes
     assert len(times(result)) == 30
@@ -294,9 +301,9 @@ def test_a_result_weighs_no_more_than_it_may(tmp_path: Path, eileen: Path, kilob
     assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
 
 
-def test_a_size_that_no_picture_bears_is_refused(tmp_path: Path, eileen: Path) -> None:
-    """And nothing is left of the tries."""
+def test_a_limit_too_small_for_any_picture_is_rejected(tmp_path: Path, eileen: Path) -> None:
+    """No file remains."""
     with pytest.raises(InputRejected) as rejected:
-        edited(eileen, tmp_path / "r.mp4", options=ResultOptions(max_bytes=3000))
+        run_edit(eileen, tmp_path / "r.mp4", options=ResultOptions(max_bytes=3000))
     assert rejected.value.reason is RejectReason.DOES_NOT_FIT
     assert not list(tmp_path.iterdir())

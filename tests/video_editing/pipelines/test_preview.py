@@ -25,7 +25,7 @@ BLUE = open_background("#204060", ClipLimits())
 
 @pytest.mark.parametrize("style", [Style(keep_background=True), Style(shape=Shape.NONE), Style()])
 def test_a_preview_is_a_frame_of_the_edit(tmp_path: Path, style: Style) -> None:
-    """The same place, size and person, but for JPEG, H.264 and a matte from one frame alone."""
+    """The same position, size and person, up to JPEG, H.264 and a matte from one frame."""
     clip = probe(film_of_eileen(tmp_path / "c.mp4", 5))
     write_preview(Composition(clip, style), tmp_path / "card.jpg", BLUE, CANVAS)
     edit(Composition(clip, style), tmp_path / "r.mp4", BLUE, CANVAS)
@@ -37,7 +37,7 @@ def test_a_preview_is_a_frame_of_the_edit(tmp_path: Path, style: Style) -> None:
 
 
 def test_a_preview_is_not_faded(tmp_path: Path) -> None:
-    """At the clip's beginning the overlay would not be there yet."""
+    """The frame may be at the clip's beginning, where the overlay is not visible."""
     clip = probe(make_clip(tmp_path / "c.mp4", drawn(4, (320, 240)), colours=HD))
     style = Style(keep_background=True, shape=Shape.RECT, position=Anchor.CENTER)
     for name, fade in (("plain.jpg", 0), ("fading.jpg", 9)):
@@ -47,7 +47,7 @@ def test_a_preview_is_not_faded(tmp_path: Path) -> None:
 
 
 def test_the_frame_with_the_largest_face_is_shown(tmp_path: Path) -> None:
-    """Not the first one, in which there is none."""
+    """Not the first frame, which has no face."""
     frames = [*rgb(film_of_eileen(tmp_path / "e.mp4", 2))] * 2
     empty = [np.full_like(frames[0], 90)] * 2
     clip = make_clip(tmp_path / "c.mp4", empty + frames + empty, options={"g": "2"}, colours=HD)
@@ -58,8 +58,8 @@ def test_the_frame_with_the_largest_face_is_shown(tmp_path: Path) -> None:
     assert overlay.std() > 30
 
 
-def test_nobody_has_no_preview(tmp_path: Path) -> None:
-    """Refused as the edit would be."""
+def test_a_clip_without_a_person_has_no_preview(tmp_path: Path) -> None:
+    """It is rejected as by the edit."""
     clip = probe(make_clip(tmp_path / "c.mp4", drawn(3)))
     with pytest.raises(InputRejected) as rejected:
         write_preview(Composition(clip), tmp_path / "card.jpg", BLUE, CANVAS)
@@ -67,8 +67,8 @@ def test_nobody_has_no_preview(tmp_path: Path) -> None:
     assert not (tmp_path / "card.jpg").exists()
 
 
-def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    """It is not made."""
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
+    """It is not created."""
     clip = probe(make_clip(tmp_path / "c.mp4", drawn(3)))
     with pytest.raises(OutputFailed):
         write_preview(
@@ -78,7 +78,7 @@ def test_a_missing_folder_is_told(tmp_path: Path) -> None:
 
 
 def test_a_thumbnail_shows_the_middle_of_the_result(tmp_path: Path) -> None:
-    """It is a frame of it, at most 320 pixels wide or high, and light enough for Telegram."""
+    """A frame of it, at most 320 pixels wide or high, small enough for Telegram."""
     clip = probe(make_clip(tmp_path / "c.mp4", drawn(12, (640, 360)), colours=HD))
     result, small = tmp_path / "r.mp4", tmp_path / "t.jpg"
     composition = Composition(clip, Style(keep_background=True))
@@ -92,8 +92,8 @@ def test_a_thumbnail_shows_the_middle_of_the_result(tmp_path: Path) -> None:
     assert small.stat().st_size < 200_000
 
 
-def test_a_thumbnail_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """And the result is not left behind half."""
+def test_a_thumbnail_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
+    """No incomplete result remains."""
     clip = probe(make_clip(tmp_path / "c.mp4", drawn(4), colours=HD))
     nowhere = tmp_path / "no" / "t.jpg"
     composition = Composition(clip, Style(keep_background=True))
@@ -102,8 +102,8 @@ def test_a_thumbnail_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "r.mp4").exists()
 
 
-def test_a_preview_keeps_to_the_side_it_is_given(tmp_path: Path) -> None:
-    """A card for a chat need not be as large as the video."""
+def test_a_preview_has_the_requested_side(tmp_path: Path) -> None:
+    """A card in a chat is smaller than the video."""
     clip, card = film_of_eileen(tmp_path / "c.mp4", 3), tmp_path / "card.jpg"
     assert main(["preview", str(clip), "-o", str(card), "--side", "160"]) == 0
     with Image.open(card) as opened:

@@ -1,4 +1,4 @@
-"""Every real clip through `overlay edit`: what comes out, or why it is refused."""
+"""Every real clip through `overlay edit`: its result, or the reason why it is rejected."""
 
 import json
 from fractions import Fraction
@@ -17,7 +17,7 @@ BACKGROUND = "bg/ax_rooftops_360p_sound_noperson.mp4"
 EXACT = Fraction(1, 1000)  #: seconds
 IN_SYNC = 0.02  #: seconds
 
-#: What is done with each clip: edited, or refused for a reason. Those that take long are slow.
+#: the outcome of each clip: edited, or the reason of its rejection
 CLIPS = {
     "awkward/ae_sar_2by3_testsrc.mp4": "no_person",
     "awkward/ax_12_5fps_720p.mp4": "no_person",
@@ -77,14 +77,14 @@ TURNED = [
 
 
 def test_the_table_lists_every_clip(media: Path) -> None:
-    """A clip that is added to the folders gets its row here."""
-    there = {
+    """A clip that is added to the folders needs a row."""
+    present = {
         str(path.relative_to(media))
         for folder in ("awkward", "clean", "gt", "webcam")
         for path in (media / folder).iterdir()
         if not path.name.endswith(".alpha.mkv")
     }
-    assert there == CLIPS.keys() | SLOW_CLIPS.keys()
+    assert present == CLIPS.keys() | SLOW_CLIPS.keys()
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_the_table_lists_every_clip(media: Path) -> None:
         *(pytest.param(*row, marks=pytest.mark.slow) for row in SLOW_CLIPS.items()),
     ],
 )
-def test_each_clip_is_edited_in_sync_or_refused(
+def test_each_clip_is_edited_in_sync_or_rejected(
     media: Path, tmp_path: Path, name: str, outcome: str
 ) -> None:
-    """A result has the clip's frames at their times and its voice; a refusal leaves nothing."""
+    """A result has the clip's frames at their times and its voice; a rejection leaves no file."""
     clip, result = media / name, tmp_path / "result.mp4"
     ran = overlay("edit", clip, "--background", media / BACKGROUND, "-o", result)
     if outcome != "edited":
@@ -109,9 +109,9 @@ def test_each_clip_is_edited_in_sync_or_refused(
     voice, mixed = heard(clip), heard(result)
     shown = times(clip)
     origin = min(shown[0], voice.start) if voice else shown[0]
-    kept = times(result)
-    assert len(kept) == len(shown)
-    assert max(abs(a - (b - origin)) for a, b in zip(kept, shown, strict=True)) <= EXACT
+    written = times(result)
+    assert len(written) == len(shown)
+    assert max(abs(a - (b - origin)) for a, b in zip(written, shown, strict=True)) <= EXACT
     assert mixed is not None
     if voice is not None:
         assert abs(lag(mixed.since(Fraction(0)), voice.since(origin))) <= IN_SYNC
@@ -119,10 +119,10 @@ def test_each_clip_is_edited_in_sync_or_refused(
 
 @pytest.mark.parametrize("name", TURNED)
 def test_results_stand_upright(media: Path, tmp_path: Path, name: str) -> None:
-    """The whole frame, kept as it is, looks like the stored one turned by the display matrix."""
+    """The full frame looks like the stored one, turned by the display matrix."""
     result = tmp_path / "result.mp4"
-    whole = ("--shape", "none", "--keep-background", "--size", 1, "--background", "black")
-    assert overlay("edit", media / name, *whole, "-o", result).returncode == 0
+    full_frame = ("--shape", "none", "--keep-background", "--size", 1, "--background", "black")
+    assert overlay("edit", media / name, *full_frame, "-o", result).returncode == 0
     shown = next(shots(result)).to_ndarray(format="gray")
     stored = next(shots(media / name))
     expected = turned(stored.to_ndarray(format="gray"), matrix(stored))
@@ -134,7 +134,7 @@ def test_results_stand_upright(media: Path, tmp_path: Path, name: str) -> None:
 
 
 def matrix(frame: av.VideoFrame) -> NDArray[np.int64]:
-    """Where a frame's x and y axes point when it is shown, (2, 2); as stored without a matrix."""
+    """Return the directions of a frame's axes on screen, (2, 2); the identity without a matrix."""
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return np.eye(2, dtype=np.int64)
@@ -142,7 +142,7 @@ def matrix(frame: av.VideoFrame) -> NDArray[np.int64]:
 
 
 def turned(picture: NDArray[np.uint8], axes: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Each pixel put where the axes send it (ISO/IEC 14496-12, 6.2.2)."""
+    """Move each pixel along the axes (ISO/IEC 14496-12, 6.2.2)."""
     y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
     right, down = x * axes[0, 0] + y * axes[1, 0], x * axes[0, 1] + y * axes[1, 1]
     right, down = right - right.min(), down - down.min()

@@ -1,4 +1,4 @@
-"""What a renderer elsewhere is given: put together, it is what our own compositor makes."""
+"""Parts for a renderer elsewhere: composed, they equal the result of our own compositor."""
 
 import json
 from fractions import Fraction
@@ -39,7 +39,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     return probe(film_of_eileen(path, 12, side=240, rate=24, tone=330))
 
 
-def made(
+def render(
     clip: Clip, folder: Path, source: str = "teal", alpha_format: AlphaFormat = AlphaFormat.LUMA
 ) -> RenderedParts:
     behind = open_background(source, ClipLimits())
@@ -54,14 +54,14 @@ def rgb(path: object, pixels: str = "rgb24") -> list[NDArray[np.float32]]:
     return [np.asarray(frame / 255, np.float32) for frame in frames]
 
 
-def test_laid_on_the_background_they_are_our_own_result(clip: Clip, tmp_path: Path) -> None:
-    """Ring, shadow, place and all, but for what two encoders make of it."""
-    told = made(clip, tmp_path)
-    left, top, width, height = told["box"]
+def test_parts_composed_are_our_own_result(clip: Clip, tmp_path: Path) -> None:
+    """With ring, shadow and position, up to the loss of two encoders."""
+    parts = render(clip, tmp_path)
+    left, top, width, height = parts["box"]
     teal = open_background("teal", ClipLimits())
     edit(Composition(clip, STYLE), tmp_path / "r.mp4", teal, CANVAS)
     for colours, mask, ours in zip(
-        rgb(told["overlay"]), rgb(told["luma"]), rgb(tmp_path / "r.mp4"), strict=True
+        rgb(parts["overlay"]), rgb(parts["luma"]), rgb(tmp_path / "r.mp4"), strict=True
     ):
         canvas = np.empty((*CANVAS[::-1], 3), np.float32)
         canvas[:] = (0, 128 / 255, 128 / 255)
@@ -70,14 +70,14 @@ def test_laid_on_the_background_they_are_our_own_result(clip: Clip, tmp_path: Pa
         assert np.abs(canvas - ours).mean() < 0.012
 
 
-@pytest.mark.parametrize("way", [AlphaFormat.MOV, AlphaFormat.WEBM])
-def test_alpha_in_the_file_is_the_same_as_beside_it(
-    clip: Clip, tmp_path: Path, way: AlphaFormat
+@pytest.mark.parametrize("alpha_format", [AlphaFormat.MOV, AlphaFormat.WEBM])
+def test_alpha_in_the_file_equals_the_luma_file(
+    clip: Clip, tmp_path: Path, alpha_format: AlphaFormat
 ) -> None:
-    """All ways say the same of what is seen."""
-    beside, inside = made(clip, tmp_path), made(clip, tmp_path, alpha_format=way)
+    """In every format."""
+    beside, inside = render(clip, tmp_path), render(clip, tmp_path, alpha_format=alpha_format)
     assert inside["luma"] is None
-    if way is AlphaFormat.WEBM:
+    if alpha_format is AlphaFormat.WEBM:
         assert str(inside["overlay"]).endswith(".webm")
         return
     for mask, cutout in zip(rgb(beside["luma"]), rgb(inside["overlay"], "rgba"), strict=True):
@@ -88,22 +88,26 @@ def test_alpha_in_the_file_is_the_same_as_beside_it(
     ("source", "kind"),
     [("#F80", "colour"), ("Teal", "colour"), ("blur", "film"), ("film", "film"), ("p", "picture")],
 )
-def test_the_background_is_told(clip: Clip, tmp_path: Path, source: str, kind: str) -> None:
-    """A colour as such, a film as it is, a picture and the blurred clip as files of our own."""
+def test_the_background_is_described(clip: Clip, tmp_path: Path, source: str, kind: str) -> None:
+    """A colour by value, a video by its path, a picture and the blurred clip as new files."""
     if source == "film":
         source = str(make_clip(tmp_path / "film.mp4", drawn(6), colours=HD))
     if source == "p":
         source = str(ROOT / "docs" / "demo.jpg")
-    told = made(clip, tmp_path / "parts", source)["background"]
-    assert kind in told
+    described = render(clip, tmp_path / "parts", source)["background"]
+    assert kind in described
     if kind == "colour":
-        assert told == {"colour": "#ff8800" if source.startswith("#") else "#008080"}
+        assert described == {"colour": "#ff8800" if source.startswith("#") else "#008080"}
     elif source == "blur":
-        assert told == {"film": str(tmp_path / "parts/blur.mp4"), "seconds": 0.5, "sound": False}
+        assert described == {
+            "film": str(tmp_path / "parts/blur.mp4"),
+            "seconds": 0.5,
+            "sound": False,
+        }
     elif kind == "film":
-        assert told == {"film": source, "seconds": pytest.approx(0.2), "sound": False}
+        assert described == {"film": source, "seconds": pytest.approx(0.2), "sound": False}
     else:
-        assert probe_size(told["picture"]) == CANVAS
+        assert probe_size(described["picture"]) == CANVAS
 
 
 def probe_size(path: object) -> tuple[int, int]:
@@ -121,32 +125,32 @@ def probe_size(path: object) -> tuple[int, int]:
         ((-60, 0), (40, 50), (-22, 0, 2, 50)),
     ],
 )
-def test_what_lies_outside_is_not_sent(
+def test_an_overlay_is_cropped_to_the_canvas(
     corner: tuple[int, int], size: tuple[int, int], box: tuple[int, int, int, int]
 ) -> None:
-    """An overlay larger than the canvas is cut to it; of one outside two lines remain."""
+    """Two lines remain of an overlay outside it."""
     assert find_visible_box(corner, size, CANVAS) == box
 
 
-def test_an_even_clip_keeps_its_frames() -> None:
+def test_a_clip_of_constant_rate_keeps_its_frames() -> None:
     """At its own rate each frame comes once."""
     items = [Timed(i * 512, i) for i in range(24)]
-    kept = ConstantRate(Fraction(24), 24).resample(iter(items), Fraction(1, 12288))
-    assert [(it.time, it.value) for it in kept] == [(i, i) for i in range(24)]
+    resampled = ConstantRate(Fraction(24), 24).resample(iter(items), Fraction(1, 12288))
+    assert [(it.time, it.value) for it in resampled] == [(i, i) for i in range(24)]
 
 
-def test_an_uneven_clip_becomes_even() -> None:
-    """A frame that stays long is repeated, and of those that come in a burst the last is kept."""
+def test_a_clip_of_variable_rate_gets_a_constant_one() -> None:
+    """A long frame is repeated; of frames within one tick the last is used."""
     items = [Timed(time, time) for time in (0, 10, 100, 101, 102, 150)]
-    kept = list(ConstantRate(Fraction(25), 5).resample(iter(items), Fraction(1, 1000)))
-    assert [it.value for it in kept] == [10, 10, 100, 102, 150]
-    assert [it.time for it in kept] == [0, 1, 2, 3, 4]
+    resampled = list(ConstantRate(Fraction(25), 5).resample(iter(items), Fraction(1, 1000)))
+    assert [it.value for it in resampled] == [10, 10, 100, 102, 150]
+    assert [it.time for it in resampled] == [0, 1, 2, 3, 4]
 
 
-def test_a_video_is_told_of(clip: Clip, tmp_path: Path) -> None:
-    """What a parent wants to know of a file, and a small picture of it."""
-    ran = overlay("probe", clip.path, "--thumbnail", tmp_path / "t.jpg", "--progress", "json")
-    told = json.loads(ran.stdout)
-    assert (told["width"], told["height"], told["rate"], told["sound"]) == (240, 240, 24, True)
-    assert told["seconds"] == pytest.approx(0.5, abs=0.02)
+def test_a_video_is_probed(clip: Clip, tmp_path: Path) -> None:
+    """Its size, length, rate and sound, and a thumbnail."""
+    result = overlay("probe", clip.path, "--thumbnail", tmp_path / "t.jpg", "--progress", "json")
+    found = json.loads(result.stdout)
+    assert (found["width"], found["height"], found["rate"], found["sound"]) == (240, 240, 24, True)
+    assert found["seconds"] == pytest.approx(0.5, abs=0.02)
     assert probe_size(tmp_path / "t.jpg") == (240, 240)

@@ -1,4 +1,4 @@
-"""A process that builds a chain of local-cpu and says what it loaded; run as a script."""
+"""A process that creates a chain of local-cpu and prints the loaded modules; run as a script."""
 
 import asyncio
 import sys
@@ -8,9 +8,9 @@ from backends.factory import create_chain
 from settings import BackendSettings, Settings, StorageSettings
 
 if __name__ == "__main__":
-    places, storage = (
+    backends, storage = (
         BackendSettings(names=("local-cpu",)),
         StorageSettings(folder=Path(sys.argv[1])),
     )
-    asyncio.run(create_chain(Settings(backends=places, storage=storage)))
+    asyncio.run(create_chain(Settings(backends=backends, storage=storage)))
     print(*sys.modules)  # noqa: T201

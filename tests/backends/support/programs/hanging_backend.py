@@ -1,4 +1,4 @@
-"""A process with a local place whose child hangs; run as a script with a clip and its folder."""
+"""A process with a local backend whose child hangs; run as a script with a clip and its folder."""
 
 import asyncio
 import sys
@@ -11,5 +11,5 @@ from video_editing.contract.plan import read_plan
 if __name__ == "__main__":
     clip, folder = map(Path, sys.argv[1:])
     program = (sys.executable, str(Path(__file__).parent / "misbehaving_video_cli.py"), "hangs")
-    place = LocalBackend("local-cpu", "cpu", ProcessLimits(60, 60, 10**9), program=program)
-    asyncio.run(place.make_mattes(clip, read_plan(folder), folder, lambda _: None))
+    backend = LocalBackend("local-cpu", "cpu", ProcessLimits(60, 60, 10**9), program=program)
+    asyncio.run(backend.make_mattes(clip, read_plan(folder), folder, lambda _: None))

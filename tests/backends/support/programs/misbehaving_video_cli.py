@@ -23,7 +23,7 @@ FOLDER = Path(sys.argv[sys.argv.index("--segments") + 1])
 
 
 def work(pause: float) -> None:
-    """Write every segment that the folder lacks, telling each frame."""
+    """Write every segment that the folder lacks, reporting each frame."""
     plan = read_plan(FOLDER)
     lacking = find_missing_segments(plan, FOLDER)
     done = plan.frames - sum(segment.frames for segment in lacking)
@@ -33,26 +33,28 @@ def work(pause: float) -> None:
         for i in range(segment.frames):
             time.sleep(pause)
             done += 1
-            say(1, {"stage": "mattes", "done": done, "total": plan.frames, "fps": 50.0})
+            write_json(1, {"stage": "mattes", "done": done, "total": plan.frames, "fps": 50.0})
             yield Timed(segment.start + i, np.full((48, 80), 200, np.uint8))
 
     for segment in lacking:
         write_segment(plan, segment, mattes(segment), FOLDER)
 
 
-def say(pipe: int, what: object) -> None:
+def write_json(pipe: int, what: object) -> None:
     os.write(pipe, json.dumps(what).encode() + b"\n")
 
 
 def failing(code: int, error: str, reason: str | None = None, **details: object) -> None:
     """End as the command line does."""
     os.write(2, b"Some sentence for people.\n")
-    say(2, {"error": error, "reason": reason, "details": details, "message": "Some sentence."})
+    write_json(
+        2, {"error": error, "reason": reason, "details": details, "message": "Some sentence."}
+    )
     sys.exit(code)
 
 
 def hanging() -> None:
-    """Neither work nor end, whoever asks."""
+    """Neither work nor end, even after SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(600)
 
@@ -85,7 +87,7 @@ def flooding() -> None:
     os.write(2, b"\n")
 
 
-def talking() -> None:
+def write_nonsense() -> None:
     """Lines that look like progress and are none."""
     for line in (
         b"not JSON",
@@ -101,7 +103,7 @@ def talking() -> None:
 
 
 def looking() -> None:
-    """Open a network with threads; ONNX Runtime hangs where it gets some and not all of them."""
+    """Load a network with threads; ONNX Runtime hangs if it gets some and not all of them."""
     import onnxruntime  # noqa: PLC0415 - others need none
 
     options = onnxruntime.SessionOptions()
@@ -109,8 +111,8 @@ def looking() -> None:
     onnxruntime.InferenceSession(os.environ["U2NET_HOME"] + "/net.onnx", options)
 
 
-def telling_its_environment() -> None:
-    """Write down what it knows of ours."""
+def write_environment() -> None:
+    """Write down the variables that it received."""
     (FOLDER.parent / "environment.json").write_text(json.dumps(dict(os.environ)))
 
 
@@ -131,8 +133,8 @@ FAULTS: dict[str, Callable[[], None]] = {
     "eats": eating,
     "floods": flooding,
     "looks": looking,
-    "talks": talking,
-    "tells": telling_its_environment,
+    "talks": write_nonsense,
+    "tells": write_environment,
 }
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A process that asks a place through its breaker once; run as a script with the state's folder."""
+"""A process that asks a backend through its breaker once; a script with the state's folder."""
 
 import asyncio
 import sys
@@ -14,7 +14,7 @@ from video_editing.contract.plan import Plan
 class Down(OverlayBackend):
     """Says that it was asked, and fails."""
 
-    name = "place"
+    name = "backend"
 
     async def make_mattes(self, _clip: Path, _plan: Plan, _folder: Path, _report: Report) -> None:
         """See the class."""

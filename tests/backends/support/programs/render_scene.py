@@ -1,4 +1,4 @@
-"""A process that renders one scene at the fake Shotstack, and can be killed; run as a script.
+"""A process that renders one result at the fake Shotstack and can be killed; run as a script.
 
 ``render_scene.py ADDRESS FOLDER CLIP RESULT`` prints which renderer made it.
 """

@@ -1,7 +1,7 @@
-"""A process with a local place; run as a script, short of threads.
+"""A process with a local backend; run as a script, short of threads.
 
-``run_local_backend.py CLIP FOLDER PATIENCE [PROGRAM…]`` prints what became of the
-work: "done" or why not.
+``run_local_backend.py CLIP FOLDER STALL_SECONDS [PROGRAM…]`` prints the outcome of the
+job: "done" or why not.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from backends.local.video_cli import DEFAULT_PROGRAM
 from video_editing.contract.plan import read_plan
 
 
-async def main(clip: Path, folder: Path, patience: float, *program: str) -> str:
+async def main(clip: Path, folder: Path, stall_seconds: float, *program: str) -> str:
     """Work on *clip*; gives the outcome."""
-    limits = ProcessLimits(600, patience, 2_000_000_000)
-    place = LocalBackend("local-cpu", "cpu", limits, program=program or DEFAULT_PROGRAM)
+    limits = ProcessLimits(600, stall_seconds, 2_000_000_000)
+    backend = LocalBackend("local-cpu", "cpu", limits, program=program or DEFAULT_PROGRAM)
     try:
-        await place.make_mattes(clip, read_plan(folder), folder, lambda _: None)
+        await backend.make_mattes(clip, read_plan(folder), folder, lambda _: None)
     except BackendUnavailable as failure:
         return failure.kind
     return "done"

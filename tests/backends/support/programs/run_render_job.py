@@ -1,4 +1,4 @@
-"""A process that wants one render, and can be killed; run as a script.
+"""A process that requests one render and can be killed; run as a script.
 
 ``run_render_job.py URL FOLDER INTENT [CALLBACK]`` prints the render's id when it is done.
 """
@@ -14,13 +14,13 @@ from tests.backends.support.shotstack_client import client, edit
 
 
 async def main(url: str, folder: str, intent: str, callback: str | None = None) -> None:
-    """Have it rendered."""
-    fake = FakeShotstack()  # never entered: only its address matters
+    """Render the edit."""
+    fake = FakeShotstack()  # not served: only its address matters
     fake.url = url
     intents = RenderLog(Path(folder) / "shotstack.json")
     async with client(fake, Path(folder), response=30, deadline=60, adoption=30) as at:
         state = await render_edit(at, intents, intent, edit(), callback_url=callback)
-    print(state.id, flush=True)  # noqa: T201
+    print(state.id, flush=True)  # noqa: T201 - the test reads it
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tests.backends.support.running_service import application, served
 async def main(folder: Path) -> None:
     """Serve until killed."""
     async with served(application(folder)) as address:
-        print(address, flush=True)  # noqa: T201
+        print(address, flush=True)  # noqa: T201 - the test reads it
         await asyncio.Event().wait()
 
 

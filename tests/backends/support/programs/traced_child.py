@@ -14,7 +14,7 @@ PTRACE_SEIZE = 0x4206  #: linux/ptrace.h
 
 
 def main(seconds: float) -> None:
-    """Hang, traced for *seconds*; end with status 3 where tracing is not permitted."""
+    """Hang, traced for *seconds*; end with status 3 if tracing is not permitted."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY)
     traced = os.getpid()

@@ -42,7 +42,7 @@ class Call:
 
 
 class Calls:
-    """The ledger."""
+    """All calls of the bot."""
 
     def __init__(self) -> None:
         self._calls: list[Call] = []
@@ -70,7 +70,7 @@ class Calls:
         ]
 
     def telling(self, secret: str) -> list[Call]:
-        """Those with *secret* in what they say or upload."""
+        """Calls with *secret* in their fields or files."""
         return [
             call
             for call in self

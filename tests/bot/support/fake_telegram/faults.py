@@ -51,7 +51,7 @@ class Fault:
 
 @dataclass
 class Rates:
-    """How much may be said; None: as much as one likes.
+    """How many messages may be sent; None without a limit.
 
     Attributes:
         chat: messages, edits and the like, in so many seconds, in one chat.
@@ -60,11 +60,11 @@ class Rates:
 
     chat: tuple[int, float] | None = None
     total: tuple[int, float] | None = None
-    _said: dict[int, deque[float]] = field(default_factory=dict)
+    _sent_at: dict[int, deque[float]] = field(default_factory=dict)
     _closed: dict[int, float] = field(default_factory=dict)
 
     def wait(self, call: Call) -> int:
-        """Seconds after which it may be said again; 0: now."""
+        """Seconds until a message may be sent; 0 for now."""
         if not call.method.startswith(SPOKEN) or call.method == "sendChatAction":
             return 0
         waits = [
@@ -78,12 +78,12 @@ class Rates:
         now = time.monotonic()
         if now < self._closed.get(key, 0):
             return int(self._closed[key] - now) + 1
-        said = self._said.setdefault(key, deque())
-        while said and said[0] < now - seconds:
-            said.popleft()
-        if len(said) >= count:
-            wait = int(said[0] + seconds - now) + 1
+        sent_at = self._sent_at.setdefault(key, deque())
+        while sent_at and sent_at[0] < now - seconds:
+            sent_at.popleft()
+        if len(sent_at) >= count:
+            wait = int(sent_at[0] + seconds - now) + 1
             self._closed[key] = now + wait
             return wait
-        said.append(now)
+        sent_at.append(now)
         return 0

@@ -34,24 +34,24 @@ class Media:
     thumbnail: bytes | None = None
 
     def as_api(self) -> dict[str, Any]:
-        """What the Bot API tells of it."""
-        told: dict[str, Any] = {
+        """Its form in the Bot API."""
+        payload: dict[str, Any] = {
             "file_id": self.file_id,
             "file_unique_id": f"u{self.file_id[-12:]}",
             "file_size": self.size,
         }
         if self.kind == "video_note":
-            return told | {"length": self.width, "duration": self.seconds}
+            return payload | {"length": self.width, "duration": self.seconds}
         if self.kind != "document":
-            told |= {"width": self.width, "height": self.height}
+            payload |= {"width": self.width, "height": self.height}
         if self.kind in VIDEOS:
-            told |= {"duration": self.seconds}
+            payload |= {"duration": self.seconds}
         if self.kind == "sticker":
-            return told | {"type": "regular", "is_animated": False, "is_video": True}
+            return payload | {"type": "regular", "is_animated": False, "is_video": True}
         if self.kind != "photo":
-            told |= {"mime_type": self.mime} if self.mime else {}
-            told |= {"file_name": self.name} if self.name else {}
-        return told
+            payload |= {"mime_type": self.mime} if self.mime else {}
+            payload |= {"file_name": self.name} if self.name else {}
+        return payload
 
 
 @dataclass
@@ -173,12 +173,12 @@ class Chat:
         return (m for m in list(self.messages.values()) if not m.deleted)
 
     def as_api(self) -> dict[str, Any]:
-        """What the Bot API tells of it."""
+        """Its form in the Bot API."""
         named = {"first_name": self.title} if self.type == "private" else {"title": self.title}
         return {"id": self.id, "type": self.type} | named
 
 
-def kept(messages: list[Message], folder: Path) -> Path:
+def write_transcript(messages: list[Message], folder: Path) -> Path:
     """Write a transcript: transcript.json, and beside it the media that it names."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []

@@ -78,11 +78,11 @@ class Methods:
     async def do(self, call: Call, gone: Callable[[], bool]) -> Any:
         """The result of *call*."""
         if call.method == "getUpdates":
-            told = call.arguments
+            payload = call.arguments
             return await self.updates.poll(
-                int(told.get("offset") or 0),
-                int(told.get("limit") or 100),
-                float(told.get("timeout") or 0),
+                int(payload.get("offset") or 0),
+                int(payload.get("limit") or 100),
+                float(payload.get("timeout") or 0),
                 gone,
             )
         if call.method in SENDING:
@@ -181,15 +181,15 @@ class Methods:
         media = self._media(call, kind, call.arguments.get(field) or field, call.arguments)
         return self._added(chat, call, kind=kind, text=text, html=html, media=media)
 
-    def _caption(self, told: dict[str, Any]) -> tuple[str, str]:
-        html = told.get("caption") or ""
-        return html, read_text(html, told.get("parse_mode"), CAPTION)
+    def _caption(self, payload: dict[str, Any]) -> tuple[str, str]:
+        html = payload.get("caption") or ""
+        return html, read_text(html, payload.get("parse_mode"), CAPTION)
 
     def _added(self, chat: Chat, call: Call, **parts: Any) -> Any:
-        told = call.arguments
-        buttons = read_buttons(told.get("reply_markup"))
-        reply = _read(told.get("reply_parameters"), {}) or {}
-        answered = reply.get("message_id") or int(told.get("reply_to_message_id") or 0) or None
+        payload = call.arguments
+        buttons = read_buttons(payload.get("reply_markup"))
+        reply = _read(payload.get("reply_parameters"), {}) or {}
+        answered = reply.get("message_id") or int(payload.get("reply_to_message_id") or 0) or None
         if answered and (answered not in chat.messages or chat.messages[answered].deleted):
             if not reply.get("allow_sending_without_reply"):
                 refuse("message to be replied not found")
@@ -198,12 +198,12 @@ class Methods:
             BOT,
             buttons=buttons,
             reply_to=answered,
-            topic=int(told.get("message_thread_id") or 0) or None,
+            topic=int(payload.get("message_thread_id") or 0) or None,
             **parts,
         )
         return self.as_api(message)
 
-    def _media(self, call: Call, kind: str, value: str, told: dict[str, Any]) -> Media:
+    def _media(self, call: Call, kind: str, value: str, payload: dict[str, Any]) -> Media:
         """The file that *value* names: one that came with the call, or one that is known."""
         name = value.removeprefix("attach://")
         if name not in call.files:
@@ -219,17 +219,17 @@ class Methods:
         limits = {"photo": PHOTO, "sticker": STICKER}
         if len(content) > limits.get(kind, 1 << 40):
             refuse("STICKER_VIDEO_BIG" if kind == "sticker" else "too big for a photo")
-        thumbnail = call.files.get((told.get("thumbnail") or "").removeprefix("attach://"))
+        thumbnail = call.files.get((payload.get("thumbnail") or "").removeprefix("attach://"))
         if thumbnail and len(thumbnail[1]) > THUMBNAIL:
             refuse("file is too big to be a thumbnail")
-        side = int(told.get("length") or 0)
+        side = int(payload.get("length") or 0)
         return self.keep(
             kind,
             content,
             name,
-            width=side or int(told.get("width") or 0),
-            height=side or int(told.get("height") or 0),
-            seconds=int(float(told.get("duration") or 0)),
+            width=side or int(payload.get("width") or 0),
+            height=side or int(payload.get("height") or 0),
+            seconds=int(float(payload.get("duration") or 0)),
             thumbnail=thumbnail[1] if thumbnail else None,
         )
 
@@ -290,9 +290,9 @@ class Methods:
 
     def _edit_message_media(self, call: Call) -> Any:
         message = self._editable(call)
-        told = _read(call.arguments.get("media"), {})
-        html, text = self._caption(told)
-        media = self._media(call, told["type"], told["media"], told)
+        payload = _read(call.arguments.get("media"), {})
+        html, text = self._caption(payload)
+        media = self._media(call, payload["type"], payload["media"], payload)
         return self._edit(message, call, kind=media.kind, media=media, text=text, html=html)
 
     def _edit_message_reply_markup(self, call: Call) -> Any:
@@ -331,8 +331,8 @@ class Methods:
             refuse("wrong file_id or the file is temporarily unavailable")
         if media.size > DOWNLOAD and not self.local:
             refuse("file is too big")
-        told = media.as_api()
-        return {key: told[key] for key in ("file_id", "file_unique_id", "file_size")} | {
+        payload = media.as_api()
+        return {key: payload[key] for key in ("file_id", "file_unique_id", "file_size")} | {
             "file_path": f"{media.kind}s/{media.file_id}"
         }
 
@@ -341,36 +341,36 @@ class Methods:
     def as_api(self, message: Message) -> dict[str, Any]:
         """What the Bot API tells of *message*."""
         chat = self.chats[message.chat]
-        told: dict[str, Any] = {
+        payload: dict[str, Any] = {
             "message_id": message.id,
             "date": int(time.time()),
             "chat": chat.as_api(),
             "from": ME if message.by_bot else self.person(message.sender),
         }
         if message.topic:
-            told |= {"message_thread_id": message.topic, "is_topic_message": True}
+            payload |= {"message_thread_id": message.topic, "is_topic_message": True}
         if message.album:
-            told["media_group_id"] = message.album
+            payload["media_group_id"] = message.album
         answered = chat.messages.get(message.reply_to or 0)
         if answered:
-            told["reply_to_message"] = {**self.as_api(answered), "reply_to_message": None}
+            payload["reply_to_message"] = {**self.as_api(answered), "reply_to_message": None}
         if message.media is None:
-            told["text"] = message.text
+            payload["text"] = message.text
         else:
             media = message.media.as_api()
-            told[message.kind] = [media] if message.kind == "photo" else media
+            payload[message.kind] = [media] if message.kind == "photo" else media
             if message.kind == "animation":  # which is also told as a document
-                told["document"] = {
+                payload["document"] = {
                     key: media[key] for key in media if key not in {"width", "height", "duration"}
                 }
             if message.text:
-                told["caption"] = message.text
+                payload["caption"] = message.text
         if not message.by_bot and (found := list(_entities(message.text))):
-            told["caption_entities" if message.media else "entities"] = found
+            payload["caption_entities" if message.media else "entities"] = found
         if message.buttons:
             rows = [[_told_button(button) for button in row] for row in message.buttons]
-            told["reply_markup"] = {"inline_keyboard": rows}
-        return {key: value for key, value in told.items() if value is not None}
+            payload["reply_markup"] = {"inline_keyboard": rows}
+        return {key: value for key, value in payload.items() if value is not None}
 
     def person(self, number: int) -> dict[str, Any]:
         """What the Bot API tells of who has the id; told by users as they come."""

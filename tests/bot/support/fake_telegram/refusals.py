@@ -73,24 +73,24 @@ def read_buttons(markup: str | dict[str, Any] | None) -> list[list[Button]]:
     if not markup:
         return []
     try:
-        told = json.loads(markup) if isinstance(markup, str) else markup
-        rows = told.get("inline_keyboard", [])
+        payload = json.loads(markup) if isinstance(markup, str) else markup
+        rows = payload.get("inline_keyboard", [])
     except (ValueError, AttributeError):
         refuse("can't parse reply keyboard markup JSON object")
     if sum(map(len, rows)) > 100 or any(len(row) > 8 for row in rows):
         refuse("reply markup is too long")
-    return [[_button(told) for told in row] for row in rows if row]
+    return [[_button(payload) for payload in row] for row in rows if row]
 
 
-def _button(told: dict[str, Any]) -> Button:
-    actions = [key for key in told if key not in {"text", "style", "icon_custom_emoji_id"}]
-    data, url = told.get("callback_data", ""), told.get("url", "")
-    if not told.get("text"):
+def _button(payload: dict[str, Any]) -> Button:
+    actions = [key for key in payload if key not in {"text", "style", "icon_custom_emoji_id"}]
+    data, url = payload.get("callback_data", ""), payload.get("url", "")
+    if not payload.get("text"):
         refuse("Text buttons are unallowed in the inline keyboard")
     if len(actions) != 1:
         refuse("Text buttons are unallowed in the inline keyboard" if not actions else "too many")
-    if "callback_data" in told and not 1 <= len(data.encode()) <= DATA:
+    if "callback_data" in payload and not 1 <= len(data.encode()) <= DATA:
         refuse("BUTTON_DATA_INVALID")
-    if told.get("style", "primary") not in {"danger", "success", "primary"}:
+    if payload.get("style", "primary") not in {"danger", "success", "primary"}:
         refuse("invalid button style specified")
-    return Button(told["text"], data, url, told.get("style", ""))
+    return Button(payload["text"], data, url, payload.get("style", ""))

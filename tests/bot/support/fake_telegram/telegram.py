@@ -13,13 +13,13 @@ from aiohttp import ClientSession, web
 
 from tests.bot.support.fake_telegram.calls import Call, Calls
 from tests.bot.support.fake_telegram.faults import Fault, Rates
-from tests.bot.support.fake_telegram.messages import Chat, Message, kept
+from tests.bot.support.fake_telegram.messages import Chat, Message, write_transcript
 from tests.bot.support.fake_telegram.methods import Methods, cancelled
 from tests.bot.support.fake_telegram.refusals import UPLOAD, Refused
 from tests.bot.support.fake_telegram.users import User
 
 TOKEN = "4242:canary-AAF9xQ7-token-nobody-may-see"  # noqa: S105 - of a bot that is not there
-PATIENCE = 10.0  #: seconds that a test waits
+WAIT_SECONDS = 10.0  #: seconds that a test waits
 SLACK = 1_000_000  #: bytes of a form beside its file
 
 T = TypeVar("T")
@@ -33,8 +33,8 @@ class Telegram(Methods):
     """Everything behind the address.
 
     Attributes:
-        calls: the ledger.
-        rates: how much the bot may say.
+        calls: all calls of the bot.
+        rates: how many messages the bot may send.
         down: every connection ends at once.
         pressed: the queries of all presses, by their ids.
         folder: where a local server keeps its files.
@@ -57,12 +57,12 @@ class Telegram(Methods):
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._started.wait(PATIENCE)
+        assert self._started.wait(WAIT_SECONDS)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(PATIENCE)
+        self._thread.join(WAIT_SECONDS)
 
     @property
     def url(self) -> str:
@@ -70,7 +70,7 @@ class Telegram(Methods):
         return f"http://127.0.0.1:{self._port}"
 
     def user(self, number: int, language: str = "en", name: str = "Ann") -> User:
-        """Somebody, in a private chat with the bot."""
+        """A user in a private chat with the bot."""
         if number not in self.users:
             self.chats[number] = Chat(number, title=name)
             self.users[number] = User(self, number, language, name, number)
@@ -103,7 +103,7 @@ class Telegram(Methods):
         async def done() -> T:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(done(), self._loop).result(PATIENCE)
+        return asyncio.run_coroutine_threadsafe(done(), self._loop).result(WAIT_SECONDS)
 
     async def post(self, update: dict[str, Any], secret: str | None = None) -> int:
         """Post to the webhook, beside the queue; gives the status."""
@@ -114,17 +114,21 @@ class Telegram(Methods):
 
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(posted(), self._loop))
 
-    async def until(self, fact: Callable[[], T], within: float = PATIENCE, what: object = "") -> T:
-        """Wait until *fact* holds; gives what it says."""
+    async def until(
+        self, fact: Callable[[], T], within: float = WAIT_SECONDS, what: object = ""
+    ) -> T:
+        """Wait until *fact* returns a true value, and return it."""
         deadline = time.monotonic() + within
-        while not (said := fact()):
+        while not (value := fact()):
             if time.monotonic() > deadline:
-                raise AssertionError(f"after {within:g} s not: {what or fact}\n{self.told()}")
+                raise AssertionError(
+                    f"after {within:g} s not: {what or fact}\n{self.describe_calls()}"
+                )
             await asyncio.sleep(0.01)
-        return said
+        return value
 
-    async def quiet(self, seconds: float = 0.3, within: float = PATIENCE) -> None:
-        """Wait until the bot has said nothing for so long."""
+    async def quiet(self, seconds: float = 0.3, within: float = WAIT_SECONDS) -> None:
+        """Wait until the bot has sent nothing for so long."""
         deadline = time.monotonic() + within
         while (calls := [c for c in self.calls if c.method != "getUpdates"]) and (
             time.monotonic() - calls[-1].at < seconds
@@ -138,10 +142,10 @@ class Telegram(Methods):
 
     def keep_transcript(self, chat: int, folder: Path) -> Path:
         """Write it as transcript.json, with the media beside it."""
-        return kept(self.transcript(chat), folder)
+        return write_transcript(self.transcript(chat), folder)
 
-    def told(self, last: int = 30) -> str:
-        """The last calls, for whoever looks for why a test failed."""
+    def describe_calls(self, last: int = 30) -> str:
+        """Describe the last calls, for the message of a failed test."""
         calls = [call for call in self.calls if call.method != "getUpdates"][-last:]
         return "\n".join(
             f"{c.at:.2f} {c.method} {c.chat} → {c.status} {c.description} "
@@ -150,7 +154,7 @@ class Telegram(Methods):
         )
 
     def person(self, number: int) -> dict[str, Any]:
-        """What the Bot API tells of a user."""
+        """A user in the form of the Bot API."""
         return self.users[number].as_api()
 
     # as the bot sees it
@@ -225,8 +229,8 @@ class Telegram(Methods):
             status = 404
         call.status, call.ended = status or 200, time.monotonic()
         if status or media is None:
-            told = {"ok": False, "error_code": status, "description": "Not Found"}
-            return web.json_response(told, status=status)
+            payload = {"ok": False, "error_code": status, "description": "Not Found"}
+            return web.json_response(payload, status=status)
         return web.Response(body=media.content, content_type="application/octet-stream")
 
 
@@ -262,8 +266,8 @@ def _parts(body: bytes, kind: str) -> Iterator[tuple[str, str | None, bytes]]:
     boundary = kind.partition("boundary=")[2].strip('"').encode()
     for part in body.split(b"--" + boundary)[1:-1]:
         head, _, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-        told = BytesParser(policy=HTTP).parsebytes(head)["Content-Disposition"].params
-        yield told["name"], told.get("filename"), content.removesuffix(b"\r\n")
+        payload = BytesParser(policy=HTTP).parsebytes(head)["Content-Disposition"].params
+        yield payload["name"], payload.get("filename"), content.removesuffix(b"\r\n")
 
 
 def _answer(call: Call, refused: Refused | None = None) -> web.Response:
@@ -271,10 +275,10 @@ def _answer(call: Call, refused: Refused | None = None) -> web.Response:
     if refused is None:
         return web.json_response({"ok": True, "result": call.result})
     call.description = refused.description
-    told = {"ok": False, "error_code": refused.status, "description": refused.description}
+    payload = {"ok": False, "error_code": refused.status, "description": refused.description}
     if refused.parameters:
-        told["parameters"] = refused.parameters
-    return web.json_response(told, status=refused.status)
+        payload["parameters"] = refused.parameters
+    return web.json_response(payload, status=refused.status)
 
 
 def _scripted(fault: Fault) -> Refused:

@@ -1,4 +1,4 @@
-"""Updates on their way to the bot: kept until it confirms them."""
+"""Updates on their way to the bot: stored until it confirms them."""
 
 import asyncio
 import time
@@ -86,13 +86,13 @@ class Updates:
         """As it was set; empty while there is none."""
         return self._webhook
 
-    def hook(self, told: Update) -> None:
+    def hook(self, payload: Update) -> None:
         """Post updates to a webhook from now on, or no more."""
-        if told.get("url") and not told["url"].startswith("https://"):
+        if payload.get("url") and not payload["url"].startswith("https://"):
             refuse("bad webhook: An HTTPS URL must be provided for webhook")
-        if str(told.get("drop_pending_updates", "")).lower() == "true":
+        if str(payload.get("drop_pending_updates", "")).lower() == "true":
             self._pending.clear()
-        self._webhook = told if told.get("url") else {}
+        self._webhook = payload if payload.get("url") else {}
         if self._webhook and self._posting is None:
             self._posting = asyncio.create_task(self._post())
 

@@ -12,7 +12,7 @@ from tests.bot.support.fake_telegram.messages import Message
 if TYPE_CHECKING:
     from tests.bot.support.fake_telegram.telegram import Telegram
 
-PATIENCE = 10.0  #: seconds that they wait for an answer
+WAIT_SECONDS = 10.0  #: seconds that they wait for an answer
 QUERY_SECONDS = 15.0  #: for which a press can be answered
 
 
@@ -28,11 +28,11 @@ class Press:
     id: str
     at: float
 
-    async def answered(self, within: float = PATIENCE) -> str:
+    async def answered(self, within: float = WAIT_SECONDS) -> str:
         """What the bot says to it; "" where it only stops the button's clock."""
         answers = self.telegram.answers
-        told = await self.telegram.until(lambda: answers.get(self.id), within, "an answer")
-        return str(told.get("text") or "")
+        payload = await self.telegram.until(lambda: answers.get(self.id), within, "an answer")
+        return str(payload.get("text") or "")
 
 
 class User:
@@ -54,8 +54,8 @@ class User:
 
     def as_api(self) -> dict[str, Any]:
         """What the Bot API tells of her."""
-        told = {"id": self.id, "is_bot": False, "first_name": self.name}
-        return told | ({"language_code": self.language} if self.language else {})
+        payload = {"id": self.id, "is_bot": False, "first_name": self.name}
+        return payload | ({"language_code": self.language} if self.language else {})
 
     # what she does
 
@@ -103,15 +103,15 @@ class User:
             for i, file in enumerate(files)
         ]
 
-    async def sends_raw(self, **told: Any) -> Message:
+    async def sends_raw(self, **payload: Any) -> Message:
         """A message with anything in it, like a voice or a contact."""
-        return self._sent(text="", raw=told)
+        return self._sent(text="", raw=payload)
 
     async def edits(self, message: Message, text: str) -> None:
         """Change the text of what she sent."""
         message.text = text
-        told = self.telegram.as_api(message) | {"edit_date": int(time.time())}
-        self.telegram.push(edited_message=told)
+        payload = self.telegram.as_api(message) | {"edit_date": int(time.time())}
+        self.telegram.push(edited_message=payload)
 
     async def presses(self, button: str, message: Message) -> Press:
         """Press a button of *message*, by what it says, sends, or by a part of either."""
@@ -121,15 +121,15 @@ class User:
         """Press a button that need not be there."""
         query = Press(self.telegram, secrets.token_hex(8), time.monotonic())
         self.telegram.queries[query.id] = query.at + self.query_seconds
-        told = {
+        payload = {
             "id": query.id,
             "from": self.as_api(),
             "message": self.telegram.as_api(message),
             "chat_instance": str(self.chat),
             "data": data,
         }
-        self.telegram.pressed[query.id] = told
-        self.telegram.push(callback_query=told)
+        self.telegram.pressed[query.id] = payload
+        self.telegram.push(callback_query=payload)
         return query
 
     async def blocks(self) -> None:
@@ -156,7 +156,7 @@ class User:
         *,
         after: Message | int | None = None,
         button: str = "",
-        within: float = PATIENCE,
+        within: float = WAIT_SECONDS,
         where: Callable[[Message], object] = lambda _: True,
     ) -> Message:
         """Wait for such a message; the first one."""
@@ -168,9 +168,9 @@ class User:
             return None
 
         what = f"{kind or 'a message'} {text!r} {button!r} for {self.id}"
-        told = await self.telegram.until(found, within, what)
-        assert told is not None
-        return told
+        payload = await self.telegram.until(found, within, what)
+        assert payload is not None
+        return payload
 
     # how it travels
 
@@ -194,9 +194,9 @@ class User:
         def sent() -> Message:
             message = telegram.chats[self.chat].add(self.id, **parts)
             self.last = message.id
-            told = telegram.as_api(message) | (raw or {})
+            payload = telegram.as_api(message) | (raw or {})
             telegram.updates.add(
-                {"message": {k: v for k, v in told.items() if v not in ("", None)}}
+                {"message": {k: v for k, v in payload.items() if v not in ("", None)}}
             )
             return message
 

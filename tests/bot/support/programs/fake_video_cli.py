@@ -47,27 +47,27 @@ def write(path: str, content: bytes) -> None:
     os.replace(path + ".part", path)
 
 
-def say(**what: object) -> None:
+def report(**what: object) -> None:
     os.write(1, json.dumps(what).encode() + b"\n")
 
 
 def failing(code: int, error: str, reason: str | None = None) -> None:
     """End as the command line does."""
-    told = {"error": error, "reason": reason, "details": {}, "message": "Some sentence."}
-    os.write(2, b"overlay: Some sentence.\n" + json.dumps(told).encode() + b"\n")
+    failure = {"error": error, "reason": reason, "details": {}, "message": "Some sentence."}
+    os.write(2, b"overlay: Some sentence.\n" + json.dumps(failure).encode() + b"\n")
     sys.exit(code)
 
 
 def behaviour(name: str, clip: bytes) -> dict[str, object]:
     """Of this run."""
-    told = {}
+    chosen = {}
     try:
-        told = json.loads(read(f"{FOLDER}/behaviour.json")).get(name, {})
+        chosen = json.loads(read(f"{FOLDER}/behaviour.json")).get(name, {})
     except OSError:
         pass
     if clip.startswith(b"{"):
-        told = told | json.loads(clip.split(b"\n")[0]).get(name, {})
-    return told
+        chosen = chosen | json.loads(clip.split(b"\n")[0]).get(name, {})
+    return chosen
 
 
 def fail(how: str, reason: object) -> None:
@@ -102,13 +102,13 @@ def runs(clip: str) -> int:
 
 
 def spend(seconds: float, stage: str) -> None:
-    """Be busy, and say so."""
+    """Pass the time, and report progress."""
     total = SEGMENTS * FRAMES
     began = time.monotonic()
     while (gone := time.monotonic() - began) < seconds:
-        say(stage=stage, done=int(total * gone / seconds), total=total, fps=25.0)
+        report(stage=stage, done=int(total * gone / seconds), total=total, fps=25.0)
         time.sleep(min(0.1, seconds - gone))
-    say(stage=stage, done=total, total=total, fps=25.0)
+    report(stage=stage, done=total, total=total, fps=25.0)
 
 
 def make_plan() -> None:
@@ -140,18 +140,18 @@ def make_mattes(seconds: float) -> None:
         until = time.monotonic() + seconds / SEGMENTS
         while time.monotonic() < until:
             done = min(i * FRAMES + FRAMES - 1, int((time.monotonic() - began) * 25))
-            say(stage="mattes", done=max(done, 0), total=SEGMENTS * FRAMES, fps=25.0)
+            report(stage="mattes", done=max(done, 0), total=SEGMENTS * FRAMES, fps=25.0)
             time.sleep(min(0.1, max(0, until - time.monotonic())))
-        write(path, b"matte " + TOLD)
-        say(stage="mattes", done=(i + 1) * FRAMES, total=SEGMENTS * FRAMES, fps=25.0)
+        write(path, b"matte " + SUMMARY)
+        report(stage="mattes", done=(i + 1) * FRAMES, total=SEGMENTS * FRAMES, fps=25.0)
 
 
 def make_result(suffix: str, size: int) -> None:
     """A file that can be looked at, with what it was made from."""
     content = read(f"{FOLDER}/result{suffix}")
     limit = float(option("max-mb", "1e9")) * 1_000_000
-    content += b"\0" * (min(size, int(limit) - len(MARK + TOLD)) - len(content))
-    write(option("output"), content + MARK + TOLD)
+    content += b"\0" * (min(size, int(limit) - len(MARK + SUMMARY)) - len(content))
+    write(option("output"), content + MARK + SUMMARY)
     if option("thumbnail"):
         write(option("thumbnail"), read(f"{FOLDER}/result.jpg"))
 
@@ -162,7 +162,7 @@ def make_parts() -> None:
     os.makedirs(folder, exist_ok=True)
     for name in ("overlay.mp4", "luma.mp4"):
         write(f"{folder}/{name}", read(f"{FOLDER}/result.mp4"))
-    say(
+    report(
         stage="done",
         canvas=[320, 320],
         box=[200, 200, 64, 64],
@@ -178,7 +178,7 @@ CLIP = next(word for word in WORDS if not word.startswith("-"))
 CONTENT = read(CLIP)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 NAME = "plan" if option("plan-only") else "check" if option("check") else COMMAND
-TOLD = json.dumps({"clip": DIGEST, "command": NAME, "words": WORDS}).encode()
+SUMMARY = json.dumps({"clip": DIGEST, "command": NAME, "words": WORDS}).encode()
 
 
 def main() -> None:
@@ -202,12 +202,12 @@ def main() -> None:
     if NAME == "probe" and not CONTENT.startswith(b"{"):
         os.execv(sys.executable, [sys.executable, "-m", "video_editing", COMMAND, *WORDS])  # noqa: S606
     if NAME == "probe":
-        say(stage="done", width=320, height=320, seconds=2.0, rate=12.0, sound=False)
+        report(stage="done", width=320, height=320, seconds=2.0, rate=12.0, sound=False)
         return
     if NAME == "preview":
         time.sleep(seconds)
         make_result(".jpg", 0)
-        say(stage="done", result=option("output"))
+        report(stage="done", result=option("output"))
         return
     spend(seconds, "render" if NAME == "parts" else NAME)
     if NAME == "parts":
@@ -217,7 +217,7 @@ def main() -> None:
     suffix = {"gif": ".gif", "mov": ".mov", "webm": ".webm", "sticker": ".webm"}.get(form, ".mp4")
     make_result(suffix, int(str(how.get("size", 0))))
     width, height = SIZES.get(form, (320, 320))
-    say(stage="done", result=option("output"), width=width, height=height, seconds=2.0)
+    report(stage="done", result=option("output"), width=width, height=height, seconds=2.0)
 
 
 if __name__ == "__main__":
