@@ -120,7 +120,7 @@ async def test_a_draft_comes_back_as_it_was(database: AsyncEngine) -> None:
 
 
 async def test_an_album_is_one_draft(database: AsyncEngine) -> None:
-    """The first clip is the clip; what else comes, in whichever order, is behind her."""
+    """The first clip is the clip; other parts, in any order, are backgrounds."""
     drafts = DraftRepository(database)
     first = await opened(drafts, 1, clip=None, backgrounds=[PHOTO], album="a")
     second = await opened(drafts, 2, album="a")
@@ -209,7 +209,7 @@ async def test_latest_and_stale_drafts(database: AsyncEngine) -> None:
 
 
 async def test_people_keep_language_and_look(database: AsyncEngine) -> None:
-    """Each by itself, and each user hers."""
+    """Each by itself, and each user has a row of its own."""
     people = UserRepository(database)
     assert (await people.get_language(7), await people.get_appearance(7)) == (None, Appearance())
     await people.set_language(7, Language.RU)
@@ -227,7 +227,7 @@ async def test_people_keep_language_and_look(database: AsyncEngine) -> None:
 
 
 async def test_a_look_of_another_version_is_the_default(database: AsyncEngine) -> None:
-    """What cannot be read any more stops nobody."""
+    """What cannot be read any more is not an error."""
     people = UserRepository(database)
     await people.set_appearance(7, Appearance())
     async with database.execution_options(writes=True).begin() as connection:
@@ -432,7 +432,7 @@ async def test_parking_counts_pauses(database: AsyncEngine) -> None:
 
 
 async def test_a_locked_file_is_waited_for(tmp_path: Path) -> None:
-    """Somebody else may hold the lock for long; nothing is lost, the loop goes on."""
+    """Another process may hold the lock for long; nothing is lost, the loop goes on."""
     database = create_engine(StorageSettings(folder=tmp_path))
     await prepare_database(database)
     ledger = JobRepository(database)

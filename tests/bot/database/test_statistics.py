@@ -81,7 +81,7 @@ def test_median_and_p95_are_of_the_nearest_rank() -> None:
 async def test_times_are_by_stage_and_by_place(
     database: AsyncEngine, statistics: Statistics
 ) -> None:
-    """The slowest first; a whole job lasts from its order to its end."""
+    """The slowest first; a job lasts from its order to its end."""
     for seconds in (10.0, 20.0, 30.0):
         await measure(database, "mattes", "modal", seconds, 0, NOW)
     await measure(database, "mattes", "local-cpu", 90.0, 0, NOW)

@@ -13,7 +13,7 @@ from tests.bot.support.job_runtime import Workshop, stand_in, until
 
 
 async def test_workflows_that_ended_are_forgotten(tmp_path: Path) -> None:
-    """Once they are old enough; whoever is at work is not, however old."""
+    """Once they are old enough; open ones stay, however old."""
     workshop = Workshop(tmp_path / "data", stand_in(tmp_path / "programs"))
     async with workshop.open():
         await workshop.over(await workshop.accept())
@@ -32,7 +32,7 @@ async def test_workflows_that_ended_are_forgotten(tmp_path: Path) -> None:
 
 
 async def test_the_janitor_forgets(tmp_path: Path) -> None:
-    """What nobody needs any more, without being asked."""
+    """The clean-up removes old records by itself."""
     workshop = Workshop(tmp_path / "data", stand_in(tmp_path / "programs"))
     link = MediaSource(kind=SourceKind.LINK, link="https://example.com")
     workshop.files.there[link.link] = b"a clip"

@@ -10,7 +10,7 @@ from bot.jobs.fair_queue import ROUND_LENGTH, FairQueue
 
 
 class Waiter:
-    """Somebody who waits for a turn, and keeps it until the stack is left."""
+    """Wait for a slot, and hold it until the stack is closed."""
 
     def __init__(self, stack: AsyncExitStack, turns: FairQueue, job: str, user: int) -> None:
         self.task = asyncio.create_task(stack.enter_async_context(turns.acquire_slot(job, user)))
@@ -38,7 +38,7 @@ async def served(coming: list[int], at_once: int = 1) -> list[int]:
 
 
 async def test_one_user_after_the_other_has_a_turn() -> None:
-    """Who brings four jobs has her second turn when everybody else has had one."""
+    """A user with four jobs gets a second slot when all other users had one."""
     assert await served([1, 1, 1, 1, 2, 3]) == [1, 2, 3, 1, 1, 1]
 
 
@@ -76,7 +76,7 @@ async def test_newcomers_do_not_push_back_whoever_waits_for_ever() -> None:
     async def work(job: str, user: int) -> None:
         async with turns.acquire_slot(job, user):
             order.append(user)
-            if 1 < user < 1000:  # somebody new comes with each turn
+            if 1 < user < 1000:  # a new user comes with each slot
                 group.create_task(work(f"{user + 1}", user + 1))
             await asyncio.sleep(0)
 
@@ -88,7 +88,7 @@ async def test_newcomers_do_not_push_back_whoever_waits_for_ever() -> None:
 
 
 async def test_who_comes_back_is_no_newcomer() -> None:
-    """A user whose job ended has no second turn before somebody else's first."""
+    """A user whose job ended gets no second slot before the first of another user."""
     turns = FairQueue(1)
     async with AsyncExitStack() as stack:
         async with turns.acquire_slot("first", 1):
@@ -127,7 +127,7 @@ async def test_as_many_at_once_as_allowed_and_one_of_each_user() -> None:
 
 
 async def test_ahead_counts_those_before() -> None:
-    """What people are told is the order that comes true."""
+    """The positions that users see come true."""
     turns = FairQueue(1)
     async with AsyncExitStack() as stack, turns.acquire_slot("running", 1):
         coming = (("a", 1), ("a again", 1), ("b", 2), ("c", 3))
@@ -179,7 +179,7 @@ async def test_cancelled_as_it_is_called() -> None:
 
 
 async def test_a_suspect_has_its_turn_alone() -> None:
-    """It waits until nobody runs, and nobody begins beside it, though there was room."""
+    """It waits until no job runs, and no job starts beside it, though slots are free."""
     turns = FairQueue(3)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(turns.acquire_slot("a", 1))

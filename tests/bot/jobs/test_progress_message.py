@@ -1,4 +1,4 @@
-"""The status: told at most so often, only when it changes, and never in the way."""
+"""The progress message: edited at intervals, only when it changes, and never in the way."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ EVERY = 0.2
 
 @pytest.fixture
 def chat(tmp_path: Path) -> Chat:
-    """Where it is told."""
+    """A chat that records messages."""
     return Chat(tmp_path / "sent.jsonl")
 
 
@@ -33,7 +33,7 @@ def interface_of(chat: Chat) -> UserInterface:
 
 
 def status_of(chat: Chat, job: Job = JOB) -> ProgressMessage:
-    """A status that is told quickly."""
+    """Return a progress message with short intervals."""
     shown: list[int] = []
 
     async def show(message: int) -> None:
@@ -43,7 +43,7 @@ def status_of(chat: Chat, job: Job = JOB) -> ProgressMessage:
 
 
 async def test_it_goes_on_when_the_database_does_not(chat: Chat) -> None:
-    """The next news is told nevertheless."""
+    """The next change is shown nevertheless."""
 
     async def show(_message: int) -> None:
         raise OperationalError("a statement", None, Exception("away"))

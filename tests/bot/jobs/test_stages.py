@@ -144,7 +144,7 @@ async def test_names_of_users_are_no_paths(bench: Bench) -> None:
 
 
 async def test_mattes_that_do_not_fit_are_made_anew(bench: Bench) -> None:
-    """Torn mattes are our fault, and nobody is told."""
+    """Damaged mattes are the fault of a backend, and the user gets no message."""
     bench.studio.failure = InputRejected(RejectReason.BAD_MATTE, why="torn")
     with pytest.raises(Exception, match="garbage"):
         await bench.stages.require(Stage.COMPOSE, JOB, bench.hear)

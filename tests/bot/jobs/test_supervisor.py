@@ -47,7 +47,7 @@ SLOW = partial(pytest.param, marks=pytest.mark.slow)
 WORKSHOP = ROOT / "tests" / "bot" / "support" / "job_runtime.py"
 
 
-def somebody() -> Iterator[NDArray[np.uint8]]:
+def draw_person() -> Iterator[NDArray[np.uint8]]:
     """Pictures of a woman who sways a little."""
     photograph = cv2.resize(data.astronaut()[:307], (160, 96), interpolation=cv2.INTER_AREA)
     for i in range(20):
@@ -70,7 +70,9 @@ class Away(OverlayBackend):
         await self._inner.make_mattes(clip, plan, folder, report)
 
     def _fail(self) -> NoReturn:
-        raise AllBackendsFailed("nobody", [BackendUnavailable("x", why) for why in self._whys])
+        raise AllBackendsFailed(
+            "no backend left", [BackendUnavailable("x", why) for why in self._whys]
+        )
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ async def test_a_job_ends_in_a_result(workshop: Workshop) -> None:
 async def test_the_real_program_makes_a_result(tmp_path: Path) -> None:
     """Each stage asks the command line for what it has."""
     workshop = Workshop(tmp_path / "data", DEFAULT_PROGRAM)
-    workshop.files.there["clip"] = make_clip(tmp_path / "clip.mp4", somebody()).read_bytes()
+    workshop.files.there["clip"] = make_clip(tmp_path / "clip.mp4", draw_person()).read_bytes()
     async with workshop.open():
         job = await workshop.over(await workshop.accept(), 60)
         assert (job.state, workshop.chat.ends()) == (JobState.DONE, ["result"])
@@ -184,7 +186,7 @@ async def test_a_file_that_cannot_be_had(workshop: Workshop, rejection: Download
 
 
 async def test_a_clip_at_fault(workshop: Workshop, programs: Path) -> None:
-    """What the command line finds wrong with it is told, once; nothing is left."""
+    """The user learns once what the command line finds wrong; no file is left."""
     stand_in(programs, matte={"fault": "rejects", "reason": "no_person"})
     async with workshop.open():
         job = await workshop.over(await workshop.accept())
@@ -267,7 +269,7 @@ async def test_whoever_blocks_us_is_left_alone(
 
 
 async def test_a_job_that_nobody_can_do_waits(tmp_path: Path, programs: Path) -> None:
-    """It is parked, told so, gives its turn to others, and goes on when somebody is there."""
+    """It is parked, shows that, gives its slot to others, and continues when a backend is there."""
     workshop = Workshop(tmp_path / "data", stand_in(programs), pace=Backoff(after_unavailable=0.4))
     workshop.place = Away(workshop.place, 2, FailureKind.UNREACHABLE, FailureKind.COOLING_DOWN)
     async with workshop.open():
@@ -336,7 +338,7 @@ class Chained(OverlayBackend):
         try:
             await self._inner.make_mattes(clip, plan, folder, report)
         except BackendUnavailable as failure:
-            raise AllBackendsFailed("nobody", [failure]) from failure
+            raise AllBackendsFailed("no backend left", [failure]) from failure
 
 
 @pytest.mark.parametrize("stage", ["fetch", SLOW("plan"), SLOW("mattes"), "compose"])
@@ -465,12 +467,11 @@ async def test_a_job_is_opened_once(workshop: Workshop) -> None:
 
 async def test_a_job_is_loaded_once(workshop: Workshop) -> None:
     """Two callers that find it in the database at the same time get one active job."""
-    await prepare_database(workshop.engine)
-    job = await kept(workshop, 7)
-    first, second = await asyncio.gather(*(workshop.active_jobs.load(job.id) for _ in range(2)))
-    assert first is second is not None
-    await workshop.active_jobs.stop()
-    await workshop.engine.dispose()
+    async with workshop.open():
+        job = await kept(workshop, 7)
+        loads = [workshop.active_jobs.load(job.id) for _ in range(2)]
+        first, second = await asyncio.gather(*loads)
+        assert first is second is not None
 
 
 async def test_a_quick_other_form_uses_the_mattes(workshop: Workshop, programs: Path) -> None:
@@ -643,7 +644,7 @@ async def kept(workshop: Workshop, user: int) -> Job:
 
 
 def lived(folder: Path, programs: Path, where: str = "nowhere") -> int:
-    """How a bot in a process of its own ended, that dies where it is told to."""
+    """Run a bot in a process of its own that dies at *where*; return its exit code."""
     command = [sys.executable, str(WORKSHOP), str(folder), str(programs), where]
     return subprocess.run(command, timeout=90, check=False).returncode
 
@@ -687,7 +688,7 @@ def test_a_job_survives_death(tmp_path: Path, programs: Path, where: str) -> Non
 
 @pytest.mark.slow
 def test_death_inside_the_send_is_the_only_double(tmp_path: Path, programs: Path) -> None:
-    """Telegram has it, and nobody told us: it is sent again, once."""
+    """Telegram has it, but the bot got no answer: it is sent again, once."""
     stand_in(programs)
     assert lived(tmp_path / "data", programs, "chat.send_result:after") == 9
     assert lived(tmp_path / "data", programs) == 0
@@ -724,7 +725,7 @@ async def test_a_lost_disk_is_survived(tmp_path: Path, programs: Path) -> None:
 
 
 async def test_cancel_after_a_restart(tmp_path: Path, programs: Path) -> None:
-    """A job that was cancelled while nobody worked at it stops as it is taken up."""
+    """A job that was cancelled while no process worked at it stops when it is resumed."""
     program = stand_in(programs, matte={"seconds": 30})
     first = Workshop(tmp_path / "data", program)
     async with first.open():

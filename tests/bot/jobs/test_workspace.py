@@ -53,7 +53,7 @@ def folder(path: Path, hours: float = 0, size: int = 1000) -> Path:
 async def test_what_a_crash_left_is_removed(
     tmp_path: Path, database: AsyncEngine, janitor: Cleanup
 ) -> None:
-    """The folders of jobs that are over, or that nobody knows; however new they are."""
+    """The folders of jobs that are over or unknown; however new they are."""
     await keep(database, "over", state="done")
     over, unknown = folder(tmp_path / "jobs/over"), folder(tmp_path / "jobs/unknown")
     part = folder(tmp_path / "jobs/.unknown.part")

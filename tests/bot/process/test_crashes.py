@@ -95,7 +95,7 @@ async def test_many_kills_at_random(
 
 
 async def test_a_clip_that_kills_the_bot_is_given_up(telegram: Telegram, open_bot: Opener) -> None:
-    """After four times it is told of; what others ordered is done."""
+    """After four crashes its user gets a message; jobs of others are done."""
     bot = await open_bot().start().ready()
     ann, bob = telegram.user(7), telegram.user(8)
     card = await ordered(ann, clip(edit={"fault": "kills-parent"}))

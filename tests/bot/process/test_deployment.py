@@ -1,4 +1,4 @@
-"""What platforms are told: it can be read, and names what is there."""
+"""The files for platforms: they are valid, and name what exists."""
 
 import json
 import os
@@ -29,10 +29,10 @@ def dockerfile() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def railway() -> dict[str, dict[str, object]]:
-    """What Railway is told."""
-    told = json.loads((ROOT / "railway.json").read_text())
-    assert isinstance(told, dict)
-    return told
+    """The configuration for Railway."""
+    config = json.loads((ROOT / "railway.json").read_text())
+    assert isinstance(config, dict)
+    return config
 
 
 def test_the_procfile_starts_the_bot() -> None:

@@ -1,4 +1,4 @@
-"""Many people at once: each is answered soon, each gets her result, none waits for a greedy one."""
+"""Many users at once: each gets an answer soon and a result, and none waits for a greedy one."""
 
 import asyncio
 import hashlib
@@ -40,7 +40,7 @@ async def crowd(telegram: Telegram, bot: BotProcess, count: int) -> None:
     await telegram.until(lambda: len(results(telegram)) == count, 240, "all results")
     for user, message in zip(users, sent, strict=True):
         got = await user.gets("video", after=message)
-        assert made_of(got.content)["clip"] == digest(message), "somebody else's"
+        assert made_of(got.content)["clip"] == digest(message), "the result of another user"
     await always_true(telegram, bot)
 
 
@@ -62,7 +62,7 @@ def digest(message: Message) -> str:
 
 @pytest.mark.slow
 async def test_twenty_people_at_once(telegram: Telegram, open_bot: Opener) -> None:
-    """Each is answered within a second, told a place, and gets her own clip's result."""
+    """Each gets an answer within a second, a position, and the result of the right clip."""
     await crowd(telegram, await open_bot().start().ready(), 20)
 
 
@@ -75,24 +75,24 @@ async def test_a_hundred_people_at_once(telegram: Telegram, open_bot: Opener) ->
 
 
 async def waits(telegram: Telegram, greedy: User, others: Sequence[User], clips: int) -> float:
-    """How long *others* wait on average beside somebody with so many clips."""
+    """Return how long *others* wait on average beside a user with so many clips."""
     content = {"matte": {"seconds": 0.3}}
     mine = [await greedy.sends_video(clip(**content)) for _ in range(clips)]
     cards = await asyncio.gather(*(card_of(greedy, m, 120) for m in mine[:50]))
     theirs = await asyncio.gather(*(user.sends_video(clip(**content)) for user in others))
-    hers = await asyncio.gather(
+    cards = await asyncio.gather(
         *(card_of(user, m, 120) for user, m in zip(others, theirs, strict=True))
     )
     for card in cards:
         await greedy.presses("^make", card)
     await telegram.quiet()
     began = time.monotonic()
-    for user, card in zip(others, hers, strict=True):
+    for user, card in zip(others, cards, strict=True):
         await user.presses("^make", card)
     done = await asyncio.gather(
         *(
             user.gets("video", after=card, within=120)
-            for user, card in zip(others, hers, strict=True)
+            for user, card in zip(others, cards, strict=True)
         )
     )
     return mean(m.at for m in done) - began

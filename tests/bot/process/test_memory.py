@@ -58,7 +58,7 @@ def peak(bot: BotProcess) -> float:
 
 
 def test_all_its_parts_are_light(tmp_path: Path) -> None:
-    """Whoever imports and builds the whole bot has loaded no library that only children need."""
+    """Importing and building the bot loads no library that only child processes need."""
     environment = {
         "BOT_TOKEN": f"4242:{'a' * 35}",
         "DATA_DIR": str(tmp_path),
@@ -67,7 +67,7 @@ def test_all_its_parts_are_light(tmp_path: Path) -> None:
         "SHOTSTACK_API_KEY": "no-key-of-anybody",
         "MODAL_OVERLAY_ENDPOINT": "https://gpu.example",
     }
-    told = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-c", PROBE],
         cwd=ROOT,
         env=environment,
@@ -76,8 +76,8 @@ def test_all_its_parts_are_light(tmp_path: Path) -> None:
         timeout=60,
         check=False,
     )
-    assert told.returncode == 0, told.stderr
-    loaded = {name.partition(".")[0] for name in told.stdout.splitlines()[-1].split()}
+    assert ended.returncode == 0, ended.stderr
+    loaded = {name.partition(".")[0] for name in ended.stdout.splitlines()[-1].split()}
     assert {"aiogram", "dbos"} <= loaded
     assert loaded.isdisjoint(HEAVY), sorted(loaded & {*HEAVY})
 
@@ -118,5 +118,5 @@ async def test_talks_do_not_make_it_large(telegram: Telegram, open_bot: Opener, 
             await bot.metrics()
     await always_true(telegram, bot)
     held = peak(bot)
-    print(f"{held:.1f} MB after {talks} talks")  # noqa: T201 - figures for whoever asks with -s
+    print(f"{held:.1f} MB after {talks} talks")  # noqa: T201 - figures for a run with -s
     assert held < MEGABYTES

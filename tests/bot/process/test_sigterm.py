@@ -20,7 +20,7 @@ async def running(bot: BotProcess, telegram: Telegram, command: str) -> None:
 async def test_it_ends_in_two_seconds_says_so_and_goes_on(
     telegram: Telegram, open_bot: Opener
 ) -> None:
-    """With status 0, nobody left behind, and the result when it is back."""
+    """With status 0, no process left, and the result after the next start."""
     bot = await open_bot().start().ready()
     ann = telegram.user(7)
     card = await ordered(ann, clip(matte={"seconds": 1.5}))

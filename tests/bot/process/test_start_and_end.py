@@ -1,4 +1,4 @@
-"""The process as a whole: what keeps it from beginning, what ends it, and how fast."""
+"""The process: what keeps it from starting, what ends it, and how fast."""
 
 import asyncio
 import os
@@ -74,7 +74,7 @@ async def test_a_real_process_says_it_too(open_bot: Opener) -> None:
 
 
 async def test_a_port_that_is_taken_is_named(open_bot: Opener) -> None:
-    """By whoever runs already."""
+    """By a process that runs already."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         bot = open_bot(PORT=str(taken.getsockname()[1])).start()
         assert await bot.ended() == 2
@@ -90,14 +90,14 @@ async def test_a_folder_that_cannot_be_written_is_named(open_bot: Opener, folder
 
 
 async def test_a_broken_database_is_named(open_bot: Opener, tmp_path: Path) -> None:
-    """And kept as it is, for whoever can mend it."""
+    """And kept as it is, so that it can be repaired."""
     bot = open_bot()
     file = tmp_path / "bot" / "data" / "overlaybot.sqlite"
     file.parent.mkdir()
     file.write_bytes(b"not a database at all" * 1000)
     assert await bot.start().ended() == 2
-    told = bot.log.splitlines()[-1]
-    assert told.startswith("overlaybot: overlaybot.sqlite is damaged")
+    line = bot.log.splitlines()[-1]
+    assert line.startswith("overlaybot: overlaybot.sqlite is damaged")
     assert file.read_bytes() == b"not a database at all" * 1000
 
 
@@ -154,7 +154,7 @@ async def test_it_works_though_telegram_is_away(telegram: Telegram, open_bot: Op
 async def test_updates_that_come_before_its_turn_come_again(
     open_bot: Opener, tmp_path: Path
 ) -> None:
-    """It is told of them by whoever brings them, later."""
+    """Telegram or Shotstack bring them again, later."""
     first = await open_bot().start().ready()
     data = str(tmp_path / "bot" / "data")
     hook = {"WEBHOOK_URL": WEBHOOK, "WEBHOOK_SECRET": SECRET}
@@ -180,9 +180,9 @@ async def test_its_metrics(talk: RunningBot) -> None:
     user = talk.user()
     await result_for(user, await ordered(user, clip()))
     await settled(talk.bot, user)
-    told = await talk.bot.metrics()
+    metrics = await talk.bot.metrics()
     values = {
-        name: float(value) for name, value in re.findall(r"^([^#].*) (\S+)$", told, re.MULTILINE)
+        name: float(value) for name, value in re.findall(r"^([^#].*) (\S+)$", metrics, re.MULTILINE)
     }
     assert values['overlaybot_jobs_ended_total{state="done"}'] == 1
     assert values['overlaybot_jobs_open{state="running"}'] == 0
@@ -204,7 +204,7 @@ async def ends(bot: BotProcess) -> None:
 
 
 async def test_it_ends_while_telegram_hangs(telegram: Telegram, open_bot: Opener) -> None:
-    """Though nobody can be told."""
+    """Though Telegram cannot be reached."""
     bot = await open_bot().start().ready()
     await ordered(telegram.user(7), clip(matte={"seconds": 20}))
     await telegram.until(lambda: bot.runs("matte"), 20, "a job")
@@ -213,7 +213,7 @@ async def test_it_ends_while_telegram_hangs(telegram: Telegram, open_bot: Opener
 
 
 async def test_it_ends_while_the_database_is_locked(open_bot: Opener, tmp_path: Path) -> None:
-    """By somebody who never lets go: before it begins, and while it works."""
+    """By a process that never releases it: before the start, and while the bot works."""
     bot = await open_bot().start().ready()
     with closing(sqlite3.connect(tmp_path / "bot" / "data" / "overlaybot.sqlite")) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -267,7 +267,7 @@ asyncio.run(main())
 
 
 async def test_a_lost_lock_ends_it(telegram: Telegram, open_bot: Opener, postgres: str) -> None:
-    """Somebody else may work by now; the platform starts it again."""
+    """Another process may work by now; the platform starts this one again."""
     with psycopg.connect(f"{postgres}/postgres", autocommit=True) as server:
         server.execute('CREATE DATABASE "lost"')
         bot = await open_bot(DATABASE_URL=f"{postgres}/lost").start().ready()

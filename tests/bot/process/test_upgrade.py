@@ -9,7 +9,7 @@ Each user of the dump was somewhere else:
 
 ``finished`` has a result, whose mattes are kept, and has ordered it in another corner;
 ``delivered`` has a result, but the job is not closed;
-``cancelled`` has pressed Cancel, and is not told yet that it worked;
+``cancelled`` has pressed Cancel, and has no answer yet;
 ``sending``, ``composing``, ``matting`` and ``fetching`` have jobs in these stages;
 ``parked`` has a job that waits for a backend;
 ``queued`` has a job that waits for its turn, without a workflow;

@@ -1,7 +1,7 @@
 # ruff: noqa: ARG002 - what stands for Telegram takes what Telegram takes
 """All that jobs and cards need, in one process: the real thing but for Telegram and the network.
 
-Run as a script it is a bot that dies where it is told to:
+As a script it is a bot that dies at a given method:
 ``job_runtime.py FOLDER PROGRAM_FOLDER WHERE``, WHERE being a method of what is below, or
 "nowhere".
 """
@@ -227,8 +227,8 @@ class Chat:
         """All that was sent of one kind."""
         if not self._file.exists():
             return []
-        told = map(json.loads, self._file.read_text().splitlines())
-        return [one for one in told if one["kind"] == kind]
+        messages = map(json.loads, self._file.read_text().splitlines())
+        return [one for one in messages if one["kind"] == kind]
 
     def ends(self) -> list[str]:
         """Return the last messages of jobs: texts that are no progress, and a word per result."""
@@ -247,8 +247,8 @@ class Chat:
 
 def words_of(made: Path) -> list[str]:
     """With which the stand-in was asked for what it made."""
-    _, found, told = made.read_bytes().rpartition(b"\nmade of ")
-    return list(json.loads(told)["words"]) if found else []
+    _, found, record = made.read_bytes().rpartition(b"\nmade of ")
+    return list(json.loads(record)["words"]) if found else []
 
 
 class Files:
