@@ -91,9 +91,9 @@ def test_backends_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     "backends", ["modal,gpu", "http://gpu.example.org", "local_cpu", "modal;local-cpu"]
 )
-def test_an_unknown_backend_is_refused(monkeypatch: pytest.MonkeyPatch, places: str) -> None:
+def test_an_unknown_backend_is_refused(monkeypatch: pytest.MonkeyPatch, backends: str) -> None:
     """A misspelt backend stops the start; it is not skipped."""
-    monkeypatch.setenv("OVERLAY_BACKENDS", places)
+    monkeypatch.setenv("OVERLAY_BACKENDS", backends)
     with pytest.raises(ValidationError, match="OVERLAY_BACKENDS"):
         Settings()
 
