@@ -1,25 +1,25 @@
 # Texts for admins. The selectors compare values of the code.
 
 admin-refused = This is for the admins of this bot.
-admin-looking = Looking who is there…
+admin-looking = Checking the backends…
 admin-done = Done. New jobs follow it; running ones stay where they are.
-admin-auto-done = All places are asked again, in the order of OVERLAY_BACKENDS.
-admin-last = Without { $name } nobody would be left to ask, so it stays on.
-admin-unknown = There is no such place. There are: { $names }
+admin-auto-done = All backends are used again, in the order of OVERLAY_BACKENDS.
+admin-last = { $name } is the last backend, so it stays on.
+admin-unknown = There is no such backend. There are: { $names }
 admin-first =
     { $name } is asked first from now on; where it fails, then: { $others }. Running jobs stay where they are.{ $there ->
-        [no] { " " }It is not there at the moment; until it is, the others have the work.
+        [no] { " " }It is not available now; until it is, the others do the work.
        *[yes] { "" }
     }
 
 admin-order =
-    <b>Where people are cut out</b>, first to last, { $auto ->
+    <b>Backends</b>, first to last, { $auto ->
         [yes] as in OVERLAY_BACKENDS
        *[no] as an admin chose
     }
 admin-place =
     { $state ->
-        [there] { $number }. 🟢 <b>{ $name }</b>: is there
+        [there] { $number }. 🟢 <b>{ $name }</b>: available
         [failing] { $number }. 🟡 <b>{ $name }</b>: failed { $failures ->
             [one] once
            *[other] { $failures } times
@@ -27,17 +27,17 @@ admin-place =
         [resting] { $number }. 🔴 <b>{ $name }</b>: failed { $failures ->
             [one] once
            *[other] { $failures } times
-        }, is left alone for { $seconds } s
+        }, is not asked for { $seconds } s
         [absent] { $number }. ⚪ <b>{ $name }</b>: left out, { $why }
        *[off] { $number }. ⏸ <b>{ $name }</b>: off
     }
 admin-why =
     { $why ->
         [not_configured] a setting that it needs is missing
-        [refused] it does not let us in
-        [unsafe] it lets in whoever comes
+        [refused] it refuses our key
+        [unsafe] it is open to everybody
         [no_model] there is no device or no model to run on it
-        [garbage] it answers something else than was asked for
+        [garbage] its answer is not valid
         [too_slow] it takes too long
         [no_memory] it has too little memory
         [unreachable] it cannot be reached
@@ -73,7 +73,7 @@ admin-row-failed = failed
 admin-row-cancelled = cancelled
 admin-row-success = success
 admin-times-by-stage = <b>Seconds by stage</b>, { $days } days
-admin-times-by-place = <b>Seconds by place</b>, { $days } days
+admin-times-by-place = <b>Seconds by backend</b>, { $days } days
 admin-column-count = n
 admin-column-median = median
 admin-column-p95 = p95
@@ -93,8 +93,8 @@ admin-job =
 admin-more = … and { $count } more
 admin-disk = Disk: { NUMBER($free, maximumFractionDigits: 1) } GB of { NUMBER($total, maximumFractionDigits: 1) } GB are free
 
-alarm-refused = ⚠️ { $place } is of no use until you mend it: { $why }. The other places have its work.
-alarm-nobody = ⚠️ All places failed a job; it waits and is tried again. { $reasons }
+alarm-refused = ⚠️ { $place } cannot be used until you repair it: { $why }. The other backends do its work.
+alarm-nobody = ⚠️ All backends failed a job; it waits and is tried again. { $reasons }
 alarm-disk = ⚠️ Only { NUMBER($free, maximumFractionDigits: 1) } GB of disk are left. New jobs may be refused.
 alarm-database = ⚠️ The bot does not start, because its database is broken: { $reason }
 alarm-budget = ⚠️ This month's budget is reached: ${ NUMBER($spent, minimumFractionDigits: 2, maximumFractionDigits: 2) } of ${ NUMBER($budget, minimumFractionDigits: 2, maximumFractionDigits: 2) }. Until it ends, results are put together on this machine.

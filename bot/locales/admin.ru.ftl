@@ -1,11 +1,11 @@
 # Тексты для админов. Селекторы сравнивают значения из кода.
 
 admin-refused = Это только для админов бота.
-admin-looking = Смотрю, кто на месте…
+admin-looking = Проверяю бэкенды…
 admin-done = Готово. Новые задачи пойдут так; начатые останутся, где они есть.
-admin-auto-done = Снова спрашиваем всех, в порядке OVERLAY_BACKENDS.
-admin-last = Без { $name } спрашивать было бы некого, поэтому он остаётся включён.
-admin-unknown = Такого места нет. Есть: { $names }
+admin-auto-done = Снова работают все бэкенды, в порядке OVERLAY_BACKENDS.
+admin-last = { $name } – последний бэкенд, поэтому он остаётся включён.
+admin-unknown = Такого бэкенда нет. Есть: { $names }
 admin-first =
     Теперь первым спрашиваем { $name }; если там не вышло, то: { $others }. Начатые задачи останутся, где они есть.{ $there ->
         [no] { " " }Сейчас его нет; пока он не появится, работают другие.
@@ -13,13 +13,13 @@ admin-first =
     }
 
 admin-order =
-    <b>Где вырезают людей</b>, по порядку, { $auto ->
+    <b>Бэкенды</b>, по порядку, { $auto ->
         [yes] как в OVERLAY_BACKENDS
        *[no] как выбрал админ
     }
 admin-place =
     { $state ->
-        [there] { $number }. 🟢 <b>{ $name }</b>: на месте
+        [there] { $number }. 🟢 <b>{ $name }</b>: доступен
         [failing] { $number }. 🟡 <b>{ $name }</b>: не справился { $failures ->
             [one] { $failures } раз
             [few] { $failures } раза
@@ -36,10 +36,10 @@ admin-place =
 admin-why =
     { $why ->
         [not_configured] не хватает настройки
-        [refused] нас туда не пускают
-        [unsafe] туда пускают кого угодно
+        [refused] не принимает наш ключ
+        [unsafe] открыт для всех
         [no_model] нет устройства или модели для него
-        [garbage] отвечает не то, что спросили
+        [garbage] неверный ответ
         [too_slow] слишком долго
         [no_memory] не хватает памяти
         [unreachable] нет связи
@@ -75,7 +75,7 @@ admin-row-failed = сбой
 admin-row-cancelled = отменено
 admin-row-success = успех
 admin-times-by-stage = <b>Секунды по этапам</b>, { $days } дн.
-admin-times-by-place = <b>Секунды по местам</b>, { $days } дн.
+admin-times-by-place = <b>Секунды по бэкендам</b>, { $days } дн.
 admin-column-count = n
 admin-column-median = медиана
 admin-column-p95 = p95
@@ -95,8 +95,8 @@ admin-job =
 admin-more = … и ещё { $count }
 admin-disk = Диск: свободно { NUMBER($free, maximumFractionDigits: 1) } из { NUMBER($total, maximumFractionDigits: 1) } ГБ
 
-alarm-refused = ⚠️ От { $place } нет толку, пока вы не почините: { $why }. Его работу делают другие.
-alarm-nobody = ⚠️ Ни одно место не справилось с задачей; она ждёт и будет повторена. { $reasons }
+alarm-refused = ⚠️ { $place } не работает, пока вы его не почините: { $why }. Его работу делают другие бэкенды.
+alarm-nobody = ⚠️ Ни один бэкенд не справился с задачей; она ждёт и будет повторена. { $reasons }
 alarm-disk = ⚠️ На диске осталось только { NUMBER($free, maximumFractionDigits: 1) } ГБ. Новым задачам может не хватить.
 alarm-database = ⚠️ Бот не запускается: база данных повреждена. { $reason }
 alarm-budget = ⚠️ Бюджет месяца исчерпан: ${ NUMBER($spent, minimumFractionDigits: 2, maximumFractionDigits: 2) } из ${ NUMBER($budget, minimumFractionDigits: 2, maximumFractionDigits: 2) }. До конца месяца результаты собираем на этой машине.

@@ -367,7 +367,7 @@ async def test_who_is_not_let_in_renders_here(
     assert is_ours(await result_for(ann, await ordered(ann, clip())))
     await telegram.quiet()
     (alert,) = list_alerts(telegram)
-    assert "shotstack is of no use until you mend it" in alert
+    assert "shotstack cannot be used until you repair it" in alert
     await all_well(telegram, fake, bot)
     assert not fake.billed_seconds
     assert spent(bot) == {}

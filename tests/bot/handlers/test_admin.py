@@ -223,10 +223,10 @@ async def test_an_admin_sees_the_chain(talk: BotChat, database: AsyncEngine) -> 
     await MeasurementRepository(database).record_stage("a", "mattes", "local-cpu", 5, 0.25)
     await talk.message("/backend")
     assert talk.last.text.split("\n\n") == [
-        "<b>Where people are cut out</b>, first to last, as in OVERLAY_BACKENDS",
-        "1. 🟢 <b>modal</b>: is there",
+        "<b>Backends</b>, first to last, as in OVERLAY_BACKENDS",
+        "1. 🟢 <b>modal</b>: available",
         (
-            "2. 🟢 <b>local-cpu</b>: is there\nfine: 13 frames a second\n"
+            "2. 🟢 <b>local-cpu</b>: available\nfine: 13 frames a second\n"
             "today $0.25, last used 0 s ago"
         ),
     ]
@@ -266,7 +266,7 @@ async def test_an_admin_goes_back_to_the_settings(talk: BotChat) -> None:
 async def test_a_place_that_is_not_there_is_not_taken(talk: BotChat) -> None:
     """The answer names those that are; nothing of the question comes back as markup."""
     await talk.message("/backend <b>")
-    assert talk.last.text.startswith("There is no such place. There are: modal, local-cpu, auto")
+    assert talk.last.text.startswith("There is no such backend. There are: modal, local-cpu, auto")
     assert talk.backend_pool.is_automatic
 
 
@@ -293,7 +293,7 @@ async def test_the_last_place_cannot_be_switched_off(talk: BotChat) -> None:
     await talk.press(BackendAction.OFF, "modal")
     await talk.press(BackendAction.OFF, "local-cpu")
     answer = talk.session.get_calls(AnswerCallbackQuery)[-1]
-    assert answer.text == "Without local-cpu nobody would be left to ask, so it stays on."
+    assert answer.text == "local-cpu is the last backend, so it stays on."
     assert [health.is_enabled for health in talk.backend_pool.get_health()] == [False, True]
 
 
@@ -301,7 +301,7 @@ async def test_buttons_of_other_settings_do_nothing(talk: BotChat) -> None:
     """A message from before a restart may show backends that the settings no longer name."""
     await talk.press(BackendAction.UP, "local-gpu")
     assert talk.session.get_calls(AnswerCallbackQuery)[0].text == (
-        "There is no such place. There are: modal, local-cpu"
+        "There is no such backend. There are: modal, local-cpu"
     )
 
 
@@ -315,7 +315,7 @@ async def test_a_button_under_a_message_that_is_too_old_works(talk: BotChat) -> 
 async def test_refresh_shows_the_chain_again(talk: BotChat) -> None:
     """After a check of unavailable backends."""
     await talk.press(BackendAction.RECHECK)
-    assert talk.session.get_calls(AnswerCallbackQuery)[0].text == "Looking who is there…"
+    assert talk.session.get_calls(AnswerCallbackQuery)[0].text == "Checking the backends…"
     assert len(talk.session.get_calls(EditMessageText)) == 1
 
 
@@ -337,7 +337,7 @@ async def test_each_state_of_a_place_has_its_words(
         states
         == {
             Language.EN: [
-                "1. 🔴 <b>modal</b>: failed 2 times, is left alone for 40 s",
+                "1. 🔴 <b>modal</b>: failed 2 times, is not asked for 40 s",
                 "1. 🟡 <b>modal</b>: failed once, the next job tries it",
             ],
             Language.RU: [

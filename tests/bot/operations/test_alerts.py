@@ -83,7 +83,7 @@ async def test_each_admin_is_told_once_an_hour(
             started.raise_alert(AlertKind.REFUSED, "modal", place="modal", why="refused")
         await started.send_pending()
     assert get_recipients(session) == [1, 2]
-    assert "modal is of no use until you mend it: it does not let us in." in session.texts[0]
+    assert "modal cannot be used until you repair it: it refuses our key." in session.texts[0]
 
 
 async def test_after_the_hour_they_are_told_again(
@@ -289,7 +289,7 @@ async def test_a_place_that_refuses_us_is_asked_once_and_told_of(
     assert knocks == before
     await started.send_pending()
     (text,) = session.texts
-    assert "modal is of no use" in text
+    assert "modal cannot be used" in text
     await runner.cleanup()
 
 
