@@ -21,7 +21,7 @@ from benchmarks.speed import (
     run_job,
 )
 from tests.support.make_clips import drawn, make_clip
-from video_editing.pipelines.demo import make_demo
+from tests.support.person_clips import film_of_eileen
 from video_editing.reading.probe import probe
 
 
@@ -99,8 +99,8 @@ def test_ratios() -> None:
 @pytest.mark.slow
 def test_command(tmp_path: Path) -> None:
     """One command prints both tables."""
-    make_demo(tmp_path / "demo.mp4")
-    command = sys.executable, "-m", "benchmarks.speed", tmp_path / "demo.mp4"
+    clip = film_of_eileen(tmp_path / "talk.mp4", 50, side=640, tone=220)
+    command = sys.executable, "-m", "benchmarks.speed", clip
     printed = subprocess.run(
         [*command, "--seconds", "1", "--runs", "1", "--long"],
         check=True,
