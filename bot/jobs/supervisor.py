@@ -125,10 +125,6 @@ class JobSupervisor:
         """Return the ids of the jobs that have a slot."""
         return self._fair_queue.list_running()
 
-    def count_ahead(self, job_id: str) -> int | None:
-        """Return how many jobs are ahead of one; None if it has a slot or is paused."""
-        return self._fair_queue.count_ahead(job_id)
-
     def list_queue(self) -> list[QueueEntry]:
         """Return all active jobs: running ones, waiting ones in their order, paused ones."""
         running, waiting = self._fair_queue.list_running(), self._fair_queue.list_waiting()
