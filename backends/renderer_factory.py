@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from backends.errors import BackendUnavailable, FailureKind
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
-from backends.rendering.base import LocalRenderer, Renderer, ignore
+from backends.rendering.base import LocalRenderer, Renderer
 from backends.rendering.budget import BudgetListener, MonthlyBudget
 from backends.rendering.fallback import FailureListener, FallbackRenderer
 from backends.shotstack.rate_limiter import ShotstackTimeouts
 from backends.shotstack.render_log import RenderLog, RenderTracking
 from backends.shotstack.renderer import ShotstackRenderer
 from settings import Settings
+from video_editing.contract.progress import ignore
 
 log = logging.getLogger(__name__)
 

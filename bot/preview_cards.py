@@ -24,7 +24,7 @@ from video_editing.cli.arguments import format_options
 from video_editing.contract.atomic_file import translate_output_errors
 from video_editing.contract.engines import FAST_ENGINE
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
-from video_editing.contract.progress import ignore_progress
+from video_editing.contract.progress import ignore
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class PreviewRenderer:
                 f"--engine={FAST_ENGINE}",
                 *format_options(look.to_style()),
                 "--progress=json",
-                report=ignore_progress,
+                report=ignore,
             )
         return folder / CARD_FILE
 

@@ -11,7 +11,7 @@ from backends.errors import BackendUnavailable, FailureKind
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
 from video_editing.contract.plan import Plan, find_missing_segments, write_plan
-from video_editing.contract.progress import Progress, ignore_progress
+from video_editing.contract.progress import Progress, ignore
 
 DEVICE_CHECK = (sys.executable, "-m", "backends.local.device_check")
 DEVICE_CHECK_SECONDS = 300  #: enough to download the weights and to compile rembg, once
@@ -74,7 +74,7 @@ class LocalBackend(OverlayBackend):
         Raises:
             BackendUnavailable: it failed, so every job would fail.
         """
-        await self._device_check.run(model, self._device, report=ignore_progress)
+        await self._device_check.run(model, self._device, report=ignore)
 
 
 def _build_arguments(clip: Path, folder: Path) -> tuple[str, ...]:

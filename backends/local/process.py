@@ -1,7 +1,7 @@
 """Run a command in a child process, which may hang, crash, write without end or use all memory.
 
 Neither a thread nor asyncio's child watcher is used, because threads are among the things that run
-out (FAULTS, R02): the event loop empties the child's pipes a few times a second, so that output of
+out: the event loop empties the child's pipes a few times a second, so that output of
 any size neither blocks the child nor fills our memory.
 """
 

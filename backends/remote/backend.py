@@ -19,7 +19,7 @@ from backends.remote.schemas import MatteJobRequest
 from settings import RemoteSettings
 from video_editing.contract.errors import OutputFailed
 from video_editing.contract.plan import Plan, find_missing_segments, write_plan
-from video_editing.contract.progress import Progress, ignore_progress
+from video_editing.contract.progress import Progress, ignore
 
 PROBE_PATH = f"clips/{'0' * 64}"  #: requested without a key, which the service must reject
 CHECK_LIMITS = ProcessLimits(max_seconds=120, stall_seconds=120, max_memory=2 << 30)
@@ -71,7 +71,7 @@ class RemoteBackend(OverlayBackend):
         Raises:
             BackendUnavailable: it accepts them, or its answer does not show whether it does.
         """
-        async with self._open_client(ignore_progress) as client:
+        async with self._open_client(ignore) as client:
             await self._require_authentication(client)
 
     async def _require_authentication(self, client: ServiceClient) -> None:

@@ -24,7 +24,7 @@ from backends.remote.schemas import (
 from backends.resilience.retry import TRANSIENT_FAILURES
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan, write_plan
-from video_editing.contract.progress import Progress, ignore_progress
+from video_editing.contract.progress import Progress, ignore
 
 HASH_CHUNK_BYTES = 1 << 20  #: hashed at a time, so that the event loop goes on
 MAX_FRAME_BYTES = 1 << 19  #: a segment is not larger than this for each of its frames
@@ -96,7 +96,7 @@ class SegmentStaging:
             await self._video_cli.run(
                 *("matte", str(self._clip.absolute()), *staged, "--check", "--only", only),
                 *("--progress", "json"),
-                report=ignore_progress,
+                report=ignore,
             )
         except InputRejected as err:
             if err.reason is RejectReason.NO_PERSON:

@@ -63,10 +63,6 @@ class RenderResult:
     dollars: float = 0
 
 
-def ignore(*_: object) -> None:
-    """Do nothing; for reports and events that have no receiver."""
-
-
 class Renderer(ABC):
     """Makes results."""
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from backends.base import BackendStarted, CostIncurred, Event, FellBack, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable
-from backends.rendering.base import Renderer, RenderRequest, RenderResult, ignore
+from backends.rendering.base import Renderer, RenderRequest, RenderResult
+from video_editing.contract.progress import ignore
 
 #: called with each failure of a renderer, for alerts to admins
 FailureListener = Callable[[BackendUnavailable], None]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from backends.base import OverlayBackend
 from backends.local.video_cli import VideoCli
-from backends.rendering.base import ignore
 from backends.server.clip_store import LinkFetcher
 from backends.server.errors import describe_for_client
 from backends.server.jobs import JobQueueFull
@@ -18,6 +17,7 @@ from backends.server.overlay_request import OverlayRequest
 from backends.shotstack.transfer import ShotstackHosting
 from settings import ServiceSettings
 from video_editing.contract.plan import Plan, read_plan
+from video_editing.contract.progress import ignore
 
 
 @dataclass(frozen=True)

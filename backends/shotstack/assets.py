@@ -16,10 +16,10 @@ from backends.rendering.base import (
     RenderRequest,
     build_composition_arguments,
     build_input_arguments,
-    ignore,
 )
 from backends.shotstack.client import ShotstackClient
 from backends.shotstack.timeline import BackgroundClip, OutputSpec, OverlayClip, find_nearest_rate
+from video_editing.contract.progress import ignore
 
 SourceListener = Callable[[str], None]  #: called with a source's id before its upload
 

@@ -13,7 +13,6 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from pydantic import SecretStr
 from yarl import URL
 
-from backends.rendering.base import ignore
 from backends.shotstack.errors import (
     OutcomeUnknown,
     ShotstackFailed,
@@ -41,6 +40,7 @@ from backends.shotstack.schemas import (
     UploadSlot,
 )
 from backends.state_file import JsonStateFile
+from video_editing.contract.progress import ignore
 
 DEFAULT_API_URL = "https://api.shotstack.io"
 CONNECT_SECONDS = 10

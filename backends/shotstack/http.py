@@ -10,9 +10,9 @@ from aiohttp import ConnectionTimeoutError as ConnectTimeout
 from pydantic import BaseModel, SecretStr, ValidationError
 from yarl import URL
 
-from backends.rendering.base import ignore
 from backends.shotstack.errors import ShotstackRateLimited, ShotstackUnavailable, create_error
 from backends.shotstack.rate_limiter import RateLimiter, ShotstackTimeouts
+from video_editing.contract.progress import ignore
 
 MAX_JSON_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16

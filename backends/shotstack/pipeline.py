@@ -8,7 +8,7 @@ from typing import Any
 
 from backends.base import OverlayBackend, Report
 from backends.links.download import FetchLimits
-from backends.rendering.base import RenderRequest, ignore
+from backends.rendering.base import RenderRequest
 from backends.shotstack.assets import (
     OverlayParts,
     PartFormat,
@@ -34,6 +34,7 @@ from video_editing.contract.atomic_file import atomic_write
 from video_editing.contract.engines import DEFAULT_MODEL, FAST_ENGINE
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import read_plan
+from video_editing.contract.progress import ignore
 from video_editing.contract.style import Shape, Style
 
 

@@ -130,18 +130,6 @@ class DraftRepository(Repository):
         async with self._engine.connect() as connection:
             return await _find_draft(connection, drafts.c.id == draft_id)
 
-    async def get_latest(self, user: int, chat: int) -> Draft | None:
-        """Return the latest unused draft of a user in a chat."""
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(
-                select(drafts)
-                .where(drafts.c.user == user, drafts.c.chat == chat, ~drafts.c.used)
-                .order_by(drafts.c.created.desc())
-                .limit(1)
-            )
-            row = rows.mappings().first()
-        return _from_row(row) if row else None
-
     async def set_appearance(self, draft_id: str, appearance: Appearance) -> Draft:
         """Store the appearance of a draft. Raises DraftNotFound."""
         return await self._update_appearance(draft_id, appearance=appearance)
@@ -178,10 +166,6 @@ class DraftRepository(Repository):
                 .returning(drafts.c.id)
             )
             return updated.first() is not None
-
-    async def mark_unused(self, draft_id: str) -> None:
-        """Mark a draft as unused: its job was refused."""
-        await self._set_columns(draft_id, used=False)
 
     async def move_chat(self, old_chat: int, new_chat: int) -> None:
         """Give the drafts of a group that became a supergroup its new id.

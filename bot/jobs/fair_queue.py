@@ -55,11 +55,6 @@ class FairQueue:
             (self._waiting if ticket in self._waiting else self._running).remove(ticket)
             self._update()
 
-    def count_ahead(self, job: str) -> int | None:
-        """Return how many jobs get a slot before *job*; None if it has one, or does not wait."""
-        waiting = self.list_waiting()
-        return waiting.index(job) if job in waiting else None
-
     def list_waiting(self) -> list[str]:
         """Return the jobs that wait, in the order in which they get a slot."""
         return [ticket.job for _, ticket in self._rank_waiting()]

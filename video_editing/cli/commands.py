@@ -21,7 +21,13 @@ from video_editing.compositing.layout import (
 )
 from video_editing.contract.engines import EngineOptions
 from video_editing.contract.errors import InputRejected, RejectReason
-from video_editing.contract.formats import CUT_FORMATS, EDIT_FORMATS, OutputFormat, OutputInfo
+from video_editing.contract.formats import (
+    CUT_FORMATS,
+    EDIT_FORMATS,
+    FORMATS,
+    OutputFormat,
+    OutputInfo,
+)
 from video_editing.contract.plan import PLAN_FILE, Plan, make_plan, read_plan_of, write_plan
 from video_editing.contract.progress import Report
 from video_editing.contract.style import (
@@ -59,6 +65,9 @@ MattePath = Annotated[
     Metavar("FILE|FOLDER"),
     Field(description="use the mattes that `overlay matte` made of this clip; no engine runs"),
 ]
+_NOTE, _GIF, _STICKER = (
+    FORMATS[name] for name in (OutputFormat.NOTE, OutputFormat.GIF, OutputFormat.STICKER)
+)
 SHAPE_FIELDS = tuple(name for name in Style.model_fields if name not in PLACEMENT_FIELDS)
 
 
@@ -100,9 +109,10 @@ class EditArguments(CommandArguments):
     matte: MattePath = None
     form: Annotated[OutputFormat, OneOf(EDIT_FORMATS)] = Field(
         default=OutputFormat.VIDEO,
-        description="video: mp4 with sound; note: Telegram's round video note, 640 pixels square, "
-        "the first 60 s; animation: mp4 without sound; gif: a GIF of the first 15 s, at most 480 "
-        "pixels wide or high",
+        description="video: mp4 with sound; note: Telegram's round video note, "
+        f"{_NOTE.side} pixels square, the first {_NOTE.max_seconds} s; animation: mp4 "
+        f"without sound; gif: a GIF of the first {_GIF.max_seconds} s, at most {_GIF.side} "
+        f"pixels wide or high",
     )
     max_mb: Annotated[float | None, Metavar("MB", default="no limit")] = Field(
         default=None,
@@ -128,7 +138,8 @@ class CutArguments(CommandArguments):
     container: Annotated[OutputFormat, OneOf(CUT_FORMATS)] = Field(
         default=OutputFormat.MOV,
         description="mov: ProRes 4444, large, for editing programs; webm: VP9, small, for "
-        "browsers; sticker: Telegram's video sticker, 512 pixels, the first 3 s",
+        f"browsers; sticker: Telegram's video sticker, {_STICKER.side} pixels, the first "
+        f"{_STICKER.max_seconds} s",
     )
     full_frame: bool = Field(
         default=False,

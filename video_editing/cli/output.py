@@ -13,7 +13,7 @@ from video_editing.contract.errors import (
     OutputFailed,
     RejectReason,
 )
-from video_editing.contract.progress import Progress, Report, ignore_progress
+from video_editing.contract.progress import Progress, Report, ignore
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def show_progress(kind: str) -> Iterator[Report]:
     if kind == "json":
         yield lambda progress: print(progress.as_json(), flush=True)
     elif kind == "none" or not sys.stderr.isatty():
-        yield ignore_progress
+        yield ignore
     else:
         with _show_bar() as report:
             yield report

@@ -36,8 +36,8 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-def ignore_progress(_: object) -> None:
-    """Discard a report of progress, or any other event."""
+def ignore(*_: object) -> None:
+    """Do nothing; for reports and events that have no receiver."""
 
 
 def with_progress(

@@ -13,7 +13,7 @@ from video_editing.compositing.layout import Size
 from video_editing.compositing.overlay import place_in_frame
 from video_editing.concurrency import prefetch
 from video_editing.contract.formats import OutputFormat, OutputInfo
-from video_editing.contract.progress import Report, ignore_progress
+from video_editing.contract.progress import Report, ignore
 from video_editing.frames import Layer, Timed
 from video_editing.matting.matte_stream import PREFETCH_DEPTH
 from video_editing.writing.alpha_video import open_mov, open_sticker, open_webm
@@ -39,7 +39,7 @@ def cut(
     output_format: OutputFormat,
     *,
     is_full_frame: bool = False,
-    report: Report = ignore_progress,
+    report: Report = ignore,
 ) -> OverlayPlacement:
     """Write the overlay of a clip, cropped to its shape.
 
@@ -81,9 +81,7 @@ def cut(
     return placement
 
 
-def cut_sticker(
-    composition: Composition, result: Path, report: Report = ignore_progress
-) -> OutputInfo:
+def cut_sticker(composition: Composition, result: Path, report: Report = ignore) -> OutputInfo:
     """Write the first three seconds of a clip as a Telegram video sticker.
 
     Args and Raises are those of :func:`cut`; also InputRejected, DOES_NOT_FIT.

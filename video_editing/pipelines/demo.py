@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from video_editing.compositing.background import open_background
 from video_editing.compositing.composition import Composition
 from video_editing.concurrency import count_cpus
-from video_editing.contract.progress import Report, ignore_progress
+from video_editing.contract.progress import Report, ignore
 from video_editing.contract.style import Anchor, Style
 from video_editing.frames import Picture, Plane, Timed
 from video_editing.pipelines.edit import edit
@@ -34,7 +34,7 @@ BACKGROUND = "#16697a"
 STYLE = Style(ring=0.02, shadow=0.6, position=Anchor.CENTER, size=0.8, fade=0.4)
 
 
-def make_demo(result: Path, report: Report = ignore_progress) -> Path:
+def make_demo(result: Path, report: Report = ignore) -> Path:
     """Make a clip of a person, and edit it to a circle over a colour.
 
     Args:

@@ -12,7 +12,7 @@ from video_editing.compositing.layout import Size, compute_top_left, fit_within_
 from video_editing.concurrency import prefetch
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import OutputFormat, OutputInfo
-from video_editing.contract.progress import Report, ignore_progress
+from video_editing.contract.progress import Report, ignore
 from video_editing.frames import Picture
 from video_editing.matting.matte_stream import PREFETCH_DEPTH
 from video_editing.pipelines.preview import with_thumbnail
@@ -48,7 +48,7 @@ def edit(
     background: Background,
     canvas: Size,
     options: ResultOptions = DEFAULT_RESULT,
-    report: Report = ignore_progress,
+    report: Report = ignore,
 ) -> OutputInfo:
     """Put the person of a clip on *background* and write *result*.
 

@@ -7,7 +7,7 @@ from video_editing.compositing.composition import Composition
 from video_editing.compositing.overlay import OverlayRenderer, refine_small_matte
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan, Segment
-from video_editing.contract.progress import Report, ignore_progress, with_progress
+from video_editing.contract.progress import Report, ignore, with_progress
 from video_editing.contract.style import Shape
 from video_editing.frames import Timed
 from video_editing.matting.engines import create_engine
@@ -17,9 +17,7 @@ from video_editing.writing.matte_video import open_matte_video
 from video_editing.writing.tracks import StreamSpec
 
 
-def write_final_matte(
-    composition: Composition, result: Path, report: Report = ignore_progress
-) -> None:
+def write_final_matte(composition: Composition, result: Path, report: Report = ignore) -> None:
     """Write the matte as the compositor applies it: grey, upright, of the clip's size and times.
 
     Args:

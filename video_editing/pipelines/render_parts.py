@@ -30,7 +30,7 @@ from video_editing.compositing.layout import Size, compute_top_left, fit_within_
 from video_editing.compositing.overlay import place_in_frame
 from video_editing.concurrency import prefetch
 from video_editing.contract.atomic_file import translate_output_errors
-from video_editing.contract.progress import Report, ignore_progress
+from video_editing.contract.progress import Report, ignore
 from video_editing.frames import Box, Layer, Matte, Picture, Timed
 from video_editing.matting.matte_stream import PREFETCH_DEPTH
 from video_editing.pipelines.preview import write_jpeg
@@ -144,7 +144,7 @@ def render_parts(
     background: Background,
     canvas: Size,
     options: PartsOptions = DEFAULT_PARTS,
-    report: Report = ignore_progress,
+    report: Report = ignore,
 ) -> RenderedParts:
     """Write the overlay of a clip, and the background if it needs a file, to *folder*.
 

@@ -110,7 +110,7 @@ def streamed(chunk: bytes, pause: float, **headers: str) -> Answer:
 
 
 def test_a_file_arrives(fetching: Fetching) -> None:
-    """The file is stored under our name, whatever name the server sends (U14)."""
+    """The file is stored under our name, whatever name the server sends."""
     answer = sent(CONTENT, Content_Disposition='attachment; filename="../../x"')
     assert fetching.size(answer) == len(CONTENT)
     assert fetching.path.read_bytes() == CONTENT
@@ -131,7 +131,7 @@ def test_a_file_arrives(fetching: Fetching) -> None:
     ],
 )
 def test_a_status_says_why(fetching: Fetching, code: int, fault: LinkError) -> None:
-    """A status other than 2xx has its kind of error (U11)."""
+    """A status other than 2xx has its kind of error."""
     assert fetching.fault(status(code)) is fault
 
 
@@ -146,19 +146,19 @@ def test_a_status_says_why(fetching: Fetching, code: int, fault: LinkError) -> N
     ],
 )
 def test_a_page_is_no_file(fetching: Fetching, answer: Answer) -> None:
-    """Web pages and compressed content are not accepted as files (U10, U11)."""
+    """Web pages and compressed content are not accepted as files."""
     assert fetching.fault(answer) is LinkError.NOT_A_FILE
 
 
 def test_too_large(fetching: Fetching) -> None:
-    """An announced size is checked at once, an unknown one at the limit (U07, U08)."""
+    """An announced size is checked at once, an unknown one at the limit."""
     endless = streamed(bytes(1 << 16), 0)
     assert fetching.fault(streamed(b"x", 9, Content_Length=str(10 << 30))) is LinkError.TOO_BIG
     assert fetching.fault(endless) is LinkError.TOO_BIG
 
 
 def test_too_slow(fetching: Fetching) -> None:
-    """Silence, and less than the lowest rate, end within the stall time (U09)."""
+    """Silence, and less than the lowest rate, end within the stall time."""
     began = time.monotonic()
     assert fetching.fault(streamed(b"x", 0.05)) is LinkError.TOO_SLOW
     assert fetching.fault(streamed(bytes(1 << 10), 0.05)) is LinkError.TOO_SLOW
@@ -173,7 +173,7 @@ def test_too_slow(fetching: Fetching) -> None:
 
 
 def test_a_name_server_that_never_answers(fetching: Fetching) -> None:
-    """A lookup without an answer ends after seconds, as any other failure (U13)."""
+    """A lookup without an answer ends after seconds, as any other failure."""
     began = time.monotonic()
     assert fetching.fault(sent(b""), "http://lost.example/", silent=True) is LinkError.UNREACHABLE
     assert time.monotonic() - began < 6
@@ -205,7 +205,7 @@ def broken(at: int, times: int, tag: str = '"1"') -> Answer:
 
 
 def test_a_broken_connection_is_resumed(fetching: Fetching) -> None:
-    """It resumes twice where the connection broke (U12)."""
+    """It resumes twice where the connection broke."""
     assert fetching.size(broken(300_000, 2)) == len(CONTENT)
     assert fetching.path.read_bytes() == CONTENT
     assert len(fetching.asked) == 3
@@ -221,7 +221,7 @@ def test_without_a_firm_tag_it_begins_anew(fetching: Fetching) -> None:
 
 
 def test_a_connection_that_always_breaks(fetching: Fetching) -> None:
-    """After two resumptions it is given up (U12)."""
+    """After two resumptions it is given up."""
     assert fetching.fault(broken(1000, 99)) is LinkError.BROKEN_OFF
     assert len(fetching.asked) == 3
 
@@ -242,12 +242,12 @@ def untrusted(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
 
 
 def test_a_certificate_that_is_not_trusted(fetching: Fetching, untrusted: ssl.SSLContext) -> None:
-    """A server that cannot prove its identity is not used (U15)."""
+    """A server that cannot prove its identity is not used."""
     assert fetching.fault(sent(b""), "https://good.example/", tls=untrusted) is LinkError.TLS
 
 
 def test_forbidden_and_missing_servers_look_alike(fetching: Fetching) -> None:
-    """A forbidden address fails in the same way and time, with a server there or without (U02)."""
+    """A forbidden address fails in the same way and time, with a server there or without."""
     took = []
     for link in ("http://10.0.0.1/", "https://10.0.0.1/"):
         began = time.monotonic()

@@ -127,7 +127,7 @@ async def test_a_partial_plan_is_made(
 async def test_a_status_says_why(
     service: MisbehavingService, clip: Path, tmp_path: Path, code: int, expected: FailureKind
 ) -> None:
-    """Each status other than 2xx has its kind of failure (B01, B03, B04)."""
+    """Each status other than 2xx has its kind of failure."""
     service.overrides["submit"] = answer_status(code)
     assert (await get_failure(service, clip, tmp_path)).kind is expected
     assert service.calls.count("submit") == 1
@@ -140,7 +140,7 @@ async def test_a_status_says_why(
 async def test_retry_after_is_handed_on(
     service: MisbehavingService, clip: Path, tmp_path: Path, header: str, seconds: float | None
 ) -> None:
-    """Seconds or a date in Retry-After reach the caller (B04)."""
+    """Seconds or a date in Retry-After reach the caller."""
     if header == "a date":
         header = formatdate(time.time() + 100, usegmt=True)
     service.overrides["submit"] = answer_status(429, Retry_After=header)
@@ -149,7 +149,7 @@ async def test_retry_after_is_handed_on(
 
 
 async def test_a_closed_port(clip: Path, plan: Plan, tmp_path: Path) -> None:
-    """A closed port is reported within a second (B02)."""
+    """A closed port is reported within a second."""
     began = time.monotonic()
     with pytest.raises(BackendUnavailable) as caught:
         await create_client("http://127.0.0.1:9").make_mattes(clip, plan, tmp_path, EventRecorder())
@@ -175,7 +175,7 @@ async def test_no_call_hangs(
     override: Handler,
     expected: FailureKind,
 ) -> None:
-    """No response, and slow, broken or endless bodies end the call and the job (B06, B07)."""
+    """No response, and slow, broken or endless bodies end the call and the job."""
     service.overrides[call] = override
     assert (await get_failure(service, clip, tmp_path)).kind is expected
     assert service.calls[-1] == "cancel"
@@ -184,7 +184,7 @@ async def test_no_call_hangs(
 async def test_an_upload_without_a_response(
     service: MisbehavingService, clip: Path, tmp_path: Path
 ) -> None:
-    """An upload that is not answered is given up (B06)."""
+    """An upload that is not answered is given up."""
     service.overrides["upload"] = hang
     assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.TOO_SLOW
 
@@ -206,7 +206,7 @@ async def test_an_upload_without_a_response(
 async def test_garbage_is_no_response(
     service: MisbehavingService, clip: Path, tmp_path: Path, call: str, override: Handler
 ) -> None:
-    """HTML, null, missing fields and truncated JSON are not accepted (B08)."""
+    """HTML, null, missing fields and truncated JSON are not accepted."""
     service.overrides[call] = override
     assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
 
@@ -227,7 +227,7 @@ async def test_garbage_is_no_response(
 async def test_a_response_that_cannot_be_true(
     service: MisbehavingService, clip: Path, tmp_path: Path, override: dict[str, object]
 ) -> None:
-    """A response about another job, and impossible values, are not accepted (B08, B10)."""
+    """A response about another job, and impossible values, are not accepted."""
 
     async def follow(request: web.Request) -> web.StreamResponse:
         return web.json_response(service.describe_job(request, **override))
@@ -259,7 +259,7 @@ def segments(service: MisbehavingService, content: bytes, job: str | None = None
 
 
 async def test_truncated_segments(service: MisbehavingService, clip: Path, tmp_path: Path) -> None:
-    """A segment that ends early is not accepted, although its Content-Length is right (B10)."""
+    """A segment that ends early is not accepted, although its Content-Length is right."""
     good = (service.mattes / service.plan.segments[0].file_name).read_bytes()
     for content in (good[: len(good) // 2], good[:100], b"", b"ffconcat version 1.0\nfile x\n"):
         segments(service, content)
@@ -269,7 +269,7 @@ async def test_truncated_segments(service: MisbehavingService, clip: Path, tmp_p
 async def test_another_segment_of_the_same_job(
     service: MisbehavingService, clip: Path, tmp_path: Path
 ) -> None:
-    """Mattes for another number of frames are not accepted (B10)."""
+    """Mattes for another number of frames are not accepted."""
     short = service.plan.segments[0].model_copy(
         update={"frames": service.plan.segments[0].frames - 1}
     )
@@ -283,7 +283,7 @@ async def test_another_segment_of_the_same_job(
 async def test_another_jobs_segment(
     service: MisbehavingService, clip: Path, tmp_path: Path
 ) -> None:
-    """A valid segment of another job is not accepted (B10)."""
+    """A valid segment of another job is not accepted."""
     good = (service.mattes / service.plan.segments[0].file_name).read_bytes()
     segments(service, good, "cd" * 32)
     assert (await get_failure(service, clip, tmp_path)).kind is FailureKind.INVALID_RESPONSE
@@ -295,7 +295,7 @@ async def test_another_jobs_segment(
 async def test_mattes_that_cannot_be_right(
     service: MisbehavingService, clip: Path, tmp_path: Path, value: int, shape: tuple[int, int]
 ) -> None:
-    """No person at all, only person, and frames of another size are not accepted (B10)."""
+    """No person at all, only person, and frames of another size are not accepted."""
     service.mattes = tmp_path / "lies"
     service.mattes.mkdir()
     mattes(service.plan, value, shape, service.mattes)
@@ -427,7 +427,7 @@ async def test_the_reasons_of_the_service_arrive(
 async def test_redirects_of_a_long_request_are_followed(
     service: MisbehavingService, clip: Path, tmp_path: Path
 ) -> None:
-    """Three redirects before the response are a cold start, not a failure (B05, B09)."""
+    """Three redirects before the response are a cold start, not a failure."""
     left = 3
 
     async def follow(request: web.Request) -> web.StreamResponse:
@@ -453,7 +453,7 @@ async def test_redirects_of_a_long_request_are_followed(
 async def test_the_key_is_not_sent_to_another_host(
     service: MisbehavingService, clip: Path, tmp_path: Path, elsewhere: str
 ) -> None:
-    """A 303 to another host is not followed (B05)."""
+    """A 303 to another host is not followed."""
     seen: list[str] = []
 
     async def other(request: web.Request) -> web.StreamResponse:
@@ -486,7 +486,7 @@ async def test_the_key_is_not_sent_to_another_host(
 async def test_a_service_that_does_not_reject_a_request_without_a_key_receives_no_clip(
     service: MisbehavingService, clip: Path, tmp_path: Path, code: int, expected: FailureKind
 ) -> None:
-    """Only a success is reported as open to everybody (Z10)."""
+    """Only a success is reported as open to everybody."""
     service.overrides["without_key"] = answer_status(code)
     assert (await get_failure(service, clip, tmp_path)).kind is expected
     assert service.calls == []
@@ -536,7 +536,7 @@ async def test_cancelling_deletes_the_remote_job(
 async def test_a_deadline_deletes_the_remote_job(
     slow: MisbehavingService, clip: Path, tmp_path: Path
 ) -> None:
-    """At the deadline the work is stopped here and at the service (B06, B12)."""
+    """At the deadline the work is stopped here and at the service."""
     async with serve_misbehaving(slow) as address:
         backend = create_client(address, replace(SHORT, total=1))
         with pytest.raises(BackendUnavailable) as caught:

@@ -273,7 +273,7 @@ async def test_a_failed_connection_is_certain(fake: FakeShotstack, tmp_path: Pat
 
 
 async def test_a_wrong_key_is_refused_at_once(fake: FakeShotstack, tmp_path: Path) -> None:
-    """The request is sent once (S01)."""
+    """The request is sent once."""
     async with open_fake_client(fake, tmp_path, key="another") as at:
         with pytest.raises(ShotstackRefused):
             await at.get_status("a-render")
@@ -281,7 +281,7 @@ async def test_a_wrong_key_is_refused_at_once(fake: FakeShotstack, tmp_path: Pat
 
 
 async def test_no_credits_are_a_refusal(fake: FakeShotstack, tmp_path: Path) -> None:
-    """An account without minutes renders nothing (S01)."""
+    """An account without minutes renders nothing."""
     fake.credits = 0
     async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(ShotstackRefused, match="credits"):
@@ -304,7 +304,7 @@ async def test_the_error_of_a_bad_edit_has_its_reason(fake: FakeShotstack, tmp_p
 async def test_a_failed_poll_is_repeated(
     fake: FakeShotstack, tmp_path: Path, answer: Handler
 ) -> None:
-    """A poll that fails transiently is repeated (S03)."""
+    """A poll that fails transiently is repeated."""
     async with open_fake_client(fake, tmp_path) as at:
         render = await at.submit_render(make_edit())
         fake.override("status", answer, times=2)
@@ -340,7 +340,7 @@ async def test_wrong_types_are_tolerated(fake: FakeShotstack, tmp_path: Path) ->
 
 
 async def test_a_429_blocks_all_requests_for_a_window(fake: FakeShotstack, tmp_path: Path) -> None:
-    """After one 429 all requests wait for a window (S02)."""
+    """After one 429 all requests wait for a window."""
     fake.window = 1
     fake.override("status", answer_status(429), times=1)
     async with open_fake_client(fake, tmp_path, limits=RequestLimits(150, 120, 1)) as at:
@@ -498,7 +498,7 @@ def test_a_429_has_its_wait() -> None:
 async def test_an_accepted_render_without_an_answer_is_billed(
     fake: FakeShotstack, tmp_path: Path
 ) -> None:
-    """Therefore an unknown outcome is not requested again (S04)."""
+    """Therefore an unknown outcome is not requested again."""
     fake.outcomes.append(RenderOutcome(response="dropped"))
     async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(OutcomeUnknown):

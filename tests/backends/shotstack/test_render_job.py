@@ -98,7 +98,7 @@ async def test_many_tasks_with_the_same_intent(
 async def test_a_callback_finds_the_render_of_a_lost_answer(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str, answer: str
 ) -> None:
-    """The render was accepted and the answer lost; the callback has its id (S04)."""
+    """The render was accepted and the answer lost; the callback has its id."""
     fake.outcomes.append(RenderOutcome(response=answer))  # type: ignore[arg-type]
     async with open_fake_client(fake, tmp_path, response=0.6) as at:
         state = await render_edit(at, intents, "a", make_edit(), callback_url=callback)
@@ -110,7 +110,7 @@ async def test_a_callback_finds_the_render_of_a_lost_answer(
 async def test_a_lost_answer_without_a_callback_has_no_second_bill(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str, *, heard: bool
 ) -> None:
-    """Requested again, also after a restart, it is not rendered again (S04)."""
+    """Requested again, also after a restart, it is not rendered again."""
     fake.outcomes.append(RenderOutcome(response="dropped", has_callback=False))
     address = callback if heard else None
     async with open_fake_client(fake, tmp_path, adoption=0.3) as at:
@@ -127,7 +127,7 @@ async def test_a_lost_answer_without_a_callback_has_no_second_bill(
 async def test_after_a_clear_refusal_it_can_be_requested_again(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, answer: Handler, kind: type[Exception]
 ) -> None:
-    """Nothing was accepted, so it can be requested again (S01)."""
+    """Nothing was accepted, so it can be requested again."""
     fake.override("render", answer, times=1)
     async with open_fake_client(fake, tmp_path) as at:
         with pytest.raises(kind):
@@ -150,7 +150,7 @@ async def test_a_failed_connection(fake: FakeShotstack, tmp_path: Path, intents:
 
 
 async def test_a_429_is_waited_out(fake: FakeShotstack, tmp_path: Path, intents: RenderLog) -> None:
-    """A 429 is a clear refusal, after which the render is requested again (S02)."""
+    """A 429 is a clear refusal, after which the render is requested again."""
     fake.override("render", answer_status(429, Retry_After="0"), times=2)
     async with open_fake_client(fake, tmp_path, limits=SCALED) as at:
         await render_edit(at, intents, "a", make_edit())
@@ -164,7 +164,7 @@ async def test_a_429_is_waited_out(fake: FakeShotstack, tmp_path: Path, intents:
 async def test_failed_polls_are_repeated(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, answer: Handler
 ) -> None:
-    """A render continues while polls fail (S03)."""
+    """A render continues while polls fail."""
     fake.override("status", answer, times=7)
     async with open_fake_client(fake, tmp_path, limits=SCALED) as at:
         state = await render_edit(at, intents, "a", make_edit())
@@ -175,7 +175,7 @@ async def test_failed_polls_are_repeated(
 async def test_a_render_that_fails_permanently(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog
 ) -> None:
-    """The error has its message without links, and it is not tried again (S05)."""
+    """The error has its message without links, and it is not tried again."""
     text = "Asset could not be read: https://files.example.com/x?Signature=abc"
     fake.outcomes.append(RenderOutcome(final_status="failed", error=text))
     async with open_fake_client(fake, tmp_path) as at:
@@ -213,7 +213,7 @@ async def test_there_is_no_third_attempt(
 async def test_a_render_that_never_ends(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, end: str
 ) -> None:
-    """Stuck, or in an unknown state, it is abandoned at the deadline (S06)."""
+    """Stuck, or in an unknown state, it is abandoned at the deadline."""
     fake.outcomes.append(RenderOutcome(final_status=end))
     began = time.monotonic()
     async with open_fake_client(fake, tmp_path, deadline=0.8) as at:
@@ -300,7 +300,7 @@ async def test_a_callback_ends_the_wait(
 async def test_a_forged_callback_is_only_a_hint(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
-    """Only Shotstack's own state says that a render is done (S08)."""
+    """Only Shotstack's own state says that a render is done."""
     fake.outcomes.append(RenderOutcome(final_status="rendering"))
     async with open_fake_client(fake, tmp_path, deadline=1) as at:
         task = asyncio.create_task(
@@ -317,7 +317,7 @@ async def test_a_forged_callback_is_only_a_hint(
 async def test_a_forged_render_is_not_adopted(
     fake: FakeShotstack, tmp_path: Path, intents: RenderLog, callback: str
 ) -> None:
-    """An id that Shotstack does not know, or that belongs to another intent, is dropped (S08)."""
+    """An id that Shotstack does not know, or that belongs to another intent, is dropped."""
     fake.outcomes.extend([RenderOutcome(), RenderOutcome(response="dropped", has_callback=False)])
     async with open_fake_client(fake, tmp_path) as at:
         others = await render_edit(at, intents, "other", make_edit())
@@ -352,7 +352,7 @@ async def test_a_callback_before_a_restart_is_remembered(
 
 
 async def test_authentication_of_callbacks(intents: RenderLog) -> None:
-    """Only with the secret and a known intent; anything else is a 404 (S08)."""
+    """Only with the secret and a known intent; anything else is a 404."""
     callbacks = CallbackReceiver(SecretStr(KEY), intents)
     intents.claim("a", "")
     body = b'{"type": "edit", "action": "render", "id": "r"}'
@@ -442,7 +442,7 @@ async def ended(process: asyncio.subprocess.Process) -> str:
 async def test_killed_while_it_is_accepted(
     fake: FakeShotstack, callback: str, start: Callable[..., Awaitable[asyncio.subprocess.Process]]
 ) -> None:
-    """The request was sent, the answer not received; the callback has the id (S04)."""
+    """The request was sent, the answer not received; the callback has the id."""
     fake.outcomes.append(RenderOutcome(response="hanging"))
     process = await start(callback)
     while not fake.renders:
@@ -454,7 +454,7 @@ async def test_killed_while_it_is_accepted(
 
 
 async def test_killed_while_it_renders(fake: FakeShotstack, start: Start) -> None:
-    """The next process polls the same render (S03)."""
+    """The next process polls the same render."""
     fake.render_seconds = 3
     process = await start()
     while not fake.find_requests("status"):

@@ -126,19 +126,16 @@ async def test_as_many_at_once_as_allowed_and_one_of_each_user() -> None:
     assert max(most) == 2
 
 
-async def test_ahead_counts_those_before() -> None:
-    """The positions that users see come true."""
+async def test_waiting_jobs_are_listed_in_the_order_of_their_slots() -> None:
     turns = FairQueue(1)
     async with AsyncExitStack() as stack, turns.acquire_slot("running", 1):
         coming = (("a", 1), ("a again", 1), ("b", 2), ("c", 3))
         waiters = [Waiter(stack, turns, job, user) for job, user in coming]
         await asyncio.sleep(0)
-        ahead = {
-            job: turns.count_ahead(job) for job in ("running", "b", "c", "a", "a again", "who")
-        }
+        waiting = turns.list_waiting()
         for waiter in waiters:
             await waiter.gives_up()
-    assert ahead == {"running": None, "b": 0, "c": 1, "a": 2, "a again": 3, "who": None}
+    assert waiting == ["b", "c", "a", "a again"]
 
 
 async def test_whoever_stops_waiting_leaves_no_trace() -> None:
@@ -149,9 +146,9 @@ async def test_whoever_stops_waiting_leaves_no_trace() -> None:
             gone = Waiter(stack, turns, "gone", 2)
             behind = Waiter(stack, turns, "behind", 3)
             await asyncio.sleep(0)
-            assert (turns.count_ahead("gone"), turns.count_ahead("behind")) == (0, 1)
+            assert turns.list_waiting() == ["gone", "behind"]
             await gone.gives_up()
-            assert (turns.count_ahead("gone"), turns.count_ahead("behind")) == (None, 0)
+            assert turns.list_waiting() == ["behind"]
         await asyncio.wait_for(behind.task, 1)
         assert turns.list_running() == ["behind"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tests.support.make_clips import make_clip
 from video_editing.contract.plan import Plan, make_plan, write_plan
-from video_editing.contract.progress import ignore_progress
+from video_editing.contract.progress import ignore
 from video_editing.frames import FrameMatte, Matte, Picture, Timed
 from video_editing.matting.matte_stream import open_computed_mattes, write_missing_segments
 from video_editing.matting.segments import read_mattes
@@ -64,7 +64,7 @@ def write(clip: Clip, plan: Plan, folder: Path, *parts: list[int]) -> list[bytes
     """Write the segments of *plan* in several calls and return all mattes."""
     write_plan(plan, folder)
     for part in parts:
-        write_missing_segments(clip, plan.select(part), folder, LumaAverage(), ignore_progress)
+        write_missing_segments(clip, plan.select(part), folder, LumaAverage(), ignore)
     return [matte.value.tobytes() for matte in read_mattes(clip, folder)]
 
 

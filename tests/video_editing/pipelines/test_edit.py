@@ -19,7 +19,7 @@ from video_editing.contract.engines import DEFAULT_ENGINE
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.plan import make_plan, write_plan
-from video_editing.contract.progress import Progress, Report, ignore_progress
+from video_editing.contract.progress import Progress, Report, ignore
 from video_editing.contract.style import Anchor, Shape, Style
 from video_editing.frames import Box
 from video_editing.matting.engines import create_engine
@@ -45,7 +45,7 @@ def run_edit(
     style: Style = KEEP_BACKGROUND,
     mattes: Path | None = None,
     options: ResultOptions = DEFAULT_RESULT,
-    report: Report = ignore_progress,
+    report: Report = ignore,
 ) -> Path:
     """Return the result of an edit onto 320 × 240."""
     composition = Composition(probe(clip), style, mattes=mattes)
@@ -168,9 +168,7 @@ def write_mattes(clip: Path, folder: Path) -> Path:
     opened = probe(clip)
     plan = make_plan(opened, segment_seconds=Fraction(1, 2))
     write_plan(plan, folder)
-    write_missing_segments(
-        opened, plan, folder, create_engine(DEFAULT_ENGINE, opened), ignore_progress
-    )
+    write_missing_segments(opened, plan, folder, create_engine(DEFAULT_ENGINE, opened), ignore)
     return folder
 
 
