@@ -23,17 +23,16 @@ from rich.table import Table
 from video_editing.frames import Box, Matte, Picture, Timed
 from video_editing.matting.alpha_refinement import apply_guided_filter, refine_alpha
 from video_editing.matting.color_prior import apply_colour_prior
-from video_editing.matting.mediapipe_engine import (
-    GUIDE_RADIUS,
+from video_editing.matting.mediapipe_engine import GUIDE_RADIUS, MediapipeEngine
+from video_editing.matting.networks.selfie_models import (
     LANDSCAPE_MODEL,
-    REGION_WINDOW,
     SQUARE_MODEL,
-    MediapipeEngine,
     SelfieModel,
-    build_pyramid,
 )
+from video_editing.matting.people_tracker import REGION_WINDOW, convert_to_matte
 from video_editing.matting.person_regions import expand_to_square, find_people_box, merge_boxes
 from video_editing.matting.temporal_filter import slide_window
+from video_editing.pyramid import build_pyramid
 from video_editing.reading.container import open_container
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip, probe
@@ -122,11 +121,6 @@ def predict_frame(model: SelfieModel, picture: Picture) -> NDArray[np.float32]:
     """Return the prediction of *model* for the full picture, (h, w), 0–1."""
     levels = build_pyramid(picture)
     return model.predict(levels, Box(0, 0, *levels[-1].size))
-
-
-def convert_to_matte(probability: NDArray[np.float32]) -> Matte:
-    """Return *probability* (0–1) as a matte."""
-    return np.asarray(cv2.convertScaleAbs(probability, alpha=255), np.uint8)
 
 
 def compute_scores(mattes: Iterable[Matte], truth: Path) -> tuple[float, float, float]:

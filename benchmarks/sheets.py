@@ -25,9 +25,10 @@ from video_editing.compositing.layout import round_to_even
 from video_editing.contract.style import parse_colour
 from video_editing.frames import Box, Layer, Matte, Picture, Timed
 from video_editing.matting.alpha_refinement import refine_alpha
-from video_editing.matting.mediapipe_engine import SQUARE_MODEL, MediapipeEngine
+from video_editing.matting.mediapipe_engine import MediapipeEngine
+from video_editing.matting.networks.selfie_models import SQUARE_MODEL
+from video_editing.matting.networks.tflite import load_tflite
 from video_editing.matting.rembg_engine import propagate
-from video_editing.matting.tflite_models import load_tflite
 from video_editing.pixels import convert_to_rgb
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip, probe

@@ -22,6 +22,7 @@ LAYERS = {
         ("contract",),
         ("frames", "concurrency"),
         ("pixels",),
+        ("pyramid",),
         ("reading",),
         ("writing", "matting"),
         ("compositing",),

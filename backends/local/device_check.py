@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 from video_editing.contract.errors import ModelUnavailable
-from video_editing.matting.rembg_models import OnnxSegmenter
+from video_editing.matting.networks.rembg_models import OnnxSegmenter
 
 
 def check_device(model: str, device: str) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.style import Shape, Style
 from video_editing.frames import Picture, Timed
-from video_editing.matting.tflite_models import load_tflite
+from video_editing.matting.networks.tflite import load_tflite
 from video_editing.pixels import convert_to_rgb
 from video_editing.reading.decode import read_keyframes
 from video_editing.reading.probe import Clip

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from video_editing.contract.engines import DEFAULT_MODEL
 from video_editing.frames import Box, FloatPlane, FrameMatte, Luma, Matte, Picture, Plane, Timed
 from video_editing.matting.mediapipe_engine import MediapipeEngine
-from video_editing.matting.person_regions import find_people_box, is_shot_boundary, merge_boxes
-from video_editing.matting.rembg_models import (
+from video_editing.matting.networks.rembg_models import (
     OnnxSegmenter,
     choose_keyframe_interval,
 )
+from video_editing.matting.person_regions import find_people_box, is_shot_boundary, merge_boxes
 from video_editing.matting.temporal_filter import LumaMatte, filter_temporally, slide_window
 from video_editing.pixels import convert_to_rgb, resize
 from video_editing.reading.probe import Clip

@@ -2,17 +2,22 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from itertools import chain, repeat
 from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 
-from video_editing.frames import Luma, Matte
+from video_editing.frames import FrameMatte, Luma, Matte, Picture, Timed
+from video_editing.matting.person_regions import has_person
+from video_editing.reading.probe import Clip
 
 PATCH_SIZE = 5  #: pixels, side of the square over which picture differences are averaged
 #: luma difference times alpha difference, in levels, at which a neighbour's weight is 1/e
 CHANGE_TOLERANCE = 36 * 128
+MAX_NEIGHBOUR_SECONDS = Fraction(1, 10)  #: largest distance of frames in the temporal filter
+FILTER_WINDOW = 2  #: frames before and after a frame in the temporal filter
 
 
 class LumaMatte(NamedTuple):
@@ -22,7 +27,32 @@ class LumaMatte(NamedTuple):
     matte: Matte
 
 
-def filter_temporally(current: LumaMatte, neighbours: Sequence[LumaMatte]) -> Matte:
+class PersonFilter:
+    """Filters the mattes of a clip over time; a person seen in too few frames is removed."""
+
+    def __init__(self, clip: Clip, tolerance: float = CHANGE_TOLERANCE) -> None:
+        """Set the window and the tolerance, that of :func:`filter_temporally`."""
+        self._max_ticks = MAX_NEIGHBOUR_SECONDS / clip.timebase
+        self._tolerance = tolerance
+
+    def apply(self, frames: Iterable[tuple[Timed[Picture], LumaMatte]]) -> Iterator[FrameMatte]:
+        """Yield the frames of one shot with filtered mattes.
+
+        A person in at most half of a window's frames is removed.
+        """
+        for (frame, sample), window in slide_window(frames, FILTER_WINDOW):
+            neighbours = [
+                other for near, other in window if abs(near.time - frame.time) <= self._max_ticks
+            ]
+            if 2 * sum(has_person(other.matte) for other in neighbours) <= len(neighbours):
+                yield frame, np.zeros_like(sample.matte)
+            else:
+                yield frame, filter_temporally(sample, neighbours, self._tolerance)
+
+
+def filter_temporally(
+    current: LumaMatte, neighbours: Sequence[LumaMatte], tolerance: float = CHANGE_TOLERANCE
+) -> Matte:
     """Return the weighted mean of a matte's neighbours in time.
 
     A pixel of a neighbour weighs less the more both picture and matte differ. If only the matte
@@ -32,6 +62,8 @@ def filter_temporally(current: LumaMatte, neighbours: Sequence[LumaMatte]) -> Ma
     Args:
         current: the matte to be filtered.
         neighbours: its neighbours in time, with or without *current*.
+        tolerance: luma difference times alpha difference, in levels, at which a neighbour's
+            weight is 1/e.
     """
     filtered = np.zeros_like(current.matte)
     area = _find_occupied_area([current, *neighbours])
@@ -40,7 +72,7 @@ def filter_temporally(current: LumaMatte, neighbours: Sequence[LumaMatte]) -> Ma
     total_weight = np.full_like(total, 1e-3)
     for neighbour in neighbours:
         other = _crop(neighbour, area)
-        weight = _compute_weight(cropped, other)
+        weight = _compute_weight(cropped, other, tolerance)
         cv2.accumulateProduct(weight, other.matte, total)
         cv2.accumulate(weight, total_weight)
     filtered[area] = np.rint(total / total_weight)
@@ -62,16 +94,14 @@ def _crop(sample: LumaMatte, area: tuple[slice, slice]) -> LumaMatte:
     return LumaMatte(sample.luma[area], sample.matte[area])
 
 
-def _compute_weight(current: LumaMatte, other: LumaMatte) -> Matte:
+def _compute_weight(current: LumaMatte, other: LumaMatte, tolerance: float) -> Matte:
     """Return the weight, 0–255, of each pixel of *other*."""
     picture = cv2.blur(cv2.absdiff(current.luma, other.luma), (PATCH_SIZE, PATCH_SIZE))
     alpha = cv2.absdiff(current.matte, other.matte)
-    return np.asarray(
-        cv2.LUT(cv2.multiply(picture, alpha, scale=_WEIGHT_SCALE), _WEIGHT_CURVE), np.uint8
-    )
+    scale = 255 / (6 * tolerance)
+    return np.asarray(cv2.LUT(cv2.multiply(picture, alpha, scale=scale), _WEIGHT_CURVE), np.uint8)
 
 
-_WEIGHT_SCALE = 255 / (6 * CHANGE_TOLERANCE)
 #: weight, 0–255, of differences from 0 to 6 times the tolerance, in 256 steps
 _WEIGHT_CURVE = np.rint(255 * np.exp(-np.arange(256) / 255 * 6)).astype(np.uint8)
 

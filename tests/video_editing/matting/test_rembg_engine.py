@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from tests.support.onnx_networks import save_tinted, save_u2net_sized
 from video_editing.frames import FrameMatte, Luma, Matte, Picture, Timed
+from video_editing.matting.networks.tflite import load_tflite
 from video_editing.matting.rembg_engine import (
     BATCH_FRAMES,
     FILTER_WINDOW,
     RembgEngine,
     propagate,
 )
-from video_editing.matting.tflite_models import load_tflite
 from video_editing.pixels import convert_to_rgb
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip, probe

@@ -12,7 +12,7 @@ from PIL.Image import Image, new
 
 from tests.support.onnx_networks import save_constant, save_tinted
 from video_editing.contract.errors import InputRejected, ModelUnavailable, RejectReason
-from video_editing.matting.rembg_models import (
+from video_editing.matting.networks.rembg_models import (
     MODEL_SPECS,
     ModelSpec,
     OnnxSegmenter,
@@ -125,7 +125,7 @@ def test_keyframe_intervals() -> None:
 def test_cheap_import() -> None:
     """Importing the module imports neither rembg, which is slow, nor onnxruntime."""
     code = (
-        "import sys, video_editing.matting.rembg_models\n"
+        "import sys, video_editing.matting.networks.rembg_models\n"
         "sys.exit(bool({'rembg', 'onnxruntime', 'numba'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,1 @@
+"""Neural networks: their weights, and how each is run."""
