@@ -19,7 +19,7 @@ from video_editing.compositing.layout import (
     compute_canvas_size,
     fit_within_side,
 )
-from video_editing.contract.engines import EngineOptions
+from video_editing.contract.engines import AUTO_ENGINE, FAST_ENGINE, EngineOptions
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import (
     CUT_FORMATS,
@@ -39,7 +39,7 @@ from video_editing.contract.style import (
     OptionModel,
     Style,
 )
-from video_editing.matting.engines import create_engine
+from video_editing.matting.engines import create_engine, resolve_auto
 from video_editing.matting.matte_stream import write_missing_segments
 from video_editing.pipelines.cut import cut, cut_sticker
 from video_editing.pipelines.demo import make_demo
@@ -306,12 +306,11 @@ def _run_segments(options: MatteArguments, folder: Path, clip: Clip, report: Rep
     if options.check:
         check_segments(part, folder)
     elif not options.plan_only:
-        engine_options = EngineOptions.from_options(
-            engine=plan.engine,
-            model=plan.model,
-            every=plan.every,
-            device=options.engine_options.device,
-        )
+        given = options.engine_options.model_dump()
+        planned = given | {"engine": plan.engine, "model": plan.model, "every": plan.every}
+        engine_options = resolve_auto(EngineOptions.from_options(**planned), clip)
+        if plan.engine != engine_options.engine:  # from now on the segments are of this engine
+            write_plan(plan.model_copy(update={"engine": engine_options.engine}), folder)
         write_missing_segments(clip, part, folder, create_engine(engine_options, clip), report)
 
 
@@ -336,7 +335,10 @@ def run_preview(options: PreviewArguments, _report: Report) -> None:
     """Write one picture of what edit would make."""
     clip, background, canvas = _open_scene(options)
     canvas = fit_within_side(canvas, options.side)
-    composition = Composition(clip, options.style, options.engine_options)
+    engine_options = options.engine_options
+    if engine_options.engine == AUTO_ENGINE:  # a preview is quick before all else
+        engine_options = engine_options.model_copy(update={"engine": FAST_ENGINE})
+    composition = Composition(clip, options.style, engine_options)
     write_preview(composition, options.output, background, canvas)
     print_result(options.progress, options.output)
 

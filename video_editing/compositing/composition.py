@@ -17,16 +17,17 @@ from video_editing.compositing.layout import Layout, Size, compute_layout
 from video_editing.compositing.overlay import (
     AlphaFunction,
     OverlayRenderer,
-    refine_small_matte,
+    choose_alpha_function,
     resample_final_matte,
 )
 from video_editing.concurrency import prefetch
 from video_editing.contract.engines import DEFAULT_ENGINE, EngineOptions
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.plan import read_plan
 from video_editing.contract.progress import Report, with_progress
 from video_editing.contract.style import Style
 from video_editing.frames import FrameMatte, Layer, Matte, Picture, Timed
-from video_editing.matting.engines import create_engine
+from video_editing.matting.engines import create_engine, resolve_auto
 from video_editing.matting.matte_stream import (
     PREFETCH_DEPTH,
     count_frames_before,
@@ -161,13 +162,18 @@ def open_mattes(composition: Composition) -> Iterator[tuple[OptionalMattes, Alph
         with closing(prefetch(read_frames(clip, end=end), PREFETCH_DEPTH)) as frames:
             yield ((frame, None) for frame in frames), resample_final_matte
     elif mattes is None:
-        engine = create_engine(composition.engine_options, clip)
-        with open_computed_mattes(clip, engine, end) as pairs:
-            yield _require_person(pairs), refine_small_matte
+        options = resolve_auto(composition.engine_options, clip)
+        with open_computed_mattes(clip, create_engine(options, clip), end) as pairs:
+            yield _require_person(pairs), choose_alpha_function(options.engine)
     else:
         with open_stored_mattes(clip, mattes, end) as pairs:
-            compute_alpha = refine_small_matte if mattes.is_dir() else resample_final_matte
-            yield _require_person(pairs), compute_alpha
+            is_small = mattes.is_dir()
+            yield (
+                _require_person(pairs),
+                choose_alpha_function(read_plan(mattes).engine)
+                if is_small
+                else resample_final_matte,
+            )
 
 
 def _require_person(pairs: Iterable[FrameMatte]) -> OptionalMattes:

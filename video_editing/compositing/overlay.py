@@ -10,9 +10,15 @@ from video_editing.compositing.background import make_solid_picture
 from video_editing.compositing.blend import composite_over, compute_ring_alpha, compute_shape_alpha
 from video_editing.compositing.despill import despill
 from video_editing.compositing.layout import Layout, Size
+from video_editing.contract.engines import ENGINES
 from video_editing.contract.style import Style, YuvColour, parse_colour
 from video_editing.frames import Box, Layer, Luma, Matte, Picture, Plane
-from video_editing.matting.alpha_refinement import apply_threshold, feather, refine_alpha
+from video_editing.matting.alpha_refinement import (
+    apply_threshold,
+    enlarge_alpha,
+    feather,
+    refine_alpha,
+)
 from video_editing.pixels import compute_chroma_size, resize, scale_values
 
 #: Computes the person's alpha, of the view's size: from the matte, the clip's picture, the box that
@@ -118,6 +124,17 @@ def crop_to_view(picture: Picture, box: Box, view: Size) -> Picture:
 def refine_small_matte(matte: Matte, picture: Picture, box: Box, view: Luma) -> Matte:
     """Compute alpha from a small matte, its edges refined along those of the picture."""
     return refine_alpha(matte, picture.y, box, view)
+
+
+def enlarge_small_matte(matte: Matte, picture: Picture, box: Box, view: Luma) -> Matte:
+    """Compute alpha from a small matte whose edges are as fine as they can be."""
+    return enlarge_alpha(matte, picture.y, box, view)
+
+
+def choose_alpha_function(engine: str) -> AlphaFunction:
+    """Return what turns the small mattes of *engine*, as a plan names it, into alpha."""
+    info = ENGINES.get(engine)
+    return enlarge_small_matte if info and info.has_fine_edges else refine_small_matte
 
 
 def resample_final_matte(matte: Matte, picture: Picture, box: Box, view: Luma) -> Matte:

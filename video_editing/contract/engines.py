@@ -4,8 +4,10 @@ A new engine is one class in ``video_editing/matting`` and one row in :data:`ENG
 imports no native library, so the bot's process can read it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -25,8 +27,11 @@ class EngineInfo:
         module, class_name: where the class is. It is called with the clip, and with the
             *options* as keywords.
         options: the fields of :class:`EngineOptions` that the engine reads.
-        initial_speeds: frames per second by backend, used until a job has been measured; only
-            for backends on which the engine may be too slow for the deadline.
+        has_fine_edges: its mattes are only enlarged for the result; those of the others follow the
+            edges of the picture.
+        has_button: users choose it by a button; the others are chosen by ``auto``.
+        initial_speeds: guesses of frames per second by backend, used until a job has been
+            measured; only for backends on which the engine may be too slow for the deadline.
     """
 
     name: str
@@ -36,6 +41,8 @@ class EngineInfo:
     module: str
     class_name: str
     options: tuple[str, ...] = ()
+    has_fine_edges: bool = False
+    has_button: bool = True
     initial_speeds: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -43,6 +50,17 @@ class EngineInfo:
 ENGINES: dict[str, EngineInfo] = {
     info.name: info
     for info in (
+        EngineInfo(
+            name="rvm",
+            summary="fine and steady, for people",
+            icon="✨",
+            is_fast=False,
+            module="video_editing.matting.rvm_engine",
+            class_name="RvmEngine",
+            options=("weights", "every", "device"),
+            has_fine_edges=True,
+            has_button=False,
+        ),
         EngineInfo(
             name="mediapipe",
             summary="fast",
@@ -53,7 +71,7 @@ ENGINES: dict[str, EngineInfo] = {
         ),
         EngineInfo(
             name="rembg",
-            summary="fine and slow",
+            summary="slow, for people and objects",
             icon="💎",
             is_fast=False,
             module="video_editing.matting.rembg_engine",
@@ -64,33 +82,59 @@ ENGINES: dict[str, EngineInfo] = {
         ),
     )
 }
-#: The engine for previews and late jobs, and the default: the first fast one.
+#: The best engine for people, which ``auto`` takes where it is fast enough.
+BEST_ENGINE = "rvm"
+#: The engine for previews and late jobs: the first fast one.
 FAST_ENGINE = next(info.name for info in ENGINES.values() if info.is_fast)
+#: In place of an engine: the best one that is fast enough for the clip.
+AUTO_ENGINE = "auto"
+MAX_TIME_FACTOR = 3.0  #: the length of the clip times this is how long ``auto`` lets mattes take
+
+
+class _EngineNames(Collection[str]):
+    """What ``--engine`` may be: ``auto``, and the engines that the table has by then."""
+
+    def __contains__(self, name: object) -> bool:
+        return name == AUTO_ENGINE or name in ENGINES
+
+    def __iter__(self) -> Iterator[str]:
+        return chain([AUTO_ENGINE], ENGINES)
+
+    def __len__(self) -> int:
+        return 1 + len(ENGINES)
 
 
 def describe_engines() -> str:
     """Return what help texts say about the engines."""
-    return ", ".join(f"{info.name} is {info.summary}" for info in ENGINES.values())
+    engines = ", ".join(f"{info.name} is {info.summary}" for info in ENGINES.values())
+    return f"{engines}; {AUTO_ENGINE} is the best of them that is fast enough"
 
 
-EngineName = Annotated[str, OneOf(ENGINES, describe_engines)]
+EngineName = Annotated[str, OneOf(_EngineNames(), describe_engines)]
 
 
 class EngineOptions(OptionModel):
     """The engine of a clip, with its options; an engine ignores those that its row lacks."""
 
-    engine: EngineName = Field(default=FAST_ENGINE, description="what finds the person")
+    engine: EngineName = Field(default=AUTO_ENGINE, description="what finds the person")
+    time_factor: Annotated[float, Metavar("TIMES"), Field(gt=0)] = Field(
+        default=MAX_TIME_FACTOR,
+        description="with auto: how many times the clip's length the mattes may take",
+    )
     model: str = Field(default="u2net_human_seg", description="network of the rembg engine")
     every: Annotated[int, Metavar("N|auto")] = Field(
         default=0,
         ge=0,
-        description="frames from one keyframe of the rembg engine's network to the next; auto "
-        "chooses by model and device",
+        description="frames from one keyframe of the engine's network to the next; auto chooses "
+        "by engine, model and device",
+    )
+    weights: Annotated[Path | None, Metavar("FILE.onnx", default="the installed ones")] = Field(
+        default=None, description="weights of the rvm engine: any ONNX file of RobustVideoMatting"
     )
     device: Literal["cpu", "cuda"] = Field(
-        default="cpu", description="where the rembg engine's network runs"
+        default="cpu", description="where the network of the rvm or rembg engine runs"
     )
 
 
-DEFAULT_ENGINE = EngineOptions()
+DEFAULT_ENGINE = EngineOptions(engine=FAST_ENGINE)
 DEFAULT_MODEL = DEFAULT_ENGINE.model

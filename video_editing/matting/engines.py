@@ -1,10 +1,17 @@
-"""The interface of an engine, and the way to load one."""
+"""The interface of an engine, and how one is chosen and loaded."""
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Protocol
 
-from video_editing.contract.engines import ENGINES, EngineOptions
+from video_editing.contract.engines import (
+    AUTO_ENGINE,
+    BEST_ENGINE,
+    ENGINES,
+    FAST_ENGINE,
+    EngineOptions,
+)
+from video_editing.contract.errors import ModelUnavailable
 from video_editing.frames import FrameMatte, Picture, Timed
 from video_editing.reading.probe import Clip
 
@@ -39,11 +46,35 @@ def create_engine(options: EngineOptions, clip: Clip) -> Engine:
     """Load the engine that *options* name.
 
     Raises:
-        InputRejected: BAD_OPTION, the engine does not know the model.
+        InputRejected: BAD_OPTION, the engine does not know the model, or does not suit the clip.
         ModelUnavailable: the engine cannot run on this machine.
     """
-    info = ENGINES[options.engine]
+    info = ENGINES[resolve_auto(options, clip).engine]
     # Imported on demand: an engine loads its inference library, and only one engine is used.
     engine_class = getattr(import_module(info.module), info.class_name)
     engine: Engine = engine_class(clip, **{name: getattr(options, name) for name in info.options})
     return engine
+
+
+def resolve_auto(options: EngineOptions, clip: Clip) -> EngineOptions:
+    """Return *options* with an engine in place of ``auto``.
+
+    It is the best engine that is here and that needs at most `time_factor` times the clip's
+    length, by a measurement of some tenths of a second; else the fast one.
+    """
+    if options.engine != AUTO_ENGINE:
+        return options
+    speed = measure_best_engine(options)
+    is_affordable = speed is not None and speed * options.time_factor >= clip.rate
+    return options.model_copy(update={"engine": BEST_ENGINE if is_affordable else FAST_ENGINE})
+
+
+def measure_best_engine(options: EngineOptions) -> float | None:
+    """Return how many frames per second the best engine makes here; None if it cannot run."""
+    # Imported on demand, as in `create_engine`.
+    from video_editing.matting.rvm_engine import measure_speed  # noqa: PLC0415
+
+    try:
+        return measure_speed(options.weights, options.device)
+    except ModelUnavailable:
+        return None

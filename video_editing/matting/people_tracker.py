@@ -16,7 +16,12 @@ import numpy as np
 
 from video_editing.frames import Box, FloatPlane, Luma, Matte, Picture, Timed
 from video_editing.matting.networks.selfie_models import SQUARE_MODEL, SelfieModel
-from video_editing.matting.person_regions import find_people_box, is_shot_boundary, merge_boxes
+from video_editing.matting.person_regions import (
+    REGION_MARGIN,
+    find_people_box,
+    is_shot_boundary,
+    merge_boxes,
+)
 from video_editing.matting.temporal_filter import slide_window
 from video_editing.pyramid import Pyramid, build_pyramid
 from video_editing.reading.probe import Clip
@@ -67,14 +72,20 @@ class PeopleTracker:
         square_model: the model that looks at the full frame.
     """
 
-    def __init__(self, clip: Clip) -> None:
+    def __init__(self, clip: Clip, margin: float = REGION_MARGIN) -> None:
         """Load the model.
+
+        Args:
+            clip: the clip whose frames are tracked.
+            margin: of the box of the people, as a fraction of its width and height, that is added
+                on each side of it for their region.
 
         Raises:
             ModelUnavailable: the installed mediapipe does not contain it.
         """
         self.square_model = SelfieModel(SQUARE_MODEL)
         self._times = clip.times
+        self._margin = margin
         self._detection_interval = min(
             REGION_WINDOW, max(1, round(clip.rate / DETECTIONS_PER_SECOND))
         )
@@ -122,7 +133,7 @@ class PeopleTracker:
             if not detections:
                 yield frame, frame.full_box
             elif len(boxes) >= min(self._required_detections, len(detections)):
-                yield frame, merge_boxes(boxes, frame.full_box[2:])
+                yield frame, merge_boxes(boxes, frame.full_box[2:], self._margin)
             else:
                 yield frame, None
 

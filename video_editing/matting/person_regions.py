@@ -74,17 +74,18 @@ def remove_islands_and_holes(matte: Matte) -> Matte:
     return np.asarray(cv2.drawContours(result, holes, -1, 255, cv2.FILLED), np.uint8)
 
 
-def merge_boxes(boxes: Sequence[Box], size: tuple[int, int]) -> Box:
+def merge_boxes(boxes: Sequence[Box], size: tuple[int, int], margin: float = REGION_MARGIN) -> Box:
     """Return a box that holds all of *boxes* and a margin, limited to the frame.
 
     Args:
         boxes: of people.
         size: width and height of the frame.
+        margin: that is added on each side, of the union's width and height.
     """
     union = _enclose(boxes)
     step = 2 * -(-max(size) // (2 * GRID_STEPS))
-    left, width = _expand_to_grid(union.left, union.width, step, size[0])
-    top, height = _expand_to_grid(union.top, union.height, step, size[1])
+    left, width = _expand_to_grid(union.left, union.width, margin, step, size[0])
+    top, height = _expand_to_grid(union.top, union.height, margin, step, size[1])
     return Box(left, top, width, height)
 
 
@@ -108,11 +109,13 @@ def _enclose(boxes: Sequence[Box]) -> Box:
     return Box(left, top, right - left, bottom - top)
 
 
-def _expand_to_grid(start: int, length: int, step: int, limit: int) -> tuple[int, int]:
+def _expand_to_grid(
+    start: int, length: int, margin: float, step: int, limit: int
+) -> tuple[int, int]:
     """Return start and length with a margin, both ends on multiples of *step* or at the limits."""
-    margin = REGION_MARGIN * length
-    first = max(0, int((start - margin) // step) * step)
-    last = min(limit, -int(-(start + length + margin) // step) * step)
+    extra = margin * length
+    first = max(0, int((start - extra) // step) * step)
+    last = min(limit, -int(-(start + length + extra) // step) * step)
     return first, last - first
 
 

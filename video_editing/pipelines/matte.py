@@ -4,13 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from video_editing.compositing.composition import Composition
-from video_editing.compositing.overlay import OverlayRenderer, refine_small_matte
+from video_editing.compositing.overlay import OverlayRenderer, choose_alpha_function
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan, Segment
 from video_editing.contract.progress import Report, ignore, with_progress
 from video_editing.contract.style import Shape
 from video_editing.frames import Timed
-from video_editing.matting.engines import create_engine
+from video_editing.matting.engines import create_engine, resolve_auto
 from video_editing.matting.matte_stream import is_empty, open_computed_mattes
 from video_editing.matting.segments import read_segment
 from video_editing.writing.matte_video import open_matte_video
@@ -33,11 +33,13 @@ def write_final_matte(composition: Composition, result: Path, report: Report = i
     spec = StreamSpec(size=clip.size, timebase=clip.timebase, rate=clip.rate, seconds=clip.duration)
     full_frame_style = {"shape": Shape.NONE, "centre": None, "shadow": 0}
     full_frame = replace(composition, style=composition.style.model_copy(update=full_frame_style))
+    options = resolve_auto(composition.engine_options, clip)
+    compute_alpha = choose_alpha_function(options.engine)
     renderer = OverlayRenderer(
-        full_frame.compute_layout(), full_frame.style, refine_small_matte, clip.duration
+        full_frame.compute_layout(), full_frame.style, compute_alpha, clip.duration
     )
     with (
-        open_computed_mattes(clip, create_engine(composition.engine_options, clip)) as pairs,
+        open_computed_mattes(clip, create_engine(options, clip)) as pairs,
         open_matte_video(result, spec) as writer,
     ):
         for frame, matte in with_progress(pairs, "matte", len(clip.times), report):

@@ -4,18 +4,20 @@ rembg's own ``predict`` stretches each mask between its smallest and largest val
 from frame to frame and turns an empty picture into noise, so outputs are not stretched here.
 """
 
-import os
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from video_editing.concurrency import count_cpus
 from video_editing.contract.engines import DEFAULT_MODEL
 from video_editing.contract.errors import InputRejected, ModelUnavailable, RejectReason
 from video_editing.frames import Matte
-
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+from video_editing.matting.networks.onnx_session import (
+    PROVIDERS,
+    check_device,
+    create_session_options,
+    import_onnxruntime,
+)
 
 
 class ModelSpec(NamedTuple):
@@ -102,7 +104,7 @@ class OnnxSegmenter:
         """
         self._spec = get_model_spec(model)
         self.side = self._spec.side
-        self._session = _create_session(model, PROVIDERS[device])
+        self._session = _create_session(model, device)
         self._input = self._session.get_inputs()[0]
 
     def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
@@ -134,26 +136,21 @@ class OnnxSegmenter:
         return mattes
 
 
-def _create_session(model: str, provider: str) -> Any:
+def _create_session(model: str, device: str) -> Any:
     """Create an ONNX Runtime session with rembg's weights of *model*.
 
     Raises:
-        ModelUnavailable: the weights or the provider are not available.
+        ModelUnavailable: the weights or the device are not available.
     """
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read once, by the import
-    import onnxruntime  # noqa: PLC0415 - must follow the line that sets its environment
-
-    if provider not in onnxruntime.get_available_providers():
-        raise ModelUnavailable(model, f"this onnxruntime has no {provider}")
+    onnxruntime = import_onnxruntime(model, device)
     import rembg  # noqa: PLC0415 - its first import compiles for half a minute
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = min(2, count_cpus())
-    options.inter_op_num_threads = 1
+    options = create_session_options(onnxruntime)
     try:
-        session = rembg.new_session(model, sess_opts=options, providers=[provider]).inner_session
+        session = rembg.new_session(
+            model, sess_opts=options, providers=[PROVIDERS[device]]
+        ).inner_session
     except Exception as err:  # errors of ONNX Runtime and pooch have no other common base
         raise ModelUnavailable(model, f"its weights cannot be loaded: {err}") from err
-    if provider not in session.get_providers():
-        raise ModelUnavailable(model, f"{provider} does not start here")
+    check_device(session, model, device)
     return session
