@@ -55,6 +55,10 @@ class BackendSettings(SettingsGroup):
     deadline: float = Field(default=600, gt=0, validation_alias="OVERLAY_DEADLINE")
     """Seconds in which the mattes of a job must be ready; a slow engine gives way to a fast one."""
 
+    time_factor: float = Field(default=3, gt=0, validation_alias="OVERLAY_TIME_FACTOR")
+    """How many times the clip's length the mattes of the best engine may take; where a backend is
+    slower, the fast engine makes them."""
+
     attempts: int = Field(default=2, ge=1, validation_alias="OVERLAY_ATTEMPTS")
     """Attempts of a job at one backend."""
 
@@ -82,6 +86,9 @@ class LocalSettings(SettingsGroup):
 
     rembg_model: str = Field(default="u2net_human_seg", validation_alias="OVERLAY_MODEL")
     """The rembg network that the GPU check at the start runs."""
+
+    rvm_weights: Path | None = Field(default=None, validation_alias="OVERLAY_RVM_WEIGHTS")
+    """An ONNX file of RobustVideoMatting for the best engine; unset: the installed one."""
 
     memory_mb: int = Field(default=4000, gt=0, validation_alias="LOCAL_MEMORY_MB")
     """Megabytes (10^6 bytes) of main memory that the child may use."""

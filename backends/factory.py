@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 from urllib.parse import urlsplit
 
 from backends.base import OverlayBackend
@@ -80,7 +80,10 @@ def assemble_chain(
         return add_alerts(backend)
 
     chain = FallbackChain(
-        [wrap(backend) for backend in backends], state.estimates, deadline=settings.deadline
+        [wrap(backend) for backend in backends],
+        state.estimates,
+        deadline=settings.deadline,
+        time_factor=settings.time_factor,
     )
     return add_alerts(chain)
 
@@ -165,14 +168,20 @@ def create_no_backend_error(settings: BackendSettings) -> NoBackendAvailable:
 
 
 async def _create_local_backend(
-    name: str, device: str, settings: LocalSettings, price: float, program: Sequence[str]
+    name: str,
+    device: Literal["cpu", "cuda"],
+    settings: LocalSettings,
+    price: float,
+    program: Sequence[str],
 ) -> OverlayBackend:
     from backends.local.backend import LocalBackend  # noqa: PLC0415 - only what the settings name
 
     limits = ProcessLimits(
         settings.max_seconds, settings.stall_seconds, settings.memory_mb * 1_000_000
     )
-    backend = LocalBackend(name, device, limits, price=price, program=program)
+    backend = LocalBackend(
+        name, device, limits, price=price, weights=settings.rvm_weights, program=program
+    )
     if device == "cuda":
         await backend.check(settings.rembg_model)
     return backend

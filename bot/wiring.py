@@ -176,6 +176,7 @@ async def build_application(
     backend_pool = await BackendPool.create(
         settings, parts.repositories.key_values, program, parts.alerts
     )
+    parts.keyboards.get_speed = backend_pool.get_speed
     jobs = _create_job_supervisor(parts, _create_job_stages(parts, backend_pool, render_log))
     preview_cards = _create_preview_cards(parts)
     dispatcher = _create_dispatcher(parts, backend_pool, jobs, preview_cards)

@@ -5,11 +5,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from backends.base import CostIncurred, OverlayBackend, Report, make_monotonic
 from backends.errors import BackendUnavailable, FailureKind
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from video_editing.cli.arguments import format_options
+from video_editing.contract.engines import ENGINES, EngineOptions
 from video_editing.contract.plan import Plan, find_missing_segments, write_plan
 from video_editing.contract.progress import Progress, ignore
 
@@ -23,10 +26,11 @@ class LocalBackend(OverlayBackend):
     def __init__(
         self,
         name: str,
-        device: str,
+        device: Literal["cpu", "cuda"],
         limits: ProcessLimits,
         *,
         price: float = 0,
+        weights: Path | None = None,
         program: Sequence[str] = DEFAULT_PROGRAM,
     ) -> None:
         """Configure the child processes.
@@ -36,9 +40,11 @@ class LocalBackend(OverlayBackend):
             device: "cpu" or "cuda"; the child never uses the other one instead.
             limits: limits of each child process.
             price: dollars for a second of it.
+            weights: of the rvm engine; None takes the installed ones.
             program: replaces the command line of `video_editing`.
         """
         self.name = name
+        self._engine_arguments = format_options(EngineOptions(device=device, weights=weights))
         self._device = device
         self._price = price
         self._video_cli = VideoCli(name, limits, program)
@@ -62,11 +68,22 @@ class LocalBackend(OverlayBackend):
         began = time.monotonic()
         try:
             await self._video_cli.run(
-                *arguments, "--device", self._device, "--progress", "json", report=report
+                *arguments, *self._engine_arguments, "--progress=json", report=report
             )
         finally:
             seconds = time.monotonic() - began
             report(CostIncurred(self.name, seconds, seconds * self._price))
+
+    async def measure_speeds(self) -> dict[str, float]:
+        """Measure how many frames a second the engines make here; 0 if one cannot run.
+
+        Raises:
+            BackendUnavailable: the measurement failed.
+        """
+        fields = await self._video_cli.run(
+            "speed", *self._engine_arguments, "--progress=json", report=ignore
+        )
+        return {name: float(fields[name]) for name in ENGINES if name in fields}
 
     async def check(self, model: str) -> None:
         """Run *model* once on the device, on an empty image.

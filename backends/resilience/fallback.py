@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from backends.base import (
@@ -14,7 +15,12 @@ from backends.base import (
 )
 from backends.errors import AllBackendsFailed, BackendUnavailable
 from backends.resilience.throughput import ThroughputEstimates
-from video_editing.contract.engines import FAST_ENGINE
+from video_editing.contract.engines import (
+    AUTO_ENGINE,
+    BEST_ENGINE,
+    FAST_ENGINE,
+    MAX_TIME_FACTOR,
+)
 from video_editing.contract.plan import Plan, find_missing_segments
 
 
@@ -24,7 +30,12 @@ class FallbackChain(OverlayBackend):
     name = "chain"
 
     def __init__(
-        self, backends: Sequence[OverlayBackend], estimates: ThroughputEstimates, *, deadline: float
+        self,
+        backends: Sequence[OverlayBackend],
+        estimates: ThroughputEstimates,
+        *,
+        deadline: float,
+        time_factor: float = MAX_TIME_FACTOR,
     ) -> None:
         """Chain *backends*.
 
@@ -32,10 +43,13 @@ class FallbackChain(OverlayBackend):
             backends: best first.
             estimates: their measured speeds.
             deadline: seconds within which a job's mattes should be complete.
+            time_factor: how many times the clip's length they may take with the best engine, where
+                the job leaves the engine to the chain.
         """
         self.backends = tuple(backends)
         self.estimates = estimates
         self._deadline = deadline
+        self._time_factor = time_factor
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
@@ -44,8 +58,8 @@ class FallbackChain(OverlayBackend):
         failures = []
         for backend in self.backends:
             forward(BackendStarted(backend.name))
-            affordable_plan = self._downgrade_if_late(backend.name, plan, folder, due)
-            if affordable_plan.engine != plan.engine:
+            affordable_plan = self._choose_engine(backend.name, plan, folder, due)
+            if affordable_plan.engine == FAST_ENGINE != plan.engine:
                 forward(EngineDowngraded(backend.name, affordable_plan.engine))
             try:
                 return await backend.make_mattes(clip, affordable_plan, folder, forward)
@@ -54,10 +68,23 @@ class FallbackChain(OverlayBackend):
                 forward(FellBack(backend.name, failure.kind, failure.detail))
         raise AllBackendsFailed(f"no backend left in {self.name}", failures)
 
-    def _downgrade_if_late(self, name: str, plan: Plan, folder: Path, due: float) -> Plan:
-        """Return the plan, with the fast engine if the backend would miss the deadline."""
-        speed = self.estimates.get_speed(name, plan.engine)
-        frames = sum(segment.frames for segment in find_missing_segments(plan, folder))
-        if speed is None or time.monotonic() + frames / speed <= due:
+    def _choose_engine(self, name: str, plan: Plan, folder: Path, due: float) -> Plan:
+        """Return the plan with the fast engine if the backend would take too long with its own.
+
+        A job that leaves the engine to the chain gets the best one, where the backend's speed is
+        known; else the backend decides.
+        """
+        missing = find_missing_segments(plan, folder)
+        frames = sum(segment.frames for segment in missing)
+        ticks = sum(segment.end - segment.start for segment in missing)
+        seconds_left, engine = due - time.monotonic(), plan.engine
+        if plan.engine == AUTO_ENGINE:
+            engine = BEST_ENGINE
+            seconds_left = min(
+                seconds_left, self._time_factor * float(ticks * Fraction(*plan.timebase))
+            )
+        speed = self.estimates.get_speed(name, engine)
+        if speed is None:
             return plan
-        return plan.model_copy(update={"engine": FAST_ENGINE})
+        is_affordable = speed * seconds_left >= frames
+        return plan.model_copy(update={"engine": engine if is_affordable else FAST_ENGINE})

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from video_editing.contract.engines import FAST_ENGINE, EngineName
+from video_editing.contract.engines import AUTO_ENGINE, EngineName
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape, Style
 
@@ -87,7 +87,7 @@ class Appearance(BaseModel):
     size: OverlaySize = OverlaySize.MEDIUM
     ring: RingStyle = RingStyle.NONE
     backdrop: BackgroundChoice = BackgroundChoice()
-    engine: EngineName = FAST_ENGINE
+    engine: EngineName = AUTO_ENGINE
 
     def to_style(self, form: OutputFormat = OutputFormat.VIDEO) -> Style:
         """Return the style for video_editing; a round note shows the centre of the picture."""

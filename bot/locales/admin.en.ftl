@@ -45,8 +45,9 @@ admin-why =
     }
 admin-speed =
     { $engine ->
+        [rvm] best
         [mediapipe] fast
-        [rembg] fine
+        [rembg] objects
        *[other] { $engine }
     }: { NUMBER($speed, maximumFractionDigits: 0) } frames a second
 admin-use = today ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }, last used { $ago } ago

@@ -47,8 +47,9 @@ admin-why =
     }
 admin-speed =
     { $engine ->
+        [rvm] качественно
         [mediapipe] быстро
-        [rembg] тонко
+        [rembg] предметы
        *[other] { $engine }
     }: { NUMBER($speed, maximumFractionDigits: 0) } кадр/с
 admin-use = сегодня ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }, последний раз { $ago } назад

@@ -100,8 +100,9 @@ look =
         [file] your own
        *[other] a colour
     }. Quality: { $engine ->
+        [auto] best
         [mediapipe] fast
-        [rembg] fine, takes longer
+        [rembg] people and objects, slow
        *[other] { $engine }
     }.
 
@@ -129,8 +130,10 @@ button-ring-gold = Gold
 button-background = Background
 button-blur = Blur
 button-send = My file
+button-auto = Best
 button-mediapipe = Fast
-button-rembg = Fine
+button-rembg = Objects
+button-time = ≈ { SPAN($seconds) }
 button-back = Back
 button-keep = Keep it as it is
 button-cancel = Cancel
@@ -176,7 +179,7 @@ status-restarting = 🔄 I am restarting. Your video is kept and goes on in a mo
 status-fell-back = ↪️ { place-who } { why }. Another backend continues.
 status-warming = 🔥 { place-who } is warming up, which may take a minute.
 status-waiting-for = ⏳ { place-who } is busy, I ask again in a moment.
-status-hurried = ⏩ It took too long, so the fast way does the rest.
+status-hurried = ⏩ Best would take too long here, so Fast does it.
 place-who =
     { $place ->
         [modal] The cloud GPU

@@ -100,8 +100,9 @@ look =
         [file] ваш собственный
        *[other] цвет
     }. Качество: { $engine ->
-        [mediapipe] быстро
-        [rembg] тонко, но дольше
+        [auto] лучшее
+        [mediapipe] быстрое
+        [rembg] люди и предметы, медленно
        *[other] { $engine }
     }.
 
@@ -129,8 +130,10 @@ button-ring-gold = Золотая
 button-background = Фон
 button-blur = Размыть
 button-send = Мой файл
+button-auto = Качественно
 button-mediapipe = Быстро
-button-rembg = Тонко
+button-rembg = Предметы
+button-time = ≈ { SPAN($seconds) }
 button-back = Назад
 button-keep = Оставить как есть
 button-cancel = Отменить
@@ -178,7 +181,7 @@ status-restarting = 🔄 Перезапускаюсь. Ваше видео со�
 status-fell-back = ↪️ { place-who } { why }. Работу продолжит другой бэкенд.
 status-warming = 🔥 { place-who } включается, это может занять минуту.
 status-waiting-for = ⏳ { place-who } пока занят, сейчас спрошу ещё раз.
-status-hurried = ⏩ Выходило слишком долго, остальное сделает быстрый способ.
+status-hurried = ⏩ «Качественно» заняло бы здесь слишком много времени, поэтому сделаю «Быстро».
 place-who =
     { $place ->
         [modal] Облачный GPU

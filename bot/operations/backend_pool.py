@@ -10,13 +10,14 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backends.base import OverlayBackend
-from backends.errors import FailureKind
+from backends.errors import BackendUnavailable, FailureKind
 from backends.factory import (
     BackendState,
     UnavailableBackend,
     assemble_chain,
     create_no_backend_error,
 )
+from backends.local.backend import LocalBackend
 from backends.local.video_cli import DEFAULT_PROGRAM
 from backends.resilience.circuit_breaker import BreakerState
 from backends.resilience.throughput import EngineSpeeds
@@ -27,7 +28,6 @@ from bot.operations.backend_availability import (
     AvailabilityMonitor,
 )
 from settings import Settings
-from video_editing.contract.engines import ENGINES
 
 
 class BackendOrder(BaseModel):
@@ -242,8 +242,31 @@ class BackendPool:
         await self._availability.recheck_unavailable()
 
     async def watch(self, seconds: float = RECHECK_SECONDS) -> None:
-        """See :meth:`AvailabilityMonitor.watch`."""
+        """Measure the backends of this machine, then see :meth:`AvailabilityMonitor.watch`."""
+        await self._measure_local_backends()
         await self._availability.watch(seconds)
+
+    def get_speed(self, engine: str) -> float | None:
+        """Return the measured frames a second of the backend that a new job asks first."""
+        available = self._availability.available
+        first = next((name for name in self._current_order.enabled if name in available), None)
+        return (
+            None if first is None else self._state.estimates.get_measured_speeds(first).get(engine)
+        )
+
+    async def _measure_local_backends(self) -> None:
+        """Measure each engine on this machine, unless jobs have measured it before."""
+        for name, backend in self._availability.available.items():
+            if not isinstance(backend, LocalBackend):
+                continue
+            try:
+                speeds = await backend.measure_speeds()
+            except BackendUnavailable as failure:
+                log.warning("not measured: %s", failure)
+                continue
+            for engine, speed in speeds.items():
+                if not speed or self._state.estimates.get_speed(name, engine) in (None, 0):
+                    self._state.estimates.set_speed(name, engine, speed)
 
     @property
     def _current_order(self) -> BackendOrder:
@@ -267,14 +290,13 @@ class BackendPool:
 
     def _build_health(self, name: str, state: BreakerState) -> BackendHealth:
         failure, estimates = self._availability.unavailable.get(name), self._state.estimates
-        speeds = {engine: estimates.get_speed(name, engine) for engine in ENGINES}
         return BackendHealth(
             name,
             name in self._current_order.enabled,
             None if failure is None else failure.kind,
             self._get_cooldown(state),
             state.failures,
-            {engine: speed for engine, speed in speeds.items() if speed is not None},
+            estimates.get_measured_speeds(name),
         )
 
     def _get_cooldown(self, state: BreakerState) -> float:

@@ -44,6 +44,7 @@ from video_editing.matting.matte_stream import write_missing_segments
 from video_editing.pipelines.cut import cut, cut_sticker
 from video_editing.pipelines.demo import make_demo
 from video_editing.pipelines.edit import ResultOptions, edit
+from video_editing.pipelines.engine_speed import measure_engine_speeds
 from video_editing.pipelines.matte import check_segments, write_final_matte
 from video_editing.pipelines.preview import write_preview, write_thumbnail
 from video_editing.pipelines.render_parts import AlphaFormat, PartsOptions, render_parts
@@ -237,6 +238,12 @@ class DemoArguments(CommandArguments):
     )
 
 
+class SpeedArguments(CommandArguments):
+    """Options of ``overlay speed``."""
+
+    engine_options: Annotated[EngineOptions, Only(("weights", "device"))] = EngineOptions()
+
+
 class Command(NamedTuple):
     """One command.
 
@@ -369,8 +376,15 @@ def run_probe(options: ProbeArguments, _report: Report) -> None:
 
 def run_demo(options: DemoArguments, report: Report) -> None:
     """Make a clip, edit it, and print where the result is."""
-    picture = make_demo(options.output, report)
-    print_result(options.progress, options.output, picture=str(picture))
+    demo = make_demo(options.output, report)
+    fields = {"picture": str(demo.picture), "engine": demo.engine, "fps": round(demo.speed, 1)}
+    print_result(options.progress, options.output, **fields)
+
+
+def run_speed(options: SpeedArguments, _report: Report) -> None:
+    """Print how fast the engines are on this machine."""
+    speeds = measure_engine_speeds(options.engine_options)
+    print_result(options.progress, None, **{name: round(fps, 1) for name, fps in speeds.items()})
 
 
 COMMANDS: dict[str, Command] = {
@@ -384,6 +398,9 @@ COMMANDS: dict[str, Command] = {
     "probe": Command("print a video's size, length and frame rate", ProbeArguments, run_probe),
     "demo": Command(
         "make a short clip of a person, edit it, print where the result is", DemoArguments, run_demo
+    ),
+    "speed": Command(
+        "measure how many frames a second the engines make here", SpeedArguments, run_speed
     ),
 }
 

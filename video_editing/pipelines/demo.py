@@ -1,10 +1,12 @@
 """A demonstration: a short clip of a person, made from a photograph, and its edit."""
 
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from math import cos, pi
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import av
 import cv2
@@ -14,9 +16,11 @@ from numpy.typing import NDArray
 from video_editing.compositing.background import open_background
 from video_editing.compositing.composition import Composition
 from video_editing.concurrency import count_cpus
+from video_editing.contract.engines import EngineOptions
 from video_editing.contract.progress import Report, ignore
 from video_editing.contract.style import Anchor, Style
 from video_editing.frames import Picture, Plane, Timed
+from video_editing.matting.engines import resolve_auto
 from video_editing.pipelines.edit import edit
 from video_editing.pipelines.preview import write_jpeg
 from video_editing.pixels import convert_to_rgb
@@ -34,31 +38,46 @@ BACKGROUND = "#16697a"
 STYLE = Style(ring=0.02, shadow=0.6, position=Anchor.CENTER, size=0.8, fade=0.4)
 
 
-def make_demo(result: Path, report: Report = ignore) -> Path:
+class DemoResult(NamedTuple):
+    """What a demonstration made.
+
+    Attributes:
+        picture: a JPEG that compares clip and result.
+        engine: the engine that ``auto`` chose.
+        speed: frames of the result made per second.
+    """
+
+    picture: Path
+    engine: str
+    speed: float
+
+
+def make_demo(result: Path, report: Report = ignore) -> DemoResult:
     """Make a clip of a person, and edit it to a circle over a colour.
 
     Args:
-        result: path of the result, an mp4; a JPEG that compares clip and result is written beside.
+        result: path of the result, an mp4; the JPEG is written beside.
         report: receives the number of frames done.
-
-    Returns:
-        The path of the JPEG.
 
     Raises:
         OutputFailed: the results cannot be written.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder, "clip.mp4")
-        _make_clip(path)
+        make_clip(path)
         clip = probe(path)
         background = open_background(BACKGROUND, ClipLimits())
-        edit(Composition(clip, STYLE), result, background, clip.size, report=report)
+        options = resolve_auto(EngineOptions(), clip)
+        composition = Composition(clip, STYLE, options)
+        start = time.perf_counter()
+        edit(composition, result, background, clip.size, report=report)
+        speed = len(clip.times) / (time.perf_counter() - start)
         comparison = result.with_suffix(".jpg")
         _write_comparison(clip, probe(result), comparison)
-    return comparison
+    return DemoResult(comparison, options.engine, speed)
 
 
-def _make_clip(path: Path) -> None:
+def make_clip(path: Path) -> None:
     """Write the photograph under a slow zoom, with a quiet tone as the voice."""
     spec = StreamSpec(
         size=(SIDE, SIDE),
