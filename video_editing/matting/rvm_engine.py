@@ -150,7 +150,7 @@ class RvmEngine:
         if before is None:
             return
         for frame, region in between:
-            if after is None or _disagree(before.matte, after.matte):
+            if after is None or disagree(before.matte, after.matte):
                 before = self._run_network(frame, region, before.memory)
                 yield frame, before.matte
             else:
@@ -186,7 +186,7 @@ class RvmEngine:
         maps = [each.numpy()[0] for each in memory.state]
         divisors = [memory.size[0] // features.shape[2] for features in maps]
         moved = [
-            _move_map(features, memory.box, region, (size[0] // divisor, size[1] // divisor))
+            move_map(features, memory.box, region, (size[0] // divisor, size[1] // divisor))
             for features, divisor in zip(maps, divisors, strict=True)
         ]
         return _Memory(region, size, self._network.upload(moved))
@@ -242,7 +242,7 @@ def _compute_inner_size(box: Box, frame: AnalysedFrame) -> tuple[int, int]:
     return width, height
 
 
-def _move_map(
+def move_map(
     features: NDArray[np.float32], old: Box, new: Box, size: tuple[int, int]
 ) -> NDArray[np.float32]:
     """Resample a feature map of one box for another; zero outside.
@@ -270,7 +270,7 @@ def _move_map(
     return np.asarray(moved, np.float32)[None]
 
 
-def _disagree(before: Matte, after: Matte) -> bool:
+def disagree(before: Matte, after: Matte) -> bool:
     """Return whether the person moved too far between two frames for their mean to be right."""
     changed = cv2.countNonZero(np.asarray(cv2.absdiff(before, after) > 127, np.uint8))
     person = cv2.countNonZero(np.asarray(cv2.max(before, after) > 127, np.uint8))

@@ -256,7 +256,7 @@ def test_a_card_says_what_is_chosen() -> None:
         created=0,
     )
     text = build_card_caption(Texts(), draft)
-    assert "Circle</b>, bottom right, medium\nBackground: navy blue. Quality: fast." in text
+    assert "Circle</b>, bottom right, medium\nBackground: navy blue. Quality: best." in text
     assert "Your video: 12 seconds." in text
 
 
