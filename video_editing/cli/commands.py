@@ -19,6 +19,8 @@ from video_editing.compositing.layout import (
     compute_canvas_size,
     fit_within_side,
 )
+from video_editing.compositing.matte_report import MatteObserver
+from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.contract.engines import AUTO_ENGINE, FAST_ENGINE, EngineOptions
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import (
@@ -83,6 +85,14 @@ class CommandArguments(BaseModel):
     )
 
 
+ReportPath = Annotated[Path | None, Metavar("FILE.json")]
+REPORT_FIELD = Field(
+    default=None,
+    description="also write a report on the clip as JSON: frames without a person, shots, people, "
+    "how sure the mattes are, and warnings",
+)
+
+
 class SceneOptions(OptionModel):
     """What the overlay is placed on."""
 
@@ -125,6 +135,7 @@ class EditArguments(CommandArguments):
         description="also write a small picture of the result's middle, at most 320 pixels wide "
         "or high",
     )
+    report: ReportPath = REPORT_FIELD
     scene: SceneOptions = SceneOptions()
     style: Style = Style()
     engine_options: EngineOptions = EngineOptions()
@@ -266,14 +277,20 @@ def run_edit(options: EditArguments, report: Report) -> None:
         placement = {"position": Anchor.CENTER, "size": 0.9}
         given = {name: getattr(style, name) for name in style.model_fields_set}
         style = style.model_copy(update=placement | given)
-    composition = Composition(clip, style, options.engine_options, options.matte)
+    observer = MatteObserver(clip)
+    composition = Composition(clip, style, options.engine_options, options.matte, observer=observer)
     result = ResultOptions(
         output_format=options.form,
         max_bytes=None if options.max_mb is None else _convert_to_bytes(options.max_mb),
         thumbnail=options.thumbnail,
     )
     info = edit(composition, options.output, background, canvas, result, report)
-    print_result(options.progress, options.output, **info._asdict())
+    found = observer.summarize()
+    if options.report is not None:
+        with atomic_write(options.report) as path, translate_output_errors():
+            path.write_text(found.model_dump_json())
+    fields = info._asdict() | found.model_dump(mode="json")
+    print_result(options.progress, options.output, **fields)
 
 
 def run_cut(options: CutArguments, report: Report) -> None:
@@ -345,9 +362,11 @@ def run_preview(options: PreviewArguments, _report: Report) -> None:
     engine_options = options.engine_options
     if engine_options.engine == AUTO_ENGINE:  # a preview is quick before all else
         engine_options = engine_options.model_copy(update={"engine": FAST_ENGINE})
-    composition = Composition(clip, options.style, engine_options)
+    observer = MatteObserver(clip)
+    composition = Composition(clip, options.style, engine_options, observer=observer)
     write_preview(composition, options.output, background, canvas)
-    print_result(options.progress, options.output)
+    warnings = observer.summarize().model_dump(mode="json")["warnings"]
+    print_result(options.progress, options.output, warnings=warnings)
 
 
 def run_parts(options: PartsArguments, report: Report) -> None:

@@ -14,6 +14,7 @@ from video_editing.compositing.background import BackgroundSampler
 from video_editing.compositing.blend import paste
 from video_editing.compositing.face_position import FacePosition, find_shape_centre
 from video_editing.compositing.layout import Layout, Size, compute_layout
+from video_editing.compositing.matte_report import MatteObserver
 from video_editing.compositing.overlay import (
     AlphaFunction,
     OverlayRenderer,
@@ -66,6 +67,7 @@ class Composition:
         engine_options: the engine that computes the mattes where none are stored.
         mattes: stored mattes of the clip: a folder of segments, or one video of final mattes.
         max_seconds: how much of the clip's beginning is used; 0 uses all of it.
+        observer: collects the report on the mattes; None where nobody asks for it.
     """
 
     clip: Clip
@@ -73,6 +75,7 @@ class Composition:
     engine_options: EngineOptions = DEFAULT_ENGINE
     mattes: Path | None = None
     max_seconds: int = 0
+    observer: MatteObserver | None = None
 
     @property
     def seconds(self) -> Fraction:
@@ -164,21 +167,24 @@ def open_mattes(composition: Composition) -> Iterator[tuple[OptionalMattes, Alph
     elif mattes is None:
         options = resolve_auto(composition.engine_options, clip)
         with open_computed_mattes(clip, create_engine(options, clip), end) as pairs:
-            yield _require_person(pairs), choose_alpha_function(options.engine)
+            found = _require_person(pairs, composition.observer, options.engine)
+            yield found, choose_alpha_function(options.engine)
     else:
+        engine = read_plan(mattes).engine if mattes.is_dir() else ""
         with open_stored_mattes(clip, mattes, end) as pairs:
-            is_small = mattes.is_dir()
-            yield (
-                _require_person(pairs),
-                choose_alpha_function(read_plan(mattes).engine)
-                if is_small
-                else resample_final_matte,
-            )
+            compute_alpha = choose_alpha_function(engine) if engine else resample_final_matte
+            yield _require_person(pairs, composition.observer, engine), compute_alpha
 
 
-def _require_person(pairs: Iterable[FrameMatte]) -> OptionalMattes:
+def _require_person(
+    pairs: Iterable[FrameMatte], observer: MatteObserver | None, engine: str = ""
+) -> OptionalMattes:
     is_person_seen = False
+    if observer is not None:
+        observer.start(engine)
     for frame, matte in pairs:
+        if observer is not None:
+            observer.observe(frame, matte)
         is_person_seen = is_person_seen or not is_empty(matte)
         yield frame, matte
     if not is_person_seen:

@@ -54,6 +54,16 @@ def find_people_box(matte: Matte) -> Box | None:
     )
 
 
+def count_people(matte: Matte) -> int:
+    """Return how many areas of *matte* are as large as a person; people who touch are one."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats((matte > 127).astype(np.uint8))
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    if not len(areas):
+        return 0
+    least = max(MIN_PERSON_AREA * matte.size, MIN_RELATIVE_AREA * areas.max())
+    return int(np.count_nonzero(areas >= least))
+
+
 def remove_islands_and_holes(matte: Matte) -> Matte:
     """Return *matte* without islands that are too small for a person, small holes filled."""
     core = (matte > 127).astype(np.uint8)

@@ -13,11 +13,11 @@ from video_editing.compositing.background import Background
 from video_editing.compositing.composition import Composition, compose
 from video_editing.compositing.face_position import find_face
 from video_editing.compositing.layout import Size, compute_top_left, fit_within_side
-from video_editing.compositing.overlay import refine_small_matte
+from video_editing.compositing.overlay import choose_alpha_function
 from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Matte, Picture, Timed
-from video_editing.matting.engines import create_engine
+from video_editing.matting.engines import create_engine, resolve_auto
 from video_editing.matting.matte_stream import is_empty
 from video_editing.pixels import convert_to_rgb
 from video_editing.reading.decode import read_frames
@@ -51,8 +51,11 @@ def write_preview(
     composition = replace(composition, style=style)
     face = find_face(composition.clip)
     layout = composition.compute_layout(canvas, face)
+    options = resolve_auto(composition.engine_options, composition.clip)
+    composition = replace(composition, engine_options=options)
     matte = None if style.keep_background else _compute_matte(composition, face.best_frame)
-    frames = composition.render(iter([(face.best_frame, matte)]), layout, refine_small_matte)
+    compute_alpha = choose_alpha_function(options.engine)
+    frames = composition.render(iter([(face.best_frame, matte)]), layout, compute_alpha)
     corner = compute_top_left(layout, style, canvas)
     with background.open_sampler(canvas) as sample_background:
         for frame in compose(frames, sample_background, corner, composition.clip.timebase):
@@ -62,6 +65,8 @@ def write_preview(
 def _compute_matte(composition: Composition, frame: Timed[Picture]) -> Matte:
     engine = create_engine(composition.engine_options, composition.clip)
     for _, matte in engine.compute_mattes([frame]):
+        if composition.observer is not None:
+            composition.observer.observe(frame, matte)
         if not is_empty(matte):
             return matte
     raise InputRejected(RejectReason.NO_PERSON)
