@@ -1,10 +1,9 @@
-"""Decode the pictures of a clip with their presentation times, and images."""
+"""Decode the pictures of a clip with their presentation times."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import av
@@ -15,13 +14,8 @@ from video_editing.concurrency import count_codec_threads
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Picture, Timed
 from video_editing.reading.container import MAX_PIXELS, decode_frames, open_container
-from video_editing.reading.normalize import FrameNormalizer, Orientation
+from video_editing.reading.normalize import FrameNormalizer
 from video_editing.reading.probe import Clip
-
-MAX_IMAGE_PIXELS = 50_000_000  #: of a background image; the largest that phones take
-
-#: FFmpeg's demuxers of images by the first bytes of the file.
-_IMAGE_DEMUXERS = {b"\x89PNG": "png_pipe", b"\xff\xd8\xff": "jpeg_pipe", b"RIFF": "webp_pipe"}
 
 _MIN_DECODED_SHARE = 0.9  #: of the expected frames; a clip with fewer counts as corrupt
 
@@ -93,34 +87,6 @@ def _decode_single_frame(container: InputContainer, stream: Any, tick: int) -> a
         return None
     finally:
         codec.flush_buffers()
-
-
-def read_image(path: Path) -> Picture:
-    """Read a PNG, JPEG or WebP file: upright, alpha over black, reduced to 4K if larger.
-
-    Raises:
-        InputRejected: BAD_BACKGROUND, the file is of another format, too large or damaged.
-        FileNotFoundError: the file does not exist.
-    """
-    with path.open("rb") as file:
-        head = file.read(12)
-    demuxer = next(
-        (name for start, name in _IMAGE_DEMUXERS.items() if head.startswith(start)), None
-    )
-    if demuxer is None:
-        raise InputRejected(RejectReason.BAD_BACKGROUND)
-    try:
-        with open_container(path, demuxer=demuxer, max_pixels=MAX_IMAGE_PIXELS) as container:
-            stream = container.streams.video[0]
-            frame = next(decode_frames(container, stream, max_pixels=MAX_IMAGE_PIXELS), None)
-    except InputRejected as err:
-        raise InputRejected(RejectReason.BAD_BACKGROUND) from err
-    if frame is None:
-        raise InputRejected(RejectReason.BAD_BACKGROUND)
-    orientation = Orientation.from_frame(frame)
-    shrink = min(1, (MAX_PIXELS / (frame.width * frame.height)) ** 0.5)
-    size = (max(1, int(frame.width * shrink)), max(1, int(frame.height * shrink)))
-    return FrameNormalizer(size[::-1] if orientation.is_transposed else size, orientation)(frame)
 
 
 def _decode_expected(

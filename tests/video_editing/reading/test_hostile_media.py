@@ -15,7 +15,8 @@ import pytest
 
 from tests.support.make_clips import HD, drawn, make_clip
 from video_editing.contract.errors import InputRejected, RejectReason
-from video_editing.reading.decode import read_frames, read_image
+from video_editing.reading.decode import read_frames
+from video_editing.reading.pictures import read_image
 from video_editing.reading.probe import ClipLimits, probe
 
 FASTSTART = {"movflags": "faststart"}
