@@ -69,6 +69,7 @@ def make_clip(
     turn: Sequence[int] | None = None,
     aspect: Fraction | None = None,
     tone: int | None = None,
+    overhang: float = 0,
 ) -> Path:
     """Write *pictures* as a video file and return its path.
 
@@ -86,6 +87,7 @@ def make_clip(
         turn: display matrix, nine numbers row by row (ISO/IEC 14496-12, 6.2.2).
         aspect: width of a pixel divided by its height.
         tone: frequency in hertz of a sine as long as the video, in the container's default codec.
+        overhang: seconds by which the sine is longer.
     """
     frames = map(_frame, pictures)
     first = next(frames)
@@ -111,7 +113,7 @@ def make_clip(
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
         if sound and tone:
-            _hum(out, sound, tone, seconds=float((tick + 1) / rate))
+            _hum(out, sound, tone, seconds=float((tick + 1) / rate) + overhang)
     return path
 
 

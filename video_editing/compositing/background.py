@@ -147,7 +147,7 @@ def _loop_frames(clip: Clip, canvas: Size) -> Iterator[tuple[Fraction, Picture]]
     try:
         for turn in count():
             for frame in read_frames(clip):
-                seconds = turn * clip.duration + frame.time * clip.timebase
+                seconds = turn * clip.picture_duration + frame.time * clip.timebase
                 yield seconds, cover(frame.value, canvas)
     except InputRejected as err:
         raise InputRejected(RejectReason.BAD_BACKGROUND, why=err.reason) from err

@@ -272,7 +272,7 @@ def _write_background(
         case VideoBackground(clip=film):
             return {
                 "film": str(film.path),
-                "seconds": float(film.duration),
+                "seconds": float(film.picture_duration),
                 "sound": has_sound(film, None),
             }
         case ColourBackground(name=name):

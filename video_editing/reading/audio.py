@@ -15,7 +15,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from video_editing.reading.container import open_container
+from video_editing.reading.clock import JoinedClock
+from video_editing.reading.container import open_container, read_packets
 from video_editing.reading.probe import Clip
 
 Samples = NDArray[np.float32]  #: (n, 2), left and right, −1…1, 48 kHz
@@ -107,7 +108,8 @@ def take_samples(pieces: Iterable[Samples], length: int) -> Iterator[Samples]:
 def _read_without_gaps(clip: Clip, stream_index: int, position: int) -> Iterator[Samples]:
     """Yield the samples of *clip* from sample *position* on, without gaps, at most a block each."""
     with open_container(clip.path) as container:
-        for run, frames in groupby(_decode_stream(container, stream_index), _RunTracker()):
+        decoded = _join_times(_decode_stream(container, stream_index), clip)
+        for run, frames in groupby(decoded, _RunTracker()):
             begin = round((run.start - clip.origin) * SAMPLE_RATE)
             for piece in _resample(frames, min(2, run.layout.nb_channels)):
                 while position < begin:
@@ -122,12 +124,20 @@ def _decode_stream(container: InputContainer, stream_index: int) -> Iterator[Aud
     """Yield the frames that decode, up to the end or to where the file breaks off."""
     stream = container.streams[stream_index]
     assert isinstance(stream, AudioStream)
-    with suppress(av.FFmpegError):
-        for packet in container.demux(stream):
-            with suppress(av.FFmpegError):
-                for frame in stream.decode(packet):
-                    if frame.samples <= _MAX_FRAME_SECONDS * frame.sample_rate:
-                        yield frame
+    for packet in chain(read_packets(container, stream), [None]):
+        with suppress(av.FFmpegError):
+            for frame in stream.decode(packet):
+                if frame.samples <= _MAX_FRAME_SECONDS * frame.sample_rate:
+                    yield frame
+
+
+def _join_times(frames: Iterable[AudioFrame], clip: Clip) -> Iterator[AudioFrame]:
+    """Yield *frames* with the times of one clock."""
+    clock = JoinedClock(clip.parts)
+    for frame in frames:
+        if clip.parts and frame.pts is not None and frame.time_base is not None:
+            frame.pts = round(clock(frame.pts * frame.time_base) / frame.time_base)
+        yield frame
 
 
 def _resample(frames: Iterable[AudioFrame], channels: int) -> Iterator[Samples]:

@@ -3,7 +3,7 @@
 from __future__ import annotations  # PyAV's Packet takes a parameter only in its stubs
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,6 +13,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.reading.signatures import has_streams_that_begin_late
 
 #: Demuxers of containers that hold their own media. Playlists and scripts (concat, HLS, DASH,
 #: SDP, image sequences) are left out: they make FFmpeg read other files or connect to hosts.
@@ -36,6 +37,9 @@ AUDIO_DECODERS = frozenset(
 _DECODERS = ",".join(sorted(VIDEO_DECODERS | AUDIO_DECODERS | {"png", "webp"}))
 
 MAX_PIXELS = 4096 * 2304  #: of a coded frame: UHD and DCI 4K with room for padding
+
+#: How far FFmpeg reads for streams that the header does not list, in bytes and microseconds.
+_LONG_SEARCH = {"probesize": "50000000", "analyzeduration": "600000000"}
 
 _PLAYLIST_SIGNATURES = (b"ffconcat", b"#EXTM3U", b"v=0")  #: first bytes of concat, HLS and SDP
 
@@ -63,6 +67,8 @@ def open_container(
     """
     if path.stat().st_size == 0:
         raise InputRejected(RejectReason.EMPTY_FILE)
+    if not path.is_file():
+        raise InputRejected(RejectReason.NOT_A_VIDEO)
     try:
         container = av.open(
             f"file:{path.absolute()}",
@@ -72,6 +78,7 @@ def open_container(
                 "protocol_whitelist": "file",
                 "codec_whitelist": _DECODERS if is_decoding_allowed else "none",
                 "max_pixels": str(max_pixels),
+                **(_LONG_SEARCH if has_streams_that_begin_late(path) else {}),
             },
             metadata_errors="replace",
         )
@@ -105,15 +112,19 @@ def decode_frames(
     codec.thread_count, codec.thread_type = threads, "AUTO"
     if keyframes_only:
         codec.skip_frame = "NONKEY"
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, av.FFmpegError):
-            break
-        if packet.size and (packet.is_keyframe or not keyframes_only):
+    for packet in read_packets(container, stream):
+        if packet.is_keyframe or not keyframes_only:
             yield from _decode_packet(codec, packet)
     yield from _decode_packet(codec, None)
+
+
+def read_packets(container: InputContainer, *streams: Stream) -> Iterator[Packet[Stream]]:
+    """Yield the packets of *streams*, or of all, up to the end or to where the file breaks off."""
+    # PyAV 18 raises IndexError at the end, if a stream appeared that was not there at the opening.
+    with suppress(av.FFmpegError, IndexError):
+        for packet in container.demux(*streams):
+            if packet.size:
+                yield packet
 
 
 def _decode_packet(codec: Any, packet: Packet[Stream] | None) -> list[Any]:
@@ -127,8 +138,6 @@ def _decode_packet(codec: Any, packet: Packet[Stream] | None) -> list[Any]:
 
 def _find_reject_reason(path: Path) -> RejectReason:
     """Return why FFmpeg did not open *path*."""
-    if not path.is_file():
-        return RejectReason.NOT_A_VIDEO
     with path.open("rb") as file:
         head = file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()
         if head.startswith(_PLAYLIST_SIGNATURES) or b"<MPD" in head:

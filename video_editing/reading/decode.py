@@ -1,7 +1,7 @@
 """Decode the pictures of a clip with their presentation times."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import chain
 from typing import Any
@@ -13,6 +13,7 @@ from av.stream import Stream
 from video_editing.concurrency import count_codec_threads
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Picture, Timed
+from video_editing.reading.clock import JoinedClock
 from video_editing.reading.container import MAX_PIXELS, decode_frames, open_container
 from video_editing.reading.normalize import FrameNormalizer
 from video_editing.reading.probe import Clip
@@ -53,6 +54,8 @@ def read_frames(
 def read_keyframes(clip: Clip, keyframes: Iterable[int]) -> Iterator[Timed[Picture]]:
     """Yield the pictures at *keyframes*; decoding each alone, where possible, is many times faster.
 
+    Their order is that of the clip if its times cannot be sought.
+
     Args:
         clip: from `probe`.
         keyframes: times of key frames of the clip, in ticks from its origin, in any order.
@@ -61,7 +64,12 @@ def read_keyframes(clip: Clip, keyframes: Iterable[int]) -> Iterator[Timed[Pictu
         InputRejected: CORRUPT, one of them does not decode.
     """
     upright = FrameNormalizer(clip.size, clip.orientation)
-    zero = int(clip.origin / clip.timebase)
+    if not clip.is_seekable:
+        wanted = frozenset(keyframes)
+        found = read_frames(clip, keyframes_only=True)
+        yield from (frame for frame in found if frame.time in wanted)
+        return
+    zero = _find_zero(clip)
     with open_container(clip.path) as container:
         stream = container.streams[clip.video_stream]
         codec = stream.codec_context
@@ -99,7 +107,8 @@ def _decode_expected(
     before, finally at the beginning of the file.
     """
     nearest = bisect_right(clip.keyframes, expected[0])
-    for key in (*reversed(clip.keyframes[max(1, nearest - 2) : nearest]), None):
+    starts = clip.keyframes[max(1, nearest - 2) : nearest] if clip.is_seekable else ()
+    for key in (*reversed(starts), None):
         with closing(
             _decode_from_keyframe(clip, key, expected, keyframes_only=keyframes_only)
         ) as frames:
@@ -114,11 +123,11 @@ def _decode_from_keyframe(
 ) -> Generator[tuple[int, av.VideoFrame]]:
     """Yield ticks and frames at *expected*, decoded from *keyframe* or, if None, the beginning."""
     width, height = clip.size
-    zero = int(clip.origin / clip.timebase)
+    find_time = _create_clock(clip, clip.keyframes if keyframes_only else clip.times)
     last = -1
     with open_container(clip.path) as container:
         stream = container.streams[clip.video_stream]
-        if keyframe is not None and not _seek(container, stream, keyframe + zero):
+        if keyframe is not None and not _seek(container, stream, keyframe + _find_zero(clip)):
             return
         for frame in decode_frames(
             container,
@@ -127,12 +136,34 @@ def _decode_from_keyframe(
             threads=count_codec_threads(),
             keyframes_only=keyframes_only,
         ):
-            time = max(last + 1, frame.pts - zero)  # equal times become successive ticks
+            time = max(last + 1, find_time(frame))  # equal times become successive ticks
             if time > expected[-1]:
                 return
             last = time
             if expected[bisect_left(expected, time)] == time:
                 yield time, frame
+
+
+def _find_zero(clip: Clip) -> int:
+    """Return the clip's origin in ticks of the file's clock."""
+    return int(clip.origin / clip.timebase)
+
+
+def _create_clock(clip: Clip, times: tuple[int, ...]) -> Callable[[av.VideoFrame], int]:
+    """Return a function that returns the time of each frame from the clip's first one on.
+
+    Args:
+        clip: whose frames they are.
+        times: of the frames, if the file does not say them.
+    """
+    zero = _find_zero(clip)
+    if clip.is_untimed:
+        upcoming = iter(times)
+        return lambda _frame: next(upcoming, times[-1] + 1)
+    if clip.parts:
+        clock, tick = JoinedClock(clip.parts), clip.timebase
+        return lambda frame: int(clock((frame.pts or 0) * tick) / tick) - zero
+    return lambda frame: (frame.pts or 0) - zero
 
 
 def _seek(container: InputContainer, stream: Stream, tick: int) -> bool:

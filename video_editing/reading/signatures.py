@@ -1,4 +1,4 @@
-"""Tell pictures from videos by their first bytes; the name of a file says nothing."""
+"""Tell kinds of files by their first bytes; the name of a file says nothing."""
 
 from pathlib import Path
 
@@ -20,3 +20,11 @@ def is_picture(path: Path) -> bool:
     if head[4:8] == b"ftyp":
         return head[8:12] in _PICTURE_BRANDS
     return head.startswith(_PICTURE_SIGNATURES) or (head[:4], head[8:]) == (b"RIFF", b"WEBP")
+
+
+def has_streams_that_begin_late(path: Path) -> bool:
+    """Return whether *path* is FLV, MPEG-TS or MPEG-PS, whose header does not list the streams."""
+    with path.open("rb") as file:
+        head = file.read(197)
+    is_transport_stream = head[:1] == head[188:189] == b"G" or head[4:5] == head[196:] == b"G"
+    return is_transport_stream or head.startswith((b"FLV", b"\0\0\1\xba"))
