@@ -15,6 +15,7 @@ from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Picture, Timed
 from video_editing.reading.clock import JoinedClock
 from video_editing.reading.container import MAX_PIXELS, decode_frames, open_container
+from video_editing.reading.deinterlace import deinterlace
 from video_editing.reading.normalize import FrameNormalizer
 from video_editing.reading.probe import Clip
 
@@ -37,18 +38,22 @@ def read_frames(
     Raises:
         InputRejected: CORRUPT, fewer than 90 % of the frames decode; of key frames, none.
     """
-    expected = clip.keyframes if keyframes_only else clip.times
-    last = len(expected) if end is None else bisect_left(expected, end)
-    expected = expected[bisect_left(expected, start) : last]
-    if not expected:
+    times = clip.keyframes if keyframes_only else clip.times
+    first = bisect_left(times, start)
+    last = len(times) if end is None else bisect_left(times, end)
+    if first >= last:
         return
     upright = FrameNormalizer(clip.size, clip.orientation)
     count = 0
-    for time, frame in _decode_expected(clip, expected, keyframes_only=keyframes_only):
-        yield Timed(time, upright(frame))
-        count += 1
-    if count < (1 if keyframes_only else _MIN_DECODED_SHARE * len(expected)):
-        raise InputRejected(RejectReason.CORRUPT, decoded=count, expected=len(expected))
+    around = int(clip.is_interlaced)  # frames, from which deinterlacing computes
+    expected = times[max(0, first - around) : last + around]
+    frames = _decode_expected(clip, expected, keyframes_only=keyframes_only)
+    for time, frame in deinterlace(frames):
+        if times[first] <= time <= times[last - 1]:
+            yield Timed(time, upright(frame))
+            count += 1
+    if count < (1 if keyframes_only else _MIN_DECODED_SHARE * (last - first)):
+        raise InputRejected(RejectReason.CORRUPT, decoded=count, expected=last - first)
 
 
 def read_keyframes(clip: Clip, keyframes: Iterable[int]) -> Iterator[Timed[Picture]]:
@@ -77,7 +82,7 @@ def read_keyframes(clip: Clip, keyframes: Iterable[int]) -> Iterator[Timed[Pictu
         for key in keyframes:
             has_sought = _seek(container, stream, key + zero)
             frame = _decode_single_frame(container, stream, key + zero) if has_sought else None
-            if frame is None:
+            if frame is None or frame.interlaced_frame:
                 yield from read_frames(clip, key, key + 1)
             else:
                 yield Timed(key, upright(frame))
