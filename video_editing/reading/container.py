@@ -36,6 +36,9 @@ AUDIO_DECODERS = frozenset(
 )
 _DECODERS = ",".join(sorted(VIDEO_DECODERS | AUDIO_DECODERS | {"png", "webp"}))
 
+#: Decoders of codecs that keep alpha beside their blocks (WebM Container Guidelines, 8).
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
 MAX_PIXELS = 4096 * 2304  #: of a coded frame: UHD and DCI 4K with room for padding
 
 #: How far FFmpeg reads for streams that the header does not list, in bytes and microseconds.
@@ -107,7 +110,7 @@ def decode_frames(
         threads: of the decoder.
         keyframes_only: whether other frames are skipped.
     """
-    codec = stream.codec_context
+    codec = create_decoder(stream)
     codec.options = {"max_pixels": str(max_pixels)}
     codec.thread_count, codec.thread_type = threads, "AUTO"
     if keyframes_only:
@@ -116,6 +119,14 @@ def decode_frames(
         if packet.is_keyframe or not keyframes_only:
             yield from _decode_packet(codec, packet)
     yield from _decode_packet(codec, None)
+
+
+def create_decoder(stream: Stream) -> Any:
+    """Return the decoder of *stream*; FFmpeg's own do not read the alpha of WebM."""
+    codec: Any = stream.codec_context
+    if stream.metadata.get("alpha_mode") == "1" and codec.name in _ALPHA_DECODERS:
+        return av.CodecContext.create(_ALPHA_DECODERS[codec.name], "r")
+    return codec
 
 
 def read_packets(container: InputContainer, *streams: Stream) -> Iterator[Packet[Stream]]:

@@ -14,7 +14,12 @@ from video_editing.concurrency import count_codec_threads
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Picture, Timed
 from video_editing.reading.clock import JoinedClock
-from video_editing.reading.container import MAX_PIXELS, decode_frames, open_container
+from video_editing.reading.container import (
+    MAX_PIXELS,
+    create_decoder,
+    decode_frames,
+    open_container,
+)
 from video_editing.reading.deinterlace import deinterlace
 from video_editing.reading.normalize import FrameNormalizer
 from video_editing.reading.probe import Clip
@@ -43,7 +48,7 @@ def read_frames(
     last = len(times) if end is None else bisect_left(times, end)
     if first >= last:
         return
-    upright = FrameNormalizer(clip.size, clip.orientation)
+    upright = FrameNormalizer(clip.geometry)
     count = 0
     around = int(clip.is_interlaced)  # frames, from which deinterlacing computes
     expected = times[max(0, first - around) : last + around]
@@ -68,7 +73,7 @@ def read_keyframes(clip: Clip, keyframes: Iterable[int]) -> Iterator[Timed[Pictu
     Raises:
         InputRejected: CORRUPT, one of them does not decode.
     """
-    upright = FrameNormalizer(clip.size, clip.orientation)
+    upright = FrameNormalizer(clip.geometry)
     if not clip.is_seekable:
         wanted = frozenset(keyframes)
         found = read_frames(clip, keyframes_only=True)
@@ -77,20 +82,23 @@ def read_keyframes(clip: Clip, keyframes: Iterable[int]) -> Iterator[Timed[Pictu
     zero = _find_zero(clip)
     with open_container(clip.path) as container:
         stream = container.streams[clip.video_stream]
-        codec = stream.codec_context
+        codec = create_decoder(stream)
         codec.thread_count, codec.thread_type = 1, "SLICE"  # frame threads wait for more packets
         for key in keyframes:
             has_sought = _seek(container, stream, key + zero)
-            frame = _decode_single_frame(container, stream, key + zero) if has_sought else None
+            frame = (
+                _decode_single_frame(container, stream, codec, key + zero) if has_sought else None
+            )
             if frame is None or frame.interlaced_frame:
                 yield from read_frames(clip, key, key + 1)
             else:
                 yield Timed(key, upright(frame))
 
 
-def _decode_single_frame(container: InputContainer, stream: Any, tick: int) -> av.VideoFrame | None:
+def _decode_single_frame(
+    container: InputContainer, stream: Stream, codec: Any, tick: int
+) -> av.VideoFrame | None:
     """Return the frame at *tick* if the next packet is that key frame and decodes alone."""
-    codec = stream.codec_context
     try:
         packet = next(container.demux(stream))
         if packet.pts != tick or not packet.is_keyframe:
@@ -127,7 +135,7 @@ def _decode_from_keyframe(
     clip: Clip, keyframe: int | None, expected: tuple[int, ...], *, keyframes_only: bool
 ) -> Generator[tuple[int, av.VideoFrame]]:
     """Yield ticks and frames at *expected*, decoded from *keyframe* or, if None, the beginning."""
-    width, height = clip.size
+    width, height = clip.geometry.square_size
     find_time = _create_clock(clip, clip.keyframes if keyframes_only else clip.times)
     last = -1
     with open_container(clip.path) as container:

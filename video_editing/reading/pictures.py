@@ -16,9 +16,12 @@ from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.media import PICTURE_KINDS
 from video_editing.frames import Picture
 from video_editing.reading.container import MAX_PIXELS
-from video_editing.reading.normalize import FrameNormalizer, Orientation
+from video_editing.reading.normalize import FrameGeometry, FrameNormalizer
 
 MAX_IMAGE_PIXELS = 50_000_000  #: of a background image; the largest that phones take
+
+_TAGS = "colour tags"  #: of an image's `info`: its primaries and transfer
+_MAX_META_BYTES = 1 << 16  #: of an AVIF or HEIF file, in which its properties are
 
 _SRGB = ImageCms.createProfile("sRGB")
 _ANIMATED_FORMATS = frozenset({"WEBP", "PNG", "AVIF"})  # several pictures of a TIFF are pages
@@ -87,6 +90,8 @@ def _open_image(path: Path) -> Iterator[Image.Image]:
                     height=image.height,
                     limit=MAX_IMAGE_PIXELS,
                 )
+            if image.format in {"AVIF", "HEIF"}:
+                image.info[_TAGS] = _read_colour_tags(path)
             yield image
     except Image.DecompressionBombError as err:
         raise _reject(RejectReason.TOO_LARGE) from err
@@ -121,7 +126,7 @@ def _convert(image: Image.Image) -> Picture:
         colours = colours.resize(size)
     frame = av.VideoFrame.from_ndarray(np.asarray(_flatten(colours, image)), "rgb24")
     frame.color_primaries, frame.color_trc = _find_colour_tags(image)
-    return FrameNormalizer(size, Orientation())(frame)
+    return FrameNormalizer(FrameGeometry(size, size))(frame)
 
 
 def _reduce_depth(image: Image.Image) -> Image.Image:
@@ -158,7 +163,11 @@ def _convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 def _find_colour_tags(image: Image.Image) -> tuple[int, int]:
     """Return primaries and transfer of a picture without a profile (ITU-T H.273); 2 is unknown."""
-    tags = image.info.get("nclx_profile")
-    if image.info.get("icc_profile") or not tags:
-        return 2, 2
-    return int(tags["color_primaries"]), int(tags["transfer_characteristics"])
+    return (2, 2) if image.info.get("icc_profile") else image.info.get(_TAGS, (2, 2))
+
+
+def _read_colour_tags(path: Path) -> tuple[int, int]:
+    """Return primaries and transfer of an AVIF or HEIF file (ISO/IEC 14496-12, 12.1.5)."""
+    with path.open("rb") as file:
+        _, found, box = file.read(_MAX_META_BYTES).partition(b"colrnclx")
+    return struct.unpack(">HH", box[:4]) if found and len(box) >= 4 else (2, 2)

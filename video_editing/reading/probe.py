@@ -3,7 +3,7 @@
 from __future__ import annotations  # PyAV's Packet takes a parameter only in its stubs
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from math import floor
@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from video_editing.concurrency import count_codec_threads
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.reading.clean_aperture import find_clean_aperture
 from video_editing.reading.clock import JoinedClock, Part
 from video_editing.reading.container import (
     AUDIO_DECODERS,
@@ -26,7 +27,11 @@ from video_editing.reading.container import (
     decode_frames,
     open_container,
 )
-from video_editing.reading.normalize import Orientation, compute_square_pixel_size
+from video_editing.reading.normalize import (
+    FrameGeometry,
+    Orientation,
+    compute_square_pixel_size,
+)
 from video_editing.reading.packet_scan import (
     FrameSpan,
     StreamScan,
@@ -66,7 +71,7 @@ class Clip:
     Attributes:
         path: of the file.
         video_stream: index of the video stream in the file.
-        size: width and height of the upright picture with square pixels; odd or even.
+        geometry: how frames become upright pictures with square pixels.
         timebase: seconds of one tick.
         times: presentation time of each frame, in ticks from the origin; strictly increasing.
         keyframes: those of *times* at which decoding can start.
@@ -76,7 +81,6 @@ class Clip:
         duration: the same, or to the end of the sound if that is later.
         rate: mean frames per second.
         audio_stream: index of the audio stream in the file; None without one.
-        orientation: the transform from stored to upright frames.
         is_interlaced: whether the frames consist of two fields of different times.
         is_untimed: whether the file has no presentation times; its frames have *times* in order.
         parts: of a joined file, by whose clocks the times of its frames and samples are found.
@@ -84,7 +88,7 @@ class Clip:
 
     path: Path
     video_stream: int
-    size: tuple[int, int]
+    geometry: FrameGeometry
     timebase: Fraction
     times: tuple[int, ...]
     keyframes: tuple[int, ...]
@@ -93,10 +97,14 @@ class Clip:
     duration: Fraction
     rate: Fraction
     audio_stream: int | None
-    orientation: Orientation
     is_interlaced: bool = False
     is_untimed: bool = False
     parts: tuple[Part, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright pictures with square pixels; odd or even."""
+        return self.geometry.size
 
     @property
     def is_seekable(self) -> bool:
@@ -110,7 +118,7 @@ class _Streams(NamedTuple):
     Attributes:
         video: index of the video stream.
         audio: index of the audio stream; None without one.
-        size: width and height of stored frames with square pixels.
+        geometry: of frames that are stored upright.
         timebase: seconds of one tick of the video stream.
         parts: of a joined file; none if its clock runs on.
         spans: of the frames, in file order.
@@ -121,7 +129,7 @@ class _Streams(NamedTuple):
 
     video: int
     audio: int | None
-    size: tuple[int, int]
+    geometry: FrameGeometry
     timebase: Fraction
     parts: tuple[Part, ...]
     spans: list[FrameSpan]
@@ -165,11 +173,10 @@ def probe(path: Path, limits: ClipLimits = ClipLimits()) -> Clip:
         raise InputRejected(
             RejectReason.TOO_LONG, seconds=float(duration), limit=limits.max_seconds
         )
-    orientation = Orientation.from_frame(first)
     return Clip(
         path=path,
         video_stream=streams.video,
-        size=streams.size[::-1] if orientation.is_transposed else streams.size,
+        geometry=replace(streams.geometry, orientation=Orientation.from_frame(first)),
         timebase=timebase,
         times=tuple(span.start - zero for span in timing.spans),
         keyframes=tuple(span.start - zero for span in timing.spans if span.is_key),
@@ -178,7 +185,6 @@ def probe(path: Path, limits: ClipLimits = ClipLimits()) -> Clip:
         duration=duration,
         rate=rate,
         audio_stream=streams.audio,
-        orientation=orientation,
         is_interlaced=first.interlaced_frame,
         is_untimed=timing.is_untimed,
         parts=streams.parts,
@@ -203,7 +209,11 @@ def _find_streams(path: Path, limits: ClipLimits) -> _Streams:
         return _Streams(
             video=video.index,
             audio=audio.index if audio else None,
-            size=_compute_allowed_size(video, limits),
+            geometry=FrameGeometry(
+                (video.width, video.height),
+                _compute_allowed_size(video, limits),
+                find_clean_aperture(path, video),
+            ),
             timebase=tick,
             parts=parts,
             spans=spans,

@@ -111,6 +111,18 @@ def test_a_png_with_a_profile_is_a_background(tmp_path: Path, mode: str) -> None
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.parametrize("suffix", [".avif", ".heic"])
+def test_colours_without_a_profile_are_those_of_the_tags(tmp_path: Path, suffix: str) -> None:
+    """A phone may write primaries alone: 12 is Display P3."""
+    path = save(Image.new("RGB", SIZE, (200, 100, 80)), tmp_path / f"a{suffix}")
+    head, box, rest = path.read_bytes().partition(b"colrnclx")
+    assert box
+    path.write_bytes(head + box + b"\0\x0c" + rest[2:])
+    found = rgb(read_image(path))[32, 48]
+    stored = np.asarray(Image.open(path))[32, 48]
+    assert np.abs(found - convert_to_srgb(stored, DISPLAY_P3)).max() <= 3
+
+
 def test_an_unusable_profile_is_ignored(tmp_path: Path) -> None:
     path = save(make_quarters(), tmp_path / "a.png", icc_profile=b"no profile")
     assert find_largest_error(read_image(path), make_quarters()) <= 3
