@@ -39,10 +39,12 @@ class Background(ABC):
     Attributes:
         size: its own width and height in pixels; None if it fits any canvas.
         clip: the video whose sound is mixed under the voice; None for other backgrounds.
+        rate: pictures a second of its own; 0 if it stands still without the clip.
     """
 
     size: Size | None = None
     clip: Clip | None = None
+    rate: Fraction = Fraction(0)
 
     @abstractmethod
     def open_sampler(self, canvas: Size) -> AbstractContextManager[BackgroundSampler]:
@@ -92,6 +94,7 @@ class VideoBackground(Background):
     def __init__(self, clip: Clip) -> None:
         self.clip: Clip = clip
         self.size = clip.size
+        self.rate = clip.rate
 
     @contextmanager
     def open_sampler(self, canvas: Size) -> Iterator[BackgroundSampler]:
@@ -102,6 +105,8 @@ class VideoBackground(Background):
 
 class AnimationBackground(Background):
     """An animated picture, cropped to fill the canvas and repeated."""
+
+    rate = Fraction(25)  # which animations rarely exceed
 
     def __init__(self, path: Path, size: Size) -> None:
         self.size = size
