@@ -3,7 +3,7 @@
 from __future__ import annotations  # PyAV's Packet takes a parameter only in its stubs
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,7 +13,12 @@ from av.packet import Packet
 from av.stream import Stream
 
 from video_editing.contract.errors import InputRejected, RejectReason
-from video_editing.reading.signatures import has_streams_that_begin_late
+from video_editing.reading.signatures import (
+    FileSpan,
+    find_motion,
+    has_streams_that_begin_late,
+    is_picture,
+)
 
 #: Demuxers of containers that hold their own media. Playlists and scripts (concat, HLS, DASH,
 #: SDP, image sequences) are left out: they make FFmpeg read other files or connect to hosts.
@@ -34,7 +39,7 @@ AUDIO_DECODERS = frozenset(
     pcm_s16le pcm_s24be pcm_s24le pcm_s32be pcm_s32le pcm_u8 vorbis wmapro wmav1 wmav2
     """.split()  # noqa: SIM905 - as lists they would take sixty lines
 )
-_DECODERS = ",".join(sorted(VIDEO_DECODERS | AUDIO_DECODERS | {"png", "webp"}))
+_DECODERS = ",".join(sorted(VIDEO_DECODERS | AUDIO_DECODERS))
 
 #: Decoders of codecs that keep alpha beside their blocks (WebM Container Guidelines, 8).
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -49,46 +54,44 @@ _PLAYLIST_SIGNATURES = (b"ffconcat", b"#EXTM3U", b"v=0")  #: first bytes of conc
 
 @contextmanager
 def open_container(
-    path: Path,
-    *,
-    demuxer: str | None = None,
-    is_decoding_allowed: bool = True,
-    max_pixels: int = MAX_PIXELS,
+    path: Path, *, is_decoding_allowed: bool = True, max_pixels: int = MAX_PIXELS
 ) -> Iterator[InputContainer]:
-    """Open *path* to read its streams; its suffix does not matter.
+    """Open *path* to read its streams, and of a motion photo the video; its suffix does not matter.
 
     Args:
         path: an existing file; names such as ``concat:a`` or ``%02d.png`` have no special meaning.
-        demuxer: FFmpeg's name of the only demuxer allowed; `ALLOWED_CONTAINERS` by default.
         is_decoding_allowed: whether FFmpeg may decode frames to find stream parameters.
         max_pixels: larger frames are not decoded for that.
 
     Raises:
         InputRejected: the file is empty, truncated before its index, no media, or its format is
-            not allowed.
+            not allowed; NOT_A_VIDEO with "what", "picture", for a photo.
         FileNotFoundError: the file does not exist.
     """
     if path.stat().st_size == 0:
         raise InputRejected(RejectReason.EMPTY_FILE)
     if not path.is_file():
         raise InputRejected(RejectReason.NOT_A_VIDEO)
-    try:
-        container = av.open(
-            f"file:{path.absolute()}",
-            format=demuxer,
-            options={
-                "format_whitelist": demuxer or ALLOWED_CONTAINERS,
-                "protocol_whitelist": "file",
-                "codec_whitelist": _DECODERS if is_decoding_allowed else "none",
-                "max_pixels": str(max_pixels),
-                **(_LONG_SEARCH if has_streams_that_begin_late(path) else {}),
-            },
-            metadata_errors="replace",
-        )
-    except (av.FFmpegError, ValueError) as err:
-        raise InputRejected(_find_reject_reason(path)) from err
-    with container:
-        yield container
+    options = {
+        "format_whitelist": ALLOWED_CONTAINERS,
+        "protocol_whitelist": "file",
+        "codec_whitelist": _DECODERS if is_decoding_allowed else "none",
+        "max_pixels": str(max_pixels),
+        **(_LONG_SEARCH if has_streams_that_begin_late(path) else {}),
+    }
+    with ExitStack() as stack:
+        source: str | FileSpan = f"file:{path.absolute()}"
+        if is_picture(path):
+            motion = find_motion(path)
+            if motion is None:
+                raise InputRejected(RejectReason.NOT_A_VIDEO, what="picture")
+            source = FileSpan(stack.enter_context(path.open("rb")), motion)
+        try:
+            container = av.open(source, options=options, metadata_errors="replace")
+        except (av.FFmpegError, ValueError) as err:
+            raise InputRejected(_find_reject_reason(path)) from err
+        assert isinstance(container, InputContainer)
+        yield stack.enter_context(container)
 
 
 def decode_frames(

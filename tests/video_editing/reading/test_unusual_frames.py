@@ -6,10 +6,13 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pillow_heif
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from tests.support.make_clips import HD, Colours, drawn, make_clip
+from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Picture
 from video_editing.pixels import convert_to_rgb
 from video_editing.reading.decode import read_frames, read_keyframes
@@ -155,3 +158,43 @@ def test_wide_primaries_become_those_of_bt709(tmp_path: Path, primaries: int) ->
         light = np.clip(TO_BT709[primaries] @ (np.array(colour) / 255) ** 2.4, 0, 1)
         found = rgb(next(read_frames(probe(path))).value)[32, 32]
         assert np.abs(found - light ** (1 / 2.4) * 255).max() <= 3
+
+
+@pytest.mark.parametrize("gap", [b"", b"MotionPhoto_Data"], ids=["directly", "after a mark"])
+def test_the_video_behind_a_jpeg_is_a_clip(tmp_path: Path, gap: bytes) -> None:
+    """Phones write motion photos so."""
+    video = make_clip(tmp_path / "a.mp4", drawn(10), colours=HD, options={"g": "4"}, tone=300)
+    Image.new("RGB", (640, 480), "teal").save(tmp_path / "photo.jpg")
+    path = tmp_path / "motion.jpg"
+    path.write_bytes((tmp_path / "photo.jpg").read_bytes() + gap + video.read_bytes())
+    clip, plain = probe(path), probe(video)
+    assert (clip.times, clip.audio_stream) == (plain.times, plain.audio_stream)
+    for start in (0, clip.times[6]):
+        for found, expected in zip(
+            read_frames(clip, start), read_frames(plain, start), strict=True
+        ):
+            assert np.array_equal(found.value.y, expected.value.y)
+
+
+def test_the_video_in_a_heic_file_is_a_clip(tmp_path: Path) -> None:
+    """It has a box of its own."""
+    video = make_clip(tmp_path / "a.mp4", drawn(10), colours=HD).read_bytes()
+    pillow_heif.from_pillow(Image.new("RGB", (64, 64), "teal")).save(tmp_path / "a.heic")
+    box = struct.pack(">I4s", len(video) + 8, b"mpvd") + video
+    path = tmp_path / "motion.heic"
+    path.write_bytes((tmp_path / "a.heic").read_bytes() + box)
+    assert len(list(read_frames(probe(path)))) == 10
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "heic", "avif", "tif", "bmp"])
+def test_a_photo_is_no_clip(tmp_path: Path, suffix: str) -> None:
+    """The reason says so, so that the text can."""
+    image, path = Image.new("RGB", (64, 64), "teal"), tmp_path / f"a.{suffix}"
+    if suffix == "heic":
+        pillow_heif.from_pillow(image).save(path)
+    else:
+        image.save(path)
+    with pytest.raises(InputRejected) as caught:
+        probe(path)
+    assert caught.value.reason is RejectReason.NOT_A_VIDEO
+    assert caught.value.details == {"what": "picture"}
