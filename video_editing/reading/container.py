@@ -13,6 +13,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.media import VIDEO_KINDS
 from video_editing.reading.signatures import (
     FileSpan,
     find_motion,
@@ -20,9 +21,7 @@ from video_editing.reading.signatures import (
     is_picture,
 )
 
-#: Demuxers of containers that hold their own media. Playlists and scripts (concat, HLS, DASH,
-#: SDP, image sequences) are left out: they make FFmpeg read other files or connect to hosts.
-ALLOWED_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,gif"
+ALLOWED_CONTAINERS = ",".join(kind.reader for kind in VIDEO_KINDS)  #: FFmpeg's demuxers
 
 #: FFmpeg's decoders for what cameras, phones, browsers and editors write. Its hundreds of rare
 #: decoders are left out: most of its security bugs are found there.

@@ -41,7 +41,7 @@ def read_image(path: Path) -> Picture:
 
     Raises:
         InputRejected: BAD_BACKGROUND; "why" is a RejectReason: the file is of another format, too
-            large (with "width", "height" and "limit") or damaged.
+            large (with "width", "height" and "megapixels", the limit) or damaged.
         FileNotFoundError: the file does not exist.
     """
     with _open_image(path) as image:
@@ -83,26 +83,25 @@ def _open_image(path: Path) -> Iterator[Image.Image]:
             image = Image.open(path, formats=_register_formats())
         with image:
             if image.width * image.height > MAX_IMAGE_PIXELS:
-                raise InputRejected(
-                    RejectReason.BAD_BACKGROUND,
-                    why=RejectReason.TOO_LARGE,
+                raise _reject(
+                    RejectReason.TOO_LARGE,
                     width=image.width,
                     height=image.height,
-                    limit=MAX_IMAGE_PIXELS,
+                    megapixels=MAX_IMAGE_PIXELS / 1_000_000,
                 )
             if image.format in {"AVIF", "HEIF"}:
                 image.info[_TAGS] = _read_colour_tags(path)
             yield image
     except Image.DecompressionBombError as err:
-        raise _reject(RejectReason.TOO_LARGE) from err
+        raise _reject(RejectReason.TOO_LARGE, megapixels=MAX_IMAGE_PIXELS / 1_000_000) from err
     except UnidentifiedImageError as err:
         raise _reject(RejectReason.UNSUPPORTED_FORMAT) from err
     except _DAMAGED as err:
         raise _reject(RejectReason.CORRUPT) from err
 
 
-def _reject(why: RejectReason) -> InputRejected:
-    return InputRejected(RejectReason.BAD_BACKGROUND, why=why)
+def _reject(why: RejectReason, **details: float) -> InputRejected:
+    return InputRejected(RejectReason.BAD_BACKGROUND, why=why, **details)
 
 
 def _register_formats() -> list[str]:
@@ -110,7 +109,7 @@ def _register_formats() -> list[str]:
     import pi_heif  # noqa: PLC0415 - 70 ms that only pictures need
 
     pi_heif.register_heif_opener()
-    return [kind.name for kind in PICTURE_KINDS]
+    return [kind.reader for kind in PICTURE_KINDS]
 
 
 def _convert(image: Image.Image) -> Picture:

@@ -296,7 +296,8 @@ def _select_audio_stream(container: InputContainer, scans: dict[int, StreamScan]
         if stream.codec_context and stream.codec_context.name in AUDIO_DECODERS:
             return stream
     if streams:
-        raise InputRejected(RejectReason.UNSUPPORTED_CODEC, codec=_get_codec_name(streams[0]))
+        codec = _get_codec_name(streams[0])
+        raise InputRejected(RejectReason.UNSUPPORTED_CODEC, codec=codec, stream="audio")
     return None
 
 
@@ -324,7 +325,7 @@ def _compute_allowed_size(stream: VideoStream, limits: ClipLimits) -> tuple[int,
     """Return width and height of *stream* with square pixels; 0, 0 without a decoder.
 
     Raises:
-        InputRejected: TOO_LARGE, with "width", "height" and "limit".
+        InputRejected: TOO_LARGE, with "width", "height" and "megapixels", the limit.
     """
     if stream.codec_context is None:
         return 0, 0
@@ -333,7 +334,10 @@ def _compute_allowed_size(stream: VideoStream, limits: ClipLimits) -> tuple[int,
     )
     if width * height > limits.max_pixels:
         raise InputRejected(
-            RejectReason.TOO_LARGE, width=width, height=height, limit=limits.max_pixels
+            RejectReason.TOO_LARGE,
+            width=width,
+            height=height,
+            megapixels=limits.max_pixels / 1_000_000,
         )
     return width, height
 

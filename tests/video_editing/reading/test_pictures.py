@@ -171,7 +171,7 @@ def test_a_picture_that_is_too_large_says_so(tmp_path: Path) -> None:
         "why": "too_large",
         "width": 10_000,
         "height": 5_001,
-        "limit": 50_000_000,
+        "megapixels": 50,
     }
 
 
