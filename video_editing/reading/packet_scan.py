@@ -17,9 +17,12 @@ from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.reading.clock import Part
 from video_editing.reading.container import read_packets
 
-_CLOCK_MAY_JUMP = 0x200  #: FFmpeg's AVFMT_TS_DISCONT, a flag of MPEG-TS and MPEG-PS
-#: Seconds by which a joint sets the clock back or on, at least. Frames of one part are closer.
+_JOINABLE = frozenset({"mpegts", "mpeg", "flv"})  #: containers that can be joined byte by byte
+#: Seconds by which a joint sets the clock back or on, at least. Frames of one part are closer;
+#: presentation times may go back by the longer one, since frames are reordered.
 _MIN_STEP_BACK, _MIN_STEP_ON = Fraction(1, 10), Fraction(1)
+#: Seconds by which it is set on where no sound shows that it did not go on: FFmpeg's threshold.
+_MIN_SILENT_STEP = Fraction(10)
 
 
 class FrameSpan(NamedTuple):
@@ -54,26 +57,43 @@ class StreamScan:
             packets.
         joints: where the clock jumps, in file order.
         latest: decoding time of the last packet in ticks; None before the first.
-        delay: ticks between decoding and presentation of the first packet.
+        highest: presentation time of the packets since the last joint in ticks; None before one.
+        is_untimed: whether there are decoding times only.
     """
 
     spans: list[FrameSpan] = field(default_factory=list)
     end: int = 0
     joints: list[Joint] = field(default_factory=list)
     latest: int | None = None
-    delay: int = 0
+    highest: int | None = None
+    is_untimed: bool = False
 
     def notice_joint(self, packet: av.Packet[Stream]) -> None:
-        """Add a joint if the clock jumps at *packet*."""
-        time = packet.dts if packet.dts is not None else packet.pts
-        if time is None:
-            return
-        if self.latest is not None:
-            before, after = (tick * packet.time_base for tick in (self.latest, time))
-            if after < before - _MIN_STEP_BACK or after > before + _MIN_STEP_ON:
-                self.joints.append(Joint(len(self.spans), before, after))
-                self.end = time
-        self.latest = time
+        """Add a joint if the clock jumps at *packet*.
+
+        The decoding time of the first packet after it may be guessed from the one before.
+        """
+        joint = self._find_jump(self.highest, packet.pts, packet.time_base, _MIN_STEP_ON)
+        if joint is None:
+            joint = self._find_jump(self.latest, packet.dts, packet.time_base, _MIN_STEP_BACK)
+            self.latest = packet.dts if packet.dts is not None else self.latest
+        else:
+            self.latest = None
+        if joint is not None:
+            self.joints.append(joint)
+            self.end, self.highest = int(joint.after / packet.time_base), None
+        if packet.pts is not None:
+            self.highest = packet.pts if self.highest is None else max(self.highest, packet.pts)
+
+    def _find_jump(
+        self, before: int | None, after: int | None, tick: Fraction, step_back: Fraction
+    ) -> Joint | None:
+        if before is None or after is None:
+            return None
+        step = (after - before) * tick
+        if -step_back <= step <= _MIN_STEP_ON:
+            return None
+        return Joint(len(self.spans), before * tick, after * tick)
 
 
 def scan_packets(container: InputContainer, max_frames: int) -> dict[int, StreamScan]:
@@ -83,17 +103,17 @@ def scan_packets(container: InputContainer, max_frames: int) -> dict[int, Stream
         InputRejected: CORRUPT, a stream has more than *max_frames*.
     """
     scans: dict[int, StreamScan] = defaultdict(StreamScan)
-    is_joinable = bool(container.format.flags & _CLOCK_MAY_JUMP)
+    name = container.format.name
     for packet in read_packets(container):
         scan = scans[packet.stream_index]
-        if is_joinable:
+        if name in _JOINABLE:
             scan.notice_joint(packet)
+        if name == "avi" and packet.pts != packet.dts:
+            scan.is_untimed, packet.pts = True, packet.dts
         start = _compute_start(packet, scan)
         length = max(0, packet.duration or 0)
         scan.end = max(scan.end, start + length)
         if packet.stream.type == "video" and _is_shown(packet):
-            if not scan.spans and packet.pts is not None and packet.dts is not None:
-                scan.delay = packet.pts - packet.dts
             scan.spans.append(FrameSpan(start, length, packet.is_keyframe))
             if len(scan.spans) > max_frames:
                 raise InputRejected(RejectReason.CORRUPT, frames=max_frames)
@@ -146,8 +166,10 @@ def join_parts(
 
 
 def _is_joint(joint: Joint, audio: StreamScan | None) -> bool:
-    if joint.after < joint.before or audio is None or audio.latest is None:
+    if joint.after < joint.before:
         return True
+    if audio is None or not audio.end:
+        return joint.after - joint.before > _MIN_SILENT_STEP
     middle = (joint.before + joint.after) / 2
     return any(other.before < middle < other.after for other in audio.joints)
 

@@ -122,7 +122,7 @@ class _Streams(NamedTuple):
         timebase: seconds of one tick of the video stream.
         parts: of a joined file; none if its clock runs on.
         spans: of the frames, in file order.
-        delay: ticks between decoding and presentation of the first frame.
+        is_untimed: whether the file has no presentation times.
         audio_end: seconds of the clock of the first part at which the sound ends; 0 without it.
         has_b_frames: whether the decoder expects frames that are shown in another order.
     """
@@ -133,7 +133,7 @@ class _Streams(NamedTuple):
     timebase: Fraction
     parts: tuple[Part, ...]
     spans: list[FrameSpan]
-    delay: int
+    is_untimed: bool
     audio_end: Fraction
     has_b_frames: bool
 
@@ -217,7 +217,7 @@ def _find_streams(path: Path, limits: ClipLimits) -> _Streams:
             timebase=tick,
             parts=parts,
             spans=spans,
-            delay=scan.delay,
+            is_untimed=scan.is_untimed,
             audio_end=_compute_end(audio, sound, parts) if audio and sound else Fraction(0),
             has_b_frames=video.codec_context.has_b_frames,
         )
@@ -235,16 +235,17 @@ def _find_timing(
     """Return when the frames from *first* on are shown.
 
     The times of packets are not those of frames where two packets are the fields of one frame
-    (H.264 of camcorders), and where the container has decoding times only (AVI).
+    (H.264 of camcorders), and where the container has decoding times only (AVI, bad MOV).
     """
     begin = first.pts or 0
+    first_key = next((n for n, span in enumerate(streams.spans) if span.is_key), 0)
+    if streams.is_untimed:
+        return _Timing(list(sort_spans(streams.spans[first_key:])), is_untimed=True)
     is_in_order = all(one.start < other.start for one, other in pairwise(streams.spans))
     if first.interlaced_frame or (streams.has_b_frames and is_in_order):
         head = [f.pts or 0 for f in _decode_head(path, streams.video, limits, _HEAD_FRAMES)]
         if is_in_order and any(one >= other for one, other in pairwise(head)):
-            spans = [s._replace(start=s.start - streams.delay) for s in streams.spans]
-            first_key = next((n for n, span in enumerate(spans) if span.is_key), 0)
-            return _Timing(spans[first_key:], is_untimed=True)
+            return _Timing(streams.spans[first_key:], is_untimed=True)
         if sum(begin <= span.start <= head[-1] for span in streams.spans) > len(head):
             return _Timing(_decode_spans(path, streams, limits), is_untimed=False)
     spans = [span for span in sort_spans(streams.spans) if span.start >= begin]
