@@ -2,7 +2,8 @@
 
 from __future__ import annotations  # PyAV's Packet takes a parameter only in its stubs
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -158,7 +159,7 @@ def probe(path: Path, limits: ClipLimits = ClipLimits()) -> Clip:
         FileNotFoundError: the file does not exist.
     """
     streams = _find_streams(path, limits)
-    first = _decode_head(path, streams.video, limits, 1)[0]
+    first = _decode_first_frame(path, streams.video, limits)
     timing = _find_timing(path, streams, first, limits)
     if not timing.spans:
         raise InputRejected(RejectReason.CORRUPT)
@@ -243,7 +244,7 @@ def _find_timing(
         return _Timing(list(sort_spans(streams.spans[first_key:])), is_untimed=True)
     is_in_order = all(one.start < other.start for one, other in pairwise(streams.spans))
     if first.interlaced_frame or (streams.has_b_frames and is_in_order):
-        head = [f.pts or 0 for f in _decode_head(path, streams.video, limits, _HEAD_FRAMES)]
+        head = _decode_times(path, streams.video, limits, _HEAD_FRAMES)
         if is_in_order and any(one >= other for one, other in pairwise(head)):
             return _Timing(streams.spans[first_key:], is_untimed=True)
         if sum(begin <= span.start <= head[-1] for span in streams.spans) > len(head):
@@ -253,16 +254,12 @@ def _find_timing(
 
 
 def _decode_spans(path: Path, streams: _Streams, limits: ClipLimits) -> list[FrameSpan]:
-    """Return the frames that the decoder finds in the packets, as fast as it can."""
+    """Return the frames that the decoder finds in the packets."""
     clock = JoinedClock(streams.parts)
     spans: list[FrameSpan] = []
-    with open_container(path, max_pixels=limits.max_pixels) as container:
-        stream = container.streams[streams.video]
-        for frame in decode_frames(
-            container, stream, max_pixels=limits.max_pixels, threads=count_codec_threads()
-        ):
-            start = int(clock(frame.pts * streams.timebase) / streams.timebase)
-            spans.append(FrameSpan(start, 0, frame.key_frame))
+    for frame in _decode(path, streams.video, limits, count_codec_threads()):
+        start = int(clock((frame.pts or 0) * streams.timebase) / streams.timebase)
+        spans.append(FrameSpan(start, 0, frame.key_frame))
     return list(sort_spans(spans))
 
 
@@ -343,18 +340,31 @@ def _compute_allowed_size(stream: VideoStream, limits: ClipLimits) -> tuple[int,
     return width, height
 
 
-def _decode_head(
-    path: Path, stream_index: int, limits: ClipLimits, count: int
-) -> list[av.VideoFrame]:
-    """Return the first *count* frames that decode; those before refer to frames not in the file."""
-    with open_container(path, max_pixels=limits.max_pixels) as container:
-        frames = decode_frames(
-            container, container.streams[stream_index], max_pixels=limits.max_pixels
-        )
-        head: list[av.VideoFrame] = list(islice(frames, count))
-    if not head:
+def _decode_first_frame(path: Path, stream_index: int, limits: ClipLimits) -> av.VideoFrame:
+    """Return the first frame that decodes; those before refer to frames not in the file."""
+    with closing(_decode(path, stream_index, limits)) as frames:
+        first = next(frames, None)
+    if first is None:
         raise InputRejected(RejectReason.CORRUPT)
-    return head
+    return first
+
+
+def _decode_times(path: Path, stream_index: int, limits: ClipLimits, count: int) -> list[int]:
+    """Return the times of the first *count* frames that decode, in ticks, as they come."""
+    with closing(_decode(path, stream_index, limits)) as frames:
+        return [frame.pts or 0 for frame in islice(frames, count)]
+
+
+def _decode(
+    path: Path, stream_index: int, limits: ClipLimits, threads: int = 1
+) -> Generator[av.VideoFrame]:
+    with open_container(path, max_pixels=limits.max_pixels) as container:
+        yield from decode_frames(
+            container,
+            container.streams[stream_index],
+            max_pixels=limits.max_pixels,
+            threads=threads,
+        )
 
 
 def _find_origin(
