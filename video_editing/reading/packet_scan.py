@@ -21,8 +21,9 @@ _JOINABLE = frozenset({"mpegts", "mpeg", "flv"})  #: containers that can be join
 #: Seconds by which a joint sets the clock back or on, at least. Frames of one part are closer;
 #: presentation times may go back by the longer one, since frames are reordered.
 _MIN_STEP_BACK, _MIN_STEP_ON = Fraction(1, 10), Fraction(1)
-#: Seconds by which it is set on where no sound shows that it did not go on: FFmpeg's threshold.
-_MIN_SILENT_STEP = Fraction(10)
+#: Seconds for which a stream may be silent, if no other one shows that the clock jumps: FFmpeg's
+#: threshold.
+_MAX_SILENT_STEP = Fraction(10)
 
 
 class FrameSpan(NamedTuple):
@@ -55,6 +56,7 @@ class StreamScan:
         spans: of the frames that are shown, in file order; empty for other than video streams.
         end: of the last packet in presentation order since the last joint, in ticks; 0 without
             packets.
+        steady_end: the same, without packets long after all others, which damaged files have.
         joints: where the clock jumps, in file order.
         latest: decoding time of the last packet in ticks; None before the first.
         highest: presentation time of the packets since the last joint in ticks; None before one.
@@ -63,6 +65,7 @@ class StreamScan:
 
     spans: list[FrameSpan] = field(default_factory=list)
     end: int = 0
+    steady_end: int = 0
     joints: list[Joint] = field(default_factory=list)
     latest: int | None = None
     highest: int | None = None
@@ -81,7 +84,8 @@ class StreamScan:
             self.latest = None
         if joint is not None:
             self.joints.append(joint)
-            self.end, self.highest = int(joint.after / packet.time_base), None
+            self.end = self.steady_end = int(joint.after / packet.time_base)
+            self.highest = None
         if packet.pts is not None:
             self.highest = packet.pts if self.highest is None else max(self.highest, packet.pts)
 
@@ -113,6 +117,9 @@ def scan_packets(container: InputContainer, max_frames: int) -> dict[int, Stream
         start = _compute_start(packet, scan)
         length = max(0, packet.duration or 0)
         scan.end = max(scan.end, start + length)
+        is_late = (start - scan.steady_end) * packet.time_base > _MAX_SILENT_STEP
+        if not is_late or not scan.steady_end:
+            scan.steady_end = max(scan.steady_end, start + length)
         if packet.stream.type == "video" and _is_shown(packet):
             scan.spans.append(FrameSpan(start, length, packet.is_keyframe))
             if len(scan.spans) > max_frames:
@@ -169,7 +176,7 @@ def _is_joint(joint: Joint, audio: StreamScan | None) -> bool:
     if joint.after < joint.before:
         return True
     if audio is None or not audio.end:
-        return joint.after - joint.before > _MIN_SILENT_STEP
+        return joint.after - joint.before > _MAX_SILENT_STEP
     middle = (joint.before + joint.after) / 2
     return any(other.before < middle < other.after for other in audio.joints)
 

@@ -227,7 +227,7 @@ def _find_streams(path: Path, limits: ClipLimits) -> _Streams:
 def _compute_end(audio: Stream, scan: StreamScan, parts: tuple[Part, ...]) -> Fraction:
     """Return when the sound ends, in seconds of the clock of the first part."""
     shift = parts[-1].shift if parts and scan.joints else 0
-    return scan.end * (audio.time_base or _MICROSECOND) + shift
+    return scan.steady_end * (audio.time_base or _MICROSECOND) + shift
 
 
 def _find_timing(

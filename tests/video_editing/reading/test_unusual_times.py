@@ -5,6 +5,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -184,6 +185,21 @@ def test_the_last_block_of_an_encoder_adds_nothing(tmp_path: Path) -> None:
     """It is silent, and shorter than a tenth of a second."""
     path = make_clip(tmp_path / "a.mp4", drawn(25), rate=25, colours=HD, tone=300, overhang=0.05)
     assert probe(path).duration == 1
+
+
+def test_a_stray_packet_of_sound_does_not_lengthen_the_clip(tmp_path: Path) -> None:
+    """Damaged files may have one minutes after all others."""
+    source = make_clip(tmp_path / "a.mkv", drawn(25), rate=25, colours=HD, tone=300)
+    path = tmp_path / "stray.mkv"
+    with av.open(str(source)) as container, av.open(str(path), "w") as out:
+        streams = [out.add_stream_from_template(stream) for stream in container.streams]
+        packets = [packet for packet in container.demux() if packet.size]
+        last = max(n for n, packet in enumerate(packets) if packet.stream.type == "audio")
+        packets[last].pts = packets[last].dts = packets[last].pts + 300_000
+        for packet in packets:
+            packet.stream = streams[packet.stream_index]
+            out.mux(packet)
+    assert probe(path).duration == pytest.approx(1, abs=0.05)
 
 
 def shift_tags(content: bytes, milliseconds: int) -> bytes:
