@@ -229,11 +229,13 @@ class PreviewCards:
         background = draft.look.backdrop.source
         if isinstance(picture, Path) or background is None or background in draft.backgrounds:
             return draft, picture
+        details = picture.details if picture.fault == RejectReason.BAD_BACKGROUND else {}
         plain = draft.look.model_copy(update={"backdrop": BackgroundChoice()})
         draft = await self._drafts.set_appearance(draft.id, plain)
         picture = await self._draw(draft)
         if isinstance(picture, Path):
-            text = self._texts.describe_failure(draft.language, RejectReason.BAD_BACKGROUND, {})
+            fault = RejectReason.BAD_BACKGROUND
+            text = self._texts.describe_failure(draft.language, fault, details)
             await self._messenger.send_text(draft.destination, text)
         return draft, picture
 

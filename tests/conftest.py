@@ -15,6 +15,15 @@ def media() -> Path:
     return MEDIA
 
 
+@pytest.fixture(scope="session")
+def cases(media: Path) -> Path:
+    """The folder of files of kinds that once came out wrong; skips the test where it is missing."""
+    folder = media.parent / "cases/media"
+    if not folder.is_dir():
+        pytest.skip("the files of unusual kinds (../shared/cases) are missing")
+    return folder
+
+
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The empty folder where rembg searches for weights; downloads fail."""

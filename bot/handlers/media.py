@@ -20,12 +20,15 @@ from bot.handlers.context import (
 )
 from bot.preview_cards import PreviewCards
 from bot.telegram.limits import check_source
+from video_editing.contract.media import PICTURE_KINDS
 
-VIDEO_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".qt", ".webm", ".mkv", ".avi", ".mpg", ".mpeg"),
-    *(".ts", ".mts", ".m2ts", ".3gp", ".wmv", ".flv", ".ogv", ".gif"),
+PICTURE_SUFFIXES = tuple(suffix for kind in PICTURE_KINDS for suffix in kind.suffixes)
+#: MIME types of files that are refused unseen: documents and archives. All others may be videos,
+#: since names and types are often wrong or missing.
+REFUSED_TYPES = (
+    *("application/pdf", "application/zip", "application/msword", "application/vnd."),
+    *("application/x-rar", "application/x-7z"),
 )
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".heic", ".avif")
 MAX_LINK_LENGTH = 2000  #: characters; a longer link is ignored
 
 
@@ -168,7 +171,12 @@ async def _start_card(
 
 
 def extract_clip(message: Message) -> MediaSource | None:
-    """Return the video or the link in *message*; None where it has neither."""
+    """Return the video or the link in *message*; None where it has neither.
+
+    A file may be a video whatever its name says; but in an album, a picture goes with a video.
+    """
+    if message.media_group_id and extract_picture(message):
+        return None
     return _find_video(message) or _find_link(message)
 
 
@@ -182,11 +190,7 @@ def extract_picture(message: Message) -> MediaSource | None:
     if message.photo:
         largest = max(message.photo, key=lambda size: size.width * size.height)
         return _create_source(SourceKind.PHOTO, largest.file_id, largest.file_size)
-    if (
-        (file := message.document)
-        and _has_type(file, "image/", IMAGE_SUFFIXES)
-        and not _find_video(message)
-    ):
+    if (file := message.document) and not message.animation and _is_named_as_picture(file):
         return _create_source(SourceKind.DOCUMENT, file.file_id, file.file_size)
     return None
 
@@ -200,7 +204,7 @@ def _find_video(message: Message) -> MediaSource | None:
         return _create_source(
             SourceKind.ANIMATION, animation.file_id, animation.file_size, animation.duration
         )
-    if (file := message.document) and _has_type(file, "video/", VIDEO_SUFFIXES, "image/gif"):
+    if (file := message.document) and not (file.mime_type or "").startswith(REFUSED_TYPES):
         return _create_source(SourceKind.DOCUMENT, file.file_id, file.file_size)
     return None
 
@@ -211,10 +215,11 @@ def _create_source(
     return MediaSource(kind=kind, file_id=file_id, size=size, seconds=seconds)
 
 
-def _has_type(file: Document, mime: str, suffixes: tuple[str, ...], *mimes: str) -> bool:
-    """Return whether a document has one of the types, or a name with one of *suffixes*."""
-    mime_type = (file.mime_type or "").lower()
-    return mime_type.startswith((mime, *mimes)) or (file.file_name or "").lower().endswith(suffixes)
+def _is_named_as_picture(file: Document) -> bool:
+    """Return whether the name or the type of *file* is that of a still picture."""
+    mime_type, name = (file.mime_type or "").lower(), (file.file_name or "").lower()
+    is_image = mime_type.startswith("image/") and mime_type != "image/gif"
+    return is_image or name.endswith(PICTURE_SUFFIXES)
 
 
 def _find_link(message: Message) -> MediaSource | None:

@@ -262,9 +262,17 @@ fault-old = This button is too old. Please send the video again.
 
 fault-no-file = The video did not arrive. Please send it again.
 fault-empty-file = This file is empty. Please send it again.
-fault-not-a-video = This is not a video that I can read. Send it as mp4, mov, webm or mkv.
-fault-unsupported-format = I do not know this kind of file. Send it as mp4, mov, webm or mkv.
-fault-unsupported-codec = I cannot read how this video is packed. Save it as an ordinary mp4 (H.264) and send that.
+fault-not-a-video =
+    { $what ->
+        [picture] This is a photo. Send me a video; a photo can be its background.
+       *[other] This is not a video that I can read. Send one of these: { $videos }.
+    }
+fault-unsupported-format = I do not know this kind of file. Send one of these: { $videos }.
+fault-unsupported-codec =
+    { $stream ->
+        [audio] I cannot read the sound of this video. Save it as an ordinary mp4 (with AAC sound) and send that.
+       *[other] I cannot read how this video is packed. Save it as an ordinary mp4 (H.264) and send that.
+    }
 fault-no-video-stream = There is only sound in this file. Send one with a picture.
 fault-truncated = A part of this video is missing. Please send it again.
 fault-corrupt = This video is damaged. Save it anew and send that, or try another one.
@@ -278,7 +286,17 @@ fault-too-long =
     }. Cut it and send the part that you need.
 fault-too-large = The picture is too large. Send it in 4K or smaller.
 fault-no-person = I see nobody in this video. Send one in which you face the camera, in good light.
-fault-bad-background = I cannot use this background. Send another picture or video, or choose a colour.
+fault-bad-background =
+    { $why ->
+        [too_large] This background is too large{ $megapixels ->
+            [0] {""}
+           *[other] ; I take up to { NUMBER($megapixels, maximumFractionDigits: 0) } megapixels
+        }. Send a smaller one, or choose a colour.
+        [not_a_video] I do not know this kind of background. Send a picture ({ $pictures }), a video ({ $videos }), or choose a colour.
+        [unsupported_format] I do not know this kind of background. Send a picture ({ $pictures }), a video ({ $videos }), or choose a colour.
+        [corrupt] This background is damaged. Save it anew and send that, or choose a colour.
+       *[other] I cannot use this background. Send another picture or video, or choose a colour.
+    }
 fault-bad-matte = What I had kept of this video does not fit any more. Please send the video again.
 fault-bad-option = This look does not work. /style brings back the usual one; then send the video again.
 fault-does-not-fit = It cannot be made small enough for Telegram. Send a shorter video, or choose another form.

@@ -12,6 +12,7 @@ from fluent.runtime import FluentBundle, FluentResource
 
 from bot.database.drafts import Draft
 from bot.domain.job_request import Appearance, Language, describe_background
+from video_editing.contract.media import PICTURE_KINDS, VIDEO_KINDS, list_names
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +20,18 @@ LOCALES_FOLDER = Path(__file__).parents[1] / "locales"
 
 TextValue = float | str
 
-#: values that the texts of failures may mention; a text omits what is 0
-DEFAULT_DETAILS: Mapping[str, TextValue] = {"size": 0, "limit": 0, "seconds": 0}
+#: values that the texts of failures may mention or select on; a text omits what is 0
+DEFAULT_DETAILS: Mapping[str, TextValue] = {
+    "size": 0,
+    "limit": 0,
+    "seconds": 0,
+    "megapixels": 0,
+    "what": "",
+    "why": "",
+    "stream": "",
+}
+#: the kinds of files that a text may list
+FILE_KINDS = {"pictures": list_names(PICTURE_KINDS), "videos": list_names(VIDEO_KINDS)}
 
 
 class Texts:
@@ -48,10 +59,10 @@ class Texts:
         Args:
             language: of the text.
             code: a FailureCode, a RejectReason of video_editing or a LinkError of backends.
-            details: numbers that the text may mention.
+            details: numbers and names that the text may mention or select on.
         """
         values = {name: details.get(name, default) for name, default in DEFAULT_DETAILS.items()}
-        return self(language, f"fault-{code.replace('_', '-')}", **values)
+        return self(language, f"fault-{code.replace('_', '-')}", **values, **FILE_KINDS)
 
 
 def build_card_caption(texts: Texts, draft: Draft) -> str:

@@ -69,6 +69,8 @@ def make_clip(
     turn: Sequence[int] | None = None,
     aspect: Fraction | None = None,
     tone: int | None = None,
+    overhang: float = 0,
+    sound: str | None = None,
 ) -> Path:
     """Write *pictures* as a video file and return its path.
 
@@ -85,7 +87,9 @@ def make_clip(
         colours: tags; none by default.
         turn: display matrix, nine numbers row by row (ISO/IEC 14496-12, 6.2.2).
         aspect: width of a pixel divided by its height.
-        tone: frequency in hertz of a sine as long as the video, in the container's default codec.
+        tone: frequency in hertz of a sine as long as the video.
+        overhang: seconds by which the sine is longer.
+        sound: FFmpeg's name of its encoder; by default the container's.
     """
     frames = map(_frame, pictures)
     first = next(frames)
@@ -101,7 +105,7 @@ def make_clip(
             colours.tag(context)
         if turn:
             stream.set_display_matrix(turn)
-        sound = out.add_stream(out.default_audio_codec, rate=48_000) if tone else None
+        hum = out.add_stream(sound or out.default_audio_codec, rate=48_000) if tone else None
         tick = -1
         for i, frame in enumerate((first, *frames)):
             tick = times[i] if times else i
@@ -110,8 +114,8 @@ def make_clip(
                 colours.tag(frame)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-        if sound and tone:
-            _hum(out, sound, tone, seconds=float((tick + 1) / rate))
+        if hum and tone:
+            _hum(out, hum, tone, seconds=float((tick + 1) / rate) + overhang)
     return path
 
 

@@ -13,6 +13,7 @@ from video_editing.contract.errors import (
     OutputFailed,
     RejectReason,
 )
+from video_editing.contract.media import PICTURE_KINDS, VIDEO_KINDS, list_names
 from video_editing.contract.progress import Progress, Report, ignore
 
 
@@ -88,7 +89,7 @@ REJECT_MESSAGES = {
     RejectReason.EMPTY_FILE: "The file is empty.",
     RejectReason.NOT_A_VIDEO: "This is not a video that can be read.",
     RejectReason.UNSUPPORTED_FORMAT: (
-        "This kind of file is not accepted; send mp4, mov, webm or mkv."
+        f"This kind of file is not accepted; these are: {list_names(VIDEO_KINDS)}."
     ),
     RejectReason.UNSUPPORTED_CODEC: "The video's codec is not supported; convert it to H.264.",
     RejectReason.NO_VIDEO_STREAM: "There is no picture in this file, only sound.",
@@ -126,12 +127,35 @@ def describe_error(error: Exception) -> str:
 def _describe_rejection(reason: RejectReason, details: Mapping[str, float | str]) -> str:
     match reason, details:
         case RejectReason.BAD_OPTION, {"option": option, "why": why}:
-            return f"--{option}: {why}."
+            text = f"--{option}: {why}."
         case RejectReason.BAD_OPTION, {"option": option, "value": value}:
-            return f"--{option}: {value!r} is not possible."
+            text = f"--{option}: {value!r} is not possible."
         case RejectReason.NO_FILE, {"path": path}:
-            return f"There is no file {path}."
+            text = f"There is no file {path}."
+        case RejectReason.NOT_A_VIDEO, {"what": "picture"}:
+            text = "This is a photo, not a video."
+        case RejectReason.UNSUPPORTED_CODEC, {"stream": "audio"}:
+            text = "The codec of the sound is not supported; convert the sound to AAC."
+        case RejectReason.BAD_BACKGROUND, {"why": str(why)}:
+            text = _describe_background(RejectReason(why), details)
         case RejectReason.TOO_LONG, {"seconds": seconds, "limit": limit}:
-            return f"The video lasts {seconds:.0f} s; at most {limit:.0f} s are taken."
+            text = f"The video lasts {seconds:.0f} s; at most {limit:.0f} s are taken."
         case _:
-            return REJECT_MESSAGES[reason]
+            text = REJECT_MESSAGES[reason]
+    return text
+
+
+def _describe_background(why: RejectReason, details: Mapping[str, float | str]) -> str:
+    match why:
+        case RejectReason.TOO_LARGE:
+            limit = float(details.get("megapixels", 0))
+            return f"The background is too large; at most {limit:.0f} megapixels are taken."
+        case RejectReason.NOT_A_VIDEO | RejectReason.UNSUPPORTED_FORMAT:
+            return (
+                "The background is of a kind that is not taken; give a colour, a picture "
+                f"({list_names(PICTURE_KINDS)}) or a video ({list_names(VIDEO_KINDS)})."
+            )
+        case RejectReason.CORRUPT:
+            return "The background is damaged; save it anew, or give another one."
+        case _:
+            return f"The background cannot be used. {_describe_rejection(why, details)}"

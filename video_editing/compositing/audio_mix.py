@@ -111,8 +111,8 @@ def mix_audio(
     """Yield the sound of the result in blocks, round(seconds · SAMPLE_RATE) samples in all.
 
     A voice without a background is unchanged. The background's sound has full level if the clip
-    has no sound, else it is ducked. It repeats every `background.duration`, as its frames do; the
-    first turn begins at the clip's origin, not at *start*.
+    has no sound, else it is ducked. It repeats every `background.picture_duration`, as its frames
+    do; the first turn begins at the clip's origin, not at *start*.
 
     Args:
         clip: the clip whose sound is the voice.
@@ -139,14 +139,16 @@ def _is_audible(background: Clip | None) -> TypeGuard[Clip]:
     return (
         background is not None
         and background.audio_stream is not None
-        and background.duration >= MIN_LOOP_SECONDS
+        and background.picture_duration >= MIN_LOOP_SECONDS
     )
 
 
 def _loop_audio(background: Clip, start_sample: int) -> Iterator[Samples]:
     """Yield the sound of *background* repeatedly, from sample *start_sample* on."""
-    for turn in count(int(start_sample / SAMPLE_RATE / background.duration)):
-        begin, end = (round(n * background.duration * SAMPLE_RATE) for n in (turn, turn + 1))
+    for turn in count(int(start_sample / SAMPLE_RATE / background.picture_duration)):
+        begin, end = (
+            round(n * background.picture_duration * SAMPLE_RATE) for n in (turn, turn + 1)
+        )
         skipped = max(0, start_sample - begin)
         pieces = take_samples(
             read_samples(background, Fraction(skipped, SAMPLE_RATE)), end - begin - skipped

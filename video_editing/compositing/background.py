@@ -17,8 +17,10 @@ from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.style import YuvColour, parse_colour
 from video_editing.frames import Picture, Plane
 from video_editing.pixels import compute_chroma_size, resize, scale_values
-from video_editing.reading.decode import read_frames, read_image
+from video_editing.reading.decode import read_frames
+from video_editing.reading.pictures import is_animation, read_animation, read_image
 from video_editing.reading.probe import Clip, ClipLimits, probe
+from video_editing.reading.signatures import is_picture
 
 BLUR = "blur"  #: the source that names the blurred clip
 
@@ -37,10 +39,12 @@ class Background(ABC):
     Attributes:
         size: its own width and height in pixels; None if it fits any canvas.
         clip: the video whose sound is mixed under the voice; None for other backgrounds.
+        rate: pictures a second of its own; 0 if it stands still without the clip.
     """
 
     size: Size | None = None
     clip: Clip | None = None
+    rate: Fraction = Fraction(0)
 
     @abstractmethod
     def open_sampler(self, canvas: Size) -> AbstractContextManager[BackgroundSampler]:
@@ -90,20 +94,57 @@ class VideoBackground(Background):
     def __init__(self, clip: Clip) -> None:
         self.clip: Clip = clip
         self.size = clip.size
+        self.rate = clip.rate
 
     @contextmanager
     def open_sampler(self, canvas: Size) -> Iterator[BackgroundSampler]:
         """Open a function that returns the frame shown at a time."""
-        with closing(prefetch(_loop_frames(self.clip, canvas), 4)) as frames:
-            shown, following = next(frames), next(frames)
-
-            def sample(seconds: Fraction, _picture: Picture) -> Picture:
-                nonlocal shown, following
-                while following[0] <= seconds:
-                    shown, following = following, next(frames)
-                return shown[1]
-
+        with _open_frame_sampler(_loop_frames(self.clip, canvas)) as sample:
             yield sample
+
+
+class AnimationBackground(Background):
+    """An animated picture, cropped to fill the canvas and repeated."""
+
+    rate = Fraction(25)  # which animations rarely exceed
+
+    def __init__(self, path: Path, size: Size) -> None:
+        self.size = size
+        self._path = path
+
+    @contextmanager
+    def open_sampler(self, canvas: Size) -> Iterator[BackgroundSampler]:
+        """Open a function that returns the picture shown at a time."""
+        with _open_frame_sampler(_loop_animation(self._path, canvas)) as sample:
+            yield sample
+
+
+@contextmanager
+def _open_frame_sampler(frames: Iterator[tuple[Fraction, Picture]]) -> Iterator[BackgroundSampler]:
+    """Open a function that returns the one of *frames* that is shown at a time.
+
+    Args:
+        frames: endless, with the seconds at which each is shown first.
+    """
+    with closing(prefetch(frames, 4)) as ready:
+        shown, following = next(ready), next(ready)
+
+        def sample(seconds: Fraction, _picture: Picture) -> Picture:
+            nonlocal shown, following
+            while following[0] <= seconds:
+                shown, following = following, next(ready)
+            return shown[1]
+
+        yield sample
+
+
+def _loop_animation(path: Path, canvas: Size) -> Iterator[tuple[Fraction, Picture]]:
+    """Yield the pictures of an animation again and again, with their seconds from the start."""
+    time = Fraction(0)
+    while True:
+        for seconds, picture in read_animation(path):
+            yield time, cover(picture, canvas)
+            time += seconds
 
 
 def _loop_frames(clip: Clip, canvas: Size) -> Iterator[tuple[Fraction, Picture]]:
@@ -111,7 +152,7 @@ def _loop_frames(clip: Clip, canvas: Size) -> Iterator[tuple[Fraction, Picture]]
     try:
         for turn in count():
             for frame in read_frames(clip):
-                seconds = turn * clip.duration + frame.time * clip.timebase
+                seconds = turn * clip.picture_duration + frame.time * clip.timebase
                 yield seconds, cover(frame.value, canvas)
     except InputRejected as err:
         raise InputRejected(RejectReason.BAD_BACKGROUND, why=err.reason) from err
@@ -166,12 +207,16 @@ def open_background(source: str, limits: ClipLimits) -> Background:
     if not os.path.isfile(source):  # noqa: PTH113 - Path's raises when the name is too long
         return _open_colour(source)
     path = Path(source)
+    if is_picture(path):
+        picture = read_image(path)
+        if is_animation(path):
+            return AnimationBackground(path, picture.size)
+        return ImageBackground(picture)
     try:
         return VideoBackground(probe(path, limits))
     except InputRejected as err:
-        if err.reason is not RejectReason.NOT_A_VIDEO:
-            raise InputRejected(RejectReason.BAD_BACKGROUND, why=err.reason) from err
-    return ImageBackground(read_image(path))
+        details = {**err.details, "why": err.reason}
+        raise InputRejected(RejectReason.BAD_BACKGROUND, **details) from err
 
 
 def _open_colour(source: str) -> ColourBackground:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +41,10 @@ from video_editing.matting.matte_stream import (
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip
 
+#: Seconds from which on a frame is shown again, if the background moves behind it; and the longest
+#: tick with which such frames are timed.
+_MAX_PAUSE, _FINE_TICK = Fraction(1, 10), Fraction(1, 1000)
+
 #: frames, each with its matte; None where the style keeps the clip's own background
 OptionalMattes = Iterator[tuple[Timed[Picture], Matte | None]]
 
@@ -47,7 +53,7 @@ class OverlayFrame(NamedTuple):
     """A frame of the clip and its overlay.
 
     Attributes:
-        time: in ticks of the clip's timebase.
+        time: in ticks of the composition's timebase.
         picture: the clip's frame.
         overlay: the person cut out and shaped, of the layout's size.
     """
@@ -68,6 +74,8 @@ class Composition:
         mattes: stored mattes of the clip: a folder of segments, or one video of final mattes.
         max_seconds: how much of the clip's beginning is used; 0 uses all of it.
         observer: collects the report on the mattes; None where nobody asks for it.
+        fill_rate: frames a second where the clip's are further apart than a tenth of a second;
+            0 adds none.
     """
 
     clip: Clip
@@ -76,6 +84,17 @@ class Composition:
     mattes: Path | None = None
     max_seconds: int = 0
     observer: MatteObserver | None = None
+    fill_rate: Fraction = Fraction(0)
+
+    @property
+    def timebase(self) -> Fraction:
+        """Seconds of one tick of the overlays' times: the clip's, or finer if frames are added."""
+        return self.clip.timebase / self._ticks
+
+    @property
+    def _ticks(self) -> int:
+        """Number of ticks in one of the clip."""
+        return max(1, ceil(self.clip.timebase / _FINE_TICK)) if self.fill_rate else 1
 
     @property
     def seconds(self) -> Fraction:
@@ -100,6 +119,16 @@ class Composition:
         """Return the composition of the clip's first *max_seconds*; 0 uses all of it."""
         return replace(self, max_seconds=max_seconds)
 
+    def fill_pauses(self, rate: Fraction) -> "Composition":
+        """Return the composition with frames added where the clip's are far apart.
+
+        Args:
+            rate: of the added frames, a second.
+        """
+        times = *self.clip.times, int(self.clip.duration / self.clip.timebase)
+        longest = max(after - before for before, after in pairwise(times)) * self.clip.timebase
+        return replace(self, fill_rate=rate) if longest > _MAX_PAUSE else self
+
     def compute_layout(
         self, canvas: Size | None = None, face: FacePosition | None = None
     ) -> Layout:
@@ -123,6 +152,8 @@ class Composition:
     ) -> Iterator[Iterator[OverlayFrame]]:
         """Open the used frames with their overlays.
 
+        The last frame stands until the end of the clip's sound.
+
         Args:
             layout: from :meth:`compute_layout`.
             stage: name of the work in progress reports.
@@ -138,6 +169,8 @@ class Composition:
             frames: OptionalMattes = with_progress(pairs, stage, self.frame_count, report)
             if max_rate:
                 frames = drop_frames(frames, self.clip.timebase, max_rate)
+            if self.fill_rate:
+                frames = self._add_frames(frames)
             yield self.render(frames, layout, compute_alpha)
 
     def render(
@@ -146,8 +179,29 @@ class Composition:
         """Render the overlay of each of *frames*."""
         renderer = OverlayRenderer(layout, self.style, compute_alpha, self.seconds)
         for frame, matte in frames:
-            overlay = renderer.render(frame.value, matte, frame.time * self.clip.timebase)
+            overlay = renderer.render(frame.value, matte, frame.time * self.timebase)
             yield OverlayFrame(frame.time, frame.value, overlay)
+
+    def _add_frames(self, frames: OptionalMattes) -> OptionalMattes:
+        """Yield *frames*, and the last one again wherever the next one is long in coming."""
+        end = int(self.seconds / self.timebase)
+        previous: tuple[Timed[Picture], Matte | None] | None = None
+        for frame, matte in frames:
+            present = Timed(frame.time * self._ticks, frame.value)
+            if previous is not None:
+                yield from self._repeat(*previous, present.time)
+            previous = present, matte
+            yield previous
+        if previous is not None:
+            yield from self._repeat(*previous, end)
+
+    def _repeat(self, frame: Timed[Picture], matte: Matte | None, until: int) -> OptionalMattes:
+        """Yield *frame* again, evenly spaced, if the tick *until* is further than a pause away."""
+        pause = (until - frame.time) * self.timebase
+        count = ceil(pause * self.fill_rate) if pause > _MAX_PAUSE else 0
+        for number in range(1, count):
+            time = frame.time + round(Fraction((until - frame.time) * number, count))
+            yield Timed(time, frame.value), matte
 
 
 @contextmanager

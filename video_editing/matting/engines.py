@@ -71,8 +71,10 @@ def resolve_auto(options: EngineOptions, clip: Clip) -> EngineOptions:
 
 def measure_best_engine(options: EngineOptions) -> float | None:
     """Return how many frames per second the best engine makes here; None if it cannot run."""
-    # Imported on demand, as in `create_engine`.
-    from video_editing.matting.rvm_engine import measure_speed  # noqa: PLC0415
+    # It loads ONNX Runtime, which the fast engine does not need.
+    from video_editing.matting.rvm_engine import (  # noqa: PLC0415 - see above: on demand only
+        measure_speed,
+    )
 
     try:
         return measure_speed(options.weights, options.device)

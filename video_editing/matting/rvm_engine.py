@@ -62,7 +62,7 @@ class _Memory(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Keyframe:
+class _ComputedFrame:
     """A frame that the network has computed; without a person its matte is empty.
 
     Attributes:
@@ -121,7 +121,7 @@ class RvmEngine:
         frames = iter(shot)
         head = list(islice(frames, PRIMING_FRAMES + 1))
         memory = self._prime_memory(head)
-        before: _Keyframe | None = None
+        before: _ComputedFrame | None = None
         between: list[TrackedFrame] = []
         for frame, region in chain(head, frames):
             if before is not None and region is not None and frame.index % self._keyframe_interval:
@@ -144,7 +144,10 @@ class RvmEngine:
         return memory
 
     def _fill_gap(
-        self, before: _Keyframe | None, between: Sequence[TrackedFrame], after: _Keyframe | None
+        self,
+        before: _ComputedFrame | None,
+        between: Sequence[TrackedFrame],
+        after: _ComputedFrame | None,
     ) -> Iterator[tuple[AnalysedFrame, Matte]]:
         """Yield the frames between two key frames with their mattes."""
         if before is None:
@@ -158,11 +161,11 @@ class RvmEngine:
 
     def _run_network(
         self, frame: AnalysedFrame, region: Box | None, memory: _Memory | None
-    ) -> _Keyframe:
+    ) -> _ComputedFrame:
         """Compute the matte of a frame whose people are all in *region*."""
         matte = np.zeros(_compute_matte_size(frame)[::-1], np.uint8)
         if region is None:
-            return _Keyframe(frame, matte, None)
+            return _ComputedFrame(frame, matte, None)
         box, size, state = self._move_memory(memory, region, frame)
         picture = convert_to_rgb(crop_to_size(frame.levels, box, size), size)
         alpha, state = self._network(picture, state)
@@ -170,7 +173,7 @@ class RvmEngine:
         target = Box(*(round(side * scale) for side in box))
         part = cv2.resize(alpha, target[2:], interpolation=cv2.INTER_LINEAR)
         crop_plane(matte, target)[:] = cv2.convertScaleAbs(part, alpha=255)
-        return _Keyframe(frame, matte, _Memory(box, size, state))
+        return _ComputedFrame(frame, matte, _Memory(box, size, state))
 
     def _move_memory(self, memory: _Memory | None, region: Box, frame: AnalysedFrame) -> _Memory:
         """Return the memory for a box that holds *region*.
@@ -277,7 +280,7 @@ def disagree(before: Matte, after: Matte) -> bool:
     return changed > MAX_DISAGREEMENT * person
 
 
-def _interpolate(before: _Keyframe, frame: AnalysedFrame, after: _Keyframe) -> Matte:
+def _interpolate(before: _ComputedFrame, frame: AnalysedFrame, after: _ComputedFrame) -> Matte:
     """Return the mean of the mattes around a frame, weighted by its distance in time."""
     first, last = before.frame.frame.time, after.frame.frame.time
     share = (frame.frame.time - first) / (last - first)

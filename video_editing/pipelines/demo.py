@@ -26,7 +26,7 @@ from video_editing.pipelines.preview import write_jpeg
 from video_editing.pixels import convert_to_rgb
 from video_editing.reading.audio import SAMPLE_RATE, Samples
 from video_editing.reading.decode import read_frames
-from video_editing.reading.normalize import FrameNormalizer, Orientation
+from video_editing.reading.normalize import FrameGeometry, FrameNormalizer
 from video_editing.reading.probe import Clip, ClipLimits, probe
 from video_editing.writing.mp4 import open_mp4
 from video_editing.writing.tracks import StreamSpec
@@ -111,7 +111,8 @@ def _load_photograph() -> Picture:
 
     photograph: NDArray[np.uint8] = data.astronaut()  # type: ignore[no-untyped-call]
     frame = av.VideoFrame.from_ndarray(photograph, format="rgb24")
-    return FrameNormalizer((frame.width, frame.height), Orientation())(frame)
+    size = frame.width, frame.height
+    return FrameNormalizer(FrameGeometry(size, size))(frame)
 
 
 def _zoom(plane: Plane, factor: float, side: int) -> Plane:

@@ -39,6 +39,8 @@ class ResultOptions:
     thumbnail: Path | None = None
 
 
+_MAX_FILL_RATE = 30  #: frames a second where the clip's own are far apart
+
 DEFAULT_RESULT = ResultOptions()
 
 
@@ -52,7 +54,8 @@ def edit(
 ) -> OutputInfo:
     """Put the person of a clip on *background* and write *result*.
 
-    The frames of the clip, their times and its voice are kept.
+    The frames of the clip, their times and its voice are kept. Where they are far apart, others are
+    added over a background that moves.
 
     Args:
         composition: the clip, and how its person is cut out and placed.
@@ -91,6 +94,9 @@ class _EditAttempt:
         self._background_audio = background.clip if spec.has_sound else None
         self._has_sound = spec.has_sound and has_sound(composition.clip, self._background_audio)
         self.canvas = self._choose_canvas(canvas)
+        if background.rate:
+            max_rate = Fraction(spec.max_rate or _MAX_FILL_RATE)
+            self.composition = self.composition.fill_pauses(min(background.rate, max_rate))
         self._layout = self.composition.compute_layout(self.canvas)
 
     def _choose_canvas(self, canvas: Size) -> Size:
@@ -113,7 +119,7 @@ class _EditAttempt:
         Raises:
             FileTooLarge: it came out larger than *max_bytes*.
         """
-        clip, seconds = self.composition.clip, self.composition.seconds
+        seconds, timebase = self.composition.seconds, self.composition.timebase
         corner = compute_top_left(self._layout, self.composition.style, self.canvas)
         max_rate = self._options.output_format.spec.max_rate
         with (
@@ -121,15 +127,16 @@ class _EditAttempt:
             self._background.open_sampler(self.canvas) as sample_background,
             self._open_file(result, max_bytes) as writer,
         ):
-            pictures = compose(frames, sample_background, corner, clip.timebase)
+            pictures = compose(frames, sample_background, corner, timebase)
             if self._options.thumbnail is not None:
-                middle = int(seconds / clip.timebase / 2)
+                middle = int(seconds / timebase / 2)
                 pictures = with_thumbnail(pictures, self._options.thumbnail, middle)
             sound = None
             if self._has_sound:
+                clip = self.composition.clip
                 sound = mix_audio(clip, self._background_audio, seconds=seconds)
             with closing(prefetch(pictures, PREFETCH_DEPTH)) as ready:
-                writer.write_all(ready, sound, clip.timebase)
+                writer.write_all(ready, sound, timebase)
 
     def _open_file(
         self, result: Path, max_bytes: int | None
@@ -138,7 +145,7 @@ class _EditAttempt:
         max_rate = output_format.spec.max_rate
         spec = StreamSpec(
             size=self.canvas,
-            timebase=clip.timebase,
+            timebase=self.composition.timebase,
             rate=min(clip.rate, Fraction(max_rate)) if max_rate else clip.rate,
             seconds=self.composition.seconds,
             has_sound=self._has_sound,

@@ -18,6 +18,7 @@ import webcolors
 
 from video_editing.compositing.audio_mix import has_sound, mix_audio
 from video_editing.compositing.background import (
+    AnimationBackground,
     Background,
     BlurredBackground,
     ColourBackground,
@@ -271,7 +272,7 @@ def _write_background(
         case VideoBackground(clip=film):
             return {
                 "film": str(film.path),
-                "seconds": float(film.duration),
+                "seconds": float(film.picture_duration),
                 "sound": has_sound(film, None),
             }
         case ColourBackground(name=name):
@@ -283,20 +284,25 @@ def _write_background(
             write_jpeg(convert_to_rgb(cover(picture, canvas), canvas), path)
             return {"picture": str(path)}
         case BlurredBackground():
-            path = folder / "blur.mp4"
-            _write_blurred_clip(clip, background, path, fit_within_side(canvas, BLUR_SIDE), timing)
-            return {"film": str(path), "seconds": float(timing.seconds), "sound": False}
+            size = fit_within_side(canvas, BLUR_SIDE)
+            return _write_film(clip, background, folder / "blur.mp4", size, timing)
+        case AnimationBackground():
+            return _write_film(clip, background, folder / "animation.mp4", canvas, timing)
         case _:
             raise TypeError(f"no part for a {type(background).__name__}")
 
 
-def _write_blurred_clip(
-    clip: Clip, background: BlurredBackground, path: Path, size: Size, timing: ConstantRate
-) -> None:
+def _write_film(
+    clip: Clip, background: Background, path: Path, size: Size, timing: ConstantRate
+) -> dict[str, object]:
+    """Write *background* as it is behind the frames of *clip*, and describe it."""
     with (
-        background.open_sampler(size) as blur,
+        background.open_sampler(size) as sample,
         open_mp4(path, timing.make_spec(size)) as writer,
     ):
         shown = timing.resample(read_frames(clip), clip.timebase)
-        blurred = (Timed(frame.time, blur(Fraction(0), frame.value)) for frame in shown)
-        writer.write_all(blurred, None, 1 / timing.rate)
+        pictures = (
+            Timed(frame.time, sample(frame.time / timing.rate, frame.value)) for frame in shown
+        )
+        writer.write_all(pictures, None, 1 / timing.rate)
+    return {"film": str(path), "seconds": float(timing.seconds), "sound": False}

@@ -3,7 +3,7 @@
 from __future__ import annotations  # PyAV's Packet takes a parameter only in its stubs
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,10 +13,15 @@ from av.packet import Packet
 from av.stream import Stream
 
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.media import VIDEO_KINDS
+from video_editing.reading.signatures import (
+    FileSpan,
+    find_motion,
+    has_streams_that_begin_late,
+    is_picture,
+)
 
-#: Demuxers of containers that hold their own media. Playlists and scripts (concat, HLS, DASH,
-#: SDP, image sequences) are left out: they make FFmpeg read other files or connect to hosts.
-ALLOWED_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,asf,gif"
+ALLOWED_CONTAINERS = ",".join(kind.reader for kind in VIDEO_KINDS)  #: FFmpeg's demuxers
 
 #: FFmpeg's decoders for what cameras, phones, browsers and editors write. Its hundreds of rare
 #: decoders are left out: most of its security bugs are found there.
@@ -33,52 +38,59 @@ AUDIO_DECODERS = frozenset(
     pcm_s16le pcm_s24be pcm_s24le pcm_s32be pcm_s32le pcm_u8 vorbis wmapro wmav1 wmav2
     """.split()  # noqa: SIM905 - as lists they would take sixty lines
 )
-_DECODERS = ",".join(sorted(VIDEO_DECODERS | AUDIO_DECODERS | {"png", "webp"}))
+_DECODERS = ",".join(sorted(VIDEO_DECODERS | AUDIO_DECODERS))
+
+#: Decoders of codecs that keep alpha beside their blocks (WebM Container Guidelines, 8).
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 MAX_PIXELS = 4096 * 2304  #: of a coded frame: UHD and DCI 4K with room for padding
+
+#: How far FFmpeg reads for streams that the header does not list, in bytes and microseconds.
+_LONG_SEARCH = {"probesize": "50000000", "analyzeduration": "600000000"}
 
 _PLAYLIST_SIGNATURES = (b"ffconcat", b"#EXTM3U", b"v=0")  #: first bytes of concat, HLS and SDP
 
 
 @contextmanager
 def open_container(
-    path: Path,
-    *,
-    demuxer: str | None = None,
-    is_decoding_allowed: bool = True,
-    max_pixels: int = MAX_PIXELS,
+    path: Path, *, is_decoding_allowed: bool = True, max_pixels: int = MAX_PIXELS
 ) -> Iterator[InputContainer]:
-    """Open *path* to read its streams; its suffix does not matter.
+    """Open *path* to read its streams, and of a motion photo the video; its suffix does not matter.
 
     Args:
         path: an existing file; names such as ``concat:a`` or ``%02d.png`` have no special meaning.
-        demuxer: FFmpeg's name of the only demuxer allowed; `ALLOWED_CONTAINERS` by default.
         is_decoding_allowed: whether FFmpeg may decode frames to find stream parameters.
         max_pixels: larger frames are not decoded for that.
 
     Raises:
         InputRejected: the file is empty, truncated before its index, no media, or its format is
-            not allowed.
+            not allowed; NOT_A_VIDEO with "what", "picture", for a photo.
         FileNotFoundError: the file does not exist.
     """
     if path.stat().st_size == 0:
         raise InputRejected(RejectReason.EMPTY_FILE)
-    try:
-        container = av.open(
-            f"file:{path.absolute()}",
-            format=demuxer,
-            options={
-                "format_whitelist": demuxer or ALLOWED_CONTAINERS,
-                "protocol_whitelist": "file",
-                "codec_whitelist": _DECODERS if is_decoding_allowed else "none",
-                "max_pixels": str(max_pixels),
-            },
-            metadata_errors="replace",
-        )
-    except (av.FFmpegError, ValueError) as err:
-        raise InputRejected(_find_reject_reason(path)) from err
-    with container:
-        yield container
+    if not path.is_file():
+        raise InputRejected(RejectReason.NOT_A_VIDEO)
+    options = {
+        "format_whitelist": ALLOWED_CONTAINERS,
+        "protocol_whitelist": "file",
+        "codec_whitelist": _DECODERS if is_decoding_allowed else "none",
+        "max_pixels": str(max_pixels),
+        **(_LONG_SEARCH if has_streams_that_begin_late(path) else {}),
+    }
+    with ExitStack() as stack:
+        source: str | FileSpan = f"file:{path.absolute()}"
+        if is_picture(path):
+            motion = find_motion(path)
+            if motion is None:
+                raise InputRejected(RejectReason.NOT_A_VIDEO, what="picture")
+            source = FileSpan(stack.enter_context(path.open("rb")), motion)
+        try:
+            container = av.open(source, options=options, metadata_errors="replace")
+        except (av.FFmpegError, ValueError) as err:
+            raise InputRejected(_find_reject_reason(path)) from err
+        assert isinstance(container, InputContainer)
+        yield stack.enter_context(container)
 
 
 def decode_frames(
@@ -100,20 +112,32 @@ def decode_frames(
         threads: of the decoder.
         keyframes_only: whether other frames are skipped.
     """
-    codec = stream.codec_context
+    codec = create_decoder(stream)
     codec.options = {"max_pixels": str(max_pixels)}
     codec.thread_count, codec.thread_type = threads, "AUTO"
     if keyframes_only:
         codec.skip_frame = "NONKEY"
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, av.FFmpegError):
-            break
-        if packet.size and (packet.is_keyframe or not keyframes_only):
+    for packet in read_packets(container, stream):
+        if packet.is_keyframe or not keyframes_only:
             yield from _decode_packet(codec, packet)
     yield from _decode_packet(codec, None)
+
+
+def create_decoder(stream: Stream) -> Any:
+    """Return the decoder of *stream*; FFmpeg's own do not read the alpha of WebM."""
+    codec: Any = stream.codec_context
+    if stream.metadata.get("alpha_mode") == "1" and codec.name in _ALPHA_DECODERS:
+        return av.CodecContext.create(_ALPHA_DECODERS[codec.name], "r")
+    return codec
+
+
+def read_packets(container: InputContainer, *streams: Stream) -> Iterator[Packet[Stream]]:
+    """Yield the packets of *streams*, or of all, up to the end or to where the file breaks off."""
+    # PyAV 18 raises IndexError at the end, if a stream appeared that was not there at the opening.
+    with suppress(av.FFmpegError, IndexError):
+        for packet in container.demux(*streams):
+            if packet.size:
+                yield packet
 
 
 def _decode_packet(codec: Any, packet: Packet[Stream] | None) -> list[Any]:
@@ -127,8 +151,6 @@ def _decode_packet(codec: Any, packet: Packet[Stream] | None) -> list[Any]:
 
 def _find_reject_reason(path: Path) -> RejectReason:
     """Return why FFmpeg did not open *path*."""
-    if not path.is_file():
-        return RejectReason.NOT_A_VIDEO
     with path.open("rb") as file:
         head = file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()
         if head.startswith(_PLAYLIST_SIGNATURES) or b"<MPD" in head:

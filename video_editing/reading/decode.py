@@ -1,10 +1,9 @@
-"""Decode the pictures of a clip with their presentation times, and images."""
+"""Decode the pictures of a clip with their presentation times."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import av
@@ -14,14 +13,16 @@ from av.stream import Stream
 from video_editing.concurrency import count_codec_threads
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Picture, Timed
-from video_editing.reading.container import MAX_PIXELS, decode_frames, open_container
-from video_editing.reading.normalize import FrameNormalizer, Orientation
+from video_editing.reading.clock import JoinedClock
+from video_editing.reading.container import (
+    MAX_PIXELS,
+    create_decoder,
+    decode_frames,
+    open_container,
+)
+from video_editing.reading.deinterlace import deinterlace
+from video_editing.reading.normalize import FrameNormalizer
 from video_editing.reading.probe import Clip
-
-MAX_IMAGE_PIXELS = 50_000_000  #: of a background image; the largest that phones take
-
-#: FFmpeg's demuxers of images by the first bytes of the file.
-_IMAGE_DEMUXERS = {b"\x89PNG": "png_pipe", b"\xff\xd8\xff": "jpeg_pipe", b"RIFF": "webp_pipe"}
 
 _MIN_DECODED_SHARE = 0.9  #: of the expected frames; a clip with fewer counts as corrupt
 
@@ -42,22 +43,28 @@ def read_frames(
     Raises:
         InputRejected: CORRUPT, fewer than 90 % of the frames decode; of key frames, none.
     """
-    expected = clip.keyframes if keyframes_only else clip.times
-    last = len(expected) if end is None else bisect_left(expected, end)
-    expected = expected[bisect_left(expected, start) : last]
-    if not expected:
+    times = clip.keyframes if keyframes_only else clip.times
+    first = bisect_left(times, start)
+    last = len(times) if end is None else bisect_left(times, end)
+    if first >= last:
         return
-    upright = FrameNormalizer(clip.size, clip.orientation)
+    upright = FrameNormalizer(clip.geometry)
     count = 0
-    for time, frame in _decode_expected(clip, expected, keyframes_only=keyframes_only):
-        yield Timed(time, upright(frame))
-        count += 1
-    if count < (1 if keyframes_only else _MIN_DECODED_SHARE * len(expected)):
-        raise InputRejected(RejectReason.CORRUPT, decoded=count, expected=len(expected))
+    around = int(clip.is_interlaced)  # frames, from which deinterlacing computes
+    expected = times[max(0, first - around) : last + around]
+    frames = _decode_expected(clip, expected, keyframes_only=keyframes_only)
+    for time, frame in deinterlace(frames):
+        if times[first] <= time <= times[last - 1]:
+            yield Timed(time, upright(frame))
+            count += 1
+    if count < (1 if keyframes_only else _MIN_DECODED_SHARE * (last - first)):
+        raise InputRejected(RejectReason.CORRUPT, decoded=count, expected=last - first)
 
 
 def read_keyframes(clip: Clip, keyframes: Iterable[int]) -> Iterator[Timed[Picture]]:
     """Yield the pictures at *keyframes*; decoding each alone, where possible, is many times faster.
+
+    Their order is that of the clip if its times cannot be sought.
 
     Args:
         clip: from `probe`.
@@ -66,24 +73,32 @@ def read_keyframes(clip: Clip, keyframes: Iterable[int]) -> Iterator[Timed[Pictu
     Raises:
         InputRejected: CORRUPT, one of them does not decode.
     """
-    upright = FrameNormalizer(clip.size, clip.orientation)
-    zero = int(clip.origin / clip.timebase)
+    upright = FrameNormalizer(clip.geometry)
+    if not clip.is_seekable:
+        wanted = frozenset(keyframes)
+        found = read_frames(clip, keyframes_only=True)
+        yield from (frame for frame in found if frame.time in wanted)
+        return
+    zero = _find_zero(clip)
     with open_container(clip.path) as container:
         stream = container.streams[clip.video_stream]
-        codec = stream.codec_context
+        codec = create_decoder(stream)
         codec.thread_count, codec.thread_type = 1, "SLICE"  # frame threads wait for more packets
         for key in keyframes:
             has_sought = _seek(container, stream, key + zero)
-            frame = _decode_single_frame(container, stream, key + zero) if has_sought else None
-            if frame is None:
+            frame = (
+                _decode_single_frame(container, stream, codec, key + zero) if has_sought else None
+            )
+            if frame is None or frame.interlaced_frame:
                 yield from read_frames(clip, key, key + 1)
             else:
                 yield Timed(key, upright(frame))
 
 
-def _decode_single_frame(container: InputContainer, stream: Any, tick: int) -> av.VideoFrame | None:
+def _decode_single_frame(
+    container: InputContainer, stream: Stream, codec: Any, tick: int
+) -> av.VideoFrame | None:
     """Return the frame at *tick* if the next packet is that key frame and decodes alone."""
-    codec = stream.codec_context
     try:
         packet = next(container.demux(stream))
         if packet.pts != tick or not packet.is_keyframe:
@@ -93,34 +108,6 @@ def _decode_single_frame(container: InputContainer, stream: Any, tick: int) -> a
         return None
     finally:
         codec.flush_buffers()
-
-
-def read_image(path: Path) -> Picture:
-    """Read a PNG, JPEG or WebP file: upright, alpha over black, reduced to 4K if larger.
-
-    Raises:
-        InputRejected: BAD_BACKGROUND, the file is of another format, too large or damaged.
-        FileNotFoundError: the file does not exist.
-    """
-    with path.open("rb") as file:
-        head = file.read(12)
-    demuxer = next(
-        (name for start, name in _IMAGE_DEMUXERS.items() if head.startswith(start)), None
-    )
-    if demuxer is None:
-        raise InputRejected(RejectReason.BAD_BACKGROUND)
-    try:
-        with open_container(path, demuxer=demuxer, max_pixels=MAX_IMAGE_PIXELS) as container:
-            stream = container.streams.video[0]
-            frame = next(decode_frames(container, stream, max_pixels=MAX_IMAGE_PIXELS), None)
-    except InputRejected as err:
-        raise InputRejected(RejectReason.BAD_BACKGROUND) from err
-    if frame is None:
-        raise InputRejected(RejectReason.BAD_BACKGROUND)
-    orientation = Orientation.from_frame(frame)
-    shrink = min(1, (MAX_PIXELS / (frame.width * frame.height)) ** 0.5)
-    size = (max(1, int(frame.width * shrink)), max(1, int(frame.height * shrink)))
-    return FrameNormalizer(size[::-1] if orientation.is_transposed else size, orientation)(frame)
 
 
 def _decode_expected(
@@ -133,7 +120,8 @@ def _decode_expected(
     before, finally at the beginning of the file.
     """
     nearest = bisect_right(clip.keyframes, expected[0])
-    for key in (*reversed(clip.keyframes[max(1, nearest - 2) : nearest]), None):
+    starts = clip.keyframes[max(1, nearest - 2) : nearest] if clip.is_seekable else ()
+    for key in (*reversed(starts), None):
         with closing(
             _decode_from_keyframe(clip, key, expected, keyframes_only=keyframes_only)
         ) as frames:
@@ -147,12 +135,12 @@ def _decode_from_keyframe(
     clip: Clip, keyframe: int | None, expected: tuple[int, ...], *, keyframes_only: bool
 ) -> Generator[tuple[int, av.VideoFrame]]:
     """Yield ticks and frames at *expected*, decoded from *keyframe* or, if None, the beginning."""
-    width, height = clip.size
-    zero = int(clip.origin / clip.timebase)
+    width, height = clip.geometry.square_size
+    find_time = _create_clock(clip, clip.keyframes if keyframes_only else clip.times)
     last = -1
     with open_container(clip.path) as container:
         stream = container.streams[clip.video_stream]
-        if keyframe is not None and not _seek(container, stream, keyframe + zero):
+        if keyframe is not None and not _seek(container, stream, keyframe + _find_zero(clip)):
             return
         for frame in decode_frames(
             container,
@@ -161,12 +149,34 @@ def _decode_from_keyframe(
             threads=count_codec_threads(),
             keyframes_only=keyframes_only,
         ):
-            time = max(last + 1, frame.pts - zero)  # equal times become successive ticks
+            time = max(last + 1, find_time(frame))  # equal times become successive ticks
             if time > expected[-1]:
                 return
             last = time
             if expected[bisect_left(expected, time)] == time:
                 yield time, frame
+
+
+def _find_zero(clip: Clip) -> int:
+    """Return the clip's origin in ticks of the file's clock."""
+    return int(clip.origin / clip.timebase)
+
+
+def _create_clock(clip: Clip, times: tuple[int, ...]) -> Callable[[av.VideoFrame], int]:
+    """Return a function that returns the time of each frame from the clip's first one on.
+
+    Args:
+        clip: whose frames they are.
+        times: of the frames, if the file does not say them.
+    """
+    zero = _find_zero(clip)
+    if clip.is_untimed:
+        upcoming = iter(times)
+        return lambda _frame: next(upcoming, times[-1] + 1)
+    if clip.parts:
+        clock, tick = JoinedClock(clip.parts), clip.timebase
+        return lambda frame: int(clock((frame.pts or 0) * tick) / tick) - zero
+    return lambda frame: (frame.pts or 0) - zero
 
 
 def _seek(container: InputContainer, stream: Stream, tick: int) -> bool:

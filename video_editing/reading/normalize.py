@@ -11,8 +11,11 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from video_editing.frames import Picture, Plane
-from video_editing.reading.tonemap import HLG, PQ, ToneMapper
+from video_editing.frames import Box, Picture, Plane
+from video_editing.reading.tonemap import ColourMapper, is_mapped
+
+_BLACK = (16, 128, 128)  #: Y', Cb and Cr
+_MAX_STRETCH = 1.02  #: by which a frame may be wider or higher than it was, unnoticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Orientation:
         return plane
 
 
+_UPRIGHT = Orientation()
+
 #: Index: quarter turns counter-clockwise.
 _QUARTER_TURNS = (
     Orientation(),
@@ -75,57 +80,116 @@ def compute_square_pixel_size(
     return width, max(1, round(height / pixel_aspect))
 
 
+@dataclass(frozen=True, slots=True)
+class FrameGeometry:
+    """How stored frames become upright pictures with square pixels.
+
+    Attributes:
+        coded_size: width and height of most frames in the file.
+        square_size: the same with square pixels.
+        crop: the part that is shown, in square pixels, its left and top even; None shows all.
+        orientation: the transform from stored to upright frames.
+    """
+
+    coded_size: tuple[int, int]
+    square_size: tuple[int, int]
+    crop: Box | None = None
+    orientation: Orientation = _UPRIGHT
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright pictures."""
+        size = self.square_size if self.crop is None else (self.crop.width, self.crop.height)
+        return size[::-1] if self.orientation.is_transposed else size
+
+    def fit(self, width: int, height: int) -> tuple[int, int]:
+        """Return the size in square pixels that a frame has which fits without being stretched.
+
+        Args:
+            width: of a frame in the file, which may be of another form than the others.
+            height: of the same.
+        """
+        across, down = (
+            side * square / coded
+            for side, square, coded in zip(
+                (width, height), self.square_size, self.coded_size, strict=True
+            )
+        )
+        scales = self.square_size[0] / across, self.square_size[1] / down
+        if max(scales) < min(scales) * _MAX_STRETCH:
+            return self.square_size
+        return max(1, round(across * min(scales))), max(1, round(down * min(scales)))
+
+
 class FrameNormalizer:
     """Converts the frames of one clip into pictures.
 
-    Attributes:
-        size: width and height of each picture, upright and with square pixels.
+    Args:
+        geometry: of the clip.
     """
 
-    def __init__(self, size: tuple[int, int], orientation: Orientation) -> None:
-        self.size = size
-        self._orientation = orientation
-        self._stored_size = size[::-1] if orientation.is_transposed else size
+    def __init__(self, geometry: FrameGeometry) -> None:
+        self._geometry = geometry
         self._yuv_reformatter, self._hdr_reformatter, self._rgba_reformatter = (
             VideoReformatter() for _ in range(3)
         )
-        self._tone_mapper: ToneMapper | None = None
+        self._colour_mappers: dict[tuple[int, int, int, int], ColourMapper] = {}
 
     def __call__(self, frame: av.VideoFrame) -> Picture:
         """Return the upright picture of *frame*, which may have any size, format and colours.
 
         Its planes may share the decoder's memory; they are then read-only.
         """
-        y, u, v = (self._orientation.apply(plane) for plane in _view_planes(self._convert(frame)))
-        return Picture(y, u, v)
+        planes = _view_planes(self._convert(frame))
+        geometry = self._geometry
+        size = planes[0].shape[1], planes[0].shape[0]
+        if size != geometry.square_size:
+            planes = [
+                _centre(plane, size, value)
+                for plane, size, value in zip(
+                    planes, _compute_plane_sizes(geometry.square_size), _BLACK, strict=True
+                )
+            ]
+        if geometry.crop is not None:
+            planes = _crop_planes(planes, geometry.crop)
+        return Picture(*(geometry.orientation.apply(plane) for plane in planes))
 
     def _convert(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return *frame* as yuv420p BT.709 limited of the stored size; itself if it is that."""
+        """Return *frame* as yuv420p BT.709 limited with square pixels; itself if it is that."""
+        size = self._geometry.fit(frame.width, frame.height)
         if _has_alpha(frame):
-            frame = _flatten_onto_black(self._reformat(self._rgba_reformatter, frame, "rgba"))
-        if frame.color_trc in {PQ, HLG}:
-            frame = self._tone_map(frame)
+            flat = _flatten_onto_black(self._reformat(self._rgba_reformatter, frame, size, "rgba"))
+            flat.color_trc, flat.color_primaries = frame.color_trc, frame.color_primaries
+            frame = flat
+        if is_mapped(frame.color_trc, frame.color_primaries):
+            frame = self._map_colours(frame, size)
         elif (
             frame.format.name == "yuv420p"
             and _find_matrix(frame) == Colorspace.ITU709
             and not _is_full_range(frame)
-            and (frame.width, frame.height) == self._stored_size
+            and (frame.width, frame.height) == size
         ):
             return frame
-        return self._reformat(self._yuv_reformatter, frame, "yuv420p")
+        return self._reformat(self._yuv_reformatter, frame, size, "yuv420p")
 
-    def _tone_map(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return an HDR frame as SDR R'G'B' of the stored size."""
-        if self._tone_mapper is None:
-            self._tone_mapper = ToneMapper(frame.color_trc, self._stored_size)
-        return self._tone_mapper(self._reformat(self._hdr_reformatter, frame, "gbrp16le"))
+    def _map_colours(self, frame: av.VideoFrame, size: tuple[int, int]) -> av.VideoFrame:
+        """Return a frame of HDR or of other primaries as SDR R'G'B' of BT.709, of *size*."""
+        key = frame.color_trc, frame.color_primaries, *size
+        if key not in self._colour_mappers:
+            self._colour_mappers[key] = ColourMapper(frame.color_trc, frame.color_primaries, size)
+        rgb = self._reformat(self._hdr_reformatter, frame, size, "gbrp16le")
+        return self._colour_mappers[key](rgb)
 
     def _reformat(
-        self, reformatter: VideoReformatter, frame: av.VideoFrame, pixel_format: str
+        self,
+        reformatter: VideoReformatter,
+        frame: av.VideoFrame,
+        size: tuple[int, int],
+        pixel_format: str,
     ) -> av.VideoFrame:
         return reformatter.reformat(
             frame,
-            *self._stored_size,
+            *size,
             pixel_format,
             src_colorspace=_find_matrix(frame),
             dst_colorspace=Colorspace.ITU709,
@@ -176,6 +240,32 @@ def _flatten_onto_black(frame: av.VideoFrame) -> av.VideoFrame:
     rgba = frame.to_ndarray()
     rgb = cv2.multiply(rgba[..., :3], cv2.merge([rgba[..., 3]] * 3), scale=1 / 255)
     return av.VideoFrame.from_ndarray(np.asarray(rgb, np.uint8), "rgb24")
+
+
+def _compute_plane_sizes(size: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+    """Return width and height of each plane of a picture of *size*."""
+    half = (size[0] + 1) // 2, (size[1] + 1) // 2
+    return size, half, half
+
+
+def _centre(plane: Plane, size: tuple[int, int], value: int) -> Plane:
+    """Return *plane* in the middle of a larger one of *size*, which is *value* around it."""
+    width, height = size
+    left, top = (width - plane.shape[1]) // 4 * 2, (height - plane.shape[0]) // 4 * 2
+    framed = np.full((height, width), value, np.uint8)
+    framed[top : top + plane.shape[0], left : left + plane.shape[1]] = plane
+    return framed
+
+
+def _crop_planes(planes: list[Plane], box: Box) -> list[Plane]:
+    """Return the part *box* of a picture, whose left and top are even."""
+    corners = (box.left, box.top), *[(box.left // 2, box.top // 2)] * 2
+    return [
+        plane[top : top + height, left : left + width]
+        for plane, (left, top), (width, height) in zip(
+            planes, corners, _compute_plane_sizes((box.width, box.height)), strict=True
+        )
+    ]
 
 
 def _view_planes(frame: av.VideoFrame) -> list[Plane]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations  # PyAV's Packet takes a parameter only in its stubs
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice, pairwise
 from math import floor
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,10 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from video_editing.concurrency import count_codec_threads
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.reading.clean_aperture import find_clean_aperture
+from video_editing.reading.clock import JoinedClock, Part
 from video_editing.reading.container import (
     AUDIO_DECODERS,
     MAX_PIXELS,
@@ -24,12 +28,27 @@ from video_editing.reading.container import (
     decode_frames,
     open_container,
 )
-from video_editing.reading.normalize import Orientation, compute_square_pixel_size
+from video_editing.reading.normalize import (
+    FrameGeometry,
+    Orientation,
+    compute_square_pixel_size,
+)
+from video_editing.reading.packet_scan import (
+    FrameSpan,
+    StreamScan,
+    join_parts,
+    scan_packets,
+    sort_spans,
+)
 
 _MICROSECOND = Fraction(1, 1_000_000)
 #: Seconds of a stream that may be missing; a file cut behind its last packet has lost nothing.
 _TRUNCATION_TOLERANCE = Fraction(1, 10)
 _MAX_FRAME_RATE = 1000  #: frames per second; no camera records more over the longest clip
+#: Seconds by which the sound may end after the last frame, which does not wait for it then:
+#: encoders fill their last block with silence.
+_MAX_OVERHANG = Fraction(1, 10)
+_HEAD_FRAMES = 32  #: that show whether the packets of a suspicious clip are its frames
 _DEFAULT_RATE = Fraction(25)  #: frames per second; of a single frame without a duration
 
 
@@ -53,50 +72,45 @@ class Clip:
     Attributes:
         path: of the file.
         video_stream: index of the video stream in the file.
-        size: width and height of the upright picture with square pixels; odd or even.
+        geometry: how frames become upright pictures with square pixels.
         timebase: seconds of one tick.
         times: presentation time of each frame, in ticks from the origin; strictly increasing.
         keyframes: those of *times* at which decoding can start.
         origin: time 0 in seconds of the file's clock: the first frame or the first audio sample,
             whichever is earlier, rounded down to a tick.
-        duration: seconds from the origin to the end of the last frame.
+        picture_duration: seconds from the origin to the end of the last frame.
+        duration: the same, or to the end of the sound if that is later.
         rate: mean frames per second.
         audio_stream: index of the audio stream in the file; None without one.
-        orientation: the transform from stored to upright frames.
+        is_interlaced: whether the frames consist of two fields of different times.
+        is_untimed: whether the file has no presentation times; its frames have *times* in order.
+        parts: of a joined file, by whose clocks the times of its frames and samples are found.
     """
 
     path: Path
     video_stream: int
-    size: tuple[int, int]
+    geometry: FrameGeometry
     timebase: Fraction
     times: tuple[int, ...]
     keyframes: tuple[int, ...]
     origin: Fraction
+    picture_duration: Fraction
     duration: Fraction
     rate: Fraction
     audio_stream: int | None
-    orientation: Orientation
+    is_interlaced: bool = False
+    is_untimed: bool = False
+    parts: tuple[Part, ...] = ()
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright pictures with square pixels; odd or even."""
+        return self.geometry.size
 
-class _FrameSpan(NamedTuple):
-    """Start and length of one frame in ticks of its stream."""
-
-    start: int
-    length: int
-    is_key: bool
-
-
-@dataclass(slots=True)
-class _StreamScan:
-    """Timing of one stream, from its packets.
-
-    Attributes:
-        spans: of the frames that are shown, in file order; empty for other than video streams.
-        end: of the last packet in presentation order, in ticks; 0 without packets.
-    """
-
-    spans: list[_FrameSpan] = field(default_factory=list)
-    end: int = 0
+    @property
+    def is_seekable(self) -> bool:
+        """Whether the times in the file are those of the clip."""
+        return not self.is_untimed and not self.parts
 
 
 class _Streams(NamedTuple):
@@ -105,16 +119,36 @@ class _Streams(NamedTuple):
     Attributes:
         video: index of the video stream.
         audio: index of the audio stream; None without one.
-        size: width and height of stored frames with square pixels.
+        geometry: of frames that are stored upright.
         timebase: seconds of one tick of the video stream.
-        spans: of the frames, by strictly increasing start.
+        parts: of a joined file; none if its clock runs on.
+        spans: of the frames, in file order.
+        is_untimed: whether the file has no presentation times.
+        audio_end: seconds of the clock of the first part at which the sound ends; 0 without it.
+        has_b_frames: whether the decoder expects frames that are shown in another order.
     """
 
     video: int
     audio: int | None
-    size: tuple[int, int]
+    geometry: FrameGeometry
     timebase: Fraction
-    spans: list[_FrameSpan]
+    parts: tuple[Part, ...]
+    spans: list[FrameSpan]
+    is_untimed: bool
+    audio_end: Fraction
+    has_b_frames: bool
+
+
+class _Timing(NamedTuple):
+    """When the frames are shown.
+
+    Attributes:
+        spans: of the frames, by strictly increasing start.
+        is_untimed: whether the file does not say it.
+    """
+
+    spans: list[FrameSpan]
+    is_untimed: bool
 
 
 def probe(path: Path, limits: ClipLimits = ClipLimits()) -> Clip:
@@ -126,30 +160,35 @@ def probe(path: Path, limits: ClipLimits = ClipLimits()) -> Clip:
     """
     streams = _find_streams(path, limits)
     first = _decode_first_frame(path, streams.video, limits)
-    spans = [span for span in streams.spans if span.start >= (first.pts or 0)]
-    if not spans:
+    timing = _find_timing(path, streams, first, limits)
+    if not timing.spans:
         raise InputRejected(RejectReason.CORRUPT)
-    timebase, last = streams.timebase, spans[-1]
-    zero = _find_origin(path, streams.audio, timebase, spans[0].start)
-    rate = _compute_rate(spans, timebase)
-    duration = (last.start - zero) * timebase + (last.length * timebase or 1 / rate)
+    timebase, last = streams.timebase, timing.spans[-1]
+    zero = _find_origin(path, streams.audio, timebase, timing.spans[0].start)
+    rate = _compute_rate(timing.spans, timebase)
+    picture_duration = (last.start - zero) * timebase + (last.length * timebase or 1 / rate)
+    sound_duration = streams.audio_end - zero * timebase
+    is_longer = sound_duration > picture_duration + _MAX_OVERHANG
+    duration = sound_duration if is_longer else picture_duration
     if duration > limits.max_seconds:
         raise InputRejected(
             RejectReason.TOO_LONG, seconds=float(duration), limit=limits.max_seconds
         )
-    orientation = Orientation.from_frame(first)
     return Clip(
         path=path,
         video_stream=streams.video,
-        size=streams.size[::-1] if orientation.is_transposed else streams.size,
+        geometry=replace(streams.geometry, orientation=Orientation.from_frame(first)),
         timebase=timebase,
-        times=tuple(span.start - zero for span in spans),
-        keyframes=tuple(span.start - zero for span in spans if span.is_key),
+        times=tuple(span.start - zero for span in timing.spans),
+        keyframes=tuple(span.start - zero for span in timing.spans if span.is_key),
         origin=zero * timebase,
+        picture_duration=picture_duration,
         duration=duration,
         rate=rate,
         audio_stream=streams.audio,
-        orientation=orientation,
+        is_interlaced=first.interlaced_frame,
+        is_untimed=timing.is_untimed,
+        parts=streams.parts,
     )
 
 
@@ -160,61 +199,71 @@ def _find_streams(path: Path, limits: ClipLimits) -> _Streams:
         for stream in container.streams.video:
             _compute_allowed_size(stream, limits)
     with open_container(path, max_pixels=limits.max_pixels) as container:
-        scans = _scan_packets(container, limits)
+        scans = scan_packets(container, int(limits.max_seconds * _MAX_FRAME_RATE))
         video = _select_video_stream(container, scans)
         audio = _select_audio_stream(container, scans)
         if count_missing_bytes(path):
             _reject_truncated(container, [video, audio] if audio else [video], scans)
+        scan, sound = scans[video.index], scans[audio.index] if audio else None
+        tick = video.time_base or _MICROSECOND
+        parts, spans = join_parts(scan, sound, tick)
         return _Streams(
             video=video.index,
             audio=audio.index if audio else None,
-            size=_compute_allowed_size(video, limits),
-            timebase=video.time_base or _MICROSECOND,
-            spans=list(_sort_spans(scans[video.index].spans)),
+            geometry=FrameGeometry(
+                (video.width, video.height),
+                _compute_allowed_size(video, limits),
+                find_clean_aperture(path, video),
+            ),
+            timebase=tick,
+            parts=parts,
+            spans=spans,
+            is_untimed=scan.is_untimed,
+            audio_end=_compute_end(audio, sound, parts) if audio and sound else Fraction(0),
+            has_b_frames=video.codec_context.has_b_frames,
         )
 
 
-def _scan_packets(container: InputContainer, limits: ClipLimits) -> dict[int, _StreamScan]:
-    """Return the timing of each stream by its index, as far as the file is readable."""
-    scans: dict[int, _StreamScan] = defaultdict(_StreamScan)
-    max_frames = int(limits.max_seconds * _MAX_FRAME_RATE)
-    for packet in _read_packets(container):
-        scan = scans[packet.stream_index]
-        start = _compute_start(packet, scan)
-        length = max(0, packet.duration or 0)
-        scan.end = max(scan.end, start + length)
-        if packet.stream.type == "video" and _is_shown(packet):
-            scan.spans.append(_FrameSpan(start, length, packet.is_keyframe))
-            if len(scan.spans) > max_frames:
-                raise InputRejected(RejectReason.CORRUPT, frames=max_frames)
-    return scans
+def _compute_end(audio: Stream, scan: StreamScan, parts: tuple[Part, ...]) -> Fraction:
+    """Return when the sound ends, in seconds of the clock of the first part."""
+    shift = parts[-1].shift if parts and scan.joints else 0
+    return scan.steady_end * (audio.time_base or _MICROSECOND) + shift
 
 
-def _read_packets(container: InputContainer) -> Iterator[av.Packet[Stream]]:
-    """Yield the packets of all streams up to the end or to where the file breaks off."""
-    try:
-        yield from (packet for packet in container.demux() if packet.size)
-    except av.FFmpegError:
-        return
+def _find_timing(
+    path: Path, streams: _Streams, first: av.VideoFrame, limits: ClipLimits
+) -> _Timing:
+    """Return when the frames from *first* on are shown.
+
+    The times of packets are not those of frames where two packets are the fields of one frame
+    (H.264 of camcorders), and where the container has decoding times only (AVI, bad MOV).
+    """
+    begin = first.pts or 0
+    first_key = next((n for n, span in enumerate(streams.spans) if span.is_key), 0)
+    if streams.is_untimed:
+        return _Timing(list(sort_spans(streams.spans[first_key:])), is_untimed=True)
+    is_in_order = all(one.start < other.start for one, other in pairwise(streams.spans))
+    if first.interlaced_frame or (streams.has_b_frames and is_in_order):
+        head = _decode_times(path, streams.video, limits, _HEAD_FRAMES)
+        if is_in_order and any(one >= other for one, other in pairwise(head)):
+            return _Timing(streams.spans[first_key:], is_untimed=True)
+        if sum(begin <= span.start <= head[-1] for span in streams.spans) > len(head):
+            return _Timing(_decode_spans(path, streams, limits), is_untimed=False)
+    spans = [span for span in sort_spans(streams.spans) if span.start >= begin]
+    return _Timing(spans, is_untimed=False)
 
 
-def _compute_start(packet: av.Packet[Stream], scan: _StreamScan) -> int:
-    """Return the time of *packet* in ticks; the end of its stream so far if it has no time."""
-    if packet.pts is not None:
-        return packet.pts
-    return scan.end if packet.dts is None else packet.dts
+def _decode_spans(path: Path, streams: _Streams, limits: ClipLimits) -> list[FrameSpan]:
+    """Return the frames that the decoder finds in the packets."""
+    clock = JoinedClock(streams.parts)
+    spans: list[FrameSpan] = []
+    for frame in _decode(path, streams.video, limits, count_codec_threads()):
+        start = int(clock((frame.pts or 0) * streams.timebase) / streams.timebase)
+        spans.append(FrameSpan(start, 0, frame.key_frame))
+    return list(sort_spans(spans))
 
 
-def _is_shown(packet: av.Packet[Stream]) -> bool:
-    """Return whether *packet* is shown: edit lists hide some, VP8 has reference-only frames."""
-    if packet.is_discard:
-        return False
-    if packet.stream.codec_context is not None and packet.stream.codec_context.name == "vp8":
-        return bool(memoryview(packet)[0] & 0x10)  # show_frame (RFC 6386, 9.1)
-    return True
-
-
-def _select_video_stream(container: InputContainer, scans: dict[int, _StreamScan]) -> VideoStream:
+def _select_video_stream(container: InputContainer, scans: dict[int, StreamScan]) -> VideoStream:
     """Return the video stream with the most frames, then the most pixels; never cover art."""
     streams = [
         stream
@@ -237,7 +286,7 @@ def _get_codec_name(stream: Stream) -> str:
     return stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
 
 
-def _select_audio_stream(container: InputContainer, scans: dict[int, _StreamScan]) -> Stream | None:
+def _select_audio_stream(container: InputContainer, scans: dict[int, StreamScan]) -> Stream | None:
     """Return the audio stream that players choose, else the first decodable one, else None."""
     best = container.streams.best("audio")
     streams = [s for s in (best, *container.streams.audio) if s and s.index in scans]
@@ -245,12 +294,13 @@ def _select_audio_stream(container: InputContainer, scans: dict[int, _StreamScan
         if stream.codec_context and stream.codec_context.name in AUDIO_DECODERS:
             return stream
     if streams:
-        raise InputRejected(RejectReason.UNSUPPORTED_CODEC, codec=_get_codec_name(streams[0]))
+        codec = _get_codec_name(streams[0])
+        raise InputRejected(RejectReason.UNSUPPORTED_CODEC, codec=codec, stream="audio")
     return None
 
 
 def _reject_truncated(
-    container: InputContainer, streams: Iterable[Stream], scans: dict[int, _StreamScan]
+    container: InputContainer, streams: Iterable[Stream], scans: dict[int, StreamScan]
 ) -> None:
     """Check that the bytes missing at the end of the file were not part of *streams*.
 
@@ -273,7 +323,7 @@ def _compute_allowed_size(stream: VideoStream, limits: ClipLimits) -> tuple[int,
     """Return width and height of *stream* with square pixels; 0, 0 without a decoder.
 
     Raises:
-        InputRejected: TOO_LARGE, with "width", "height" and "limit".
+        InputRejected: TOO_LARGE, with "width", "height" and "megapixels", the limit.
     """
     if stream.codec_context is None:
         return 0, 0
@@ -282,29 +332,39 @@ def _compute_allowed_size(stream: VideoStream, limits: ClipLimits) -> tuple[int,
     )
     if width * height > limits.max_pixels:
         raise InputRejected(
-            RejectReason.TOO_LARGE, width=width, height=height, limit=limits.max_pixels
+            RejectReason.TOO_LARGE,
+            width=width,
+            height=height,
+            megapixels=limits.max_pixels / 1_000_000,
         )
     return width, height
 
 
-def _sort_spans(spans: Iterable[_FrameSpan]) -> Iterator[_FrameSpan]:
-    """Yield *spans* in presentation order; of equal starts the later ones move on by a tick."""
-    last: int | None = None
-    for span in sorted(spans):
-        last = span.start if last is None else max(span.start, last + 1)
-        yield span._replace(start=last)
-
-
 def _decode_first_frame(path: Path, stream_index: int, limits: ClipLimits) -> av.VideoFrame:
-    """Return the first frame that decodes; frames before it refer to frames not in the file."""
-    with open_container(path, max_pixels=limits.max_pixels) as container:
-        frames = decode_frames(
-            container, container.streams[stream_index], max_pixels=limits.max_pixels
-        )
-        frame: av.VideoFrame | None = next(frames, None)
-    if frame is None:
+    """Return the first frame that decodes; those before refer to frames not in the file."""
+    with closing(_decode(path, stream_index, limits)) as frames:
+        first = next(frames, None)
+    if first is None:
         raise InputRejected(RejectReason.CORRUPT)
-    return frame
+    return first
+
+
+def _decode_times(path: Path, stream_index: int, limits: ClipLimits, count: int) -> list[int]:
+    """Return the times of the first *count* frames that decode, in ticks, as they come."""
+    with closing(_decode(path, stream_index, limits)) as frames:
+        return [frame.pts or 0 for frame in islice(frames, count)]
+
+
+def _decode(
+    path: Path, stream_index: int, limits: ClipLimits, threads: int = 1
+) -> Generator[av.VideoFrame]:
+    with open_container(path, max_pixels=limits.max_pixels) as container:
+        yield from decode_frames(
+            container,
+            container.streams[stream_index],
+            max_pixels=limits.max_pixels,
+            threads=threads,
+        )
 
 
 def _find_origin(
@@ -326,7 +386,7 @@ def _find_origin(
     return min(first_frame_tick, floor(frame.pts * frame.time_base / timebase))
 
 
-def _compute_rate(spans: list[_FrameSpan], timebase: Fraction) -> Fraction:
+def _compute_rate(spans: list[FrameSpan], timebase: Fraction) -> Fraction:
     """Return the mean frames per second; for a single frame, the inverse of its length."""
     first, last = spans[0], spans[-1]
     if len(spans) > 1:

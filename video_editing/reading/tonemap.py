@@ -1,6 +1,7 @@
-"""HDR to SDR: roll off highlights above paper white, desaturate colours outside BT.709.
+"""HDR and wide primaries to SDR of BT.709.
 
-Curve and gamut mapping together form one 3D lookup table, which FFmpeg applies.
+Highlights above paper white are rolled off, and colours outside BT.709 are desaturated; those of
+SDR are cut off. Curve and primaries together form one 3D lookup table, which FFmpeg applies.
 """
 
 from collections.abc import Callable
@@ -29,21 +30,37 @@ _BT2020_TO_BT709 = np.array(  # linear light (ITU-R BT.2087-0, annex 2, inverted
         [-0.0182, -0.1006, 1.1187],
     ]
 )
+_P3_TO_BT709 = np.array(  # linear light, from the chromaticities of SMPTE EG 432-1 under D65
+    [
+        [1.2249, -0.2249, 0.0],
+        [-0.0421, 1.0421, 0.0],
+        [-0.0196, -0.0786, 1.0983],
+    ]
+)
+#: By colour primaries (ITU-T H.273, table 2).
+_MATRICES_TO_BT709 = {9: _BT2020_TO_BT709, 11: _P3_TO_BT709, 12: _P3_TO_BT709}
+
+_SRGB = 13  #: transfer characteristics of pictures
 
 
-class ToneMapper:
-    """Maps BT.2020 R'G'B' frames with one HDR transfer to BT.709 R'G'B'.
+def is_mapped(transfer: int, primaries: int) -> bool:
+    """Return whether frames with these tags (ITU-T H.273) need a `ColourMapper`."""
+    return transfer in _DECODERS_BY_TRANSFER or primaries in _MATRICES_TO_BT709
+
+
+class ColourMapper:
+    """Maps R'G'B' frames of HDR or of wide primaries to SDR R'G'B' of BT.709.
 
     Frames in and out are gbrp16le of one size: with 16 bits FFmpeg's lookup is five times as
     fast as with 8 or 10, for which it has no vector code.
     """
 
-    def __init__(self, transfer: int, size: tuple[int, int]) -> None:
+    def __init__(self, transfer: int, primaries: int, size: tuple[int, int]) -> None:
         self._graph = av.filter.Graph()
         self._graph.threads = count_codec_threads()
         with TemporaryDirectory() as folder:
             table = Path(folder) / "table.cube"
-            table.write_text(_format_lut(transfer))
+            table.write_text(_format_lut(transfer, primaries))
             source = self._graph.add(
                 "buffer", f"video_size={size[0]}x{size[1]}:pix_fmt=gbrp16le:time_base=1/1"
             )
@@ -64,6 +81,14 @@ def tone_map(signal: Rgb, transfer: int) -> Rgb:
     rgb = light * scale[..., None] @ _BT2020_TO_BT709.T / WHITE_NITS
     sdr: Rgb = _fit_gamut(rgb) ** (1 / 2.4)  # display gamma (ITU-R BT.1886)
     return sdr
+
+
+def convert_primaries(signal: Rgb, transfer: int, primaries: int) -> Rgb:
+    """Convert SDR R'G'B' of other primaries to BT.709, both (..., 3), 0–1."""
+    gamma = 2.2 if transfer == _SRGB else 2.4  # display gamma (ITU-R BT.1886 for video)
+    light = signal**gamma @ _MATRICES_TO_BT709[primaries].T
+    converted: Rgb = np.clip(light, 0, 1) ** (1 / gamma)
+    return converted
 
 
 def roll_off(nits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -120,9 +145,15 @@ def _fit_gamut(rgb: Rgb) -> Rgb:
     return np.asarray(np.clip(grey + chroma * saturation, 0, 1), np.float64)
 
 
-def _format_lut(transfer: int) -> str:
+def _format_lut(transfer: int, primaries: int) -> str:
     """Return the lookup table as a .cube file, in which red changes fastest."""
     steps = np.linspace(0, 1, _LUT_SIZE)
     blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
-    table = tone_map(np.stack((red, green, blue), axis=-1), transfer).reshape(-1, 3)
+    signal = np.stack((red, green, blue), axis=-1)
+    mapped = (
+        tone_map(signal, transfer)
+        if transfer in _DECODERS_BY_TRANSFER
+        else convert_primaries(signal, transfer, primaries)
+    )
+    table = mapped.reshape(-1, 3)
     return f"LUT_3D_SIZE {_LUT_SIZE}\n" + "\n".join(f"{r:.6f} {g:.6f} {b:.6f}" for r, g, b in table)

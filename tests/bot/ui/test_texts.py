@@ -28,6 +28,7 @@ from bot.domain.outcomes import FailureCode
 from bot.telegram.limits import check_source, create_telegram_limits
 from bot.ui.texts import (
     DEFAULT_DETAILS,
+    FILE_KINDS,
     LOCALES_FOLDER,
     Texts,
     build_card_caption,
@@ -45,7 +46,14 @@ ALERTS = {
 NUMBERS = (0, 1, 2, 5, 21)
 FRAGMENTS = {"place-where"}  #: part of another text, and sometimes empty
 #: variables that are neither selected on nor numbers
-WORDS = {"name": "A & B", "names": "a, b", "others": "a", "reasons": "r", "reason": "r"}
+WORDS = {
+    **FILE_KINDS,
+    "name": "A & B",
+    "names": "a, b",
+    "others": "a",
+    "reasons": "r",
+    "reason": "r",
+}
 
 
 class Variables(Visitor):
@@ -178,6 +186,27 @@ def test_each_fault_has_its_sentence(
         assert "/data" not in text
         assert fault.value not in re.findall(r"\w+_\w+", text)
     assert not caplog.records
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize(
+    ("fault", "details", "words"),
+    [
+        (RejectReason.NOT_A_VIDEO, {"what": "picture"}, ("photo", "фотография")),
+        (RejectReason.NOT_A_VIDEO, {}, ("Matroska", "Matroska")),
+        (RejectReason.UNSUPPORTED_CODEC, {"stream": "audio"}, ("the sound", "звук")),
+        (RejectReason.BAD_BACKGROUND, {"why": "too_large", "megapixels": 50.0}, ("50 ", "50 ")),
+        (RejectReason.BAD_BACKGROUND, {"why": "unsupported_format"}, ("HEIC", "HEIC")),
+        (RejectReason.BAD_BACKGROUND, {"why": "not_a_video"}, ("HEIC", "HEIC")),
+        (RejectReason.BAD_BACKGROUND, {"why": "corrupt"}, ("damaged", "повреждён")),
+    ],
+)
+def test_a_rejected_file_is_told_what_is_wrong_with_it(
+    language: Language, fault: RejectReason, details: dict[str, float | str], words: tuple[str, str]
+) -> None:
+    """In both languages, with the limit or the kinds that are taken."""
+    text = Texts().describe_failure(language, fault, details)
+    assert words[language is Language.RU] in text
 
 
 @pytest.mark.parametrize("language", Language)

@@ -18,7 +18,9 @@ from tests.support.make_clips import drawn, make_clip
 from tests.support.overlay_command import command, overlay
 from tests.support.person_clips import film_of_eileen
 from video_editing.cli.main import build_parser, main
+from video_editing.cli.output import describe_error
 from video_editing.concurrency import count_cpus
+from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import make_plan, write_plan
 from video_editing.reading.probe import ClipLimits, probe
 
@@ -487,3 +489,48 @@ def test_a_segment_is_called_by_its_index_in_a_partial_plan(tmp_path: Path) -> N
     assert list_files(folder) == ["00001.mp4", "plan.json"]
     assert main([*matte, "--only", "1", "--check"]) == 0
     assert main([*matte, "--only", "0"]) == 3
+
+
+SENTENCES = {
+    "a photo as the clip": (
+        InputRejected(RejectReason.NOT_A_VIDEO, what="picture"),
+        "This is a photo",
+    ),
+    "sound": (
+        InputRejected(RejectReason.UNSUPPORTED_CODEC, codec="dts", stream="audio"),
+        "codec of the sound",
+    ),
+    "a kind of background": (
+        InputRejected(RejectReason.BAD_BACKGROUND, why=RejectReason.NOT_A_VIDEO),
+        "JPEG, PNG, WebP, HEIC",
+    ),
+    "a large background": (
+        InputRejected(RejectReason.BAD_BACKGROUND, why=RejectReason.TOO_LARGE, megapixels=50.0),
+        "at most 50 megapixels",
+    ),
+    "a damaged background": (
+        InputRejected(RejectReason.BAD_BACKGROUND, why=RejectReason.CORRUPT),
+        "damaged",
+    ),
+    "a background's sound": (
+        InputRejected(
+            RejectReason.BAD_BACKGROUND, why=RejectReason.UNSUPPORTED_CODEC, stream="audio"
+        ),
+        "codec of the sound",
+    ),
+}
+
+
+@pytest.mark.parametrize(("error", "words"), SENTENCES.values(), ids=SENTENCES)
+def test_a_rejection_says_what_is_wrong(error: InputRejected, words: str) -> None:
+    """With the limit, or what is taken."""
+    assert words in describe_error(error)
+
+
+@pytest.mark.parametrize("codec", ["tta", "wavpack"])
+def test_sound_that_cannot_be_read_is_named(tmp_path: Path, codec: str) -> None:
+    """It is not the picture that is at fault."""
+    clip = make_clip(tmp_path / "a.mkv", drawn(3), sound=codec, tone=300)
+    ran = overlay("edit", clip, "-o", tmp_path / "r.mp4")
+    assert json.loads(ran.stderr.splitlines()[-1])["reason"] == "unsupported_codec"
+    assert "codec of the sound" in ran.stderr

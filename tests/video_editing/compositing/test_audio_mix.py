@@ -244,6 +244,42 @@ def test_five_channels_fit_into_two(tmp_path: Path) -> None:
     assert peaks.mean() < 0.2  # a sine is above 0.98 of itself for 13 % of its time
 
 
+def test_the_centre_is_as_loud_as_the_standard_says(tmp_path: Path) -> None:
+    """Films have their speech there: 3 dB lower, on both sides."""
+    channels = np.zeros((2 * SAMPLE_RATE, 6), np.float32)
+    channels[:, 2] = tone(2)[:, 0]
+    sound = mix(write(tmp_path / "a.mkv", channels, codec="flac", layout="5.1"))
+    assert np.abs(sound[4800:-4800]).max(0) == pytest.approx([0.5 * 0.5**0.5] * 2, abs=0.01)
+
+
+@pytest.mark.parametrize("pace", [Fraction(101, 100), Fraction(99, 100), Fraction(1001, 1000)])
+def test_a_clock_that_drifts_leaves_no_hole(tmp_path: Path, pace: Fraction) -> None:
+    """The sound is stretched: it has neither silence nor clicks, and stays in step."""
+
+    def stretch(packets: list[av.Packet]) -> list[av.Packet]:
+        for packet in packets:
+            packet.pts = packet.dts = round(packet.pts * pace)
+        return packets
+
+    steady = mix(write(tmp_path / "a.mkv", tone(6), codec="pcm_f32le", change=stretch), seconds=6)[
+        :, 0
+    ]
+    inner = steady[4800 : round(5.8 * SAMPLE_RATE * pace)]
+    peaks = np.abs(inner[: len(inner) // 480 * 480]).reshape(-1, 480).max(1)
+    assert peaks.min() > 0.45
+    assert np.abs(np.diff(inner)).max() < 1.1 * np.abs(np.diff(tone(6)[:, 0])).max()
+    clip = write(tmp_path / "b.mkv", clicks(6, 0.5, 5.6), change=stretch)
+    assert pulses(mix(clip, seconds=6)) == pytest.approx(
+        [float(0.5 * pace), float(5.6 * pace)], abs=0.025
+    )
+
+
+def test_a_recording_with_a_drifting_clock_has_no_hole(cases: Path) -> None:
+    clip = probe(cases / "drift.mp4")
+    sound = mix(clip, seconds=6)[4800 : round(5.8 * SAMPLE_RATE), 0]
+    assert np.abs(sound[: len(sound) // 240 * 240]).reshape(-1, 240).max(1).min() > 1e-3
+
+
 def test_a_gap_is_silence(tmp_path: Path) -> None:
     """Missing packets leave silence, and the rest keeps its time."""
     clip = write(

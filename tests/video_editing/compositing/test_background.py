@@ -142,6 +142,17 @@ def test_a_long_video_is_not_read_to_its_end(tmp_path: Path) -> None:
     assert sample(open_background(str(path), LIMITS), [Fraction(0), Fraction(1, 10)]) == [0, 1]
 
 
+def test_an_animated_picture_is_repeated(tmp_path: Path) -> None:
+    """Its frames last 100, 100 and 200 ms."""
+    first, *others = (Image.fromarray(picture) for picture in greys(3))
+    options = {"save_all": True, "append_images": others, "lossless": True}
+    first.save(tmp_path / "film.webp", duration=[100, 100, 200], **options)
+    moments = [Fraction(i, 10) + Fraction(1, 50) for i in range(8)]
+    film = open_background(str(tmp_path / "film.webp"), LIMITS)
+    assert film.size == SIZE
+    assert sample(film, moments) == [0, 1, 2, 2, 0, 1, 2, 2]
+
+
 def test_a_blurred_clip_is_soft_and_darker() -> None:
     """A chess board becomes a uniform grey; black stays black."""
     board = np.kron(np.indices((12, 16)).sum(0) % 2, np.ones((20, 20)))

@@ -3,6 +3,7 @@
 import os
 import shutil
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -305,3 +306,38 @@ def test_a_limit_too_small_for_any_picture_is_rejected(tmp_path: Path, eileen: P
         run_edit(eileen, tmp_path / "r.mp4", options=ResultOptions(max_bytes=3000))
     assert rejected.value.reason is RejectReason.DOES_NOT_FIT
     assert not list(tmp_path.iterdir())
+
+
+PAUSES = {
+    "pause": (Fraction(1, 30), [0, 1, 2, 62, 63, 64]),
+    "few frames": (Fraction(1, 5), list(range(8))),
+    "at the end": (Fraction(1, 30), [0, 1, 2]),
+}
+
+
+@pytest.mark.parametrize(("tick", "shown"), PAUSES.values(), ids=PAUSES)
+def test_a_moving_background_goes_on_while_a_frame_stands(
+    tmp_path: Path, tick: Fraction, shown: list[int]
+) -> None:
+    """Its own frames are shown meanwhile; those of the clip keep their times."""
+    pictures = drawn(len(shown), (320, 240))
+    clip = make_clip(
+        tmp_path / "c.mkv", pictures, rate=1 / tick, times=shown, tone=300, overhang=1.0
+    )
+    greys = (np.full((240, 320, 3), 20 + 3 * n, np.uint8) for n in range(75))
+    film = make_clip(tmp_path / "film.mp4", greys, rate=25, colours=HD)
+    style = KEEP_BACKGROUND.model_copy(update={"size": 0.3, "position": Anchor.TOP_LEFT})
+    result = run_edit(clip, tmp_path / "r.mp4", str(film), style=style)
+    written = times(result)
+    end = probe(clip).duration
+    assert max(b - a for a, b in pairwise([*written, end])) <= Fraction(1, 24)
+    for tick_shown in shown:
+        assert min(abs(time - tick_shown * tick) for time in written) <= Fraction(1, 1000)
+    levels = [frame[200:, 200:].mean() for frame in rgb(result)]
+    expected = [20 + 3 * (int(time * 25 + Fraction(1, 100)) % 75) for time in written]
+    assert np.abs(np.array(levels) - expected).max() <= 4
+
+
+def test_no_frames_are_added_over_a_background_that_stands_still(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "c.mkv", drawn(4), rate=30, times=[0, 1, 90, 91])
+    assert len(times(run_edit(clip, tmp_path / "r.mp4"))) == 4

@@ -2,6 +2,7 @@
 
 import json
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -16,6 +17,7 @@ from tests.support.overlay_command import overlay
 BACKGROUND = "bg/ax_rooftops_360p_sound_noperson.mp4"
 EXACT = Fraction(1, 1000)  #: seconds
 IN_SYNC = 0.02  #: seconds
+PAUSE = Fraction(1, 10)  #: seconds; frames are added where the clip's are further apart
 
 #: the outcome of each clip: edited, or the reason of its rejection
 CLIPS = {
@@ -67,6 +69,23 @@ SLOW_CLIPS = {
     "webcam/kao_makudo_note.mp4": "edited",
 }
 
+#: Clips of kinds that once came out wrong: frames of the result, and its seconds.
+UNUSUAL_CLIPS = {
+    "alonger.mp4": (38, 2.98),
+    "bf.avi": (75, 3.0),
+    "c51.mp4": (75, 3.0),
+    "cat_jump.ts": (100, 4.02),
+    "cat_reset.ts": (100, 4.02),
+    "clap.mp4": (30, 1.0),
+    "drift.mp4": (150, 6.0),
+    "i.mpg": (25, 1.0),
+    "paff_64.ts": (25, 1.0),
+    "pause.mp4": (60, 5.0),
+    "turnmid.webm": (60, 2.4),
+    "va8.webm": (25, 1.0),
+    "va9.webm": (25, 1.0),
+}
+
 #: Clips that are turned or mirrored by their display matrix, or not by it.
 TURNED = [
     "awkward/ax_man_bed_rot90_sound.mp4",
@@ -97,7 +116,10 @@ def test_the_table_lists_every_clip(media: Path) -> None:
 def test_each_clip_is_edited_in_sync_or_rejected(
     media: Path, tmp_path: Path, name: str, outcome: str
 ) -> None:
-    """A result has the clip's frames at their times and its voice; a rejection leaves no file."""
+    """A result has the clip's frames at their times and its voice; a rejection leaves no file.
+
+    Where they are far apart, it has frames in between, since the background moves.
+    """
     clip, result = media / name, tmp_path / "result.mp4"
     ran = overlay("edit", clip, "--background", media / BACKGROUND, "-o", result)
     if outcome != "edited":
@@ -110,11 +132,36 @@ def test_each_clip_is_edited_in_sync_or_rejected(
     shown = times(clip)
     origin = min(shown[0], voice.start) if voice else shown[0]
     written = times(result)
-    assert len(written) == len(shown)
-    assert max(abs(a - (b - origin)) for a, b in zip(written, shown, strict=True)) <= EXACT
+    kept = [min(written, key=lambda time: abs(time - (at - origin))) for at in shown]
+    assert max(abs(a - (b - origin)) for a, b in zip(kept, shown, strict=True)) <= EXACT
+    far_apart = any(after - before > PAUSE for before, after in pairwise(shown))
+    assert (len(written) > len(shown)) == far_apart
+    assert max(after - before for before, after in pairwise(written)) <= PAUSE
     assert mixed is not None
     if voice is not None:
         assert abs(lag(mixed.since(Fraction(0)), voice.since(origin))) <= IN_SYNC
+
+
+@pytest.mark.parametrize("name", UNUSUAL_CLIPS)
+def test_each_unusual_clip_is_edited(cases: Path, tmp_path: Path, name: str) -> None:
+    """A result has all frames in their order, and is as long as the clip."""
+    frames, seconds = UNUSUAL_CLIPS[name]
+    result = tmp_path / "result.mp4"
+    full_frame = ("--shape", "none", "--keep-background", "--size", 1, "--background", "black")
+    ran = overlay("edit", cases / name, *full_frame, "--progress", "json", "-o", result)
+    assert ran.returncode == 0, ran.stderr
+    assert len(times(result)) == frames
+    assert json.loads(ran.stdout.splitlines()[-1])["seconds"] == pytest.approx(seconds, abs=0.01)
+
+
+def test_a_photo_is_told_from_a_video(cases: Path, tmp_path: Path) -> None:
+    """It is rejected as a clip, and taken as a background."""
+    result = tmp_path / "result.mp4"
+    ran = overlay("edit", cases / "grid.heic", "-o", result)
+    assert ran.returncode == 3
+    assert "photo" in ran.stderr
+    frame = ("--shape", "none", "--keep-background", "--background", cases / "grid.heic")
+    assert overlay("edit", cases / "clap.mp4", *frame, "-o", result).returncode == 0
 
 
 @pytest.mark.parametrize("name", TURNED)

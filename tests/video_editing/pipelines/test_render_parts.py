@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from tests.support.make_clips import HD, drawn, make_clip
 from tests.support.overlay_command import overlay
@@ -108,6 +109,19 @@ def test_the_background_is_described(clip: Clip, tmp_path: Path, source: str, ki
         assert described == {"film": source, "seconds": pytest.approx(0.2), "sound": False}
     else:
         assert probe_size(described["picture"]) == CANVAS
+
+
+def test_an_animated_picture_becomes_a_film(clip: Path, tmp_path: Path) -> None:
+    """Of the canvas's size and the overlay's length, since it is no video that renderers read."""
+    first, second = (Image.new("RGB", CANVAS, name) for name in ("red", "blue"))
+    path = tmp_path / "moves.webp"
+    first.save(path, save_all=True, append_images=[second], duration=200, lossless=True)
+    described = render(clip, tmp_path / "parts", str(path))["background"]
+    assert described["seconds"] == 0.5
+    film = rgb(Path(str(described["film"])))
+    assert film[0].shape[:2] == CANVAS[::-1]
+    assert [int(film[n].mean((0, 1)).argmax()) for n in (0, -1)] == [0, 0]
+    assert int(film[len(film) // 2].mean((0, 1)).argmax()) == 2
 
 
 def probe_size(path: object) -> tuple[int, int]:

@@ -16,7 +16,8 @@ from tests.support.make_clips import HD, Colours, drawn, make_clip
 from video_editing.concurrency import count_cpus
 from video_editing.contract.errors import InputRejected
 from video_editing.frames import Picture, Timed
-from video_editing.reading.decode import read_frames, read_image
+from video_editing.reading.decode import read_frames
+from video_editing.reading.pictures import read_image
 from video_editing.reading.probe import Clip, probe
 from video_editing.reading.tonemap import HLG, PQ, WHITE_NITS, encode_pq, roll_off, tone_map
 
