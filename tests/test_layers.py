@@ -32,7 +32,7 @@ LAYERS = {
     ),
     "backends": (
         ("errors",),
-        ("base", "state_file"),
+        ("base", "state_file", "connection_guard"),
         ("resilience", "local", "links"),
         ("rendering", "remote"),
         ("shotstack",),

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from aiohttp import web
 from yarl import URL
 
+from backends.connection_guard import answering, receiving
 from backends.shotstack.render_log import MAX_CALLBACK_BYTES, CallbackReceiver
 from bot.operations.metrics import Metrics
 from bot.telegram.updates import UpdateHandler
@@ -72,7 +73,7 @@ def create_web_app(readiness: Readiness, routes: Iterable[web.RouteDef] = ()) ->
             raise web.HTTPServiceUnavailable
         return web.Response(body=await readiness.metrics.render_page(), content_type="text/plain")
 
-    pages = web.Application(client_max_size=MAX_UPDATE_BYTES)
+    pages = web.Application(client_max_size=MAX_UPDATE_BYTES, middlewares=[_hold_connection])
     pages.add_routes(
         [
             web.get("/healthz", healthz),
@@ -82,6 +83,15 @@ def create_web_app(readiness: Readiness, routes: Iterable[web.RouteDef] = ()) ->
         ]
     )
     return pages
+
+
+@web.middleware
+async def _hold_connection(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Keep the connection open while the handler works."""
+    with answering():
+        return await handler(request)
 
 
 def build_webhook_url(base: str, secret: str) -> URL:
@@ -104,7 +114,9 @@ def create_webhook_route(address: URL, secret: str, handle: UpdateHandler) -> we
         if not hmac.compare_digest(token.encode(errors="replace"), secret.encode()):
             raise web.HTTPUnauthorized
         try:
-            update = json.loads(await request.read())
+            with receiving():
+                body = await request.read()
+            update = json.loads(body)
         except ValueError as err:
             raise web.HTTPBadRequest from err
         if not isinstance(update, dict):
@@ -119,8 +131,11 @@ def create_callback_route(callbacks: CallbackReceiver) -> web.RouteDef:
     """Create the route on which Shotstack reports that a render ended."""
 
     async def receive_callback(request: web.Request) -> web.Response:
-        body = await request.content.read(MAX_CALLBACK_BYTES + 1)
         secret, intent = request.match_info["secret"], request.match_info["intent"]
+        if not callbacks.is_known(secret, intent):
+            raise web.HTTPNotFound
+        with receiving():
+            body = await request.content.read(MAX_CALLBACK_BYTES + 1)
         return web.Response(status=callbacks.receive(secret, intent, body))
 
     return web.post(f"{CALLBACK_PATH}/{{secret}}/{{intent}}", receive_callback)
