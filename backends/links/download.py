@@ -95,7 +95,7 @@ class FetchLimits:
     max_bytes: int = 2 << 30
     max_seconds: float = 900
     stall_seconds: float = 15
-    min_rate: int = 16 << 10
+    min_rate: int = 32 << 10
 
 
 async def fetch(

@@ -29,6 +29,9 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".heic", ".avif")
 MAX_LINK_LENGTH = 2000  #: characters; a longer link is ignored
 
 
+MAX_WAITING_CARDS = 20  #: of one user; further clips are refused until one is drawn
+
+
 def create_media_router(addressed: AddressedToBot) -> Router:
     """Create the router; answers to a question for a background come before clips and albums."""
     router = create_router("media")
@@ -82,6 +85,9 @@ async def receive_clip(
         return
     user = message.from_user
     assert user is not None, "messages to the bot have an author"
+    if await drafts.count_without_card(user.id) >= MAX_WAITING_CARDS:
+        await conversation.reply(message, conversation.text("too-many-cards"))
+        return
     draft = await drafts.add_message(
         Requester(user.id, conversation.language),
         get_destination(message),
