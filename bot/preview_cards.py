@@ -36,6 +36,7 @@ PICTURE_ATTEMPTS = 3  #: attempts at a picture before the draft is rejected
 CARD_ATTEMPTS = 5  #: attempts at an update of a card when the database or our code fails
 RETRY_SECONDS = 1.0  #: seconds after the first failed attempt; after the n-th n times as long
 MAX_FETCHES = 8  #: downloads at the same time, of links and of Telegram's files each
+MAX_UNAVAILABLE_SECONDS = 120.0  #: to wait for Telegram to deliver a file
 MAX_RESUME_AGE_SECONDS = 86400.0  #: seconds after which a draft without a card is left alone
 
 T = TypeVar("T")
@@ -266,7 +267,7 @@ class PreviewCards:
 
     async def _draw(self, draft: Draft) -> Path | Rejected:
         """Return the picture of *draft*, or what is wrong with the clip or the background."""
-        attempt = 0
+        attempt, give_up_at = 0, time.monotonic() + MAX_UNAVAILABLE_SECONDS
         while attempt < PICTURE_ATTEMPTS:
             try:
                 return await self._renderer.render(draft)
@@ -276,6 +277,8 @@ class PreviewCards:
                 log.error("a card cannot be written: %s", err)  # noqa: TRY400 - the message says all
                 return Rejected(fault=FailureCode.NO_DISK)
             except TelegramUnavailable as err:
+                if time.monotonic() + err.seconds > give_up_at:
+                    return Rejected(fault=FailureCode.FILE_REFUSED)
                 await asyncio.sleep(err.seconds)
             except Exception:
                 attempt += 1

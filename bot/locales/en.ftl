@@ -258,6 +258,7 @@ fault-result-too-big =
 fault-poison = I tried this video three times, and each time something broke. Save it as a new mp4 and send that, or try another one.
 fault-no-disk = I have no room for your video right now. Please send it again in an hour.
 fault-gone-file = Telegram does not have this file any more. Please send it again.
+fault-refused-file = Telegram does not give me your file right now. Please send it again in a few minutes.
 fault-nobody = For a whole day nobody could work on your video. I am sorry! Please send it again.
 fault-old = This button is too old. Please send the video again.
 

@@ -269,6 +269,16 @@ async def test_telegram_may_be_away(workshop: Workshop) -> None:
         assert len(workshop.chat.all("card")) == 1
 
 
+async def test_a_file_that_telegram_refuses_ends_in_a_sentence(workshop: Workshop) -> None:
+    """As with a token that is valid for calls and not for files."""
+    workshop.files.there["clip"] = TelegramUnavailable(300)
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.cards.request_card(draft.id)
+        await dropped(workshop, draft)
+        assert [edit["text"] for edit in workshop.chat.all("edit")] == [failure("refused_file")]
+
+
 async def test_whoever_blocks_us_gets_no_card(workshop: Workshop) -> None:
     """Nothing of the draft is kept."""
     async with workshop.open():
