@@ -190,7 +190,7 @@ class BotServer:
             secret = bot.webhook_secret.get_secret_value()
             url = build_webhook_url(bot.webhook_url, secret)
             routes.append(create_webhook_route(url, secret, self.receive_webhook))
-        return create_web_app(self._readiness, routes)
+        return create_web_app(self._readiness, routes, bot.metrics_token.get_secret_value())
 
     async def _resume(self, application: Application) -> None:
         """Continue the jobs and cards that an earlier process did not finish."""

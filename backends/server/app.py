@@ -75,6 +75,8 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
     app = FastAPI(
         title="overlaybot",
         description="Cuts the person out of a clip.",
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         lifespan=_create_lifespan(stores, settings.retention_seconds),
         max_body_size=MAX_JSON_BYTES,
         exception_handlers={

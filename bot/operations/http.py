@@ -57,8 +57,16 @@ async def _run_check(check: ReadinessCheck) -> bool:
         return False
 
 
-def create_web_app(readiness: Readiness, routes: Iterable[web.RouteDef] = ()) -> web.Application:
-    """Create the web application with the health pages and *routes*."""
+def create_web_app(
+    readiness: Readiness, routes: Iterable[web.RouteDef] = (), metrics_token: str = ""
+) -> web.Application:
+    """Create the web application with the health pages and *routes*.
+
+    Args:
+        readiness: what the pages show.
+        routes: further ones.
+        metrics_token: that /metrics requires; "": it is open, and shows less.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"alive": True})
@@ -68,10 +76,13 @@ def create_web_app(readiness: Readiness, routes: Iterable[web.RouteDef] = ()) ->
         status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
         return web.json_response({"ready": not missing, "missing": missing}, status=status)
 
-    async def metrics(_: web.Request) -> web.Response:
+    async def metrics(request: web.Request) -> web.Response:
+        if metrics_token and not _has_bearer_token(request, metrics_token):
+            raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
         if readiness.metrics is None:
             raise web.HTTPServiceUnavailable
-        return web.Response(body=await readiness.metrics.render_page(), content_type="text/plain")
+        page = await readiness.metrics.render_page(is_public=not metrics_token)
+        return web.Response(body=page, content_type="text/plain")
 
     pages = web.Application(client_max_size=MAX_UPDATE_BYTES, middlewares=[_hold_connection])
     pages.add_routes(
@@ -83,6 +94,11 @@ def create_web_app(readiness: Readiness, routes: Iterable[web.RouteDef] = ()) ->
         ]
     )
     return pages
+
+
+def _has_bearer_token(request: web.Request, token: str) -> bool:
+    header = request.headers.get("Authorization", "").encode(errors="replace")
+    return hmac.compare_digest(header, f"Bearer {token}".encode())
 
 
 @web.middleware
