@@ -310,7 +310,8 @@ async def test_metrics_without_a_token_show_less(open_bot: Opener) -> None:
 
 async def test_a_token_protects_the_metrics(open_bot: Opener) -> None:
     """Who has it sees all."""
-    bot = await open_bot(METRICS_TOKEN="canary").start().ready()
+    settings = {"METRICS_TOKEN": "canary"}
+    bot = await open_bot(**settings).start().ready()
     note_work_elsewhere(bot)
     for wrong in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "canary"}):
         assert (await read_metrics(bot, **wrong))[0] == 401
