@@ -53,6 +53,7 @@ from bot.wiring import (
     connect_telegram,
 )
 from settings import Settings
+from video_editing import ffmpeg
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class BotServer:
     def __init__(self, settings: Settings, program: Sequence[str]) -> None:
         self._settings = settings
         self._program = program
-        self._readiness = Readiness()
+        self._readiness = Readiness(versions={"ffmpeg": ffmpeg.get_version()})
         self._application: Application | None = None  # until this process holds the leader lock
 
     async def run(self) -> None:

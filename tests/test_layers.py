@@ -19,7 +19,7 @@ ABOVE = {
 #: folders and modules of each package; one imports only from those in the lines before it
 LAYERS = {
     "video_editing": (
-        ("contract",),
+        ("contract", "ffmpeg"),
         ("frames", "concurrency"),
         ("pixels",),
         ("pyramid",),

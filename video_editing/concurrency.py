@@ -1,13 +1,13 @@
 """Threads: stages that run at the same time, and how many threads a stage may use."""
 
-import ctypes
-import importlib.util
 import os
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Event, Thread
 from typing import TypeVar, cast
+
+from video_editing import ffmpeg
 
 T = TypeVar("T")
 
@@ -121,16 +121,4 @@ def limit_library_threads() -> None:
     for library in ("OPENBLAS", "OMP", "MKL", "NUMBA"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    _limit_ffmpeg_threads(count_codec_threads())
-
-
-def _limit_ffmpeg_threads(count: int) -> None:
-    """Have FFmpeg count so many CPUs, for the pools whose size PyAV does not let us choose.
-
-    Those of a resampler, which each audio encoder has, would have a thread for each core of the
-    host. A PyAV that was built against another FFmpeg than that of its wheel is left as it is.
-    """
-    package = importlib.util.find_spec("av")
-    for folder in package.submodule_search_locations or () if package else ():
-        for library in Path(folder).parent.glob("av.libs/libavutil-*.so*"):
-            ctypes.CDLL(str(library)).av_cpu_force_count(count)  # libavutil/cpu.h
+    ffmpeg.limit_threads(count_codec_threads())

@@ -32,10 +32,12 @@ class Readiness:
     Attributes:
         checks: run at each request, by the public name of what they check.
         metrics: of the bot; None until it works.
+        versions: what /readyz shows beside that, by name.
     """
 
     checks: dict[str, ReadinessCheck] = field(default_factory=dict)
     metrics: Metrics | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, checks: Mapping[str, ReadinessCheck], metrics: Metrics) -> None:
         """Run *checks* and show *metrics* from now on."""
@@ -74,7 +76,8 @@ def create_web_app(
     async def readyz(_: web.Request) -> web.Response:
         missing = await readiness.list_missing()
         status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
-        return web.json_response({"ready": not missing, "missing": missing}, status=status)
+        answer = {"ready": not missing, "missing": missing, **readiness.versions}
+        return web.json_response(answer, status=status)
 
     async def metrics(request: web.Request) -> web.Response:
         if metrics_token and not _has_bearer_token(request, metrics_token):
