@@ -209,11 +209,12 @@ class DraftRepository(Repository):
             )
             return list(ids)
 
-    async def count_without_card(self, user: int) -> int:
-        """Return how many drafts of *user* wait for their card."""
+    async def count_without_card(self, user: int, since: float) -> int:
+        """Return how many unused drafts of *user* after *since* have no card."""
         async with self._engine.connect() as connection:
-            waiting = (drafts.c.user == user) & drafts.c.card.is_(None) & ~drafts.c.used
-            count = select(func.count()).select_from(drafts).where(waiting)
+            is_waiting = drafts.c.card.is_(None) & ~drafts.c.used & (drafts.c.created > since)
+            of_user = is_waiting & (drafts.c.user == user)
+            count = select(func.count()).select_from(drafts).where(of_user)
             return await connection.scalar(count) or 0
 
     async def list_stale(self, before: float) -> list[str]:

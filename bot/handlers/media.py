@@ -1,5 +1,6 @@
 """Clips, links, albums and backgrounds that users send."""
 
+import time
 from collections.abc import Iterator
 
 from aiogram import F, Router
@@ -18,7 +19,7 @@ from bot.handlers.context import (
     create_router,
     get_destination,
 )
-from bot.preview_cards import PreviewCards
+from bot.preview_cards import MAX_RESUME_AGE_SECONDS, PreviewCards
 from bot.telegram.limits import check_source
 
 VIDEO_SUFFIXES = (
@@ -85,7 +86,8 @@ async def receive_clip(
         return
     user = message.from_user
     assert user is not None, "messages to the bot have an author"
-    if await drafts.count_without_card(user.id) >= MAX_WAITING_CARDS:
+    since = time.time() - MAX_RESUME_AGE_SECONDS
+    if await drafts.count_without_card(user.id, since) >= MAX_WAITING_CARDS:
         await conversation.reply(message, conversation.text("too-many-cards"))
         return
     draft = await drafts.add_message(
