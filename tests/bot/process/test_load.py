@@ -112,3 +112,25 @@ async def test_a_greedy_user_takes_nothing_from_others(
         bot.kill()
     assert waited[50] < waited[1] * RAISED, waited
     assert len(results(telegram, 50_000)) == 4
+
+
+async def wait_for_card(user: User) -> float:
+    """Return the seconds until a user has the card of a clip."""
+    began = time.monotonic()
+    await card_of(user, await user.sends_video(clip(preview={"seconds": 1})), 120)
+    return time.monotonic() - began
+
+
+@pytest.mark.slow
+async def test_many_clips_of_one_user_delay_no_card_of_another(
+    telegram: Telegram, open_bot: Opener
+) -> None:
+    """Twenty, each of which takes long to draw."""
+    bot = await open_bot().start().ready()
+    greedy, *others = [telegram.user(2000 + i) for i in range(3)]
+    alone = await wait_for_card(others[0])
+    for _ in range(20):
+        await greedy.sends_video(clip(preview={"seconds": 8}))
+    await asyncio.sleep(1)
+    assert await wait_for_card(others[1]) < alone + 2
+    bot.kill()
