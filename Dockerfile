@@ -1,6 +1,6 @@
-FROM python:3.11-slim
+FROM python:3.11.14-slim-bookworm AS build
 
-RUN pip install --no-cache-dir uv
+RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /app
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
 
@@ -9,6 +9,12 @@ COPY pyproject.toml uv.lock ./
 RUN uv sync --locked --no-dev --no-install-project
 COPY . .
 RUN uv sync --locked --no-dev
+
+# Without uv, and without anything that only builds or tests.
+FROM python:3.11.14-slim-bookworm
+
+COPY --from=build /app /app
+WORKDIR /app
 
 RUN useradd --create-home bot && mkdir /data && chown bot /data
 USER bot

@@ -23,6 +23,10 @@ BOT_TOKEN_PATTERN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 POSTGRES_SCHEME = re.compile(r"postgres(ql(\+psycopg)?)?://")
 
 
+#: a service elsewhere must have TLS: requests contain secrets and clips
+SECURE_PATTERN = r"https://[^\s,]+|http://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?(/[^\s,]*)?"
+
+
 def _split_commas(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -103,8 +107,10 @@ class LocalSettings(SettingsGroup):
 class RemoteSettings(SettingsGroup):
     """The client of a service that makes mattes, at Modal or on a GPU machine of your own."""
 
-    endpoint: str = Field(default="", validation_alias="MODAL_OVERLAY_ENDPOINT")
-    """Address of the service at Modal; without one, the backend modal is left out."""
+    endpoint: str = Field(
+        default="", pattern=rf"^({SECURE_PATTERN})?$", validation_alias="MODAL_OVERLAY_ENDPOINT"
+    )
+    """Address of the service at Modal, with https; without one, the backend modal is left out."""
 
     key: SecretStr = Field(default=SecretStr(""), validation_alias="MODAL_KEY")
     """Modal's proxy token: the id."""
@@ -209,7 +215,7 @@ class RenderingSettings(SettingsGroup):
 
     api_url: str = Field(
         default="https://api.shotstack.io",
-        pattern=r"^https?://[^\s,]+$",
+        pattern=f"^({SECURE_PATTERN})$",
         validation_alias="SHOTSTACK_ADDRESS",
     )
     """Address of its API; without TLS only for a test server on this machine."""
@@ -249,6 +255,9 @@ class BotSettings(SettingsGroup):
 
     port: int = Field(default=8080, ge=1, le=65535, validation_alias="PORT")
     """Port of /healthz, /readyz, /metrics and the webhook."""
+
+    metrics_token: SecretStr = Field(default=SecretStr(""), validation_alias="METRICS_TOKEN")
+    """Bearer token for /metrics; without one, it is open and shows neither dollars nor hosts."""
 
     parallel_jobs: int = Field(default=2, ge=1, validation_alias="JOBS_AT_ONCE")
     """Jobs that run at the same time."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -23,6 +24,7 @@ from aiohttp import web
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backends.connection_guard import ACCEPTED_AT_ONCE, ConnectionGuard
 from backends.local.video_cli import DEFAULT_PROGRAM
 from backends.renderer_factory import create_render_log
 from backends.shotstack.render_log import CallbackReceiver, RenderLog
@@ -51,6 +53,7 @@ from bot.wiring import (
     connect_telegram,
 )
 from settings import Settings
+from video_editing import ffmpeg
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +62,7 @@ GREETING_SECONDS = 3.0  #: for Telegram to accept the token, before the bot star
 ALERT_SECONDS = 10.0  #: for a message to admins before the process ends
 #: between two attempts at a call that Telegram must receive; doubled each time
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 30.0
+BACKLOG = 1024  #: connections that the kernel holds until they are accepted
 RESTART_PAUSE_SECONDS = 5.0  #: before a background task that ended is started again
 
 
@@ -130,7 +134,7 @@ class BotServer:
     def __init__(self, settings: Settings, program: Sequence[str]) -> None:
         self._settings = settings
         self._program = program
-        self._readiness = Readiness()
+        self._readiness = Readiness(versions={"ffmpeg": ffmpeg.get_version()})
         self._application: Application | None = None  # until this process holds the leader lock
 
     async def run(self) -> None:
@@ -187,7 +191,7 @@ class BotServer:
             secret = bot.webhook_secret.get_secret_value()
             url = build_webhook_url(bot.webhook_url, secret)
             routes.append(create_webhook_route(url, secret, self.receive_webhook))
-        return create_web_app(self._readiness, routes)
+        return create_web_app(self._readiness, routes, bot.metrics_token.get_secret_value())
 
     async def _resume(self, application: Application) -> None:
         """Continue the jobs and cards that an earlier process did not finish."""
@@ -253,18 +257,31 @@ def _check_folder_is_writable(folder: Path) -> None:
 
 @asynccontextmanager
 async def _serve_pages(pages: web.Application, port: int) -> AsyncIterator[None]:
-    runner = web.AppRunner(pages, access_log=None, shutdown_timeout=1)
+    # The rest of a body that no page reads is not waited for.
+    runner = web.AppRunner(pages, access_log=None, shutdown_timeout=1, lingering_time=0)
     await runner.setup()
+    assert runner.server is not None, "the runner is set up"
+    create_connection = ConnectionGuard().wrap(runner.server)
     try:
-        try:
-            await web.TCPSite(runner, port=port).start()
-        except OSError as err:
-            raise UnusableSetting(
-                f"PORT {port} cannot be used: {os.strerror(err.errno or 0)}"
-            ) from err
-        yield
+        with _open_listener(port) as listener:
+            server = await asyncio.get_running_loop().create_server(
+                create_connection, sock=listener, backlog=ACCEPTED_AT_ONCE
+            )
+            listener.listen(BACKLOG)  # asyncio has reduced it
+            yield
+            server.close()
     finally:
         await runner.cleanup()
+
+
+def _open_listener(port: int) -> socket.socket:
+    """Return a socket that listens on all addresses of this machine."""
+    try:
+        if socket.has_dualstack_ipv6():
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        return socket.create_server(("", port))
+    except OSError as err:
+        raise UnusableSetting(f"PORT {port} cannot be used: {os.strerror(err.errno or 0)}") from err
 
 
 @asynccontextmanager

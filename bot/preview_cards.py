@@ -14,10 +14,12 @@ from backends.rendering.base import resolve_background
 from bot.database.drafts import Draft, DraftRepository
 from bot.domain.job_request import BackgroundChoice, MediaSource, SourceKind
 from bot.domain.outcomes import ChatGone, FailureCode, MessageMissing, Rejected, RetryLater
+from bot.jobs.draft_files import DraftFiles
+from bot.jobs.fair_queue import FairQueue
 from bot.jobs.progress_message import UserInterface
 from bot.jobs.retry_policy import build_rejection
 from bot.jobs.stages import SourceFetcher, format_background
-from bot.jobs.workspace import CARD_FILE, CLIP_FILE, Workspace, name_background_file, remove_folder
+from bot.jobs.workspace import CARD_FILE, CLIP_FILE, name_background_file, remove_folder
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from bot.ui.texts import build_card_caption
 from video_editing.cli.arguments import format_options
@@ -34,19 +36,24 @@ PICTURE_ATTEMPTS = 3  #: attempts at a picture before the draft is rejected
 CARD_ATTEMPTS = 5  #: attempts at an update of a card when the database or our code fails
 RETRY_SECONDS = 1.0  #: seconds after the first failed attempt; after the n-th n times as long
 MAX_FETCHES = 8  #: downloads at the same time, of links and of Telegram's files each
+MAX_UNAVAILABLE_SECONDS = 120.0  #: to wait for Telegram to deliver a file
 MAX_RESUME_AGE_SECONDS = 86400.0  #: seconds after which a draft without a card is left alone
 
 T = TypeVar("T")
 
 
 class PreviewRenderer:
-    """Renders the pictures of cards in the folders of their drafts."""
+    """Renders the pictures of cards in the folders of their drafts.
+
+    Users take turns, in downloads as well as in drawing: however many clips one has sent, it is
+    the same for all others.
+    """
 
     def __init__(
         self,
         downloader: SourceFetcher,
         video_cli: VideoCli,
-        workspace: Workspace,
+        draft_files: DraftFiles,
         *,
         max_drawing: int = 2,
     ) -> None:
@@ -55,51 +62,72 @@ class PreviewRenderer:
         Args:
             downloader: fetches clips and backgrounds.
             video_cli: renders the pictures, on this machine; users wait for them.
-            workspace: the folders of drafts.
+            draft_files: the folders of drafts.
             max_drawing: pictures that are rendered at the same time.
         """
-        self._downloader, self._video_cli, self._workspace = downloader, video_cli, workspace
-        self._drawing_slots = asyncio.Semaphore(max_drawing)
+        self._downloader, self._video_cli, self._draft_files = downloader, video_cli, draft_files
+        self._drawing_turns = FairQueue(max_drawing)
         # A link may take minutes; files of Telegram take seconds, and do not wait for links.
-        self._link_slots = asyncio.Semaphore(MAX_FETCHES)
-        self._file_slots = asyncio.Semaphore(MAX_FETCHES)
+        self._link_turns, self._file_turns = FairQueue(MAX_FETCHES), FairQueue(MAX_FETCHES)
 
     async def render(self, draft: Draft) -> Path:
         """Return the path of a new picture of *draft*; download what is missing.
 
         Raises what downloads and the command line of video_editing raise.
         """
-        folder, look = self._workspace.get_draft_folder(draft.id), draft.look
-        with translate_output_errors():
-            folder.mkdir(parents=True, exist_ok=True)
-        await self._fetch_sources(draft, folder)
-        async with self._drawing_slots:
+        with self._draft_files.use(draft.id) as folder:
+            if missing := _find_missing(draft, folder):
+                has_link = any(source.kind is SourceKind.LINK for source in missing.values())
+                turns = self._link_turns if has_link else self._file_turns
+                # Until the picture is drawn, so that files of one user do not pile up.
+                async with turns.acquire_slot(draft.id, draft.user):
+                    await self._fetch(draft, missing)
+                    return await self._draw(draft, folder)
+            return await self._draw(draft, folder)
+
+    async def remove_files(self, draft_id: str) -> None:
+        """Remove the folder of a draft."""
+        with self._draft_files.use(draft_id) as folder:
+            await remove_folder(folder)
+
+    async def _fetch(self, draft: Draft, missing: dict[Path, MediaSource]) -> None:
+        with self._draft_files.expect(missing.values()):
+            if not await self._draft_files.make_room(draft.id):
+                raise OutputFailed("too little disk is free")
+            for path, source in missing.items():
+                with translate_output_errors():
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                await self._downloader.fetch(source, path)
+        await self._draft_files.trim(draft.user)
+
+    async def _draw(self, draft: Draft, folder: Path) -> Path:
+        background = resolve_background(format_background(draft.look.backdrop, folder))
+        async with self._drawing_turns.acquire_slot(draft.id, draft.user):
             await self._video_cli.run(
                 "preview",
                 str(folder / CLIP_FILE),
                 f"--output={folder / CARD_FILE}",
-                f"--background={resolve_background(format_background(look.backdrop, folder))}",
+                f"--background={background}",
                 f"--side={CARD_SIDE}",
                 # Whatever engine is chosen: the others take longer than users wait for a card.
                 f"--engine={FAST_ENGINE}",
-                *format_options(look.to_style()),
+                *format_options(draft.look.to_style()),
                 "--progress=json",
                 report=ignore,
             )
         return folder / CARD_FILE
 
-    async def remove_files(self, draft_id: str) -> None:
-        """Remove the folder of a draft."""
-        await remove_folder(self._workspace.get_draft_folder(draft_id))
 
-    async def _fetch_sources(self, draft: Draft, folder: Path) -> None:
-        sources: dict[str, MediaSource | None] = {CLIP_FILE: draft.clip}
-        if background := draft.look.backdrop.source:
-            sources[name_background_file(background)] = background
-        for name, source in sources.items():
-            if source and not (folder / name).exists():
-                async with self._link_slots if source.kind is SourceKind.LINK else self._file_slots:
-                    await self._downloader.fetch(source, folder / name)
+def _find_missing(draft: Draft, folder: Path) -> dict[Path, MediaSource]:
+    """Return the sources of *draft* that are not in *folder*, by their paths."""
+    sources: dict[str, MediaSource | None] = {CLIP_FILE: draft.clip}
+    if background := draft.look.backdrop.source:
+        sources[name_background_file(background)] = background
+    return {
+        folder / name: source
+        for name, source in sources.items()
+        if source and not (folder / name).exists()
+    }
 
 
 class PreviewCards:
@@ -241,7 +269,7 @@ class PreviewCards:
 
     async def _draw(self, draft: Draft) -> Path | Rejected:
         """Return the picture of *draft*, or what is wrong with the clip or the background."""
-        attempt = 0
+        attempt, give_up_at = 0, time.monotonic() + MAX_UNAVAILABLE_SECONDS
         while attempt < PICTURE_ATTEMPTS:
             try:
                 return await self._renderer.render(draft)
@@ -251,6 +279,8 @@ class PreviewCards:
                 log.error("a card cannot be written: %s", err)  # noqa: TRY400 - the message says all
                 return Rejected(fault=FailureCode.NO_DISK)
             except TelegramUnavailable as err:
+                if time.monotonic() + err.seconds > give_up_at:
+                    return Rejected(fault=FailureCode.FILE_REFUSED)
                 await asyncio.sleep(err.seconds)
             except Exception:
                 attempt += 1

@@ -25,6 +25,7 @@ from bot.database.statistics import MeasurementRepository, Statistics
 from bot.database.users import UserRepository
 from bot.handlers import create_routers
 from bot.jobs.active_job import ActiveJobs
+from bot.jobs.draft_files import DraftFiles
 from bot.jobs.fair_queue import FairQueue
 from bot.jobs.progress_message import UserInterface
 from bot.jobs.retry_policy import Backoff, RetryPolicy
@@ -121,6 +122,7 @@ class _SharedParts:
     repositories: _Repositories
     alerts: AdminAlerts
     workspace: Workspace
+    draft_files: DraftFiles
     downloader: Downloader
     keyboards: Keyboards
 
@@ -221,13 +223,15 @@ def _create_shared_parts(
         telegram.limits,
         server_folder=settings.bot.shared_folder,
     )
+    workspace = Workspace(folder)
     return _SharedParts(
         settings,
         program,
         telegram,
         repositories,
         alerts,
-        Workspace(folder),
+        workspace,
+        DraftFiles(workspace, repositories.drafts, repositories.jobs, workspace.get_free_bytes),
         downloader,
         Keyboards(telegram.texts),
     )
@@ -271,7 +275,7 @@ def _create_job_supervisor(parts: _SharedParts, stages: JobStages) -> JobSupervi
         active_jobs,
         workflow,
         fair_queue,
-        get_free_bytes=parts.workspace.get_free_bytes,
+        make_room=parts.draft_files.make_room,
         max_waiting=parts.settings.bot.max_waiting_jobs,
     )
 
@@ -280,7 +284,7 @@ def _create_preview_cards(parts: _SharedParts) -> PreviewCards:
     renderer = PreviewRenderer(
         parts.downloader,
         VideoCli("local", CARD_PROCESS_LIMITS, parts.program),
-        parts.workspace,
+        parts.draft_files,
         max_drawing=parts.settings.bot.parallel_cards,
     )
     interface = UserInterface(parts.telegram.messenger, parts.telegram.texts, parts.keyboards)

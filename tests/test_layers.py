@@ -19,7 +19,7 @@ ABOVE = {
 #: folders and modules of each package; one imports only from those in the lines before it
 LAYERS = {
     "video_editing": (
-        ("contract",),
+        ("contract", "ffmpeg"),
         ("frames", "concurrency"),
         ("pixels",),
         ("pyramid",),
@@ -32,7 +32,7 @@ LAYERS = {
     ),
     "backends": (
         ("errors",),
-        ("base", "state_file"),
+        ("base", "state_file", "connection_guard"),
         ("resilience", "local", "links"),
         ("rendering", "remote"),
         ("shotstack",),

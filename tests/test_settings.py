@@ -98,10 +98,27 @@ def test_an_unknown_backend_is_refused(monkeypatch: pytest.MonkeyPatch, backends
         Settings()
 
 
+@pytest.mark.parametrize("name", ["MODAL_OVERLAY_ENDPOINT", "SHOTSTACK_ADDRESS"])
+def test_a_service_elsewhere_must_have_tls(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Secrets and clips are sent there; this machine needs none."""
+    for address in ("https://gpu.example/x", "http://127.0.0.1:8000", "http://localhost/x"):
+        monkeypatch.setenv(name, address)
+        Settings()
+    for address in (
+        "http://gpu.example",
+        "http://127.0.0.1.example",
+        "http://localhost@gpu.example",
+    ):
+        monkeypatch.setenv(name, address)
+        with pytest.raises(ValidationError, match=name):
+            Settings()
+
+
 def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The representation of the settings contains no secret."""
     for name in (
         *("MODAL_KEY", "MODAL_SECRET", "OVERLAY_TOKEN", "WEBHOOK_SECRET", "SHOTSTACK_API_KEY"),
+        "METRICS_TOKEN",
     ):
         monkeypatch.setenv(name, "canary-of-settings")
     monkeypatch.setenv("BOT_TOKEN", "4242:canary")

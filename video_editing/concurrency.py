@@ -7,6 +7,8 @@ from queue import Empty, Queue
 from threading import Event, Thread
 from typing import TypeVar, cast
 
+from video_editing import ffmpeg
+
 T = TypeVar("T")
 
 _END = object()
@@ -114,8 +116,9 @@ def limit_library_threads() -> None:
     """Limit numerical libraries that are imported later to one thread, and disable telemetry.
 
     By default each of them starts one thread per CPU. The decoder, the encoder and the network
-    get their threads explicitly.
+    get their threads explicitly; filters of FFmpeg get as many as those.
     """
     for library in ("OPENBLAS", "OMP", "MKL", "NUMBA"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    ffmpeg.limit_threads(count_codec_threads())

@@ -31,7 +31,7 @@ from backends.links.ssrf_guard import create_guarded_session
 from backends.remote.http_client import ServiceHttpError
 from backends.renderer_factory import create_shotstack_renderer
 from backends.shotstack.pipeline import PipelineRequest, PipelineResult, run_pipeline
-from settings import BACKEND_PATTERN, Settings
+from settings import BACKEND_PATTERN, SECURE_PATTERN, Settings
 from video_editing.cli import commands as video_commands
 from video_editing.cli.arguments import Only, Positional
 from video_editing.cli.commands import Command, CommandArguments, CutArguments, EditArguments
@@ -65,7 +65,7 @@ BACKEND_FAILURES = {
     ClipNotFetched: Failure(3, "NotFetched"),
 }
 
-BACKEND_NAMES = re.compile(rf"chain|http://[^\s,]+|{BACKEND_PATTERN}")
+BACKEND_NAMES = re.compile(rf"chain|{SECURE_PATTERN}|{BACKEND_PATTERN}")
 
 
 def _validate_backend(name: str) -> str:

@@ -74,6 +74,7 @@ MAX_RESUMES = 2  #: after broken connections
 CHUNK_BYTES = 1 << 16
 LinkParser = Callable[[str], URL]  #: raises UrlRejected if a link is not followed
 REDIRECT_STATUSES = {301, 302, 303, 307, 308}
+CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 HTML_START = re.compile(rb"\s*(?:<!doctype html|<html|<head|<\?xml[^>]*>\s*<html)", re.IGNORECASE)
 
 
@@ -88,14 +89,16 @@ class FetchLimits:
     Attributes:
         max_bytes: size of the file.
         max_seconds: duration of the download.
-        stall_seconds: seconds until the response begins, and over which the rate is measured.
+        stall_seconds: seconds until a response begins, and over which the rate is measured.
+        head_seconds: seconds until the response at the end of all redirects begins.
         min_rate: bytes a second.
     """
 
     max_bytes: int = 2 << 30
     max_seconds: float = 900
     stall_seconds: float = 15
-    min_rate: int = 16 << 10
+    head_seconds: float = 30
+    min_rate: int = 32 << 10
 
 
 async def fetch(
@@ -139,7 +142,8 @@ class _Download:
         self._session, self._parse, self._url = session, parse, url
         self._part, self._limits = part, limits
         self._received = 0
-        self._etag: str | None = None
+        self._etag = ""
+        self._total: int | None = None  # bytes of the file, where the server has told
 
     async def run(self) -> int:
         self._part.touch()
@@ -159,9 +163,9 @@ class _Download:
     @asynccontextmanager
     async def _open_response(self) -> AsyncIterator[ClientResponse]:
         """Yield the response at the end of the redirects, each of which passes the same checks."""
-        url = self._url
+        url, deadline = self._url, asyncio.get_running_loop().time() + self._limits.head_seconds
         for _ in range(1 + MAX_REDIRECTS):
-            async with self._send_request(url) as answer:
+            async with self._send_request(url, deadline) as answer:
                 if answer.status not in REDIRECT_STATUSES:
                     yield answer
                     return
@@ -169,12 +173,12 @@ class _Download:
         raise UrlRejected
 
     @asynccontextmanager
-    async def _send_request(self, url: URL) -> AsyncIterator[ClientResponse]:
+    async def _send_request(self, url: URL, deadline: float) -> AsyncIterator[ClientResponse]:
         headers = {"Accept-Encoding": "identity"}
         if self._received and self._etag:
             headers |= {"Range": f"bytes={self._received}-", "If-Range": self._etag}
         try:
-            async with asyncio.timeout(self._limits.stall_seconds):
+            async with asyncio.timeout(self._limits.stall_seconds), asyncio.timeout_at(deadline):
                 answer = await self._session.get(url, headers=headers, allow_redirects=False)
         except TimeoutError:
             raise
@@ -194,17 +198,25 @@ class _Download:
             raise FetchFailed(LinkError.NOT_A_FILE)
         if answer.content_type in {"text/html", "application/xhtml+xml"}:
             raise FetchFailed(LinkError.NOT_A_FILE)
-        is_resumed = answer.status == HTTPStatus.PARTIAL_CONTENT
-        if is_resumed and not answer.headers.get("Content-Range", "").startswith(
-            f"bytes {self._received}-"
-        ):
-            raise FetchFailed(LinkError.SERVER_FAILED)
-        if not is_resumed:
-            self._received = 0
         tag = answer.headers.get("ETag", "")
-        self._etag = tag if tag.startswith('"') else None  # a weak one does not identify bytes
+        tag = tag if tag.startswith('"') else ""  # a weak one does not identify bytes
+        if answer.status == HTTPStatus.PARTIAL_CONTENT:
+            self._check_range(answer.headers.get("Content-Range", ""), tag)
+        else:
+            self._received, self._total = 0, answer.content_length
+        self._etag = tag
         if self._received + (answer.content_length or 0) > self._limits.max_bytes:
             raise FetchFailed(LinkError.TOO_BIG)
+
+    def _check_range(self, header: str, tag: str) -> None:
+        """Check that a part is the rest of the same file, which ends where the file ends."""
+        found = CONTENT_RANGE.fullmatch(header)
+        first, last, total = map(int, found.groups()) if found else (-1, 0, 0)
+        is_rest = first == self._received and last + 1 == total
+        is_same = self._total in {None, total} and tag == self._etag
+        if not is_rest or (self._received and not is_same):
+            raise FetchFailed(LinkError.SERVER_FAILED)
+        self._total = total
 
     async def _receive_body(self, answer: ClientResponse) -> None:
         with self._part.open("r+b") as file:

@@ -171,9 +171,9 @@ class PublicResolver(AbstractResolver):
             ForbiddenAddress: one of them is not public.
             OSError: there are none, or the name server does not answer in time.
         """
+        await self._slots.acquire()  # which takes no time of the name server's
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
-                await self._slots.acquire()
                 found = await self._start_lookup(host, port, family)
         except TimeoutError as err:
             raise OSError("no answer from the name server") from err

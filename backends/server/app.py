@@ -4,13 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import uvicorn
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from backends.base import OverlayBackend
+from backends.connection_guard import ConnectionGuard, answering, receiving
 from backends.factory import create_backend
 from backends.links.download import FetchLimits
 from backends.local.process import ProcessLimits
@@ -34,6 +38,7 @@ from video_editing.contract.errors import OutputFailed
 
 MAX_JSON_BYTES = 1 << 20  #: of every request body but a clip
 SWEEP_SECONDS = 60  #: between two removals of what has expired
+BACKLOG = 128  #: connections that are accepted before the guard can close one
 SHUTDOWN_SECONDS = 3  #: for requests in progress when the service stops
 
 
@@ -70,6 +75,8 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
     app = FastAPI(
         title="overlaybot",
         description="Cuts the person out of a clip.",
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         lifespan=_create_lifespan(stores, settings.retention_seconds),
         max_body_size=MAX_JSON_BYTES,
         exception_handlers={
@@ -86,6 +93,7 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
     ):
         app.include_router(router, dependencies=[Depends(check_key)])
     app.include_router(create_link_router(stores.overlays, signer))
+    app.add_middleware(ConnectionMiddleware)
 
     @app.get("/healthz", tags=["health"])
     async def get_health() -> HealthResponse:
@@ -93,6 +101,32 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
         return HealthResponse()
 
     return app
+
+
+class ConnectionMiddleware:
+    """Tells the guard of the connections which clients are slow to send the body of a request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request; events of the process pass unchanged."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_more = True  # what comes after the body is not waited for: the end of the connection
+
+        async def receive_in_time() -> Message:
+            nonlocal has_more
+            if not has_more:
+                return await receive()
+            with receiving():
+                message = await receive()
+            has_more = bool(message.get("more_body"))
+            return message
+
+        with answering():
+            await self._app(scope, receive_in_time, send)
 
 
 def _open_stores(settings: ServiceSettings, dependencies: ServiceDependencies) -> _Stores:
@@ -136,10 +170,13 @@ def serve(settings: Settings, host: str, port: int) -> None:
         MissingServiceKey: without a key the service would be open to everybody.
         BackendUnavailable: this machine cannot do the work.
     """
+    guard = ConnectionGuard()
     uvicorn.run(
         create_local_app(settings),
         host=host,
         port=port,
+        http=cast("type[asyncio.Protocol]", guard.wrap(H11Protocol)),
+        backlog=BACKLOG,
         access_log=False,  # the links to overlays are secret while they are valid
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,

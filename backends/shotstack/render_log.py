@@ -277,6 +277,11 @@ class CallbackReceiver:
         self.secret = digest.hexdigest()[:40]
         self._render_log = render_log
 
+    def is_known(self, secret: str, intent: str) -> bool:
+        """Return whether a path is one that Shotstack was given, so that the body is read."""
+        has_secret = hmac.compare_digest(secret.encode(errors="replace"), self.secret.encode())
+        return has_secret and self._render_log.has_intent(intent)
+
     def receive(self, secret: str, intent: str, body: bytes) -> int:
         """Process one POST, and return the HTTP status; a repeated callback changes nothing.
 
@@ -285,9 +290,7 @@ class CallbackReceiver:
             intent: from the path.
             body: its first bytes, at most one more than :data:`MAX_CALLBACK_BYTES`.
         """
-        if not hmac.compare_digest(secret.encode(errors="replace"), self.secret.encode()):
-            return NOT_FOUND
-        if not self._render_log.has_intent(intent):
+        if not self.is_known(secret, intent):
             return NOT_FOUND
         if len(body) > MAX_CALLBACK_BYTES:
             return TOO_LARGE

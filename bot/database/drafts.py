@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, select
+from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.database.repository import Repository, generate_id
@@ -198,6 +198,24 @@ class DraftRepository(Repository):
                 .order_by(drafts.c.created)
             )
             return list(ids)
+
+    async def list_unused(self, user: int) -> list[str]:
+        """Return the ids of the drafts of *user* that are not ordered, the oldest first."""
+        async with self._engine.connect() as connection:
+            ids = await connection.scalars(
+                select(drafts.c.id)
+                .where(drafts.c.user == user, ~drafts.c.used)
+                .order_by(drafts.c.created)
+            )
+            return list(ids)
+
+    async def count_without_card(self, user: int, since: float) -> int:
+        """Return how many unused drafts of *user* after *since* have no card."""
+        async with self._engine.connect() as connection:
+            is_waiting = drafts.c.card.is_(None) & ~drafts.c.used & (drafts.c.created > since)
+            of_user = is_waiting & (drafts.c.user == user)
+            count = select(func.count()).select_from(drafts).where(of_user)
+            return await connection.scalar(count) or 0
 
     async def list_stale(self, before: float) -> list[str]:
         """Return the ids of drafts that were created before *before*, in seconds since 1970."""

@@ -136,13 +136,18 @@ class Job:
     @property
     def draft_id(self) -> str | None:
         """The id of the draft of the job; None for another form of a result."""
-        kind, _, draft_id = self.origin.partition(":")
-        return draft_id if kind == "draft" else None
+        return get_draft_id(self.origin)
 
     @property
     def is_over(self) -> bool:
         """Whether the job has ended."""
         return self.state not in OPEN_STATES
+
+
+def get_draft_id(origin: str) -> str | None:
+    """Return the id of the draft that asked for a job; None if it was another form."""
+    kind, _, draft_id = origin.partition(":")
+    return draft_id if kind == "draft" else None
 
 
 class JobRepository(Repository):

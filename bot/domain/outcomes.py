@@ -22,6 +22,7 @@ class FailureCode(StrEnum):
     POISON = "poison"  #: the tools failed three times
     NO_DISK = "no_disk"
     FILE_GONE = "gone_file"  #: Telegram has deleted it
+    FILE_REFUSED = "refused_file"  #: Telegram does not deliver it now
     NO_BACKEND = "nobody"  #: no backend was available for a day
     EXPIRED = "old"  #: the card or the result of the button is too old
 

@@ -3,6 +3,7 @@
 import logging
 
 from aiogram import Router
+from aiogram.enums import ChatType
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Message
 
@@ -36,13 +37,16 @@ def create_admin_router() -> Router:
 async def is_from_admin(event: Message | CallbackQuery, admins: frozenset[int]) -> bool:
     """Return whether a user whose id is among *admins* wrote or pressed this.
 
-    A message in the name of a group or channel may come from any of its admins, and the author of
-    a forwarded message is another user than the sender.
+    A message in a channel, or in the name of a group or channel, may come from any of its admins,
+    and the author of a forwarded message is another user than the sender.
     """
     user = event.from_user
     if user is None or user.is_bot or user.id not in admins:
         return False
-    return not (isinstance(event, Message) and (event.sender_chat or event.forward_origin))
+    if not isinstance(event, Message):
+        return True
+    is_channel_post = event.chat.type == ChatType.CHANNEL
+    return not (is_channel_post or event.sender_chat or event.forward_origin)
 
 
 async def refuse_command(message: Message, conversation: Conversation) -> None:

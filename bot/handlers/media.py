@@ -1,5 +1,6 @@
 """Clips, links, albums and backgrounds that users send."""
 
+import time
 from collections.abc import Iterator
 
 from aiogram import F, Router
@@ -18,7 +19,7 @@ from bot.handlers.context import (
     create_router,
     get_destination,
 )
-from bot.preview_cards import PreviewCards
+from bot.preview_cards import MAX_RESUME_AGE_SECONDS, PreviewCards
 from bot.telegram.limits import check_source
 from video_editing.contract.media import PICTURE_KINDS
 
@@ -30,6 +31,9 @@ REFUSED_TYPES = (
     *("application/x-rar", "application/x-7z"),
 )
 MAX_LINK_LENGTH = 2000  #: characters; a longer link is ignored
+
+
+MAX_WAITING_CARDS = 20  #: of one user; further clips are refused until one is drawn
 
 
 def create_media_router(addressed: AddressedToBot) -> Router:
@@ -85,6 +89,10 @@ async def receive_clip(
         return
     user = message.from_user
     assert user is not None, "messages to the bot have an author"
+    since = time.time() - MAX_RESUME_AGE_SECONDS
+    if await drafts.count_without_card(user.id, since) >= MAX_WAITING_CARDS:
+        await conversation.reply(message, conversation.text("too-many-cards"))
+        return
     draft = await drafts.add_message(
         Requester(user.id, conversation.language),
         get_destination(message),

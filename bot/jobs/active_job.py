@@ -131,6 +131,10 @@ class BackgroundTasks:
         self._tasks.add(task)
         task.add_done_callback(self._finish)
 
+    async def wait(self) -> None:
+        """Wait until the tasks that were started before have ended."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def cancel(self) -> None:
         """Cancel all tasks, and wait until they have ended."""
         tasks = list(self._tasks)
@@ -211,6 +215,10 @@ class ActiveJobs:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._background_tasks.cancel()
+
+    async def wait_for_writes(self) -> None:
+        """Wait until the progress that jobs have made is stored."""
+        await self._background_tasks.wait()
 
     def activate(self, job: Job) -> ActiveJob:
         """Make *job* active, unless it is."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dbos import DBOS, SetWorkflowID
 
-from bot.database.jobs import DiskFull, Job, JobRepository
+from bot.database.jobs import DiskFull, Job, JobRepository, get_draft_id
 from bot.domain.job_request import Destination, JobRequest, Requester
 from bot.domain.outcomes import JobCancelled
 from bot.jobs.active_job import ActiveJob, ActiveJobs, BackgroundTasks
@@ -18,7 +18,6 @@ from bot.jobs.workflow import JobWorkflow
 
 log = logging.getLogger(__name__)
 
-MIN_FREE_BYTES = 500_000_000  #: bytes of free disk without which no job is accepted
 WATCH_SECONDS = 3.0  #: seconds between two searches for jobs without a workflow
 MAX_WORKFLOW_PAUSE_SECONDS = 600.0  #: the longest pause before a failed workflow is replaced
 MAX_PAUSE_DOUBLINGS = 10  #: enough to reach the longest pause; 2.0**1024 overflows
@@ -54,7 +53,7 @@ class JobSupervisor:
         workflow: JobWorkflow,
         fair_queue: FairQueue,
         *,
-        get_free_bytes: Callable[[], Awaitable[int]],
+        make_room: Callable[[str | None], Awaitable[bool]],
         max_waiting: int = 500,
     ) -> None:
         """Store the collaborators.
@@ -64,12 +63,13 @@ class JobSupervisor:
             active_jobs: those that this process works at.
             workflow: runs jobs.
             fair_queue: gives slots to jobs.
-            get_free_bytes: returns the bytes of free disk.
+            make_room: removes files that can be downloaded again, but for those of the draft of
+                that id, where the disk is full; returns whether there is room for a job.
             max_waiting: jobs of all users that may wait.
         """
         self._job_repository, self._active_jobs = job_repository, active_jobs
         self._workflow, self._fair_queue = workflow, fair_queue
-        self._get_free_bytes, self._max_waiting = get_free_bytes, max_waiting
+        self._make_room, self._max_waiting = make_room, max_waiting
         self._background_tasks = BackgroundTasks()
 
     async def accept(
@@ -89,9 +89,9 @@ class JobSupervisor:
         Raises:
             TooManyJobs: one job of the user runs and three wait.
             QueueFull: as many jobs wait as may.
-            DiskFull: less than MIN_FREE_BYTES are free.
+            DiskFull: too little disk is free.
         """
-        if await self._get_free_bytes() < MIN_FREE_BYTES:
+        if not await self._make_room(get_draft_id(origin)):
             raise DiskFull
         job = await self._job_repository.accept(
             request, requester, destination, origin=origin, max_waiting=self._max_waiting

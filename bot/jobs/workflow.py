@@ -212,6 +212,9 @@ class JobWorkflow(DBOSConfiguredInstance):
         result = await self._stages.require(Stage.COMPOSE, job, report)
         if not isinstance(result, ResultRendered):
             return result
+        # Nothing else is written between the send and what is written of it: a crash in this time
+        # delivers the result twice.
+        await self._active_jobs.wait_for_writes()
         if active.end_reason:
             return active.end_reason
         active.is_sending = True

@@ -46,7 +46,12 @@ class Workspace:
 
     def get_draft_folder(self, draft_id: str) -> Path:
         """Return the folder of a draft."""
-        return self._root / "drafts" / draft_id
+        return self.drafts / draft_id
+
+    @property
+    def drafts(self) -> Path:
+        """The folder of the folders of drafts."""
+        return self._root / "drafts"
 
     def get_mattes_folder(self, job_id: str) -> Path:
         """Return the folder in which the mattes of a finished job are kept for a day."""
@@ -194,10 +199,9 @@ class Cleanup:
     def _find_expired_mattes(self) -> list[Path]:
         """Return the mattes that are too old or exceed the space, the oldest first."""
         free = self._mattes_bytes
-        newest_first = sorted(_list_folders(self._folder / MATTES_FOLDER), key=_get_age)
         expired = []
-        for folder in newest_first:
-            free -= _measure_size(folder)
+        for folder in list_oldest_first(self._folder / MATTES_FOLDER)[::-1]:
+            free -= measure_size(folder)
             if free < 0 or _get_age(folder) > self._mattes_seconds:
                 expired.append(folder)
         return expired[::-1]
@@ -220,6 +224,11 @@ def _list_folders(parent: Path) -> list[Path]:
         return []
 
 
+def list_oldest_first(parent: Path) -> list[Path]:
+    """Return the folders in *parent*; first the one whose list of files changed longest ago."""
+    return sorted(_list_folders(parent), key=_get_age, reverse=True)
+
+
 def _list_older(parent: Path, seconds: float) -> list[Path]:
     """Return the folders in *parent* whose list of files did not change for so many seconds."""
     return [folder for folder in _list_folders(parent) if _get_age(folder) > seconds]
@@ -233,7 +242,7 @@ def _get_age(folder: Path) -> float:
         return 0.0
 
 
-def _measure_size(folder: Path) -> int:
+def measure_size(folder: Path) -> int:
     """Return the bytes of all files in *folder*."""
     size = 0
     for file in folder.rglob("*"):

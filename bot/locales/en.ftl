@@ -40,6 +40,7 @@ language-set = I speak English with you now. Send me a video!
 
 looking = 👀 Looking at your video…
 looking-link = 👀 Fetching your video from the link…
+too-many-cards = I have not looked at all the videos you sent yet. Send this one again when I have.
 wrong-photo = A picture alone is not enough: <b>send me a video</b>. I use a picture as the background when it comes in one album with the video, or when you press { button-background } on the card.
 wrong-sound = I need to see you: <b>send me a video</b> or a round note instead of sound.
 wrong-text = <b>Send me a video</b> in which you talk to the camera, or a link to one. /help tells more.
@@ -257,6 +258,7 @@ fault-result-too-big =
 fault-poison = I tried this video three times, and each time something broke. Save it as a new mp4 and send that, or try another one.
 fault-no-disk = I have no room for your video right now. Please send it again in an hour.
 fault-gone-file = Telegram does not have this file any more. Please send it again.
+fault-refused-file = Telegram does not give me your file right now. Please send it again in a few minutes.
 fault-nobody = For a whole day nobody could work on your video. I am sorry! Please send it again.
 fault-old = This button is too old. Please send the video again.
 

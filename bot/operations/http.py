@@ -12,6 +12,7 @@ from http import HTTPStatus
 from aiohttp import web
 from yarl import URL
 
+from backends.connection_guard import answering, receiving
 from backends.shotstack.render_log import MAX_CALLBACK_BYTES, CallbackReceiver
 from bot.operations.metrics import Metrics
 from bot.telegram.updates import UpdateHandler
@@ -31,10 +32,12 @@ class Readiness:
     Attributes:
         checks: run at each request, by the public name of what they check.
         metrics: of the bot; None until it works.
+        versions: what /readyz shows beside that, by name.
     """
 
     checks: dict[str, ReadinessCheck] = field(default_factory=dict)
     metrics: Metrics | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, checks: Mapping[str, ReadinessCheck], metrics: Metrics) -> None:
         """Run *checks* and show *metrics* from now on."""
@@ -56,8 +59,16 @@ async def _run_check(check: ReadinessCheck) -> bool:
         return False
 
 
-def create_web_app(readiness: Readiness, routes: Iterable[web.RouteDef] = ()) -> web.Application:
-    """Create the web application with the health pages and *routes*."""
+def create_web_app(
+    readiness: Readiness, routes: Iterable[web.RouteDef] = (), metrics_token: str = ""
+) -> web.Application:
+    """Create the web application with the health pages and *routes*.
+
+    Args:
+        readiness: what the pages show.
+        routes: further ones.
+        metrics_token: that /metrics requires; "": it is open, and shows less.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"alive": True})
@@ -65,14 +76,18 @@ def create_web_app(readiness: Readiness, routes: Iterable[web.RouteDef] = ()) ->
     async def readyz(_: web.Request) -> web.Response:
         missing = await readiness.list_missing()
         status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
-        return web.json_response({"ready": not missing, "missing": missing}, status=status)
+        answer = {"ready": not missing, "missing": missing, **readiness.versions}
+        return web.json_response(answer, status=status)
 
-    async def metrics(_: web.Request) -> web.Response:
+    async def metrics(request: web.Request) -> web.Response:
+        if metrics_token and not _has_bearer_token(request, metrics_token):
+            raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
         if readiness.metrics is None:
             raise web.HTTPServiceUnavailable
-        return web.Response(body=await readiness.metrics.render_page(), content_type="text/plain")
+        page = await readiness.metrics.render_page(is_public=not metrics_token)
+        return web.Response(body=page, content_type="text/plain")
 
-    pages = web.Application(client_max_size=MAX_UPDATE_BYTES)
+    pages = web.Application(client_max_size=MAX_UPDATE_BYTES, middlewares=[_hold_connection])
     pages.add_routes(
         [
             web.get("/healthz", healthz),
@@ -82,6 +97,20 @@ def create_web_app(readiness: Readiness, routes: Iterable[web.RouteDef] = ()) ->
         ]
     )
     return pages
+
+
+def _has_bearer_token(request: web.Request, token: str) -> bool:
+    header = request.headers.get("Authorization", "").encode(errors="replace")
+    return hmac.compare_digest(header, f"Bearer {token}".encode())
+
+
+@web.middleware
+async def _hold_connection(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Keep the connection open while the handler works."""
+    with answering():
+        return await handler(request)
 
 
 def build_webhook_url(base: str, secret: str) -> URL:
@@ -104,7 +133,9 @@ def create_webhook_route(address: URL, secret: str, handle: UpdateHandler) -> we
         if not hmac.compare_digest(token.encode(errors="replace"), secret.encode()):
             raise web.HTTPUnauthorized
         try:
-            update = json.loads(await request.read())
+            with receiving():
+                body = await request.read()
+            update = json.loads(body)
         except ValueError as err:
             raise web.HTTPBadRequest from err
         if not isinstance(update, dict):
@@ -119,8 +150,11 @@ def create_callback_route(callbacks: CallbackReceiver) -> web.RouteDef:
     """Create the route on which Shotstack reports that a render ended."""
 
     async def receive_callback(request: web.Request) -> web.Response:
-        body = await request.content.read(MAX_CALLBACK_BYTES + 1)
         secret, intent = request.match_info["secret"], request.match_info["intent"]
+        if not callbacks.is_known(secret, intent):
+            raise web.HTTPNotFound
+        with receiving():
+            body = await request.content.read(MAX_CALLBACK_BYTES + 1)
         return web.Response(status=callbacks.receive(secret, intent, body))
 
     return web.post(f"{CALLBACK_PATH}/{{secret}}/{{intent}}", receive_callback)

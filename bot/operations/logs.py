@@ -5,15 +5,17 @@ import logging
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 HIDDEN = "[hidden]"
 MIN_SECRET_LENGTH = 6  #: characters; hiding shorter secrets would hide parts of ordinary words
+MAX_LINES_PER_MINUTE = 60  #: of one kind; a stranger could fill the disk with them
 #: what looks like a bot's token, alone or in an address of the Bot API
 TOKEN_PATTERN = re.compile(r"\d{5,}(?::|%3A)[\w-]{30,}|(?<=/bot)\d+(?::|%3A)[\w%-]+", re.IGNORECASE)
 #: libraries whose INFO messages are of no use here
@@ -38,6 +40,7 @@ def set_up_logging(level: str, secrets: Iterable[str], descriptor: int = 1) -> N
         structlog.processors.format_exc_info,
     ]
     handler = _UnbufferedHandler(descriptor)
+    handler.addFilter(RateFilter())
     handler.setFormatter(_RedactingFormatter(secrets, shared))
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -59,6 +62,40 @@ def set_up_logging(level: str, secrets: Iterable[str], descriptor: int = 1) -> N
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+class RateFilter(logging.Filter):
+    """Drops records of a kind after the first :data:`MAX_LINES_PER_MINUTE` of each minute.
+
+    Records are of one kind if they come from the same line of code. The next record of the kind
+    that passes has the number of those before it in the field ``dropped``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._minute = 0
+        self._counts: Counter[tuple[str, int]] = Counter()  # by kind, in this minute
+        self._dropped: Counter[tuple[str, int]] = Counter()  # by kind, since one passed
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether *record* is logged."""
+        kind, minute = (record.pathname, record.lineno), int(record.created // 60)
+        if minute != self._minute:
+            self._minute = minute
+            self._counts.clear()
+        self._counts[kind] += 1
+        if self._counts[kind] > MAX_LINES_PER_MINUTE:
+            self._dropped[kind] += 1
+            return False
+        if dropped := self._dropped.pop(kind, 0):
+            record.dropped = dropped
+        return True
+
+
+def _add_dropped(_: object, __: str, event: EventDict) -> EventDict:
+    """Show how many records a :class:`RateFilter` dropped before this one."""
+    dropped = getattr(event.get("_record"), "dropped", None)
+    return event if dropped is None else {**event, "dropped": dropped}
 
 
 class _UnbufferedHandler(logging.Handler):
@@ -93,6 +130,7 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         super().__init__(
             foreign_pre_chain=shared,
             processors=[
+                _add_dropped,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.EventRenamer("message"),
                 structlog.processors.JSONRenderer(serializer=_dump_json),

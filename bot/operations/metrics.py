@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from zlib import crc32
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -54,13 +55,18 @@ class Metrics:
         self._retry_middleware = retry_middleware
         self._lag = lag
 
-    async def render_page(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
-        page = _MetricsPage()
+    async def render_page(self, *, is_public: bool) -> bytes:
+        """Return the metrics in Prometheus' text format.
+
+        Args:
+            is_public: leave out what was spent, and the addresses of services.
+        """
+        page = _MetricsPage(is_public=is_public)
         await self._add_jobs(page)
         await self._add_durations(page)
         self._add_backends(page)
-        await self._add_spending(page)
+        if not is_public:
+            await self._add_spending(page)
         self._add_telegram_calls(page)
         self._add_loop_lag(page)
         registry = CollectorRegistry()
@@ -121,7 +127,8 @@ class Metrics:
 class _MetricsPage(Collector):
     """The metrics of one page."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_public: bool) -> None:
+        self._is_public = is_public
         self._metrics: list[Metric] = []
 
     def collect(self) -> Iterator[Metric]:
@@ -143,5 +150,11 @@ class _MetricsPage(Collector):
         self, family: GaugeMetricFamily | CounterMetricFamily, values: Iterable[tuple[str, float]]
     ) -> None:
         for label_value, value in values:
-            family.add_metric([label_value], value)
+            name = _hide_address(label_value) if self._is_public else label_value
+            family.add_metric([name], value)
         self._metrics.append(family)
+
+
+def _hide_address(name: str) -> str:
+    """Return *name*, or a name that tells nothing for an address."""
+    return f"service-{crc32(name.encode()):08x}" if "://" in name else name

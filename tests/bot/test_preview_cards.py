@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -39,12 +40,12 @@ def workshop(tmp_path: Path, programs: Path) -> Workshop:
     return Workshop(tmp_path / "data", stand_in(programs))
 
 
-async def opened(workshop: Workshop, message: int = 1, **more: object) -> Draft:
+async def opened(workshop: Workshop, message: int = 1, user: int = 7, **more: object) -> Draft:
     """A draft with our first words."""
     given: dict[str, object] = {"appearance": Appearance(), "clip": CLIP} | more
     draft = await workshop.drafts.add_message(
-        Requester(7, Language.EN),
-        Destination(7, reply_to=message),
+        Requester(user, Language.EN),
+        Destination(user, reply_to=message),
         **given,  # type: ignore[arg-type]
     )
     assert draft is not None
@@ -268,6 +269,16 @@ async def test_telegram_may_be_away(workshop: Workshop) -> None:
         assert len(workshop.chat.all("card")) == 1
 
 
+async def test_a_file_that_telegram_refuses_ends_in_a_sentence(workshop: Workshop) -> None:
+    """As with a token that is valid for calls and not for files."""
+    workshop.files.there["clip"] = TelegramUnavailable(300)
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.cards.request_card(draft.id)
+        await dropped(workshop, draft)
+        assert [edit["text"] for edit in workshop.chat.all("edit")] == [failure("refused_file")]
+
+
 async def test_whoever_blocks_us_gets_no_card(workshop: Workshop) -> None:
     """Nothing of the draft is kept."""
     async with workshop.open():
@@ -327,3 +338,42 @@ async def test_only_so_many_are_drawn_at_once(workshop: Workshop, programs: Path
             json.loads(line)["at"] for line in (programs / "runs.jsonl").read_text().splitlines()
         )
         assert all(began[i + 2] - began[i] > 0.35 for i in range(3))
+
+
+def preview(seconds: float, number: int) -> bytes:
+    """A clip whose card takes so long."""
+    return json.dumps({"preview": {"seconds": seconds}, "id": number}).encode() + b"\nfilm"
+
+
+async def measure_wait(workshop: Workshop, clip: MediaSource = CLIP) -> float:
+    """Return how long another user waits for the card of a clip."""
+    draft, began = await opened(workshop, user=8, message=99, clip=clip), time.monotonic()
+    workshop.cards.request_card(draft.id)
+    await carded(workshop, draft)
+    return time.monotonic() - began
+
+
+async def test_many_clips_of_one_user_hold_up_nobody(workshop: Workshop) -> None:
+    """The other one's card is drawn next."""
+    async with workshop.open():
+        for number in range(20):
+            workshop.files.there[f"{number}"] = preview(1, number)
+            clip = CLIP.model_copy(update={"file_id": f"{number}"})
+            workshop.cards.request_card((await opened(workshop, number, clip=clip)).id)
+        await asyncio.sleep(0.3)
+        assert await measure_wait(workshop) < 2
+
+
+async def test_slow_links_of_one_user_hold_up_nobody(workshop: Workshop) -> None:
+    """One of them is downloaded at a time."""
+    workshop.files.there |= {f"http://slow/{number}": b"clip" for number in range(8)}
+    workshop.files.there["http://fast"] = b"clip"
+    async with workshop.open():
+        workshop.files.seconds = 60
+        for number in range(8):
+            clip = MediaSource(kind=SourceKind.LINK, link=f"http://slow/{number}")
+            workshop.cards.request_card((await opened(workshop, number, clip=clip)).id)
+        await asyncio.sleep(0.3)
+        workshop.files.seconds = 0
+        link = MediaSource(kind=SourceKind.LINK, link="http://fast")
+        assert await measure_wait(workshop, link) < 2

@@ -11,7 +11,7 @@ import cv2
 
 from video_editing.cli.arguments import add_options, read_options
 from video_editing.cli.commands import COMMANDS, Command
-from video_editing.cli.output import print_error, show_progress
+from video_editing.cli.output import describe_version, print_error, show_progress
 from video_editing.contract.errors import (
     Cancelled,
     InputRejected,
@@ -84,6 +84,12 @@ def build_parser(
         description="Cut a person out of a video and place the person in a circle, in a card or "
         "free over any background.",
     )
+    top.add_argument(
+        "--version",
+        action=_PrintVersion,
+        nargs=0,
+        help="print the versions and licences of the program and of what it runs, and exit",
+    )
     subparsers = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
     parsers = {}
     for name, command in commands.items():
@@ -91,6 +97,14 @@ def build_parser(
         parsers[name] = subparsers.add_parser(name, help=command.summary, description=description)
         add_options(parsers[name], command.options)
     return top, parsers
+
+
+class _PrintVersion(argparse.Action):
+    """Prints what `describe_version` says, and exits."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        print(describe_version())
+        parser.exit()
 
 
 @contextmanager

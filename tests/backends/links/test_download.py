@@ -24,7 +24,9 @@ from tests.backends.support.isolated_network import (
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CONTENT = bytes(range(256)) * 4096  #: 1 MiB
-LIMITS = FetchLimits(max_bytes=2 << 20, max_seconds=8, stall_seconds=0.5, min_rate=64 << 10)
+LIMITS = FetchLimits(
+    max_bytes=2 << 20, max_seconds=8, stall_seconds=0.5, head_seconds=1, min_rate=64 << 10
+)
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +213,42 @@ def test_a_broken_connection_is_resumed(fetching: Fetching) -> None:
     assert len(fetching.asked) == 3
     assert fetching.asked[0] == ""
     assert all(asked.startswith("bytes=") for asked in fetching.asked[1:])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"ETag": '"2"'},
+        {"ETag": ""},
+        {"Content-Range": f"bytes 1000-{len(CONTENT) - 1}/{len(CONTENT)}"},
+        {"Content-Range": f"bytes 300000-{len(CONTENT)}/{len(CONTENT) + 1}"},
+        {"Content-Range": f"bytes 300000-{len(CONTENT) - 2}/{len(CONTENT)}"},
+        {"Content-Range": ""},
+    ],
+)
+def test_the_rest_of_another_file_is_refused(fetching: Fetching, headers: dict[str, str]) -> None:
+    """One whose tag, size or position differs."""
+    first = broken(300_000, 1)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "Range" not in request.headers:
+            return await first(request)
+        rest = {"ETag": '"1"', "Content-Range": f"bytes 300000-{len(CONTENT) - 1}/{len(CONTENT)}"}
+        return web.Response(status=206, body=CONTENT[300_000:], headers=rest | headers)
+
+    assert fetching.fault(answer) is LinkError.SERVER_FAILED
+
+
+def test_redirects_share_their_time(fetching: Fetching) -> None:
+    """Five that take long are not followed to the end."""
+
+    async def redirect(_request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.4)
+        raise web.HTTPFound(f"http://{PUBLIC}/{len(fetching.asked)}")
+
+    began = time.monotonic()
+    assert fetching.fault(redirect) is LinkError.TOO_SLOW
+    assert time.monotonic() - began < 1.8
 
 
 def test_without_a_firm_tag_it_begins_anew(fetching: Fetching) -> None:

@@ -19,7 +19,9 @@ from settings import LocalSettings
 from tests.backends.support.backend_openers import MEMORY
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.programs import MISBEHAVING_VIDEO_CLI, PROGRAMS
+from tests.support.make_clips import make_clip
 from tests.support.onnx_networks import save_tinted
+from tests.support.person_clips import somebody
 from video_editing.contract.plan import Plan, write_plan
 
 OTHER_USER = 64_123  #: a user with no other processes, which would count as well
@@ -124,6 +126,39 @@ async def test_many_processors_start_few_threads(
         most = max(most, sum(map(threads, below(os.getpid()))))
         await asyncio.sleep(0.02)
     await work
+    assert 2 <= most <= BUDGET
+
+
+@pytest.fixture(scope="module")
+def loud(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of a person, with sound."""
+    return make_clip(tmp_path_factory.mktemp("loud") / "loud.mp4", somebody(90), tone=440)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "edit CLIP --background CLIP -o RESULT.mp4",
+        "edit CLIP --background CLIP --backend local-cpu -o RESULT.mp4",
+        "edit CLIP --form gif -o RESULT.gif",
+        "cut CLIP -o RESULT.webm",
+        "parts CLIP --background CLIP -o RESULT",
+    ],
+)
+def test_every_command_starts_few_threads(
+    cores: str, loud: Path, tmp_path: Path, words: str
+) -> None:
+    """On 64 processors, of which a control group allows two."""
+    (tmp_path / "quota").write_text("200000 100000")
+    code = "import sys; from backends.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = words.replace("CLIP", str(loud)).replace("RESULT", str(tmp_path / "result"))
+    environment = ("env", cores, f"CPU_MAX={tmp_path / 'quota'}")
+    most = 0
+    with subprocess.Popen([*environment, sys.executable, "-c", code, *words.split()]) as process:
+        while process.poll() is None:
+            most = max(most, threads(process.pid) + sum(map(threads, below(process.pid))))
+            time.sleep(0.01)
+    assert process.returncode == 0
     assert 2 <= most <= BUDGET
 
 

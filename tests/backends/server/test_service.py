@@ -51,6 +51,17 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+async def test_only_its_description_is_open(opened: Opened, tmp_path: Path) -> None:
+    """And whether it is up; other pages that describe it do not exist."""
+    session = await opened(create_service(tmp_path), {})
+    for path, status in (
+        *((path, 200) for path in ("/docs", "/openapi.json", "/healthz")),
+        *((path, 404) for path in ("/redoc", "/docs/oauth2-redirect", "/")),
+    ):
+        async with session.get(path) as answer:
+            assert answer.status == status, path
+
+
 def test_without_a_key_it_does_not_start(tmp_path: Path) -> None:
     """Without a token and without both of Modal's keys the service would be open to everybody."""
     with pytest.raises(MissingServiceKey):

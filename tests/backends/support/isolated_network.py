@@ -30,7 +30,8 @@ COMMANDS = (
     "ip route add local 0.0.0.0/0 dev lo",
     "ip -6 route add local ::/0 dev lo",
 )
-ResolveName = Callable[[str], list[str]]  #: returns the addresses of a name for one query
+#: returns the addresses of a name for one query; None: the query gets no answer
+ResolveName = Callable[[str], list[str] | None]
 
 T = TypeVar("T")
 
@@ -130,9 +131,10 @@ class _DnsServer(asyncio.DatagramProtocol):
         kind = struct.unpack("!H", data[end : end + 2])[0]
         self._queried.append(name)
         family = {1: socket.AF_INET, 28: socket.AF_INET6}.get(kind)
-        packed = (
-            [_pack_address(family, address) for address in self._resolve(name)] if family else []
-        )
+        addresses = self._resolve(name) if family else []
+        if addresses is None:
+            return
+        packed = [_pack_address(family, address) for address in addresses]
         records = [
             struct.pack("!HHHIH", 0xC00C, kind, 1, 0, len(address)) + address
             for address in packed

@@ -144,6 +144,7 @@ STRANGERS: dict[str, dict[str, Any]] = {
     "supergroup": {"where": "supergroup"},
     "channel": {"user": None, "kind": "channel_post", "where": "channel"},
     "channel, edited": {"user": None, "kind": "edited_channel_post", "where": "channel"},
+    "channel, by an admin": {"user": ADMIN, "kind": "channel_post", "where": "channel"},
     "anonymous admin": {
         "user": ANONYMOUS,
         "where": "supergroup",

@@ -40,6 +40,7 @@ from bot.domain.job_request import (
 )
 from bot.handlers import create_routers
 from bot.handlers.commands import set_commands
+from bot.handlers.media import MAX_WAITING_CARDS
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
 from bot.ui.callback_data import (
@@ -398,6 +399,19 @@ async def test_a_card_that_is_faster_than_our_words_leaves_none(talk: BotChat) -
     talk.drafts.set_note = noted_after_the_card  # type: ignore[method-assign]
     await talk.sends(VIDEO)
     assert type(talk.session.calls[-1]).__name__ == "DeleteMessage"
+
+
+async def test_a_user_waits_for_a_limited_number_of_cards(talk: BotChat) -> None:
+    """Further clips are refused until one is drawn; those of others are not."""
+    for _ in range(MAX_WAITING_CARDS):
+        await talk.draft()
+    await talk.sends(VIDEO)
+    assert len(talk.cards.requested) == MAX_WAITING_CARDS
+    assert "not looked at all" in talk.session.texts[-1]
+    await talk.sends(VIDEO, user=BOB)
+    await talk.drafts.set_card(talk.cards.requested[0], 5)
+    await talk.sends(VIDEO)
+    assert len(talk.cards.requested) == MAX_WAITING_CARDS + 2
 
 
 async def test_a_clip_in_a_topic_stays_there(talk: BotChat) -> None:

@@ -1,6 +1,7 @@
 """The pages on $PORT."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -22,6 +23,7 @@ from bot.operations.http import (
     create_web_app,
     create_webhook_route,
 )
+from video_editing import ffmpeg
 
 SECRET = "canary-of-the-webhook-secret"  # noqa: S105 - of a webhook that is not there
 Client = TestClient[web.Request, web.Application]
@@ -69,6 +71,13 @@ async def test_it_lives_before_it_works() -> None:
         assert answer.status == 503
         assert await answer.json() == {"ready": False, "missing": ["lease"]}
         assert (await client.get("/metrics")).status == 503
+
+
+async def test_it_tells_versions() -> None:
+    """Such as that of FFmpeg, so that an old one is noticed."""
+    async with serving(Readiness(versions={"ffmpeg": ffmpeg.get_version()})) as client:
+        answer = await (await client.get("/readyz")).json()
+        assert re.fullmatch(r"\w[\w.+-]*", answer["ffmpeg"])
 
 
 async def test_what_is_missing_has_a_name() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.operations.logs import MAX_LINES_PER_MINUTE
 from tests.support.paths import ROOT
 
 TOKEN = "123456789:AAHcanary-of-a-token_that-nobody-may-see"  # noqa: S105 - of no bot
@@ -175,3 +176,31 @@ def test_a_closed_output_does_not_stop_it() -> None:
     """As when the platform's collector is gone."""
     code = "import os; os.close(1); logging.getLogger('x').error('x')"
     assert logged(code) == []
+
+
+def test_lines_of_one_kind_are_limited() -> None:
+    """Whatever a stranger makes the bot log: others are logged as before."""
+    code = """
+kind = logging.getLogger("kind")
+for number in range(1000):
+    kind.error("line %s", number)
+kind.error("another")
+"""
+    lines = logged(code)
+    assert MAX_LINES_PER_MINUTE <= len(lines) - 1 <= 2 * MAX_LINES_PER_MINUTE  # a minute may end
+    assert lines[-1]["message"] == "another"
+
+
+def test_a_line_tells_how_many_were_dropped_before_it() -> None:
+    """In the next minute, when its kind is logged again."""
+    code = """
+limit = logging.getLogger().handlers[0].filters[0]
+record = logging.LogRecord("kind", 40, "file.py", 7, "line", (), None)
+for number in range(100):
+    record.created = 0.5 * (number < 99) or 60.0
+    if limit.filter(record):
+        last = record
+logging.getLogger().handlers[0].emit(last)
+"""
+    (line,) = logged(code)
+    assert line["dropped"] == 99 - MAX_LINES_PER_MINUTE

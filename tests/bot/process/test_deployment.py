@@ -68,7 +68,18 @@ def test_the_python_is_one_for_which_it_is_made() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.11,<3.13"
     assert version in {"3.11", "3.12"}
-    assert f"FROM python:{version}-slim" in (ROOT / "Dockerfile").read_text()
+    images = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert images == [images[0]] * 2
+    assert re.fullmatch(rf"python:{version}\.\d+-slim-\w+", images[0])
+
+
+def test_the_image_is_built_of_known_versions(dockerfile: list[tuple[str, str]]) -> None:
+    """By a uv of one version, without what only develops the bot."""
+    runs = [rest for kind, rest in dockerfile if kind == "RUN"]
+    assert any(re.search(r"pip install .*\buv==\d", rest) for rest in runs)
+    syncs = [rest for rest in runs if rest.startswith("uv sync")]
+    assert syncs
+    assert all({"--locked", "--no-dev"} <= set(rest.split()) for rest in syncs)
 
 
 def test_the_image_runs_the_bot_itself_and_not_as_root(dockerfile: list[tuple[str, str]]) -> None:
@@ -84,7 +95,7 @@ def test_the_image_runs_the_bot_itself_and_not_as_root(dockerfile: list[tuple[st
 def test_all_that_is_copied_is_there(dockerfile: list[tuple[str, str]]) -> None:
     """Also what .dockerignore leaves out."""
     for kind, rest in dockerfile:
-        if kind == "COPY":
+        if kind == "COPY" and not rest.startswith("--from="):
             assert all((ROOT / name).exists() for name in rest.split()[:-1])
     patterns = (ROOT / ".dockerignore").read_text().split()
     kept = {pattern[1:] for pattern in patterns if pattern[0] == "!"}

@@ -77,13 +77,14 @@ async def test_a_hundred_people_at_once(telegram: Telegram, open_bot: Opener) ->
 async def waits(telegram: Telegram, greedy: User, others: Sequence[User], clips: int) -> float:
     """Return how long *others* wait on average beside a user with so many clips."""
     content = {"matte": {"seconds": 0.3}}
-    mine = [await greedy.sends_video(clip(**content)) for _ in range(clips)]
-    cards = await asyncio.gather(*(card_of(greedy, m, 120) for m in mine[:50]))
+    own = [
+        await card_of(greedy, await greedy.sends_video(clip(**content)), 120) for _ in range(clips)
+    ]
     theirs = await asyncio.gather(*(user.sends_video(clip(**content)) for user in others))
     cards = await asyncio.gather(
         *(card_of(user, m, 120) for user, m in zip(others, theirs, strict=True))
     )
-    for card in cards:
+    for card in own:
         await greedy.presses("^make", card)
     await telegram.quiet()
     began = time.monotonic()
@@ -108,7 +109,32 @@ async def test_a_greedy_user_takes_nothing_from_others(
         bot = await open_bot(f"bot{clips}").start().ready()
         greedy, *others = [telegram.user(1000 * clips + i) for i in range(31)]
         waited[clips] = await waits(telegram, greedy, others, clips)
+        taken = min(clips, 4)  # one runs and three wait
+        await telegram.until(
+            lambda chat=greedy.chat, count=taken: len(results(telegram, chat)) == count, 60, "all"
+        )
         await always_true(telegram, bot)
         bot.kill()
     assert waited[50] < waited[1] * RAISED, waited
-    assert len(results(telegram, 50_000)) == 4
+
+
+async def wait_for_card(user: User) -> float:
+    """Return the seconds until a user has the card of a clip."""
+    began = time.monotonic()
+    await card_of(user, await user.sends_video(clip(preview={"seconds": 1})), 120)
+    return time.monotonic() - began
+
+
+@pytest.mark.slow
+async def test_many_clips_of_one_user_delay_no_card_of_another(
+    telegram: Telegram, open_bot: Opener
+) -> None:
+    """Twenty, each of which takes long to draw."""
+    bot = await open_bot().start().ready()
+    greedy, *others = [telegram.user(2000 + i) for i in range(3)]
+    alone = await wait_for_card(others[0])
+    for _ in range(20):
+        await greedy.sends_video(clip(preview={"seconds": 8}))
+    await asyncio.sleep(1)
+    assert await wait_for_card(others[1]) < alone + 2
+    bot.kill()

@@ -176,7 +176,7 @@ async def test_updates_that_come_before_its_turn_come_again(
 
 
 async def test_its_metrics(talk: RunningBot) -> None:
-    """After a job: how many, how long, where, what it cost, how late the loop was."""
+    """After a job: how many, how long, where, how late the loop was."""
     user = talk.user()
     await result_for(user, await ordered(user, clip()))
     await settled(talk.bot, user)
@@ -188,7 +188,6 @@ async def test_its_metrics(talk: RunningBot) -> None:
     assert values['overlaybot_jobs_open{state="running"}'] == 0
     assert values['overlaybot_stage_seconds_p95{stage="mattes"}'] > 0
     assert values['overlaybot_place_ready{place="local-cpu"}'] == 1
-    assert values['overlaybot_dollars{period="month"}'] == 0
     assert values['overlaybot_calls_repeated_total{kind="all"}'] >= 0
     assert 0 <= values['overlaybot_loop_lag_seconds{quantile="0.99"}'] < 1
     assert 0 < values["process_resident_memory_bytes"] < 250e6
@@ -278,3 +277,45 @@ async def test_a_lost_lock_ends_it(telegram: Telegram, open_bot: Opener, postgre
         assert await bot.ended(20) == 1
     assert "lock is lost" in bot.log
     assert not telegram.calls.of("sendMessage")
+
+
+async def read_metrics(bot: BotProcess, **headers: str) -> tuple[int, str]:
+    """Return the status and the text of the page of metrics."""
+    address = f"http://127.0.0.1:{bot.port}/metrics"
+    async with ClientSession() as session, session.get(address, headers=headers) as answer:
+        return answer.status, await answer.text()
+
+
+def note_work_elsewhere(bot: BotProcess) -> None:
+    """Write down that a service worked for a job."""
+    row = ("job", "mattes", "https://gpu.invalid", 1, 1, time.time())
+    with closing(sqlite3.connect(bot.folder / "data/overlaybot.sqlite", timeout=10)) as connection:
+        connection.execute(
+            "INSERT INTO measures (job, stage, place, seconds, dollars, at) VALUES (?,?,?,?,?,?)",
+            row,
+        )
+        connection.commit()
+
+
+async def test_metrics_without_a_token_show_less(open_bot: Opener) -> None:
+    """Neither what was spent nor where services are."""
+    bot = await open_bot().start().ready()
+    note_work_elsewhere(bot)
+    status, page = await read_metrics(bot)
+    assert status == 200
+    assert "dollars" not in page
+    assert "gpu.invalid" not in page
+    assert 'place="service-' in page
+
+
+async def test_a_token_protects_the_metrics(open_bot: Opener) -> None:
+    """Who has it sees all."""
+    settings = {"METRICS_TOKEN": "canary"}
+    bot = await open_bot(**settings).start().ready()
+    note_work_elsewhere(bot)
+    for wrong in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "canary"}):
+        assert (await read_metrics(bot, **wrong))[0] == 401
+    status, page = await read_metrics(bot, Authorization="Bearer canary")
+    assert status == 200
+    assert 'overlaybot_dollars{period="month"} 1.0' in page
+    assert 'place="https://gpu.invalid"' in page

@@ -55,6 +55,7 @@ from bot.domain.outcomes import (
 )
 from bot.jobs import dbos_runtime as durable
 from bot.jobs.active_job import ActiveJobs
+from bot.jobs.draft_files import DraftFiles
 from bot.jobs.fair_queue import FairQueue
 from bot.jobs.progress_message import UserInterface
 from bot.jobs.retry_policy import Backoff, RetryPolicy
@@ -304,7 +305,7 @@ class Workshop:
         self.renderer: Renderer = LocalRenderer(CHILD, program)
         self.command = VideoCli("local", CHILD, program)
         self.limits = TelegramLimits(upload_bytes=1_000_000)
-        self.free = 10_000_000_000
+        self.free, self.draft_bytes = 10_000_000_000, 0  # each draft's files take some of them
         self.turns = FairQueue(at_once)
         self.stages = JobStages(
             self.folders, self.files, lambda: self.place, self.renderer, self.command, self.limits
@@ -321,24 +322,25 @@ class Workshop:
             RetryPolicy(self.ledger, pace),
             self.interface,
         )
+        self.drafts = DraftRepository(self.engine)
+        self.draft_files = DraftFiles(self.folders, self.drafts, self.ledger, self._free)
         self.jobs = JobSupervisor(
             self.ledger,
             self.active_jobs,
             self.workflow,
             self.turns,
-            get_free_bytes=self._free,
+            make_room=self.draft_files.make_room,
             max_waiting=waiting,
         )
-        self.drafts = DraftRepository(self.engine)
         self.cards = PreviewCards(
             self.drafts,
-            PreviewRenderer(self.files, self.command, self.folders),
+            PreviewRenderer(self.files, self.command, self.draft_files),
             self.interface,
             retry_seconds=0.1,
         )
 
     async def _free(self) -> int:
-        return self.free
+        return self.free - self.draft_bytes * len(list(self.folders.drafts.glob("*")))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
