@@ -45,7 +45,7 @@ def test_the_help_lists_it(command: str, capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit):
         main([command, "--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    assert "--engine {mediapipe,rembg,toy}" in shown
+    assert "--engine {auto,rvm,mediapipe,chroma,rembg,toy}" in shown
     assert "toy is a disc" in shown
 
 

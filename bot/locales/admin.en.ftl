@@ -47,6 +47,7 @@ admin-speed =
     { $engine ->
         [rvm] best
         [mediapipe] fast
+        [chroma] green screen
         [rembg] objects
        *[other] { $engine }
     }: { NUMBER($speed, maximumFractionDigits: 0) } frames a second

@@ -49,6 +49,7 @@ admin-speed =
     { $engine ->
         [rvm] качественно
         [mediapipe] быстро
+        [chroma] хромакей
         [rembg] предметы
        *[other] { $engine }
     }: { NUMBER($speed, maximumFractionDigits: 0) } кадр/с

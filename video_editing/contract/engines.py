@@ -70,6 +70,15 @@ ENGINES: dict[str, EngineInfo] = {
             class_name="MediapipeEngine",
         ),
         EngineInfo(
+            name="chroma",
+            summary="for green and blue screens",
+            icon="🟩",
+            is_fast=True,
+            module="video_editing.matting.chroma_engine",
+            class_name="ChromaEngine",
+            has_button=False,
+        ),
+        EngineInfo(
             name="rembg",
             summary="slow, for people and objects",
             icon="💎",

@@ -14,6 +14,7 @@ Exact = NDArray[np.float64]  #: (H, W) or (H, W, 3), levels that are not yet rou
 
 SIDE = 540
 WHITE, BLACK = 235, 16  #: luma
+WALL, GREEN_SCREEN = (190, 150, 100), (124, 98, 76)
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ def hair() -> Plane:
     )
 
 
-def mixture(alpha: Plane) -> Mixture:
+def mixture(alpha: Plane, wall: tuple[int, int, int] = WALL) -> Mixture:
     random = np.random.default_rng(1)
-    return Mixture(clouds(random, (90, 115, 150), 9), clouds(random, (190, 150, 100), 5), alpha)
+    return Mixture(clouds(random, (90, 115, 150), 9), clouds(random, wall, 5), alpha)
 
 
 def rim(mixed: Mixture, picture: Picture, alpha: Plane, ground: int) -> tuple[float, float]:
@@ -96,10 +97,11 @@ def test_no_rim(alpha: Plane, ground: int) -> None:
     assert abs(lean) < 1
 
 
+@pytest.mark.parametrize("wall", [WALL, GREEN_SCREEN], ids=["wall", "green screen"])
 @pytest.mark.parametrize("alpha", [disc(6), hair()], ids=["soft", "hair"])
-def test_no_tint(alpha: Plane) -> None:
+def test_no_tint(alpha: Plane, wall: tuple[int, int, int]) -> None:
     """Chroma loses the wall's tint as luma loses its brightness."""
-    mixed = mixture(alpha)
+    mixed = mixture(alpha, wall)
     share = cv2.resize(alpha, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA) / 255
     edge = (share > 0) & (share < 1)
     truth, was, is_now = planes(mixed.person), mixed.picture, despill(mixed.picture, alpha)
