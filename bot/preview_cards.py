@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from aiogram.exceptions import TelegramAPIError
 
@@ -24,7 +24,7 @@ from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from bot.ui.texts import build_card_caption
 from video_editing.cli.arguments import format_options
 from video_editing.contract.atomic_file import translate_output_errors
-from video_editing.contract.engines import FAST_ENGINE
+from video_editing.contract.engines import BEST_ENGINE, FAST_ENGINE
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
 from video_editing.contract.progress import ignore
 
@@ -40,6 +40,18 @@ MAX_UNAVAILABLE_SECONDS = 120.0  #: to wait for Telegram to deliver a file
 MAX_RESUME_AGE_SECONDS = 86400.0  #: seconds after which a draft without a card is left alone
 
 T = TypeVar("T")
+
+
+class CardPicture(NamedTuple):
+    """The picture of a card.
+
+    Attributes:
+        path: of the file.
+        warning: what the user may want to know of the clip, a ClipWarning; "" for nothing.
+    """
+
+    path: Path
+    warning: str
 
 
 class PreviewRenderer:
@@ -70,8 +82,8 @@ class PreviewRenderer:
         # A link may take minutes; files of Telegram take seconds, and do not wait for links.
         self._link_turns, self._file_turns = FairQueue(MAX_FETCHES), FairQueue(MAX_FETCHES)
 
-    async def render(self, draft: Draft) -> Path:
-        """Return the path of a new picture of *draft*; download what is missing.
+    async def render(self, draft: Draft) -> CardPicture:
+        """Return a new picture of *draft*; download what is missing.
 
         Raises what downloads and the command line of video_editing raise.
         """
@@ -100,10 +112,10 @@ class PreviewRenderer:
                 await self._downloader.fetch(source, path)
         await self._draft_files.trim(draft.user)
 
-    async def _draw(self, draft: Draft, folder: Path) -> Path:
+    async def _draw(self, draft: Draft, folder: Path) -> CardPicture:
         background = resolve_background(format_background(draft.look.backdrop, folder))
         async with self._drawing_turns.acquire_slot(draft.id, draft.user):
-            await self._video_cli.run(
+            fields = await self._video_cli.run(
                 "preview",
                 str(folder / CLIP_FILE),
                 f"--output={folder / CARD_FILE}",
@@ -115,7 +127,8 @@ class PreviewRenderer:
                 "--progress=json",
                 report=ignore,
             )
-        return folder / CARD_FILE
+        warnings = fields.get("warnings") or [""]
+        return CardPicture(folder / CARD_FILE, str(warnings[0]))
 
 
 def _find_missing(draft: Draft, folder: Path) -> dict[Path, MediaSource]:
@@ -143,6 +156,7 @@ class PreviewCards:
         renderer: PreviewRenderer,
         interface: UserInterface,
         *,
+        get_speed: Callable[[str], float | None] = lambda _: None,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         """Store the collaborators.
@@ -151,11 +165,13 @@ class PreviewCards:
             drafts: stores drafts.
             renderer: renders pictures.
             interface: sends cards.
+            get_speed: returns the measured frames a second of an engine, or None.
             retry_seconds: seconds after the first failed attempt.
         """
         self._drafts, self._renderer = drafts, renderer
         self._messenger, self._texts = interface.messenger, interface.texts
         self._keyboards = interface.keyboards
+        self._get_speed = get_speed
         self._retry_seconds = retry_seconds
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._dirty: set[str] = set()  # drafts that changed since their worker read them
@@ -249,25 +265,26 @@ class PreviewCards:
                 break
         return latest
 
-    async def _draw_first(self, draft: Draft) -> tuple[Draft, Path | Rejected]:
+    async def _draw_first(self, draft: Draft) -> tuple[Draft, CardPicture | Rejected]:
         """Draw a new draft; without its background if that was of an earlier clip and is gone."""
         if draft.clip is None:  # an album of photos
             return draft, Rejected(fault=FailureCode.WRONG_KIND)
         picture = await self._draw(draft)
         background = draft.look.backdrop.source
-        if isinstance(picture, Path) or background is None or background in draft.backgrounds:
+        is_own = background is None or background in draft.backgrounds
+        if isinstance(picture, CardPicture) or is_own:
             return draft, picture
         details = picture.details if picture.fault == RejectReason.BAD_BACKGROUND else {}
         plain = draft.look.model_copy(update={"backdrop": BackgroundChoice()})
         draft = await self._drafts.set_appearance(draft.id, plain)
         picture = await self._draw(draft)
-        if isinstance(picture, Path):
+        if isinstance(picture, CardPicture):
             fault = RejectReason.BAD_BACKGROUND
             text = self._texts.describe_failure(draft.language, fault, details)
             await self._messenger.send_text(draft.destination, text)
         return draft, picture
 
-    async def _draw(self, draft: Draft) -> Path | Rejected:
+    async def _draw(self, draft: Draft) -> CardPicture | Rejected:
         """Return the picture of *draft*, or what is wrong with the clip or the background."""
         attempt, give_up_at = 0, time.monotonic() + MAX_UNAVAILABLE_SECONDS
         while attempt < PICTURE_ATTEMPTS:
@@ -296,7 +313,7 @@ class PreviewCards:
         elif draft.id not in self._dirty:
             await self._replace_picture(draft, card, picture)
 
-    async def _replace_picture(self, draft: Draft, card: int, picture: Path) -> None:
+    async def _replace_picture(self, draft: Draft, card: int, picture: CardPicture) -> None:
         """Edit the card, later if Telegram is not available, unless the draft changes before."""
         try:
             while (  # noqa: ASYNC110 - Telegram says when, it sends no event
@@ -307,14 +324,14 @@ class PreviewCards:
             log.error("a card cannot be changed: %s", type(err).__name__)  # noqa: TRY400 - its text is long
 
     async def _try_replace_picture(
-        self, draft: Draft, card: int, picture: Path
+        self, draft: Draft, card: int, picture: CardPicture
     ) -> RetryLater | None:
         """Edit the card; send a new one if it was deleted."""
         edited = await self._messenger.edit_photo(
             draft.chat,
             card,
-            picture,
-            build_card_caption(self._texts, draft),
+            picture.path,
+            self._build_caption(draft, picture),
             keyboard=self._keyboards.create_card(draft),
         )
         if not isinstance(edited, MessageMissing):
@@ -353,13 +370,18 @@ class PreviewCards:
                 return draft.note
         return await self._messenger.send_text(draft.destination, text)
 
-    async def _send_card(self, draft: Draft, picture: Path) -> int | RetryLater | ChatGone:
+    async def _send_card(self, draft: Draft, picture: CardPicture) -> int | RetryLater | ChatGone:
         return await self._messenger.send_photo(
             draft.destination,
-            picture,
-            build_card_caption(self._texts, draft),
+            picture.path,
+            self._build_caption(draft, picture),
             keyboard=self._keyboards.create_card(draft),
         )
+
+    def _build_caption(self, draft: Draft, picture: CardPicture) -> str:
+        found = {engine: self._get_speed(engine) for engine in (BEST_ENGINE, FAST_ENGINE)}
+        speeds = {engine: speed for engine, speed in found.items() if speed}
+        return build_card_caption(self._texts, draft, warning=picture.warning, speeds=speeds)
 
     async def _delete_message(self, chat: int, message: int) -> None:
         try:

@@ -178,9 +178,8 @@ async def build_application(
     backend_pool = await BackendPool.create(
         settings, parts.repositories.key_values, program, parts.alerts
     )
-    parts.keyboards.get_speed = backend_pool.get_speed
     jobs = _create_job_supervisor(parts, _create_job_stages(parts, backend_pool, render_log))
-    preview_cards = _create_preview_cards(parts)
+    preview_cards = _create_preview_cards(parts, backend_pool)
     dispatcher = _create_dispatcher(parts, backend_pool, jobs, preview_cards)
     loop_lag = LoopLag()
     return Application(
@@ -280,7 +279,7 @@ def _create_job_supervisor(parts: _SharedParts, stages: JobStages) -> JobSupervi
     )
 
 
-def _create_preview_cards(parts: _SharedParts) -> PreviewCards:
+def _create_preview_cards(parts: _SharedParts, backend_pool: BackendPool) -> PreviewCards:
     renderer = PreviewRenderer(
         parts.downloader,
         VideoCli("local", CARD_PROCESS_LIMITS, parts.program),
@@ -288,7 +287,9 @@ def _create_preview_cards(parts: _SharedParts) -> PreviewCards:
         max_drawing=parts.settings.bot.parallel_cards,
     )
     interface = UserInterface(parts.telegram.messenger, parts.telegram.texts, parts.keyboards)
-    return PreviewCards(parts.repositories.drafts, renderer, interface)
+    return PreviewCards(
+        parts.repositories.drafts, renderer, interface, get_speed=backend_pool.get_speed
+    )
 
 
 def _create_dispatcher(

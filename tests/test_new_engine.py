@@ -51,7 +51,7 @@ def test_the_help_lists_it(command: str, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_the_service_documents_it(tmp_path: Path) -> None:
     schemas = create_service(tmp_path).openapi()["components"]["schemas"]
-    assert schemas["OverlayRequest"]["properties"]["engine"]["enum"] == [*ENGINES]
+    assert schemas["OverlayRequest"]["properties"]["engine"]["enum"] == ["auto", *ENGINES]
 
 
 @pytest.mark.parametrize("language", Language)

@@ -62,6 +62,14 @@ card-caption =
        *[other] Your video: { SPAN($seconds) }.{" "}
     }{ card }
 card = Change what you like, then press <b>Make it</b>.
+card-times = ⏱ Best takes about { SPAN($best) }, Fast about { SPAN($fast) }.
+card-warning =
+    💡 { $warning ->
+        [dark] It is dark: more light makes the edges cleaner.
+        [cut_off] Your head is cut off at the top: a little more distance looks better.
+        [several_people] There are several people: all of them will be shown.
+       *[camera_moves] The camera moves: on a stand the edges are calmer.
+    }
 look =
     <b>{ $shape ->
         [circle] Circle
@@ -133,8 +141,6 @@ button-blur = Blur
 button-send = My file
 button-auto = Best
 button-mediapipe = Fast
-button-rembg = Objects
-button-time = ≈ { SPAN($seconds) }
 button-back = Back
 button-keep = Keep it as it is
 button-cancel = Cancel

@@ -62,6 +62,14 @@ card-caption =
        *[other] Ваше видео: { SPAN($seconds) }.{" "}
     }{ card }
 card = Поменяйте что хотите и нажмите <b>Сделать</b>.
+card-times = ⏱ «Качественно» займёт около { SPAN($best) }, «Быстро» около { SPAN($fast) }.
+card-warning =
+    💡 { $warning ->
+        [dark] Темно: при хорошем свете края будут чище.
+        [cut_off] Голова обрезана сверху: отойдите чуть дальше от камеры.
+        [several_people] В кадре несколько человек: останутся все.
+       *[camera_moves] Камера движется: со штатива края будут спокойнее.
+    }
 look =
     <b>{ $shape ->
         [circle] Круг
@@ -133,8 +141,6 @@ button-blur = Размыть
 button-send = Мой файл
 button-auto = Качественно
 button-mediapipe = Быстро
-button-rembg = Предметы
-button-time = ≈ { SPAN($seconds) }
 button-back = Назад
 button-keep = Оставить как есть
 button-cancel = Отменить

@@ -1,6 +1,6 @@
 """Creates the keyboards under messages: at most six rows, which a phone shows below a picture."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
@@ -51,22 +51,15 @@ RESULT_FORMATS = (
     (OutputFormat.VIDEO, OutputFormat.NOTE, OutputFormat.ANIMATION, OutputFormat.STICKER),
     (OutputFormat.WEBM, OutputFormat.MOV),
 )
-ASSUMED_RATE = 30  #: frames a second of a clip: Telegram does not state them
 MAX_SHOWN_FILES = 5  #: backgrounds that a card offers
 LANGUAGE_NAMES = {Language.EN: "English", Language.RU: "Русский"}
 
 
 class Keyboards:
-    """Creates all keyboards, in the language of their user.
-
-    Attributes:
-        get_speed: returns the measured frames a second of an engine, or None; from them the
-            buttons of engines state how long the clip of a draft will take.
-    """
+    """Creates all keyboards, in the language of their user."""
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
-        self.get_speed: Callable[[str], float | None] = lambda _: None
 
     def create_card(
         self, draft: Draft, page: KeyboardPage = KeyboardPage.FIRST
@@ -80,36 +73,11 @@ class Keyboards:
             case KeyboardPage.BACKGROUND:
                 rows = _create_background_rows(draft, words)
             case _:
-                return _create_keyboard(
-                    [make],
-                    *_create_first_page(draft, words),
-                    self._create_engine_row(draft, words),
-                )
+                return _create_keyboard([make], *_create_first_page(draft, words))
         back = create_button(
             f"← {words('back')}", ShowCardPage(draft=draft.id, page=KeyboardPage.FIRST)
         )
         return _create_keyboard([make], *rows, [back])
-
-    def _create_engine_row(self, draft: Draft, labels: "_Labels") -> Row:
-        """Create the buttons for the best engine that is fast enough, and for each other one."""
-        icons = {AUTO_ENGINE: ENGINES[BEST_ENGINE].icon}
-        icons |= {info.name: info.icon for info in ENGINES.values() if info.has_button}
-        return [
-            _create_choice(
-                f"{icon} {_get_engine_label(engine, labels)}{self._describe_time(engine, draft)}",
-                ChooseEngine(draft=draft.id, engine=engine),
-                is_chosen=engine == draft.look.engine,
-            )
-            for engine, icon in icons.items()
-        ]
-
-    def _describe_time(self, engine: str, draft: Draft) -> str:
-        """Return how long the mattes of the clip take, as far as that has been measured."""
-        speed = self.get_speed(BEST_ENGINE if engine == AUTO_ENGINE else engine)
-        if speed is None or draft.clip is None or draft.clip.seconds is None:
-            return ""
-        seconds = draft.clip.seconds * ASSUMED_RATE / speed
-        return " " + self._texts(draft.language, "button-time", seconds=seconds)
 
     def create_background_request(self, draft: Draft) -> InlineKeyboardMarkup:
         """Create the keyboard under the question for a background, which ends it."""
@@ -187,7 +155,7 @@ def _split_into_pairs(buttons: Iterable[Button]) -> list[Row]:
 
 
 def _create_first_page(draft: Draft, labels: _Labels) -> list[Row]:
-    """Create the rows for shape, corner and size, and the pages of ring and background."""
+    """Create the rows for shape, corner and size, the pages of ring and background, and engine."""
     look, draft_id = draft.look, draft.id
     shapes = [
         _create_choice(
@@ -218,6 +186,21 @@ def _create_first_page(draft: Draft, labels: _Labels) -> list[Row]:
         corners,
         sizes,
         [background_page] if look.shape is Shape.NONE else [ring_page, background_page],
+        _create_engine_row(draft, labels),
+    ]
+
+
+def _create_engine_row(draft: Draft, labels: _Labels) -> Row:
+    """Create the buttons for the best engine that is fast enough, and for each other one."""
+    icons = {AUTO_ENGINE: ENGINES[BEST_ENGINE].icon}
+    icons |= {info.name: info.icon for info in ENGINES.values() if info.has_button}
+    return [
+        _create_choice(
+            f"{icon} {_get_engine_label(engine, labels)}",
+            ChooseEngine(draft=draft.id, engine=engine),
+            is_chosen=engine == draft.look.engine,
+        )
+        for engine, icon in icons.items()
     ]
 
 

@@ -12,10 +12,12 @@ from fluent.runtime import FluentBundle, FluentResource
 
 from bot.database.drafts import Draft
 from bot.domain.job_request import Appearance, Language, describe_background
+from video_editing.contract.engines import BEST_ENGINE, FAST_ENGINE
 from video_editing.contract.media import PICTURE_KINDS, VIDEO_KINDS, list_names
 
 log = logging.getLogger(__name__)
 
+ASSUMED_RATE = 30  #: frames a second of a clip: Telegram does not state them
 LOCALES_FOLDER = Path(__file__).parents[1] / "locales"
 
 TextValue = float | str
@@ -65,10 +67,29 @@ class Texts:
         return self(language, f"fault-{code.replace('_', '-')}", **values, **FILE_KINDS)
 
 
-def build_card_caption(texts: Texts, draft: Draft) -> str:
-    """Return the caption of a card: the length of the clip and the appearance."""
+def build_card_caption(
+    texts: Texts, draft: Draft, *, warning: str = "", speeds: Mapping[str, float] | None = None
+) -> str:
+    """Return the text of a card.
+
+    Args:
+        texts: all texts.
+        draft: what the card is of.
+        warning: what the user may want to know of the clip, a ClipWarning; "" for nothing.
+        speeds: measured frames a second by engine, from which the times of Best and Fast follow.
+    """
     seconds = (draft.clip and draft.clip.seconds) or 0
-    return texts(draft.language, "card-caption", seconds=seconds, **describe_appearance(draft.look))
+    look = describe_appearance(draft.look)
+    parts = [texts(draft.language, "card-caption", seconds=seconds, **look)]
+    speeds = speeds or {}
+    if seconds and {BEST_ENGINE, FAST_ENGINE} <= speeds.keys():
+        best, fast = (
+            seconds * ASSUMED_RATE / speeds[engine] for engine in (BEST_ENGINE, FAST_ENGINE)
+        )
+        parts.append(texts(draft.language, "card-times", best=best, fast=fast))
+    if warning:
+        parts.append(texts(draft.language, "card-warning", warning=warning))
+    return "\n".join(parts)
 
 
 def describe_appearance(appearance: Appearance) -> dict[str, str]:

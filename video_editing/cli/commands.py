@@ -41,7 +41,7 @@ from video_editing.contract.style import (
     OptionModel,
     Style,
 )
-from video_editing.matting.engines import create_engine, resolve_auto
+from video_editing.matting.engines import create_engine, prefer_screen_engine, resolve_auto
 from video_editing.matting.matte_stream import write_missing_segments
 from video_editing.pipelines.cut import cut, cut_sticker
 from video_editing.pipelines.demo import make_demo
@@ -350,7 +350,8 @@ def _load_or_make_plan(options: EngineOptions, folder: Path, clip: Clip) -> Plan
     """Read the plan in *folder*, or write a new one."""
     if (folder / PLAN_FILE).exists():
         return read_plan_of(clip, folder)
-    plan = make_plan(clip, options.engine, model=options.model, every=options.every)
+    engine = prefer_screen_engine(options, clip).engine
+    plan = make_plan(clip, engine, model=options.model, every=options.every)
     write_plan(plan, folder)
     return plan
 
@@ -359,7 +360,7 @@ def run_preview(options: PreviewArguments, _report: Report) -> None:
     """Write one picture of what edit would make."""
     clip, background, canvas = _open_scene(options)
     canvas = fit_within_side(canvas, options.side)
-    engine_options = options.engine_options
+    engine_options = prefer_screen_engine(options.engine_options, clip)
     if engine_options.engine == AUTO_ENGINE:  # a preview is quick before all else
         engine_options = engine_options.model_copy(update={"engine": FAST_ENGINE})
     observer = MatteObserver(clip)

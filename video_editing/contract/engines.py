@@ -29,7 +29,7 @@ class EngineInfo:
         options: the fields of :class:`EngineOptions` that the engine reads.
         has_fine_edges: its mattes are only enlarged for the result; those of the others follow the
             edges of the picture.
-        has_button: users choose it by a button; the others are chosen by ``auto``.
+        has_button: the bot has a button for it; ``auto``, which has one too, may choose others.
         initial_speeds: guesses of frames per second by backend, used until a job has been
             measured; only for backends on which the engine may be too slow for the deadline.
     """
@@ -86,6 +86,7 @@ ENGINES: dict[str, EngineInfo] = {
             module="video_editing.matting.rembg_engine",
             class_name="RembgEngine",
             options=("model", "every", "device"),
+            has_button=False,
             # Two cores run U²-Net 3.3 times per second, on every fourth frame.
             initial_speeds={"local-cpu": 13.0},
         ),
@@ -93,6 +94,8 @@ ENGINES: dict[str, EngineInfo] = {
 }
 #: The best engine for people, which ``auto`` takes where it is fast enough.
 BEST_ENGINE = "rvm"
+#: The engine for green and blue screens, which ``auto`` takes in front of an obvious one.
+SCREEN_ENGINE = "chroma"
 #: The engine for previews and late jobs: the first fast one.
 FAST_ENGINE = next(info.name for info in ENGINES.values() if info.is_fast)
 #: In place of an engine: the best one that is fast enough for the clip.

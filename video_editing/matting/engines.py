@@ -9,9 +9,10 @@ from video_editing.contract.engines import (
     BEST_ENGINE,
     ENGINES,
     FAST_ENGINE,
+    SCREEN_ENGINE,
     EngineOptions,
 )
-from video_editing.contract.errors import ModelUnavailable
+from video_editing.contract.errors import InputRejected, ModelUnavailable
 from video_editing.frames import FrameMatte, Picture, Timed
 from video_editing.reading.probe import Clip
 
@@ -59,14 +60,32 @@ def create_engine(options: EngineOptions, clip: Clip) -> Engine:
 def resolve_auto(options: EngineOptions, clip: Clip) -> EngineOptions:
     """Return *options* with an engine in place of ``auto``.
 
-    It is the best engine that is here and that needs at most `time_factor` times the clip's
-    length, by a measurement of some tenths of a second; else the fast one.
+    It is that for screens in front of one; else the best engine that is here and that needs at
+    most `time_factor` times the clip's length, by a measurement of some tenths of a second; else
+    the fast one.
     """
+    options = prefer_screen_engine(options, clip)
     if options.engine != AUTO_ENGINE:
         return options
     speed = measure_best_engine(options)
     is_affordable = speed is not None and speed * options.time_factor >= clip.rate
     return options.model_copy(update={"engine": BEST_ENGINE if is_affordable else FAST_ENGINE})
+
+
+def prefer_screen_engine(options: EngineOptions, clip: Clip) -> EngineOptions:
+    """Return *options* with the engine for screens in place of ``auto`` in front of one."""
+    if options.engine != AUTO_ENGINE:
+        return options
+    # On demand, as in `create_engine`.
+    from video_editing.matting.chroma_engine import (  # noqa: PLC0415 - not for the other engines
+        find_screen_colour,
+    )
+
+    try:
+        has_screen = find_screen_colour(clip) is not None
+    except InputRejected:  # a key frame does not decode; the engine finds out how much does
+        has_screen = False
+    return options.model_copy(update={"engine": SCREEN_ENGINE}) if has_screen else options
 
 
 def measure_best_engine(options: EngineOptions) -> float | None:

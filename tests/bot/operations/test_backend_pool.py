@@ -301,7 +301,7 @@ async def test_health_tells_rest_and_speed(
     modal, here = pool.get_health()
     assert modal.speeds == {"mediapipe": 410.0}
     assert (modal.cooldown_seconds, modal.failures) == (0, 0)
-    assert here.speeds == {"rembg": 13.0}
+    assert here.speeds == {}  # a guess is no measurement
 
     with known.breaker_states.update() as rests:
         rests["modal"] = BreakerState(failures=2, until=time.monotonic() + 30)

@@ -215,13 +215,13 @@ def test_make_it_comes_first_and_is_green(language: Language) -> None:
 @pytest.mark.parametrize(
     ("look", "page", "marked"),
     [
-        (Appearance(), KeyboardPage.FIRST, ["✓ Circle", "✓ ↘️", "✓ Medium", "✓ ⚡ Fast"]),
+        (Appearance(), KeyboardPage.FIRST, ["✓ Circle", "✓ ↘️", "✓ Medium", "✓ ✨ Best"]),
         (
             Appearance(
                 shape=Shape.NONE, corner=Anchor.CENTER, size=OverlaySize.SMALL, engine="rembg"
             ),
             KeyboardPage.FIRST,
-            ["✓ Free", "✓ ⏺", "✓ Small", "✓ 💎 Fine"],
+            ["✓ Free", "✓ ⏺", "✓ Small"],
         ),
         (Appearance(ring=RingStyle.GOLD), KeyboardPage.RING, ["✓ Gold"]),
         (Appearance(), KeyboardPage.BACKGROUND, ["✓ 🟦"]),
@@ -257,7 +257,7 @@ def test_every_part_of_a_look_can_be_chosen() -> None:
     for colour in PaletteColour:
         assert f"colour:{of.id}:{colour}" in sent
     assert {f"blur:{of.id}", f"send:{of.id}", f"file:{of.id}:0", f"file:{of.id}:1"} < sent
-    assert {f"engine:{of.id}:mediapipe", f"engine:{of.id}:rembg"} < sent
+    assert {f"engine:{of.id}:auto", f"engine:{of.id}:mediapipe"} < sent
 
 
 def test_a_free_person_has_no_ring() -> None:

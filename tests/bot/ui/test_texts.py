@@ -34,6 +34,7 @@ from bot.ui.texts import (
     build_card_caption,
     describe_appearance,
 )
+from video_editing.compositing.matte_report import ClipWarning
 from video_editing.contract.errors import RejectReason
 
 TEXT, CAPTION, ALERT, LABEL = 4096, 1024, 200, 24
@@ -287,6 +288,31 @@ def test_a_card_says_what_is_chosen() -> None:
     text = build_card_caption(Texts(), draft)
     assert "Circle</b>, bottom right, medium\nBackground: navy blue. Quality: best." in text
     assert "Your video: 12 seconds." in text
+    assert "takes" not in text
+
+
+def test_a_card_says_how_long_each_engine_takes_where_that_was_measured() -> None:
+    """12 s at 30 frames a second are 360 frames; a guess is not shown."""
+    clip = MediaSource(kind=SourceKind.VIDEO, file_id="x", seconds=12)
+    draft = Draft(
+        *("d", 1, 1, 1, None, Language.EN, clip, (), Appearance(), None, None, None),
+        used=False,
+        created=0,
+    )
+    text = build_card_caption(Texts(), draft, speeds={"rvm": 3.0, "mediapipe": 36.0})
+    assert "Best takes about 2 minutes, Fast about 10 seconds." in text
+    assert "takes" not in build_card_caption(Texts(), draft, speeds={"mediapipe": 36.0})
+
+
+@pytest.mark.parametrize("warning", ClipWarning)
+@pytest.mark.parametrize("language", Language)
+def test_each_warning_of_a_clip_has_a_sentence_of_its_own(
+    language: Language, warning: ClipWarning
+) -> None:
+    """Which says what helps."""
+    sentences = {Texts()(language, "card-warning", warning=each) for each in ClipWarning}
+    assert len(sentences) == len(ClipWarning)
+    assert Texts()(language, "card-warning", warning=warning).startswith("💡")
 
 
 def test_each_colour_has_a_name() -> None:

@@ -191,6 +191,13 @@ def test_progress_as_json_rises_to_the_total(clip: Path, tmp_path: Path) -> None
         "width": 160,
         "height": 96,
         "seconds": 0.4,
+        "engine": "",
+        "frames": 0,
+        "empty_frames": 0,
+        "shots": 0,
+        "people": 0,
+        "certainty": 0.0,
+        "warnings": [],
     }
     assert {step["stage"] for step in steps} == {"edit"}
     assert [step["done"] for step in steps] == sorted(step["done"] for step in steps)
