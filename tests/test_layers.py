@@ -21,10 +21,12 @@ LAYERS = {
     "video_editing": (
         ("contract", "ffmpeg"),
         ("frames", "concurrency"),
+        ("memory",),
         ("pixels",),
         ("pyramid",),
         ("reading",),
-        ("writing", "matting"),
+        ("writing",),
+        ("matting",),
         ("compositing",),
         ("pipelines",),
         ("cli",),

@@ -3,8 +3,10 @@
 import signal
 import sys
 
+from video_editing.cli.inheritance import prepare_process
 from video_editing.concurrency import limit_library_threads
 
+prepare_process()
 limit_library_threads()  # before the import of numpy, which starts a thread per CPU
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules load there is nothing to clean up
 

@@ -43,7 +43,8 @@ def crop_to_size(levels: Pyramid, box: Box, size: tuple[int, int]) -> Picture:
     level = next((level for level in reversed(levels) if level.size[0] >= min_width), levels[0])
     scale = level.size[0] / width
     luma = Box(*(round(side * scale) for side in box))
-    chroma = Box(*(round(side * scale / 2) for side in box))
+    left, top, *sides = (round(side * scale / 2) for side in box)
+    chroma = Box(left, top, *(max(1, side) for side in sides))  # a line of luma has chroma too
     return Picture(
         _scale_to_size(crop_plane(level.y, luma), size),
         _scale_to_size(crop_plane(level.u, chroma), size),

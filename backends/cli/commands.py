@@ -8,7 +8,6 @@ from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -35,8 +34,11 @@ from settings import BACKEND_PATTERN, SECURE_PATTERN, Settings
 from video_editing.cli import commands as video_commands
 from video_editing.cli.arguments import Only, Positional
 from video_editing.cli.commands import Command, CommandArguments, CutArguments, EditArguments
-from video_editing.cli.main import FAILURES, Failure, main, stop_on_signals
-from video_editing.cli.output import print_result
+from video_editing.cli.failures import FAILURES, Failure
+from video_editing.cli.main import main, stop_on_signals
+from video_editing.cli.output import print_event, print_result
+from video_editing.cli.targets import Reads, Writes
+from video_editing.contract.atomic_file import temporary_folder
 from video_editing.contract.engines import EngineOptions
 from video_editing.contract.errors import Cancelled
 from video_editing.contract.plan import make_plan
@@ -112,11 +114,11 @@ class BackendCutArguments(CutArguments):
 class AutopipelineArguments(CommandArguments):
     """Options of ``overlay autopipeline``."""
 
-    clip: Annotated[str, Positional(), Metavar("CLIP|URL")] = Field(
+    clip: Annotated[str, Positional(), Reads(), Metavar("CLIP|URL")] = Field(
         description="the video of the person"
     )
     output: Annotated[
-        Path | None, Metavar("RESULT.mp4", default="print its address, valid for a day")
+        Path | None, Writes(), Metavar("RESULT.mp4", default="print its address, valid for a day")
     ] = Field(
         default=None,
         validation_alias=AliasChoices("output", "o"),
@@ -132,7 +134,7 @@ class AutopipelineArguments(CommandArguments):
         description="of the overlays: mov (ProRes with alpha), webm (VP9 with alpha), or luma, an "
         "mp4 and its matte",
     )
-    background: Annotated[str, Metavar("FILE|COLOUR|blur")] = Field(
+    background: Annotated[str, Reads(), Metavar("FILE|COLOUR|blur")] = Field(
         default="#1d3557",
         description="a video, a picture, a colour, or blur, the clip out of focus",
     )
@@ -171,7 +173,7 @@ def run(arguments: Sequence[str] | None) -> int:
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run *work* on an event loop; SIGINT and SIGTERM cancel it.
+    """Run *work* on an event loop; a signal that stops cancels it.
 
     A handler that raises would not do: the loop swallows what is raised in its callbacks.
 
@@ -220,9 +222,9 @@ def _open_mattes(
     if options.backend is None or not is_needed:
         yield options.matte
         return
-    with TemporaryDirectory(prefix="overlay-") as folder:
-        run_async(_make_mattes(options, options.backend, Path(folder), report))
-        yield Path(folder)
+    with temporary_folder() as folder:
+        run_async(_make_mattes(options, options.backend, folder, report))
+        yield folder
 
 
 async def _make_mattes(
@@ -231,7 +233,7 @@ async def _make_mattes(
     """Fill *folder* with the clip's mattes."""
     video_commands.require_file(options.clip)
     backend = await create_backend(name, load_settings())
-    clip = video_commands.open_clip(options.clip, options.output)
+    clip = video_commands.open_clip(options.clip)
     engine = options.engine_options
     plan = make_plan(clip, engine.engine, model=engine.model, every=engine.every)
     form = options.form if isinstance(options, BackendEditArguments) else options.container
@@ -243,10 +245,8 @@ async def _make_mattes(
 
 def run_autopipeline(options: AutopipelineArguments, report: Report) -> None:
     """Have Shotstack render a video, and print where it is."""
-    with TemporaryDirectory(prefix="overlay-") as folder:
-        result = run_async(
-            _render_pipeline(options, Path(folder), _create_event_report(options, report))
-        )
+    with temporary_folder() as folder:
+        result = run_async(_render_pipeline(options, folder, _create_event_report(options, report)))
     print_result(options.progress, options.output, **asdict(result))
 
 
@@ -329,7 +329,7 @@ def _create_event_report(options: CommandArguments, report: Report) -> BackendRe
             report(event)
         elif options.progress == "json":
             line = {"stage": event.kind, **asdict(event)}
-            print(json.dumps(line), flush=True)
+            print_event(json.dumps(line))
         else:
             print(describe_event(event), file=sys.stderr)
 

@@ -47,6 +47,7 @@ class LocalBackend(OverlayBackend):
         self._engine_arguments = format_options(EngineOptions(device=device, weights=weights))
         self._device = device
         self._price = price
+        limits = replace(limits, is_memory_hard=device == "cpu")
         self._video_cli = VideoCli(name, limits, program)
         self._device_check = VideoCli(
             name, replace(limits, stall_seconds=DEVICE_CHECK_SECONDS), DEVICE_CHECK

@@ -64,12 +64,15 @@ class ProcessLimits:
         stall_seconds: between two signs of life: an accepted line, or processor time used.
         max_memory: bytes of main memory that it and its descendants hold at any time.
         nice: niceness, 0 to 19; a higher one yields to work that a user waits for.
+        is_memory_hard: whether the kernel refuses the child more memory than that as well, which
+            is measured too rarely to stop sudden growth. CUDA takes more of it than it uses.
     """
 
     max_seconds: float
     stall_seconds: float
     max_memory: int
     nice: int = 10
+    is_memory_hard: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,9 @@ async def run_supervised(
     Raises:
         OSError: the child cannot be started: no such program, no processes or no memory left.
     """
+    memory = limits.max_memory if limits.is_memory_hard else -1
     process = subprocess.Popen(  # noqa: ASYNC220, S603 - asyncio blocks as long; no shell
-        [*PROCESS_GUARD, str(os.getpid()), str(limits.nice), *command],
+        [*PROCESS_GUARD, str(os.getpid()), str(limits.nice), str(memory), *command],
         cwd=ROOT,
         env=filter_environment(os.environ),
         stdin=subprocess.DEVNULL,

@@ -1,7 +1,7 @@
-"""Tie this process to its parent, then become a command.
+"""Tie this process to its parent, limit its memory, then become a command.
 
-Run as ``python -m backends.local.process_guard PARENT NICE COMMAND…``. Code between fork and exec
-in the parent would not be safe if the parent has threads.
+Run as ``python -m backends.local.process_guard PARENT NICE MEMORY COMMAND…``. Code between fork and
+exec in the parent would not be safe if the parent has threads.
 """
 
 import ctypes
@@ -24,7 +24,18 @@ def tie_to_parent(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def limit_memory(max_bytes: int) -> None:
+    """Have the kernel refuse this process more private memory; -1 is no limit.
+
+    Code, mapped files and reserved addresses do not count. macOS has no such limit.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if sys.platform == "linux" and max_bytes != -1 and (hard == -1 or max_bytes < hard):
+        resource.setrlimit(resource.RLIMIT_DATA, (max_bytes, max_bytes))
+
+
 if __name__ == "__main__":
     tie_to_parent(int(sys.argv[1]))
     os.nice(int(sys.argv[2]))
-    os.execvp(sys.argv[3], sys.argv[3:])  # noqa: S606 - the arguments need no shell
+    limit_memory(int(sys.argv[3]))
+    os.execvp(sys.argv[4], sys.argv[4:])  # noqa: S606 - the arguments need no shell

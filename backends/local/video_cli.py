@@ -17,6 +17,7 @@ from video_editing.contract.progress import Progress
 log = logging.getLogger(__name__)
 
 DEFAULT_PROGRAM = (sys.executable, "-m", "video_editing")
+OUT_OF_MEMORY = "OutOfMemory"  #: name of the error of a child that needs more memory
 RESERVED_DETAILS = ("self", "reason")  #: parameters of `InputRejected`, which no detail may use
 _PROGRESS_ADAPTER = TypeAdapter(Progress)
 _RESULT_ADAPTER = TypeAdapter(dict[str, Any])
@@ -94,10 +95,13 @@ class VideoCli:
             case 3:
                 raise create_rejection(error.reason, error.details)
             case 4:
-                raise BackendUnavailable(self._backend, FailureKind.NO_MODEL, error.message)
+                kind = (
+                    FailureKind.NO_MEMORY if error.error == OUT_OF_MEMORY else FailureKind.NO_MODEL
+                )
+                raise BackendUnavailable(self._backend, kind, error.message)
             case 5:
                 raise OutputFailed(error.message)
-            case 130 | 143:
+            case 129 | 130 | 141 | 143:
                 raise Cancelled(process.exit_code - 128)
             case -9:  # not from us, so from a kernel that ran out of memory
                 raise BackendUnavailable(self._backend, FailureKind.NO_MEMORY, "killed")

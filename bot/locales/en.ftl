@@ -292,7 +292,7 @@ fault-too-long =
         [0] {""}
        *[other] ; the limit is { SPAN($limit) }
     }. Cut it and send the part that you need.
-fault-too-large = The picture is too large. Send it in 4K or smaller.
+fault-too-large = This video is too large for me. Save it anew in 4K or smaller and send that.
 fault-no-person = I see nobody in this video. Send one in which you face the camera, in good light.
 fault-bad-background =
     { $why ->

@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from video_editing.cli.arguments import Only, Positional
+from video_editing.cli.limits import MODEL_SECONDS, READ_MEMORY, limit_reading_time
 from video_editing.cli.output import print_result
+from video_editing.cli.targets import Reads, Writes
 from video_editing.compositing.background import Background, open_background
 from video_editing.compositing.composition import Composition
 from video_editing.compositing.layout import (
@@ -21,7 +23,12 @@ from video_editing.compositing.layout import (
 )
 from video_editing.compositing.matte_report import MatteObserver
 from video_editing.contract.atomic_file import atomic_write, translate_output_errors
-from video_editing.contract.engines import AUTO_ENGINE, FAST_ENGINE, EngineOptions
+from video_editing.contract.engines import (
+    AUTO_ENGINE,
+    ENGINES,
+    FAST_ENGINE,
+    EngineOptions,
+)
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import (
     CUT_FORMATS,
@@ -53,21 +60,43 @@ from video_editing.pipelines.render_parts import AlphaFormat, PartsOptions, rend
 from video_editing.reading.probe import Clip, ClipLimits, probe
 
 ClipPath = Annotated[
-    Path, Positional(), Metavar("CLIP"), Field(description="the video of the person")
+    Path, Positional(), Reads(), Metavar("CLIP"), Field(description="the video of the person")
 ]
 OutputPath = Annotated[
     Path,
+    Writes(),
     Field(
         validation_alias=AliasChoices("output", "o"),
         description="where the result is written; it appears under that name when it is complete",
     ),
 ]
-ThumbnailPath = Annotated[Path | None, Metavar("FILE.jpg")]
+ThumbnailPath = Annotated[Path | None, Writes(), Metavar("FILE.jpg")]
+SEGMENT_FILES = (PLAN_FILE, "[0-9]*.mp4")
+PART_FILES = (
+    "overlay.mp4",
+    "overlay.mov",
+    "overlay.webm",
+    "luma.mp4",
+    "background.jpg",
+    "animation.mp4",
+    "blur.mp4",
+)
 MattePath = Annotated[
     Path | None,
+    Reads(inside=SEGMENT_FILES),
     Metavar("FILE|FOLDER"),
     Field(description="use the mattes that `overlay matte` made of this clip; no engine runs"),
 ]
+FolderPath = Annotated[
+    Path,
+    Writes(inside=PART_FILES),
+    Field(
+        validation_alias=AliasChoices("output", "o"),
+        description="where the parts are written; they appear when all are complete",
+    ),
+]
+MAX_MEGABYTES = 1e9  #: of a result
+CLIP_LIMITS = ClipLimits(max_memory=READ_MEMORY)
 _NOTE, _GIF, _STICKER = (
     FORMATS[name] for name in (OutputFormat.NOTE, OutputFormat.GIF, OutputFormat.STICKER)
 )
@@ -83,9 +112,15 @@ class CommandArguments(BaseModel):
         default="bar",
         description="a bar on a terminal, one JSON object per line on standard output, or nothing",
     )
+    memory: Annotated[int | None, Metavar("MB", default="three quarters of the machine's")] = Field(
+        default=None,
+        ge=100,
+        description="megabytes of a million bytes, at least 100, that the command may hold; it "
+        "ends when it needs more",
+    )
 
 
-ReportPath = Annotated[Path | None, Metavar("FILE.json")]
+ReportPath = Annotated[Path | None, Writes(), Metavar("FILE.json")]
 REPORT_FIELD = Field(
     default=None,
     description="also write a report on the clip as JSON: frames without a person, shots, people, "
@@ -96,7 +131,7 @@ REPORT_FIELD = Field(
 class SceneOptions(OptionModel):
     """What the overlay is placed on."""
 
-    background: Annotated[str, Metavar("FILE|COLOUR|blur")] = Field(
+    background: Annotated[str, Reads(), Metavar("FILE|COLOUR|blur")] = Field(
         default="#1d3557",
         description="a video (looped or cut to the clip's length), a picture, a colour as a CSS "
         "name or #rrggbb, or blur: the clip itself out of focus",
@@ -166,12 +201,12 @@ class MatteArguments(CommandArguments):
     """Options of ``overlay matte``."""
 
     clip: ClipPath
-    output: Annotated[Path | None, Metavar("MATTE.mkv")] = Field(
+    output: Annotated[Path | None, Writes(), Metavar("MATTE.mkv")] = Field(
         default=None,
         validation_alias=AliasChoices("output", "o"),
         description="write the final matte: grey, lossless, of the clip's size and times",
     )
-    segments: Annotated[Path | None, Metavar("FOLDER")] = Field(
+    segments: Annotated[Path | None, Writes(inside=SEGMENT_FILES), Metavar("FOLDER")] = Field(
         default=None,
         description="instead of --output: write small mattes in segments, those that FOLDER "
         "lacks; --matte takes the folder",
@@ -213,7 +248,7 @@ class PartsArguments(CommandArguments):
     """Options of ``overlay parts``."""
 
     clip: ClipPath
-    output: Annotated[OutputPath, Metavar("FOLDER")]
+    output: Annotated[FolderPath, Metavar("FOLDER")]
     matte: MattePath = None
     way: AlphaFormat = Field(
         default=AlphaFormat.LUMA,
@@ -242,7 +277,7 @@ class ProbeArguments(CommandArguments):
 class DemoArguments(CommandArguments):
     """Options of ``overlay demo``."""
 
-    output: Annotated[Path, Metavar("RESULT.mp4")] = Field(
+    output: Annotated[Path, Writes(beside=".jpg"), Metavar("RESULT.mp4")] = Field(
         default=Path("overlay-demo.mp4"),
         validation_alias=AliasChoices("output", "o"),
         description="where the result is written, with a picture before and after beside it",
@@ -295,7 +330,7 @@ def run_edit(options: EditArguments, report: Report) -> None:
 
 def run_cut(options: CutArguments, report: Report) -> None:
     """Write a transparent overlay."""
-    clip = open_clip(options.clip, options.output, options.matte)
+    clip = open_clip(options.clip)
     composition = Composition(clip, options.style, options.engine_options, options.matte)
     if options.container is OutputFormat.STICKER:
         info = cut_sticker(composition, options.output, report)
@@ -315,7 +350,7 @@ def run_cut(options: CutArguments, report: Report) -> None:
 
 def run_matte(options: MatteArguments, report: Report) -> None:
     """Write the final matte, or segments of small mattes."""
-    clip = open_clip(options.clip, options.output)
+    clip = open_clip(options.clip)
     if options.segments is not None:
         _run_segments(options, options.segments, clip, report)
     elif options.output is not None:
@@ -325,17 +360,24 @@ def run_matte(options: MatteArguments, report: Report) -> None:
 
 
 def _run_segments(options: MatteArguments, folder: Path, clip: Clip, report: Report) -> None:
-    plan = _load_or_make_plan(options.engine_options, folder, clip)
+    is_planned = (folder / PLAN_FILE).exists()
+    plan = read_plan_of(clip, folder) if is_planned else _make_plan(options.engine_options, clip)
     part = _select_segments(plan, options.only) if options.only else plan
     if options.check:
         check_segments(part, folder)
-    elif not options.plan_only:
-        given = options.engine_options.model_dump()
-        planned = given | {"engine": plan.engine, "model": plan.model, "every": plan.every}
-        engine_options = resolve_auto(EngineOptions.from_options(**planned), clip)
-        if plan.engine != engine_options.engine:  # from now on the segments are of this engine
-            write_plan(plan.model_copy(update={"engine": engine_options.engine}), folder)
-        write_missing_segments(clip, part, folder, create_engine(engine_options, clip), report)
+        return
+    if options.plan_only:
+        if not is_planned:
+            write_plan(plan, folder)
+        return
+    given = options.engine_options.model_dump()
+    planned = given | {"engine": plan.engine, "model": plan.model, "every": plan.every}
+    engine_options = resolve_auto(EngineOptions.from_options(**planned), clip)
+    engine = create_engine(engine_options, clip)
+    if not is_planned or plan.engine != engine_options.engine:
+        # From now on the segments are of this engine.
+        write_plan(plan.model_copy(update={"engine": engine_options.engine}), folder)
+    write_missing_segments(clip, part, folder, engine, report)
 
 
 def _select_segments(plan: Plan, indices: Sequence[int]) -> Plan:
@@ -346,14 +388,9 @@ def _select_segments(plan: Plan, indices: Sequence[int]) -> Plan:
         raise InputRejected(RejectReason.BAD_OPTION, option="only", value=str(err.args[0])) from err
 
 
-def _load_or_make_plan(options: EngineOptions, folder: Path, clip: Clip) -> Plan:
-    """Read the plan in *folder*, or write a new one."""
-    if (folder / PLAN_FILE).exists():
-        return read_plan_of(clip, folder)
+def _make_plan(options: EngineOptions, clip: Clip) -> Plan:
     engine = prefer_screen_engine(options, clip).engine
-    plan = make_plan(clip, engine, model=options.model, every=options.every)
-    write_plan(plan, folder)
-    return plan
+    return make_plan(clip, engine, model=options.model, every=options.every)
 
 
 def run_preview(options: PreviewArguments, _report: Report) -> None:
@@ -365,7 +402,9 @@ def run_preview(options: PreviewArguments, _report: Report) -> None:
         engine_options = engine_options.model_copy(update={"engine": FAST_ENGINE})
     observer = MatteObserver(clip)
     composition = Composition(clip, options.style, engine_options, observer=observer)
-    write_preview(composition, options.output, background, canvas)
+    is_fast = ENGINES[engine_options.engine].is_fast
+    with limit_reading_time(options.clip, extra_seconds=0 if is_fast else MODEL_SECONDS):
+        write_preview(composition, options.output, background, canvas)
     warnings = observer.summarize().model_dump(mode="json")["warnings"]
     print_result(options.progress, options.output, warnings=warnings)
 
@@ -388,7 +427,8 @@ def run_probe(options: ProbeArguments, _report: Report) -> None:
     """Print the size, length and rate of a video."""
     clip = open_clip(options.clip)
     if options.thumbnail is not None:
-        write_thumbnail(clip, options.thumbnail)
+        with limit_reading_time(options.clip):
+            write_thumbnail(clip, options.thumbnail)
     info = OutputInfo(*clip.size, float(clip.duration))
     has_sound = clip.audio_stream is not None
     print_result(options.progress, None, **info._asdict(), rate=float(clip.rate), sound=has_sound)
@@ -425,24 +465,15 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-def open_clip(path: Path, result: Path | None = None, *others: Path | str | None) -> Clip:
+def open_clip(path: Path) -> Clip:
     """Probe the clip at *path*.
 
-    Args:
-        path: the clip.
-        result: what will be written.
-        others: what the result is made from besides the clip.
-
     Raises:
-        InputRejected: the clip does not exist, cannot be used, or would be overwritten.
+        InputRejected: the clip does not exist or cannot be used.
     """
     require_file(path)
-    sources = [path, *(other for other in others if other)]
-    for source in sources:
-        if result and os.path.realpath(source) == os.path.realpath(result):
-            why = f"{result} is what the result is made from"
-            raise InputRejected(RejectReason.BAD_OPTION, option="output", why=why)
-    return probe(path, ClipLimits())
+    with limit_reading_time(path):
+        return probe(path, CLIP_LIMITS)
 
 
 def require_file(path: Path) -> None:
@@ -459,14 +490,14 @@ def _open_scene(
     options: EditArguments | PreviewArguments | PartsArguments,
 ) -> tuple[Clip, Background, Size]:
     scene = options.scene
-    matte = None if isinstance(options, PreviewArguments) else options.matte
-    clip = open_clip(options.clip, options.output, scene.background, matte)
-    background = open_background(scene.background, ClipLimits())
+    clip = open_clip(options.clip)
+    with limit_reading_time(scene.background):
+        background = open_background(scene.background, CLIP_LIMITS)
     aspect = None if scene.canvas == "auto" else scene.canvas
     return clip, background, compute_canvas_size(aspect, scene.lines, background.size or clip.size)
 
 
 def _convert_to_bytes(megabytes: float) -> int:
-    if not 0 < megabytes < float("inf"):
+    if not 0 < megabytes < MAX_MEGABYTES:
         raise InputRejected(RejectReason.BAD_OPTION, option="max-mb", value=str(megabytes))
     return int(megabytes * 1_000_000)

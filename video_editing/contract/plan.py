@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from video_editing.contract.atomic_file import atomic_write, translate_output_errors
+from video_editing.contract.atomic_file import atomic_folder, translate_output_errors
 from video_editing.contract.errors import InputRejected, RejectReason
 
 PLAN_FILE = "plan.json"
@@ -143,16 +143,14 @@ def write_plan(plan: Plan, folder: Path) -> None:
         InputRejected: BAD_MATTE, the folder holds the mattes of another clip.
         OutputFailed: the folder cannot be created or written to.
     """
-    with translate_output_errors():
-        folder.mkdir(parents=True, exist_ok=True)
     if (folder / PLAN_FILE).exists():
         old = read_plan(folder)
         if (old.size, old.timebase, old.segments) != (plan.size, plan.timebase, plan.segments):
             raise InputRejected(
                 RejectReason.BAD_MATTE, why="the folder holds mattes of another clip"
             )
-    with atomic_write(folder / PLAN_FILE) as path, translate_output_errors():
-        path.write_text(plan.model_dump_json())
+    with atomic_folder(folder) as part, translate_output_errors():
+        (part / PLAN_FILE).write_text(plan.model_dump_json())
 
 
 def read_plan(folder: Path) -> Plan:

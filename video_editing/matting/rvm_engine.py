@@ -84,8 +84,8 @@ class RvmEngine:
     """
 
     context_frames = REGION_WINDOW + FILTER_WINDOW + KEYFRAME_INTERVAL
-    #: With the context 24 frames come before a segment; docs/benchmarks.md has the measurement.
-    warm_up_frames = 12
+    #: With the context 16 frames come before a segment; docs/benchmarks.md has the measurement.
+    warm_up_frames = 4
 
     def __init__(
         self, clip: Clip, weights: Path | None = None, *, every: int = 0, device: str = "cpu"

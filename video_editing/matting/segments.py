@@ -13,12 +13,13 @@ from pathlib import Path
 import av
 import numpy as np
 
-from video_editing.contract.atomic_file import atomic_write, translate_output_errors
+from video_editing.contract.atomic_file import translate_output_errors
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan, Segment, find_missing_segments, read_plan_of
 from video_editing.frames import Matte, Timed
 from video_editing.reading.container import open_container
 from video_editing.reading.probe import Clip
+from video_editing.writing.encoder import open_output
 
 
 def group_runs(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
@@ -38,7 +39,7 @@ def write_segment(
     """
     timebase = Fraction(*plan.timebase)
     written = 0
-    with atomic_write(folder / segment.file_name) as path, av.open(str(path), "w") as file:
+    with open_output(folder / segment.file_name, "mp4", {}) as file:
         stream = file.add_stream("libx264", options={"qp": "0", "preset": "ultrafast"})
         stream.codec_context.thread_count = 1
         stream.pix_fmt = "gray"
@@ -53,7 +54,6 @@ def write_segment(
             written += 1
         with translate_output_errors():
             file.mux(stream.encode(None))
-            file.close()
         if written != segment.frames:
             raise ValueError(f"{written} mattes for {segment.frames} frames")
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from math import cos, pi
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import av
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from video_editing.compositing.background import open_background
 from video_editing.compositing.composition import Composition
 from video_editing.concurrency import count_cpus
+from video_editing.contract.atomic_file import atomic_write, temporary_folder
 from video_editing.contract.engines import EngineOptions
 from video_editing.contract.progress import Report, ignore
 from video_editing.contract.style import Anchor, Style
@@ -62,18 +62,22 @@ def make_demo(result: Path, report: Report = ignore) -> DemoResult:
     Raises:
         OutputFailed: the results cannot be written.
     """
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "clip.mp4")
+    comparison = result.with_suffix(".jpg")
+    with (
+        temporary_folder() as folder,
+        atomic_write(comparison) as picture,
+        atomic_write(result) as video,
+    ):
+        path = folder / "clip.mp4"
         make_clip(path)
         clip = probe(path)
         background = open_background(BACKGROUND, ClipLimits())
         options = resolve_auto(EngineOptions(), clip)
         composition = Composition(clip, STYLE, options)
         start = time.perf_counter()
-        edit(composition, result, background, clip.size, report=report)
+        edit(composition, video, background, clip.size, report=report)
         speed = len(clip.times) / (time.perf_counter() - start)
-        comparison = result.with_suffix(".jpg")
-        _write_comparison(clip, probe(result), comparison)
+        _write_comparison(clip, probe(video), picture)
     return DemoResult(comparison, options.engine, speed)
 
 

@@ -1,6 +1,6 @@
 """Edit a clip: the person on a background, as a finished video."""
 
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +10,7 @@ from video_editing.compositing.background import Background
 from video_editing.compositing.composition import Composition, compose
 from video_editing.compositing.layout import Size, compute_top_left, fit_within_side
 from video_editing.concurrency import prefetch
+from video_editing.contract.atomic_file import atomic_write
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import OutputFormat, OutputInfo
 from video_editing.contract.progress import Report, ignore
@@ -125,12 +126,13 @@ class _EditAttempt:
         with (
             self.composition.open_frames(self._layout, "edit", report, max_rate=max_rate) as frames,
             self._background.open_sampler(self.canvas) as sample_background,
+            _open_thumbnail(self._options.thumbnail) as thumbnail,
             self._open_file(result, max_bytes) as writer,
         ):
             pictures = compose(frames, sample_background, corner, timebase)
-            if self._options.thumbnail is not None:
+            if thumbnail is not None:
                 middle = int(seconds / timebase / 2)
-                pictures = with_thumbnail(pictures, self._options.thumbnail, middle)
+                pictures = with_thumbnail(pictures, thumbnail, middle)
             sound = None
             if self._has_sound:
                 clip = self.composition.clip
@@ -157,3 +159,8 @@ class _EditAttempt:
                 return open_note(result, spec)
             case _:
                 return open_mp4(result, spec, max_bytes)
+
+
+def _open_thumbnail(path: Path | None) -> AbstractContextManager[Path | None]:
+    """Open the path to write a thumbnail to; it appears under its name with the result."""
+    return nullcontext() if path is None else atomic_write(path)

@@ -2,9 +2,8 @@
 
 import time
 from collections import deque
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from video_editing.contract.atomic_file import temporary_folder
 from video_editing.contract.engines import BEST_ENGINE, FAST_ENGINE, EngineOptions
 from video_editing.contract.errors import ModelUnavailable
 from video_editing.matting.engines import create_engine
@@ -21,8 +20,8 @@ def measure_engine_speeds(options: EngineOptions) -> dict[str, float]:
     Args:
         options: the device and the weights.
     """
-    with TemporaryDirectory(prefix="overlay-") as folder:
-        path = Path(folder, "clip.mp4")
+    with temporary_folder() as folder:
+        path = folder / "clip.mp4"
         make_clip(path)
         clip = probe(path)
         return {

@@ -75,11 +75,11 @@ def _compute_matte(composition: Composition, frame: Timed[Picture]) -> Matte:
 def with_thumbnail(
     frames: Iterator[Timed[Picture]], thumbnail: Path, time: int
 ) -> Iterator[Timed[Picture]]:
-    """Yield *frames*, and write the first one at or after *time* as a small JPEG.
+    """Yield *frames*, and write the first one at or after *time*, or the last, as a small JPEG.
 
     Args:
-        frames: with their times in ticks.
-        thumbnail: path of the JPEG; it is not written if the frames end before *time*.
+        frames: with their times in ticks; at least one.
+        thumbnail: path of the JPEG.
         time: in the same ticks.
 
     Raises:
@@ -91,6 +91,8 @@ def with_thumbnail(
             is_written = True
             _write_small_jpeg(frame.value, thumbnail)
         yield frame
+    if not is_written:
+        _write_small_jpeg(frame.value, thumbnail)
 
 
 def write_thumbnail(clip: Clip, thumbnail: Path) -> None:

@@ -30,7 +30,7 @@ from video_editing.compositing.composition import Composition
 from video_editing.compositing.layout import Size, compute_top_left, fit_within_side
 from video_editing.compositing.overlay import place_in_frame
 from video_editing.concurrency import prefetch
-from video_editing.contract.atomic_file import translate_output_errors
+from video_editing.contract.atomic_file import atomic_folder
 from video_editing.contract.progress import Report, ignore
 from video_editing.frames import Box, Layer, Matte, Picture, Timed
 from video_editing.matting.matte_stream import PREFETCH_DEPTH
@@ -162,29 +162,31 @@ def render_parts(
         ModelUnavailable: the engine cannot run on this machine.
         OutputFailed: the folder cannot be written to.
     """
-    with translate_output_errors():
-        folder.mkdir(parents=True, exist_ok=True)
     clip = composition.clip
     rate = options.rate or clip.rate
     timing = ConstantRate(rate, max(1, round(clip.duration * rate)))
     layout = composition.compute_layout(canvas)
     corner = compute_top_left(layout, composition.style, canvas)
     box = find_visible_box(corner, layout.size, canvas)
-    file = _OverlayFile.name(folder, options.alpha_format, (box.width, box.height), timing)
-    with composition.open_frames(layout, "render", report) as frames:
+    with (
+        atomic_folder(folder) as part,
+        composition.open_frames(layout, "render", report) as frames,
+    ):
+        file = _OverlayFile.name(part, options.alpha_format, (box.width, box.height), timing)
         overlays = timing.resample(
             (Timed(frame.time, frame.overlay) for frame in frames), clip.timebase
         )
         with closing(prefetch(_crop_overlays(overlays, corner, box), PREFETCH_DEPTH)) as ready:
             file.write(ready, clip)
+        name = _write_background(clip, part, background, canvas, timing)
     return {
         "canvas": [*canvas],
         "box": [*box],
         "seconds": float(timing.seconds),
         "sound": has_sound(clip, None),
-        "overlay": str(file.overlay),
-        "luma": None if file.luma is None else str(file.luma),
-        "background": _write_background(clip, folder, background, canvas, timing),
+        "overlay": str(folder / file.overlay.name),
+        "luma": None if file.luma is None else str(folder / file.luma.name),
+        "background": _describe_background(background, folder / name if name else None, timing),
     }
 
 
@@ -266,8 +268,29 @@ def _write_luma_beside(
 
 def _write_background(
     clip: Clip, folder: Path, background: Background, canvas: Size, timing: ConstantRate
+) -> str | None:
+    """Write the file of a background that is ours to make; return its name, or None."""
+    match background:
+        case ImageBackground(picture=picture):
+            name = "background.jpg"
+            write_jpeg(convert_to_rgb(cover(picture, canvas), canvas), folder / name)
+            return name
+        case BlurredBackground():
+            name, size = "blur.mp4", fit_within_side(canvas, BLUR_SIDE)
+            _write_film(clip, background, folder / name, size, timing)
+            return name
+        case AnimationBackground():
+            name = "animation.mp4"
+            _write_film(clip, background, folder / name, canvas, timing)
+            return name
+        case _:
+            return None
+
+
+def _describe_background(
+    background: Background, path: Path | None, timing: ConstantRate
 ) -> dict[str, object]:
-    """Describe the background for the renderer, and write its file if it is ours to make."""
+    """Describe the background for the renderer; *path* is that of the file that is ours."""
     match background:
         case VideoBackground(clip=film):
             return {
@@ -279,23 +302,18 @@ def _write_background(
             is_hex = name.startswith("#")
             colour = webcolors.normalize_hex(name) if is_hex else webcolors.name_to_hex(name)
             return {"colour": colour}
-        case ImageBackground(picture=picture):
-            path = folder / "background.jpg"
-            write_jpeg(convert_to_rgb(cover(picture, canvas), canvas), path)
+        case ImageBackground():
             return {"picture": str(path)}
-        case BlurredBackground():
-            size = fit_within_side(canvas, BLUR_SIDE)
-            return _write_film(clip, background, folder / "blur.mp4", size, timing)
-        case AnimationBackground():
-            return _write_film(clip, background, folder / "animation.mp4", canvas, timing)
+        case BlurredBackground() | AnimationBackground():
+            return {"film": str(path), "seconds": float(timing.seconds), "sound": False}
         case _:
             raise TypeError(f"no part for a {type(background).__name__}")
 
 
 def _write_film(
     clip: Clip, background: Background, path: Path, size: Size, timing: ConstantRate
-) -> dict[str, object]:
-    """Write *background* as it is behind the frames of *clip*, and describe it."""
+) -> None:
+    """Write *background* as it is behind the frames of *clip*."""
     with (
         background.open_sampler(size) as sample,
         open_mp4(path, timing.make_spec(size)) as writer,
@@ -305,4 +323,3 @@ def _write_film(
             Timed(frame.time, sample(frame.time / timing.rate, frame.value)) for frame in shown
         )
         writer.write_all(pictures, None, 1 / timing.rate)
-    return {"film": str(path), "seconds": float(timing.seconds), "sound": False}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # PyAV's Packet takes a parameter only in its stubs
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -63,14 +64,17 @@ def open_container(
         max_pixels: larger frames are not decoded for that.
 
     Raises:
-        InputRejected: the file is empty, truncated before its index, no media, or its format is
-            not allowed; NOT_A_VIDEO with "what", "picture", for a photo.
+        InputRejected: the file cannot be read, is empty, truncated before its index, no media, or
+            its format is not allowed; NOT_A_VIDEO with "what", "picture", for a photo.
         FileNotFoundError: the file does not exist.
+        MemoryError: its index needs more memory than there is.
     """
     if path.stat().st_size == 0:
         raise InputRejected(RejectReason.EMPTY_FILE)
     if not path.is_file():
         raise InputRejected(RejectReason.NOT_A_VIDEO)
+    if not os.access(path, os.R_OK):
+        raise InputRejected(RejectReason.NO_FILE, error="Permission denied")
     options = {
         "format_whitelist": ALLOWED_CONTAINERS,
         "protocol_whitelist": "file",
@@ -87,6 +91,8 @@ def open_container(
             source = FileSpan(stack.enter_context(path.open("rb")), motion)
         try:
             container = av.open(source, options=options, metadata_errors="replace")
+        except MemoryError:
+            raise
         except (av.FFmpegError, ValueError) as err:
             raise InputRejected(_find_reject_reason(path)) from err
         assert isinstance(container, InputContainer)

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 import av
@@ -17,6 +18,8 @@ from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.reading.clock import Part
 from video_editing.reading.container import read_packets
 
+MAX_RATE = Fraction(120)  #: frames per second; of a clip with more, some are left out
+_CLOCK_TOLERANCE = Fraction(2, 1000)  #: seconds; many containers round times to milliseconds
 _JOINABLE = frozenset({"mpegts", "mpeg", "flv"})  #: containers that can be joined byte by byte
 #: Seconds by which a joint sets the clock back or on, at least. Frames of one part are closer;
 #: presentation times may go back by the longer one, since frames are reordered.
@@ -100,15 +103,22 @@ class StreamScan:
         return Joint(len(self.spans), before * tick, after * tick)
 
 
-def scan_packets(container: InputContainer, max_frames: int) -> dict[int, StreamScan]:
+def scan_packets(
+    container: InputContainer, max_frames: int, max_bytes: int
+) -> dict[int, StreamScan]:
     """Return the timing of each stream by its index, as far as the file is readable.
 
     Raises:
-        InputRejected: CORRUPT, a stream has more than *max_frames*.
+        InputRejected: TOO_LONG, a stream has more than *max_frames*; TOO_LARGE, the packets have
+            more than *max_bytes*.
     """
+    total = 0
     scans: dict[int, StreamScan] = defaultdict(StreamScan)
     name = container.format.name
     for packet in read_packets(container):
+        total += packet.size
+        if total > max_bytes:
+            raise InputRejected(RejectReason.TOO_LARGE, bytes=max_bytes)
         scan = scans[packet.stream_index]
         if name in _JOINABLE:
             scan.notice_joint(packet)
@@ -123,7 +133,7 @@ def scan_packets(container: InputContainer, max_frames: int) -> dict[int, Stream
         if packet.stream.type == "video" and _is_shown(packet):
             scan.spans.append(FrameSpan(start, length, packet.is_keyframe))
             if len(scan.spans) > max_frames:
-                raise InputRejected(RejectReason.CORRUPT, frames=max_frames)
+                raise InputRejected(RejectReason.TOO_LONG, frames=max_frames)
     return scans
 
 
@@ -179,6 +189,24 @@ def _is_joint(joint: Joint, audio: StreamScan | None) -> bool:
         return joint.after - joint.before > _MAX_SILENT_STEP
     middle = (joint.before + joint.after) / 2
     return any(other.before < middle < other.after for other in audio.joints)
+
+
+def thin_out(spans: list[FrameSpan], tick: Fraction) -> list[FrameSpan]:
+    """Return *spans* if they are at most `MAX_RATE` a second, else one of each period.
+
+    That is the first key frame, from which decoding can start, or else the first frame.
+
+    Args:
+        spans: by strictly increasing start; at least one.
+        tick: seconds of their timebase.
+    """
+    begin, last = spans[0].start, spans[-1]
+    if len(spans) - 1 <= MAX_RATE * ((last.start - begin) * tick + _CLOCK_TOLERANCE):
+        return spans
+    number, ticks = (MAX_RATE * tick).as_integer_ratio()  # whole numbers: there may be many
+    periods = groupby(spans, lambda span: (span.start - begin) * number // ticks)
+    *before, final = (max(period, key=attrgetter("is_key")) for _, period in periods)
+    return [*before, final._replace(length=last.start + last.length - final.start)]
 
 
 def sort_spans(spans: Iterable[FrameSpan]) -> Iterator[FrameSpan]:

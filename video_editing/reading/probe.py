@@ -3,7 +3,7 @@
 from __future__ import annotations  # PyAV's Packet takes a parameter only in its stubs
 
 from collections.abc import Generator, Iterable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from video_editing.concurrency import count_codec_threads
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.memory import limit_allocations, measure_private_bytes
 from video_editing.reading.clean_aperture import find_clean_aperture
 from video_editing.reading.clock import JoinedClock, Part
 from video_editing.reading.container import (
@@ -34,17 +35,22 @@ from video_editing.reading.normalize import (
     compute_square_pixel_size,
 )
 from video_editing.reading.packet_scan import (
+    MAX_RATE,
     FrameSpan,
     StreamScan,
     join_parts,
     scan_packets,
     sort_spans,
+    thin_out,
 )
 
 _MICROSECOND = Fraction(1, 1_000_000)
 #: Seconds of a stream that may be missing; a file cut behind its last packet has lost nothing.
 _TRUNCATION_TOLERANCE = Fraction(1, 10)
-_MAX_FRAME_RATE = 1000  #: frames per second; no camera records more over the longest clip
+_MAX_STREAMS = 64  #: of a file; each takes memory
+#: Bytes of packets by bytes of the file, to which the second number is added. A container may
+#: name the same bytes many times, or compress them: a small file then has gigabytes of packets.
+_MAX_EXPANSION, _MIN_PACKET_BYTES = 4, 256_000_000
 #: Seconds by which the sound may end after the last frame, which does not wait for it then:
 #: encoders fill their last block with silence.
 _MAX_OVERHANG = Fraction(1, 10)
@@ -59,10 +65,14 @@ class ClipLimits:
     Attributes:
         max_seconds: of its length.
         max_pixels: of a frame with square pixels, width times height.
+        max_frames: of its frames, those included that are left out at more than `MAX_RATE`.
+        max_memory: bytes that probing may take, of all threads of this process; None is no limit.
     """
 
     max_seconds: float = 1800
     max_pixels: int = MAX_PIXELS
+    max_frames: int = 108_000
+    max_memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,7 @@ class Clip:
             whichever is earlier, rounded down to a tick.
         picture_duration: seconds from the origin to the end of the last frame.
         duration: the same, or to the end of the sound if that is later.
-        rate: mean frames per second.
+        rate: mean frames per second, at most `MAX_RATE`.
         audio_stream: index of the audio stream in the file; None without one.
         is_interlaced: whether the frames consist of two fields of different times.
         is_untimed: whether the file has no presentation times; its frames have *times* in order.
@@ -158,6 +168,15 @@ def probe(path: Path, limits: ClipLimits = ClipLimits()) -> Clip:
         InputRejected: the file is not a readable clip or exceeds *limits*.
         FileNotFoundError: the file does not exist.
     """
+    cap = nullcontext() if limits.max_memory is None else limit_allocations(limits.max_memory)
+    try:
+        with cap:
+            return _probe(path, limits)
+    except MemoryError as err:
+        raise InputRejected(RejectReason.TOO_LARGE) from err
+
+
+def _probe(path: Path, limits: ClipLimits) -> Clip:
     streams = _find_streams(path, limits)
     first = _decode_first_frame(path, streams.video, limits)
     timing = _find_timing(path, streams, first, limits)
@@ -195,11 +214,17 @@ def probe(path: Path, limits: ClipLimits = ClipLimits()) -> Clip:
 def _find_streams(path: Path, limits: ClipLimits) -> _Streams:
     """Check the headers against *limits*, then read all packets."""
     # First without decoding: a decoder allocates memory before it rejects a large frame.
+    before = measure_private_bytes()
     with open_container(path, is_decoding_allowed=False) as container:
+        _check_memory(measure_private_bytes() - before, limits)
+        if len(container.streams) > _MAX_STREAMS:
+            raise InputRejected(RejectReason.TOO_LARGE, streams=len(container.streams))
         for stream in container.streams.video:
             _compute_allowed_size(stream, limits)
     with open_container(path, max_pixels=limits.max_pixels) as container:
-        scans = scan_packets(container, int(limits.max_seconds * _MAX_FRAME_RATE))
+        max_bytes = _MIN_PACKET_BYTES + _MAX_EXPANSION * path.stat().st_size
+        scans = scan_packets(container, limits.max_frames, max_bytes)
+        _check_memory(measure_private_bytes() - before, limits)
         video = _select_video_stream(container, scans)
         audio = _select_audio_stream(container, scans)
         if count_missing_bytes(path):
@@ -222,6 +247,16 @@ def _find_streams(path: Path, limits: ClipLimits) -> _Streams:
             audio_end=_compute_end(audio, sound, parts) if audio and sound else Fraction(0),
             has_b_frames=video.codec_context.has_b_frames,
         )
+
+
+def _check_memory(index_bytes: int, limits: ClipLimits) -> None:
+    """Check what the index takes; FFmpeg may ignore that it got no memory for a part of it.
+
+    Raises:
+        InputRejected: TOO_LARGE.
+    """
+    if limits.max_memory is not None and index_bytes > limits.max_memory // 4:
+        raise InputRejected(RejectReason.TOO_LARGE, bytes=index_bytes)
 
 
 def _compute_end(audio: Stream, scan: StreamScan, parts: tuple[Part, ...]) -> Fraction:
@@ -250,7 +285,7 @@ def _find_timing(
         if sum(begin <= span.start <= head[-1] for span in streams.spans) > len(head):
             return _Timing(_decode_spans(path, streams, limits), is_untimed=False)
     spans = [span for span in sort_spans(streams.spans) if span.start >= begin]
-    return _Timing(spans, is_untimed=False)
+    return _Timing(thin_out(spans, streams.timebase) if spans else [], is_untimed=False)
 
 
 def _decode_spans(path: Path, streams: _Streams, limits: ClipLimits) -> list[FrameSpan]:
@@ -390,5 +425,5 @@ def _compute_rate(spans: list[FrameSpan], timebase: Fraction) -> Fraction:
     """Return the mean frames per second; for a single frame, the inverse of its length."""
     first, last = spans[0], spans[-1]
     if len(spans) > 1:
-        return (len(spans) - 1) / ((last.start - first.start) * timebase)
-    return 1 / (last.length * timebase) if last.length else _DEFAULT_RATE
+        return min(MAX_RATE, (len(spans) - 1) / ((last.start - first.start) * timebase))
+    return min(MAX_RATE, 1 / (last.length * timebase)) if last.length else _DEFAULT_RATE

@@ -5,14 +5,13 @@ SDR are cut off. Curve and primaries together form one 3D lookup table, which FF
 """
 
 from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.concurrency import count_codec_threads
+from video_editing.contract.atomic_file import temporary_folder, translate_output_errors
 
 Rgb = NDArray[np.float64]  #: (..., 3)
 
@@ -58,9 +57,10 @@ class ColourMapper:
     def __init__(self, transfer: int, primaries: int, size: tuple[int, int]) -> None:
         self._graph = av.filter.Graph()
         self._graph.threads = count_codec_threads()
-        with TemporaryDirectory() as folder:
-            table = Path(folder) / "table.cube"
-            table.write_text(_format_lut(transfer, primaries))
+        with temporary_folder() as folder:
+            table = folder / "table.cube"
+            with translate_output_errors():
+                table.write_text(_format_lut(transfer, primaries))
             source = self._graph.add(
                 "buffer", f"video_size={size[0]}x{size[1]}:pix_fmt=gbrp16le:time_base=1/1"
             )

@@ -14,8 +14,6 @@ from video_editing.writing.encoder import (
 )
 from video_editing.writing.tracks import StreamSpec, VideoTrack
 
-FFV1 = VideoCodec("ffv1", "gray", {"level": "3", "slices": "4"})
-
 
 @contextmanager
 def open_matte_video(path: Path, spec: StreamSpec) -> Iterator[FileWriter[Matte]]:
@@ -28,7 +26,9 @@ def open_matte_video(path: Path, spec: StreamSpec) -> Iterator[FileWriter[Matte]
     Raises:
         OutputFailed: the file cannot be written.
     """
+    slices = "4" if min(spec.size) > 1 else "1"  # one line cannot be divided
+    codec = VideoCodec("ffv1", "gray", {"level": "3", "slices": slices})
     with open_output(path, "matroska", {}) as container:
-        stream = add_video_stream(container, FFV1, spec)
+        stream = add_video_stream(container, codec, spec)
         with FileWriter(VideoTrack(container, stream, spec, make_grey_frame)) as writer:
             yield writer

@@ -27,6 +27,7 @@ from video_editing.writing.tracks import StreamSpec, VideoTrack
 #: The index is at the front; a start after 0 is rounded to 11 µs instead of 1 ms.
 MP4_OPTIONS = {"movflags": "+faststart", "movie_timescale": "90000"}
 
+MAX_BITRATE = 1_000_000_000  #: bits per second; x264 counts them in 32 bits
 NOTE_SIDES = range(384, 641)  #: pixels; width and height of a Telegram video note
 
 
@@ -121,7 +122,7 @@ def _fit_quality(quality: Quality, spec: StreamSpec, max_bytes: int) -> Quality:
         else 0
     )
     peak = compute_video_bitrate(spec.rate, spec.seconds, max_bytes, audio_bitrate)
-    return replace(quality, video_bitrate=peak, audio_bitrate=audio_bitrate)
+    return replace(quality, video_bitrate=min(MAX_BITRATE, peak), audio_bitrate=audio_bitrate)
 
 
 def _make_x264_options(quality: Quality) -> dict[str, str]:

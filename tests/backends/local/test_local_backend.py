@@ -233,7 +233,7 @@ async def test_a_child_whose_parent_died_first_does_not_begin(tmp_path: Path) ->
     """A child that is tied to its parent too late ends at once."""
     unused_id = 2**22  # beyond the largest process number that Linux gives out
     guard = "backends.local.process_guard"
-    command = ("-m", guard, str(unused_id), "0", "touch", str(tmp_path / "begun"))
+    command = ("-m", guard, str(unused_id), "0", "-1", "touch", str(tmp_path / "begun"))
     child = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT)
     assert await child.wait() == -signal.SIGKILL
     assert not (tmp_path / "begun").exists()

@@ -79,3 +79,14 @@ def test_processes_that_come_and_go_are_no_error() -> None:
         deadline = time.monotonic() + 2
         while time.monotonic() < deadline:
             assert measure_usage(pid).memory > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels do not limit memory")
+@pytest.mark.parametrize("is_hard", [True, False])
+async def test_the_kernel_refuses_memory_beyond_the_limit(*, is_hard: bool) -> None:
+    """Sudden growth is over before anybody looks; a GPU's driver reserves what it never uses."""
+    limits = ProcessLimits(60, 60, max_memory=500_000_000, is_memory_hard=is_hard)
+    reserve = "import mmap; mmap.mmap(-1, 2_000_000_000, flags=mmap.MAP_PRIVATE)"
+    result = await run_supervised((sys.executable, "-c", reserve), limits, lambda _line: True)
+    assert (result.exit_code != 0, result.broken_limit) == (is_hard, None)
+    assert (b"Cannot allocate memory" in result.stderr) == is_hard

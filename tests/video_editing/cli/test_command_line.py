@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.command_runs import list_files, read_error
 from tests.support.decode_media import times
 from tests.support.make_clips import drawn, make_clip
 from tests.support.overlay_command import command, overlay
@@ -43,20 +44,6 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def build_edit(clip: Path, result: Path, *more: object) -> list[str]:
     return command("edit", clip, "--keep-background", "-o", result, *more)
-
-
-def read_error(stderr: str) -> dict[str, object]:
-    """Parse the last line, which parent processes read; the line before it is for users."""
-    sentence, line = stderr.splitlines()[-2:]
-    report: dict[str, object] = json.loads(line)
-    assert sentence == f"overlay: {report['message']}"
-    assert "Traceback" not in stderr
-    return report
-
-
-def list_files(folder: Path) -> list[str]:
-    """List a folder and its subfolders."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
 @pytest.mark.parametrize("name", ["edit", "cut", "matte", "preview", "parts", "probe", "demo"])

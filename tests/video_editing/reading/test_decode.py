@@ -438,10 +438,20 @@ def test_variable_frame_times_are_preserved(tmp_path: Path) -> None:
 
 
 def test_a_thousand_frames_a_second(tmp_path: Path) -> None:
-    """Slow motion at 1000 frames per second is accepted."""
-    clip = probe(make_clip(tmp_path / "a.mp4", drawn(30), rate=1000))
-    assert clip.rate == 1000
-    assert len(read(clip)) == 30
+    """Slow motion is thinned out to 120 frames per second at most, of its full length."""
+    options = {"x264-params": "scenecut=0"}
+    clip = probe(make_clip(tmp_path / "a.mp4", drawn(100), rate=1000, options=options))
+    assert clip.rate <= 120
+    assert clip.duration == Fraction(1, 10)
+    assert [p.time * clip.timebase for p in read(clip)] == [
+        Fraction(ms, 1000) for ms in (0, 9, 17, 25, 34, 42, 50, 59, 67, 75, 84, 92)
+    ]
+
+
+def test_a_rate_of_120_keeps_all_frames(tmp_path: Path) -> None:
+    """Also where the container rounds their times to milliseconds."""
+    clip = probe(make_clip(tmp_path / "a.mkv", drawn(60), rate=120))
+    assert len(read(clip)) == 60
 
 
 def test_the_last_frame_lasts_a_mean_interval(tmp_path: Path) -> None:

@@ -72,8 +72,11 @@ def spin() -> None:
 
 
 def allocate_memory() -> None:
-    """Allocate 1 GB and hang."""
-    blocks = [b"x" * 50_000_000 for _ in range(20)]
+    """Allocate 1 GB and hang, or tell that there is not that much."""
+    try:
+        blocks = [b"x" * 50_000_000 for _ in range(20)]
+    except MemoryError:
+        fail(4, "OutOfMemory")
     hang()
     del blocks
 

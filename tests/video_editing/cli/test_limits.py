@@ -1,0 +1,173 @@
+"""Limits of memory and time: a sentence or a result, whatever a file says of itself."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_runs import list_files, read_error
+from tests.support.make_clips import drawn, make_clip
+from tests.support.overlay_command import command, overlay
+from tests.support.paths import ROOT
+from video_editing.memory import count_machine_bytes
+
+HOSTILE = ROOT.parent / "shared" / "cases" / "hostile"
+MAX_SECONDS, MAX_MEGABYTES = 15, 500
+#: Runs a program, and prints its exit status and how many kilobytes it held at most.
+PEAK = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short clip without a person."""
+    return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", drawn(12), tone=300)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("elst_20000x5000.mp4", "too_large"),
+        ("flash_1us.mp4", None),
+        ("frames_170000_10min.mp4", "too_long"),
+        ("late_sound_fuzzed.flv", None),
+        ("rush.mp4", None),
+        ("strip_1MBx20000.mkv", "too_large"),
+        ("tracks_900.mp4", "too_large"),
+        ("trun_many.mp4", "too_large"),
+    ],
+)
+@pytest.mark.parametrize("work", ["probe", "preview", "edit", "parts", "background"])
+def test_a_hostile_file_costs_little(
+    clip: Path, tmp_path: Path, name: str, reason: str | None, work: str
+) -> None:
+    """In each command, as the clip and as the background."""
+    file = HOSTILE / name
+    if not file.exists():
+        pytest.skip("the hostile files (../shared/cases) are missing")
+    output = ["--keep-background", "-o", tmp_path / "result"]
+    arguments = {
+        "probe": ["probe", file],
+        "background": ["edit", clip, *output, "--background", file],
+    }.get(work, [work, file, *output])
+    ran, seconds, megabytes = measure(command(*arguments))
+    assert seconds < MAX_SECONDS
+    assert megabytes < MAX_MEGABYTES
+    if reason is None:
+        assert ran.returncode == 0, ran.stderr
+    else:
+        expected = "bad_background" if work == "background" else reason
+        assert (ran.returncode, read_error(ran.stderr)["reason"]) == (3, expected)
+        assert list_files(tmp_path) == []
+
+
+def measure(program: list[str]) -> tuple["subprocess.CompletedProcess[str]", float, float]:
+    """Run a program; return how it ended, its seconds and its megabytes at most."""
+    began = time.monotonic()
+    ran = subprocess.run(
+        [sys.executable, "-c", PEAK, *program], check=True, capture_output=True, text=True
+    )
+    seconds = time.monotonic() - began
+    code, kilobytes = map(int, re.findall(r"-?\d+", ran.stdout))
+    ran.returncode = code
+    return ran, seconds, kilobytes / 1000
+
+
+def test_a_command_with_too_little_memory_ends_with_a_sentence(clip: Path, tmp_path: Path) -> None:
+    """The libraries alone take more than this."""
+    output = ["--keep-background", "-o", tmp_path / "r.mp4"]
+    ran = overlay("edit", clip, *output, "--memory", "100")
+    assert ran.returncode == 4
+    report = read_error(ran.stderr)
+    assert report["error"] == "OutOfMemory"
+    assert "--memory" in str(report["message"])
+    assert list_files(tmp_path) == []
+
+
+@pytest.mark.parametrize("megabytes", ["900", "9" * 30])
+def test_enough_memory_is_no_limit(clip: Path, tmp_path: Path, megabytes: str) -> None:
+    """Also more than any machine has."""
+    output = ["--keep-background", "-o", tmp_path / "r.mp4"]
+    ran = overlay("edit", clip, *output, "--memory", megabytes)
+    assert ran.returncode == 0, ran.stderr
+
+
+GROW = """
+import sys, time
+import numpy as np
+from video_editing.cli.commands import Command, CommandArguments
+from video_editing.cli.main import main
+
+def grow(options, report):
+    blocks = []
+    while True:
+        blocks.append(np.ones({block}, np.uint8))
+        time.sleep({pause})
+
+sys.exit(main(["grow", "--memory", "400"], {{"grow": Command("grow", CommandArguments, grow)}}))
+"""
+
+
+@pytest.mark.parametrize(("block", "pause"), [(1_000_000, 0.001), (3_000_000_000, 0)])
+def test_memory_is_limited_whether_it_grows_slowly_or_at_once(block: int, pause: float) -> None:
+    """The process is watched, and the kernel refuses what would come between two looks."""
+    ran, _, megabytes = measure([sys.executable, "-c", GROW.format(block=block, pause=pause)])
+    assert (ran.returncode, read_error(ran.stderr)["error"]) == (4, "OutOfMemory")
+    assert megabytes < 550
+
+
+WAIT = """
+import hashlib, sys, time
+from video_editing.cli.commands import Command, CommandArguments
+from video_editing.cli.limits import READ_SECONDS, limit_reading_time
+from video_editing.cli.main import main
+
+def wait(options, report):
+    with limit_reading_time("no file", extra_seconds=0.3 - READ_SECONDS):
+        {work}
+
+sys.exit(main(["wait"], {{"wait": Command("wait", CommandArguments, wait)}}))
+"""
+
+
+@pytest.mark.parametrize(
+    "work",
+    ["while True: pass", "time.sleep(60)", "hashlib.pbkdf2_hmac('sha1', b'', b'', 10**9)"],
+)
+def test_reading_that_does_not_end_is_ended(work: str) -> None:
+    """Whether it computes or waits, and also where no signal reaches it."""
+    program = [sys.executable, "-c", WAIT.format(work=work)]
+    ran = subprocess.run(program, cwd=ROOT, check=False, capture_output=True, text=True, timeout=30)
+    report = read_error(ran.stderr)
+    assert (ran.returncode, report["reason"]) == (3, "too_large")
+    assert "takes more than" in str(report["message"])
+
+
+def test_the_memory_is_that_of_the_control_group(tmp_path: Path) -> None:
+    """Version 2 or 1; the machine's where it is less, or where there is no limit."""
+    machine = count_machine_bytes(tmp_path)
+    assert machine > 100_000_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert count_machine_bytes(tmp_path) == machine
+    (tmp_path / "memory.max").write_text("90000000\n")
+    assert count_machine_bytes(tmp_path) == 90_000_000
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("80000000\n")
+    assert count_machine_bytes(tmp_path) == 80_000_000
+
+
+def test_more_than_120_frames_a_second_are_thinned_out(tmp_path: Path) -> None:
+    """A result of slow motion is as long as the clip, and has the frames that a screen shows."""
+    clip = make_clip(tmp_path / "c.mp4", drawn(480), rate=480)
+    result = tmp_path / "r.mp4"
+    assert overlay("edit", clip, "--keep-background", "-o", result).returncode == 0
+    probed = json.loads(overlay("probe", result, "--progress", "json").stdout)
+    assert probed["seconds"] == pytest.approx(1, abs=0.01)
+    assert probed["rate"] == pytest.approx(120, abs=1)
