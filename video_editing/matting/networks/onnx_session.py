@@ -24,8 +24,13 @@ def import_onnxruntime(model: str, device: str) -> Any:
 
 
 def create_session_options(onnxruntime: Any) -> Any:
-    """Return options for at most two threads, which sleep while they have no work."""
+    """Return options for at most two threads, which sleep while they have no work.
+
+    By default they spin, which takes the processor from the decoder and the encoder: on two cores
+    mattes of 1080p took 1.4 times as long.
+    """
     options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.intra_op_num_threads = min(2, count_cpus())
     options.inter_op_num_threads = 1
     return options
