@@ -208,9 +208,11 @@ def open_background(source: str, limits: ClipLimits) -> Background:
     if not os.path.isfile(source):  # noqa: PTH113 - Path's raises when the name is too long
         return _open_colour(source)
     path = Path(source)
-    if not os.access(path, os.R_OK):
+    try:
+        path.open("rb").close()
+    except PermissionError as err:
         error = {"why": RejectReason.NO_FILE, "error": "Permission denied"}
-        raise InputRejected(RejectReason.BAD_BACKGROUND, **error)
+        raise InputRejected(RejectReason.BAD_BACKGROUND, **error) from err
     if is_picture(path):
         picture = read_image(path)
         if is_animation(path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations  # PyAV's Packet takes a parameter only in its stubs
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -73,8 +72,10 @@ def open_container(
         raise InputRejected(RejectReason.EMPTY_FILE)
     if not path.is_file():
         raise InputRejected(RejectReason.NOT_A_VIDEO)
-    if not os.access(path, os.R_OK):
-        raise InputRejected(RejectReason.NO_FILE, error="Permission denied")
+    try:
+        path.open("rb").close()
+    except PermissionError as err:
+        raise InputRejected(RejectReason.NO_FILE, error="Permission denied") from err
     options = {
         "format_whitelist": ALLOWED_CONTAINERS,
         "protocol_whitelist": "file",

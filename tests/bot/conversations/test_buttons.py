@@ -29,8 +29,8 @@ CARD = {
     "^size:.*:small$": "--size=0.35",
     "^size:.*:large$": "--size=0.75",
     "^size:.*:medium$": "--size=0.5",
-    "^engine:.*:mediapipe$": "!--engine=rembg",
-    "^engine:.*:rembg$": "!--engine=rembg",  # which would take too long for a card
+    "^engine:.*:auto$": "!--engine=auto",  # which would take too long for a card
+    "^engine:.*:mediapipe$": "!--engine=auto",
 }
 RINGS = {
     "^ring:.*:white$": "--ring=0.02",
@@ -92,7 +92,7 @@ async def test_every_button_of_a_card(talk: RunningBot, language: str) -> None:
     shown = chosen(words(card.content))
     await user.presses("^make", card)
     assert chosen(words((await result_for(user, card)).content)) == shown
-    assert "--engine=rembg" in str(talk.bot.runs("plan")[-1]["words"])
+    assert "--engine=mediapipe" in str(talk.bot.runs("plan")[-1]["words"])
 
 
 def chosen(line: str) -> set[str]:
