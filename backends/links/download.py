@@ -143,7 +143,7 @@ class _Download:
         self._part, self._limits = part, limits
         self._received = 0
         self._etag = ""
-        self._total: int | None = None  # bytes of the file, where the server has told
+        self._total: int | None = None  # bytes of the file, where the server states them
 
     async def run(self) -> int:
         self._part.touch()

@@ -17,7 +17,6 @@ from backends.remote.http_client import ServiceClient, Timeouts
 from backends.remote.job import RemoteJob, derive_job_id, hash_clip, open_staging
 from backends.remote.schemas import MatteJobRequest
 from settings import RemoteSettings
-from video_editing.contract.engines import AUTO_ENGINE, BEST_ENGINE
 from video_editing.contract.errors import OutputFailed
 from video_editing.contract.plan import Plan, find_missing_segments, write_plan
 from video_editing.contract.progress import Progress, ignore
@@ -56,8 +55,7 @@ class RemoteBackend(OverlayBackend):
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
         forward = make_monotonic(report, plan.frames)
-        if plan.engine == AUTO_ENGINE:  # a GPU makes the best one faster than the clip plays
-            plan = plan.model_copy(update={"engine": BEST_ENGINE})
+        plan = plan.prefer_best_engine()  # a GPU is faster with it than the clip plays
         try:
             write_plan(plan, folder)
             if find_missing_segments(plan, folder):

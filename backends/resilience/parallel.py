@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from backends.base import Event, OverlayBackend, Report, make_monotonic
-from video_editing.contract.engines import AUTO_ENGINE, BEST_ENGINE
 from video_editing.contract.plan import Plan, Segment, find_missing_segments, write_plan
 from video_editing.contract.progress import Progress
 
@@ -26,8 +25,7 @@ class ParallelBackend(OverlayBackend):
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
-        if plan.engine == AUTO_ENGINE:  # one choice for all workers
-            plan = plan.model_copy(update={"engine": BEST_ENGINE})
+        plan = plan.prefer_best_engine()  # one choice for all workers
         write_plan(plan, folder)
         missing_segments = find_missing_segments(plan, folder)
         progress_sum = ProgressSum(plan, missing_segments, report)

@@ -128,7 +128,7 @@ def print_error(error: Exception, name: str) -> None:
         "details": getattr(error, "details", {}),
         "message": message,
     }
-    with suppress(OSError):  # nobody can be told
+    with suppress(OSError):  # no stream is left to report it on
         print(f"overlay: {message}", json.dumps(line), sep="\n", file=sys.stderr, flush=True)
 
 

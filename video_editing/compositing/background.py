@@ -17,6 +17,7 @@ from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.style import YuvColour, parse_colour
 from video_editing.frames import Picture, Plane
 from video_editing.pixels import compute_chroma_size, resize, scale_values
+from video_editing.reading.container import require_readable
 from video_editing.reading.decode import read_frames
 from video_editing.reading.pictures import is_animation, read_animation, read_image
 from video_editing.reading.probe import Clip, ClipLimits, probe
@@ -209,20 +210,16 @@ def open_background(source: str, limits: ClipLimits) -> Background:
         return _open_colour(source)
     path = Path(source)
     try:
-        path.open("rb").close()
-    except PermissionError as err:
-        error = {"why": RejectReason.NO_FILE, "error": "Permission denied"}
-        raise InputRejected(RejectReason.BAD_BACKGROUND, **error) from err
-    if is_picture(path):
-        picture = read_image(path)
-        if is_animation(path):
-            return AnimationBackground(path, picture.size)
-        return ImageBackground(picture)
-    try:
-        return _open_video(probe(path, limits))
+        require_readable(path)
+        if not is_picture(path):
+            return _open_video(probe(path, limits))
     except InputRejected as err:
         details = {**err.details, "why": err.reason}
         raise InputRejected(RejectReason.BAD_BACKGROUND, **details) from err
+    picture = read_image(path)
+    if is_animation(path):
+        return AnimationBackground(path, picture.size)
+    return ImageBackground(picture)
 
 
 def _open_video(clip: Clip) -> Background:

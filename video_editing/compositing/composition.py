@@ -73,7 +73,7 @@ class Composition:
         engine_options: the engine that computes the mattes where none are stored.
         mattes: stored mattes of the clip: a folder of segments, or one video of final mattes.
         max_seconds: how much of the clip's beginning is used; 0 uses all of it.
-        observer: collects the report on the mattes; None where nobody asks for it.
+        observer: collects the report on the mattes; None makes none.
         fill_rate: frames a second where the clip's are further apart than a tenth of a second;
             0 adds none.
     """

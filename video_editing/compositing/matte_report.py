@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from enum import StrEnum
 from fractions import Fraction
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -143,7 +144,7 @@ class MatteObserver:
         return [warning for warning, applies in shares.items() if applies]
 
 
-class _Sample(BaseModel):
+class _Sample(NamedTuple):
     """One frame, examined closely."""
 
     people: int

@@ -148,5 +148,6 @@ class EngineOptions(OptionModel):
     )
 
 
+#: of a composition whose caller chooses none; the command line's default is ``auto``
 DEFAULT_ENGINE = EngineOptions(engine=FAST_ENGINE)
 DEFAULT_MODEL = DEFAULT_ENGINE.model

@@ -10,6 +10,7 @@ from typing import Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from video_editing.contract.atomic_file import atomic_folder, translate_output_errors
+from video_editing.contract.engines import AUTO_ENGINE, BEST_ENGINE
 from video_editing.contract.errors import InputRejected, RejectReason
 
 PLAN_FILE = "plan.json"
@@ -81,6 +82,12 @@ class Plan(BaseModel):
     def frames(self) -> int:
         """Number of frames in the segments."""
         return sum(segment.frames for segment in self.segments)
+
+    def prefer_best_engine(self) -> "Plan":
+        """Return the plan with the best engine in place of ``auto``."""
+        if self.engine != AUTO_ENGINE:
+            return self
+        return self.model_copy(update={"engine": BEST_ENGINE})
 
     def select(self, indices: Iterable[int]) -> "Plan":
         """Return the plan of the segments with these indices, in the plan's order.

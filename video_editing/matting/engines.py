@@ -44,13 +44,13 @@ class Engine(Protocol):
 
 
 def create_engine(options: EngineOptions, clip: Clip) -> Engine:
-    """Load the engine that *options* name.
+    """Load the engine that *options* name, which is not ``auto``: see :func:`resolve_auto`.
 
     Raises:
         InputRejected: BAD_OPTION, the engine does not know the model, or does not suit the clip.
         ModelUnavailable: the engine cannot run on this machine.
     """
-    info = ENGINES[resolve_auto(options, clip).engine]
+    info = ENGINES[options.engine]
     # Imported on demand: an engine loads its inference library, and only one engine is used.
     engine_class = getattr(import_module(info.module), info.class_name)
     engine: Engine = engine_class(clip, **{name: getattr(options, name) for name in info.options})

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.contract.engines import DEFAULT_MODEL
-from video_editing.frames import Box, FloatPlane, FrameMatte, Luma, Matte, Picture, Plane, Timed
+from video_editing.frames import Box, FloatPlane, FrameMatte, Luma, Matte, Picture, Timed
 from video_editing.matting.mediapipe_engine import MediapipeEngine
 from video_editing.matting.networks.rembg_models import (
     OnnxSegmenter,
@@ -25,6 +25,7 @@ from video_editing.matting.networks.rembg_models import (
 from video_editing.matting.person_regions import find_people_box, is_shot_boundary, merge_boxes
 from video_editing.matting.temporal_filter import LumaMatte, filter_temporally, slide_window
 from video_editing.pixels import convert_to_rgb, resize
+from video_editing.pyramid import crop_plane
 from video_editing.reading.probe import Clip
 
 FILTER_WINDOW = 3  #: frames before and after a frame in the temporal filter
@@ -246,7 +247,7 @@ def _compute_keyframe_mattes(keyframes: Sequence[_QuickFrame], model: KeyframeMo
             for keyframe, matte, box in regions
         ]
         for (_, matte, box), output in zip(regions, model(np.stack(inputs)), strict=True):
-            part = _crop_plane(matte, box)
+            part = crop_plane(matte, box)
             part[:] = resize(output, (box.width, box.height))
     return mattes
 
@@ -256,13 +257,8 @@ def _crop_for_model(picture: Picture, box: Box, matte: Matte, side: int) -> NDAr
     planes = []
     for plane in (picture.y, picture.u, picture.v):
         scale = plane.shape[1] / matte.shape[1]
-        planes.append(_crop_plane(plane, Box(*(round(length * scale) for length in box))))
+        planes.append(crop_plane(plane, Box(*(round(length * scale) for length in box))))
     return convert_to_rgb(Picture(*planes), (side, side))
-
-
-def _crop_plane(plane: Plane, box: Box) -> Plane:
-    """Return the part of *plane* in the box, as a view."""
-    return plane[box.top : box.top + box.height, box.left : box.left + box.width]
 
 
 def _interpolate(

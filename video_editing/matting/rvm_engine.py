@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.frames import Box, FrameMatte, Luma, Matte, Picture, Timed
-from video_editing.matting.networks.rvm_model import RvmNetwork, State
+from video_editing.matting.networks.rvm_model import State, load_network
 from video_editing.matting.people_tracker import (
     REGION_WINDOW,
     AnalysedFrame,
@@ -102,7 +102,7 @@ class RvmEngine:
             ModelUnavailable: the weights or the device are not available.
         """
         self._keyframe_interval = min(every or KEYFRAME_INTERVAL, KEYFRAME_INTERVAL)
-        self._network = RvmNetwork(weights, device)
+        self._network = load_network(weights, device)
         self._tracker = PeopleTracker(clip, REGION_MARGIN)
         self._filter = PersonFilter(clip, CHANGE_TOLERANCE)
 
@@ -201,7 +201,7 @@ def measure_speed(weights: Path | None = None, device: str = "cpu") -> float:
     Raises:
         ModelUnavailable: the weights or the device are not available.
     """
-    network = RvmNetwork(weights, device)
+    network = load_network(weights, device)
     picture = np.zeros((INNER_SIDE, INNER_SIDE, 3), np.float32)
     _, state = network(picture, network.initial_state)
     start = time.perf_counter()

@@ -51,6 +51,18 @@ _LONG_SEARCH = {"probesize": "50000000", "analyzeduration": "600000000"}
 _PLAYLIST_SIGNATURES = (b"ffconcat", b"#EXTM3U", b"v=0")  #: first bytes of concat, HLS and SDP
 
 
+def require_readable(path: Path) -> None:
+    """Check that the existing file *path* may be read.
+
+    Raises:
+        InputRejected: NO_FILE, with "error".
+    """
+    try:
+        path.open("rb").close()
+    except PermissionError as err:
+        raise InputRejected(RejectReason.NO_FILE, error="Permission denied") from err
+
+
 @contextmanager
 def open_container(
     path: Path, *, is_decoding_allowed: bool = True, max_pixels: int = MAX_PIXELS
@@ -72,10 +84,7 @@ def open_container(
         raise InputRejected(RejectReason.EMPTY_FILE)
     if not path.is_file():
         raise InputRejected(RejectReason.NOT_A_VIDEO)
-    try:
-        path.open("rb").close()
-    except PermissionError as err:
-        raise InputRejected(RejectReason.NO_FILE, error="Permission denied") from err
+    require_readable(path)
     options = {
         "format_whitelist": ALLOWED_CONTAINERS,
         "protocol_whitelist": "file",

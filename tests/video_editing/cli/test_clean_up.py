@@ -112,7 +112,7 @@ def test_a_closed_terminal_leaves_no_temporary_folder(long_clip: Path, tmp_path:
 
 
 def test_nohup_is_respected(clip: Path, tmp_path: Path) -> None:
-    """A program that its parent has told to ignore SIGHUP goes on."""
+    """A program whose parent has set SIGHUP to be ignored goes on."""
     program = command(*EDIT, clip, "-o", tmp_path / "r.mp4")
     code, stderr = stop(program, signal.SIGHUP, 0.01, is_ignored=True)
     assert (code, stderr) == (0, "")

@@ -26,7 +26,7 @@ def test_the_demo_ends_with_a_person_in_a_circle(tmp_path: Path) -> None:
     assert skin[..., 0].mean() > skin[..., 2].mean() + 20
     with Image.open(tmp_path / "demo.jpg") as comparison:
         assert comparison.size == (2 * side, side)
-    told = dict(line.split(": ") for line in ran.stdout.splitlines()[1:])
-    assert told["engine"] in {"rvm", "mediapipe"}
-    assert float(told["fps"]) > 0
+    printed = dict(line.split(": ") for line in ran.stdout.splitlines()[1:])
+    assert printed["engine"] in {"rvm", "mediapipe"}
+    assert float(printed["fps"]) > 0
     assert {path.name for path in tmp_path.iterdir()} == {"demo.mp4", "demo.jpg"}

@@ -6,6 +6,7 @@ package: they come from the dependency group ``rvm``, from a file, or from their
 """
 
 import os
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,15 @@ class RvmNetwork:
         self._session.run_with_iobinding(binding)
         alpha, *maps = binding.get_outputs()
         return alpha.numpy()[0, 0], tuple(maps)
+
+
+@cache
+def load_network(weights: Path | None = None, device: str = "cpu") -> RvmNetwork:
+    """Return the network; what measured its speed and what uses it share one.
+
+    Arguments and errors are those of :class:`RvmNetwork`.
+    """
+    return RvmNetwork(weights, device)
 
 
 def find_weights() -> Path:
