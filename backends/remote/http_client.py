@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from aiohttp import ClientError, ClientResponse, ClientSession, hdrs
 from pydantic import BaseModel, ValidationError
@@ -85,6 +85,8 @@ def parse_retry_after(retry_after: str) -> float | None:
 
 MAX_JSON_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 18
+MIN_BYTES_PER_SECOND = 1 << 16  #: of a body, after the first seconds
+MAX_FAILED_DOWNLOADS = 4  #: attempts in a row without a byte, after which a download is given up
 MAX_REDIRECTS = 40  #: Modal redirects a request that takes long every 150 s
 
 ResponseModel = TypeVar("ResponseModel", bound=BaseModel)
@@ -116,6 +118,33 @@ class _ResponseWait:
 
 
 RequestBody = str | Callable[[_ResponseWait], AsyncIterator[bytes]] | None
+
+
+class _PartialDownload:
+    """A file whose download can be continued where it broke off.
+
+    Attributes:
+        size: bytes that are in the file.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file, self.size = file, 0
+        self._version = ""  # the strong validator of what is in the file
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of a request for the rest, or for the whole file (RFC 9110, 13.1.5)."""
+        if not self.size or not self._version:
+            return {}
+        return {hdrs.RANGE: f"bytes={self.size}-", hdrs.IF_RANGE: self._version}
+
+    def open(self, answer: ClientResponse) -> IO[bytes]:
+        """Open the file for the body of *answer*, which is the rest or the whole file."""
+        begin = answer.headers.get(hdrs.CONTENT_RANGE, "").partition("-")[0]
+        if answer.status == 206 and begin == f"bytes {self.size}":
+            return self._file.open("ab")
+        self.size, self._version = 0, answer.headers.get(hdrs.ETAG, "")
+        return self._file.open("wb")
 
 
 class ServiceClient:
@@ -196,7 +225,7 @@ class ServiceClient:
             pass
 
     async def download(self, path: str, file: Path, max_bytes: int, job_id: str) -> None:
-        """Write the body of a response to *file*.
+        """Write the body of a response to *file*; where it breaks off, continue from there.
 
         Args:
             path: path at the service.
@@ -207,12 +236,29 @@ class ServiceClient:
         Raises:
             BackendUnavailable: the download failed.
         """
-        async with self._open_response("GET", path) as answer:
+        download = _PartialDownload(file)
+        failures = 0  # in a row, without a byte in between
+        while True:
+            size_before = download.size
+            try:
+                return await self._continue_download(path, download, max_bytes, job_id)
+            except BackendUnavailable as failure:
+                failures = 0 if download.size > size_before else failures + 1
+                is_over = failures == MAX_FAILED_DOWNLOADS or not download.size
+                if failure.kind is not FailureKind.UNREACHABLE or is_over:
+                    raise
+            await asyncio.sleep(self._timeouts.poll * 2**failures)
+
+    async def _continue_download(
+        self, path: str, download: "_PartialDownload", max_bytes: int, job_id: str
+    ) -> None:
+        async with self._open_response("GET", path, headers=download.headers) as answer:
             if answer.headers.get("Job-Id") != job_id:
                 raise self._create_error(FailureKind.INVALID_RESPONSE, "another job's file")
-            with file.open("wb") as target:
-                async for chunk in self._read_body(answer, max_bytes):
+            with download.open(answer) as target:
+                async for chunk in self._read_body(answer, max_bytes - download.size):
                     target.write(chunk)
+                    download.size += len(chunk)
 
     async def requires_authentication(self, path: str) -> bool:
         """Return whether a request without a key is rejected; False only if it succeeds.
@@ -228,21 +274,26 @@ class ServiceClient:
 
     @asynccontextmanager
     async def _open_response(
-        self, method: str, path: str, body: RequestBody = None
+        self,
+        method: str,
+        path: str,
+        body: RequestBody = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[ClientResponse]:
         """Yield a successful answer."""
-        async with self._follow_redirects(method, path, body, self._auth_headers) as answer:
+        headers = {**self._auth_headers, **(headers or {})}
+        async with self._follow_redirects(method, path, body, headers) as answer:
             self._raise_for_status(answer)
             yield answer
 
     @asynccontextmanager
     async def _follow_redirects(
-        self, method: str, path: str, body: RequestBody, auth_headers: Mapping[str, str]
+        self, method: str, path: str, body: RequestBody, headers: Mapping[str, str]
     ) -> AsyncIterator[ClientResponse]:
         """Yield the answer at the end of the 303s into which Modal cuts a long request."""
         url = self._base / path
         for _ in range(1 + MAX_REDIRECTS):
-            answer = await self._send(method, url, body, auth_headers)
+            answer = await self._send(method, url, body, headers)
             try:
                 if answer.status != 303:
                     yield answer
@@ -255,10 +306,10 @@ class ServiceClient:
         raise self._create_error(FailureKind.TOO_SLOW, "too many redirects")
 
     async def _send(
-        self, method: str, url: URL, body: RequestBody, auth_headers: Mapping[str, str]
+        self, method: str, url: URL, body: RequestBody, headers: Mapping[str, str]
     ) -> ClientResponse:
         kind = "application/json" if isinstance(body, str) else "application/octet-stream"
-        headers = {**auth_headers, hdrs.CONTENT_TYPE: kind} if body else auth_headers
+        headers = {**headers, hdrs.CONTENT_TYPE: kind} if body else headers
         try:
             async with self._limit_wait() as wait:
                 data = body(wait) if callable(body) else body
@@ -294,13 +345,17 @@ class ServiceClient:
         return url
 
     async def _read_body(self, answer: ClientResponse, max_bytes: int) -> AsyncIterator[bytes]:
-        """Yield the body, if it arrives in time and has *max_bytes* bytes at most."""
+        """Yield the body, if it arrives in time and has *max_bytes* bytes at most.
+
+        A large body has more time than a small one.
+        """
         deadline = asyncio.get_running_loop().time() + self._timeouts.transfer
         size = 0
         while chunk := await self._read_chunk(answer, deadline):
             size += len(chunk)
             if size > max_bytes:
                 raise self._create_error(FailureKind.INVALID_RESPONSE, "a body too large")
+            deadline += len(chunk) / MIN_BYTES_PER_SECOND
             yield chunk
 
     async def _read_chunk(self, answer: ClientResponse, deadline: float) -> bytes:
