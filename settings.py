@@ -195,8 +195,11 @@ class ModalSettings(SettingsGroup):
 class RenderingSettings(SettingsGroup):
     """The renderer of results, its account and its budget."""
 
-    renderer: Literal["local", "shotstack"] = Field(default="local", validation_alias="RENDERER")
-    """This machine, or Shotstack with this machine as its fallback."""
+    renderer: Literal["local", "service", "shotstack", "auto"] = Field(
+        default="local", validation_alias="RENDERER"
+    )
+    """This machine; the services of OVERLAY_BACKENDS; Shotstack; or auto, whichever of them will
+    finish first. This machine is the fallback of all."""
 
     api_key: SecretStr = Field(default=SecretStr(""), validation_alias="SHOTSTACK_API_KEY")
     """API key of Shotstack's environment; without one, this machine renders."""

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 #: failures of a service that may be over before the first job, which checks it again
 TOLERATED_AT_STARTUP = (*TRANSIENT_FAILURES, FailureKind.TOO_SLOW)
 
+SERVICE_RENDERERS = ("service", "auto")  #: values of RENDERER with which services render
+
 BackendWrapper = Callable[[OverlayBackend], OverlayBackend]
 
 
@@ -148,12 +150,26 @@ async def create_backend(
                 name, "cuda", settings.local, settings.local.gpu_price, program
             )
         case "modal":
-            return await _create_remote_backend(name, settings.remote, program)
+            return await _create_remote_backend(name, settings, settings.remote, program)
         case address:
-            endpoint = {"endpoint": address, "price": 0.0}
-            return await _create_remote_backend(
-                get_display_name(name), settings.remote.model_copy(update=endpoint), program
-            )
+            remote = _create_own_service_settings(address, settings.remote)
+            return await _create_remote_backend(get_display_name(name), settings, remote, program)
+
+
+def list_services(settings: Settings) -> dict[str, RemoteSettings]:
+    """Return the settings of the services that OVERLAY_BACKENDS names and that are configured."""
+    services = {}
+    for name in settings.backends.names:
+        if name == "modal" and settings.remote.endpoint:
+            services[name] = settings.remote
+        elif "://" in name:
+            remote = _create_own_service_settings(name, settings.remote)
+            services[get_display_name(name)] = remote
+    return services
+
+
+def _create_own_service_settings(address: str, settings: RemoteSettings) -> RemoteSettings:
+    return settings.model_copy(update={"endpoint": address, "price": 0.0})
 
 
 def get_display_name(name: str) -> str:
@@ -188,15 +204,16 @@ async def _create_local_backend(
 
 
 async def _create_remote_backend(
-    name: str, settings: RemoteSettings, program: Sequence[str]
+    name: str, settings: Settings, remote: RemoteSettings, program: Sequence[str]
 ) -> OverlayBackend:
-    if not settings.endpoint:
+    if not remote.endpoint:
         raise BackendUnavailable(
             name, FailureKind.NOT_CONFIGURED, "MODAL_OVERLAY_ENDPOINT is not set"
         )
     from backends.remote.backend import RemoteBackend  # noqa: PLC0415 - only what the settings name
 
-    backend = RemoteBackend(name, settings, program=program)
+    keeps_clips = settings.rendering.renderer in SERVICE_RENDERERS
+    backend = RemoteBackend(name, remote, keeps_clips=keeps_clips, program=program)
     try:
         await backend.check()
     except BackendUnavailable as failure:

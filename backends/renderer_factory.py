@@ -1,18 +1,21 @@
 """Creation of the renderer that the settings name."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from backends.errors import BackendUnavailable, FailureKind
+from backends.factory import SERVICE_RENDERERS, list_services
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
+from backends.remote.renderer import ServiceRenderer
 from backends.rendering.base import LocalRenderer, Renderer
 from backends.rendering.budget import BudgetListener, MonthlyBudget
 from backends.rendering.fallback import FailureListener, FallbackRenderer
+from backends.rendering.speed import MeasuredRenderer, RenderSpeeds
 from backends.shotstack.rate_limiter import ShotstackTimeouts
 from backends.shotstack.render_log import RenderLog, RenderTracking
 from backends.shotstack.renderer import ShotstackRenderer
-from settings import Settings
+from settings import RenderingSettings, Settings
 from video_editing.contract.progress import ignore
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,8 @@ def create_renderer(
 ) -> Renderer:
     """Return the renderer that RENDERER names; the local renderer is the fallback of all others.
 
+    With ``auto``, the order of each render follows from measured speeds.
+
     Args:
         settings: of all parts.
         program: the command that runs in place of the command line of video_editing.
@@ -39,20 +44,53 @@ def create_renderer(
         timeouts: of requests to Shotstack.
     """
     local = LocalRenderer(create_process_limits(settings), program)
-    if settings.rendering.renderer == "local":
-        return local
-    try:
-        cloud_renderer = create_shotstack_renderer(
-            settings,
-            program=program,
-            tracking=tracking,
-            on_budget_exceeded=on_budget_exceeded,
-            timeouts=timeouts,
+    others: list[Renderer] = []
+    if settings.rendering.renderer in SERVICE_RENDERERS:
+        others += create_service_renderers(settings, program)
+    if settings.rendering.renderer == "shotstack" or _may_spend_unasked(settings.rendering):
+        others += _create_available_shotstack(
+            lambda: create_shotstack_renderer(
+                settings,
+                program=program,
+                tracking=tracking,
+                on_budget_exceeded=on_budget_exceeded,
+                timeouts=timeouts,
+            )
         )
+    if not others:
+        return local
+    if settings.rendering.renderer != "auto":
+        return FallbackRenderer([*others, local], on_failure)
+    speeds = RenderSpeeds(settings.storage.folder / "render_speeds.json")
+    measured = [MeasuredRenderer(renderer, speeds) for renderer in (*others, local)]
+    return FallbackRenderer(measured, on_failure, speeds.sort)
+
+
+def _may_spend_unasked(settings: RenderingSettings) -> bool:
+    """Return whether Shotstack may be chosen for its speed: in production, within a budget."""
+    has_budget = settings.stage == "v1" and settings.monthly_budget is not None
+    return settings.renderer == "auto" and has_budget
+
+
+def create_service_renderers(
+    settings: Settings, program: Sequence[str] = DEFAULT_PROGRAM
+) -> list[Renderer]:
+    """Return the renderers at the services of OVERLAY_BACKENDS, in their order."""
+    services = list_services(settings)
+    if not services:
+        log.warning("no service renders: OVERLAY_BACKENDS names none that is configured")
+    return [
+        ServiceRenderer(name, remote, cooldown=settings.backends.cooldown, program=program)
+        for name, remote in services.items()
+    ]
+
+
+def _create_available_shotstack(create: Callable[[], Renderer]) -> list[Renderer]:
+    try:
+        return [create()]
     except BackendUnavailable as failure:
         log.warning("renderer left out: %s", failure)
-        return local
-    return FallbackRenderer([cloud_renderer, local], on_failure)
+        return []
 
 
 def create_shotstack_renderer(

@@ -30,6 +30,7 @@ class RemoteBackend(OverlayBackend):
         settings: RemoteSettings,
         *,
         timeouts: Timeouts | None = None,
+        keeps_clips: bool = False,
         program: Sequence[str] = DEFAULT_PROGRAM,
     ) -> None:
         """Configure the client.
@@ -38,10 +39,12 @@ class RemoteBackend(OverlayBackend):
             name: name of this backend.
             settings: address, keys and price of the service.
             timeouts: limits of its responses.
+            keeps_clips: whether clips stay at the service, where their results are rendered next.
             program: replaces the command line of `video_editing`, which checks the segments.
         """
         self.name = name
         self._connection, self._price = ServiceConnection(name, settings, timeouts), settings.price
+        self._keeps_clips = keeps_clips
         self._video_cli = VideoCli(name, CHECK_LIMITS, program)
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
@@ -75,7 +78,9 @@ class RemoteBackend(OverlayBackend):
         connection, timeouts = self._connection, self._connection.timeouts
         job_id = derive_job_id(connection.secret, folder, request.input, plan)
         async with asyncio.timeout(timeouts.total), connection.open(report) as client:
-            job = RemoteJob(self.name, client, timeouts, job_id, request)
+            job = RemoteJob(
+                self.name, client, timeouts, job_id, request, keeps_clip=self._keeps_clips
+            )
             with open_staging(self.name, self._video_cli, clip, plan, folder) as staging:
                 done_before = plan.frames - missing_plan.frames
                 await job.run(clip, staging, _add_done_frames(done_before, report), self._price)

@@ -134,6 +134,8 @@ class RemoteJob:
         timeouts: Timeouts,
         job_id: str,
         request: MatteJobRequest,
+        *,
+        keeps_clip: bool,
     ) -> None:
         """Configure the job.
 
@@ -143,9 +145,10 @@ class RemoteJob:
             timeouts: limits of the service's responses.
             job_id: from `derive_job_id`.
             request: the hash of the clip, and the plan of the requested segments.
+            keeps_clip: whether the clip stays at the service when the mattes are made.
         """
         self._backend, self._client, self._timeouts = backend, client, timeouts
-        self._id, self._request = job_id, request
+        self._id, self._request, self._keeps_clip = job_id, request, keeps_clip
         self._segments = {segment.index: segment for segment in request.plan.segments}
         self._progressed_at = 0.0  # when the job last progressed
         self._last_progress: tuple[MatteJobState, int, list[int]] | None = None
@@ -174,9 +177,9 @@ class RemoteJob:
             await self._clean_up_remote(("POST", f"jobs/{self._id}/cancel"))
             raise
         except BaseException:
-            await self._delete_remote()
+            await self._delete_remote(keeps_clip=False)
             raise
-        await self._delete_remote()
+        await self._delete_remote(keeps_clip=self._keeps_clip)
 
     async def _upload_if_missing(self, clip: Path) -> None:
         path = f"clips/{self._request.input}"
@@ -315,10 +318,9 @@ class RemoteJob:
             self._backend, kind, "reported by the service", retry_after=failure.retry_after
         )
 
-    async def _delete_remote(self) -> None:
-        await self._clean_up_remote(
-            ("DELETE", f"jobs/{self._id}"), ("DELETE", f"clips/{self._request.input}")
-        )
+    async def _delete_remote(self, *, keeps_clip: bool) -> None:
+        clips = [] if keeps_clip else [("DELETE", f"clips/{self._request.input}")]
+        await self._clean_up_remote(("DELETE", f"jobs/{self._id}"), *clips)
 
     async def _clean_up_remote(self, *requests: tuple[str, str]) -> None:
         """Send requests whose failure does not matter: the service deletes old jobs by itself."""

@@ -22,10 +22,21 @@ class FallbackRenderer(Renderer):
 
     name = "chain"
 
-    def __init__(self, renderers: Sequence[Renderer], on_failure: FailureListener = ignore) -> None:
-        """Chain *renderers*, best first; *on_failure* is called with each failure."""
+    def __init__(
+        self,
+        renderers: Sequence[Renderer],
+        on_failure: FailureListener = ignore,
+        sort: Callable[[Sequence[Renderer]], Sequence[Renderer]] = tuple,
+    ) -> None:
+        """Chain *renderers*.
+
+        Args:
+            renderers: best first.
+            on_failure: called with each failure.
+            sort: returns them in the order in which the next render asks them.
+        """
         self._renderers = tuple(renderers)
-        self._on_failure = on_failure
+        self._on_failure, self._sort = on_failure, sort
 
     def can_render(self, request: RenderRequest) -> bool:
         """See :class:`Renderer`."""
@@ -35,7 +46,7 @@ class FallbackRenderer(Renderer):
         """See :class:`Renderer`."""
         failures = []
         cost_collector, wasted_dollars = _CostCollector(report), 0.0
-        for renderer in self._renderers:
+        for renderer in self._sort(self._renderers):
             if not renderer.can_render(request):
                 continue
             report(BackendStarted(renderer.name))

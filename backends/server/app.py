@@ -20,11 +20,14 @@ from backends.links.download import FetchLimits
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import VideoCli
 from backends.remote.schemas import HealthResponse
+from backends.rendering.base import LocalRenderer
 from backends.resilience.parallel import ParallelBackend
 from backends.server.auth import LinkSigner, require_key
 from backends.server.clip_store import ClipStore, create_link_fetcher
 from backends.server.jobs import JobStore
 from backends.server.overlays import OverlayStore, ServiceDependencies
+from backends.server.render_routes import create_render_router
+from backends.server.renders import RenderStore
 from backends.server.routes import (
     create_clip_router,
     create_job_router,
@@ -49,19 +52,26 @@ class _Stores:
     clips: ClipStore
     jobs: JobStore
     overlays: OverlayStore
+    renders: RenderStore
+
+    def list_active_clips(self) -> set[str]:
+        """Return the digests of the files that work in progress needs."""
+        return self.jobs.list_active_clips() | self.renders.list_active_clips()
 
     async def remove_expired(self, seconds: float) -> None:
         """Remove, again and again, what no client has used for *seconds*."""
         while True:
             await self.jobs.expire(seconds)
             await self.overlays.expire(seconds)
-            self.clips.expire(seconds, self.jobs.list_active_clips())
+            await self.renders.expire(seconds)
+            self.clips.expire(seconds, self.list_active_clips())
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def close(self) -> None:
         """Cancel all work."""
         await self.jobs.close()
         await self.overlays.close()
+        await self.renders.close()
 
 
 def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> FastAPI:
@@ -86,10 +96,11 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
     )
     signer = LinkSigner(settings.link_seconds)
     for router in (
-        create_clip_router(stores.clips, stores.jobs, settings.max_clip_mb * 10**6),
+        create_clip_router(stores.clips, stores.list_active_clips, settings.max_clip_mb * 10**6),
         create_job_router(stores.clips, stores.jobs),
         create_segment_router(stores.jobs),
         create_overlay_router(stores.overlays, signer, settings.sync_seconds),
+        create_render_router(stores.renders),
     ):
         app.include_router(router, dependencies=[Depends(check_key)])
     app.include_router(create_link_router(stores.overlays, signer))
@@ -132,10 +143,12 @@ class ConnectionMiddleware:
 def _open_stores(settings: ServiceSettings, dependencies: ServiceDependencies) -> _Stores:
     slots = asyncio.Semaphore(settings.parallel_jobs)
     folder = settings.folder.absolute()  # child processes have a working directory of their own
+    clips = ClipStore(folder / "clips")
     return _Stores(
-        ClipStore(folder / "clips"),
+        clips,
         JobStore(folder / "jobs", dependencies.backend, settings, slots),
         OverlayStore(folder / "overlays", dependencies, settings, slots),
+        RenderStore(folder / "renders", clips, dependencies.renderer, settings),
     )
 
 
@@ -212,5 +225,6 @@ def create_dependencies(
         backend,
         VideoCli(name, limits),
         create_link_fetcher(FetchLimits(max_bytes=service.max_clip_mb * 10**6)),
+        LocalRenderer(limits),
         ShotstackHosting(settings.rendering, service.folder.absolute()) if has_hosting else None,
     )

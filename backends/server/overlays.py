@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backends.base import OverlayBackend
 from backends.local.video_cli import VideoCli
+from backends.rendering.base import Renderer
 from backends.server.clip_store import LinkFetcher
 from backends.server.errors import describe_for_client
 from backends.server.jobs import JobQueueFull
@@ -28,12 +29,14 @@ class ServiceDependencies:
         backend: makes the mattes.
         video_cli: plans segments and cuts overlays, in a child process.
         fetch_link: downloads the clip behind a link.
+        renderer: makes finished videos.
         hosting: stores finished overlays; None: clients download them from the service.
     """
 
     backend: OverlayBackend
     video_cli: VideoCli
     fetch_link: LinkFetcher
+    renderer: Renderer
     hosting: ShotstackHosting | None = None
 
 

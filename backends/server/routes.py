@@ -1,6 +1,7 @@
 """HTTP routes: clips, jobs and segments for our own client, and overlays of clips behind links."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
@@ -30,8 +31,10 @@ OVERLAY_MEDIA_TYPES = {".mov": "video/quicktime", ".webm": "video/webm"}
 OverlayId = Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")]
 
 
-def create_clip_router(clips: ClipStore, jobs: JobStore, max_bytes: int) -> APIRouter:
-    """Return the routes that upload, find and remove clips."""
+def create_clip_router(
+    clips: ClipStore, list_active_clips: Callable[[], set[str]], max_bytes: int
+) -> APIRouter:
+    """Return the routes that upload, find and remove clips, mattes and backgrounds."""
     router = APIRouter(prefix="/clips", tags=["clips"])
 
     @router.get("/{digest}", responses=describe_errors(404, 422))
@@ -68,7 +71,7 @@ def create_clip_router(clips: ClipStore, jobs: JobStore, max_bytes: int) -> APIR
     @router.delete("/{digest}", status_code=204, responses=describe_errors(409, 422))
     async def remove_clip(digest: ClipDigest) -> None:
         """Remove the clip, unless a job uses it."""
-        if digest in jobs.list_active_clips():
+        if digest in list_active_clips():
             raise HTTPException(409, "a job uses the clip")
         clips.remove(digest)
 

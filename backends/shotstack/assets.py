@@ -18,8 +18,7 @@ from backends.rendering.base import (
     build_input_arguments,
 )
 from backends.shotstack.client import ShotstackClient
-from backends.shotstack.timeline import BackgroundClip, OutputSpec, OverlayClip, find_nearest_rate
-from video_editing.contract.progress import ignore
+from backends.shotstack.timeline import BackgroundClip, OutputSpec, OverlayClip
 
 SourceListener = Callable[[str], None]  #: called with a source's id before its upload
 
@@ -60,21 +59,6 @@ class OverlayParts(BaseModel):
         return OutputSpec(*self.canvas, rate, self.seconds)
 
 
-class VideoInfo(BaseModel):
-    """The properties of a video, as reported by the command ``probe``."""
-
-    width: int
-    height: int
-    seconds: float
-    rate: float
-    sound: bool
-
-    @property
-    def api_rate(self) -> float:
-        """The API's name for the frame rate that is nearest to the video's."""
-        return find_nearest_rate(self.rate)
-
-
 @dataclass(frozen=True, slots=True)
 class PartFormat:
     """The encoding of parts.
@@ -86,29 +70,6 @@ class PartFormat:
 
     rate: Fraction
     alpha_format: str
-
-
-async def probe_video(
-    video_cli: VideoCli, renderer: str, path: Path, thumbnail: Path | None = None
-) -> VideoInfo:
-    """Probe the video at *path* in a child process, which also writes a *thumbnail* if given.
-
-    Raises:
-        InputRejected: it is not a video.
-        BackendUnavailable: the child process of *renderer* failed.
-    """
-    fields = await video_cli.run(*_build_probe_arguments(path, thumbnail), report=ignore)
-    try:
-        return VideoInfo.model_validate(fields)
-    except ValidationError as err:
-        raise BackendUnavailable(
-            renderer, FailureKind.INVALID_RESPONSE, "the properties of a video are missing"
-        ) from err
-
-
-def _build_probe_arguments(path: Path, thumbnail: Path | None) -> list[str]:
-    thumbnail_arguments = [f"--thumbnail={thumbnail.absolute()}"] if thumbnail else []
-    return ["probe", str(path.absolute()), *thumbnail_arguments, "--progress=json"]
 
 
 async def render_parts(

@@ -9,10 +9,10 @@ from typing import Any
 from backends.base import OverlayBackend, Report
 from backends.links.download import FetchLimits
 from backends.rendering.base import RenderRequest
+from backends.rendering.video_info import probe_video
 from backends.shotstack.assets import (
     OverlayParts,
     PartFormat,
-    probe_video,
     render_parts,
     upload_parts,
 )
@@ -27,6 +27,7 @@ from backends.shotstack.timeline import (
     OverlayClip,
     TooManyLoops,
     build_edit,
+    find_nearest_rate,
     floor_to_milliseconds,
 )
 from backends.shotstack.transfer import expect_result
@@ -110,14 +111,15 @@ async def run_pipeline(
         Cancelled: another process stopped the work.
     """
     clip = await probe_video(renderer.video_cli, renderer.name, request.clip)
+    rate = find_nearest_rate(clip.rate)
     run = _PipelineRun(request, renderer, folder, secrets.token_hex(16))
     renderer.reserve_budget(run.intent, clip.seconds)
     try:
         await run.make_mattes(backend, report)
-        parts = [await run.render_shape(shape, clip.api_rate, report) for shape in request.shapes]
+        parts = [await run.render_shape(shape, rate, report) for shape in request.shapes]
         async with renderer.open_client() as client:
             try:
-                return await run.render_video(client, parts, clip.api_rate, result)
+                return await run.render_video(client, parts, rate, result)
             except BaseException:
                 await renderer.clean_up(client, run.intent)
                 raise

@@ -15,7 +15,8 @@ from backends.links.download import FetchLimits
 from backends.local.video_cli import VideoCli
 from backends.rendering.base import Renderer, RenderRequest, RenderResult
 from backends.rendering.budget import BudgetExceeded, MonthlyBudget
-from backends.shotstack.assets import PartFormat, probe_video, render_parts, upload_parts
+from backends.rendering.video_info import probe_video
+from backends.shotstack.assets import PartFormat, render_parts, upload_parts
 from backends.shotstack.client import ShotstackClient
 from backends.shotstack.errors import (
     OutcomeUnknown,
@@ -28,7 +29,7 @@ from backends.shotstack.errors import (
 from backends.shotstack.rate_limiter import RequestLog, ShotstackTimeouts, get_steady_time
 from backends.shotstack.render_job import render_edit
 from backends.shotstack.render_log import RenderTracking, compute_intent_id
-from backends.shotstack.timeline import FRAME_RATES, TooManyLoops, build_edit
+from backends.shotstack.timeline import FRAME_RATES, TooManyLoops, build_edit, find_nearest_rate
 from backends.shotstack.transfer import (
     ExpectedResult,
     ResultDownload,
@@ -209,17 +210,18 @@ class _RenderRun:
         """Make the parts, upload them, and store the edit to request."""
         renderer, settings = self._renderer, self._renderer.settings
         clip = await probe_video(renderer.video_cli, renderer.name, self._request.clip)
+        rate = find_nearest_rate(clip.rate)
         renderer.reserve_budget(self._intent, clip.seconds)
         parts = await render_parts(
             renderer.video_cli,
             renderer.name,
             self._request,
             self._folder,
-            PartFormat(FRAME_RATES[clip.api_rate], settings.alpha_format),
+            PartFormat(FRAME_RATES[rate], settings.alpha_format),
             self._report,
         )
         overlays, background = await upload_parts(self._client, [parts], self._record_source)
-        output = parts.create_output_spec(clip.api_rate)
+        output = parts.create_output_spec(rate)
         try:
             body = build_edit(overlays, background, output)
         except TooManyLoops as err:

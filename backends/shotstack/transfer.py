@@ -15,7 +15,7 @@ from backends.errors import BackendUnavailable, FailureKind
 from backends.links.download import FetchFailed, FetchLimits, LinkError, fetch
 from backends.links.ssrf_guard import create_guarded_session
 from backends.local.video_cli import VideoCli
-from backends.shotstack.assets import VideoInfo, probe_video
+from backends.rendering.video_info import VideoInfo, probe_video
 from backends.shotstack.client import ShotstackAccount, ShotstackClient, open_client
 from backends.shotstack.errors import ShotstackError
 from backends.shotstack.rate_limiter import RequestLog, ShotstackTimeouts, get_steady_time

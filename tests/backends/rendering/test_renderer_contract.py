@@ -9,6 +9,11 @@ import pytest
 from backends.rendering.base import LocalRenderer, Renderer, RenderRequest
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.fake_shotstack import FakeShotstack
+from tests.backends.support.running_service import (
+    create_renderer_client,
+    create_service,
+    serve_app,
+)
 from tests.backends.support.shotstack_renderer import (
     KEEP_BACKGROUND,
     LIMITS,
@@ -28,6 +33,13 @@ async def local(_folder: Path) -> AsyncIterator[Renderer]:
 
 
 @asynccontextmanager
+async def service(folder: Path) -> AsyncIterator[Renderer]:
+    """The real service over HTTP, which runs the command line."""
+    async with serve_app(create_service(folder)) as address:
+        yield create_renderer_client(address)
+
+
+@asynccontextmanager
 async def sandbox(folder: Path) -> AsyncIterator[Renderer]:
     """The real client, with the fake at the other end of HTTP."""
     async with FakeShotstack() as fake:
@@ -44,6 +56,7 @@ async def sandbox_by_mov(folder: Path) -> AsyncIterator[Renderer]:
 #: over which the contract runs; a new renderer is one more line
 RENDERERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Renderer]]] = {
     "local": local,
+    "service": service,
     "shotstack": sandbox,
     "shotstack by mov": sandbox_by_mov,
 }

@@ -16,6 +16,8 @@ from backends.local.process import ProcessLimits
 from backends.local.video_cli import VideoCli
 from backends.remote.backend import RemoteBackend
 from backends.remote.http_client import Timeouts
+from backends.remote.renderer import ServiceRenderer
+from backends.rendering.base import LocalRenderer
 from backends.server.app import create_app
 from backends.server.clip_store import LinkFetcher
 from backends.server.overlays import ServiceDependencies
@@ -54,7 +56,9 @@ def create_service(
     settings = ServiceSettings(**{"token": TOKEN, "folder": folder} | changes)
     backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
     fetch_link = fetch_link or make_copying_fetcher(folder)
-    dependencies = ServiceDependencies(backend, VideoCli("here", LIMITS), fetch_link, hosting)
+    dependencies = ServiceDependencies(
+        backend, VideoCli("here", LIMITS), fetch_link, LocalRenderer(LIMITS), hosting
+    )
     return create_app(settings, dependencies)
 
 
@@ -72,3 +76,10 @@ def make_copying_fetcher(clip: Path) -> LinkFetcher:
         return path.stat().st_size
 
     return fetch
+
+
+def create_renderer_client(address: str, timeouts: Timeouts = SHORT_TIMEOUTS) -> ServiceRenderer:
+    """Create the renderer at the service at *address*."""
+    return ServiceRenderer(
+        "modal", RemoteSettings(endpoint=address, token=TOKEN), timeouts=timeouts
+    )

@@ -1,0 +1,58 @@
+"""When to look at a job of the service again, and when to give it up."""
+
+import asyncio
+
+from backends.errors import BackendUnavailable, FailureKind
+from backends.remote.http_client import Timeouts
+from backends.resilience.retry import TRANSIENT_FAILURES
+
+MAX_FAILED_POLLS = 4  #: failures in a row after which the job is given up
+
+
+class PollSchedule:
+    """The pauses between the polls of one job, which must progress.
+
+    A few failures in a row do not end the job: the service works on while a proxy in between
+    restarts or the network fails for a moment.
+    """
+
+    def __init__(self, backend: str, timeouts: Timeouts) -> None:
+        """Start; *backend* is named in errors."""
+        self._backend, self._timeouts = backend, timeouts
+        self._failures = 0
+        self._last_progress: object = None
+        self._due = self._now + timeouts.start
+
+    def record(self, progress: object, *, is_queued: bool) -> None:
+        """Note an answer; it shows progress if *progress* differs from that of the last one.
+
+        Raises:
+            BackendUnavailable: TOO_SLOW, the job has not progressed for too long.
+        """
+        self._failures = 0
+        if progress != self._last_progress:
+            self._last_progress = progress
+            limit = self._timeouts.start if is_queued else self._timeouts.stall
+            self._due = self._now + limit
+        if self._now > self._due:
+            raise BackendUnavailable(self._backend, FailureKind.TOO_SLOW, "no progress")
+
+    def decide_pause(self, failure: BackendUnavailable) -> float:
+        """Return the seconds until the next poll after *failure*.
+
+        Raises:
+            BackendUnavailable: *failure*, if it is permanent, one too many, or if the pause would
+                outlast the time in which the job must progress.
+        """
+        self._failures += 1
+        pause = self._timeouts.poll * 2.0 ** (self._failures - 1)
+        if failure.retry_after is not None:
+            pause = failure.retry_after
+        is_over = self._failures >= MAX_FAILED_POLLS or self._now + pause > self._due
+        if is_over or failure.kind not in TRANSIENT_FAILURES:
+            raise failure
+        return pause
+
+    @property
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
