@@ -96,8 +96,10 @@ class ServiceRenderer(Renderer):
             raise BackendUnavailable(
                 self.name, FailureKind.INVALID_RESPONSE, f"its result: {err.reason}"
             ) from err
-        has_size = (video.width, video.height) == (rendered.width, rendered.height)
-        if not has_size or abs(video.seconds - rendered.seconds) > SECONDS_TOLERANCE:
+        size = (await asyncio.to_thread(path.stat)).st_size
+        promised = rendered.width, rendered.height, rendered.size
+        is_promised = (video.width, video.height, size) == promised
+        if not is_promised or abs(video.seconds - rendered.seconds) > SECONDS_TOLERANCE:
             raise BackendUnavailable(
                 self.name, FailureKind.INVALID_RESPONSE, "its result is another video"
             )

@@ -26,7 +26,7 @@ from backends.server.auth import LinkSigner, require_key
 from backends.server.clip_store import ClipStore, create_link_fetcher
 from backends.server.jobs import JobStore
 from backends.server.overlays import OverlayStore, ServiceDependencies
-from backends.server.render_routes import create_render_router
+from backends.server.render_routes import create_render_router, create_result_router
 from backends.server.renders import RenderStore
 from backends.server.routes import (
     create_clip_router,
@@ -101,6 +101,7 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
         create_segment_router(stores.jobs),
         create_overlay_router(stores.overlays, signer, settings.sync_seconds),
         create_render_router(stores.renders),
+        create_result_router(stores.renders),
     ):
         app.include_router(router, dependencies=[Depends(check_key)])
     app.include_router(create_link_router(stores.overlays, signer))

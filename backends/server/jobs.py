@@ -103,6 +103,7 @@ class JobStore:
         settings: ServiceSettings,
         slots: asyncio.Semaphore,
     ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._backend, self._settings, self._slots = folder, backend, settings, slots
         self._jobs: dict[str, ServerJob] = {}
 

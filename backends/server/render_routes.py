@@ -55,6 +55,13 @@ def create_render_router(renders: RenderStore) -> APIRouter:
         """Cancel the work and delete the render with its result."""
         await renders.delete(_get_render(renders, job_id))
 
+    return router
+
+
+def create_result_router(renders: RenderStore) -> APIRouter:
+    """Return the route that downloads finished videos."""
+    router = APIRouter(prefix="/renders", tags=["renders"])
+
     @router.get(
         "/{job_id}/result",
         response_class=FileResponse,

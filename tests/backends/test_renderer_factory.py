@@ -9,10 +9,17 @@ import pytest
 
 from backends.base import BackendStarted, CostIncurred, FellBack, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
-from backends.renderer_factory import create_renderer
+from backends.renderer_factory import create_renderer, create_service_renderers
 from backends.rendering.base import Renderer, RenderRequest, RenderResult
 from backends.rendering.fallback import FallbackRenderer
-from settings import RenderingSettings, Settings, StorageSettings
+from backends.rendering.speed import RenderSpeeds
+from settings import (
+    BackendSettings,
+    RemoteSettings,
+    RenderingSettings,
+    Settings,
+    StorageSettings,
+)
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.shotstack_renderer import KEEP_BACKGROUND
 from tests.support.paths import ROOT
@@ -110,19 +117,55 @@ async def test_other_exceptions_propagate(heard: EventRecorder, end: Exception) 
         ({"api_key": "k"}, "local"),
         ({"renderer": "shotstack"}, "local"),
         ({"renderer": "shotstack", "api_key": "k"}, "chain"),
+        ({"renderer": "service"}, "local"),
+        ({"renderer": "auto", "api_key": "k", "monthly_budget": 5}, "local"),
+        ({"renderer": "auto", "api_key": "k", "stage": "v1"}, "local"),
+        ({"renderer": "auto", "api_key": "k", "stage": "v1", "monthly_budget": 5}, "chain"),
     ],
 )
 def test_the_settings_name_the_renderer(tmp_path: Path, changes: dict[str, str], name: str) -> None:
-    """Local, unless Shotstack is set and has a key; always with the local one as a fallback."""
-    settings = Settings(
-        rendering=RenderingSettings(_env_file=None, **changes),
-        storage=StorageSettings(_env_file=None, folder=tmp_path),
-    )
-    chosen = create_renderer(settings)
+    """Local, unless another is set and configured; always with the local one as a fallback.
+
+    With auto, Shotstack is asked only where there is a budget for its production.
+    """
+    chosen = create_renderer(create_settings(tmp_path, **changes))
     assert chosen.name == name
     assert chosen.can_render(
         RenderRequest(Path("clip.mp4"), None, "teal", KEEP_BACKGROUND, OutputFormat.STICKER)
     )
+
+
+def create_settings(folder: Path, names: str = "local-cpu", **rendering: object) -> Settings:
+    return Settings(
+        backends=BackendSettings(_env_file=None, names=names),
+        remote=RemoteSettings(_env_file=None),
+        rendering=RenderingSettings(_env_file=None, **rendering),
+        storage=StorageSettings(_env_file=None, folder=folder),
+    )
+
+
+@pytest.mark.parametrize("renderer", ["service", "auto"])
+def test_each_service_that_makes_mattes_can_render(tmp_path: Path, renderer: str) -> None:
+    """In the order of OVERLAY_BACKENDS; modal is left out without an address."""
+    names = "modal,https://b.example.com,local-cpu,https://a.example.com:8443"
+    settings = create_settings(tmp_path, names, renderer=renderer)
+    assert [service.name for service in create_service_renderers(settings)] == [
+        "b.example.com",
+        "a.example.com:8443",
+    ]
+    assert create_renderer(settings).name == "chain"
+
+
+async def test_auto_asks_the_fastest_first(tmp_path: Path, heard: EventRecorder) -> None:
+    """And the others after it, where it fails."""
+    speeds = RenderSpeeds(tmp_path / "speeds.json")
+    for name, speed in (("a", 1), ("b", 3), ("c", 2)):
+        speeds.record(name, speed)
+    ends = {"b": BackendUnavailable("b", FailureKind.BUSY)}
+    renderers = [ScriptedRenderer(name, ends.get(name)) for name in "abc"]
+    chain = FallbackRenderer(renderers, sort=speeds.sort)
+    assert (await chain.render(SCENE, RESULT, heard)).renderer == "c"
+    assert [event.backend for event in heard.of(BackendStarted)] == ["b", "c"]
 
 
 def test_no_native_library_is_imported() -> None:

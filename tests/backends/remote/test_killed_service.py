@@ -1,9 +1,7 @@
 """A service that is killed while it works."""
 
 import asyncio
-import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,35 +16,14 @@ from backends.factory import create_chain
 from backends.resilience.fallback import FallbackChain
 from settings import BackendSettings, RemoteSettings, Settings, StorageSettings
 from tests.backends.support.event_recorder import EventRecorder
-from tests.backends.support.programs import PROGRAMS
-from tests.backends.support.running_service import TOKEN
+from tests.backends.support.running_service import TOKEN, serve_in_process
 from tests.support.make_clips import make_clip
-from tests.support.paths import ROOT
 from tests.support.person_clips import somebody
 from video_editing.contract.plan import Plan, find_missing_segments, make_plan
 from video_editing.contract.progress import Progress
 from video_editing.reading.probe import ClipLimits, probe
 
 COOLDOWN = 3.0  #: seconds; enough for a hundred jobs to come and go
-
-
-@asynccontextmanager
-async def service(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """Run the real service in a process, and yield it and its address."""
-    script = PROGRAMS / "run_service.py"
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, script, folder),
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    address = (await process.stdout.readline()).decode().strip()
-    try:
-        yield process, address
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
 
 
 @asynccontextmanager
@@ -106,7 +83,7 @@ async def test_a_killed_service_costs_seconds_not_the_job(minute: Path, tmp_path
     """
     plan, clock = make_plan(probe(minute, ClipLimits())), Clock()
     folder = tmp_path / "mattes"
-    async with service(tmp_path / "service") as (process, address):
+    async with serve_in_process(tmp_path / "service") as (process, address):
         backends = await chained(address, tmp_path)
         work = asyncio.create_task(backends.make_mattes(minute, plan, folder, clock))
         await arrived(plan, folder, 4, work)

@@ -1,14 +1,17 @@
 """The real service on a real uvicorn, in the event loop of the test."""
 
 import asyncio
+import os
 import shutil
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
@@ -23,6 +26,8 @@ from backends.server.clip_store import LinkFetcher
 from backends.server.overlays import ServiceDependencies
 from backends.shotstack.transfer import ShotstackHosting
 from settings import RemoteSettings, ServiceSettings
+from tests.backends.support.programs import PROGRAMS
+from tests.support.paths import ROOT
 
 TOKEN = "a token for tests"  # noqa: S105 - opens nothing
 KEY = {"Authorization": f"Bearer {TOKEN}"}
@@ -31,7 +36,7 @@ SHORT_TIMEOUTS = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stal
 
 
 @asynccontextmanager
-async def serve_app(app: FastAPI) -> AsyncIterator[str]:
+async def serve_app(app: ASGIApp) -> AsyncIterator[str]:
     """Serve *app* on a free port and yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
@@ -43,6 +48,35 @@ async def serve_app(app: FastAPI) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await task
+
+
+@asynccontextmanager
+async def serve_in_process(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Run the real service in a process that can be killed; yield it and its address."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, PROGRAMS / "run_service.py", folder),
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    address = (await process.stdout.readline()).decode().strip()
+    try:
+        yield process, address
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+def record_requests(app: ASGIApp, requests: list[tuple[str, str]]) -> ASGIApp:
+    """Return *app*, and append the method and path of each request to *requests*."""
+
+    async def record(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            requests.append((scope["method"], scope["path"]))
+        await app(scope, receive, send)
+
+    return record
 
 
 def create_service(
@@ -62,10 +96,12 @@ def create_service(
     return create_app(settings, dependencies)
 
 
-def create_client(address: str, timeouts: Timeouts = SHORT_TIMEOUTS) -> RemoteBackend:
+def create_client(
+    address: str, timeouts: Timeouts = SHORT_TIMEOUTS, *, keeps_clips: bool = False
+) -> RemoteBackend:
     """Create the client of the service at *address*."""
     settings = RemoteSettings(endpoint=address, token=TOKEN, price=0.5)
-    return RemoteBackend("modal", settings, timeouts=timeouts)
+    return RemoteBackend("modal", settings, timeouts=timeouts, keeps_clips=keeps_clips)
 
 
 def make_copying_fetcher(clip: Path) -> LinkFetcher:
