@@ -207,8 +207,16 @@ class RenderingSettings(SettingsGroup):
     stage: Literal["stage", "v1"] = Field(default="stage", validation_alias="SHOTSTACK_STAGE")
     """Shotstack's environment: stage, the free sandbox with a watermark, or v1, production."""
 
-    alpha_format: Literal["luma", "mov"] = Field(default="luma", validation_alias="SHOTSTACK_ALPHA")
-    """How overlays are uploaded: luma is an mp4 with a luma matte, mov is ProRes with alpha."""
+    sandbox_key: SecretStr = Field(default=SecretStr(""), validation_alias="SHOTSTACK_SANDBOX_KEY")
+    """API key of Shotstack's sandbox, in which production is checked before its first render;
+    without one, a second of production is rendered for it."""
+
+    alpha_format: Literal["luma", "luma-inverted", "mov"] = Field(
+        default="luma", validation_alias="SHOTSTACK_ALPHA"
+    )
+    """How overlays are uploaded: luma is an mp4 with a luma matte, white where the overlay is seen,
+    luma-inverted one that is black there, mov is ProRes with alpha. A check of one frame corrects
+    luma and luma-inverted."""
 
     price: float = Field(default=0.3, ge=0, validation_alias="SHOTSTACK_PRICE")
     """Price of its results in dollars a minute; the sandbox is free."""

@@ -13,6 +13,7 @@ class FailureKind(StrEnum):
     BUSY = "busy"  #: it asks to come back later: 429, 503
     BROKEN = "broken"  #: it fails by its own fault: 5xx, a crashed child process
     INVALID_RESPONSE = "garbage"  #: its response is not what was requested
+    WRONG_PICTURE = "wrong_picture"  #: its results do not look like ours
     TOO_SLOW = "too_slow"  #: no progress for too long, or the deadline passed
     NO_MODEL = "no_model"  #: the weights are missing, or there is no device to run them on
     NO_MEMORY = "no_memory"  #: killed because of its memory

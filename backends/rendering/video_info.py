@@ -10,25 +10,57 @@ from video_editing.contract.progress import ignore
 
 
 class VideoInfo(BaseModel):
-    """The properties of a video, as reported by the command ``probe``."""
+    """The properties of a video, as reported by the command ``probe``.
+
+    Attributes:
+        inside, outside: how much a frame differs from a reference, in the box of the overlay and
+            around it: mean absolute difference of R'G'B', 0 same … 1 opposite.
+    """
 
     width: int
     height: int
     seconds: float
     rate: float
     sound: bool
+    inside: float = 0
+    outside: float = 0
+
+
+class Reference(BaseModel):
+    """How one moment of a result should look.
+
+    Attributes:
+        picture: path of the picture.
+        seconds: of the moment.
+        box: left, top, width and height of the overlay in pixels.
+    """
+
+    picture: Path
+    seconds: float
+    box: tuple[int, int, int, int]
 
 
 async def probe_video(
-    video_cli: VideoCli, renderer: str, path: Path, thumbnail: Path | None = None
+    video_cli: VideoCli,
+    renderer: str,
+    path: Path,
+    thumbnail: Path | None = None,
+    reference: Reference | None = None,
 ) -> VideoInfo:
-    """Probe the video at *path* in a child process, which also writes a *thumbnail* if given.
+    """Probe the video at *path* in a child process.
+
+    Args:
+        video_cli: runs the child process.
+        renderer: name in errors.
+        path: of the video.
+        thumbnail: path of a JPEG to write; None for none.
+        reference: to compare a frame with; None for none.
 
     Raises:
         InputRejected: it is not a video.
         BackendUnavailable: the child process of *renderer* failed.
     """
-    fields = await video_cli.run(*_build_probe_arguments(path, thumbnail), report=ignore)
+    fields = await video_cli.run(*_build_probe_arguments(path, thumbnail, reference), report=ignore)
     try:
         return VideoInfo.model_validate(fields)
     except ValidationError as err:
@@ -37,6 +69,14 @@ async def probe_video(
         ) from err
 
 
-def _build_probe_arguments(path: Path, thumbnail: Path | None) -> list[str]:
-    thumbnail_arguments = [f"--thumbnail={thumbnail.absolute()}"] if thumbnail else []
-    return ["probe", str(path.absolute()), *thumbnail_arguments, "--progress=json"]
+def _build_probe_arguments(
+    path: Path, thumbnail: Path | None, reference: Reference | None
+) -> list[str]:
+    arguments = ["probe", str(path.absolute()), "--progress=json"]
+    if thumbnail is not None:
+        arguments.append(f"--thumbnail={thumbnail.absolute()}")
+    if reference is not None:
+        arguments.append(f"--compare={reference.picture.absolute()}")
+        arguments.append(f"--at={reference.seconds}")
+        arguments.append(f"--box={','.join(map(str, reference.box))}")
+    return arguments

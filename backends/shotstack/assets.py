@@ -17,6 +17,7 @@ from backends.rendering.base import (
     build_composition_arguments,
     build_input_arguments,
 )
+from backends.rendering.video_info import Reference
 from backends.shotstack.client import ShotstackClient
 from backends.shotstack.timeline import BackgroundClip, OutputSpec, OverlayClip
 
@@ -33,6 +34,20 @@ class BackgroundParts(BaseModel):
     sound: bool = False
 
 
+class ReferenceParts(BaseModel):
+    """One moment of the result, as reported by the command ``parts``.
+
+    Attributes:
+        seconds: of the moment.
+        expected: path of a picture of it.
+        inverted: path of the same with the overlay's alpha inverted.
+    """
+
+    seconds: float
+    expected: Path
+    inverted: Path
+
+
 class OverlayParts(BaseModel):
     """The parts of one overlay, as reported by the command ``parts``.
 
@@ -44,6 +59,7 @@ class OverlayParts(BaseModel):
         overlay: path of the overlay.
         luma: path of its luma matte; None if the overlay has alpha.
         background: the background part.
+        reference: one moment of the result.
     """
 
     canvas: tuple[int, int]
@@ -53,6 +69,14 @@ class OverlayParts(BaseModel):
     overlay: Path
     luma: Path | None
     background: BackgroundParts
+    reference: ReferenceParts
+
+    @property
+    def expected(self) -> Reference:
+        """How one moment of the result should look."""
+        return Reference(
+            picture=self.reference.expected, seconds=self.reference.seconds, box=self.box
+        )
 
     def create_output_spec(self, rate: float) -> OutputSpec:
         """Return the result that the parts make, at *rate*, the API's name for a frame rate."""
@@ -65,7 +89,8 @@ class PartFormat:
 
     Attributes:
         rate: frames a second.
-        alpha_format: "luma" for an mp4 with a luma matte, or a container with alpha: "mov", "webm".
+        alpha_format: "luma" for an mp4 with a luma matte, white where the overlay is seen,
+            "luma-inverted" for one that is black there, or a container with alpha: "mov", "webm".
     """
 
     rate: Fraction

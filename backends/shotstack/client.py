@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import stamina
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
-from pydantic import SecretStr
+from pydantic import JsonValue, SecretStr
 from yarl import URL
 
 from backends.shotstack.errors import (
@@ -226,7 +226,7 @@ class ShotstackClient:
         return await self._submit("render", edit, before_send)
 
     async def submit_template(
-        self, template: str, merge: Mapping[str, str], before_send: BeforeSend = ignore
+        self, template: str, merge: Mapping[str, JsonValue], before_send: BeforeSend = ignore
     ) -> str:
         """Request a render of a template with merge fields once, and return its id.
 
@@ -290,9 +290,9 @@ class ShotstackClient:
         raise AssertionError  # the last attempt raises
 
 
-def build_merge_fields(fields: Mapping[str, str]) -> list[dict[str, str]]:
+def build_merge_fields(fields: Mapping[str, JsonValue]) -> list[JsonValue]:
     """Return merge fields as the API takes them."""
-    return [{"find": find, "replace": text} for find, text in fields.items()]
+    return [{"find": find, "replace": value} for find, value in fields.items()]
 
 
 @asynccontextmanager

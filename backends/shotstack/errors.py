@@ -9,6 +9,8 @@ from backends.remote.http_client import parse_retry_after
 
 MAX_MESSAGE_LENGTH = 300  #: characters of a message from Shotstack
 LINK_PATTERN = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+LONG_WORD_PATTERN = re.compile(r"\S{33,}")  #: longer than S3's codes; may be a key or signature
+STORAGE_ELEMENT = "<{0}>([^<]*)</{0}>"  #: of S3's answer to a failed request
 #: no credits or no plan; Shotstack reports it with various statuses
 NO_CREDITS_PATTERN = re.compile(r"credit|payment|subscription|quota", re.IGNORECASE)
 #: error texts of renders that are worth a second attempt, as in Shotstack's own command line
@@ -145,6 +147,18 @@ def _as_list(value: Any) -> list[Any]:
 
 def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def extract_storage_reason(body: bytes) -> str:
+    """Return why S3 refused an upload: its code and message.
+
+    The other elements of its answer repeat the signature, the key's id and what was signed.
+    """
+    text = body.decode(errors="replace")
+    found = (STORAGE_ELEMENT.format(name) for name in ("Code", "Message"))
+    matches = (re.search(pattern, text) for pattern in found)
+    reason = " ".join(match[1] for match in matches if match)
+    return sanitize(LONG_WORD_PATTERN.sub("<…>", reason))
 
 
 def sanitize(text: str) -> str:

@@ -10,13 +10,19 @@ from aiohttp import ConnectionTimeoutError as ConnectTimeout
 from pydantic import BaseModel, SecretStr, ValidationError
 from yarl import URL
 
-from backends.shotstack.errors import ShotstackRateLimited, ShotstackUnavailable, create_error
+from backends.shotstack.errors import (
+    ShotstackRateLimited,
+    ShotstackUnavailable,
+    create_error,
+    extract_storage_reason,
+)
 from backends.shotstack.rate_limiter import RateLimiter, ShotstackTimeouts
 from video_editing.contract.progress import ignore
 
 MAX_JSON_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16
 UPLOAD_CHUNK_BYTES = 1 << 18
+MAX_REASON_BYTES = 1 << 13  #: of the storage's answer to a failed upload
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 BeforeSend = Callable[[], None]  #: called right before a request is sent
@@ -165,13 +171,19 @@ async def upload_file(
                 yield chunk
         limit.reschedule(loop.time() + timeouts.response)
 
-    headers = {hdrs.CONTENT_LENGTH: str(size), hdrs.CONTENT_TYPE: "application/octet-stream"}
     try:
         async with (
             asyncio.timeout(timeouts.response) as limit,
-            session.put(url, data=chunks(limit), headers=headers, allow_redirects=False) as answer,
+            session.put(
+                url,
+                data=chunks(limit),
+                headers=_build_upload_headers(url, size),
+                skip_auto_headers=[hdrs.CONTENT_TYPE],
+                allow_redirects=False,
+            ) as answer,
         ):
             status = answer.status
+            text = b"" if 200 <= status < 300 else await answer.content.read(MAX_REASON_BYTES)
     except TimeoutError:
         raise ShotstackUnavailable("an upload stalled") from None
     except ClientConnectorError as err:
@@ -181,7 +193,15 @@ async def upload_file(
     except (ClientError, OSError, ValueError) as err:
         raise ShotstackUnavailable(f"an upload: {type(err).__name__}") from None
     if not 200 <= status < 300:
-        raise ShotstackUnavailable(f"an upload: status {status}")
+        raise ShotstackUnavailable(f"an upload: status {status} {extract_storage_reason(text)}")
+
+
+def _build_upload_headers(url: URL, size: int) -> dict[str, str]:
+    """Return the headers of an upload: a content type only if the signature covers one."""
+    headers: dict[str, str] = {hdrs.CONTENT_LENGTH: str(size)}
+    if "content-type" in url.query.get("X-Amz-SignedHeaders", "").split(";"):
+        headers[hdrs.CONTENT_TYPE] = "application/octet-stream"
+    return headers
 
 
 def _parse_upload_url(link: str, schemes: set[str]) -> URL:

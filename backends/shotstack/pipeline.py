@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from backends.base import OverlayBackend, Report
 from backends.links.download import FetchLimits
 from backends.rendering.base import RenderRequest
 from backends.rendering.video_info import probe_video
+from backends.shotstack.alpha_check import LUMA_FORMATS
 from backends.shotstack.assets import (
     OverlayParts,
     PartFormat,
@@ -51,9 +54,9 @@ class PipelineRequest:
         style: of the overlays, except for the shape.
         engine, model: make the mattes.
         template: id of a template at Shotstack whose timeline is used; None for one of ours.
-        merge: values of the template's merge fields. In a value, {circle}, {circle-luma} and so on
+        merge: values of the template's merge fields. In a text, {circle}, {circle-luma} and so on
             stand for the addresses of overlays, {background} for the address or colour of the
-            background, and {length} for the length in seconds.
+            background, and {length} for the length in seconds; {length} alone is a number.
     """
 
     clip: Path
@@ -64,7 +67,7 @@ class PipelineRequest:
     engine: str = FAST_ENGINE
     model: str = DEFAULT_MODEL
     template: str | None = None
-    merge: Mapping[str, str] = field(default_factory=dict)
+    merge: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +159,16 @@ class _PipelineRun:
             self.renderer.name,
             RenderRequest(request.clip, self.folder / "mattes", request.background, style),
             self.folder / shape,
-            PartFormat(FRAME_RATES[rate], request.container),
+            PartFormat(FRAME_RATES[rate], self._choose_alpha_format()),
             report,
         )
+
+    def _choose_alpha_format(self) -> str:
+        """Return the container, or the kind of luma matte that Shotstack was seen to draw."""
+        if self.request.container not in LUMA_FORMATS:
+            return self.request.container
+        checked = self.renderer.alpha_check.alpha_format
+        return checked if checked in LUMA_FORMATS else self.request.container
 
     async def render_video(
         self,
@@ -179,7 +189,8 @@ class _PipelineRun:
         if result is not None:
             expected = None  # the template decides on the properties
             if not isinstance(edit, TemplateEdit):
-                expected = expect_result(edit, output, sound=parts[0].sound)
+                reference = parts[0].expected if len(parts) == 1 else None
+                expected = expect_result(edit, output, reference, sound=parts[0].sound)
             with atomic_write(result) as path:
                 await self.renderer.result_download.download(video, path, expected, FetchLimits())
         for source in render_log.get(self.intent).sources:
@@ -206,11 +217,23 @@ def _build_edit(
             return build_edit(overlays, background, output)
         except TooManyLoops as err:
             raise InputRejected(RejectReason.BAD_BACKGROUND, why="too short") from err
-    placeholders = {"{background}": background.video or background.image or background.colour or ""}
-    placeholders["{length}"] = f"{floor_to_milliseconds(output.seconds):g}"
+    placeholders: dict[str, str | float] = {
+        "{background}": background.video or background.image or background.colour or "",
+        "{length}": floor_to_milliseconds(output.seconds),
+    }
     for shape, overlay in zip(request.shapes, overlays, strict=True):
         placeholders |= {f"{{{shape}}}": overlay.url, f"{{{shape}-luma}}": overlay.luma or ""}
-    merge = dict(request.merge)
-    for placeholder, text in placeholders.items():
-        merge = {field: value.replace(placeholder, text) for field, value in merge.items()}
+    merge = {field: _fill(value, placeholders) for field, value in request.merge.items()}
     return TemplateEdit(request.template, merge)
+
+
+def _fill(value: JsonValue, placeholders: Mapping[str, str | float]) -> JsonValue:
+    """Return *value* with its placeholders replaced; one alone keeps the type of what it means."""
+    if not isinstance(value, str):
+        return value
+    if value in placeholders:
+        return placeholders[value]
+    for placeholder, meaning in placeholders.items():
+        text = meaning if isinstance(meaning, str) else f"{meaning:g}"
+        value = value.replace(placeholder, text)
+    return value

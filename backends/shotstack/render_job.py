@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from pydantic import JsonValue
 from yarl import URL
 
 from backends.shotstack.client import ShotstackClient
@@ -43,7 +44,7 @@ class TemplateEdit:
     """
 
     id: str
-    merge: Mapping[str, str]
+    merge: Mapping[str, JsonValue]
 
 
 EditSource = Mapping[str, Any] | TemplateEdit  #: timeline and output, or the template with them

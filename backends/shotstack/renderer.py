@@ -16,7 +16,16 @@ from backends.local.video_cli import VideoCli
 from backends.rendering.base import Renderer, RenderRequest, RenderResult
 from backends.rendering.budget import BudgetExceeded, MonthlyBudget
 from backends.rendering.video_info import probe_video
-from backends.shotstack.assets import PartFormat, render_parts, upload_parts
+from backends.shotstack.alpha_check import (
+    LUMA_FORMATS,
+    TRIAL_SECONDS,
+    AlphaCheck,
+    Verdict,
+    cut_trial,
+    download_trial,
+    judge_trial,
+)
+from backends.shotstack.assets import OverlayParts, PartFormat, render_parts, upload_parts
 from backends.shotstack.client import ShotstackClient
 from backends.shotstack.errors import (
     OutcomeUnknown,
@@ -79,12 +88,16 @@ class ShotstackRenderer(Renderer):
         self.settings, self.video_cli, self.budget = settings, video_cli, budget
         self.render_log, self.callback_url = tracking.render_log, tracking.callback_url
         self.timeouts = timeouts or ShotstackTimeouts()
+        self.alpha_check = AlphaCheck(folder, settings)
         self._request_log = JsonStateFile(folder / "requests.json", RequestLog)
         self._suspended_until = 0.0  # on the monotonic clock; no requests before
 
     def can_render(self, request: RenderRequest) -> bool:
-        """Return whether the result is a plain video; the others need size limits or alpha."""
-        return request.form is OutputFormat.VIDEO
+        """Return whether the result is a plain video; the others need size limits or alpha.
+
+        After a check that failed, nothing is rendered.
+        """
+        return request.form is OutputFormat.VIDEO and not self.alpha_check.is_disabled
 
     async def render(self, request: RenderRequest, result: Path, report: Report) -> RenderResult:
         """See :class:`Renderer`."""
@@ -102,6 +115,20 @@ class ShotstackRenderer(Renderer):
     def open_client(self) -> AbstractAsyncContextManager[ShotstackClient]:
         """Open a client; all clients share the rate limits."""
         return open_shotstack_client(self.settings, self._request_log, self.timeouts)
+
+    @property
+    def has_free_trials(self) -> bool:
+        """Whether the sandbox is available to compare a frame."""
+        settings = self.settings
+        return settings.stage == "stage" or bool(settings.sandbox_key.get_secret_value())
+
+    def open_trial_client(self) -> AbstractAsyncContextManager[ShotstackClient]:
+        """Open a client of the sandbox, or of production where there is no key for the sandbox."""
+        settings = self.settings
+        if settings.sandbox_key.get_secret_value():
+            sandbox = {"stage": "stage", "api_key": settings.sandbox_key}
+            settings = settings.model_copy(update=sandbox)
+        return open_shotstack_client(settings, self._request_log, self.timeouts)
 
     @property
     def result_download(self) -> ResultDownload:
@@ -208,16 +235,27 @@ class _RenderRun:
 
     async def _prepare(self) -> ExpectedResult:
         """Make the parts, upload them, and store the edit to request."""
-        renderer, settings = self._renderer, self._renderer.settings
+        renderer = self._renderer
         clip = await probe_video(renderer.video_cli, renderer.name, self._request.clip)
         rate = find_nearest_rate(clip.rate)
         renderer.reserve_budget(self._intent, clip.seconds)
+        check = renderer.alpha_check
+        parts, expected = await self._upload(rate, check.alpha_format)
+        if check.is_due:
+            parts, expected = await self._check_alpha(rate, parts, expected)
+        with atomic_write(self._folder / REQUEST_FILE) as path, translate_output_errors():
+            path.write_text(expected.model_dump_json())
+        return expected
+
+    async def _upload(self, rate: float, alpha_format: str) -> tuple[OverlayParts, ExpectedResult]:
+        """Make the parts with that kind of alpha, and upload them."""
+        renderer = self._renderer
         parts = await render_parts(
             renderer.video_cli,
             renderer.name,
             self._request,
             self._folder,
-            PartFormat(FRAME_RATES[rate], settings.alpha_format),
+            PartFormat(FRAME_RATES[rate], alpha_format),
             self._report,
         )
         overlays, background = await upload_parts(self._client, [parts], self._record_source)
@@ -228,10 +266,51 @@ class _RenderRun:
             raise BackendUnavailable(
                 renderer.name, FailureKind.INVALID_RESPONSE, "the background video is too short"
             ) from err
-        expected = expect_result(body, output, sound=parts.sound or background.has_sound)
-        with atomic_write(self._folder / REQUEST_FILE) as path, translate_output_errors():
-            path.write_text(expected.model_dump_json())
-        return expected
+        sound = parts.sound or background.has_sound
+        return parts, expect_result(body, output, parts.expected, sound=sound)
+
+    async def _check_alpha(
+        self, rate: float, parts: OverlayParts, expected: ExpectedResult
+    ) -> tuple[OverlayParts, ExpectedResult]:
+        """Compare one frame; where it is inverted, make the parts again, and compare that one.
+
+        Raises:
+            BackendUnavailable: WRONG_PICTURE, it looks right neither way; from now on the renderer
+                is disabled.
+        """
+        check = self._renderer.alpha_check
+        alpha_format = check.alpha_format
+        verdict = await self._try_alpha(alpha_format, parts, expected)
+        if verdict is Verdict.INVERTED and alpha_format in LUMA_FORMATS:
+            alpha_format = LUMA_FORMATS[alpha_format]
+            parts, expected = await self._upload(rate, alpha_format)
+            verdict = await self._try_alpha(alpha_format, parts, expected)
+        if verdict is Verdict.RIGHT:
+            check.record(alpha_format)
+        elif verdict is not Verdict.UNDECIDED:
+            check.record(None)
+            raise BackendUnavailable(
+                self._renderer.name, FailureKind.WRONG_PICTURE, f"a trial is {verdict}"
+            )
+        return parts, expected
+
+    async def _try_alpha(
+        self, alpha_format: str, parts: OverlayParts, expected: ExpectedResult
+    ) -> Verdict:
+        """Render a second around the reference, and return what its frame shows."""
+        renderer, intent = self._renderer, f"{self._intent}-{alpha_format}"
+        trial, seconds = cut_trial(expected.edit, parts)
+        path = self._folder / "trial.mp4"
+        if not renderer.has_free_trials:
+            renderer.reserve_budget(intent, TRIAL_SECONDS)
+        try:
+            async with renderer.open_trial_client() as client:
+                state = await render_edit(client, renderer.render_log, intent, trial)
+        except BaseException as err:
+            renderer.release_if_unbilled(intent, err)
+            raise
+        await download_trial(state.url or "", path, renderer.settings.api_url)
+        return await judge_trial(renderer.video_cli, renderer.name, path, parts, seconds)
 
     def _record_source(self, source: str) -> None:
         self._renderer.render_log.add_source(self._intent, source)
@@ -242,9 +321,14 @@ class _RenderRun:
         limits = FetchLimits() if max_bytes is None else FetchLimits(max_bytes)
         with translate_output_errors():
             self._folder.mkdir(parents=True, exist_ok=True)
-        await self._renderer.result_download.download(
-            link, path, expected, limits, self._request.thumbnail
-        )
+        try:
+            await self._renderer.result_download.download(
+                link, path, expected, limits, self._request.thumbnail
+            )
+        except BackendUnavailable as failure:
+            if failure.kind is FailureKind.WRONG_PICTURE:
+                self._renderer.alpha_check.forget()
+            raise
         with translate_output_errors():
             path.replace(self._result)
 

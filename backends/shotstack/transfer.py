@@ -15,7 +15,7 @@ from backends.errors import BackendUnavailable, FailureKind
 from backends.links.download import FetchFailed, FetchLimits, LinkError, fetch
 from backends.links.ssrf_guard import create_guarded_session
 from backends.local.video_cli import VideoCli
-from backends.rendering.video_info import VideoInfo, probe_video
+from backends.rendering.video_info import Reference, VideoInfo, probe_video
 from backends.shotstack.client import ShotstackAccount, ShotstackClient, open_client
 from backends.shotstack.errors import ShotstackError
 from backends.shotstack.rate_limiter import RequestLog, ShotstackTimeouts, get_steady_time
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 MAX_DOWNLOADS = 3  #: of a result
 LENGTH_TOLERANCE_FRAMES = 1.5  #: by which a result may be longer or shorter than expected
+#: mean difference of a frame from its reference, 0 … 1; that of two codecs and of a watermark is
+#: less, that of an overlay that is missing or inverted more
+MAX_DIFFERENCE = 0.08
 RATE_TOLERANCE = 0.01  #: of a result's frame rate, relative
 
 
@@ -106,6 +109,7 @@ class ExpectedResult(BaseModel):
         seconds: length.
         rate: frames a second, under the API's name for the rate.
         sound: whether it must have an audio stream.
+        reference: how one moment of it must look; None in state of earlier versions.
     """
 
     edit: JsonObject
@@ -114,6 +118,7 @@ class ExpectedResult(BaseModel):
     seconds: float
     rate: float
     sound: bool
+    reference: Reference | None = None
 
     def is_met_by(self, video: VideoInfo) -> bool:
         """Return whether *video* has the expected properties."""
@@ -126,7 +131,9 @@ class ExpectedResult(BaseModel):
         )
 
 
-def expect_result(edit: JsonObject, output: OutputSpec, *, sound: bool) -> ExpectedResult:
+def expect_result(
+    edit: JsonObject, output: OutputSpec, reference: Reference | None, *, sound: bool
+) -> ExpectedResult:
     """Return the properties of the result that *edit* describes."""
     return ExpectedResult(
         edit=edit,
@@ -135,6 +142,7 @@ def expect_result(edit: JsonObject, output: OutputSpec, *, sound: bool) -> Expec
         seconds=output.seconds,
         rate=output.rate,
         sound=sound,
+        reference=reference,
     )
 
 
@@ -172,15 +180,17 @@ class ResultDownload:
             thumbnail: path of a JPEG.
 
         Raises:
-            BackendUnavailable: it is not the expected video, or larger than *limits* allow.
+            BackendUnavailable: it is not the expected video, or larger than *limits* allow;
+                WRONG_PICTURE, it does not look as expected.
             OutputFailed: a file cannot be written.
             Cancelled: another process stopped the work.
         """
+        reference = expected.reference if expected else None
         for attempt in range(MAX_DOWNLOADS):
             await asyncio.sleep(self.retry_wait * attempt)
             try:
                 await download_file(link, path, limits, self.api_url)
-                video = await probe_video(self.video_cli, self.renderer, path, thumbnail)
+                video = await probe_video(self.video_cli, self.renderer, path, thumbnail, reference)
             except FetchFailed as err:
                 why = f"{err.reason}"
                 if err.reason is LinkError.TOO_BIG:
@@ -189,10 +199,16 @@ class ResultDownload:
                 why = f"{err.reason}"
             else:
                 if expected is None or expected.is_met_by(video):
-                    return video
+                    return self._require_picture(video)
                 why = "not what was requested"
             log.warning("a result of %s is unusable: %s", self.renderer, why)
         raise BackendUnavailable(self.renderer, FailureKind.INVALID_RESPONSE, f"its result: {why}")
+
+    def _require_picture(self, video: VideoInfo) -> VideoInfo:
+        if max(video.inside, video.outside) > MAX_DIFFERENCE:
+            detail = f"a frame differs by {video.inside:.2f} inside, {video.outside:.2f} outside"
+            raise BackendUnavailable(self.renderer, FailureKind.WRONG_PICTURE, detail)
+        return video
 
 
 class ShotstackHosting:

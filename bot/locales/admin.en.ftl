@@ -38,6 +38,7 @@ admin-why =
         [unsafe] it is open to everybody
         [no_model] there is no device or no model to run on it
         [garbage] its answer is not valid
+        [wrong_picture] its videos do not look like the preview
         [too_slow] it takes too long
         [no_memory] it has too little memory
         [unreachable] it cannot be reached

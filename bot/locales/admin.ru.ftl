@@ -40,6 +40,7 @@ admin-why =
         [unsafe] открыт для всех
         [no_model] нет устройства или модели для него
         [garbage] неверный ответ
+        [wrong_picture] видео не похоже на предпросмотр
         [too_slow] слишком долго
         [no_memory] не хватает памяти
         [unreachable] нет связи

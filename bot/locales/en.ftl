@@ -212,6 +212,7 @@ why =
         [unsafe] { why-unsafe }
         [busy] { why-busy }
         [garbage] { why-garbage }
+        [wrong_picture] { why-wrong-picture }
         [too_slow] { why-too-slow }
         [no_model] { why-no-model }
         [no_memory] { why-no-memory }
@@ -226,6 +227,7 @@ why-unsafe = is not safe for your video
 why-busy = is busy
 why-broken = has failed
 why-garbage = answers nonsense
+why-wrong-picture = draws the video wrong
 why-too-slow = is too slow
 why-no-model = is not ready
 why-no-memory = is out of memory

@@ -214,6 +214,7 @@ why =
         [unsafe] { why-unsafe }
         [busy] { why-busy }
         [garbage] { why-garbage }
+        [wrong_picture] { why-wrong-picture }
         [too_slow] { why-too-slow }
         [no_model] { why-no-model }
         [no_memory] { why-no-memory }
@@ -228,6 +229,7 @@ why-unsafe = небезопасен для вашего видео
 why-busy = занят
 why-broken = сломался
 why-garbage = отвечает не то
+why-wrong-picture = собирает видео неправильно
 why-too-slow = работает слишком медленно
 why-no-model = не готов
 why-no-memory = исчерпал память

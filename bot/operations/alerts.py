@@ -47,7 +47,7 @@ REPEAT_SECONDS = 3600  #: between two alerts of one kind and subject
 REPEAT_SECONDS_BY_KIND = {AlertKind.BUDGET: 40 * 86400}  #: the same for kinds of another rate
 
 #: failures of a backend that only the operator can repair
-OPERATOR_FAILURES = (FailureKind.REFUSED, FailureKind.UNSAFE)
+OPERATOR_FAILURES = (FailureKind.REFUSED, FailureKind.UNSAFE, FailureKind.WRONG_PICTURE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ from video_editing.pipelines.edit import ResultOptions, edit
 from video_editing.pipelines.engine_speed import measure_engine_speeds
 from video_editing.pipelines.matte import check_segments, write_final_matte
 from video_editing.pipelines.preview import write_preview, write_thumbnail
+from video_editing.pipelines.reference import measure_difference
 from video_editing.pipelines.render_parts import AlphaFormat, PartsOptions, render_parts
 from video_editing.reading.probe import Clip, ClipLimits, probe
 
@@ -78,6 +79,8 @@ PART_FILES = (
     "overlay.webm",
     "luma.mp4",
     "background.jpg",
+    "expected.jpg",
+    "inverted.jpg",
     "animation.mp4",
     "blur.mp4",
 )
@@ -253,7 +256,7 @@ class PartsArguments(CommandArguments):
     way: AlphaFormat = Field(
         default=AlphaFormat.LUMA,
         description="luma: the overlay as mp4, and a second one that is white where it is seen; "
-        "mov and webm: one with alpha, large or small",
+        "luma-inverted: black there; mov and webm: one with alpha, large or small",
     )
     rate: Annotated[
         Annotated[Fraction, Field(ge=1, le=120)] | None,
@@ -271,6 +274,17 @@ class ProbeArguments(CommandArguments):
     thumbnail: ThumbnailPath = Field(
         default=None,
         description="also write a small picture of its middle, at most 320 pixels wide or high",
+    )
+    compare: Annotated[Path | None, Reads(), Metavar("PICTURE")] = Field(
+        default=None,
+        description="also print how much the frame at --at differs from this picture, inside "
+        "--box and outside: 0 same, 1 opposite",
+    )
+    at: Annotated[float, Metavar("SECONDS")] = Field(
+        default=0, ge=0, description="with --compare: when the frame is shown"
+    )
+    box: Annotated[tuple[int, int, int, int] | None, Metavar("L,T,W,H", default="all of it")] = (
+        Field(default=None, description="with --compare: left, top, width and height in pixels")
     )
 
 
@@ -429,9 +443,13 @@ def run_probe(options: ProbeArguments, _report: Report) -> None:
     if options.thumbnail is not None:
         with limit_reading_time(options.clip):
             write_thumbnail(clip, options.thumbnail)
-    info = OutputInfo(*clip.size, float(clip.duration))
+    info = OutputInfo(*clip.size, float(clip.duration))._asdict()
+    if options.compare is not None:
+        with limit_reading_time(options.clip):
+            box = options.box or (0, 0, *clip.size)
+            info |= measure_difference(clip, options.at, options.compare, box)._asdict()
     has_sound = clip.audio_stream is not None
-    print_result(options.progress, None, **info._asdict(), rate=float(clip.rate), sound=has_sound)
+    print_result(options.progress, None, **info, rate=float(clip.rate), sound=has_sound)
 
 
 def run_demo(options: DemoArguments, report: Report) -> None:

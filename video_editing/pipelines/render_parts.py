@@ -15,6 +15,7 @@ from typing import NamedTuple, TypedDict, TypeVar
 import cv2
 import numpy as np
 import webcolors
+from numpy.typing import NDArray
 
 from video_editing.compositing.audio_mix import has_sound, mix_audio
 from video_editing.compositing.background import (
@@ -26,7 +27,7 @@ from video_editing.compositing.background import (
     VideoBackground,
     cover,
 )
-from video_editing.compositing.composition import Composition
+from video_editing.compositing.composition import Composition, OverlayFrame
 from video_editing.compositing.layout import Size, compute_top_left, fit_within_side
 from video_editing.compositing.overlay import place_in_frame
 from video_editing.concurrency import prefetch
@@ -35,6 +36,13 @@ from video_editing.contract.progress import Report, ignore
 from video_editing.frames import Box, Layer, Matte, Picture, Timed
 from video_editing.matting.matte_stream import PREFETCH_DEPTH
 from video_editing.pipelines.preview import write_jpeg
+from video_editing.pipelines.reference import (
+    FrameCapture,
+    ReferencePictures,
+    choose_moment,
+    describe_references,
+    write_references,
+)
 from video_editing.pixels import compute_chroma_size, convert_to_rgb
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip
@@ -46,6 +54,7 @@ from video_editing.writing.tracks import StreamSpec
 BLUR_SIDE = 480  #: pixels of the longer side of a blurred background, which has no fine detail
 #: luma of each alpha: 16 where it is transparent, 235 where it is opaque
 LUMA_BY_ALPHA = np.array([round(16 + alpha * 219 / 255) for alpha in range(256)], np.uint8)
+INVERTED_LUMA_BY_ALPHA = np.ascontiguousarray(LUMA_BY_ALPHA[::-1])
 
 T = TypeVar("T")
 
@@ -54,6 +63,7 @@ class AlphaFormat(StrEnum):
     """How the overlay's transparency is written."""
 
     LUMA = "luma"  #: H.264, and a second one whose luma is the alpha
+    LUMA_INVERTED = "luma-inverted"  #: the same, but black where the overlay is opaque
     MOV = "mov"  #: ProRes 4444 with alpha
     WEBM = "webm"  #: VP9 with alpha
 
@@ -128,6 +138,7 @@ class RenderedParts(TypedDict):
         luma: path of the video whose luma is the overlay's alpha; None if the overlay has alpha.
         background: "colour", #rrggbb; or "picture", the path of one of the canvas's size; or
             "film", the path of a video, with its "seconds" and whether it has "sound".
+        reference: one moment of the result, to compare the renderer's with.
     """
 
     canvas: list[int]
@@ -137,6 +148,7 @@ class RenderedParts(TypedDict):
     overlay: str
     luma: str | None
     background: dict[str, object]
+    reference: ReferencePictures
 
 
 def render_parts(
@@ -168,17 +180,15 @@ def render_parts(
     layout = composition.compute_layout(canvas)
     corner = compute_top_left(layout, composition.style, canvas)
     box = find_visible_box(corner, layout.size, canvas)
+    capture = FrameCapture(choose_moment(timing.seconds, rate, composition.style.fade))
     with (
         atomic_folder(folder) as part,
         composition.open_frames(layout, "render", report) as frames,
     ):
         file = _OverlayFile.name(part, options.alpha_format, (box.width, box.height), timing)
-        overlays = timing.resample(
-            (Timed(frame.time, frame.overlay) for frame in frames), clip.timebase
-        )
-        with closing(prefetch(_crop_overlays(overlays, corner, box), PREFETCH_DEPTH)) as ready:
-            file.write(ready, clip)
+        file.write_frames(capture.watch(frames, clip.timebase), clip, corner, box)
         name = _write_background(clip, part, background, canvas, timing)
+        write_references(capture, background, canvas, corner, part)
     return {
         "canvas": [*canvas],
         "box": [*box],
@@ -187,6 +197,7 @@ def render_parts(
         "overlay": str(folder / file.overlay.name),
         "luma": None if file.luma is None else str(folder / file.luma.name),
         "background": _describe_background(background, folder / name if name else None, timing),
+        "reference": describe_references(capture, folder),
     }
 
 
@@ -201,11 +212,11 @@ def find_visible_box(corner: tuple[int, int], size: Size, canvas: Size) -> Box:
     return Box(left, top, width, height)
 
 
-def convert_alpha_to_luma(alpha: Matte) -> Picture:
-    """Return *alpha* as a grey picture: black where transparent, white where opaque."""
+def convert_alpha_to_luma(alpha: Matte, table: NDArray[np.uint8] = LUMA_BY_ALPHA) -> Picture:
+    """Return *alpha* as a grey picture, whose luma *table* holds for each alpha."""
     half = compute_chroma_size((alpha.shape[1], alpha.shape[0]))[::-1]
     neutral = np.full(half, 128, np.uint8)
-    return Picture(np.asarray(cv2.LUT(alpha, LUMA_BY_ALPHA), np.uint8), neutral, neutral)
+    return Picture(np.asarray(cv2.LUT(alpha, table), np.uint8), neutral, neutral)
 
 
 def _crop_overlays(
@@ -224,23 +235,35 @@ class _OverlayFile(NamedTuple):
         luma: a video whose luma is the alpha; None if the overlay's own file has alpha.
         size: width and height of both.
         timing: of both.
+        luma_by_alpha: luma of each alpha.
     """
 
     overlay: Path
     luma: Path | None
     size: Size
     timing: ConstantRate
+    luma_by_alpha: NDArray[np.uint8]
 
     @classmethod
     def name(
         cls, folder: Path, alpha_format: AlphaFormat, size: Size, timing: ConstantRate
     ) -> "_OverlayFile":
-        if alpha_format is AlphaFormat.LUMA:
-            return cls(folder / "overlay.mp4", folder / "luma.mp4", size, timing)
-        return cls(folder / f"overlay.{alpha_format}", None, size, timing)
+        is_inverted = alpha_format is AlphaFormat.LUMA_INVERTED
+        table = INVERTED_LUMA_BY_ALPHA if is_inverted else LUMA_BY_ALPHA
+        if is_inverted or alpha_format is AlphaFormat.LUMA:
+            return cls(folder / "overlay.mp4", folder / "luma.mp4", size, timing, table)
+        return cls(folder / f"overlay.{alpha_format}", None, size, timing, table)
 
-    def write(self, overlays: Iterator[Timed[Layer]], clip: Clip) -> None:
-        """Write *overlays* with the voice of the clip."""
+    def write_frames(
+        self, frames: Iterator[OverlayFrame], clip: Clip, corner: tuple[int, int], box: Box
+    ) -> None:
+        """Write the overlays of *frames*, cut to *box*, with the voice of the clip."""
+        timed = (Timed(frame.time, frame.overlay) for frame in frames)
+        overlays = self.timing.resample(timed, clip.timebase)
+        with closing(prefetch(_crop_overlays(overlays, corner, box), PREFETCH_DEPTH)) as ready:
+            self._write(ready, clip)
+
+    def _write(self, overlays: Iterator[Timed[Layer]], clip: Clip) -> None:
         is_audible = has_sound(clip, None)
         sound = mix_audio(clip, seconds=self.timing.seconds) if is_audible else None
         tick = 1 / self.timing.rate
@@ -254,16 +277,16 @@ class _OverlayFile(NamedTuple):
             open_mp4(self.luma, self.timing.make_spec(self.size)) as luma,
             open_mp4(self.overlay, spec) as colours,
         ):
-            colours.write_all(_write_luma_beside(overlays, luma), sound, tick)
+            colours.write_all(self._write_luma_beside(overlays, luma), sound, tick)
 
-
-def _write_luma_beside(
-    overlays: Iterator[Timed[Layer]], luma: FileWriter[Picture]
-) -> Iterator[Timed[Picture]]:
-    """Yield the colours of each overlay after writing its alpha to *luma*."""
-    for overlay in overlays:
-        luma.write_picture(Timed(overlay.time, convert_alpha_to_luma(overlay.value.alpha)))
-        yield Timed(overlay.time, overlay.value.picture)
+    def _write_luma_beside(
+        self, overlays: Iterator[Timed[Layer]], luma: FileWriter[Picture]
+    ) -> Iterator[Timed[Picture]]:
+        """Yield the colours of each overlay after writing its alpha to *luma*."""
+        for overlay in overlays:
+            alpha = convert_alpha_to_luma(overlay.value.alpha, self.luma_by_alpha)
+            luma.write_picture(Timed(overlay.time, alpha))
+            yield Timed(overlay.time, overlay.value.picture)
 
 
 def _write_background(

@@ -195,6 +195,41 @@ async def test_an_expired_address_is_an_error(
     assert "Signature" not in str(caught.value)
 
 
+async def test_the_reason_of_the_storage_is_kept(
+    fake: FakeShotstack, tmp_path: Path, film: Path
+) -> None:
+    """Its code and message are in the error; the key's id and the signature are not."""
+    refusal = (
+        "<Error><Code>SignatureDoesNotMatch</Code><Message>The signature we calculated does not "
+        "match 0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c.</Message>"
+        "<AWSAccessKeyId>AKIDEXAMPLE</AWSAccessKeyId>"
+        "<StringToSign>AWS4-HMAC-SHA256 secret</StringToSign></Error>"
+    )
+    fake.override("put", told(403, refusal))
+    async with open_fake_client(fake, tmp_path) as at:
+        with pytest.raises(ShotstackUnavailable, match="403 SignatureDoesNotMatch The") as caught:
+            await at.upload(film)
+    assert all(secret not in str(caught.value) for secret in ("AKID", "AWS4", "0f1e2d3c"))
+
+
+@pytest.mark.parametrize(
+    ("signed", "kind"), [("host", None), ("content-type;host", "application/octet-stream")]
+)
+async def test_an_upload_names_no_content_type_that_is_not_signed(
+    fake: FakeShotstack, tmp_path: Path, film: Path, signed: str, kind: str | None
+) -> None:
+    """The storage compares the headers with the signature."""
+    link = f"{fake.url}/signed/1?X-Amz-SignedHeaders={signed.replace(';', '%3B')}"
+    place = f'{{"data": {{"id": "a", "attributes": {{"url": "{link}"}}}}}}'
+    fake.override("upload", answer_body(place.encode()))
+    fake.override("put", answer_status(200))
+    async with open_fake_client(fake, tmp_path) as at:
+        with pytest.raises(ShotstackNotFound):
+            await at.upload(film)
+    (entry,) = fake.find_requests("put")
+    assert entry.headers.get("Content-Type") == kind
+
+
 async def test_deleting_twice_is_fine(fake: FakeShotstack, tmp_path: Path, film: Path) -> None:
     """A second deletion succeeds, and the list shows the remaining sources."""
     async with open_fake_client(fake, tmp_path) as at:

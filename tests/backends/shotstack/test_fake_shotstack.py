@@ -55,6 +55,10 @@ TAKEN: dict[str, Change] = {
     ),
     "an odd rate": lambda e: e["output"].update(fps=29.97),
     "auto": lambda e: clip(e).update(start="auto", length="auto"),
+    "a number to merge": lambda e: (
+        e.update(merge=[{"find": "A", "replace": 1}]),
+        clip(e).update(length="{{A}}"),
+    ),
     "a picture": lambda e: clip(e).update(
         asset={"type": "image", "src": "https://films.example.com/x.png"}
     ),
@@ -93,6 +97,14 @@ REFUSED: dict[str, Change] = {
     "a file": lambda e: clip(e)["asset"].update(src="/tmp/x.mp4"),  # noqa: S108 - nothing is written there
     "ten minutes and a bit": lambda e: clip(e).update(length=601),
     "a callback to nowhere": lambda e: e.update(callback="here"),
+    "a merge field without a value": lambda e: e.update(merge=[{"find": "A"}]),
+    "a merge field with a comment": lambda e: e.update(
+        merge=[{"find": "A", "replace": 1, "comment": ""}]
+    ),
+    "a number as text": lambda e: (
+        e.update(merge=[{"find": "A", "replace": "1"}]),
+        clip(e).update(length="{{A}}"),
+    ),
     **{
         f"the deprecated {kind}": lambda e, kind=kind: clip(e).update(
             asset={"type": kind, "text": "x"}
@@ -205,7 +217,7 @@ async def test_too_many_requests(fake: FakeShotstack) -> None:
 async def test_a_signed_address_refuses_keys_and_wrong_signatures(fake: FakeShotstack) -> None:
     """Only the signature is accepted, and a key with it is refused, as by the storage."""
     headers = {"x-api-key": KEY, "Accept": "application/json"}
-    async with ClientSession() as session:
+    async with ClientSession(skip_auto_headers=["Content-Type"]) as session:
         async with session.post(f"{fake.url}/ingest/stage/upload", headers=headers) as answer:
             link = (await answer.json())["data"]["attributes"]["url"]
         for address, more, data, status in (

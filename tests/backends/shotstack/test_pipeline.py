@@ -140,13 +140,17 @@ async def test_overlays_may_come_with_their_mattes(
 async def test_a_template_can_be_the_timeline(
     fake: FakeShotstack, service: str, film: Path, data: Path
 ) -> None:
-    """Its merge fields have the given values, with the overlays' addresses filled in."""
-    clip = {"asset": {"type": "video", "src": "{{HEAD}}"}, "start": 0, "length": 0.5}
+    """Its merge fields have the given values, with addresses and the length filled in.
+
+    The length is a number, as the schema of a clip requires.
+    """
+    clip = {"asset": {"type": "video", "src": "{{HEAD}}"}, "start": 0, "length": "{{SECONDS}}"}
     fake.templates["a-template"] = {
         "timeline": {"tracks": [{"clips": [clip]}]},
         "output": {"format": "mp4", "size": {"width": 640, "height": 360}, "fps": 25},
     }
-    wanted = PipelineRequest(film, template="a-template", merge={"HEAD": "{circle}"})
+    merge = {"HEAD": "{circle}", "SECONDS": "{length}", "TITLE": "{length} seconds", "COUNT": 3}
+    wanted = PipelineRequest(film, template="a-template", merge=merge)
     piped = await run_pipeline(
         wanted,
         create_client(service),
@@ -156,7 +160,12 @@ async def test_a_template_can_be_the_timeline(
         data / "result.mp4",
     )
     (render,) = fake.renders.values()
-    assert render.body["merge"] == [{"find": "HEAD", "replace": piped.overlays["circle"]}]
+    assert render.body["merge"] == [
+        {"find": "HEAD", "replace": piped.overlays["circle"]},
+        {"find": "SECONDS", "replace": 0.5},
+        {"find": "TITLE", "replace": "0.5 seconds"},
+        {"find": "COUNT", "replace": 3},
+    ]
     assert probe(data / "result.mp4", ClipLimits()).size == (640, 360)
 
 

@@ -1,4 +1,4 @@
-"""A fake of Shotstack over real HTTP: it validates requests, renders grey, and fails on demand.
+"""A fake of Shotstack over real HTTP: it validates requests, renders, and fails on demand.
 
 ``python -m tests.backends.support.fake_shotstack KEY`` serves on a free port and prints its
 address.
@@ -13,20 +13,25 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import lru_cache
 from hashlib import sha256
 from io import BytesIO
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import av
-import numpy as np
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from tests.backends.support.shotstack_schema import Edit, Video, validate_edit
+from tests.backends.support.shotstack_picture import LumaReading, render_video
+from tests.backends.support.shotstack_schema import (
+    Edit,
+    TemplateRender,
+    Video,
+    fill_merge_fields,
+    list_errors,
+    validate_edit,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KEY = "a-key-of-the-sandbox"  #: the default key of the fake
@@ -97,6 +102,7 @@ class Render:
     started: float
     status: str = "queued"
     error: str = ""
+    content: bytes = b""
 
 
 @dataclass
@@ -125,6 +131,8 @@ class FakeShotstack:
         polls_until_ready: polls of a source until its status is ready.
         polls_not_found: first polls of a source after its upload that get status 404.
         render_seconds: duration of a render.
+        luma: how luma mattes are read: the visible colour, or "ignored".
+        has_watermark: whether results have one, as in the sandbox.
         upload_link_seconds: validity of an upload link.
         callback_retry_seconds: delay before a callback is repeated, times the cube of the attempt.
         credits: remaining minutes; None is unlimited.
@@ -150,6 +158,8 @@ class FakeShotstack:
     polls_until_ready: int = 2
     polls_not_found: int = 0
     render_seconds: float = 0.3
+    luma: LumaReading = "white"
+    has_watermark: bool = False
     upload_link_seconds: float = 3600
     callback_retry_seconds: float = 0.05
     credits: float | None = None
@@ -297,6 +307,10 @@ class FakeShotstack:
             )
         if time.monotonic() > file.expires:
             return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
+        if "Content-Type" in request.headers:  # it is not signed, and S3 may refuse it
+            return web.Response(
+                status=403, text="<Error><Code>SignatureDoesNotMatch</Code></Error>"
+            )
         if request.content_length is None:
             return web.Response(status=411, text="<Error><Code>MissingContentLength</Code></Error>")
         content = await request.read()
@@ -374,7 +388,9 @@ class FakeShotstack:
 
     async def _template_render(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        if set(body) - {"id", "merge"} or body.get("id") not in self.templates:
+        if errors := list_errors(TemplateRender, body):
+            return _make_edit_error(errors)
+        if body["id"] not in self.templates:
             return _make_edit_error(["template not found"], status=404)
         merge = [*self.templates[body["id"]].get("merge", []), *body.get("merge", [])]
         return await self._accept_edit(request, {**self.templates[body["id"]], "merge": merge})
@@ -382,7 +398,7 @@ class FakeShotstack:
     async def _accept_edit(self, request: web.Request, body: Any) -> web.StreamResponse:
         stage = request.match_info["stage"]
         edit, errors = validate_edit(
-            _fill_merge_fields(body),
+            fill_merge_fields(body),
             is_hosted=lambda link: link.startswith(f"{self.url}/files/"),
             is_sandbox=stage == "stage",
         )
@@ -413,7 +429,7 @@ class FakeShotstack:
             render.status = render.outcome.final_status
             return
         else:
-            await asyncio.to_thread(encode_video, *self._get_result_spec(render.edit))
+            render.content = await asyncio.to_thread(self._render_edit, render.edit)
             render.status = "done"
         if render.outcome.has_callback and render.edit.callback:
             await self._send_callback(render, render.edit.callback)
@@ -481,12 +497,16 @@ class FakeShotstack:
     def _make_result_link(self, render: Render) -> str:
         return f"{self.url}/results/{render.id}.{render.edit.output.format}"
 
-    def _get_result_spec(self, edit: Edit) -> tuple[int, int, float, float, bool]:
+    def _render_edit(self, edit: Edit) -> bytes:
+        links = {clip.asset.src or "" for clip in edit.clips()}
+        files = {link: file.content for link in links if (file := self._find_by_link(link))}
         has_sound = not edit.output.mute and any(
             getattr(clip.asset, "volume", 0) != 0 and self._is_audible(clip.asset.src or "")
             for clip in edit.clips()
         )
-        return *edit.output.shape, edit.seconds, has_sound
+        return render_video(
+            edit, files, self.luma, has_sound=has_sound, has_watermark=self.has_watermark
+        )
 
     def _is_audible(self, link: str) -> bool:
         file = self._find_by_link(link)
@@ -500,7 +520,7 @@ class FakeShotstack:
             return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
         if render.outcome.result == "page":
             return web.Response(text="<html>gone</html>", content_type="text/html")
-        content = await asyncio.to_thread(encode_video, *self._get_result_spec(render.edit))
+        content = render.content
         if render.outcome.result == "truncated":
             content = content[: len(content) // 2]
         return web.Response(body=content, content_type="video/mp4")
@@ -541,18 +561,6 @@ def _make_ingest_error(error: str) -> web.StreamResponse:
     return web.json_response({"errors": [response]}, status=400)
 
 
-def _fill_merge_fields(body: Any) -> Any:
-    """Return the edit with its merge fields replaced."""
-    if not isinstance(body, dict) or not isinstance(body.get("merge"), list):
-        return body
-    text = json.dumps({name: value for name, value in body.items() if name != "merge"})
-    for pair in body["merge"]:
-        replaced = json.dumps(pair["replace"])
-        text = text.replace(f'"{{{{{pair["find"]}}}}}"', replaced)
-        text = text.replace(f"{{{{{pair['find']}}}}}", replaced.strip('"'))
-    return {**json.loads(text), "merge": body["merge"]}
-
-
 def _probe_file(file: StoredFile) -> None:
     """Read the duration and the streams of a file and set its status."""
     assert file.content is not None
@@ -565,34 +573,6 @@ def _probe_file(file: StoredFile) -> None:
         file.status, file.error = "failed", "The file is not a media file"
     else:
         file.status = "ready"
-
-
-@lru_cache(maxsize=8)
-def encode_video(width: int, height: int, rate: float, seconds: float, has_sound: bool) -> bytes:  # noqa: FBT001
-    """Encode a grey mp4; *has_sound* adds a hum."""
-    file = BytesIO()
-    exact_rate = (
-        Fraction(round(rate * 1001), 1001) if rate % 1 == 0 else Fraction(round(rate) * 1000, 1001)
-    )
-    with av.open(file, "w", format="mp4") as out:
-        stream = out.add_stream("libx264", rate=exact_rate, options={"preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.thread_count = 1
-        sound = out.add_stream("aac", rate=48_000) if has_sound else None
-        grey = np.full((height * 3 // 2, width), 128, np.uint8)
-        for i in range(max(1, round(seconds * float(exact_rate)))):
-            frame = av.VideoFrame.from_ndarray(grey, "yuv420p")
-            frame.pts, frame.time_base = i, 1 / exact_rate
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-        if sound:
-            hum = (np.sin(np.arange(int(seconds * 48_000)) * 0.05) * 0.25).astype(np.float32)
-            for start in range(0, len(hum), 1024):
-                block = av.AudioFrame.from_ndarray(hum[None, start : start + 1024], "fltp", "mono")
-                block.sample_rate, block.pts = 48_000, start
-                out.mux(sound.encode(block))
-            out.mux(sound.encode(None))
-    return file.getvalue()
 
 
 async def _serve(key: str) -> None:

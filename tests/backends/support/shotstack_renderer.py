@@ -37,12 +37,16 @@ def create_shotstack_renderer(
     *,
     budget: MonthlyBudget | None = None,
     timeouts: ShotstackTimeouts = SHORT_TIMEOUTS,
+    is_checked: bool = True,
     **settings: object,
 ) -> ShotstackRenderer:
-    """Create a renderer with the API at *address*; *settings* replace rendering settings."""
+    """Create a renderer with the API at *address*; *settings* replace rendering settings.
+
+    If *is_checked*, its kind of alpha was seen to look right before.
+    """
     values = {"renderer": "shotstack", "api_key": KEY, "api_url": address} | settings
     budget = budget or MonthlyBudget(folder / "money.json", None, lambda *_: None)
-    return ShotstackRenderer(
+    renderer = ShotstackRenderer(
         RenderingSettings(_env_file=None, **values),
         folder,
         VideoCli("shotstack", LIMITS),
@@ -50,6 +54,9 @@ def create_shotstack_renderer(
         RenderTracking(RenderLog(folder / "renders.json")),
         timeouts,
     )
+    if is_checked:
+        renderer.alpha_check.record(renderer.settings.alpha_format)
+    return renderer
 
 
 def locate_asset(

@@ -1,5 +1,6 @@
 """The schema of Shotstack's public API (Edit, 2024-07); the fake rejects everything else."""
 
+import json
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
@@ -9,6 +10,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     ValidationError,
     field_validator,
     model_validator,
@@ -253,12 +255,26 @@ class Output(StrictModel):
         return width, height, self.fps or rate
 
 
+class MergeField(StrictModel):
+    """A placeholder and its value, which may be any JSON."""
+
+    find: str
+    replace: JsonValue
+
+
+class TemplateRender(StrictModel):
+    """The body of a request to render a template."""
+
+    id: str
+    merge: list[MergeField] = []
+
+
 class Edit(StrictModel):
     """The body of a render request."""
 
     timeline: Timeline
     output: Output
-    merge: list[dict[str, Any]] = []
+    merge: list[MergeField] = []
     callback: str | None = Field(default=None, pattern="^https?://")
 
     def clips(self) -> Iterator[Clip]:
@@ -290,12 +306,9 @@ def validate_edit(
         is_hosted: returns whether a link is one of the fake.
         is_sandbox: whether the limits of the sandbox apply.
     """
-    try:
-        edit = Edit.model_validate(body)
-    except ValidationError as err:
-        return None, [
-            f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in err.errors()
-        ]
+    if errors := list_errors(Edit, body):
+        return None, errors
+    edit = Edit.model_validate(body)
     errors = [
         "src is not a public address"
         for clip in edit.clips()
@@ -304,6 +317,29 @@ def validate_edit(
     if is_sandbox and edit.seconds > SANDBOX_SECONDS:
         errors.append("the sandbox renders ten minutes at most")
     return (None, errors) if errors else (edit, [])
+
+
+def list_errors(model: type[BaseModel], body: Any) -> list[str]:
+    """Return what is wrong with *body* as a *model*, with the path of each field."""
+    try:
+        model.model_validate(body)
+    except ValidationError as err:
+        return [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in err.errors()]
+    return []
+
+
+def fill_merge_fields(body: Any) -> Any:
+    """Return the edit with its merge fields replaced, in texts and in place of whole values."""
+    if not isinstance(body, dict) or "merge" not in body:
+        return body
+    if list_errors(TemplateRender, {"id": "", "merge": body["merge"]}):
+        return body
+    text = json.dumps({name: value for name, value in body.items() if name != "merge"})
+    for pair in body["merge"]:
+        replaced = json.dumps(pair["replace"])
+        text = text.replace(f'"{{{{{pair["find"]}}}}}"', replaced)
+        text = text.replace(f"{{{{{pair['find']}}}}}", replaced.strip('"'))
+    return {**json.loads(text), "merge": body["merge"]}
 
 
 def is_public(link: str) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
+from backends.shotstack.alpha_check import AlphaCheck
+from settings import RenderingSettings
 from tests.backends.support.fake_shotstack import FakeShotstack, RenderOutcome
 from tests.bot.support.bot_process import SECRET as HOOK_SECRET
 from tests.bot.support.bot_process import WEBHOOK as HOOK
@@ -82,6 +84,8 @@ def shot(open_bot: Opener, fake: FakeShotstack) -> Shot:
             "SHOTSTACK_ADDRESS": fake.url,
         }
         bot = open_bot(**settings | more)
+        seen = RenderingSettings(_env_file=None, stage="v1")
+        AlphaCheck(bot.folder / "data", seen).record("luma")
         if bot.tools:
             (bot.tools / "pace.json").write_text(json.dumps(PACE | (pace or {})))
         return bot
@@ -372,6 +376,23 @@ async def test_who_is_not_let_in_renders_here(
     assert not fake.billed_seconds
     assert spent(bot) == {}
     assert "canary-another-key" not in bot.log
+
+
+async def test_mattes_that_it_reads_wrong_are_an_alarm(
+    telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
+) -> None:
+    """Its frame fits neither way: nothing is billed, this machine renders, admins are told once."""
+    bot = shot()
+    (bot.folder / "data" / "alpha.json").unlink()
+    bot.behave(probe={"inside": 0.5})
+    await bot.start().ready()
+    for _ in range(2):
+        assert is_ours(await result_for(ann, await ordered(ann, clip())))
+    await telegram.quiet()
+    (alert,) = list_alerts(telegram)
+    assert "its videos do not look like the preview" in alert
+    await all_well(telegram, fake, bot)
+    assert len(fake.renders) == 1  # the trial
 
 
 ROWS: dict[str, tuple[RenderOutcome, dict[str, float]]] = {

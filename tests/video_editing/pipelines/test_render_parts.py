@@ -85,6 +85,15 @@ def test_alpha_in_the_file_equals_the_luma_file(
         assert np.abs(mask[..., 0] - cutout[: mask.shape[0], : mask.shape[1], 3]).mean() < 0.012
 
 
+def test_an_inverted_luma_is_black_where_the_overlay_is_seen(clip: Clip, tmp_path: Path) -> None:
+    """Otherwise the parts are the same."""
+    white = render(clip, tmp_path / "a")
+    black = render(clip, tmp_path / "b", alpha_format=AlphaFormat.LUMA_INVERTED)
+    for seen, hidden in zip(rgb(white["luma"]), rgb(black["luma"]), strict=True):
+        assert np.abs(seen + hidden - 1).mean() < 0.012
+    assert Path(white["overlay"]).read_bytes() == Path(black["overlay"]).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("source", "kind"),
     [("#F80", "colour"), ("Teal", "colour"), ("blur", "film"), ("film", "film"), ("p", "picture")],

@@ -171,6 +171,11 @@ def make_parts() -> None:
         overlay=f"{folder}/overlay.mp4",
         luma=f"{folder}/luma.mp4",
         background={"colour": "#008080"},
+        reference={
+            "seconds": 1.0,
+            "expected": f"{folder}/expected.jpg",
+            "inverted": f"{folder}/inverted.jpg",
+        },
     )
 
 
@@ -202,10 +207,14 @@ def main() -> None:
         return
     if NAME == "check":
         return
-    if NAME == "probe" and not CONTENT.startswith(b"{"):
-        os.execv(sys.executable, [sys.executable, "-m", "video_editing", COMMAND, *WORDS])  # noqa: S606
+    is_compared = bool(option("compare")) and "inside" in how
+    if NAME == "probe" and not CONTENT.startswith(b"{") and not is_compared:
+        words = [word for word in WORDS if not word.startswith(("--compare", "--at", "--box"))]
+        os.execv(sys.executable, [sys.executable, "-m", "video_editing", COMMAND, *words])  # noqa: S606
     if NAME == "probe":
-        report(stage="done", width=320, height=320, seconds=2.0, rate=12.0, sound=False)
+        inside = how["inside"] if is_compared else 0
+        fields = {"width": 320, "height": 320, "seconds": 2.0, "rate": 12.0, "sound": False}
+        report(stage="done", inside=inside, **fields)
         return
     if NAME == "preview":
         time.sleep(seconds)
