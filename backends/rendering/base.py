@@ -3,7 +3,7 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +89,29 @@ class LocalRenderer(Renderer):
 
     name = "local"
 
-    def __init__(self, limits: ProcessLimits, program: Sequence[str] = DEFAULT_PROGRAM) -> None:
-        """Render within *limits*; *program* runs in place of the command line of video_editing."""
+    def __init__(
+        self,
+        limits: ProcessLimits,
+        program: Sequence[str] = DEFAULT_PROGRAM,
+        *,
+        may_use_gpu: bool = False,
+    ) -> None:
+        """Configure the child processes.
+
+        Args:
+            limits: of each of them.
+            program: runs in place of the command line of video_editing.
+            may_use_gpu: whether a GPU may encode, where it is not worse than the processor.
+        """
+        limits = replace(limits, is_memory_hard=limits.is_memory_hard and not may_use_gpu)
         self._video_cli = VideoCli(self.name, limits, program)
+        self._may_use_gpu = may_use_gpu
 
     async def render(self, request: RenderRequest, result: Path, report: Report) -> RenderResult:
         """See :class:`Renderer`."""
-        arguments = *build_arguments(request, result), "--progress=json"
+        arguments = [*build_arguments(request, result), "--progress=json"]
+        if self._may_use_gpu and not request.form.is_transparent:
+            arguments.append("--encoder=auto")
         return parse_render_result(self.name, await self._video_cli.run(*arguments, report=report))
 
 

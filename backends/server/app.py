@@ -226,6 +226,6 @@ def create_dependencies(
         backend,
         VideoCli(name, limits),
         create_link_fetcher(FetchLimits(max_bytes=service.max_clip_mb * 10**6)),
-        LocalRenderer(limits),
+        LocalRenderer(limits, may_use_gpu=service.backend == "local-gpu"),
         ShotstackHosting(settings.rendering, service.folder.absolute()) if has_hosting else None,
     )

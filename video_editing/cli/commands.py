@@ -52,7 +52,7 @@ from video_editing.matting.engines import create_engine, prefer_screen_engine, r
 from video_editing.matting.matte_stream import write_missing_segments
 from video_editing.pipelines.cut import cut, cut_sticker
 from video_editing.pipelines.demo import make_demo
-from video_editing.pipelines.edit import ResultOptions, edit
+from video_editing.pipelines.edit import Encoder, ResultOptions, edit
 from video_editing.pipelines.engine_speed import measure_engine_speeds
 from video_editing.pipelines.matte import check_segments, write_final_matte
 from video_editing.pipelines.preview import write_preview, write_thumbnail
@@ -174,6 +174,11 @@ class EditArguments(CommandArguments):
         "or high",
     )
     report: ReportPath = REPORT_FIELD
+    encoder: Encoder = Field(
+        default=Encoder.CPU,
+        description="cpu: x264; auto: an NVIDIA GPU's encoder for a video or an animation, where a "
+        "trial on the first frames shows it faster, as close to the original and as small",
+    )
     scene: SceneOptions = SceneOptions()
     style: Style = Style()
     engine_options: EngineOptions = EngineOptions()
@@ -332,6 +337,7 @@ def run_edit(options: EditArguments, report: Report) -> None:
         output_format=options.form,
         max_bytes=None if options.max_mb is None else _convert_to_bytes(options.max_mb),
         thumbnail=options.thumbnail,
+        encoder=options.encoder,
     )
     info = edit(composition, options.output, background, canvas, result, report)
     found = observer.summarize()

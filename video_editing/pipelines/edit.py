@@ -1,8 +1,11 @@
 """Edit a clip: the person on a background, as a finished video."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 
 from video_editing.compositing.audio_mix import has_sound, mix_audio
@@ -14,14 +17,22 @@ from video_editing.contract.atomic_file import atomic_write
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.formats import OutputFormat, OutputInfo
 from video_editing.contract.progress import Report, ignore
-from video_editing.frames import Picture
+from video_editing.frames import Picture, Timed
 from video_editing.matting.matte_stream import PREFETCH_DEPTH
 from video_editing.pipelines.preview import with_thumbnail
 from video_editing.writing.encoder import FileWriter
+from video_editing.writing.encoder_trial import TRIAL_FRAMES
 from video_editing.writing.gif import open_gif
-from video_editing.writing.mp4 import open_mp4, open_note
+from video_editing.writing.mp4 import choose_mp4_codec, open_mp4, open_note
 from video_editing.writing.size_budget import compute_fitting_size, retry_smaller
 from video_editing.writing.tracks import StreamSpec
+
+
+class Encoder(StrEnum):
+    """What encodes a video."""
+
+    CPU = "cpu"  #: x264
+    AUTO = "auto"  #: a GPU's encoder, where it is faster and not worse
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +44,13 @@ class ResultOptions:
         max_bytes: largest size of the file, to which the quality and, if needed, the canvas are
             reduced; None is no limit. Only for a video or an animation.
         thumbnail: path of a small JPEG of the result's middle; None writes none.
+        encoder: of a video or an animation.
     """
 
     output_format: OutputFormat = OutputFormat.VIDEO
     max_bytes: int | None = None
     thumbnail: Path | None = None
+    encoder: Encoder = Encoder.CPU
 
 
 _MAX_FILL_RATE = 30  #: frames a second where the clip's own are far apart
@@ -127,7 +140,6 @@ class _EditAttempt:
             self.composition.open_frames(self._layout, "edit", report, max_rate=max_rate) as frames,
             self._background.open_sampler(self.canvas) as sample_background,
             _open_thumbnail(self._options.thumbnail) as thumbnail,
-            self._open_file(result, max_bytes) as writer,
         ):
             pictures = compose(frames, sample_background, corner, timebase)
             if thumbnail is not None:
@@ -138,11 +150,20 @@ class _EditAttempt:
                 clip = self.composition.clip
                 sound = mix_audio(clip, self._background_audio, seconds=seconds)
             with closing(prefetch(pictures, PREFETCH_DEPTH)) as ready:
-                writer.write_all(ready, sound, timebase)
+                first = list(islice(ready, TRIAL_FRAMES)) if self._has_choice else []
+                with self._open_file(result, max_bytes, first) as writer:
+                    writer.write_all(chain(first, ready), sound, timebase)
+
+    @property
+    def _has_choice(self) -> bool:
+        """Whether a trial chooses the encoder."""
+        is_free = self._options.output_format in (OutputFormat.VIDEO, OutputFormat.ANIMATION)
+        return is_free and self._options.encoder is Encoder.AUTO
 
     def _open_file(
-        self, result: Path, max_bytes: int | None
+        self, result: Path, max_bytes: int | None, first: Sequence[Timed[Picture]]
     ) -> AbstractContextManager[FileWriter[Picture]]:
+        """Open *result*; its encoder is chosen by the *first* pictures, if there are any."""
         clip, output_format = self.composition.clip, self._options.output_format
         max_rate = output_format.spec.max_rate
         spec = StreamSpec(
@@ -158,7 +179,8 @@ class _EditAttempt:
             case OutputFormat.NOTE:
                 return open_note(result, spec)
             case _:
-                return open_mp4(result, spec, max_bytes)
+                codec = choose_mp4_codec(first, spec, max_bytes) if first else None
+                return open_mp4(result, spec, max_bytes, codec)
 
 
 def _open_thumbnail(path: Path | None) -> AbstractContextManager[Path | None]:

@@ -25,7 +25,7 @@ from video_editing.contract.style import Anchor, Shape, Style
 from video_editing.frames import Box
 from video_editing.matting.engines import create_engine
 from video_editing.matting.matte_stream import write_missing_segments
-from video_editing.pipelines.edit import DEFAULT_RESULT, ResultOptions, edit
+from video_editing.pipelines.edit import DEFAULT_RESULT, Encoder, ResultOptions, edit
 from video_editing.pipelines.matte import write_final_matte
 from video_editing.reading.probe import ClipLimits, probe
 
@@ -53,6 +53,15 @@ def run_edit(
     opened = open_background(background, ClipLimits())
     edit(composition, result, opened, (320, 240), options, report)
     return result
+
+
+@pytest.mark.parametrize("frames", [5, 40])
+def test_the_choice_of_an_encoder_loses_no_frame(tmp_path: Path, frames: int) -> None:
+    """A trial sees the first frames; without a GPU the result is the same, byte for byte."""
+    clip = film_of_eileen(tmp_path / "clip.mp4", frames, side=160)
+    for encoder in Encoder:
+        run_edit(clip, tmp_path / f"{encoder}.mp4", options=ResultOptions(encoder=encoder))
+    assert (tmp_path / "auto.mp4").read_bytes() == (tmp_path / "cpu.mp4").read_bytes()
 
 
 def test_a_colour_comes_out_as_that_colour(tmp_path: Path, eileen: Path) -> None:
