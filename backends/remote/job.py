@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import NoReturn
 
 from backends.base import CostIncurred, Report
 from backends.errors import BackendUnavailable, FailureKind
 from backends.local.video_cli import VideoCli, create_rejection
 from backends.remote.http_client import ServiceClient, ServiceHttpError, Timeouts
+from backends.remote.polling import PollSchedule
 from backends.remote.schemas import (
     ClipResponse,
     MatteJobFailure,
@@ -21,14 +21,12 @@ from backends.remote.schemas import (
     MatteJobResponse,
     MatteJobState,
 )
-from backends.resilience.retry import TRANSIENT_FAILURES
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.plan import Plan, write_plan
 from video_editing.contract.progress import Progress, ignore
 
 HASH_CHUNK_BYTES = 1 << 20  #: hashed at a time, so that the event loop goes on
 MAX_FRAME_BYTES = 1 << 19  #: a segment is not larger than this for each of its frames
-MAX_FAILED_POLLS = 4  #: failures in a row after which the job is given up
 FINAL_STATES = {MatteJobState.DONE, MatteJobState.FAILED, MatteJobState.CANCELLED}
 
 
@@ -150,8 +148,7 @@ class RemoteJob:
         self._backend, self._client, self._timeouts = backend, client, timeouts
         self._id, self._request, self._keeps_clip = job_id, request, keeps_clip
         self._segments = {segment.index: segment for segment in request.plan.segments}
-        self._progressed_at = 0.0  # when the job last progressed
-        self._last_progress: tuple[MatteJobState, int, list[int]] | None = None
+        self._schedule = PollSchedule(backend, timeouts)
         self._device_seconds = 0.0  # as of the last answer
         self._fetched: set[int] = set()
 
@@ -201,47 +198,28 @@ class RemoteJob:
         staging.finish()
 
     async def _poll_until_final(self, staging: SegmentStaging, report: Report) -> MatteJobResponse:
-        """Poll until the job has ended; a few failures in a row do not end it.
+        """Poll until the job has ended.
 
-        The service works on while a proxy in between restarts or the network fails for a moment;
-        cancelling would lose the segments in progress, and they would be paid for again.
+        Cancelling it after a failed poll would lose the segments in progress, and they would be
+        paid for again.
         """
-        failures = 0
         while True:
             try:
                 answer = await self._poll(staging, report)
+            except _JobLost:
+                raise
             except BackendUnavailable as failure:
-                failures += 1
-                pause = self._decide_pause(failure, failures)
+                pause = self._schedule.decide_pause(failure)
             else:
                 if answer.state in FINAL_STATES:
                     return answer
-                failures, pause = 0, self._timeouts.poll
+                pause = self._schedule.decide_pause()
             await asyncio.sleep(pause)
 
     async def _poll(self, staging: SegmentStaging, report: Report) -> MatteJobResponse:
         answer = await self._request_job("GET")
         await self._collect(answer, staging, report)
         return answer
-
-    def _decide_pause(self, failure: BackendUnavailable, failures: int) -> float:
-        """Return the seconds until the next poll after so many *failures* in a row.
-
-        Raises:
-            BackendUnavailable: *failure*, if it is permanent, one too many, or if the pause would
-                outlast the time in which the job must progress.
-        """
-        pause = self._timeouts.poll * 2.0 ** (failures - 1)
-        if failure.retry_after is not None:
-            pause = failure.retry_after
-        if (
-            isinstance(failure, _JobLost)
-            or failure.kind not in TRANSIENT_FAILURES
-            or failures >= MAX_FAILED_POLLS
-            or pause > self._get_seconds_to_stall()
-        ):
-            raise failure
-        return pause
 
     async def _request_job(self, method: str) -> MatteJobResponse:
         """Submit the job (PUT) or poll it (GET), and check the response."""
@@ -259,24 +237,9 @@ class RemoteJob:
                 self._backend, FailureKind.INVALID_RESPONSE, "another job's answer"
             )
         self._device_seconds = answer.device_seconds
-        self._check_stall(answer)
-        return answer
-
-    def _check_stall(self, answer: MatteJobResponse) -> None:
         progress = answer.state, answer.done, answer.ready
-        if progress != self._last_progress:
-            self._progressed_at = asyncio.get_running_loop().time()
-            self._last_progress = progress
-        if self._get_seconds_to_stall() < 0:
-            raise BackendUnavailable(self._backend, FailureKind.TOO_SLOW, answer.state)
-
-    def _get_seconds_to_stall(self) -> float:
-        """Return the seconds within which the job must progress again."""
-        is_queued = self._last_progress is not None and (
-            self._last_progress[0] is MatteJobState.QUEUED
-        )
-        limit = self._timeouts.start if is_queued else self._timeouts.stall
-        return self._progressed_at + limit - asyncio.get_running_loop().time()
+        self._schedule.record(progress, is_queued=answer.state is MatteJobState.QUEUED)
+        return answer
 
     async def _collect(
         self, answer: MatteJobResponse, staging: SegmentStaging, report: Report
@@ -297,25 +260,13 @@ class RemoteJob:
     def _check_result(self, answer: MatteJobResponse) -> None:
         match answer:
             case MatteJobResponse(state=MatteJobState.FAILED, failure=MatteJobFailure() as failure):
-                self._raise_failure(failure)
+                raise create_failure(self._backend, failure)
             case MatteJobResponse(state=MatteJobState.DONE) if (
                 self._fetched == self._segments.keys()
             ):
                 return
         raise BackendUnavailable(
             self._backend, FailureKind.BROKEN, f"{answer.state}, but not complete"
-        )
-
-    def _raise_failure(self, failure: MatteJobFailure) -> NoReturn:
-        if failure.rejected:
-            raise create_rejection(failure.reason, failure.details)
-        kind = (
-            FailureKind(failure.reason)
-            if failure.reason in list(FailureKind)
-            else FailureKind.BROKEN
-        )
-        raise BackendUnavailable(
-            self._backend, kind, "reported by the service", retry_after=failure.retry_after
         )
 
     async def _delete_remote(self, *, keeps_clip: bool) -> None:
@@ -328,6 +279,17 @@ class RemoteJob:
             async with asyncio.timeout(self._timeouts.cleanup):
                 for method, path in requests:
                     await self._client.request(method, path)
+
+
+def create_failure(backend: str, failure: MatteJobFailure) -> Exception:
+    """Return the error that the service reports as *failure*."""
+    if failure.rejected:
+        return create_rejection(failure.reason, failure.details)
+    is_known = failure.reason in list(FailureKind)
+    kind = FailureKind(failure.reason) if is_known else FailureKind.BROKEN
+    return BackendUnavailable(
+        backend, kind, "reported by the service", retry_after=failure.retry_after
+    )
 
 
 def derive_job_id(secret: bytes, folder: Path, digest: str, plan: Plan) -> str:

@@ -29,7 +29,6 @@ class PollSchedule:
         Raises:
             BackendUnavailable: TOO_SLOW, the job has not progressed for too long.
         """
-        self._failures = 0
         if progress != self._last_progress:
             self._last_progress = progress
             limit = self._timeouts.start if is_queued else self._timeouts.stall
@@ -37,13 +36,16 @@ class PollSchedule:
         if self._now > self._due:
             raise BackendUnavailable(self._backend, FailureKind.TOO_SLOW, "no progress")
 
-    def decide_pause(self, failure: BackendUnavailable) -> float:
-        """Return the seconds until the next poll after *failure*.
+    def decide_pause(self, failure: BackendUnavailable | None = None) -> float:
+        """Return the seconds until the next poll, after a *failure* or none.
 
         Raises:
             BackendUnavailable: *failure*, if it is permanent, one too many, or if the pause would
                 outlast the time in which the job must progress.
         """
+        if failure is None:
+            self._failures = 0
+            return self._timeouts.poll
         self._failures += 1
         pause = self._timeouts.poll * 2.0 ** (self._failures - 1)
         if failure.retry_after is not None:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from backends.base import Report
 from backends.errors import BackendUnavailable, FailureKind
-from backends.local.video_cli import create_rejection
 from backends.remote.http_client import ServiceClient, ServiceHttpError, Timeouts
-from backends.remote.job import FINAL_STATES
+from backends.remote.job import FINAL_STATES, create_failure
 from backends.remote.polling import PollSchedule
 from backends.remote.render_files import RenderFiles
 from backends.remote.render_schemas import RenderedFile, RenderJobResponse, RenderState
@@ -116,7 +115,7 @@ class RenderJob:
                 schedule.record((answer.state, answer.done), is_queued=is_queued)
                 if answer.total:
                     report(Progress(self._stage, answer.done, answer.total, answer.fps))
-                pause = self._timeouts.poll
+                pause = schedule.decide_pause()
             await asyncio.sleep(pause)
 
     async def _request(self, method: str) -> RenderJobResponse:
@@ -155,17 +154,6 @@ class RenderJob:
                 for method, path in requests:
                     with suppress(BackendUnavailable):
                         await self._client.request(method, path)
-
-
-def create_failure(backend: str, failure: MatteJobFailure) -> Exception:
-    """Return the error that the service reports as *failure*."""
-    if failure.rejected:
-        return create_rejection(failure.reason, failure.details)
-    is_known = failure.reason in list(FailureKind)
-    kind = FailureKind(failure.reason) if is_known else FailureKind.BROKEN
-    return BackendUnavailable(
-        backend, kind, "reported by the service", retry_after=failure.retry_after
-    )
 
 
 def derive_render_id(secret: bytes, result: Path, files: RenderFiles) -> str:

@@ -13,7 +13,8 @@ from aiohttp import web
 
 from backends.base import ColdStart, CostIncurred
 from backends.errors import BackendUnavailable, FailureKind
-from backends.remote.job import MAX_FAILED_POLLS, derive_job_id
+from backends.remote.job import derive_job_id
+from backends.remote.polling import MAX_FAILED_POLLS
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.misbehaving_service import (
     Handler,
