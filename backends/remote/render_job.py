@@ -114,7 +114,8 @@ class RenderJob:
                 is_queued = answer.state is RenderState.QUEUED
                 schedule.record((answer.state, answer.done), is_queued=is_queued)
                 if answer.total:
-                    report(Progress(self._stage, answer.done, answer.total, answer.fps))
+                    done = min(answer.done, answer.total)
+                    report(Progress(self._stage, done, answer.total, answer.fps))
                 pause = schedule.decide_pause()
             await asyncio.sleep(pause)
 

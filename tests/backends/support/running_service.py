@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from backends.base import OverlayBackend
 from backends.local.backend import LocalBackend
 from backends.local.process import ProcessLimits
-from backends.local.video_cli import VideoCli
+from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
 from backends.remote.backend import RemoteBackend
 from backends.remote.http_client import Timeouts
 from backends.remote.renderer import ServiceRenderer
@@ -84,14 +84,22 @@ def create_service(
     backend: OverlayBackend | None = None,
     fetch_link: LinkFetcher | None = None,
     hosting: ShotstackHosting | None = None,
+    program: Sequence[str] = DEFAULT_PROGRAM,
     **changes: object,
 ) -> FastAPI:
-    """Create the service with its files in *folder*; the default backend is `local-cpu`."""
+    """Create the service with its files in *folder*; the default backend is `local-cpu`.
+
+    *program* runs in place of the command line.
+    """
     settings = ServiceSettings(**{"token": TOKEN, "folder": folder} | changes)
-    backend = backend or LocalBackend("local-cpu", "cpu", LIMITS)
+    backend = backend or LocalBackend("local-cpu", "cpu", LIMITS, program=program)
     fetch_link = fetch_link or make_copying_fetcher(folder)
     dependencies = ServiceDependencies(
-        backend, VideoCli("here", LIMITS), fetch_link, LocalRenderer(LIMITS), hosting
+        backend,
+        VideoCli("here", LIMITS, program),
+        fetch_link,
+        LocalRenderer(LIMITS, program),
+        hosting,
     )
     return create_app(settings, dependencies)
 
