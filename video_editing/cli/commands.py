@@ -177,7 +177,7 @@ class EditArguments(CommandArguments):
     encoder: Encoder = Field(
         default=Encoder.CPU,
         description="cpu: x264; auto: an NVIDIA GPU's encoder for a video or an animation, where a "
-        "trial on the first frames shows it faster, as close to the original and as small",
+        "trial on the first frames shows it faster, as close to the original and hardly larger",
     )
     scene: SceneOptions = SceneOptions()
     style: Style = Style()

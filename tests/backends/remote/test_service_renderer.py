@@ -1,6 +1,7 @@
 """The renderer at a service: what it uploads, and what follows if the service fails."""
 
 import asyncio
+import json
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,9 +19,16 @@ from backends.local.backend import LocalBackend
 from backends.remote.connection import ServiceConnection
 from backends.remote.render_files import collect_files
 from backends.remote.render_job import RenderJob, derive_render_id
+from backends.renderer_factory import create_renderer
 from backends.rendering.base import LocalRenderer, Renderer, RenderRequest
 from backends.rendering.fallback import FallbackRenderer
-from settings import RemoteSettings
+from settings import (
+    BackendSettings,
+    RemoteSettings,
+    RenderingSettings,
+    Settings,
+    StorageSettings,
+)
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.running_service import (
     LIMITS,
@@ -154,6 +162,25 @@ async def test_a_killed_service_costs_neither_the_video_nor_the_mattes(tmp_path:
     assert {event.stage for event in heard.of(Progress)} == {"edit"}
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     assert len(probe(tmp_path / "result.mp4", ClipLimits()).times) == 100
+
+
+async def test_auto_takes_what_was_faster(film: Path, tmp_path: Path) -> None:
+    """It measures the service and this machine with the first two videos."""
+    request = RenderRequest(film, None, "teal", KEEP_BACKGROUND)
+    async with serve_app(create_service(tmp_path / "service")) as address:
+        settings = Settings(
+            backends=BackendSettings(_env_file=None, names="modal,local-cpu"),
+            remote=RemoteSettings(_env_file=None, endpoint=address, token=TOKEN),
+            rendering=RenderingSettings(_env_file=None, renderer="auto"),
+            storage=StorageSettings(_env_file=None, folder=tmp_path / "data"),
+        )
+        renderer = create_renderer(settings)
+        for name in ("modal", "local"):
+            rendered = await renderer.render(request, tmp_path / f"{name}.mp4", ignore)
+            assert rendered.renderer == name
+        stored = json.loads((tmp_path / "data" / "render_speeds.json").read_bytes())
+        rendered = await renderer.render(request, tmp_path / "3.mp4", ignore)
+    assert rendered.renderer == max(stored, key=lambda name: stored[name]["speed"])
 
 
 async def test_a_service_that_is_down_is_not_asked_for_a_while(film: Path, tmp_path: Path) -> None:
