@@ -30,7 +30,7 @@ def create_render_router(renders: RenderStore) -> APIRouter:
         The clip, the mattes and the background are uploaded to /clips before.
         """
         try:
-            return renders.submit(job_id, request).to_response()
+            return (await renders.submit(job_id, request)).to_response()
         except UnknownClip as err:
             raise HTTPException(404, "a file of the render is not uploaded") from err
         except JobConflict as err:

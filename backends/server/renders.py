@@ -46,6 +46,15 @@ class ServerRender:
     failure: MatteJobFailure | None = None
     last_access: float = field(default_factory=time.monotonic)  #: on the monotonic clock
     task: asyncio.Task[None] | None = None
+    is_stopping: bool = False  #: whether *task* is cancelled and has not ended yet
+
+    async def wait_until_stopped(self) -> None:
+        """Wait for the end of the current task; a task that starts after it is left alone."""
+        if (task := self.task) is None:
+            return
+        await asyncio.wait([task])
+        if self.task is task:  # cancelled before its first step, so it could not clear itself
+            self.task, self.is_stopping, self.state = None, False, RenderState.CANCELLED
 
     @property
     def result_path(self) -> Path:
@@ -83,8 +92,8 @@ class RenderStore:
         self._slots = asyncio.Semaphore(settings.parallel_jobs)
         self._renders: dict[str, ServerRender] = {}
 
-    def submit(self, render_id: str, request: RenderJobRequest) -> ServerRender:
-        """Start the render, unless it runs or is done.
+    async def submit(self, render_id: str, request: RenderJobRequest) -> ServerRender:
+        """Start the render, unless it runs or is done; one that stops is started after its end.
 
         Raises:
             UnknownClip: a file that it needs is not uploaded.
@@ -95,6 +104,8 @@ class RenderStore:
         render = self.get(render_id) or ServerRender(render_id, request, self._folder / render_id)
         if render.request != request:
             raise JobConflict
+        while render.is_stopping:
+            await render.wait_until_stopped()
         if render.task is None and render.state is not RenderState.DONE:
             self._start(render)
         return render
@@ -108,12 +119,10 @@ class RenderStore:
 
     async def cancel(self, render: ServerRender) -> None:
         """Cancel the work on *render*, and wait for its end; a result stays."""
-        if (task := render.task) is None:
-            return
-        task.cancel()
-        await asyncio.wait([task])
-        if render.task is task:  # cancelled before its first step, so it could not clear itself
-            render.task, render.state = None, RenderState.CANCELLED
+        if render.task is not None and not render.is_stopping:
+            render.is_stopping = True
+            render.task.cancel()
+        await render.wait_until_stopped()
 
     async def delete(self, render: ServerRender) -> None:
         """Cancel *render* and remove it with its result."""
@@ -180,7 +189,7 @@ class RenderStore:
         else:
             render.state = RenderState.DONE
         finally:
-            render.task = None
+            render.task, render.is_stopping = None, False
 
     async def _render(self, render: ServerRender) -> None:
         mattes = render.folder / "mattes"

@@ -59,12 +59,13 @@ async def submit(session: ClientSession, digest: str, **changes: Any) -> tuple[i
 
 async def follow(session: ClientSession, *states: str) -> dict[str, Any]:
     """Poll the render until it is in one of *states*."""
-    while True:
-        status, answer = await call(session, "GET", f"/renders/{RENDER}")
-        assert status == 200
-        if answer["state"] in states:
-            return answer
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(60):
+        while True:
+            status, answer = await call(session, "GET", f"/renders/{RENDER}")
+            assert status == 200
+            if answer["state"] in states:
+                return answer
+            await asyncio.sleep(0.05)
 
 
 async def test_a_finished_video_is_downloaded_in_parts(tmp_path: Path, film: bytes) -> None:
@@ -120,6 +121,22 @@ async def test_a_cancelled_render_stops_its_process(tmp_path: Path, long_film: b
         assert (await call(session, "DELETE", f"/renders/{RENDER}"))[0] == 204
         assert (await call(session, "GET", f"/renders/{RENDER}"))[0] == 404
     assert not list((tmp_path / "renders").iterdir())
+
+
+async def test_a_render_that_is_being_cancelled_can_be_submitted(
+    tmp_path: Path, long_film: bytes
+) -> None:
+    """It starts again after its end, as when a client tries again at once."""
+    async with opened(tmp_path) as session:
+        digest = await upload(session, long_film)
+        await submit(session, digest)
+        while not (await follow(session, "running"))["done"]:
+            await asyncio.sleep(0.05)
+        cancelling = asyncio.create_task(call(session, "POST", f"/renders/{RENDER}/cancel"))
+        await asyncio.sleep(0.02)
+        assert (await submit(session, digest))[1]["state"] in {"queued", "running"}
+        await cancelling
+        await follow(session, "done")
 
 
 async def test_files_in_use_are_not_removed(tmp_path: Path, long_film: bytes) -> None:
