@@ -42,8 +42,8 @@ def save_recurrent(path: Path) -> None:
     nodes.append(helper.make_node("Identity", ["src"], ["fgr"]))
     shape = ["b", "c", "h", "w"]
     inputs = [
-        ("src", shape),
-        *((before, shape) for before, _, _ in maps),
+        ("src", ["b", 3, "h", "w"]),
+        *((before, ["b", 1, "h", "w"]) for before, _, _ in maps),
         ("downsample_ratio", [1]),
     ]
     outputs = ["fgr", "pha", *(after for _, after, _ in maps)]

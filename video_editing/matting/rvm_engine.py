@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.frames import Box, FrameMatte, Luma, Matte, Picture, Timed
-from video_editing.matting.networks.rvm_model import State, load_network
+from video_editing.matting.networks.rvm_model import State
+from video_editing.matting.networks.rvm_network import load_network
 from video_editing.matting.people_tracker import (
     REGION_WINDOW,
     AnalysedFrame,
@@ -53,12 +54,12 @@ class _Memory(NamedTuple):
     Attributes:
         box: in pixels of the last level of the pictures' pyramids.
         size: width and height at which the network saw it.
-        state: of the network.
+        state: of the network; None before its first frame.
     """
 
     box: Box
     size: tuple[int, int]
-    state: State
+    state: State | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +185,9 @@ class RvmEngine:
         if memory is not None and _is_box_suitable(memory.box, region):
             return memory
         size = _compute_inner_size(region, frame)
-        if memory is None:
-            return _Memory(region, size, self._network.initial_state)
-        maps = [each.numpy()[0] for each in memory.state]
+        if memory is None or memory.state is None:
+            return _Memory(region, size, None)
+        maps = self._network.download(memory.state)
         divisors = [memory.size[0] // features.shape[2] for features in maps]
         moved = [
             move_map(features, memory.box, region, (size[0] // divisor, size[1] // divisor))
@@ -203,7 +204,7 @@ def measure_speed(weights: Path | None = None, device: str = "cpu") -> float:
     """
     network = load_network(weights, device)
     picture = np.zeros((INNER_SIDE, INNER_SIDE, 3), np.float32)
-    _, state = network(picture, network.initial_state)
+    _, state = network(picture, None)
     start = time.perf_counter()
     for _ in range(MEASURED_RUNS):
         _, state = network(picture, state)

@@ -10,16 +10,14 @@ import numpy as np
 import pytest
 
 from tests.support.make_clips import drawn, make_clip
-from tests.support.onnx_networks import save_constant, save_recurrent
+from tests.support.onnx_networks import save_recurrent
 from video_editing.contract.engines import BEST_ENGINE, FAST_ENGINE, EngineOptions
-from video_editing.contract.errors import ModelUnavailable
 from video_editing.contract.plan import Plan, make_plan, write_plan
 from video_editing.contract.progress import ignore
 from video_editing.frames import Box, Picture
 from video_editing.matting import rvm_engine
 from video_editing.matting.engines import measure_best_engine, resolve_auto
 from video_editing.matting.matte_stream import write_missing_segments
-from video_editing.matting.networks.rvm_model import RvmNetwork
 from video_editing.matting.rvm_engine import RvmEngine, disagree, move_map
 from video_editing.matting.segments import read_mattes
 from video_editing.reading.decode import read_frames
@@ -131,18 +129,6 @@ def test_the_first_frame_of_a_shot_already_has_a_memory(recurrent: Path, talker:
 def darken(picture: Picture) -> Picture:
     """Return *picture*, a little darker."""
     return replace(picture, y=picture.y // 10 * 9)
-
-
-def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "w.onnx").write_bytes(b"not a network")
-    with pytest.raises(ModelUnavailable, match="cannot be loaded"):
-        RvmNetwork(tmp_path / "w.onnx")
-
-
-def test_a_network_of_another_kind_is_refused(tmp_path: Path) -> None:
-    save_constant(tmp_path / "w.onnx", 1.0)
-    with pytest.raises(ModelUnavailable, match=r"w\.onnx is not a file of RobustVideoMatting"):
-        RvmNetwork(tmp_path / "w.onnx")
 
 
 WITHOUT_WHEEL = """

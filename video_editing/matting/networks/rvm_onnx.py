@@ -1,0 +1,68 @@
+"""RobustVideoMatting under ONNX Runtime, on the processor or a GPU."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from video_editing.contract.errors import ModelUnavailable
+from video_editing.frames import FloatPlane
+from video_editing.matting.networks.onnx_session import (
+    PROVIDERS,
+    check_device,
+    create_session_options,
+    import_onnxruntime,
+)
+from video_editing.matting.networks.rvm_model import NAME, STATES, State, check_inputs
+
+
+class OnnxRvm:
+    """The network; its state stays on its device."""
+
+    def __init__(self, weights: Path, device: str) -> None:
+        """Load the network.
+
+        Args:
+            weights: an ONNX file of RobustVideoMatting.
+            device: "cpu" or "cuda".
+
+        Raises:
+            ModelUnavailable: the weights or the device are not available.
+        """
+        onnxruntime = import_onnxruntime(NAME, device)
+        self._device = device
+        self._make_value = onnxruntime.OrtValue.ortvalue_from_numpy
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(weights), create_session_options(onnxruntime), providers=[PROVIDERS[device]]
+            )
+        except Exception as err:  # ONNX Runtime's errors have no other common base
+            raise ModelUnavailable(NAME, f"its weights cannot be loaded: {err}") from err
+        check_device(self._session, NAME, device)
+        check_inputs({value.name for value in self._session.get_inputs()}, weights)
+        self._ratio = self._make_value(np.ones(1, np.float32))
+        self._first_state = self.upload([np.zeros((1, 1, 1, 1), np.float32)] * 4)
+
+    def __call__(
+        self, picture: NDArray[np.float32], state: State | None
+    ) -> tuple[FloatPlane, State]:
+        """Compute the alpha of a picture; see RvmNetwork."""
+        binding = self._session.io_binding()
+        binding.bind_cpu_input("src", np.ascontiguousarray(picture.transpose(2, 0, 1)[None]))
+        binding.bind_ortvalue_input("downsample_ratio", self._ratio)
+        for (name, _, _), value in zip(STATES, state or self._first_state, strict=True):
+            binding.bind_ortvalue_input(name, value)
+        binding.bind_output("pha", "cpu")
+        for _, name, _ in STATES:
+            binding.bind_output(name, self._device)
+        self._session.run_with_iobinding(binding)
+        alpha, *maps = binding.get_outputs()
+        return alpha.numpy()[0, 0], tuple(maps)
+
+    def download(self, state: State) -> list[NDArray[np.float32]]:
+        """Return the feature maps of *state*, (c, h, w)."""
+        return [features.numpy()[0] for features in state]
+
+    def upload(self, maps: list[NDArray[np.float32]]) -> State:
+        """Return the state that has these feature maps, (1, c, h, w)."""
+        return tuple(self._make_value(each, self._device, 0) for each in maps)
