@@ -11,7 +11,7 @@ from aiogram.exceptions import TelegramAPIError
 
 from backends.local.video_cli import VideoCli
 from backends.rendering.base import resolve_background
-from bot.database.drafts import Draft, DraftRepository
+from bot.database.drafts import MAX_RESUME_AGE_SECONDS, Draft, DraftRepository
 from bot.domain.job_request import BackgroundChoice, MediaSource, SourceKind
 from bot.domain.outcomes import ChatGone, FailureCode, MessageMissing, Rejected, RetryLater
 from bot.jobs.draft_files import DraftFiles
@@ -37,7 +37,6 @@ CARD_ATTEMPTS = 5  #: attempts at an update of a card when the database or our c
 RETRY_SECONDS = 1.0  #: seconds after the first failed attempt; after the n-th n times as long
 MAX_FETCHES = 8  #: downloads at the same time, of links and of Telegram's files each
 MAX_UNAVAILABLE_SECONDS = 120.0  #: to wait for Telegram to deliver a file
-MAX_RESUME_AGE_SECONDS = 86400.0  #: seconds after which a draft without a card is left alone
 
 T = TypeVar("T")
 

@@ -19,6 +19,8 @@ from bot.domain.job_request import (
     Requester,
 )
 
+MAX_WAITING_CARDS = 20  #: of one user; further clips are refused until one is drawn
+MAX_RESUME_AGE_SECONDS = 86400.0  #: seconds after which a draft without a card is left alone
 MESSAGE_RETENTION_SECONDS = 7 * 86400  #: seconds; Telegram redelivers a message for a day at most
 
 
@@ -73,6 +75,10 @@ class DraftNotFound(LookupError):
     """The draft does not exist any more."""
 
 
+class TooManyCards(Exception):
+    """As many cards of the user are not drawn yet as may be."""
+
+
 class DraftRepository(Repository):
     """Reads and writes drafts; each exists from its first message until it is too old."""
 
@@ -100,6 +106,9 @@ class DraftRepository(Repository):
 
         Returns:
             the draft; None if the message was added before.
+
+        Raises:
+            TooManyCards: the user has MAX_WAITING_CARDS drafts without a card.
         """
         assert destination.reply_to is not None, "a draft comes from a message"
         new = Draft(
@@ -121,6 +130,8 @@ class DraftRepository(Repository):
         async with self._write_engine.begin() as connection:
             if not await self._insert_message(connection, new):
                 return None
+            if await _count_without_card(connection, new.user) >= MAX_WAITING_CARDS:
+                raise TooManyCards
             if await self._insert_draft(connection, new):
                 return new
             return await _merge_into_album(connection, new)
@@ -148,9 +159,17 @@ class DraftRepository(Repository):
             await _save_draft(connection, changed)
             return changed
 
-    async def set_note(self, draft_id: str, note: int) -> None:
-        """Store the id of the note."""
-        await self._set_columns(draft_id, note=note)
+    async def set_note(self, draft_id: str, note: int) -> bool:
+        """Store the id of the note; return whether the draft exists and still has no card."""
+        async with self._write_engine.begin() as connection:
+            updated = await connection.execute(
+                drafts.update()
+                .where(drafts.c.id == draft_id)
+                .values(note=note)
+                .returning(drafts.c.card)
+            )
+            row = updated.first()
+        return row is not None and row.card is None
 
     async def set_card(self, draft_id: str, card: int) -> None:
         """Store the id of the card."""
@@ -208,14 +227,6 @@ class DraftRepository(Repository):
                 .order_by(drafts.c.created)
             )
             return list(ids)
-
-    async def count_without_card(self, user: int, since: float) -> int:
-        """Return how many unused drafts of *user* after *since* have no card."""
-        async with self._engine.connect() as connection:
-            is_waiting = drafts.c.card.is_(None) & ~drafts.c.used & (drafts.c.created > since)
-            of_user = is_waiting & (drafts.c.user == user)
-            count = select(func.count()).select_from(drafts).where(of_user)
-            return await connection.scalar(count) or 0
 
     async def list_stale(self, before: float) -> list[str]:
         """Return the ids of drafts that were created before *before*, in seconds since 1970."""
@@ -315,6 +326,14 @@ def _from_row(row: RowMapping) -> Draft:
             "look": Appearance.model_validate(row["look"]),
         }
     )
+
+
+async def _count_without_card(connection: AsyncConnection, user: int) -> int:
+    """Return how many unused drafts of *user* wait for a card."""
+    since = time.time() - MAX_RESUME_AGE_SECONDS
+    is_waiting = drafts.c.card.is_(None) & ~drafts.c.used & (drafts.c.created > since)
+    of_user = is_waiting & (drafts.c.user == user)
+    return await connection.scalar(select(func.count()).select_from(drafts).where(of_user)) or 0
 
 
 async def _find_draft(

@@ -1,5 +1,7 @@
 """The language and the last appearance of each user."""
 
+from dataclasses import dataclass, field
+
 from pydantic import ValidationError
 from sqlalchemy import select
 
@@ -8,27 +10,35 @@ from bot.database.schema import users
 from bot.domain.job_request import Appearance, Language
 
 
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a user chose before.
+
+    Attributes:
+        language: None for a user who chose none.
+        appearance: with which the next draft starts.
+    """
+
+    language: Language | None = None
+    appearance: Appearance = field(default_factory=Appearance)
+
+
 class UserRepository(Repository):
     """Stores one row per user."""
 
-    async def get_language(self, user: int) -> Language | None:
-        """Return the stored language of a user; None for a new user."""
+    async def get_preferences(self, user: int) -> Preferences:
+        """Return what a user chose; the defaults for a new user."""
+        query = select(users.c.language, users.c.look).where(users.c.user == user)
         async with self._engine.connect() as connection:
-            language = await connection.scalar(select(users.c.language).where(users.c.user == user))
-        return Language(language) if language in list(Language) else None
+            row = (await connection.execute(query)).first()
+        if row is None:
+            return Preferences()
+        language = Language(row.language) if row.language in list(Language) else None
+        return Preferences(language, _parse_appearance(row.look))
 
     async def set_language(self, user: int, language: Language) -> None:
         """Store the language of a user."""
         await self._upsert(users, {"user": user}, {"language": language.value})
-
-    async def get_appearance(self, user: int) -> Appearance:
-        """Return the last appearance of a user, or the default."""
-        async with self._engine.connect() as connection:
-            look = await connection.scalar(select(users.c.look).where(users.c.user == user))
-        try:
-            return Appearance() if look is None else Appearance.model_validate(look)
-        except ValidationError:  # written by an older version with other choices
-            return Appearance()
 
     async def set_appearance(self, user: int, appearance: Appearance) -> None:
         """Store the appearance with which the next draft starts."""
@@ -37,3 +47,11 @@ class UserRepository(Repository):
     async def reset_appearance(self, user: int) -> None:
         """Let the next draft start with the default appearance."""
         await self._upsert(users, {"user": user}, {"look": None})
+
+
+def _parse_appearance(look: object) -> Appearance:
+    """Return a stored appearance, or the default."""
+    try:
+        return Appearance() if look is None else Appearance.model_validate(look)
+    except ValidationError:  # written by an older version with other choices
+        return Appearance()

@@ -79,8 +79,7 @@ async def show_style(message: Message, conversation: Conversation) -> None:
     user = message.from_user
     if user is None:  # in the name of a channel
         return
-    appearance = await conversation.users.get_appearance(user.id)
-    text = conversation.text("style-shown", **describe_appearance(appearance))
+    text = conversation.text("style-shown", **describe_appearance(conversation.appearance))
     await conversation.reply(
         message, text, conversation.keyboards.create_style(conversation.language)
     )

@@ -11,8 +11,8 @@ from aiogram.filters import Filter
 from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message, TelegramObject, User
 
-from bot.database.users import UserRepository
-from bot.domain.job_request import Destination, Language, detect_language
+from bot.database.users import Preferences, UserRepository
+from bot.domain.job_request import Appearance, Destination, Language, detect_language
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
 from bot.ui.keyboards import Keyboards
@@ -71,6 +71,7 @@ class Conversation:
         users: what users chose before.
         limits: what the bot accepts.
         language: the user's.
+        appearance: with which the user's next draft starts.
     """
 
     messenger: Messenger
@@ -79,6 +80,7 @@ class Conversation:
     users: UserRepository
     limits: TelegramLimits
     language: Language
+    appearance: Appearance
 
     def text(self, key: str, /, **values: TextValue) -> str:
         """Return the text *key* in the user's language."""
@@ -131,14 +133,15 @@ class ConversationMiddleware(BaseMiddleware):
         """Call *handler* with the conversation in *data*."""
         user: User | None = data.get("event_from_user")
         users: UserRepository = data["users"]
-        chosen = await users.get_language(user.id) if user else None
+        preferences = await users.get_preferences(user.id) if user else Preferences()
         data["conversation"] = Conversation(
             messenger=data["messenger"],
             texts=data["texts"],
             keyboards=data["keyboards"],
             users=users,
             limits=data["limits"],
-            language=chosen or detect_language(user.language_code if user else None),
+            language=preferences.language or detect_language(user.language_code if user else None),
+            appearance=preferences.appearance,
         )
         return await handler(event, data)
 

@@ -1,6 +1,5 @@
 """Clips, links, albums and backgrounds that users send."""
 
-import time
 from collections.abc import Iterator
 
 from aiogram import F, Router
@@ -9,7 +8,7 @@ from aiogram.filters import StateFilter
 from aiogram.fsm.context import FSMContext
 from aiogram.types import Document, Message, MessageEntity
 
-from bot.database.drafts import Draft, DraftNotFound, DraftRepository
+from bot.database.drafts import Draft, DraftNotFound, DraftRepository, TooManyCards
 from bot.domain.job_request import MediaSource, Requester, SourceKind
 from bot.handlers.context import (
     AddressedToBot,
@@ -19,7 +18,7 @@ from bot.handlers.context import (
     create_router,
     get_destination,
 )
-from bot.preview_cards import MAX_RESUME_AGE_SECONDS, PreviewCards
+from bot.preview_cards import PreviewCards
 from bot.telegram.limits import check_source
 from video_editing.contract.media import PICTURE_KINDS
 
@@ -31,9 +30,6 @@ REFUSED_TYPES = (
     *("application/x-rar", "application/x-7z"),
 )
 MAX_LINK_LENGTH = 2000  #: characters; a longer link is ignored
-
-
-MAX_WAITING_CARDS = 20  #: of one user; further clips are refused until one is drawn
 
 
 def create_media_router(addressed: AddressedToBot) -> Router:
@@ -89,18 +85,18 @@ async def receive_clip(
         return
     user = message.from_user
     assert user is not None, "messages to the bot have an author"
-    since = time.time() - MAX_RESUME_AGE_SECONDS
-    if await drafts.count_without_card(user.id, since) >= MAX_WAITING_CARDS:
+    try:
+        draft = await drafts.add_message(
+            Requester(user.id, conversation.language),
+            get_destination(message),
+            conversation.appearance,
+            clip=clip,
+            backgrounds=(background,) if background else (),
+            album=message.media_group_id,
+        )
+    except TooManyCards:
         await conversation.reply(message, conversation.text("too-many-cards"))
         return
-    draft = await drafts.add_message(
-        Requester(user.id, conversation.language),
-        get_destination(message),
-        await conversation.users.get_appearance(user.id),
-        clip=clip,
-        backgrounds=(background,) if background else (),
-        album=message.media_group_id,
-    )
     if draft is not None:
         await _start_card(draft, conversation, drafts, cards)
 
@@ -172,9 +168,7 @@ async def _start_card(
     cards.request_card(draft.id)
     if not isinstance(note, int):
         return
-    await drafts.set_note(draft.id, note)
-    current = await drafts.get(draft.id)
-    if current is None or current.card is not None:  # the card was sent before the note was stored
+    if not await drafts.set_note(draft.id, note):  # the card was sent before the note was stored
         await messenger.delete_message(draft.chat, note)
 
 

@@ -170,7 +170,7 @@ class AdminAlerts:
         if self._users is None:
             return Language.EN
         try:
-            return await self._users.get_language(admin) or Language.EN
+            return (await self._users.get_preferences(admin)).language or Language.EN
         except SQLAlchemyError:  # the alert may be about the database
             return Language.EN
 

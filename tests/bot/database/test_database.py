@@ -21,7 +21,7 @@ from bot.database.jobs import Job, JobRepository, JobState, QueueFull, TooManyJo
 from bot.database.repository import KeyValueStore
 from bot.database.schema import MIGRATIONS, SCHEMA_VERSION, DatabaseUnusable, metadata, migrate
 from bot.database.statistics import MeasurementRepository
-from bot.database.users import UserRepository
+from bot.database.users import Preferences, UserRepository
 from bot.domain.job_request import (
     Appearance,
     BackgroundChoice,
@@ -209,19 +209,14 @@ async def test_stale_drafts(database: AsyncEngine) -> None:
 async def test_people_keep_language_and_look(database: AsyncEngine) -> None:
     """Each by itself, and each user has a row of its own."""
     people = UserRepository(database)
-    assert (await people.get_language(7), await people.get_appearance(7)) == (None, Appearance())
+    assert await people.get_preferences(7) == Preferences()
     await people.set_language(7, Language.RU)
     await people.set_appearance(7, Appearance(size=OverlaySize.LARGE))
-    assert (await people.get_language(7), await people.get_appearance(7)) == (
-        Language.RU,
-        Appearance(size=OverlaySize.LARGE),
-    )
+    large = Appearance(size=OverlaySize.LARGE)
+    assert await people.get_preferences(7) == Preferences(Language.RU, large)
     await people.reset_appearance(7)
-    assert (await people.get_language(7), await people.get_appearance(7)) == (
-        Language.RU,
-        Appearance(),
-    )
-    assert await people.get_language(8) is None
+    assert await people.get_preferences(7) == Preferences(Language.RU)
+    assert await people.get_preferences(8) == Preferences()
 
 
 async def test_a_look_of_another_version_is_the_default(database: AsyncEngine) -> None:
@@ -230,7 +225,7 @@ async def test_a_look_of_another_version_is_the_default(database: AsyncEngine) -
     await people.set_appearance(7, Appearance())
     async with database.execution_options(writes=True).begin() as connection:
         await connection.execute(text("""UPDATE people SET look = '{"shape": "star"}'"""))
-    assert await people.get_appearance(7) == Appearance()
+    assert await people.get_preferences(7) == Preferences()
 
 
 async def test_knobs_keep_json(database: AsyncEngine) -> None:
@@ -512,7 +507,7 @@ async def test_preparing_again_changes_nothing(database: AsyncEngine) -> None:
     people = UserRepository(database)
     await people.set_language(7, Language.RU)
     await prepare_database(database)
-    assert await people.get_language(7) is Language.RU
+    assert (await people.get_preferences(7)).language is Language.RU
     async with database.connect() as connection:
         assert await connection.scalar(text("SELECT version FROM schema_version")) == SCHEMA_VERSION
 

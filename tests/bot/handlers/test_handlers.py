@@ -22,7 +22,7 @@ from aiogram.methods import (
 )
 from aiogram.types import Update
 
-from bot.database.drafts import Draft, DraftRepository
+from bot.database.drafts import MAX_WAITING_CARDS, Draft, DraftRepository
 from bot.database.engine import create_engine, prepare_database
 from bot.database.fsm_storage import SqlStorage
 from bot.database.jobs import DiskFull, Job, JobRepository, JobState
@@ -40,7 +40,6 @@ from bot.domain.job_request import (
 )
 from bot.handlers import create_routers
 from bot.handlers.commands import set_commands
-from bot.handlers.media import MAX_WAITING_CARDS
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
 from bot.ui.callback_data import (
@@ -392,9 +391,9 @@ async def test_a_card_that_is_faster_than_our_words_leaves_none(talk: BotChat) -
     """The note is deleted, since nothing else deletes it."""
     noted = talk.drafts.set_note
 
-    async def noted_after_the_card(draft_id: str, note: int) -> None:
+    async def noted_after_the_card(draft_id: str, note: int) -> bool:
         await talk.drafts.set_card(draft_id, 99)
-        await noted(draft_id, note)
+        return await noted(draft_id, note)
 
     talk.drafts.set_note = noted_after_the_card  # type: ignore[method-assign]
     await talk.sends(VIDEO)
@@ -780,13 +779,13 @@ async def test_a_link_for_the_background_is_not_remembered(talk: BotChat) -> Non
     await talk.presses(SendBackground(draft=draft.id).pack())
     await talk.sends(link("https://a.b/c.jpg"))
     await talk.presses(MakeResult(draft=draft.id).pack())
-    assert (await talk.users.get_appearance(ANN)).backdrop == BackgroundChoice()
+    assert (await talk.users.get_preferences(ANN)).appearance.backdrop == BackgroundChoice()
     draft = await talk.draft()
     await talk.presses(SendBackground(draft=draft.id).pack())
     await talk.sends(PHOTO)
     await talk.presses(ChooseFile(draft=draft.id, number=0).pack())
     await talk.presses(MakeResult(draft=draft.id).pack())
-    assert (await talk.users.get_appearance(ANN)).backdrop.source == PICTURE
+    assert (await talk.users.get_preferences(ANN)).appearance.backdrop.source == PICTURE
 
 
 # results
@@ -943,9 +942,9 @@ async def test_the_style_is_shown_and_forgotten(talk: BotChat) -> None:
     await talk.sends("/style")
     assert "<b>Card</b>, bottom right" in talk.session.texts[-1]
     await talk.presses(ResetAppearance().pack(), BOB)
-    assert await talk.users.get_appearance(ANN) == Appearance(shape=Shape.RECT)
+    assert (await talk.users.get_preferences(ANN)).appearance == Appearance(shape=Shape.RECT)
     await talk.presses(ResetAppearance().pack())
-    assert await talk.users.get_appearance(ANN) == Appearance()
+    assert (await talk.users.get_preferences(ANN)).appearance == Appearance()
     assert "usual look" in talk.session.get_calls(EditMessageText)[-1].text
 
 
