@@ -130,11 +130,14 @@ class DraftRepository(Repository):
         async with self._write_engine.begin() as connection:
             if not await self._insert_message(connection, new):
                 return None
-            if await _count_without_card(connection, new.user) >= MAX_WAITING_CARDS:
-                raise TooManyCards
-            if await self._insert_draft(connection, new):
-                return new
-            return await _merge_into_album(connection, new)
+            return await self._insert_or_merge(connection, new)
+
+    async def _insert_or_merge(self, connection: AsyncConnection, new: Draft) -> Draft:
+        if await _count_without_card(connection, new.user) >= MAX_WAITING_CARDS:
+            raise TooManyCards
+        if await self._insert_draft(connection, new):
+            return new
+        return await _merge_into_album(connection, new)
 
     async def get(self, draft_id: str) -> Draft | None:
         """Return a draft, if it exists."""
