@@ -19,6 +19,7 @@ BACKEND_PATTERN = r"modal|local-gpu|local-cpu|https://[^\s,]+"
 WEBHOOK_SECRET_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,256}")
 #: from @BotFather: the bot's id and a secret
 BOT_TOKEN_PATTERN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
+MIN_OPS_TOKEN_LENGTH = 24  #: characters, which nobody tries out
 #: the schemes that hosting platforms use for Postgres
 POSTGRES_SCHEME = re.compile(r"postgres(ql(\+psycopg)?)?://")
 
@@ -264,8 +265,19 @@ class BotSettings(SettingsGroup):
     webhook_secret: SecretStr = Field(default=SecretStr(""), validation_alias="WEBHOOK_SECRET")
     """The secret in Telegram's requests: 16 to 256 letters, digits, _ and -."""
 
+    public_url: str = Field(
+        default="",
+        validation_alias=AliasChoices("PUBLIC_URL", "RAILWAY_PUBLIC_DOMAIN"),
+    )
+    """The https address at which people reach PORT, for the editor and the dashboard; without one,
+    that of WEBHOOK_URL; without both, there are buttons to neither."""
+
+    ops_token: SecretStr = Field(default=SecretStr(""), validation_alias="OPS_TOKEN")
+    """Token of 24 characters or more that opens the dashboard /ops in any browser; without one,
+    only admins open it, from Telegram."""
+
     port: int = Field(default=8080, ge=1, le=65535, validation_alias="PORT")
-    """Port of /healthz, /readyz, /metrics and the webhook."""
+    """Port of /healthz, /readyz, /metrics, the dashboard, the editor and the webhook."""
 
     metrics_token: SecretStr = Field(default=SecretStr(""), validation_alias="METRICS_TOKEN")
     """Bearer token for /metrics; without one, it is open and shows neither dollars nor hosts."""
@@ -302,6 +314,24 @@ class BotSettings(SettingsGroup):
             raise ValueError("is not a token of @BotFather, which looks like 123456:ABC-DEF")
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _validate_public_url(cls, value: str) -> str:
+        """Return the origin; Railway states its name alone."""
+        if not value:
+            return ""
+        address = urlsplit(value if "://" in value else f"https://{value}")
+        if address.scheme != "https" or not address.hostname or not address.netloc.isascii():
+            raise ValueError("must be an https address")
+        return f"https://{address.netloc}"
+
+    @field_validator("ops_token")
+    @classmethod
+    def _validate_ops_token(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < MIN_OPS_TOKEN_LENGTH:
+            raise ValueError(f"must have {MIN_OPS_TOKEN_LENGTH} characters or more")
+        return value
+
     @field_validator("webhook_secret")
     @classmethod
     def _validate_webhook_secret(cls, value: SecretStr) -> SecretStr:
@@ -310,6 +340,13 @@ class BotSettings(SettingsGroup):
         ):
             raise ValueError("must be 16 to 256 of A-Z, a-z, 0-9, _ and -")
         return value
+
+    @property
+    def site(self) -> str:
+        """The public https origin of this process; "" without one."""
+        if self.public_url or not self.webhook_url:
+            return self.public_url
+        return f"https://{urlsplit(self.webhook_url).netloc}"
 
     @model_validator(mode="after")
     def _require_webhook_secret(self) -> Self:

@@ -36,6 +36,7 @@ from bot.jobs.workspace import Cleanup, Workspace
 from bot.operations.alerts import AdminAlerts
 from bot.operations.backend_pool import BackendPool
 from bot.operations.http import CALLBACK_PATH, RecentEvent
+from bot.operations.intake import Intake
 from bot.operations.metrics import LoopLag, Metrics
 from bot.preview_cards import PreviewCards, PreviewRenderer
 from bot.telegram.client import create_bot_api_session
@@ -125,6 +126,7 @@ class _SharedParts:
     draft_files: DraftFiles
     downloader: Downloader
     keyboards: Keyboards
+    intake: Intake
 
 
 def connect_telegram(settings: Settings, engine: AsyncEngine) -> TelegramConnection:
@@ -175,6 +177,7 @@ async def build_application(
         NoBackendAvailable: no configured backend can be used.
     """
     parts = _create_shared_parts(settings, program, telegram, engine)
+    await parts.intake.load()
     backend_pool = await BackendPool.create(
         settings, parts.repositories.key_values, program, parts.alerts
     )
@@ -233,6 +236,7 @@ def _create_shared_parts(
         DraftFiles(workspace, repositories.drafts, repositories.jobs, workspace.get_free_bytes),
         downloader,
         Keyboards(telegram.texts),
+        Intake(repositories.key_values),
     )
 
 
@@ -275,6 +279,7 @@ def _create_job_supervisor(parts: _SharedParts, stages: JobStages) -> JobSupervi
         workflow,
         fair_queue,
         make_room=parts.draft_files.make_room,
+        is_paused=lambda: parts.intake.is_paused,
         max_waiting=parts.settings.bot.max_waiting_jobs,
     )
 

@@ -52,6 +52,7 @@ LAYERS = {
         ("jobs",),
         ("preview_cards",),
         ("handlers",),
+        ("web",),
         ("wiring",),
         ("app",),
         ("__main__",),

@@ -205,3 +205,41 @@ def test_all_secrets_are_collected(monkeypatch: pytest.MonkeyPatch) -> None:
         "p%40ss",
     }
     assert set(Settings().collect_secrets()) == expected | {"key"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "site"),
+    [
+        ({}, ""),
+        (
+            {"WEBHOOK_URL": "https://bot.example/telegram", "WEBHOOK_SECRET": "s" * 16},
+            "https://bot.example",
+        ),
+        ({"RAILWAY_PUBLIC_DOMAIN": "bot.up.railway.app"}, "https://bot.up.railway.app"),
+        (
+            {"PUBLIC_URL": "https://own.example/x/", "RAILWAY_PUBLIC_DOMAIN": "r.app"},
+            "https://own.example",
+        ),
+    ],
+)
+def test_the_public_address_is_that_of_the_platform(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], site: str
+) -> None:
+    """Or of the webhook, unless it is set."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().bot.site == site
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"PUBLIC_URL": "http://bot.example"}, {"PUBLIC_URL": "https://"}, {"OPS_TOKEN": "short"}],
+)
+def test_an_unsafe_page_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    """Telegram opens https pages only, and a short token is guessed."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError):
+        Settings()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import RowMapping, Text, cast, func, select, text
+from sqlalchemy import RowMapping, Text, cast, func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.database.repository import Repository, generate_id
@@ -45,6 +45,12 @@ class QueueFull(JobRefused):
     """As many jobs of all users wait as may."""
 
     code = FailureCode.QUEUE_FULL
+
+
+class IntakePaused(JobRefused):
+    """Admins accept no new jobs at the moment."""
+
+    code = FailureCode.INTAKE_PAUSED
 
 
 class DiskFull(JobRefused):
@@ -280,12 +286,16 @@ class JobRepository(Repository):
         """Store the id of the progress message."""
         await self._set_columns(job_id, status=message)
 
-    async def mark_cancelled(self, job_id: str, user: int) -> bool:
-        """Mark a job as cancelled; return False if it is over or *user* is not its owner."""
+    async def mark_cancelled(self, job_id: str, user: int | None) -> bool:
+        """Mark a job as cancelled; return False if it is over or *user* is not its owner.
+
+        An admin, None as *user*, may cancel every job.
+        """
+        is_owned = true() if user is None else jobs.c.user == user
         async with self._write_engine.begin() as connection:
             updated = await connection.execute(
                 jobs.update()
-                .where(jobs.c.id == job_id, jobs.c.user == user, jobs.c.state.in_(OPEN_STATES))
+                .where(jobs.c.id == job_id, is_owned, jobs.c.state.in_(OPEN_STATES))
                 .values(cancelled=True)
                 .returning(jobs.c.id)
             )

@@ -111,6 +111,18 @@ measurements = Table(
     Column("at", Double, nullable=False, index=True),
 )
 
+#: what operators did; rows are only added
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("actor", String(32), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("outcome", String(64), nullable=False),
+)
+
 key_values = Table(
     "knobs",
     metadata,

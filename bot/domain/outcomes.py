@@ -18,6 +18,7 @@ class FailureCode(StrEnum):
     WRONG_KIND = "wrong_kind"  #: a sticker, a voice message, a document that is no video
     TOO_MANY_JOBS = "too_many"  #: one job of the user runs and three wait
     QUEUE_FULL = "queue_full"
+    INTAKE_PAUSED = "paused"  #: an admin accepts no new jobs at the moment
     RESULT_TOO_BIG = "result_too_big"  #: the result does not fit Telegram's limit: size, limit
     POISON = "poison"  #: the tools failed three times
     NO_DISK = "no_disk"

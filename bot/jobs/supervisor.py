@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dbos import DBOS, SetWorkflowID
 
-from bot.database.jobs import DiskFull, Job, JobRepository, get_draft_id
+from bot.database.jobs import DiskFull, IntakePaused, Job, JobRepository, JobState, get_draft_id
 from bot.domain.job_request import Destination, JobRequest, Requester
 from bot.domain.outcomes import JobCancelled
 from bot.jobs.active_job import ActiveJob, ActiveJobs, BackgroundTasks
@@ -54,6 +54,7 @@ class JobSupervisor:
         fair_queue: FairQueue,
         *,
         make_room: Callable[[str | None], Awaitable[bool]],
+        is_paused: Callable[[], bool] = lambda: False,
         max_waiting: int = 500,
     ) -> None:
         """Store the collaborators.
@@ -65,11 +66,13 @@ class JobSupervisor:
             fair_queue: gives slots to jobs.
             make_room: removes files that can be downloaded again, but for those of the draft of
                 that id, where the disk is full; returns whether there is room for a job.
+            is_paused: returns whether admins accept no new jobs at the moment.
             max_waiting: jobs of all users that may wait.
         """
         self._job_repository, self._active_jobs = job_repository, active_jobs
         self._workflow, self._fair_queue = workflow, fair_queue
         self._make_room, self._max_waiting = make_room, max_waiting
+        self._is_paused = is_paused
         self._background_tasks = BackgroundTasks()
 
     async def accept(
@@ -81,7 +84,7 @@ class JobSupervisor:
             request: what is to be made.
             requester: the owner of the job.
             destination: where the result is sent.
-            origin: what asks for the job: "draft:ID", or "form:JOB:FORM:NUMBER".
+            origin: what asks for the job: "draft:ID", "form:JOB:FORM:NUMBER" or "retry:JOB".
 
         Returns:
             the job; None if a job of *origin* exists.
@@ -90,7 +93,10 @@ class JobSupervisor:
             TooManyJobs: one job of the user runs and three wait.
             QueueFull: as many jobs wait as may.
             DiskFull: too little disk is free.
+            IntakePaused: admins accept no new jobs.
         """
+        if self._is_paused():
+            raise IntakePaused
         if not await self._make_room(get_draft_id(origin)):
             raise DiskFull
         job = await self._job_repository.accept(
@@ -101,8 +107,22 @@ class JobSupervisor:
             self._background_tasks.start(self._start_workflow(active, job.id))
         return job
 
-    async def cancel(self, job_id: str, user: int) -> bool:
-        """Cancel a job; return False if it is over or *user* is not its owner."""
+    async def retry(self, job_id: str) -> Job | None:
+        """Accept the order of a failed job again; None if it did not fail, or was retried.
+
+        Raises: see :meth:`accept`.
+        """
+        job = await self._job_repository.get(job_id)
+        if job is None or job.state is not JobState.FAILED:
+            return None
+        origin = f"retry:{job.id}"
+        return await self.accept(job.order, job.requester, job.destination, origin=origin)
+
+    async def cancel(self, job_id: str, user: int | None) -> bool:
+        """Cancel a job; return False if it is over or *user* is not its owner.
+
+        An admin, None as *user*, may cancel every job.
+        """
         if not await self._job_repository.mark_cancelled(job_id, user):
             return False
         if active := self._active_jobs.find(job_id):

@@ -257,6 +257,7 @@ fault-too-long-clip =
     }. Cut it and send the part that you need.
 fault-wrong-kind = I cannot use this. <b>Send me a video</b>: from your gallery, as a round note, a GIF, a file, or a link.
 fault-too-many = I am making one of your videos, and more of them wait. Press again when one is ready.
+fault-paused = I am taking no new videos just now. Please press again in a while.
 fault-queue-full = Too many people are here right now. Please press again in some minutes.
 fault-result-too-big =
     The finished file is too big for Telegram{ $limit ->

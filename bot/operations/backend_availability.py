@@ -51,6 +51,11 @@ class AvailabilityMonitor:
         """Check all backends."""
         await self._check(self.names)
 
+    async def recheck(self, name: str) -> bool:
+        """Check one backend now; return whether it is available."""
+        await self._check([name])
+        return name not in self.unavailable
+
     async def recheck_unavailable(self) -> None:
         """Check the unavailable backends; where a check runs already, only wait for it."""
         if self._checking.locked():

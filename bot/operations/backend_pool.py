@@ -237,6 +237,11 @@ class BackendPool:
             await self._store.put(ORDER_KEY, None)
             self._order = None
 
+    async def recheck(self, name: str) -> bool:
+        """Check one backend now; return whether it is available. Raises UnknownBackend."""
+        self._require_known([name])
+        return await self._availability.recheck(name)
+
     async def recheck_unavailable(self) -> None:
         """Check whether the unavailable backends are available now."""
         await self._availability.recheck_unavailable()

@@ -22,7 +22,8 @@ from backends.base import OverlayBackend, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
 from backends.local.video_cli import DEFAULT_PROGRAM
 from bot.database.engine import DATABASE_FILE, prepare_database
-from bot.database.jobs import DiskFull, Job, JobState, TooManyJobs
+from bot.database.jobs import DiskFull, IntakePaused, Job, JobState, TooManyJobs
+from bot.database.repository import KeyValueStore
 from bot.domain.job_request import (
     Appearance,
     BackgroundChoice,
@@ -35,6 +36,7 @@ from bot.domain.job_request import (
 )
 from bot.domain.outcomes import ChatGone, FailureCode, RetryLater
 from bot.jobs.retry_policy import Backoff
+from bot.operations.intake import Intake
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from tests.bot.support.job_runtime import CLIP, Chat, Workshop, failure, stand_in, text, until
 from tests.support.make_clips import make_clip
@@ -117,6 +119,46 @@ async def test_an_origin_makes_one_job(workshop: Workshop) -> None:
         await workshop.over(job)
         assert await workshop.accept() is None
         assert workshop.chat.ends() == ["result"]
+
+
+async def test_a_paused_intake_outlives_a_restart(workshop: Workshop) -> None:
+    """It refuses new jobs, and what was accepted goes on."""
+    async with workshop.open():
+        accepted = await workshop.accept()
+        await workshop.intake.set_paused(is_paused=True)
+        with pytest.raises(IntakePaused):
+            await workshop.accept(origin="draft:2")
+        await workshop.over(accepted)
+        again = Intake(KeyValueStore(workshop.engine))
+        await again.load()
+        assert again.is_paused
+        await workshop.intake.set_paused(is_paused=False)
+        await workshop.over(await workshop.accept(origin="draft:2"))
+
+
+async def test_a_failed_job_is_retried_once(workshop: Workshop) -> None:
+    """A retry that failed may be retried itself; a result is not."""
+    rejection = DownloadRejected(FailureCode.FILE_GONE)
+    workshop.files.there["clip"] = rejection
+    async with workshop.open():
+        failed = await workshop.over(await workshop.accept())
+        workshop.files.there["clip"] = b"a clip"
+        retried = await workshop.over(await workshop.jobs.retry(failed.id))
+        assert (failed.state, retried.state) == (JobState.FAILED, JobState.DONE)
+        assert retried.order == failed.order
+        assert await workshop.jobs.retry(failed.id) is None
+        assert await workshop.jobs.retry(retried.id) is None
+        assert await workshop.jobs.retry("none") is None
+
+
+async def test_an_admin_cancels_any_job(workshop: Workshop) -> None:
+    """Another user does not."""
+    async with workshop.open():
+        job = await workshop.accept()
+        assert job is not None
+        assert not await workshop.jobs.cancel(job.id, user=job.user + 1)
+        assert await workshop.jobs.cancel(job.id, user=None)
+        assert (await workshop.over(job)).state is JobState.CANCELLED
 
 
 async def test_who_brings_many_is_refused(workshop: Workshop, programs: Path) -> None:

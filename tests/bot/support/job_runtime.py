@@ -33,6 +33,7 @@ from backends.rendering.base import LocalRenderer, Renderer
 from bot.database.drafts import DraftRepository
 from bot.database.engine import build_system_url, create_engine, prepare_database
 from bot.database.jobs import Job, JobRepository, JobState
+from bot.database.repository import KeyValueStore
 from bot.database.statistics import MeasurementRepository
 from bot.domain.job_request import (
     Appearance,
@@ -63,6 +64,7 @@ from bot.jobs.stages import JobStages
 from bot.jobs.supervisor import JobSupervisor
 from bot.jobs.workflow import JobWorkflow
 from bot.jobs.workspace import Workspace
+from bot.operations.intake import Intake
 from bot.preview_cards import PreviewCards, PreviewRenderer
 from bot.telegram.limits import TelegramLimits
 from bot.ui.keyboards import Keyboards
@@ -324,12 +326,14 @@ class Workshop:
         )
         self.drafts = DraftRepository(self.engine)
         self.draft_files = DraftFiles(self.folders, self.drafts, self.ledger, self._free)
+        self.intake = Intake(KeyValueStore(self.engine))
         self.jobs = JobSupervisor(
             self.ledger,
             self.active_jobs,
             self.workflow,
             self.turns,
             make_room=self.draft_files.make_room,
+            is_paused=lambda: self.intake.is_paused,
             max_waiting=waiting,
         )
         self.cards = PreviewCards(

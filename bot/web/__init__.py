@@ -1,0 +1,1 @@
+"""The pages that people open: the operator's dashboard and the editor of a card."""
