@@ -44,7 +44,7 @@ HEADERS = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class RateLimiter:
+class RequestRate:
     """Allows so many requests at once, and so many a second in the long run, by key."""
 
     def __init__(
@@ -74,7 +74,7 @@ class RequestGuard:
     """Wraps handlers: headers on every response, and refusals that say nothing to strangers."""
 
     def __init__(self) -> None:
-        self._strangers = RateLimiter(burst=30, per_second=0.5)
+        self._strangers = RequestRate(burst=30, per_second=0.5)
 
     def wrap(self, handler: Handler) -> Handler:
         """Return *handler* with the headers; a refused signature is 401 or, too often, 429."""

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.domain.job_request import Language
-from bot.web.guards import MAX_BODY_BYTES, RateLimiter, RequestGuard, get_authorization, read_json
+from bot.web.guards import MAX_BODY_BYTES, RequestRate, RequestGuard, get_authorization, read_json
 from bot.web.signatures import SignatureRefused, Signatures, Visitor
 from tests.bot.support.signed_requests import OPS_TOKEN, init_data, signed, with_token
 
@@ -102,7 +102,7 @@ def test_without_a_token_none_opens_the_dashboard() -> None:
 
 def test_a_rate_is_limited_and_recovers() -> None:
     now = 0.0
-    limiter = RateLimiter(burst=2, per_second=0.5, clock=lambda: now)
+    limiter = RequestRate(burst=2, per_second=0.5, clock=lambda: now)
     limiter.require("a")
     limiter.require("a")
     with pytest.raises(web.HTTPTooManyRequests):
