@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from video_editing.frames import Luma, Matte, Picture, Timed
+from video_editing.frames import FloatPlane, Luma, Matte, Picture, Timed
 from video_editing.matting.matte_stream import is_empty
-from video_editing.matting.person_regions import count_people, is_shot_boundary
+from video_editing.matting.person_regions import count_people, is_shot_boundary, make_thumbnail
 from video_editing.pixels import resize
 from video_editing.reading.probe import Clip
 
@@ -68,7 +68,7 @@ class MatteObserver:
         self._engine = engine
         self._next_sample = 0
         self._frames = self._empty_frames = self._shots = 0
-        self._small_luma: Luma | None = None
+        self._thumbnail: FloatPlane | None = None
         self._samples: list[_Sample] = []
         self._background: NDArray[np.float32] | None = None
 
@@ -77,10 +77,11 @@ class MatteObserver:
         self._frames += 1
         step = max(1, min(frame.value.size) // 90)
         small_luma = np.ascontiguousarray(frame.value.y[::step, ::step])
-        if self._small_luma is None or is_shot_boundary(self._small_luma, small_luma):
+        thumbnail = make_thumbnail(small_luma)
+        if self._thumbnail is None or is_shot_boundary(self._thumbnail, thumbnail):
             self._shots += 1
             self._background = None
-        self._small_luma = small_luma
+        self._thumbnail = thumbnail
         if is_empty(matte):
             self._empty_frames += 1
         elif frame.time >= self._next_sample:

@@ -24,7 +24,7 @@ from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.style import YuvColour
 from video_editing.frames import FloatPlane, FrameMatte, Matte, Picture, Plane, Timed
 from video_editing.matting.person_regions import MIN_PERSON_AREA, MIN_RELATIVE_AREA
-from video_editing.matting.temporal_filter import LumaMatte, filter_temporally, slide_window
+from video_editing.matting.temporal_filter import LumaMatte, TemporalFilter, slide_window
 from video_editing.pixels import resize
 from video_editing.pyramid import build_pyramid
 from video_editing.reading.decode import read_keyframes
@@ -122,21 +122,21 @@ class ChromaEngine:
 
     def compute_mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
         """Yield each frame with its small matte, which shows all of the frame."""
-        samples = ((frame, self._sample(frame.value)) for frame in frames)
+        temporal_filter = TemporalFilter(NOISE_TOLERANCE)
+        samples = ((frame, self._sample(frame)) for frame in frames)
         for (frame, current), window in slide_window(samples, FILTER_WINDOW):
             if not current.matte.any():  # a person who has left leaves no trace
                 yield frame, current.matte
             else:
-                neighbours = [near for _, near in window]
-                yield frame, filter_temporally(current, neighbours, NOISE_TOLERANCE)
+                yield frame, temporal_filter(current, [near for _, near in window])
 
-    def _sample(self, picture: Picture) -> LumaMatte:
-        """Return the matte of *picture* for the temporal filter.
+    def _sample(self, frame: Timed[Picture]) -> LumaMatte:
+        """Return the matte of *frame* for the temporal filter.
 
         It stands for luma as well, by which a person may not differ from the screen.
         """
-        matte = self._key_frame(picture)
-        return LumaMatte(matte, matte)
+        matte = self._key_frame(frame.value)
+        return LumaMatte(frame.time, matte, matte)
 
     def _find_stage(self, samples: Iterable[Planes]) -> Mask:
         """Return the part of the frame, at the samples' size, where people are looked for.

@@ -83,12 +83,13 @@ def write_missing_segments(
     total = sum(segment.frames for segment in plan.segments)
     done = total - sum(segment.frames for segment in missing)
     for run in group_runs(missing):
-        with closing(prefetch(_read_with_context(clip, run, engine), PREFETCH_DEPTH)) as frames:
-            mattes = with_progress(
-                _compute_run(clip, run, engine, frames), "mattes", total, report, done=done
-            )
+        with (
+            closing(prefetch(_read_with_context(clip, run, engine), PREFETCH_DEPTH)) as frames,
+            closing(prefetch(_compute_run(clip, run, engine, frames), PREFETCH_DEPTH)) as mattes,
+        ):
+            progress = with_progress(mattes, "mattes", total, report, done=done)
             for segment in run:
-                write_segment(plan, segment, islice(mattes, segment.frames), folder)
+                write_segment(plan, segment, islice(progress, segment.frames), folder)
                 done += segment.frames
 
 

@@ -5,6 +5,7 @@ over time.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 import cv2
 import numpy as np
@@ -60,9 +61,12 @@ class MediapipeEngine:
 
         A matte depends on at most `context_frames` frames of its shot before and after it.
         """
-        for shot in self._tracker.track(frames):
+        for _, shot in groupby(self._tracker.track(frames), lambda item: item[0].shot):
             samples = (
-                (frame.frame, LumaMatte(frame.luma, self._segment_region(frame, region)))
+                (
+                    frame.frame,
+                    LumaMatte(frame.frame.time, frame.luma, self._segment_region(frame, region)),
+                )
                 for frame, region in shot
             )
             for frame, matte in self._filter.apply(samples):

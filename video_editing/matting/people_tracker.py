@@ -20,6 +20,7 @@ from video_editing.matting.person_regions import (
     REGION_MARGIN,
     find_people_box,
     is_shot_boundary,
+    make_thumbnail,
     merge_boxes,
 )
 from video_editing.matting.temporal_filter import slide_window
@@ -94,26 +95,26 @@ class PeopleTracker:
             MAX_REQUIRED_DETECTIONS, max(2, (REGION_WINDOW + 1) // self._detection_interval)
         )
 
-    def track(self, frames: Iterable[Timed[Picture]]) -> Iterator[Iterator[TrackedFrame]]:
-        """Yield the shots; each must be read to its end before the next one.
+    def track(self, frames: Iterable[Timed[Picture]]) -> Iterator[TrackedFrame]:
+        """Yield each frame with the region of its people.
 
         A region depends on at most :data:`REGION_WINDOW` frames of its shot before and after it.
         """
         for _, shot in groupby(self._analyse_frames(frames), attrgetter("shot")):
-            yield self._find_regions(shot)
+            yield from self._find_regions(shot)
 
     def _analyse_frames(self, frames: Iterable[Timed[Picture]]) -> Iterator[AnalysedFrame]:
-        before: AnalysedFrame | None = None
+        shot = 0
+        before: FloatPlane | None = None
         for frame in frames:
             levels = build_pyramid(frame.value)
-            shot = (
-                0 if before is None else before.shot + is_shot_boundary(before.luma, levels[-1].y)
-            )
+            thumbnail = make_thumbnail(levels[-1].y)
+            shot += before is not None and is_shot_boundary(before, thumbnail)
+            before = thumbnail
             index = bisect_left(self._times, frame.time)
             has_detection = index % self._detection_interval == 0
             people = self._detect_people(levels) if has_detection else None
-            before = AnalysedFrame(frame, index, levels, shot, people, has_detection)
-            yield before
+            yield AnalysedFrame(frame, index, levels, shot, people, has_detection)
 
     def _detect_people(self, levels: Pyramid) -> Box | None:
         """Return the box of the people in the full frame."""

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from video_editing.frames import Box, Luma, Matte
+from video_editing.frames import Box, FloatPlane, Luma, Matte
+from video_editing.pyramid import crop_plane
 
 MIN_RELATIVE_AREA = 0.2  #: smallest area of another person, of the largest person's area
 MIN_PERSON_AREA = 0.004  #: smallest area of a person, of the frame's area
 MAX_HOLE_AREA = 0.01  #: of the largest person's area; smaller holes in a body are filled
 REGION_MARGIN = 0.12  #: of a box's width and height, added on each side
 GRID_STEPS = 32  #: steps of the grid across the frame on which boxes lie, so that they move little
+THUMBNAIL_SIZE = (32, 32)  #: pixels; pictures are compared at this size
 #: smallest correlation of two frames of one shot; a swaying camera leaves 0.55
 MIN_SHOT_CORRELATION = 0.4
 MIN_SPREAD = 1e3  #: product of the spreads of two pictures below which one of them is blank
@@ -19,21 +21,22 @@ MIN_SPREAD = 1e3  #: product of the spreads of two pictures below which one of t
 MIN_LUMA_DIFFERENCE = 8
 
 
-def is_shot_boundary(before: Luma, after: Luma) -> bool:
+def make_thumbnail(luma: Luma) -> FloatPlane:
+    """Return *luma*, of any size, as small as the search for shots needs it."""
+    small = cv2.resize(luma, THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32)
+
+
+def is_shot_boundary(before: FloatPlane, after: FloatPlane) -> bool:
     """Return whether a shot begins with *after*: the pictures differ and do not correlate.
 
     Args:
-        before: luma of a frame, of any size.
-        after: luma of the next frame, of the same size.
+        before: thumbnail of a frame.
+        after: thumbnail of the next frame.
     """
-    first, second = (
-        cv2.resize(luma, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
-        for luma in (before, after)
-    )
-    if np.abs(second - first).mean() <= MIN_LUMA_DIFFERENCE:
+    if np.abs(after - before).mean() <= MIN_LUMA_DIFFERENCE:
         return False
-    first -= first.mean()
-    second -= second.mean()
+    first, second = before - before.mean(), after - after.mean()
     spread = np.sqrt((first**2).sum() * (second**2).sum())
     return bool((first * second).sum() < MIN_SHOT_CORRELATION * spread or spread < MIN_SPREAD)
 
@@ -66,22 +69,28 @@ def count_people(matte: Matte) -> int:
 
 def remove_islands_and_holes(matte: Matte) -> Matte:
     """Return *matte* without islands that are too small for a person, small holes filled."""
-    core = (matte > 127).astype(np.uint8)
-    _, labels = cv2.connectedComponents((matte > 0).astype(np.uint8), ltype=cv2.CV_16U)
-    areas = np.bincount(labels[core > 0])
-    if not len(areas) or areas.max() < MIN_PERSON_AREA * matte.size:
-        return np.zeros_like(matte)
     result = matte.copy()
-    for island in range(1, 1 + int(labels.max())):
-        if island >= len(areas) or areas[island] < MIN_RELATIVE_AREA * areas.max():
-            result[labels == island] = 0
-    contours, parents = cv2.findContours(core, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    box = Box(*cv2.boundingRect(matte))
+    if not box.width:
+        return result
+    part = crop_plane(result, box)
+    core = (part > 127).astype(np.uint8)
+    count, labels = cv2.connectedComponents((part > 0).astype(np.uint8), ltype=cv2.CV_16U)
+    areas = [0, cv2.countNonZero(core)] if count <= 2 else np.bincount(labels[core > 0])
+    largest = max(areas, default=0)
+    if largest < MIN_PERSON_AREA * matte.size:
+        return np.zeros_like(matte)
+    for island in range(1, count):
+        if island >= len(areas) or areas[island] < MIN_RELATIVE_AREA * largest:
+            part[labels == island] = 0
+    contours, parents = cv2.findContours(core, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     holes = [
         contour
         for contour, (*_, parent) in zip(contours, parents[0], strict=True)
-        if parent >= 0 and cv2.contourArea(contour) < MAX_HOLE_AREA * areas.max()
+        if parent >= 0 and cv2.contourArea(contour) < MAX_HOLE_AREA * largest
     ]
-    return np.asarray(cv2.drawContours(result, holes, -1, 255, cv2.FILLED), np.uint8)
+    cv2.drawContours(part, holes, -1, 255, cv2.FILLED)
+    return result
 
 
 def merge_boxes(boxes: Sequence[Box], size: tuple[int, int], margin: float = REGION_MARGIN) -> Box:

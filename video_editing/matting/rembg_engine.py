@@ -8,6 +8,7 @@ instead, corrected by its error at the key frames.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import groupby, islice
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from video_editing.concurrency import prefetch
 from video_editing.contract.engines import DEFAULT_MODEL
 from video_editing.frames import Box, FloatPlane, FrameMatte, Luma, Matte, Picture, Timed
 from video_editing.matting.mediapipe_engine import MediapipeEngine
@@ -22,10 +24,21 @@ from video_editing.matting.networks.rembg_models import (
     OnnxSegmenter,
     choose_keyframe_interval,
 )
-from video_editing.matting.person_regions import find_people_box, is_shot_boundary, merge_boxes
-from video_editing.matting.temporal_filter import LumaMatte, filter_temporally, slide_window
+from video_editing.matting.people_tracker import (
+    REGION_WINDOW,
+    AnalysedFrame,
+    PeopleTracker,
+    TrackedFrame,
+)
+from video_editing.matting.person_regions import (
+    find_people_box,
+    is_shot_boundary,
+    make_thumbnail,
+    merge_boxes,
+)
+from video_editing.matting.temporal_filter import LumaMatte, TemporalFilter, slide_window
 from video_editing.pixels import convert_to_rgb, resize
-from video_editing.pyramid import crop_plane
+from video_editing.pyramid import crop_plane, crop_to_size
 from video_editing.reading.probe import Clip
 
 FILTER_WINDOW = 3  #: frames before and after a frame in the temporal filter
@@ -79,20 +92,63 @@ class RembgEngine:
         """
         self._keyframe_interval = every or choose_keyframe_interval(model, device)
         self._model = OnnxSegmenter(model, device)
-        self._quick_engine = MediapipeEngine(clip)
-        self._times = clip.times
-        self.context_frames = (
-            self._quick_engine.context_frames + self._keyframe_interval - 1 + FILTER_WINDOW
-        )
+        self._clip = clip
+        lead = REGION_WINDOW
+        if self._keyframe_interval > 1:
+            lead = MediapipeEngine.context_frames + self._keyframe_interval - 1
+        self.context_frames = lead + FILTER_WINDOW
 
     def compute_mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
         """Yield each frame with its matte, of the size of the quick engine's."""
+        if self._keyframe_interval == 1:
+            return _segment_every_frame(PeopleTracker(self._clip).track(frames), self._model)
         return propagate(
-            self._quick_engine.compute_mattes(frames),
+            MediapipeEngine(self._clip).compute_mattes(frames),
             self._model,
-            self._times,
+            self._clip.times,
             self._keyframe_interval,
         )
+
+
+def _segment_every_frame(
+    frames: Iterator[TrackedFrame], model: KeyframeModel
+) -> Iterator[FrameMatte]:
+    """Yield each frame with the network's matte of the region of its people."""
+    with (
+        closing(prefetch(frames, BATCH_FRAMES)) as tracked,
+        closing(prefetch(_run_model_on_regions(tracked, model), BATCH_FRAMES)) as segmented,
+    ):
+        for _, shot in groupby(segmented, lambda item: item[0].shot):
+            samples = (
+                (frame.frame, LumaMatte(frame.frame.time, frame.luma, matte))
+                for frame, matte in shot
+            )
+            yield from _filter_shot(samples)
+
+
+def _run_model_on_regions(
+    frames: Iterator[TrackedFrame], model: KeyframeModel
+) -> Iterator[tuple[AnalysedFrame, Matte]]:
+    size = model.side, model.side
+    while batch := list(islice(frames, BATCH_FRAMES)):
+        inputs = [
+            convert_to_rgb(crop_to_size(frame.levels, region, size), size)
+            for frame, region in batch
+            if region is not None
+        ]
+        outputs = iter(model(np.stack(inputs)) if inputs else ())
+        for frame, region in batch:
+            matte = np.zeros_like(frame.luma)
+            if region is not None:
+                part = resize(next(outputs), (region.width, region.height))
+                crop_plane(matte, region)[:] = part
+            yield frame, matte
+
+
+def _filter_shot(samples: Iterable[tuple[Timed[Picture], LumaMatte]]) -> Iterator[FrameMatte]:
+    temporal_filter = TemporalFilter()
+    for (frame, sample), window in slide_window(samples, FILTER_WINDOW):
+        yield frame, temporal_filter(sample, [other for _, other in window])
 
 
 class _QuickFrame(NamedTuple):
@@ -162,9 +218,9 @@ def propagate(
     """
     matted = _propagate_mattes(frames, model, times, every)
     for _, shot in groupby(matted, lambda item: item[0].shot):
-        samples = ((item.frame, LumaMatte(item.luma, matte)) for item, matte in shot)
-        for (frame, sample), window in slide_window(samples, FILTER_WINDOW):
-            yield frame, filter_temporally(sample, [other for _, other in window])
+        yield from _filter_shot(
+            (item.frame, LumaMatte(item.frame.time, item.luma, matte)) for item, matte in shot
+        )
 
 
 def _propagate_mattes(
@@ -186,13 +242,15 @@ def _propagate_mattes(
 
 
 def _analyse_frames(frames: Iterable[FrameMatte]) -> Iterator[_QuickFrame]:
-    before: _QuickFrame | None = None
+    shot = 0
+    before: FloatPlane | None = None
     for frame, matte in frames:
         luma = _resize_luma(frame.value.y, matte.shape, 1)
         small = _resize_luma(luma, luma.shape, min(1, FLOW_SIDE / max(luma.shape)))
-        shot = 0 if before is None else before.shot + is_shot_boundary(before.small_luma, small)
-        before = _QuickFrame(frame, luma, small, matte, shot)
-        yield before
+        thumbnail = make_thumbnail(small)
+        shot += before is not None and is_shot_boundary(before, thumbnail)
+        before = thumbnail
+        yield _QuickFrame(frame, luma, small, matte, shot)
 
 
 def _resize_luma(luma: Luma, shape: tuple[int, ...], scale: float) -> Luma:

@@ -7,8 +7,9 @@ the frame as well. The selfie model of the people tracker says whether there is 
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from video_editing.concurrency import prefetch
 from video_editing.frames import Box, FrameMatte, Luma, Matte, Picture, Timed
 from video_editing.matting.networks.rvm_model import State
 from video_editing.matting.networks.rvm_network import load_network
@@ -36,6 +38,7 @@ INNER_SIDE = 352  #: pixels; the network sees the region at this side squared, i
 REGION_MARGIN = 0.25
 MATTE_SIDE = 720  #: pixels of the longer side of a matte at most
 SIDE_STEP = 16  #: pixels; the sides of what it sees are multiples of this
+PREFETCH_DEPTH = 2  #: frames that wait for the next stage
 KEYFRAME_INTERVAL = 2  #: frames from one that the network computes to the next
 PRIMING_FRAMES = 8  #: of a shot that the network sees backwards before it begins
 #: largest part of a person's area in which the mattes around a frame may differ by half of alpha,
@@ -109,13 +112,21 @@ class RvmEngine:
 
     def compute_mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
         """Yield each frame with its small matte, which shows all of the frame."""
-        for shot in self._tracker.track(frames):
-            samples = (
-                (frame.frame, LumaMatte(_shrink_luma(frame), matte))
-                for frame, matte in self._segment_shot(shot)
-            )
-            for frame, matte in self._filter.apply(samples):
-                yield frame, remove_islands_and_holes(matte)
+        with (
+            closing(prefetch(self._tracker.track(frames), PREFETCH_DEPTH)) as tracked,
+            closing(prefetch(self._segment(tracked), PREFETCH_DEPTH)) as segmented,
+        ):
+            for _, shot in groupby(segmented, lambda item: item[0].shot):
+                samples = (
+                    (frame.frame, LumaMatte(frame.frame.time, _shrink_luma(frame), matte))
+                    for frame, matte in shot
+                )
+                for frame, matte in self._filter.apply(samples):
+                    yield frame, remove_islands_and_holes(matte)
+
+    def _segment(self, frames: Iterable[TrackedFrame]) -> Iterator[tuple[AnalysedFrame, Matte]]:
+        for _, shot in groupby(frames, lambda item: item[0].shot):
+            yield from self._segment_shot(shot)
 
     def _segment_shot(self, shot: Iterable[TrackedFrame]) -> Iterator[tuple[AnalysedFrame, Matte]]:
         """Yield each frame with its matte, computed by the network or the mean of two."""

@@ -20,9 +20,13 @@ MAX_NEIGHBOUR_SECONDS = Fraction(1, 10)  #: largest distance of frames in the te
 FILTER_WINDOW = 2  #: frames before and after a frame in the temporal filter
 
 
-class LumaMatte(NamedTuple):
-    """A matte and the luma of its frame, of the same size."""
+Area = tuple[slice, slice]  #: rows and columns
 
+
+class LumaMatte(NamedTuple):
+    """A matte and the luma of its frame, of the same size, at the frame's time in ticks."""
+
+    time: int
     luma: Luma
     matte: Matte
 
@@ -31,7 +35,7 @@ class PersonFilter:
     """Filters the mattes of a clip over time; a person seen in too few frames is removed."""
 
     def __init__(self, clip: Clip, tolerance: float = CHANGE_TOLERANCE) -> None:
-        """Set the window and the tolerance, that of :func:`filter_temporally`."""
+        """Set the window and the tolerance, that of :class:`TemporalFilter`."""
         self._max_ticks = MAX_NEIGHBOUR_SECONDS / clip.timebase
         self._tolerance = tolerance
 
@@ -40,66 +44,113 @@ class PersonFilter:
 
         A person in at most half of a window's frames is removed.
         """
-        for (frame, sample), window in slide_window(frames, FILTER_WINDOW):
-            neighbours = [
-                other for near, other in window if abs(near.time - frame.time) <= self._max_ticks
-            ]
-            if 2 * sum(has_person(other.matte) for other in neighbours) <= len(neighbours):
+        temporal_filter = TemporalFilter(self._tolerance)
+        checked = ((frame, sample, has_person(sample.matte)) for frame, sample in frames)
+        for (frame, sample, _), window in slide_window(checked, FILTER_WINDOW):
+            near = [each for each in window if abs(each[0].time - frame.time) <= self._max_ticks]
+            if 2 * sum(has_person for _, _, has_person in near) <= len(near):
                 yield frame, np.zeros_like(sample.matte)
             else:
-                yield frame, filter_temporally(sample, neighbours, self._tolerance)
+                yield frame, temporal_filter(sample, [other for _, other, _ in near])
 
 
-def filter_temporally(
-    current: LumaMatte, neighbours: Sequence[LumaMatte], tolerance: float = CHANGE_TOLERANCE
-) -> Matte:
-    """Return the weighted mean of a matte's neighbours in time.
+class _PairWeights(NamedTuple):
+    """How much two neighbours weigh in each other's mean: fully, but in an area less.
+
+    Attributes:
+        area: rows and columns of all pixels in which the mattes differ.
+        weights: of those, 0–255.
+    """
+
+    area: Area
+    weights: Matte
+
+
+class TemporalFilter:
+    """A weighted mean of a matte's neighbours in time, for the mattes of one shot in order.
 
     A pixel of a neighbour weighs less the more both picture and matte differ. If only the matte
     differs, it flickers; if only the picture differs, the background moves; if both differ, the
     person moves and must leave no trace. The window has two sides, so the result does not lag.
-
-    Args:
-        current: the matte to be filtered.
-        neighbours: its neighbours in time, with or without *current*.
-        tolerance: luma difference times alpha difference, in levels, at which a neighbour's
-            weight is 1/e.
     """
-    filtered = np.zeros_like(current.matte)
-    area = _find_occupied_area([current, *neighbours])
-    cropped = _crop(current, area)
-    total = np.zeros(cropped.matte.shape, np.float32)
-    total_weight = np.full_like(total, 1e-3)
-    for neighbour in neighbours:
-        other = _crop(neighbour, area)
-        weight = _compute_weight(cropped, other, tolerance)
-        cv2.accumulateProduct(weight, other.matte, total)
-        cv2.accumulate(weight, total_weight)
-    filtered[area] = np.rint(total / total_weight)
-    return filtered
+
+    def __init__(self, tolerance: float = CHANGE_TOLERANCE) -> None:
+        """Set the tolerance.
+
+        Args:
+            tolerance: luma difference times alpha difference, in levels, at which a neighbour's
+                weight is 1/e.
+        """
+        self._tolerance = tolerance
+        #: by the times of two samples; both need the same weights, one after the other
+        self._pairs: dict[tuple[int, int], _PairWeights] = {}
+
+    def __call__(self, current: LumaMatte, neighbours: Sequence[LumaMatte]) -> Matte:
+        """Return the mean.
+
+        Args:
+            current: the matte to be filtered.
+            neighbours: its neighbours in time, with or without *current*.
+        """
+        others = [other for other in neighbours if other.time != current.time]
+        pairs = [self._weigh(current, other) for other in others]
+        self._pairs = {key: pair for key, pair in self._pairs.items() if key[1] > current.time}
+        area = _enclose([pair.area for pair in pairs])
+        if area is None:
+            return current.matte
+        own = current.matte[area]
+        total = np.multiply(own, 255, dtype=np.float32)
+        total_weight = np.full_like(total, 255)
+        for other, pair in zip(others, pairs, strict=True):
+            weight = np.full_like(own, 255)
+            weight[_shift(pair.area, area)] = pair.weights
+            cv2.accumulateProduct(weight, other.matte[area], total)
+            cv2.accumulate(weight, total_weight)
+        filtered = current.matte.copy()
+        filtered[area] = cv2.divide(total, total_weight, dtype=cv2.CV_8U)
+        return filtered
+
+    def _weigh(self, current: LumaMatte, other: LumaMatte) -> _PairWeights:
+        key = min(current.time, other.time), max(current.time, other.time)
+        if key not in self._pairs:
+            self._pairs[key] = _compute_weights(current, other, self._tolerance)
+        return self._pairs[key]
 
 
-def _find_occupied_area(samples: Sequence[LumaMatte]) -> tuple[slice, slice]:
-    """Return the rows and columns of all non-empty pixels, with a patch more on each side."""
-    boxes = [cv2.boundingRect(sample.matte) for sample in samples if sample.matte.any()]
-    if not boxes:
-        return slice(0, 1), slice(0, 1)
-    left, top = min(x for x, _, _, _ in boxes), min(y for _, y, _, _ in boxes)
-    right, bottom = max(x + w for x, _, w, _ in boxes), max(y + h for _, y, _, h in boxes)
-    rows = slice(max(0, top - PATCH_SIZE), bottom + PATCH_SIZE)
-    return rows, slice(max(0, left - PATCH_SIZE), right + PATCH_SIZE)
-
-
-def _crop(sample: LumaMatte, area: tuple[slice, slice]) -> LumaMatte:
-    return LumaMatte(sample.luma[area], sample.matte[area])
-
-
-def _compute_weight(current: LumaMatte, other: LumaMatte, tolerance: float) -> Matte:
-    """Return the weight, 0–255, of each pixel of *other*."""
-    picture = cv2.blur(cv2.absdiff(current.luma, other.luma), (PATCH_SIZE, PATCH_SIZE))
+def _compute_weights(current: LumaMatte, other: LumaMatte, tolerance: float) -> _PairWeights:
     alpha = cv2.absdiff(current.matte, other.matte)
+    left, top, width, height = cv2.boundingRect(alpha)
+    area = slice(top, top + height), slice(left, left + width)
+    if not width:
+        return _PairWeights(area, current.matte[area])
+    rows, columns = (slice(max(0, s.start - PATCH_SIZE), s.stop + PATCH_SIZE) for s in area)
+    around = rows, columns
+    luma = cv2.absdiff(current.luma[around], other.luma[around])
+    picture = cv2.blur(luma, (PATCH_SIZE, PATCH_SIZE))[_shift(area, around)]
     scale = 255 / (6 * tolerance)
-    return np.asarray(cv2.LUT(cv2.multiply(picture, alpha, scale=scale), _WEIGHT_CURVE), np.uint8)
+    product = cv2.multiply(picture, alpha[area], scale=scale)
+    return _PairWeights(area, np.asarray(cv2.LUT(product, _WEIGHT_CURVE), np.uint8))
+
+
+def _enclose(areas: Sequence[Area]) -> Area | None:
+    """Return the smallest area that holds *areas*, of which some may be empty; None if all are."""
+    filled = [area for area in areas if area[0].stop > area[0].start]
+    if not filled:
+        return None
+    rows, columns = zip(*filled, strict=True)
+    return (
+        slice(min(row.start for row in rows), max(row.stop for row in rows)),
+        slice(min(column.start for column in columns), max(column.stop for column in columns)),
+    )
+
+
+def _shift(inner: Area, outer: Area) -> Area:
+    """Return the area *inner* in rows and columns of *outer*."""
+    rows, columns = (
+        slice(part.start - whole.start, part.stop - whole.start)
+        for part, whole in zip(inner, outer, strict=True)
+    )
+    return rows, columns
 
 
 #: weight, 0–255, of differences from 0 to 6 times the tolerance, in 256 steps

@@ -3,7 +3,7 @@
 import numpy as np
 
 from video_editing.frames import Luma, Matte
-from video_editing.matting.temporal_filter import LumaMatte, filter_temporally, slide_window
+from video_editing.matting.temporal_filter import LumaMatte, TemporalFilter, slide_window
 
 SHAPE = (60, 80)
 
@@ -23,23 +23,42 @@ def person(hand: int) -> Matte:
 
 def test_constant_mattes_are_unchanged() -> None:
     """The mean of equal mattes is that matte."""
-    sample = LumaMatte(picture(10), person(10))
-    assert np.array_equal(filter_temporally(sample, [sample] * 5), person(10))
+    samples = [LumaMatte(time, picture(10), person(10)) for time in range(5)]
+    assert np.array_equal(TemporalFilter()(samples[2], samples), person(10))
 
 
 def test_flicker_in_a_still_picture_is_smoothed() -> None:
     """A matte of 255 among four of 190 approaches them."""
-    still = picture(10)
-    outlier, normal = LumaMatte(still, person(10)), LumaMatte(still, person(10) // 4 * 3)
-    ours = filter_temporally(outlier, [normal, normal, outlier, normal, normal])
-    assert ours[30, 20] < 220
+    mattes = [person(10) // 4 * 3] * 5
+    mattes[2] = person(10)
+    samples = [LumaMatte(time, picture(10), matte) for time, matte in enumerate(mattes)]
+    assert TemporalFilter()(samples[2], samples)[30, 20] < 220
 
 
 def test_a_hand_that_moves_on_leaves_no_trace() -> None:
     """Its positions two frames before and after stay far below a person's alpha."""
-    samples = [LumaMatte(picture(x), person(x)) for x in (5, 15, 25, 35, 45)]
-    ours = filter_temporally(samples[2], samples)
+    samples = [LumaMatte(x, picture(x), person(x)) for x in (5, 15, 25, 35, 45)]
+    ours = TemporalFilter()(samples[2], samples)
     assert np.abs(ours.astype(int) - person(25)).max() < 24
+
+
+def test_a_pair_weighs_the_same_as_in_a_filter_that_did_not_see_it_before() -> None:
+    """The weights that a frame and a later one share are those of the later one alone."""
+    samples = [LumaMatte(x, picture(x), person(x)) for x in range(5, 25, 2)]
+    in_order = TemporalFilter()
+    for middle in range(2, 8):
+        window = samples[middle - 2 : middle + 3]
+        ours, alone = in_order(samples[middle], window), TemporalFilter()(samples[middle], window)
+        assert np.array_equal(ours, alone)
+
+
+def test_weights_of_frames_that_are_over_are_not_kept() -> None:
+    """However long the shot, the filter holds those of one window."""
+    samples = [LumaMatte(x, picture(x), person(x)) for x in range(30)]
+    running = TemporalFilter()
+    for middle in range(2, 28, 3):  # some frames are skipped, as those without a person
+        running(samples[middle], samples[middle - 2 : middle + 3])
+        assert len(running._pairs) <= 4  # noqa: SLF001 - what it holds is the point
 
 
 def test_windows_are_shorter_at_the_ends() -> None:
