@@ -112,21 +112,14 @@ class RvmEngine:
 
     def compute_mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
         """Yield each frame with its small matte, which shows all of the frame."""
-        with (
-            closing(prefetch(self._tracker.track(frames), PREFETCH_DEPTH)) as tracked,
-            closing(prefetch(self._segment(tracked), PREFETCH_DEPTH)) as segmented,
-        ):
-            for _, shot in groupby(segmented, lambda item: item[0].shot):
+        with closing(prefetch(self._tracker.track(frames), PREFETCH_DEPTH)) as tracked:
+            for _, shot in groupby(tracked, lambda item: item[0].shot):
                 samples = (
                     (frame.frame, LumaMatte(frame.frame.time, _shrink_luma(frame), matte))
-                    for frame, matte in shot
+                    for frame, matte in self._segment_shot(shot)
                 )
                 for frame, matte in self._filter.apply(samples):
                     yield frame, remove_islands_and_holes(matte)
-
-    def _segment(self, frames: Iterable[TrackedFrame]) -> Iterator[tuple[AnalysedFrame, Matte]]:
-        for _, shot in groupby(frames, lambda item: item[0].shot):
-            yield from self._segment_shot(shot)
 
     def _segment_shot(self, shot: Iterable[TrackedFrame]) -> Iterator[tuple[AnalysedFrame, Matte]]:
         """Yield each frame with its matte, computed by the network or the mean of two."""

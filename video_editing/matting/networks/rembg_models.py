@@ -4,7 +4,8 @@ rembg's own ``predict`` stretches each mask between its smallest and largest val
 from frame to frame and turns an empty picture into noise, so outputs are not stretched here.
 """
 
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,7 @@ from numpy.typing import NDArray
 from video_editing.contract.engines import DEFAULT_MODEL
 from video_editing.contract.errors import InputRejected, ModelUnavailable, RejectReason
 from video_editing.frames import Matte
-from video_editing.matting.networks.onnx_session import (
-    PROVIDERS,
-    check_device,
-    create_session_options,
-    import_onnxruntime,
-)
+from video_editing.matting.networks.onnx_session import create_session, import_onnxruntime
 
 
 class ModelSpec(NamedTuple):
@@ -104,7 +100,7 @@ class OnnxSegmenter:
         """
         self._spec = get_model_spec(model)
         self.side = self._spec.side
-        self._session = _create_session(model, device)
+        self._session = create_session(model, _find_weights(model, device), device)
         self._input = self._session.get_inputs()[0]
 
     def __call__(self, pictures: NDArray[np.float32]) -> list[Matte]:
@@ -136,21 +132,16 @@ class OnnxSegmenter:
         return mattes
 
 
-def _create_session(model: str, device: str) -> Any:
-    """Create an ONNX Runtime session with rembg's weights of *model*.
+def _find_weights(model: str, device: str) -> Path:
+    """Return the file with rembg's weights of *model*, downloaded once.
 
     Raises:
         ModelUnavailable: the weights or the device are not available.
     """
-    onnxruntime = import_onnxruntime(model, device)
-    import rembg  # noqa: PLC0415 - its first import compiles for half a minute
+    import_onnxruntime(model, device)  # before rembg does
+    from rembg.sessions import sessions  # noqa: PLC0415 - its first import compiles for 30 s
 
-    options = create_session_options(onnxruntime)
     try:
-        session = rembg.new_session(
-            model, sess_opts=options, providers=[PROVIDERS[device]]
-        ).inner_session
-    except Exception as err:  # errors of ONNX Runtime and pooch have no other common base
+        return Path(sessions[model].download_models())
+    except Exception as err:  # pooch's errors have no other common base
         raise ModelUnavailable(model, f"its weights cannot be loaded: {err}") from err
-    check_device(session, model, device)
-    return session

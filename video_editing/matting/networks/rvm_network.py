@@ -1,15 +1,13 @@
 """RobustVideoMatting, loaded with the runtime that suits the device."""
 
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from video_editing.matting.networks.rvm_model import RvmNetwork, find_weights
 
 
-@cache
 def load_network(weights: Path | None = None, device: str = "cpu") -> RvmNetwork:
-    """Return the network; what measured its speed and what uses it share one.
+    """Return the network.
 
     On the processor OpenVINO computes it, where that is installed, else ONNX Runtime.
 

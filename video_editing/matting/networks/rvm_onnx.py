@@ -5,14 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from video_editing.contract.errors import ModelUnavailable
 from video_editing.frames import FloatPlane
-from video_editing.matting.networks.onnx_session import (
-    PROVIDERS,
-    check_device,
-    create_session_options,
-    import_onnxruntime,
-)
+from video_editing.matting.networks.onnx_session import create_session, import_onnxruntime
 from video_editing.matting.networks.rvm_model import NAME, STATES, State, check_inputs
 
 
@@ -29,16 +23,9 @@ class OnnxRvm:
         Raises:
             ModelUnavailable: the weights or the device are not available.
         """
-        onnxruntime = import_onnxruntime(NAME, device)
+        self._session = create_session(NAME, weights, device)
         self._device = device
-        self._make_value = onnxruntime.OrtValue.ortvalue_from_numpy
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(weights), create_session_options(onnxruntime), providers=[PROVIDERS[device]]
-            )
-        except Exception as err:  # ONNX Runtime's errors have no other common base
-            raise ModelUnavailable(NAME, f"its weights cannot be loaded: {err}") from err
-        check_device(self._session, NAME, device)
+        self._make_value = import_onnxruntime(NAME, device).OrtValue.ortvalue_from_numpy
         check_inputs({value.name for value in self._session.get_inputs()}, weights)
         self._ratio = self._make_value(np.ones(1, np.float32))
         self._first_state = self.upload([np.zeros((1, 1, 1, 1), np.float32)] * 4)

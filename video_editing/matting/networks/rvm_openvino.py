@@ -4,7 +4,6 @@ OpenVINO computes in bfloat16 where the processor does (AVX-512 BF16, AMX): twic
 Runtime, with mattes that differ by less than one level; docs/benchmarks.md has the measurement.
 """
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from video_editing.contract.errors import ModelUnavailable
 from video_editing.frames import FloatPlane
 from video_editing.matting.networks.rvm_model import NAME, STATES, State, check_inputs
 
-COMPILED_SIZES = 8  #: of the picture, for which the network is kept ready; about 60 MB each
+#: of the picture, for which the network is kept ready; each takes about 60 MB and two threads
+COMPILED_SIZES = 4
 MAX_THREADS = 2
 RATIO_INPUT = "downsample_ratio"
 
@@ -43,14 +43,14 @@ class OpenVinoRvm:
             raise ModelUnavailable(NAME, f"its weights cannot be loaded: {err}") from err
         check_inputs({value.any_name for value in self._model.inputs}, weights)
         _fix_ratio(self._model)
-        self._get_request = lru_cache(COMPILED_SIZES)(self._compile)
+        self._requests: dict[tuple[int, int], Any] = {}  # by size; the one used last is the last
 
     def __call__(
         self, picture: NDArray[np.float32], state: State | None
     ) -> tuple[FloatPlane, State]:
         """Compute the alpha of a picture; see RvmNetwork."""
         height, width, _ = picture.shape
-        request = self._get_request(height, width)
+        request = self._get_request((height, width))
         source = np.ascontiguousarray(picture.transpose(2, 0, 1)[None])
         names = [before for before, _, _ in STATES]
         maps = state or [np.zeros(request.get_tensor(name).shape, np.float32) for name in names]
@@ -65,6 +65,16 @@ class OpenVinoRvm:
     def upload(self, maps: list[NDArray[np.float32]]) -> State:
         """Return the state that has these feature maps, (1, c, h, w)."""
         return tuple(maps)
+
+    def _get_request(self, size: tuple[int, int]) -> Any:
+        """Return a request of the network for pictures of this height and width."""
+        request = self._requests.pop(size, None)
+        if request is None:
+            if len(self._requests) == COMPILED_SIZES:
+                del self._requests[next(iter(self._requests))]  # first: its threads are reused
+            request = self._compile(*size)
+        self._requests[size] = request
+        return request
 
     def _compile(self, height: int, width: int) -> Any:
         """Return a request of the network for pictures of this size."""
