@@ -44,6 +44,7 @@ from bot.operations.http import (
 )
 from bot.operations.leader_lock import hold_leader_lock
 from bot.telegram.updates import poll
+from bot.web.site import Site, create_site_routes
 from bot.wiring import (
     TELEGRAM_FRESH_SECONDS,
     Application,
@@ -116,8 +117,8 @@ async def serve(settings: Settings, program: Sequence[str] = DEFAULT_PROGRAM) ->
         TokenRejected: Telegram does not accept the token.
         UnusableSetting: the port or the folder cannot be used.
     """
-    logs.set_up_logging(settings.bot.log_level, settings.collect_secrets())
-    shutdown, server = ShutdownSignal(), BotServer(settings, program)
+    lines = logs.set_up_logging(settings.bot.log_level, settings.collect_secrets())
+    shutdown, server = ShutdownSignal(), BotServer(settings, program, lines)
     running = asyncio.create_task(server.run())
     requested = asyncio.create_task(shutdown.requested.wait())
     await asyncio.wait({running, requested}, return_when=asyncio.FIRST_COMPLETED)
@@ -131,9 +132,8 @@ async def serve(settings: Settings, program: Sequence[str] = DEFAULT_PROGRAM) ->
 class BotServer:
     """The bot of this process, from its start to its end."""
 
-    def __init__(self, settings: Settings, program: Sequence[str]) -> None:
-        self._settings = settings
-        self._program = program
+    def __init__(self, settings: Settings, program: Sequence[str], lines: logs.RecentLines) -> None:
+        self._settings, self._program, self._lines = settings, program, lines
         self._readiness = Readiness(versions={"ffmpeg": ffmpeg.get_version()})
         self._application: Application | None = None  # until this process holds the leader lock
 
@@ -153,7 +153,7 @@ class BotServer:
         ):
             await _prepare_database(settings, telegram, engine)
             application = await build_application(
-                settings, self._program, telegram, engine, render_log
+                settings, self._program, telegram, engine, render_log, self._lines
             )
             await wait_for_greeting()
             try:
@@ -183,15 +183,19 @@ class BotServer:
         await self._application.updates.dispatch(update)
 
     def _create_pages(self, render_log: RenderLog) -> web.Application:
-        """Create the health pages, Shotstack's callback and, where it is set, the webhook."""
+        """Create the pages, Shotstack's callback and, where it is set, the webhook."""
         bot = self._settings.bot
         receiver = CallbackReceiver(self._settings.rendering.api_key, render_log)
-        routes = [create_callback_route(receiver)]
+        routes = [create_callback_route(receiver), *create_site_routes(self._get_site)]
         if bot.webhook_url:
             secret = bot.webhook_secret.get_secret_value()
             url = build_webhook_url(bot.webhook_url, secret)
             routes.append(create_webhook_route(url, secret, self.receive_webhook))
         return create_web_app(self._readiness, routes, bot.metrics_token.get_secret_value())
+
+    def _get_site(self) -> Site | None:
+        """Return what answers the requests of pages; None until this process works."""
+        return None if self._application is None else self._application.site
 
     async def _resume(self, application: Application) -> None:
         """Continue the jobs and cards that an earlier process did not finish."""

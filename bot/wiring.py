@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 from aiogram import Bot, Dispatcher
@@ -15,10 +16,16 @@ from yarl import URL
 from backends.links.ssrf_guard import create_guarded_session
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import VideoCli
-from backends.renderer_factory import create_process_limits, create_renderer
+from backends.renderer_factory import (
+    create_monthly_budget,
+    create_process_limits,
+    create_renderer,
+)
 from backends.shotstack.render_log import CallbackReceiver, RenderLog, RenderTracking
+from bot.database.audit import AuditLog
 from bot.database.drafts import DraftRepository
 from bot.database.fsm_storage import SqlStorage
+from bot.database.history import History
 from bot.database.jobs import JobRepository
 from bot.database.repository import KeyValueStore
 from bot.database.statistics import MeasurementRepository, Statistics
@@ -37,6 +44,7 @@ from bot.operations.alerts import AdminAlerts
 from bot.operations.backend_pool import BackendPool
 from bot.operations.http import CALLBACK_PATH, RecentEvent
 from bot.operations.intake import Intake
+from bot.operations.logs import RecentLines
 from bot.operations.metrics import LoopLag, Metrics
 from bot.preview_cards import PreviewCards, PreviewRenderer
 from bot.telegram.client import create_bot_api_session
@@ -47,7 +55,13 @@ from bot.telegram.retry import RetryMiddleware
 from bot.telegram.updates import UpdateDispatcher
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
+from bot.web.ops import OpsPages
+from bot.web.ops_actions import OpsActions
+from bot.web.ops_state import OpsSources, OpsState
+from bot.web.signatures import Signatures
+from bot.web.site import Site
 from settings import Settings
+from video_editing import ffmpeg
 
 #: limits of a child process that draws a card: users wait for it, so it is stopped early
 CARD_PROCESS_LIMITS = ProcessLimits(
@@ -86,6 +100,7 @@ class Application:
     Attributes:
         jobs: accepts jobs and runs them.
         preview_cards: draws the cards of drafts.
+        site: answers the requests of pages.
         updates: gives updates to the handlers.
         update_kinds: the kinds of updates that the handlers take, in Telegram's words.
         metrics: what /metrics shows.
@@ -94,6 +109,7 @@ class Application:
 
     jobs: JobSupervisor
     preview_cards: PreviewCards
+    site: Site
     updates: UpdateDispatcher
     update_kinds: list[str]
     metrics: Metrics
@@ -110,6 +126,8 @@ class _Repositories:
         self.key_values = KeyValueStore(engine)
         self.measurements = MeasurementRepository(engine)
         self.statistics = Statistics(engine, settings.storage.folder)
+        self.history = History(engine)
+        self.audit = AuditLog(engine)
         self.fsm_storage = SqlStorage(engine)
 
 
@@ -163,6 +181,7 @@ async def build_application(
     telegram: TelegramConnection,
     engine: AsyncEngine,
     render_log: RenderLog,
+    lines: RecentLines,
 ) -> Application:
     """Build all parts; the tables of *engine* exist.
 
@@ -172,6 +191,7 @@ async def build_application(
         telegram: made by :func:`connect_telegram`.
         engine: of the database.
         render_log: what Shotstack was asked to render.
+        lines: the latest lines of the log.
 
     Raises:
         NoBackendAvailable: no configured backend can be used.
@@ -188,6 +208,7 @@ async def build_application(
     return Application(
         jobs,
         preview_cards,
+        Site(_create_ops_pages(parts, backend_pool, jobs, lines)),
         UpdateDispatcher(telegram.bot, dispatcher),
         dispatcher.resolve_used_update_types(),
         Metrics(parts.repositories.statistics, backend_pool, telegram.retries, loop_lag),
@@ -235,7 +256,7 @@ def _create_shared_parts(
         workspace,
         DraftFiles(workspace, repositories.drafts, repositories.jobs, workspace.get_free_bytes),
         downloader,
-        Keyboards(telegram.texts),
+        Keyboards(telegram.texts, settings.bot.site),
         Intake(repositories.key_values),
     )
 
@@ -322,6 +343,34 @@ def _create_dispatcher(
     )
     dispatcher.include_routers(*create_routers())
     return dispatcher
+
+
+def _create_ops_pages(
+    parts: _SharedParts, backend_pool: BackendPool, jobs: JobSupervisor, lines: RecentLines
+) -> OpsPages:
+    settings, repositories = parts.settings, parts.repositories
+    local = {"local-cpu": settings.local.cpu_price, "local-gpu": settings.local.gpu_price}
+    sources = OpsSources(
+        jobs,
+        backend_pool,
+        parts.intake,
+        repositories.statistics,
+        repositories.history,
+        repositories.audit,
+        prices={name: local.get(name, settings.remote.price) for name in backend_pool.names},
+        budget=settings.rendering.monthly_budget,
+        get_booked=create_monthly_budget(settings).get_spent,
+        versions={"version": version("overlaybot"), "ffmpeg": ffmpeg.get_version()},
+    )
+    actions = OpsActions(jobs, backend_pool, parts.intake, repositories.audit)
+    return OpsPages(_create_signatures(settings), OpsState(sources), actions, lines)
+
+
+def _create_signatures(settings: Settings) -> Signatures:
+    token, ops_token = (
+        secret.get_secret_value() for secret in (settings.bot.token, settings.bot.ops_token)
+    )
+    return Signatures(token, ops_token, settings.bot.admin_ids)
 
 
 def _create_cleanup(parts: _SharedParts) -> Cleanup:

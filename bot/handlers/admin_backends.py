@@ -5,6 +5,7 @@ from enum import StrEnum
 from time import time
 from zlib import crc32
 
+from aiogram.enums import ChatType
 from aiogram.filters import CommandObject
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message
@@ -54,7 +55,7 @@ async def show_backends(
     if command.args:
         log.info("%s of admin %s", command.text, message.from_user and message.from_user.id)
     text = await _format_backends(conversation, backend_pool, statistics)
-    keyboard = _create_keyboard(conversation, backend_pool)
+    keyboard = _create_keyboard(conversation, backend_pool, message)
     await conversation.reply(message, f"{notice}\n\n{text}" if notice else text, keyboard)
 
 
@@ -77,7 +78,8 @@ async def press_backend_button(
     if not isinstance(query.message, Message):  # Telegram allows no edits of old messages
         return
     text = await _format_backends(conversation, backend_pool, statistics)
-    await conversation.edit_text(query, text, _create_keyboard(conversation, backend_pool))
+    keyboard = _create_keyboard(conversation, backend_pool, query.message)
+    await conversation.edit_text(query, text, keyboard)
 
 
 def hash_name(name: str) -> str:
@@ -148,7 +150,7 @@ def _format_backend(
             "admin-place",
             number=number,
             name=health.name,
-            state=_get_state(health),
+            state=health.state,
             why=conversation.text("admin-why", why=kind.value) if kind else "",
             failures=health.failures,
             seconds=round(health.cooldown_seconds),
@@ -164,19 +166,10 @@ def _format_backend(
     return "\n".join(lines)
 
 
-def _get_state(health: BackendHealth) -> str:
-    """Return the state as the texts name it."""
-    if not health.is_enabled:
-        return "off"
-    if health.unavailable_because:
-        return "absent"
-    if health.cooldown_seconds:
-        return "resting"
-    return "failing" if health.failures else "there"
-
-
-def _create_keyboard(conversation: Conversation, backend_pool: BackendPool) -> InlineKeyboardMarkup:
-    """Create a row for each backend, and one for all of them."""
+def _create_keyboard(
+    conversation: Conversation, backend_pool: BackendPool, message: Message
+) -> InlineKeyboardMarkup:
+    """Create a row for each backend, one for all of them, and the way to the dashboard."""
 
     def create_button(action: BackendAction, name: str = "") -> InlineKeyboardButton:
         text = conversation.text(f"admin-button-{action}", name=name)
@@ -189,4 +182,6 @@ def _create_keyboard(conversation: Conversation, backend_pool: BackendPool) -> I
         switch = BackendAction.OFF if health.is_enabled else BackendAction.ON
         rows.append([*up, create_button(switch, health.name)])
     rows.append([create_button(BackendAction.AUTO), create_button(BackendAction.RECHECK)])
-    return InlineKeyboardMarkup(inline_keyboard=rows)
+    if message.chat.type == ChatType.PRIVATE:  # Telegram opens pages from no other chats
+        rows.append(conversation.keyboards.create_dashboard_row(conversation.language))
+    return InlineKeyboardMarkup(inline_keyboard=[row for row in rows if row])

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
-from backends.base import Event
+from backends.base import BackendStarted, ColdStart, Event
 from bot.database.jobs import Job, JobRepository
 from bot.domain.outcomes import ChatGone, JobCancelled
 from bot.jobs.fair_queue import FairQueue
@@ -33,10 +34,16 @@ class ActiveJob:
         task: the task of the workflow, once that runs.
         is_sending: the result is being sent, which cannot be undone.
         end_reason: why the job is to end early; None if it is not.
+        share: how much of the stage is done, 0–1; None where that is not known.
+        backend: what works at the stage; "" for the bot itself.
     """
 
     def __init__(
-        self, job: Job, progress_message: ProgressMessage, on_progress: Callable[[str], None]
+        self,
+        job: Job,
+        progress_message: ProgressMessage,
+        on_progress: Callable[[str], None],
+        cold_starts: Counter[str],
     ) -> None:
         """Start in the state of the row.
 
@@ -44,6 +51,7 @@ class ActiveJob:
             job: the row of the job.
             progress_message: shows the user how far the job is.
             on_progress: receives the progress when the job gets further than ever before.
+            cold_starts: counts those that the job waits for, by backend.
         """
         self.job = job
         self.progress_message = progress_message
@@ -51,6 +59,9 @@ class ActiveJob:
         self.task: asyncio.Task[None] | None = None
         self.is_sending = False
         self.end_reason: JobCancelled | ChatGone | None = None
+        self.share: float | None = None
+        self.backend = ""
+        self._cold_starts = cold_starts
         self._end_requested = asyncio.Event()
         if job.cancelled:
             self.request_end(JobCancelled())
@@ -80,15 +91,21 @@ class ActiveJob:
 
     def enter_stage(self, stage: Stage) -> None:
         """Show and record that the job reached *stage*."""
-        self.stage = stage
+        self.stage, self.share, self.backend = stage, None, ""
         self.progress_message.show_stage(stage)
         self._record_progress(format_progress(stage))
 
     def handle_event(self, event: Event) -> None:
         """Show an event of the stage that runs, and record the progress that it tells."""
         self.progress_message.handle_event(event)
-        if self.stage and isinstance(event, Progress) and event.total:
-            self._record_progress(format_progress(self.stage, event.done / event.total))
+        match event:
+            case Progress() if self.stage and event.total:
+                self.share = min(1.0, event.done / event.total)
+                self._record_progress(format_progress(self.stage, self.share))
+            case BackendStarted():
+                self.backend = event.backend
+            case ColdStart():
+                self._cold_starts[event.backend] += 1
 
     def _record_progress(self, progress: str) -> None:
         if progress > self._furthest:
@@ -154,6 +171,7 @@ class ActiveJobs:
     Attributes:
         started: set once the crash that ended the last process is counted; no stage runs before.
         is_shutting_down: no further stage begins.
+        cold_starts: those that jobs waited for in this process, by backend.
     """
 
     def __init__(
@@ -176,6 +194,7 @@ class ActiveJobs:
         """
         self.started = asyncio.Event()
         self.is_shutting_down = False
+        self.cold_starts: Counter[str] = Counter()
         self._job_repository, self._fair_queue = job_repository, fair_queue
         self._interface, self._edit_seconds = interface, edit_seconds
         self._startup_quiet = (backoff or Backoff()).startup_quiet
@@ -236,7 +255,7 @@ class ActiveJobs:
                 active.request_end(ChatGone())
 
         message = ProgressMessage(job, self._interface, save_message, end_job, self._edit_seconds)
-        self._jobs[job.id] = ActiveJob(job, message, save_progress)
+        self._jobs[job.id] = ActiveJob(job, message, save_progress, self.cold_starts)
         return self._jobs[job.id]
 
     async def load(self, job_id: str) -> ActiveJob | None:

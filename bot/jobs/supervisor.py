@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -35,12 +36,16 @@ class QueueEntry:
         stage: the stage that runs; None before the first.
         is_running: whether the job has a slot.
         ahead: how many jobs are ahead of it; None if it has a slot or is paused.
+        share: how much of the stage is done, 0–1; None where that is not known.
+        backend: what works at the stage; "" for the bot itself.
     """
 
     job: Job
     stage: Stage | None
     is_running: bool
     ahead: int | None
+    share: float | None
+    backend: str
 
 
 class JobSupervisor:
@@ -141,6 +146,11 @@ class JobSupervisor:
         await self._active_jobs.stop()
         await self._background_tasks.cancel()
 
+    @property
+    def cold_starts(self) -> Counter[str]:
+        """The cold starts that jobs waited for in this process, by backend."""
+        return self._active_jobs.cold_starts
+
     def list_running(self) -> list[str]:
         """Return the ids of the jobs that have a slot."""
         return self._fair_queue.list_running()
@@ -155,7 +165,14 @@ class JobSupervisor:
             if active.job.id not in running and active.job.id not in positions
         ]
         return [
-            QueueEntry(active.job, active.stage, job_id in running, positions.get(job_id))
+            QueueEntry(
+                active.job,
+                active.stage,
+                job_id in running,
+                positions.get(job_id),
+                active.share,
+                active.backend,
+            )
             for job_id in (*running, *waiting, *paused)
             if (active := self._active_jobs.find(job_id))
         ]

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 
+import structlog
 from aiogram.exceptions import TelegramAPIError
 from dbos import DBOS, DBOSConfiguredInstance
 
@@ -132,6 +133,7 @@ class JobWorkflow(DBOSConfiguredInstance):
             case Delivered():
                 await self._job_repository.finish(job_id, JobState.DONE)
             case Rejected(fault=fault):
+                log.info("job %s failed: %s", job_id, fault)
                 await self._job_repository.finish(job_id, JobState.FAILED, fault)
             case _:
                 await self._job_repository.finish(job_id, JobState.CANCELLED, outcome.kind)
@@ -177,10 +179,11 @@ class JobWorkflow(DBOSConfiguredInstance):
             return record_outcome(outcome)
         if job.cancelled:  # before the job became active
             active.request_end(JobCancelled())
-        try:
-            outcome = await active.run_until_ended(self._run_stage(active, job, stage))
-        except Exception as err:  # noqa: BLE001 - after any failure the user gets a message
-            outcome = await self._retry_policy.decide(job, err)
+        with structlog.contextvars.bound_contextvars(job=job.id):  # in each line of the log
+            try:
+                outcome = await active.run_until_ended(self._run_stage(active, job, stage))
+            except Exception as err:  # noqa: BLE001 - after any failure the user gets a message
+                outcome = await self._retry_policy.decide(job, err)
         active.is_sending = False
         return record_outcome(outcome)
 

@@ -61,6 +61,7 @@ admin-span =
        *[s] { $count } s
     }
 
+admin-button-dashboard = 📊 Dashboard
 admin-button-up = ⬆️ { $name }
 admin-button-on = Switch { $name } on
 admin-button-off = Switch { $name } off

@@ -63,6 +63,7 @@ admin-span =
        *[s] { $count } сек.
     }
 
+admin-button-dashboard = 📊 Панель
 admin-button-up = ⬆️ { $name }
 admin-button-on = Включить { $name }
 admin-button-off = Выключить { $name }

@@ -111,6 +111,17 @@ class BackendHealth:
     failures: int
     speeds: EngineSpeeds
 
+    @property
+    def state(self) -> str:
+        """The state in one word, as texts and pages name it."""
+        if not self.is_enabled:
+            return "off"
+        if self.unavailable_because:
+            return "absent"
+        if self.cooldown_seconds:
+            return "resting"
+        return "failing" if self.failures else "there"
+
 
 class BackendPool:
     """The backends that OVERLAY_BACKENDS names, with their availability and order.

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from structlog.typing import EventDict, Processor
 HIDDEN = "[hidden]"
 MIN_SECRET_LENGTH = 6  #: characters; hiding shorter secrets would hide parts of ordinary words
 MAX_LINES_PER_MINUTE = 60  #: of one kind; a stranger could fill the disk with them
+MAX_RECENT_LINES, MAX_RECENT_LENGTH = 5000, 2000  #: lines that are remembered, and their characters
 #: what looks like a bot's token, alone or in an address of the Bot API
 TOKEN_PATTERN = re.compile(r"\d{5,}(?::|%3A)[\w-]{30,}|(?<=/bot)\d+(?::|%3A)[\w%-]+", re.IGNORECASE)
 #: libraries whose INFO messages are of no use here
@@ -24,13 +25,31 @@ QUIETED_LOGGERS = ("aiogram.event", "aiosqlite", "asyncio", "dbos", "stamina")
 SELF_CONFIGURED_LOGGERS = ("dbos",)
 
 
-def set_up_logging(level: str, secrets: Iterable[str], descriptor: int = 1) -> None:
+class RecentLines:
+    """The latest lines of the log, as they were written: secrets are hidden."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=MAX_RECENT_LINES)
+
+    def append(self, line: str) -> None:
+        """Remember a line, or its beginning."""
+        self._lines.append(line[:MAX_RECENT_LENGTH])
+
+    def find(self, text: str) -> list[str]:
+        """Return the lines that contain *text*, the oldest first."""
+        return [line for line in self._lines if text in line]
+
+
+def set_up_logging(level: str, secrets: Iterable[str], descriptor: int = 1) -> RecentLines:
     """Log all messages of *level* and above, those of libraries too.
 
     Args:
         level: a name of a level, as in logging.
         secrets: texts that are hidden in each line.
         descriptor: the file descriptor that lines are written to.
+
+    Returns:
+        what remembers the latest lines.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -39,7 +58,8 @@ def set_up_logging(level: str, secrets: Iterable[str], descriptor: int = 1) -> N
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    handler = _UnbufferedHandler(descriptor)
+    recent_lines = RecentLines()
+    handler = _UnbufferedHandler(descriptor, recent_lines)
     handler.addFilter(RateFilter())
     handler.setFormatter(_RedactingFormatter(secrets, shared))
     root = logging.getLogger()
@@ -62,6 +82,7 @@ def set_up_logging(level: str, secrets: Iterable[str], descriptor: int = 1) -> N
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    return recent_lines
 
 
 class RateFilter(logging.Filter):
@@ -101,12 +122,14 @@ def _add_dropped(_: object, __: str, event: EventDict) -> EventDict:
 class _UnbufferedHandler(logging.Handler):
     """Writes without a buffer, and ignores a full disk or a closed pipe."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, recent_lines: RecentLines) -> None:
         super().__init__()
-        self._descriptor = descriptor
+        self._descriptor, self._recent_lines = descriptor, recent_lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        data = memoryview(f"{self._format_line(record)}\n".encode(errors="backslashreplace"))
+        line = self._format_line(record)
+        self._recent_lines.append(line)
+        data = memoryview(f"{line}\n".encode(errors="backslashreplace"))
         try:
             while data:
                 data = data[os.write(self._descriptor, data) :]

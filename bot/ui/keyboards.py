@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from aiogram.filters.callback_data import CallbackData
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, WebAppInfo
 
 from bot.database.drafts import Draft
 from bot.database.jobs import Job
@@ -58,8 +58,14 @@ LANGUAGE_NAMES = {Language.EN: "English", Language.RU: "Русский"}
 class Keyboards:
     """Creates all keyboards, in the language of their user."""
 
-    def __init__(self, texts: Texts) -> None:
-        self._texts = texts
+    def __init__(self, texts: Texts, site: str = "") -> None:
+        """Store what keyboards need.
+
+        Args:
+            texts: all texts.
+            site: the public address of the bot's pages; "" without one, and then no button to them.
+        """
+        self._texts, self._site = texts, site
 
     def create_card(
         self, draft: Draft, page: KeyboardPage = KeyboardPage.FIRST
@@ -107,6 +113,13 @@ class Keyboards:
             f"← {words('back')}", ShowResultPage(job=job.id, page=KeyboardPage.FIRST)
         )
         return _create_keyboard(*rows, [back])
+
+    def create_dashboard_row(self, language: Language) -> Row:
+        """Create the button to the operator's dashboard, for private chats; none without a site."""
+        if not self._site:
+            return []
+        text = self._texts(language, "admin-button-dashboard")
+        return [Button(text=text, web_app=WebAppInfo(url=f"{self._site}/ops"))]
 
     def create_languages(self) -> InlineKeyboardMarkup:
         """Create the keyboard that offers all languages."""

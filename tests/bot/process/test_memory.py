@@ -33,6 +33,7 @@ import bot.__main__
 from aiohttp import web
 from backends.renderer_factory import create_render_log
 from bot import app, wiring
+from bot.operations.logs import RecentLines
 from bot.database.engine import create_engine, prepare_database
 from settings import Settings
 
@@ -41,7 +42,7 @@ async def main():
     engine, render_log = create_engine(settings.storage), create_render_log(settings)
     telegram = wiring.connect_telegram(settings, engine)
     await prepare_database(engine)
-    await wiring.build_application(settings, ("true",), telegram, engine, render_log)
+    await wiring.build_application(settings, ("true",), telegram, engine, render_log, RecentLines())
     print(*sys.modules, flush=True)
     app.exit_now(0)
 

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import time
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 OPS_TOKEN = "canary-of-the-operators-token"  # noqa: S105 - of a bot that is not there
 
@@ -34,3 +34,8 @@ def signed(token: str, user: int, *, age: float = 0) -> dict[str, str]:
 def with_token(token: str = OPS_TOKEN) -> dict[str, str]:
     """The header of a request with the operator's token."""
     return {"Authorization": f"Bearer {token}"}
+
+
+def launch(token: str, user: int, *, age: float = 0, language: str = "en") -> str:
+    """The fragment with which Telegram opens a page."""
+    return f"#tgWebAppData={quote(init_data(token, user, age=age, language=language))}"

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.domain.job_request import Language
-from bot.web.guards import MAX_BODY_BYTES, RequestRate, RequestGuard, get_authorization, read_json
+from bot.web.guards import MAX_BODY_BYTES, RequestGuard, RequestRate, get_authorization, read_json
 from bot.web.signatures import SignatureRefused, Signatures, Visitor
 from tests.bot.support.signed_requests import OPS_TOKEN, init_data, signed, with_token
 

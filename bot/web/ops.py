@@ -1,0 +1,131 @@
+"""``/ops``: the routes of the operator's dashboard."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from bot.operations.logs import RecentLines
+from bot.web.guards import HEADERS, RequestRate, get_authorization, read_json
+from bot.web.ops_actions import ActionRequest, OpsActions, ReplayedRequest
+from bot.web.ops_state import HISTORY_DAYS, OpsState
+from bot.web.signatures import Signatures
+
+EVENT_SECONDS = 0.5  #: between two looks at what changed
+KEEP_ALIVE_SECONDS = 15.0  #: without a change, after which a comment keeps proxies from closing
+MAX_LISTENERS = 20  #: pages that are open at the same time
+MAX_LOG_LINES = 300  #: of one job
+
+
+class OpsPages:
+    """Answers the requests of the dashboard, all of which an operator must sign."""
+
+    def __init__(
+        self, signatures: Signatures, state: OpsState, actions: OpsActions, lines: RecentLines
+    ) -> None:
+        """Store the collaborators.
+
+        Args:
+            signatures: tells operators from others.
+            state: what is shown.
+            actions: what can be done.
+            lines: the latest lines of the log.
+        """
+        self._signatures, self._state = signatures, state
+        self._actions, self._lines = actions, lines
+        self._rate = RequestRate(burst=60, per_second=2)
+        self._listeners = 0
+
+    async def send_events(self, request: web.Request) -> web.StreamResponse:
+        """Send the state, and again whenever it changed, until the page is closed."""
+        self._check(request)
+        if self._listeners >= MAX_LISTENERS:
+            raise web.HTTPServiceUnavailable
+        response = web.StreamResponse(
+            headers=HEADERS | {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+        )
+        await response.prepare(request)
+        self._listeners += 1
+        try:
+            with suppress(ConnectionError):  # the page was closed
+                await self._send_changes(response)
+        finally:
+            self._listeners -= 1
+        return response
+
+    async def send_history(self, request: web.Request) -> web.Response:
+        """Send the series of the charts."""
+        self._check(request)
+        days = request.query.get("days", "")
+        if days not in map(str, HISTORY_DAYS):
+            raise web.HTTPBadRequest
+        return web.json_response(await self._state.read_history(int(days)))
+
+    async def send_log(self, request: web.Request) -> web.Response:
+        """Send the latest lines of the log about a job."""
+        self._check(request)
+        lines = self._lines.find(request.match_info["job"])
+        return web.json_response({"lines": lines[-MAX_LOG_LINES:]})
+
+    async def act(self, request: web.Request) -> web.Response:
+        """Do what an operator confirmed; 409 for a request that came before."""
+        actor = self._check(request)
+        try:
+            asked = ActionRequest.model_validate(await read_json(request))
+            outcome = await self._actions.perform(actor, asked)
+        except ValidationError as err:
+            raise web.HTTPBadRequest from err
+        except ReplayedRequest as err:
+            raise web.HTTPConflict from err
+        self._state.invalidate()
+        return web.json_response({"outcome": outcome})
+
+    async def _send_changes(self, response: web.StreamResponse) -> None:
+        """Send without an end. Raises ConnectionError when nobody listens any more."""
+        sent, sent_at = "", 0.0
+        while True:
+            text = json.dumps(await self._state.read(), ensure_ascii=False)
+            if text != sent:
+                await response.write(f"data: {text}\n\n".encode())
+                sent, sent_at = text, time.monotonic()
+            elif time.monotonic() - sent_at > KEEP_ALIVE_SECONDS:
+                await response.write(b": still here\n\n")
+                sent_at = time.monotonic()
+            await asyncio.sleep(EVENT_SECONDS)
+
+    def _check(self, request: web.Request) -> str:
+        """Return who operates. Raises SignatureRefused or HTTPTooManyRequests."""
+        actor = self._signatures.check_operator(get_authorization(request))
+        self._rate.require(actor)
+        return actor
+
+
+def create_ops_routes(get_pages: Callable[[], OpsPages]) -> list[web.RouteDef]:
+    """Create the routes.
+
+    Args:
+        get_pages: returns what answers; raises HTTPServiceUnavailable before the bot works.
+    """
+
+    async def send_events(request: web.Request) -> web.StreamResponse:
+        return await get_pages().send_events(request)
+
+    async def send_history(request: web.Request) -> web.Response:
+        return await get_pages().send_history(request)
+
+    async def send_log(request: web.Request) -> web.Response:
+        return await get_pages().send_log(request)
+
+    async def act(request: web.Request) -> web.Response:
+        return await get_pages().act(request)
+
+    return [
+        web.get("/ops/events", send_events),
+        web.get("/ops/history", send_history),
+        web.get("/ops/jobs/{job:[A-Za-z0-9_-]{1,32}}/log", send_log),
+        web.post("/ops/actions", act),
+    ]
