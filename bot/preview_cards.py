@@ -19,7 +19,13 @@ from bot.jobs.fair_queue import FairQueue
 from bot.jobs.progress_message import UserInterface
 from bot.jobs.retry_policy import build_rejection
 from bot.jobs.stages import SourceFetcher, format_background
-from bot.jobs.workspace import CARD_FILE, CLIP_FILE, name_background_file, remove_folder
+from bot.jobs.workspace import (
+    CARD_FILE,
+    CLIP_FILE,
+    LAYERS_FOLDER,
+    name_background_file,
+    remove_folder,
+)
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from bot.ui.texts import build_card_caption
 from video_editing.cli.arguments import format_options
@@ -67,6 +73,7 @@ class PreviewRenderer:
         draft_files: DraftFiles,
         *,
         max_drawing: int = 2,
+        has_editor: bool = False,
     ) -> None:
         """Store the collaborators.
 
@@ -75,8 +82,10 @@ class PreviewRenderer:
             video_cli: renders the pictures, on this machine; users wait for them.
             draft_files: the folders of drafts.
             max_drawing: pictures that are rendered at the same time.
+            has_editor: draw the layers of pictures as well, for the editor.
         """
         self._downloader, self._video_cli, self._draft_files = downloader, video_cli, draft_files
+        self._has_editor = has_editor
         self._drawing_turns = FairQueue(max_drawing)
         # A link may take minutes; files of Telegram take seconds, and do not wait for links.
         self._link_turns, self._file_turns = FairQueue(MAX_FETCHES), FairQueue(MAX_FETCHES)
@@ -95,6 +104,10 @@ class PreviewRenderer:
                     await self._fetch(draft, missing)
                     return await self._draw(draft, folder)
             return await self._draw(draft, folder)
+
+    def _list_layer_options(self, draft: Draft, folder: Path) -> list[str]:
+        has_layers = self._has_editor and draft.is_private
+        return [f"--layers={folder / LAYERS_FOLDER}"] if has_layers else []
 
     async def remove_files(self, draft_id: str) -> None:
         """Remove the folder of a draft."""
@@ -123,6 +136,7 @@ class PreviewRenderer:
                 # Whatever engine is chosen: the others take longer than users wait for a card.
                 f"--engine={FAST_ENGINE}",
                 *format_options(draft.look.to_style()),
+                *self._list_layer_options(draft, folder),
                 "--progress=json",
                 report=ignore,
             )

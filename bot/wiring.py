@@ -55,9 +55,12 @@ from bot.telegram.retry import RetryMiddleware
 from bot.telegram.updates import UpdateDispatcher
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
+from bot.web.editor import EditorPages
+from bot.web.editor_files import EditorFiles
 from bot.web.ops import OpsPages
 from bot.web.ops_actions import OpsActions
 from bot.web.ops_state import OpsSources, OpsState
+from bot.web.orders import DraftOrders
 from bot.web.signatures import Signatures
 from bot.web.site import Site
 from settings import Settings
@@ -202,13 +205,17 @@ async def build_application(
         settings, parts.repositories.key_values, program, parts.alerts
     )
     jobs = _create_job_supervisor(parts, _create_job_stages(parts, backend_pool, render_log))
-    preview_cards = _create_preview_cards(parts, backend_pool)
+    preview_renderer = _create_preview_renderer(parts)
+    preview_cards = _create_preview_cards(parts, preview_renderer, backend_pool)
     dispatcher = _create_dispatcher(parts, backend_pool, jobs, preview_cards)
     loop_lag = LoopLag()
     return Application(
         jobs,
         preview_cards,
-        Site(_create_ops_pages(parts, backend_pool, jobs, lines)),
+        Site(
+            _create_ops_pages(parts, backend_pool, jobs, lines),
+            _create_editor_pages(parts, preview_renderer, jobs),
+        ),
         UpdateDispatcher(telegram.bot, dispatcher),
         dispatcher.resolve_used_update_types(),
         Metrics(parts.repositories.statistics, backend_pool, telegram.retries, loop_lag),
@@ -305,13 +312,19 @@ def _create_job_supervisor(parts: _SharedParts, stages: JobStages) -> JobSupervi
     )
 
 
-def _create_preview_cards(parts: _SharedParts, backend_pool: BackendPool) -> PreviewCards:
-    renderer = PreviewRenderer(
+def _create_preview_renderer(parts: _SharedParts) -> PreviewRenderer:
+    return PreviewRenderer(
         parts.downloader,
         VideoCli("local", CARD_PROCESS_LIMITS, parts.program),
         parts.draft_files,
         max_drawing=parts.settings.bot.parallel_cards,
+        has_editor=bool(parts.settings.bot.site),
     )
+
+
+def _create_preview_cards(
+    parts: _SharedParts, renderer: PreviewRenderer, backend_pool: BackendPool
+) -> PreviewCards:
     interface = UserInterface(parts.telegram.messenger, parts.telegram.texts, parts.keyboards)
     return PreviewCards(
         parts.repositories.drafts, renderer, interface, get_speed=backend_pool.get_speed
@@ -364,6 +377,15 @@ def _create_ops_pages(
     )
     actions = OpsActions(jobs, backend_pool, parts.intake, repositories.audit)
     return OpsPages(_create_signatures(settings), OpsState(sources), actions, lines)
+
+
+def _create_editor_pages(
+    parts: _SharedParts, renderer: PreviewRenderer, jobs: JobSupervisor
+) -> EditorPages:
+    repositories = parts.repositories
+    orders = DraftOrders(jobs, repositories.drafts, repositories.users, parts.telegram.messenger)
+    files = EditorFiles(renderer, parts.draft_files)
+    return EditorPages(_create_signatures(parts.settings), orders, files, parts.telegram.texts)
 
 
 def _create_signatures(settings: Settings) -> Signatures:

@@ -61,6 +61,11 @@ class Draft:
     is_merged: bool = False
 
     @property
+    def is_private(self) -> bool:
+        """Whether the clip came in the private chat with the owner, whose id Telegram gives it."""
+        return self.chat == self.user
+
+    @property
     def requester(self) -> Requester:
         """The owner of the draft."""
         return Requester(self.user, self.language)

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from video_editing.contract.engines import AUTO_ENGINE, EngineName
 from video_editing.contract.formats import OutputFormat
-from video_editing.contract.style import Anchor, Shape, Style
+from video_editing.contract.style import Anchor, OffsetFraction, Shape, Style, UnitInterval
 
 
 class SourceKind(StrEnum):
@@ -65,6 +65,7 @@ OVERLAY_HEIGHTS = {OverlaySize.SMALL: 0.35, OverlaySize.MEDIUM: 0.5, OverlaySize
 UNSHAPED_HEIGHTS = {OverlaySize.SMALL: 0.6, OverlaySize.MEDIUM: 0.8, OverlaySize.LARGE: 1.0}
 RING_COLOURS = {RingStyle.WHITE: "white", RingStyle.BLACK: "black", RingStyle.GOLD: "#d4a017"}
 RING_WIDTH = 0.02
+MIN_SCALE, MAX_SCALE = 0.1, 2.0  #: sizes of the overlay that the editor offers
 
 
 class BackgroundChoice(BaseModel):
@@ -78,13 +79,26 @@ class BackgroundChoice(BaseModel):
 
 
 class Appearance(BaseModel):
-    """All that a card lets the user choose; stored for each user."""
+    """All that a card or its editor lets the user choose; stored for each user.
+
+    Attributes:
+        corner: where on the result the overlay is.
+        offset: by which the user dragged it from there, as fractions of the result's width and
+            height; a choice of the corner resets it.
+        size: how large it is.
+        scale: the size that the user pinched it to, as in a style; None for that of *size*, whose
+            choice resets it.
+        shadow: how dark its shadow is, 0–1.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     shape: Shape = Shape.CIRCLE
     corner: Anchor = Anchor.BOTTOM_RIGHT
+    offset: tuple[OffsetFraction, OffsetFraction] = (0, 0)
     size: OverlaySize = OverlaySize.MEDIUM
+    scale: Annotated[float, Field(ge=MIN_SCALE, le=MAX_SCALE)] | None = None
+    shadow: UnitInterval = 0
     ring: RingStyle = RingStyle.NONE
     backdrop: BackgroundChoice = BackgroundChoice()
     engine: EngineName = AUTO_ENGINE
@@ -96,7 +110,9 @@ class Appearance(BaseModel):
         return Style(
             shape=self.shape,
             position=Anchor.CENTER if note else self.corner,
-            size=0.9 if note else sizes[self.size],
+            offset=(0, 0) if note else self.offset,
+            size=0.9 if note else self.scale or sizes[self.size],
+            shadow=self.shadow,
             ring=0 if self.ring is RingStyle.NONE else RING_WIDTH,
             ring_colour=RING_COLOURS.get(self.ring, "white"),
         )

@@ -10,7 +10,15 @@ from aiogram.types import CallbackQuery
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository
 from bot.database.jobs import JobRefused
-from bot.domain.job_request import Appearance, BackgroundChoice, JobRequest, Requester, SourceKind
+from bot.database.users import UserRepository
+from bot.domain.job_request import (
+    Appearance,
+    BackgroundChoice,
+    JobRequest,
+    Language,
+    Requester,
+    SourceKind,
+)
 from bot.handlers.context import Conversation, DialogData, DialogState, create_router
 from bot.jobs.supervisor import JobSupervisor
 from bot.preview_cards import PreviewCards
@@ -134,30 +142,44 @@ async def order_result(
     drafts: DraftRepository,
     jobs: JobSupervisor,
 ) -> None:
-    """Accept the job of a draft, once.
-
-    It is accepted before its draft is marked as used. A crash between the two loses nothing: the
-    supervisor accepts the same draft only once.
-    """
+    """Accept the job of a draft, once."""
     if draft.clip is None:
         await conversation.alert(query, conversation.text("too-old"))
         return
     try:
-        await jobs.accept(
-            JobRequest(clip=draft.clip, look=draft.look),
-            Requester(draft.user, conversation.language),
-            draft.destination,
-            origin=f"draft:{draft.id}",
-        )
+        await accept_draft(draft, conversation.language, jobs, drafts, conversation.users)
     except JobRefused as refused:
         await conversation.alert(query, conversation.describe_failure(refused.code))
         return
-    await drafts.mark_used(draft.id)
     await conversation.answer(query, conversation.text("accepted"))
-    await conversation.users.set_appearance(draft.user, make_reusable(draft.look))
     if (await state.get_data()).get("draft") == draft.id:
         await state.clear()
     await conversation.edit_keyboard(query)
+
+
+async def accept_draft(
+    draft: Draft,
+    language: Language,
+    jobs: JobSupervisor,
+    drafts: DraftRepository,
+    users: UserRepository,
+) -> None:
+    """Accept the job of a draft with a clip, and remember its appearance.
+
+    It is accepted before its draft is marked as used. A crash between the two loses nothing: the
+    supervisor accepts the same draft only once.
+
+    Raises: see :meth:`JobSupervisor.accept`.
+    """
+    assert draft.clip is not None, "a draft with a card has a clip"
+    await jobs.accept(
+        JobRequest(clip=draft.clip, look=draft.look),
+        Requester(draft.user, language),
+        draft.destination,
+        origin=f"draft:{draft.id}",
+    )
+    await drafts.mark_used(draft.id)
+    await users.set_appearance(draft.user, make_reusable(draft.look))
 
 
 def make_reusable(appearance: Appearance) -> Appearance:

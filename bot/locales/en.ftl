@@ -77,6 +77,7 @@ look =
         [rounded] Rounded card
        *[none] Cut out freely
     }</b>, { $corner ->
+        [own] where you put it
         [top-left] top left
         [top] at the top
         [top-right] top right
@@ -87,6 +88,7 @@ look =
         [bottom] at the bottom
        *[bottom-right] bottom right
     }, { $size ->
+        [own] your own size
         [small] small
         [large] large
        *[medium] medium
@@ -123,6 +125,7 @@ style-shown =
     You change it with the buttons on its card.
 style-reset = Done, your next video begins with the usual look.
 
+button-editor = Editor
 button-make = Make it
 button-circle = Circle
 button-rect = Card

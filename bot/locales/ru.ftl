@@ -77,6 +77,7 @@ look =
         [rounded] Карточка со скруглением
        *[none] Силуэт
     }</b>, { $corner ->
+        [own] там, куда вы поставили
         [top-left] вверху слева
         [top] вверху
         [top-right] вверху справа
@@ -87,6 +88,7 @@ look =
         [bottom] внизу
        *[bottom-right] внизу справа
     }, размер { $size ->
+        [own] свой
         [small] малый
         [large] большой
        *[medium] средний
@@ -123,6 +125,7 @@ style-shown =
     Поменять это можно кнопками на карточке.
 style-reset = Готово, следующее видео начнётся с обычного вида.
 
+button-editor = Редактор
 button-make = Сделать
 button-circle = Круг
 button-rect = Карта

@@ -57,7 +57,7 @@ class ChooseCorner(CardChoice, prefix="corner"):
 
     def apply(self, draft: Draft) -> Appearance:
         """See :meth:`CardChoice.apply`."""
-        return draft.look.model_copy(update={"corner": self.corner})
+        return draft.look.model_copy(update={"corner": self.corner, "offset": (0, 0)})
 
 
 class ChooseSize(CardChoice, prefix="size"):
@@ -67,7 +67,7 @@ class ChooseSize(CardChoice, prefix="size"):
 
     def apply(self, draft: Draft) -> Appearance:
         """See :meth:`CardChoice.apply`."""
-        return draft.look.model_copy(update={"size": self.size})
+        return draft.look.model_copy(update={"size": self.size, "scale": None})
 
 
 class ChooseRing(CardChoice, prefix="ring"):
@@ -231,7 +231,7 @@ class ChangeCorner(ResultChange, prefix="move"):
 
     def choose_appearance(self, current: Appearance) -> Appearance:
         """See :meth:`ResultChange.choose_appearance`."""
-        return current.model_copy(update={"corner": self.corner})
+        return current.model_copy(update={"corner": self.corner, "offset": (0, 0)})
 
 
 RESULT_CHANGES: tuple[type[ResultChange], ...] = (ChangeFormat, ChangeShape, ChangeCorner)

@@ -79,7 +79,8 @@ class Keyboards:
             case KeyboardPage.BACKGROUND:
                 rows = _create_background_rows(draft, words)
             case _:
-                return _create_keyboard([make], *_create_first_page(draft, words))
+                row = [make, *self._create_editor_button(draft, words)]
+                return _create_keyboard(row, *_create_first_page(draft, words))
         back = create_button(
             f"← {words('back')}", ShowCardPage(draft=draft.id, page=KeyboardPage.FIRST)
         )
@@ -113,6 +114,13 @@ class Keyboards:
             f"← {words('back')}", ShowResultPage(job=job.id, page=KeyboardPage.FIRST)
         )
         return _create_keyboard(*rows, [back])
+
+    def _create_editor_button(self, draft: Draft, words: "_Labels") -> Row:
+        """Create the button to the editor where Telegram opens one: in a private chat."""
+        if not self._site or not draft.is_private:
+            return []
+        page = WebAppInfo(url=f"{self._site}/editor?draft={draft.id}")
+        return [Button(text=f"✋ {words('editor')}", web_app=page)]
 
     def create_dashboard_row(self, language: Language) -> Row:
         """Create the button to the operator's dashboard, for private chats; none without a site."""

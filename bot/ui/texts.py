@@ -21,6 +21,7 @@ ASSUMED_RATE = 30  #: frames a second of a clip: Telegram does not state them
 LOCALES_FOLDER = Path(__file__).parents[1] / "locales"
 
 TextValue = float | str
+OWN = "own"  #: in texts: a place or a size that the user chose in the editor
 
 #: values that the texts of failures may mention or select on; a text omits what is 0
 DEFAULT_DETAILS: Mapping[str, TextValue] = {
@@ -96,8 +97,8 @@ def describe_appearance(appearance: Appearance) -> dict[str, str]:
     """Return the values with which a text describes *appearance*."""
     return {
         "shape": appearance.shape.value,
-        "corner": appearance.corner.value,
-        "size": appearance.size.value,
+        "corner": appearance.corner.value if appearance.offset == (0, 0) else OWN,
+        "size": appearance.size.value if appearance.scale is None else OWN,
         "ring": appearance.ring.value,
         "background": describe_background(appearance.backdrop),
         "engine": appearance.engine,

@@ -86,6 +86,11 @@ class RequestGuard:
                 response = self._refuse(request, refused)
             except web.HTTPException as err:
                 response = err
+            except ConnectionError:  # nobody listens any more
+                raise
+            except Exception:
+                log.exception("%s failed", request.match_info.handler.__name__)
+                response = web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR)
             if not response.prepared:
                 response.headers.update(HEADERS | dict(response.headers))
             if isinstance(response, web.HTTPException):

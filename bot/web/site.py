@@ -9,11 +9,13 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
+from bot.web.editor import EditorPages, create_editor_routes
 from bot.web.guards import RequestGuard
 from bot.web.ops import OpsPages, create_ops_routes
 
 FOLDER = Path(__file__).parent / "pages"
-DOCUMENTS = {"/ops": "ops.html"}  #: pages that people open, and their files
+#: pages that people open, and their files
+DOCUMENTS = {"/ops": "ops/index.html", "/editor": "editor/index.html"}
 MIN_COMPRESSED_BYTES = 1000
 
 
@@ -23,9 +25,11 @@ class Site:
 
     Attributes:
         ops: the operator's dashboard.
+        editor: the editor of cards.
     """
 
     ops: OpsPages
+    editor: EditorPages
 
 
 class PageFile:
@@ -68,7 +72,11 @@ def create_site_routes(get_site: Callable[[], Site | None]) -> list[web.RouteDef
             raise web.HTTPServiceUnavailable
         return site
 
-    routes = [*_create_file_routes(), *create_ops_routes(lambda: require_site().ops)]
+    routes = [
+        *_create_file_routes(),
+        *create_ops_routes(lambda: require_site().ops),
+        *create_editor_routes(lambda: require_site().editor),
+    ]
     return [web.route(one.method, one.path, guard.wrap(one.handler)) for one in routes]
 
 

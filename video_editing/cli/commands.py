@@ -54,6 +54,12 @@ from video_editing.pipelines.cut import cut, cut_sticker
 from video_editing.pipelines.demo import make_demo
 from video_editing.pipelines.edit import Encoder, ResultOptions, edit
 from video_editing.pipelines.engine_speed import measure_engine_speeds
+from video_editing.pipelines.layers import (
+    BACKGROUND_FILE,
+    BLUR_FILE,
+    LAYERS_FILE,
+    PERSON_FILE,
+)
 from video_editing.pipelines.matte import check_segments, write_final_matte
 from video_editing.pipelines.preview import write_preview, write_thumbnail
 from video_editing.pipelines.reference import measure_difference
@@ -73,6 +79,7 @@ OutputPath = Annotated[
 ]
 ThumbnailPath = Annotated[Path | None, Writes(), Metavar("FILE.jpg")]
 SEGMENT_FILES = (PLAN_FILE, "[0-9]*.mp4")
+LAYER_FILES = (LAYERS_FILE, PERSON_FILE, BACKGROUND_FILE, BLUR_FILE)
 PART_FILES = (
     "overlay.mp4",
     "overlay.mov",
@@ -246,6 +253,11 @@ class PreviewArguments(CommandArguments):
     output: Annotated[OutputPath, Metavar("card.jpg")]
     side: Annotated[int, Metavar("PIXELS")] = Field(
         default=MAX_SIDE, ge=16, le=MAX_SIDE, description="longest side of the picture"
+    )
+    layers: Annotated[Path | None, Writes(inside=LAYER_FILES), Metavar("FOLDER")] = Field(
+        default=None,
+        description="also write the person, transparent around, and the background apart, as WebP, "
+        "with their geometry as JSON",
     )
     scene: SceneOptions = SceneOptions()
     style: Style = Style()
@@ -424,7 +436,7 @@ def run_preview(options: PreviewArguments, _report: Report) -> None:
     composition = Composition(clip, options.style, engine_options, observer=observer)
     is_fast = ENGINES[engine_options.engine].is_fast
     with limit_reading_time(options.clip, extra_seconds=0 if is_fast else MODEL_SECONDS):
-        write_preview(composition, options.output, background, canvas)
+        write_preview(composition, options.output, background, canvas, options.layers)
     warnings = observer.summarize().model_dump(mode="json")["warnings"]
     print_result(options.progress, options.output, warnings=warnings)
 

@@ -19,6 +19,7 @@ from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Matte, Picture, Timed
 from video_editing.matting.engines import create_engine, resolve_auto
 from video_editing.matting.matte_stream import is_empty
+from video_editing.pipelines.layers import write_layers
 from video_editing.pixels import convert_to_rgb
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip
@@ -28,7 +29,11 @@ THUMBNAIL_SIDE = 320  #: pixels of the longer side; Telegram accepts no more
 
 
 def write_preview(
-    composition: Composition, result: Path, background: Background, canvas: Size
+    composition: Composition,
+    result: Path,
+    background: Background,
+    canvas: Size,
+    layers: Path | None = None,
 ) -> None:
     """Write a JPEG of one composed frame: the key frame with the largest face.
 
@@ -40,6 +45,8 @@ def write_preview(
         result: path of the picture; it appears when it is complete.
         background: from `open_background`.
         canvas: width and height of the picture, both even.
+        layers: folder in which person and background are written apart, if the style cuts the
+            person out; None for none.
 
     Raises:
         InputRejected: the clip or the background cannot be used; NO_PERSON, the matte of the
@@ -55,6 +62,8 @@ def write_preview(
     composition = replace(composition, engine_options=options)
     matte = None if style.keep_background else _compute_matte(composition, face.best_frame)
     compute_alpha = choose_alpha_function(options.engine)
+    if layers is not None and matte is not None:
+        write_layers(composition, face, matte, compute_alpha, background, layers)
     frames = composition.render(iter([(face.best_frame, matte)]), layout, compute_alpha)
     corner = compute_top_left(layout, style, canvas)
     with background.open_sampler(canvas) as sample_background:

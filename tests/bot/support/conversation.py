@@ -32,6 +32,7 @@ def make_tools(folder: Path) -> Path:
     make_clip(folder / "result.webm", pictures, rate=4, codec="libvpx-vp9")
     make_clip(folder / "result.mov", pictures, rate=4)
     Image.fromarray(pictures[0]).resize((320, 320)).save(folder / "result.jpg")
+    Image.fromarray(pictures[0]).save(folder / "result.webp")
     still, *rest = map(Image.fromarray, pictures)
     still.save(folder / "result.gif", save_all=True, append_images=rest)
     return folder

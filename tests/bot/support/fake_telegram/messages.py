@@ -62,6 +62,7 @@ class Button:
     data: str = ""
     url: str = ""
     style: str = ""
+    page: str = ""
 
 
 @dataclass

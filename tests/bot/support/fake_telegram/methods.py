@@ -188,6 +188,8 @@ class Methods:
     def _added(self, chat: Chat, call: Call, **parts: Any) -> Any:
         payload = call.arguments
         buttons = read_buttons(payload.get("reply_markup"))
+        if chat.id < 0 and any(button.page for row in buttons for button in row):
+            refuse("BUTTON_TYPE_INVALID")
         reply = _read(payload.get("reply_parameters"), {}) or {}
         answered = reply.get("message_id") or int(payload.get("reply_to_message_id") or 0) or None
         if answered and (answered not in chat.messages or chat.messages[answered].deleted):
@@ -391,7 +393,9 @@ def _snake(method: str) -> str:
     return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", method)
 
 
-def _told_button(button: Any) -> dict[str, str]:
+def _told_button(button: Any) -> dict[str, Any]:
+    if button.page:
+        return {"text": button.text, "web_app": {"url": button.page}}
     action = {"url": button.url} if button.url else {"callback_data": button.data}
     return {"text": button.text} | action
 

@@ -91,6 +91,9 @@ def _button(payload: dict[str, Any]) -> Button:
         refuse("Text buttons are unallowed in the inline keyboard" if not actions else "too many")
     if "callback_data" in payload and not 1 <= len(data.encode()) <= DATA:
         refuse("BUTTON_DATA_INVALID")
+    page = payload.get("web_app", {}).get("url", "")
+    if "web_app" in payload and not page.startswith("https://"):
+        refuse("BUTTON_URL_INVALID")
     if payload.get("style", "primary") not in {"danger", "success", "primary"}:
         refuse("invalid button style specified")
-    return Button(payload["text"], data, url, payload.get("style", ""))
+    return Button(payload["text"], data, url, payload.get("style", ""), page)

@@ -19,14 +19,18 @@ from playwright.async_api import Browser, expect
 
 from tests.bot.support.bot_process import NURSERY, BotProcess, free_port
 from tests.bot.support.browser import PHONE, browsing, take_picture, visiting
-from tests.bot.support.conversation import clip, living, make_tools, ordered
+from tests.bot.support.conversation import card_of, clip, living, make_tools, ordered
 from tests.bot.support.fake_telegram import TOKEN, Telegram
 from tests.bot.support.job_runtime import CLIP
 from tests.bot.support.running_bot import ADMIN
 from tests.bot.support.signed_requests import launch
 from tests.support.paths import ROOT
+from tests.support.person_clips import film_of_eileen
 
 DOCS = ROOT / "docs"
+SITE = "https://bot.example"
+#: in place of Telegram's own, which is outside of the page
+SHOW_OWN_BUTTON = "document.getElementById('make').hidden = false"
 DAY = 86400
 REASONS = ("poison", "no_person", "too_long_clip", "gone_file", "corrupt")
 
@@ -117,6 +121,35 @@ async def draw_dashboard(browser: Browser, telegram: Telegram, folder: Path, too
     join([folder / "desk.jpg", folder / "phone.jpg"], DOCS / "ops.jpg", 1100)
 
 
+async def draw_editor(browser: Browser, telegram: Telegram, folder: Path) -> None:
+    """On a phone, light and in Russian, and dark."""
+    clip_path = film_of_eileen(folder / "clip.mp4", 50, side=720)
+    user = telegram.user(200)
+    with living(BotProcess(telegram, folder / "editor", None, {"PUBLIC_URL": SITE})) as bot:
+        await bot.start().ready()
+        card = await card_of(user, await user.sends_video(clip_path), within=60)
+        page = card.button("Editor").page.replace(SITE, f"http://127.0.0.1:{bot.port}")
+        pictures = []
+        for scheme, language, shape, background in (
+            ("light", "ru", "Карта", 8),
+            ("dark", "en", "Cut out", 6),
+        ):
+            address = page + launch(TOKEN, user.id, language=language)
+            async with visiting(browser, address, **PHONE, color_scheme=scheme) as visit:
+                await expect(visit.page.locator("body[data-ready]")).to_be_attached()
+                await visit.page.evaluate(SHOW_OWN_BUTTON)
+                await visit.page.locator("#rings button").nth(1).click()
+                await visit.page.get_by_role("button", name=shape, exact=True).click()
+                await visit.page.locator("#backgrounds button").nth(background).click()
+                await visit.page.locator("#shadow").fill("0.6")
+                for key in ("ArrowLeft", "ArrowUp"):
+                    await visit.page.locator("#stage").press(f"Shift+{key}")
+                await asyncio.sleep(0.5)
+                pictures.append(folder / f"editor-{scheme}.jpg")
+                await take_picture(visit.page, pictures[-1])
+    join(pictures, DOCS / "editor.jpg", 1000)
+
+
 def join(pictures: list[Path], result: Path, height: int) -> None:
     """Put pictures beside each other, all of that height."""
     images = [Image.open(path) for path in pictures]
@@ -136,6 +169,7 @@ async def main(folder: Path) -> None:
         telegram.user(ADMIN)
         async with browsing() as browser:
             await draw_dashboard(browser, telegram, folder, tools)
+            await draw_editor(browser, telegram, folder)
 
 
 if __name__ == "__main__":

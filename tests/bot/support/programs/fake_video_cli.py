@@ -157,6 +157,15 @@ def make_result(suffix: str, size: int) -> None:
         write(option("thumbnail"), read(f"{FOLDER}/result.jpg"))
 
 
+def make_layers(folder: str) -> None:
+    """The pictures of a card, apart."""
+    os.makedirs(folder, exist_ok=True)
+    for name in ("person.webp", "background.webp", "blur.webp"):
+        write(f"{folder}/{name}", read(f"{FOLDER}/result.webp"))
+    geometry = {"clip": [64, 64], "background": None, "face": [0.5, 0.5], "seconds": 2.0}
+    write(f"{folder}/layers.json", json.dumps(geometry).encode())
+
+
 def make_parts() -> None:
     """An overlay and its matte over teal, for a renderer elsewhere."""
     folder = option("output")
@@ -230,6 +239,8 @@ def main() -> None:
     if NAME == "preview":
         time.sleep(seconds)
         make_result(".jpg", 0)
+        if option("layers"):
+            make_layers(option("layers"))
         report(stage="done", result=option("output"))
         return
     spend(seconds, "render" if NAME == "parts" else NAME)

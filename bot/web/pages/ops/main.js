@@ -1,8 +1,8 @@
 // The operator's dashboard: what the bot does now, and the actions of /backend and /queue.
 
-import { Refused, ask, askJson, isInTelegram, language, make, setToken, translate, withTelegram } from "./session.js";
-import { TEXTS } from "./ops_texts.js";
-import { drawCharts } from "./ops_charts.js";
+import { Refused, ask, askJson, isInTelegram, language, make, setToken, translate, withTelegram } from "../session.js";
+import { TEXTS } from "./texts.js";
+import { drawCharts } from "./charts.js";
 
 const words = TEXTS[language()];
 const SHOWN_JOBS = 200;

@@ -1,7 +1,7 @@
 // Charts over hours and days, drawn by uPlot.
 
 const HEIGHT = 200;
-const COLOURS = ["--main", "--bad", "--good", "--warn", "--dim"];
+const COLOURS = ["--main", "--bad", "--good", "--warn", "--dim", "--text"];
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();

@@ -1,0 +1,54 @@
+"""The files that the editor shows: the layers of a card's picture."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bot.database.drafts import Draft
+from bot.jobs.draft_files import DraftFiles
+from bot.jobs.workspace import LAYERS_FOLDER
+from bot.preview_cards import PreviewRenderer
+
+LAYERS_FILE = "layers.json"
+PICTURES = ("person", "background", "blur")  #: names without their suffix, .webp
+
+
+class EditorFiles:
+    """Reads layers, and has them drawn where they are missing."""
+
+    def __init__(self, renderer: PreviewRenderer, draft_files: DraftFiles) -> None:
+        self._renderer, self._draft_files = renderer, draft_files
+        self._drawing: dict[str, asyncio.Lock] = {}
+
+    async def read_geometry(self, draft: Draft) -> dict[str, Any]:
+        """Return the sizes of clip and background, the face, and the seconds of the clip.
+
+        Raises what :meth:`PreviewRenderer.render` raises.
+        """
+        async with self._provide(draft) as folder:
+            geometry = json.loads(await asyncio.to_thread((folder / LAYERS_FILE).read_bytes))
+        assert isinstance(geometry, dict)
+        return geometry
+
+    async def read_picture(self, draft: Draft, name: str) -> bytes:
+        """Return one of :data:`PICTURES`, as WebP. Raises what the renderer raises."""
+        async with self._provide(draft) as folder:
+            return await asyncio.to_thread((folder / f"{name}.webp").read_bytes)
+
+    @asynccontextmanager
+    async def _provide(self, draft: Draft) -> AsyncIterator[Path]:
+        """Yield the folder of the layers, which are drawn once for all that ask meanwhile."""
+        with self._draft_files.use(draft.id) as draft_folder:
+            folder = draft_folder / LAYERS_FOLDER
+            lock = self._drawing.setdefault(draft.id, asyncio.Lock())
+            try:
+                async with lock:
+                    if not (folder / LAYERS_FILE).exists():
+                        await self._renderer.render(draft)
+            finally:
+                if not lock.locked():
+                    self._drawing.pop(draft.id, None)
+            yield folder
