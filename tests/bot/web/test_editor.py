@@ -1,22 +1,19 @@
 """What the bot answers to the editor, and to those who pretend to be one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from shutil import copytree
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, ClientSession
 
 from bot.web.guards import MAX_BODY_BYTES
-from tests.bot.support.bot_process import BotProcess
-from tests.bot.support.conversation import card_of, clip, living, result_for, words
-from tests.bot.support.fake_telegram import TOKEN, Message, Telegram, User
+from tests.bot.support.conversation import card_of, clip, result_for, words
+from tests.bot.support.fake_telegram import TOKEN, Message, User
 from tests.bot.support.running_bot import ADMIN, RunningBot
 from tests.bot.support.signed_requests import signed
+from tests.bot.web.conftest import SITE
 
-SITE = "https://bot.example"
 LOOK = {
     "shape": "rounded",
     "ring": "gold",
@@ -29,13 +26,8 @@ LOOK = {
 
 
 @pytest.fixture(scope="module")
-def house(small_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBot]:
-    """One at a public address, for all talks of this module."""
-    folder = tmp_path_factory.mktemp("public")
-    tools, environment = copytree(small_files, folder / "tools"), {"PUBLIC_URL": SITE}
-    with Telegram() as telegram, living(BotProcess(telegram, folder, tools, environment)) as made:
-        asyncio.run(made.start().ready())
-        yield RunningBot(telegram, made)
+def house(public_house: RunningBot) -> RunningBot:
+    return public_house
 
 
 @pytest.fixture

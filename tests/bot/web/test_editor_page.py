@@ -1,6 +1,5 @@
 """The editor in a real browser, with the real program: from a clip to a video as it was dragged."""
 
-from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from aiohttp import ClientSession
 from playwright.async_api import Browser, Page, expect
 
 from tests.bot.support.bot_process import BotProcess
-from tests.bot.support.browser import PHONE, browsing, visiting
+from tests.bot.support.browser import PHONE, visiting
 from tests.bot.support.conversation import card_of, result_for
 from tests.bot.support.fake_telegram import TOKEN, Message, Telegram, User
 from tests.bot.support.running_bot import Opener
@@ -20,12 +19,6 @@ from tests.support.person_clips import film_of_eileen
 
 NAVY = (0x1D, 0x35, 0x57)
 SITE = "https://bot.example"
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with browsing() as made:
-        yield made
 
 
 @pytest.fixture
@@ -82,6 +75,7 @@ def find_overlay(video: bytes) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
+@pytest.mark.slow
 async def test_what_is_dragged_is_made(
     ann: User, bot: BotProcess, card: Message, browser: Browser
 ) -> None:
@@ -117,6 +111,7 @@ STRANGERS = (
 )
 
 
+@pytest.mark.slow
 async def test_nothing_of_a_draft_is_read_without_its_owners_signature(
     bot: BotProcess, card: Message
 ) -> None:

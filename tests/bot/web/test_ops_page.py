@@ -1,22 +1,15 @@
 """The dashboard in a real browser, on a phone and on a desk, in both themes and languages."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.bot.support.browser import DESK, PHONE, browsing, visiting
+from tests.bot.support.browser import DESK, PHONE, visiting
 from tests.bot.support.conversation import clip, ordered
 from tests.bot.support.fake_telegram import TOKEN
 from tests.bot.support.running_bot import ADMIN, RunningBot
 from tests.bot.support.signed_requests import OPS_TOKEN, launch
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with browsing() as made:
-        yield made
 
 
 def address(talk: RunningBot, fragment: str = "") -> str:
@@ -25,7 +18,10 @@ def address(talk: RunningBot, fragment: str = "") -> str:
 
 @pytest.mark.parametrize(
     ("device", "scheme", "language", "cancel"),
-    [(PHONE, "dark", "ru", "Отменить"), (DESK, "light", "en", "Cancel")],
+    [
+        (PHONE, "dark", "ru", "Отменить"),
+        pytest.param(DESK, "light", "en", "Cancel", marks=pytest.mark.slow),
+    ],
 )
 async def test_an_admin_watches_and_cancels(
     talk: RunningBot,
@@ -61,6 +57,7 @@ async def test_an_admin_watches_and_cancels(
         await visit.is_safe()
 
 
+@pytest.mark.slow
 async def test_a_user_is_told_that_it_is_for_admins(talk: RunningBot, browser: Browser) -> None:
     async with visiting(browser, address(talk, launch(TOKEN, 1000))) as visit:
         await expect(visit.page.locator("#live")).to_contain_text("for admins")

@@ -1,0 +1,187 @@
+"""Fingers, mouse and keys in the editor, and what goes wrong between it and the bot."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.bot.support.browser import DESK, PHONE, Visit, visiting
+from tests.bot.support.conversation import card_of, clip, result_for, words
+from tests.bot.support.fake_telegram import TOKEN, Message, User
+from tests.bot.support.running_bot import RunningBot
+from tests.bot.support.signed_requests import launch
+from tests.bot.web.conftest import SITE
+
+SIDE = 64  #: pixels of the result
+MARGIN = 2  #: of them, between a shape and the edge, as layouts round it
+
+
+@pytest.fixture(scope="module")
+def house(public_house: RunningBot) -> RunningBot:
+    return public_house
+
+
+@pytest.fixture
+def ann(talk: RunningBot) -> User:
+    return talk.user()
+
+
+@pytest.fixture
+async def card(ann: User) -> Message:
+    return await card_of(ann, await ann.sends_video(clip()))
+
+
+def page_of(talk: RunningBot, card: Message, fragment: str) -> str:
+    """Where the card's button leads, on this machine."""
+    page = card.button("Editor").page
+    return page.replace(SITE, f"http://127.0.0.1:{talk.bot.port}") + fragment
+
+
+@pytest.fixture
+async def visit(
+    talk: RunningBot, ann: User, card: Message, browser: Browser
+) -> AsyncIterator[Visit]:
+    """The editor on a desk, ready."""
+    address = page_of(talk, card, launch(TOKEN, ann.id))
+    async with visiting(browser, address, **DESK, has_telegram=False) as opened:
+        await expect(opened.page.locator("body[data-ready]")).to_be_attached()
+        yield opened
+
+
+async def find_view(page: Page) -> list[float]:
+    """Left, top, width and height of the person's view, in the result's pixels."""
+    await page.evaluate("new Promise(requestAnimationFrame)")
+    view = str(await page.locator("#stage").get_attribute("data-view"))
+    return [float(number) for number in view.split()]
+
+
+async def find_middle(page: Page) -> tuple[float, float, float]:
+    """The middle of the stage on the page, and the page's pixels by those of the result."""
+    box = await page.locator("#stage").bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box["width"] / SIDE
+
+
+async def drag(page: Page, x: float, y: float) -> None:
+    """Drag with the mouse, by pixels of the result."""
+    left, top, zoom = await find_middle(page)
+    await page.mouse.move(left, top)
+    await page.mouse.down()
+    await page.mouse.move(left + x * zoom / 2, top + y * zoom / 2)
+    await page.mouse.move(left + x * zoom, top + y * zoom)
+    await page.mouse.up()
+
+
+async def test_it_follows_the_mouse_and_snaps(visit: Visit) -> None:
+    """To the pixel; near an anchor it is at the anchor."""
+    left, top, width, height = await find_view(visit.page)
+    assert [left, top] == [SIDE - width - MARGIN, SIDE - height - MARGIN]
+    await drag(visit.page, -8, -12)
+    assert await find_view(visit.page) == [left - 8, top - 12, width, height]
+    await drag(visit.page, -left + 8 + MARGIN + 1, -top + 12 + MARGIN + 1)
+    assert await find_view(visit.page) == [MARGIN, MARGIN, width, height]
+    await visit.is_safe()
+
+
+@pytest.mark.slow
+async def test_it_cannot_be_lost(visit: Visit) -> None:
+    """A fifth of it stays in the picture."""
+    for _ in range(5):
+        await drag(visit.page, 30, 30)
+    left, top, width, height = await find_view(visit.page)
+    assert left <= SIDE - 0.2 * width + 1
+    assert top <= SIDE - 0.2 * height + 1
+
+
+async def test_two_fingers_size_it_about_its_middle(
+    talk: RunningBot, ann: User, card: Message, browser: Browser
+) -> None:
+    """Twice as far apart is twice as large, on a phone in Russian."""
+    address = page_of(talk, card, launch(TOKEN, ann.id, language="ru"))
+    async with visiting(browser, address, **PHONE, color_scheme="dark") as visit:
+        page = visit.page
+        await expect(page.locator("body[data-ready]")).to_be_attached()
+        await page.locator("#size").fill("0.3")
+        left, top, width, height = await find_view(page)
+        x, y, zoom = await find_middle(page)
+        session = await page.context.new_cdp_session(page)
+        for kind, reach in (("touchStart", 10), ("touchMove", 15), ("touchMove", 20)):
+            points = [{"x": x + side * reach * zoom / 4, "y": y, "id": side} for side in (-1, 1)]
+            await session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        await session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        after = await find_view(page)
+        assert after[2:] == pytest.approx([2 * width, 2 * height], abs=2)
+        assert after[0] + after[2] / 2 == pytest.approx(left + width / 2, abs=4)
+        assert after[1] + after[3] / 2 == pytest.approx(top + height / 2, abs=4)
+        assert await page.locator("html").get_attribute("lang") == "ru"
+        assert await visit.find_accessibility_faults() == []
+        await visit.is_safe()
+
+
+@pytest.mark.slow
+async def test_keys_and_the_wheel_do_it_too(visit: Visit) -> None:
+    page, stage = visit.page, visit.page.locator("#stage")
+    left, top, width, _ = await find_view(page)
+    await stage.focus()
+    for _ in range(3):
+        await page.keyboard.press("Shift+ArrowLeft")
+    assert (await find_view(page))[:2] == [pytest.approx(left - 0.15 * SIDE, abs=4), top]
+    for _ in range(10):
+        await page.keyboard.press("+")
+    wider = (await find_view(page))[2]
+    assert wider > width
+    x, y, _ = await find_middle(page)
+    await page.mouse.move(x, y)
+    await page.mouse.wheel(0, 300)
+    assert (await find_view(page))[2] < wider
+
+
+@pytest.mark.slow
+async def test_without_telegrams_script_its_own_button_makes_it(
+    visit: Visit, ann: User, card: Message
+) -> None:
+    """And what was chosen reaches the renderer."""
+    await visit.page.get_by_role("button", name="Cut out").click()
+    await visit.page.get_by_role("button", name="Green").click()
+    await visit.page.get_by_role("button", name="Make it").click()
+    await expect(visit.page.locator("#status")).to_contain_text("Accepted")
+    given = words((await result_for(ann, card)).content)
+    assert "--shape=none" in given
+    assert "--background=#00b140" in given
+
+
+async def test_nothing_is_lost_without_a_network(visit: Visit, ann: User, card: Message) -> None:
+    """A second press makes it."""
+    page = visit.page
+    await drag(page, -8, -8)
+    before = await find_view(page)
+    await page.context.set_offline(offline=True)
+    await page.get_by_role("button", name="Make it").click()
+    await expect(page.locator("#status")).to_contain_text("No connection")
+    assert await find_view(page) == before
+    await page.context.set_offline(offline=False)
+    await page.get_by_role("button", name="Make it").click()
+    await expect(page.locator("#status")).to_contain_text("Accepted")
+    await result_for(ann, card)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("user", "age", "said"),
+    [(0, 9999, "too old"), (1, 0, "too old. Send the video again"), (None, 0, "from the card")],
+)
+async def test_a_page_that_may_not_says_what_to_do(
+    talk: RunningBot,
+    ann: User,
+    card: Message,
+    browser: Browser,
+    user: int | None,
+    age: float,
+    said: str,
+) -> None:
+    """An old signature, another user, no signature."""
+    fragment = "" if user is None else launch(TOKEN, ann.id + user, age=age)
+    async with visiting(browser, page_of(talk, card, fragment)) as visit:
+        await expect(visit.page.locator("#status")).to_contain_text(said)
+        await expect(visit.page.locator("#controls")).to_be_hidden()
+        await visit.is_safe()
