@@ -27,6 +27,7 @@ class ToyEngine:
 
     context_frames = 0
     warm_up_frames = 0
+    parallel_runs = 1
 
     def __init__(self, clip: Clip) -> None:
         """Choose the size of the mattes."""

@@ -100,10 +100,12 @@ class ChromaEngine:
         context_frames: number of frames before and after a frame that its matte depends on, besides
             the clip's key frames.
         warm_up_frames: none; the engine has no state.
+        parallel_runs: of parts of the clip.
     """
 
     context_frames = FILTER_WINDOW
     warm_up_frames = 0
+    parallel_runs = 1
 
     def __init__(self, clip: Clip) -> None:
         """Learn the screen's colour, and how far it reaches, from a few key frames.

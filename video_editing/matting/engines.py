@@ -31,10 +31,13 @@ class Engine(Protocol):
             with which every segment starts anew; 0 for a memoryless engine, whose mattes depend
             on the context only, so that any number of segments can be computed in one pass. The
             pictures of warm-up and context are held in memory.
+        parallel_runs: number of parts of a clip that may be computed at the same time, each by a
+            call of its own. One engine and its network serve them all.
     """
 
     context_frames: int
     warm_up_frames: int
+    parallel_runs: int
 
     def compute_mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
         """Yield each frame with its small matte, which shows all of the frame.

@@ -8,8 +8,8 @@ whatever else is computed with it. Both ways decode each frame once.
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from itertools import chain, islice, takewhile, zip_longest
+from contextlib import ExitStack, closing, contextmanager
+from itertools import chain, islice, pairwise, takewhile, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -77,20 +77,52 @@ def write_missing_segments(
     """Write every segment of *plan* that *folder* lacks.
 
     A segment appears under its name when it is complete. Neighbouring segments are decoded in one
-    pass; their mattes are the same as if each were computed alone.
+    pass, or in as many at the same time as the engine allows; their mattes are the same as if each
+    were computed alone.
     """
     missing = find_missing_segments(plan, folder)
     total = sum(segment.frames for segment in plan.segments)
     done = total - sum(segment.frames for segment in missing)
     for run in group_runs(missing):
-        with (
-            closing(prefetch(_read_with_context(clip, run, engine), PREFETCH_DEPTH)) as frames,
-            closing(prefetch(_compute_run(clip, run, engine, frames), PREFETCH_DEPTH)) as mattes,
-        ):
+        parts = _split_evenly(run, engine.parallel_runs)
+        in_turn = [s for group in zip_longest(*parts) for s in group if s is not None]
+        with ExitStack() as stack:
+            streams = [stack.enter_context(_open_run(clip, part, engine)) for part in parts]
+            mattes = _take_in_turn(parts, streams)
             progress = with_progress(mattes, "mattes", total, report, done=done)
-            for segment in run:
+            for segment in in_turn:
                 write_segment(plan, segment, islice(progress, segment.frames), folder)
                 done += segment.frames
+
+
+def _split_evenly(run: Sequence[Segment], count: int) -> list[Sequence[Segment]]:
+    """Split *run* into at most *count* parts of about the same length."""
+    count = min(count, len(run))
+    borders = [index * len(run) // count for index in range(count + 1)]
+    return [run[start:end] for start, end in pairwise(borders)]
+
+
+@contextmanager
+def _open_run(
+    clip: Clip, run: Sequence[Segment], engine: Engine
+) -> Iterator[Iterator[Timed[Matte]]]:
+    """Open the mattes of *run*; those of one segment may be ready before they are read."""
+    depth = PREFETCH_DEPTH if engine.parallel_runs == 1 else max(s.frames for s in run)
+    with (
+        closing(prefetch(_read_with_context(clip, run, engine), PREFETCH_DEPTH)) as frames,
+        closing(prefetch(_compute_run(clip, run, engine, frames), depth)) as mattes,
+    ):
+        yield mattes
+
+
+def _take_in_turn(
+    parts: Sequence[Sequence[Segment]], streams: Sequence[Iterator[Timed[Matte]]]
+) -> Iterator[Timed[Matte]]:
+    """Yield the mattes of the first segment of each part, then of the second ones, and so on."""
+    for group in zip_longest(*parts):
+        for segment, stream in zip(group, streams, strict=True):
+            if segment is not None:
+                yield from islice(stream, segment.frames)
 
 
 def count_frames_before(clip: Clip, end: int | None) -> int:

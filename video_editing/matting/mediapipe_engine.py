@@ -41,10 +41,12 @@ class MediapipeEngine:
     Attributes:
         context_frames: number of frames before and after a frame that its matte depends on.
         warm_up_frames: none; the engine has no state.
+        parallel_runs: of parts of the clip.
     """
 
     context_frames = REGION_WINDOW + FILTER_WINDOW + 1
     warm_up_frames = 0
+    parallel_runs = 1
 
     def __init__(self, clip: Clip) -> None:
         """Load the models.

@@ -20,6 +20,7 @@ from video_editing.concurrency import prefetch
 from video_editing.contract.engines import DEFAULT_MODEL
 from video_editing.frames import Box, FloatPlane, FrameMatte, Luma, Matte, Picture, Timed
 from video_editing.matting.mediapipe_engine import MediapipeEngine
+from video_editing.matting.networks.onnx_session import count_parallel_runs
 from video_editing.matting.networks.rembg_models import (
     OnnxSegmenter,
     choose_keyframe_interval,
@@ -69,6 +70,7 @@ class RembgEngine:
     Attributes:
         context_frames: number of frames before and after a frame that its matte depends on.
         warm_up_frames: none; the engine has no state.
+        parallel_runs: of parts of the clip.
     """
 
     context_frames: int
@@ -92,6 +94,7 @@ class RembgEngine:
         """
         self._keyframe_interval = every or choose_keyframe_interval(model, device)
         self._model = OnnxSegmenter(model, device)
+        self.parallel_runs = count_parallel_runs(device)
         self._clip = clip
         lead = REGION_WINDOW
         if self._keyframe_interval > 1:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from video_editing.concurrency import prefetch
 from video_editing.frames import Box, FrameMatte, Luma, Matte, Picture, Timed
+from video_editing.matting.networks.onnx_session import count_parallel_runs
 from video_editing.matting.networks.rvm_model import State
 from video_editing.matting.networks.rvm_network import load_network
 from video_editing.matting.people_tracker import (
@@ -85,6 +86,7 @@ class RvmEngine:
         context_frames: number of frames before and after a frame that its matte depends on,
             apart from the network's memory.
         warm_up_frames: number of frames that the network sees before these.
+        parallel_runs: of parts of the clip.
     """
 
     context_frames = REGION_WINDOW + FILTER_WINDOW + KEYFRAME_INTERVAL
@@ -107,12 +109,14 @@ class RvmEngine:
         """
         self._keyframe_interval = min(every or KEYFRAME_INTERVAL, KEYFRAME_INTERVAL)
         self._network = load_network(weights, device)
-        self._tracker = PeopleTracker(clip, REGION_MARGIN)
+        self._clip = clip
+        self.parallel_runs = count_parallel_runs(device)
         self._filter = PersonFilter(clip, CHANGE_TOLERANCE)
 
     def compute_mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
         """Yield each frame with its small matte, which shows all of the frame."""
-        with closing(prefetch(self._tracker.track(frames), PREFETCH_DEPTH)) as tracked:
+        tracker = PeopleTracker(self._clip, REGION_MARGIN)
+        with closing(prefetch(tracker.track(frames), PREFETCH_DEPTH)) as tracked:
             for _, shot in groupby(tracked, lambda item: item[0].shot):
                 samples = (
                     (frame.frame, LumaMatte(frame.frame.time, _shrink_luma(frame), matte))

@@ -1,5 +1,6 @@
 """A recurrent engine: the mattes of a segment are the same whatever is computed with it."""
 
+import threading
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.make_clips import make_clip
-from video_editing.contract.plan import Plan, make_plan, write_plan
+from video_editing.contract.errors import ModelUnavailable
+from video_editing.contract.plan import Plan, find_missing_segments, make_plan, write_plan
 from video_editing.contract.progress import ignore
 from video_editing.frames import FrameMatte, Matte, Picture, Timed
 from video_editing.matting.matte_stream import open_computed_mattes, write_missing_segments
@@ -31,6 +33,7 @@ class LumaAverage:
 
     context_frames = 2
     warm_up_frames = 7
+    parallel_runs = 1
 
     def compute_mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
         """Yield each frame with the average so far."""
@@ -60,11 +63,15 @@ def plan(clip: Clip) -> Plan:
     return plan
 
 
-def write(clip: Clip, plan: Plan, folder: Path, *parts: list[int]) -> list[bytes]:
+def write(
+    clip: Clip, plan: Plan, folder: Path, *parts: list[int], parallel_runs: int = 1
+) -> list[bytes]:
     """Write the segments of *plan* in several calls and return all mattes."""
+    engine = LumaAverage()
+    engine.parallel_runs = parallel_runs
     write_plan(plan, folder)
     for part in parts:
-        write_missing_segments(clip, plan.select(part), folder, LumaAverage(), ignore)
+        write_missing_segments(clip, plan.select(part), folder, engine, ignore)
     return [matte.value.tobytes() for matte in read_mattes(clip, folder)]
 
 
@@ -87,6 +94,41 @@ def test_pieces_have_the_mattes_of_one_piece(
 ) -> None:
     """Segment by segment, in any order, in groups with gaps: bit by bit the same."""
     assert write(clip, plan, tmp_path, *parts) == mattes
+
+
+@pytest.mark.parametrize("parallel_runs", [2, 3, 20])
+def test_parts_at_the_same_time_have_the_mattes_of_one_pass(
+    clip: Clip, plan: Plan, mattes: list[bytes], tmp_path: Path, parallel_runs: int
+) -> None:
+    """Also where the parts differ in length, and with more runs than segments."""
+    parts = [list(range(SEGMENTS - 1)), [SEGMENTS - 1]]
+    assert write(clip, plan, tmp_path, *parts, parallel_runs=parallel_runs) == mattes
+
+
+class FailsLate(LumaAverage):
+    """Fails in the middle of the second of two parts."""
+
+    parallel_runs = 2
+    end = 0
+
+    def compute_mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
+        """Yield mattes of the first part only."""
+        for frame, matte in super().compute_mattes(frames):
+            if frame.time > self.end:
+                raise ModelUnavailable("toy", "it fails")
+            yield frame, matte
+
+
+def test_a_failure_of_one_part_ends_the_others(clip: Clip, plan: Plan, tmp_path: Path) -> None:
+    """It is raised, no thread is left, and whole segments stay."""
+    engine = FailsLate()
+    engine.end = clip.times[3 * FRAMES // 4]
+    threads = threading.active_count()
+    write_plan(plan, tmp_path)
+    with pytest.raises(ModelUnavailable):
+        write_missing_segments(clip, plan, tmp_path, engine, ignore)
+    assert threading.active_count() == threads
+    assert 0 < len(find_missing_segments(plan, tmp_path)) < SEGMENTS
 
 
 def test_mattes_in_process_are_the_stored_ones(clip: Clip, mattes: list[bytes]) -> None:

@@ -24,6 +24,7 @@ PROVIDERS: dict[str, tuple[str, dict[str, str]]] = {
 }
 CUDA_LIBRARY = "libonnxruntime_providers_cuda.so"  #: loads CUDA and cuDNN
 DRIVER_LIBRARY = "libcuda.so.1"  #: comes with NVIDIA's driver, not with a package
+MAX_PARALLEL_RUNS = 3  #: more are not faster on an H100; docs/benchmarks.md has the measurement
 MIN_CUDA_VERSION = 13000  #: of the driver; ONNX Runtime 1.31 is built for CUDA 13.0
 
 
@@ -81,6 +82,14 @@ def find_cuda_problem(onnxruntime: Any) -> str:
     return f"no GPU answers (error {status} of cuInit)" if status else "for a reason in its log"
 
 
+def count_parallel_runs(device: str) -> int:
+    """Return how many parts of a clip are computed at the same time on *device*.
+
+    One part leaves a GPU idle for most of the time; two cores feed it with one.
+    """
+    return 1 if device == "cpu" else max(1, min(MAX_PARALLEL_RUNS, count_cpus() // 2))
+
+
 def _create_session_options(onnxruntime: Any) -> Any:
     """Return options for at most two threads, which sleep while they have no work.
 
@@ -91,4 +100,5 @@ def _create_session_options(onnxruntime: Any) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.intra_op_num_threads = min(2, count_cpus())
     options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors; it warns of every node that stays on the processor
     return options
