@@ -6,7 +6,7 @@ the frame as well. The selfie model of the people tracker says whether there is 
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
@@ -50,6 +50,9 @@ MAX_BOX_GROWTH = 1.5  #: area of the box that is kept, of the area that the regi
 #: luma difference times alpha difference, in levels, at which a neighbour's weight in the temporal
 #: filter is 1/e
 CHANGE_TOLERANCE = 4 * 128
+
+
+_MattedFrame = tuple[AnalysedFrame, Matte]
 
 
 class _Memory(NamedTuple):
@@ -118,14 +121,21 @@ class RvmEngine:
         tracker = PeopleTracker(self._clip, REGION_MARGIN)
         with closing(prefetch(tracker.track(frames), PREFETCH_DEPTH)) as tracked:
             for _, shot in groupby(tracked, lambda item: item[0].shot):
-                samples = (
-                    (frame.frame, LumaMatte(frame.frame.time, _shrink_luma(frame), matte))
-                    for frame, matte in self._segment_shot(shot)
-                )
-                for frame, matte in self._filter.apply(samples):
-                    yield frame, remove_islands_and_holes(matte)
+                with closing(self._segment_ahead(shot)) as segmented:
+                    samples = (
+                        (frame.frame, LumaMatte(frame.frame.time, _shrink_luma(frame), matte))
+                        for frame, matte in segmented
+                    )
+                    for frame, matte in self._filter.apply(samples):
+                        yield frame, remove_islands_and_holes(matte)
 
-    def _segment_shot(self, shot: Iterable[TrackedFrame]) -> Iterator[tuple[AnalysedFrame, Matte]]:
+    def _segment_ahead(self, shot: Iterable[TrackedFrame]) -> Generator[_MattedFrame, None, None]:
+        """Yield the frames of a shot with their mattes; a GPU computes them in a thread."""
+        if self.parallel_runs > 1:
+            return prefetch(self._segment_shot(shot), PREFETCH_DEPTH)
+        return self._segment_shot(shot)
+
+    def _segment_shot(self, shot: Iterable[TrackedFrame]) -> Generator[_MattedFrame, None, None]:
         """Yield each frame with its matte, computed by the network or the mean of two."""
         frames = iter(shot)
         head = list(islice(frames, PRIMING_FRAMES + 1))

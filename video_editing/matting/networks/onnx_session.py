@@ -24,7 +24,7 @@ PROVIDERS: dict[str, tuple[str, dict[str, str]]] = {
 }
 CUDA_LIBRARY = "libonnxruntime_providers_cuda.so"  #: loads CUDA and cuDNN
 DRIVER_LIBRARY = "libcuda.so.1"  #: comes with NVIDIA's driver, not with a package
-MAX_PARALLEL_RUNS = 3  #: more are not faster on an H100; docs/benchmarks.md has the measurement
+MAX_PARALLEL_RUNS = 2  #: three are not faster on an H100
 MIN_CUDA_VERSION = 13000  #: of the driver; ONNX Runtime 1.31 is built for CUDA 13.0
 
 
