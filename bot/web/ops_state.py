@@ -16,7 +16,7 @@ from bot.operations.backend_pool import BackendHealth, BackendPool
 from bot.operations.intake import Intake
 
 FRESH_SECONDS = 0.4  #: for which a reading serves all open pages
-SUMMARY_SECONDS = 5.0  #: the same for what scans many rows
+SUMMARY_SECONDS = 2.0  #: the same for what scans many rows
 FAILURE_DAYS = 7
 HISTORY_DAYS = (1, 7, 30)  #: periods of the charts
 

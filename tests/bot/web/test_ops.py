@@ -105,7 +105,7 @@ async def test_a_job_is_seen_within_a_second(dashboard: Dashboard, talk: Running
     began = {"at": 0.0}
 
     async def send() -> None:
-        card = await ordered(ann, clip(matte={"seconds": 3}))
+        card = await ordered(ann, clip(matte={"seconds": 1.5}))
         began["at"] = time.monotonic()
         began["card"] = card  # type: ignore[assignment]
 
