@@ -89,7 +89,7 @@ class RequestGuard:
             except ConnectionError:  # nobody listens any more
                 raise
             except Exception:
-                log.exception("%s failed", request.match_info.handler.__name__)
+                log.exception("%s %s failed", request.method, _get_route(request))
                 response = web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR)
             if not response.prepared:
                 response.headers.update(HEADERS | dict(response.headers))
@@ -100,13 +100,19 @@ class RequestGuard:
         return handle
 
     def _refuse(self, request: web.Request, refused: SignatureRefused) -> web.Response:
-        log.warning("refused %s: %s", request.match_info.handler.__name__, refused)
+        log.warning("refused %s %s: %s", request.method, _get_route(request), refused)
         try:
             self._strangers.require(request.remote or "")
         except web.HTTPTooManyRequests as err:
             return err
         why = "expired" if refused.is_expired else "unsigned"
         return web.json_response({"error": why}, status=HTTPStatus.UNAUTHORIZED)
+
+
+def _get_route(request: web.Request) -> str:
+    """Return the path of the route, without what a stranger wrote in it."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else ""
 
 
 def get_authorization(request: web.Request) -> str:

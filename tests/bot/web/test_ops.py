@@ -79,6 +79,7 @@ async def test_strangers_see_nothing_and_do_nothing(
         assert answer.status in {401, 429}, path
         assert b"jobs" not in await answer.read()
     assert (await dashboard.act("pause", headers=headers)).status in {401, 429}
+    assert "refused POST /ops/actions: " in talk.bot.log
     assert not talk.bot.rows("SELECT * FROM audit WHERE action = 'pause' AND actor = '1000'")
 
 
