@@ -3,7 +3,6 @@
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 from aiogram import Bot, Dispatcher
@@ -16,16 +15,10 @@ from yarl import URL
 from backends.links.ssrf_guard import create_guarded_session
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import VideoCli
-from backends.renderer_factory import (
-    create_monthly_budget,
-    create_process_limits,
-    create_renderer,
-)
+from backends.renderer_factory import create_process_limits, create_renderer
 from backends.shotstack.render_log import CallbackReceiver, RenderLog, RenderTracking
-from bot.database.audit import AuditLog
 from bot.database.drafts import DraftRepository
 from bot.database.fsm_storage import SqlStorage
-from bot.database.history import History
 from bot.database.jobs import JobRepository
 from bot.database.repository import KeyValueStore
 from bot.database.statistics import MeasurementRepository, Statistics
@@ -55,16 +48,9 @@ from bot.telegram.retry import RetryMiddleware
 from bot.telegram.updates import UpdateDispatcher
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
-from bot.web.editor import EditorPages
-from bot.web.editor_files import EditorFiles
-from bot.web.ops import OpsPages
-from bot.web.ops_actions import OpsActions
-from bot.web.ops_state import OpsSources, OpsState
-from bot.web.orders import DraftOrders
-from bot.web.signatures import Signatures
+from bot.web.factory import SiteParts, create_site
 from bot.web.site import Site
 from settings import Settings
-from video_editing import ffmpeg
 
 #: limits of a child process that draws a card: users wait for it, so it is stopped early
 CARD_PROCESS_LIMITS = ProcessLimits(
@@ -123,14 +109,13 @@ class _Repositories:
     """One object for each concern of the database."""
 
     def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
+        self.engine = engine
         self.users = UserRepository(engine)
         self.drafts = DraftRepository(engine)
         self.jobs = JobRepository(engine)
         self.key_values = KeyValueStore(engine)
         self.measurements = MeasurementRepository(engine)
         self.statistics = Statistics(engine, settings.storage.folder)
-        self.history = History(engine)
-        self.audit = AuditLog(engine)
         self.fsm_storage = SqlStorage(engine)
 
 
@@ -212,10 +197,7 @@ async def build_application(
     return Application(
         jobs,
         preview_cards,
-        Site(
-            _create_ops_pages(parts, backend_pool, jobs, lines),
-            _create_editor_pages(parts, preview_renderer, jobs),
-        ),
+        _create_site(parts, backend_pool, jobs, preview_renderer, lines),
         UpdateDispatcher(telegram.bot, dispatcher),
         dispatcher.resolve_used_update_types(),
         Metrics(parts.repositories.statistics, backend_pool, telegram.retries, loop_lag),
@@ -358,41 +340,25 @@ def _create_dispatcher(
     return dispatcher
 
 
-def _create_ops_pages(
-    parts: _SharedParts, backend_pool: BackendPool, jobs: JobSupervisor, lines: RecentLines
-) -> OpsPages:
-    settings, repositories = parts.settings, parts.repositories
-    local = {"local-cpu": settings.local.cpu_price, "local-gpu": settings.local.gpu_price}
-    sources = OpsSources(
+def _create_site(
+    parts: _SharedParts,
+    backend_pool: BackendPool,
+    jobs: JobSupervisor,
+    renderer: PreviewRenderer,
+    lines: RecentLines,
+) -> Site:
+    site_parts = SiteParts(
+        parts.repositories.engine,
         jobs,
         backend_pool,
         parts.intake,
-        repositories.statistics,
-        repositories.history,
-        repositories.audit,
-        prices={name: local.get(name, settings.remote.price) for name in backend_pool.names},
-        budget=settings.rendering.monthly_budget,
-        get_booked=create_monthly_budget(settings).get_spent,
-        versions={"version": version("overlaybot"), "ffmpeg": ffmpeg.get_version()},
+        renderer,
+        parts.draft_files,
+        parts.telegram.messenger,
+        parts.telegram.texts,
+        lines,
     )
-    actions = OpsActions(jobs, backend_pool, parts.intake, repositories.audit)
-    return OpsPages(_create_signatures(settings), OpsState(sources), actions, lines)
-
-
-def _create_editor_pages(
-    parts: _SharedParts, renderer: PreviewRenderer, jobs: JobSupervisor
-) -> EditorPages:
-    repositories = parts.repositories
-    orders = DraftOrders(jobs, repositories.drafts, repositories.users, parts.telegram.messenger)
-    files = EditorFiles(renderer, parts.draft_files)
-    return EditorPages(_create_signatures(parts.settings), orders, files, parts.telegram.texts)
-
-
-def _create_signatures(settings: Settings) -> Signatures:
-    token, ops_token = (
-        secret.get_secret_value() for secret in (settings.bot.token, settings.bot.ops_token)
-    )
-    return Signatures(token, ops_token, settings.bot.admin_ids)
+    return create_site(parts.settings, site_parts)
 
 
 def _create_cleanup(parts: _SharedParts) -> Cleanup:
