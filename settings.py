@@ -305,7 +305,19 @@ class BotSettings(SettingsGroup):
     @field_validator("admin_ids", mode="before")
     @classmethod
     def _split_admin_ids(cls, value: object) -> object:
-        return _split_commas(value)
+        """Accept ``1,2``, ``1;2``, ``1 2`` and ``[1, 2]``, with quotes or without."""
+        if not isinstance(value, str):
+            return value
+        words = re.split(r"[\s,;]+", value.strip("[](){}\"' \t\n"))
+        try:
+            return frozenset(int(word.strip("\"'")) for word in words if word)
+        except ValueError:
+            raise ValueError("must be numeric ids of users, as in 12345,67890") from None
+
+    @field_validator("token", mode="before")
+    @classmethod
+    def _strip_token(cls, value: object) -> object:
+        return value.strip("\"' \t\r\n") if isinstance(value, str) else value
 
     @field_validator("token")
     @classmethod

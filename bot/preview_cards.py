@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from aiogram.exceptions import TelegramAPIError
+from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
 
 from backends.local.video_cli import VideoCli
 from backends.rendering.base import resolve_background
@@ -254,7 +254,16 @@ class PreviewCards:
         if isinstance(picture, Rejected):
             await self._reject_draft(draft.id, picture)
             return
-        sent: int | ChatGone = await _retry_until_sent(lambda: self._send_card(draft, picture))
+        sent: int | ChatGone | Rejected
+        try:
+            sent = await _retry_until_sent(lambda: self._send_card(draft, picture))
+        except TelegramBadRequest as err:
+            log.error("a card was refused: %s", err.message)  # noqa: TRY400 - its trace says nothing
+            await self._give_up_background(draft)
+            return
+        if isinstance(sent, Rejected):
+            await self._reject_draft(draft.id, sent)
+            return
         if isinstance(sent, ChatGone):
             await self._drop_draft(draft.id)
             return
@@ -262,6 +271,13 @@ class PreviewCards:
         latest = await self._drafts.get(draft.id)
         if latest is not None and latest.note is not None:
             await self._delete_message(latest.chat, latest.note)
+
+    async def _give_up_background(self, draft: Draft) -> None:
+        """Draw a card that Telegram refused without its background, or refuse the clip."""
+        if draft.look.backdrop.kind == "file":
+            await self._drop_background(draft, Rejected(fault=RejectReason.BAD_BACKGROUND))
+        else:
+            await self._reject_draft(draft.id, Rejected(fault=FailureCode.POISON))
 
     async def _wait_for_album(self, draft: Draft) -> Draft | None:
         """Return the draft once no more parts of its album come; None if it is gone."""
@@ -333,8 +349,10 @@ class PreviewCards:
                 later := await self._try_replace_picture(draft, card, picture)
             ) and draft.id not in self._dirty:
                 await asyncio.sleep(later.seconds)
-        except TelegramAPIError as err:  # a bug in a card: this change is not shown
+        except TelegramAPIError as err:
             log.error("a card cannot be changed: %s", type(err).__name__)  # noqa: TRY400 - its text is long
+            if isinstance(err, TelegramBadRequest):
+                await self._drop_background(draft, Rejected(fault=RejectReason.BAD_BACKGROUND))
 
     async def _try_replace_picture(
         self, draft: Draft, card: int, picture: CardPicture
@@ -383,7 +401,9 @@ class PreviewCards:
                 return draft.note
         return await self._messenger.send_text(draft.destination, text)
 
-    async def _send_card(self, draft: Draft, picture: CardPicture) -> int | RetryLater | ChatGone:
+    async def _send_card(
+        self, draft: Draft, picture: CardPicture
+    ) -> int | RetryLater | ChatGone | Rejected:
         return await self._messenger.send_photo(
             draft.destination,
             picture.path,

@@ -159,6 +159,11 @@ def test_admins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None
     """By number; a name is refused."""
     monkeypatch.setenv("ADMIN_IDS", "12, 345,")
     assert Settings().bot.admin_ids == {12, 345}
+    for written in ("[12, 345]", "12;345", "12 345", '"12","345"', "'12,345'"):
+        monkeypatch.setenv("ADMIN_IDS", written)
+        assert Settings().bot.admin_ids == {12, 345}
+    monkeypatch.setenv("BOT_TOKEN", ' "123:abc"\n')
+    assert Settings().bot.token.get_secret_value() == "123:abc"
     monkeypatch.setenv("ADMIN_IDS", "@ann")
     with pytest.raises(ValidationError, match="ADMIN_IDS"):
         Settings()

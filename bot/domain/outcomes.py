@@ -22,6 +22,7 @@ class FailureCode(StrEnum):
     RESULT_TOO_BIG = "result_too_big"  #: the result does not fit Telegram's limit: size, limit
     POISON = "poison"  #: the tools failed three times
     NO_DISK = "no_disk"
+    NO_RIGHTS = "no_rights"  #: the chat does not allow the bot to send such a message
     FILE_GONE = "gone_file"  #: Telegram has deleted it
     FILE_REFUSED = "refused_file"  #: Telegram does not deliver it now
     NO_BACKEND = "nobody"  #: no backend was available for a day

@@ -189,7 +189,7 @@ def extract_background(message: Message) -> MediaSource | None:
 
 def extract_picture(message: Message) -> MediaSource | None:
     """Return the picture in *message*; None where it has none."""
-    if message.photo:
+    if message.photo and not message.live_photo:
         largest = max(message.photo, key=lambda size: size.width * size.height)
         return _create_source(SourceKind.PHOTO, largest.file_id, largest.file_size)
     if (file := message.document) and not message.animation and _is_named_as_picture(file):
@@ -200,6 +200,8 @@ def extract_picture(message: Message) -> MediaSource | None:
 def _find_video(message: Message) -> MediaSource | None:
     if video := message.video:
         return _create_source(SourceKind.VIDEO, video.file_id, video.file_size, video.duration)
+    if live := message.live_photo:
+        return _create_source(SourceKind.VIDEO, live.file_id, live.file_size, live.duration)
     if note := message.video_note:
         return _create_source(SourceKind.NOTE, note.file_id, note.file_size, note.duration)
     if animation := message.animation:  # before the document, which Telegram sends with it

@@ -268,6 +268,7 @@ fault-result-too-big =
        *[other] , which takes { $limit } MB
     }. Send a shorter video, or choose another form.
 fault-poison = I tried this video three times, and each time something broke. Save it as a new mp4 and send that, or try another one.
+fault-no-rights = I may not send photos, videos or files in this chat. Ask its admin to allow them for me, or send me the video in a private chat.
 fault-no-disk = I have no room for your video right now. Please send it again in an hour.
 fault-gone-file = Telegram does not have this file any more. Please send it again.
 fault-refused-file = Telegram does not give me your file right now. Please send it again in a few minutes.

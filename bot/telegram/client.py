@@ -5,9 +5,10 @@ each of them becomes an error of aiogram's that is raised without a cause or a c
 """
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
@@ -22,6 +23,7 @@ from aiogram.methods import Response, TelegramMethod
 from aiogram.types import Message
 from aiohttp import ClientError, ClientTimeout, UploadTracker
 
+from bot.telegram.partial_parsing import parse_known_parts
 from bot.telegram.retry import DeliveryUnknown, RetryLimits, RetryMiddleware
 
 CONNECT_SECONDS = 10
@@ -112,7 +114,23 @@ class BotApiSession(AiohttpSession):
             return super().check_response(bot, method, status_code, content)
         except ClientDecodeError:
             pass
+        # Without a repetition: Telegram has carried the call out.
+        if is_success and (known := _read_known_parts(bot, method, answer)) is not None:
+            return known
         raise TelegramAPIError(method=method, message="an answer of an unknown form")
+
+
+def _read_known_parts(
+    bot: Bot, method: TelegramMethod[Any], answer: Mapping[str, Any]
+) -> Response[Any] | None:
+    """Return the known parts of the message in *answer*; None where there is no message."""
+    result = answer.get("result")
+    returned = (method.__returning__, *get_args(method.__returning__))
+    if Message not in returned or not isinstance(result, dict) or "message_id" not in result:
+        return None
+    message = {"date": 0, "chat": {"id": 0, "type": "private"}} | result
+    parse = partial(Response[Message].model_validate, context={"bot": bot})
+    return parse_known_parts(parse, {"ok": True, "result": message})
 
 
 def create_bot_api_session(

@@ -50,11 +50,17 @@ GONE_PHRASES = (
     "chat_write_forbidden",
     "chat_restricted",
     "not enough rights to send text messages",
-    "not enough rights to send photos",
-    "not enough rights to send documents",  # tried after a refusal of any other form
     "have no rights to send a message",
 )
+#: what a chat, or a user's privacy, may forbid while texts are allowed
+NO_RIGHTS_PHRASES = ("not enough rights to send", "_forbidden")
 TOO_BIG_PHRASES = ("file is too big", "request entity too large", "file_too_big")
+NO_REPLY_PHRASES = (
+    "message to be replied not found",
+    "message to reply not found",
+    "replied message not found",
+    "reply_message_id_invalid",
+)
 NO_TOPIC_PHRASES = ("message thread not found", "topic_closed", "topic_deleted", "topic_id_invalid")
 
 ErrorOutcome = RetryLater | ChatGone | Rejected | MessageMissing | MessageUnchanged
@@ -93,6 +99,11 @@ def is_topic_missing(err: TelegramBadRequest) -> bool:
     return _has_phrase(err, NO_TOPIC_PHRASES)
 
 
+def is_reply_impossible(err: TelegramBadRequest) -> bool:
+    """Return whether only what is replied to does not exist, or is in another topic."""
+    return _has_phrase(err, NO_REPLY_PHRASES)
+
+
 def _classify_bad_request(err: TelegramBadRequest) -> ErrorOutcome | None:
     if _has_phrase(err, UNCHANGED_PHRASES):
         return MessageUnchanged()
@@ -100,6 +111,8 @@ def _classify_bad_request(err: TelegramBadRequest) -> ErrorOutcome | None:
         return MessageMissing()
     if _has_phrase(err, GONE_PHRASES):
         return ChatGone()
+    if _has_phrase(err, NO_RIGHTS_PHRASES):
+        return Rejected(fault=FailureCode.NO_RIGHTS)
     if _has_phrase(err, TOO_BIG_PHRASES):
         return Rejected(fault=FailureCode.RESULT_TOO_BIG)
     return None

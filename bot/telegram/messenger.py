@@ -35,7 +35,7 @@ from bot.domain.outcomes import (
     RetryLater,
 )
 from bot.telegram.client import BotApiSession
-from bot.telegram.errors import classify_error, is_topic_missing
+from bot.telegram.errors import classify_error, is_reply_impossible, is_topic_missing
 from bot.telegram.limits import TelegramLimits, describe_sizes
 from bot.telegram.uploads import (
     ResultUpload,
@@ -44,6 +44,7 @@ from bot.telegram.uploads import (
     get_file_id,
 )
 
+FORBIDDEN = Rejected(fault=FailureCode.NO_RIGHTS)
 QUICK_TIMEOUT_SECONDS = 10  #: of a call that is made once
 
 Keyboard = InlineKeyboardMarkup | None
@@ -95,7 +96,7 @@ class MessageSender(Protocol):
 
     async def send_photo(
         self, destination: Destination, photo: Path, text: str, *, keyboard: Keyboard = None
-    ) -> int | RetryLater | ChatGone:
+    ) -> int | RetryLater | ChatGone | Rejected:
         """See :meth:`Messenger.send_photo`."""
         ...
 
@@ -158,7 +159,8 @@ class Messenger:
     ) -> Delivered | RetryLater | ChatGone | Rejected:
         """Send the result of a job in the format that was ordered.
 
-        What Telegram refuses as a video, a note or a sticker is sent as a document.
+        What Telegram refuses as a video, a note or a sticker, or does not allow in the chat, is
+        sent as a document.
 
         Raises:
             FileNotFoundError: *file* does not exist.
@@ -172,14 +174,17 @@ class Messenger:
             return too_big
         upload = ResultUpload(job.order.form, file, rendered, thumbnail, caption, keyboard)
         seconds = estimate_upload_seconds(size)
+        answer: Message | RetryLater | ChatGone | Rejected
         try:
             answer = await self._send(job.destination, upload.build_method, seconds=seconds)
         except TelegramBadRequest:
+            answer = FORBIDDEN
+        if answer == FORBIDDEN:
             build_method = upload.build_document_method
             answer = await self._send(job.destination, build_method, seconds=seconds)
         if isinstance(answer, Message):
             return Delivered(message=answer.message_id, file_id=get_file_id(answer))
-        return too_big if isinstance(answer, Rejected) else answer
+        return too_big if isinstance(answer, Rejected) and answer != FORBIDDEN else answer
 
     async def send_text(
         self,
@@ -207,12 +212,19 @@ class Messenger:
                 reply_markup=keyboard,
             )
 
-        return _get_message_id(await self._send(destination, build_method, is_retried=is_retried))
+        answer = await self._send(destination, build_method, is_retried=is_retried)
+        if isinstance(answer, Rejected):  # without the right to write, the bot is mute there
+            return ChatGone()
+        return _get_message_id(answer)
 
     async def send_photo(
         self, destination: Destination, photo: Path, text: str, *, keyboard: Keyboard = None
-    ) -> int | RetryLater | ChatGone:
-        """Send *photo* with the caption *text*, and return the id of the message."""
+    ) -> int | RetryLater | ChatGone | Rejected:
+        """Send *photo* with the caption *text*, and return the id of the message.
+
+        Raises:
+            TelegramBadRequest: Telegram does not take the picture.
+        """
 
         def build_method(where: Destination) -> TelegramMethod[Message]:
             return SendPhoto(
@@ -224,7 +236,8 @@ class Messenger:
                 reply_markup=keyboard,
             )
 
-        return _get_message_id(await self._send(destination, build_method))
+        answer = await self._send(destination, build_method)
+        return answer if isinstance(answer, Rejected) else _get_message_id(answer)
 
     async def edit_photo(
         self, chat: int, message: int, photo: Path, text: str, *, keyboard: Keyboard = None
@@ -315,7 +328,7 @@ class Messenger:
         seconds: int | None,
         is_retried: bool,
     ) -> Message:
-        """Send a message to where the chat is now, and without a topic that was closed."""
+        """Send a message to where the chat is now, without a topic or a reply that is gone."""
         if destination.chat in self._moved_chats:
             destination = Destination(self._moved_chats[destination.chat])
         try:
@@ -324,9 +337,12 @@ class Messenger:
             await self._record_move(destination.chat, err.migrate_to_chat_id)
             destination = Destination(err.migrate_to_chat_id)
         except TelegramBadRequest as err:
-            if destination.topic is None or not is_topic_missing(err):
+            if destination.topic is not None and is_topic_missing(err):
+                destination = replace(destination, topic=None)
+            elif destination.reply_to is not None and is_reply_impossible(err):
+                destination = replace(destination, reply_to=None)
+            else:
                 raise
-            destination = replace(destination, topic=None)
         return await self._request(build_method(destination), seconds, is_retried=is_retried)
 
     async def _edit(
@@ -371,8 +387,5 @@ class Messenger:
             log.exception("the new id of a chat could not be stored")
 
 
-def _get_message_id(
-    answer: Message | RetryLater | ChatGone | Rejected,
-) -> int | RetryLater | ChatGone:
-    assert not isinstance(answer, Rejected), "only results can be too big"
+def _get_message_id(answer: Message | RetryLater | ChatGone) -> int | RetryLater | ChatGone:
     return answer.message_id if isinstance(answer, Message) else answer

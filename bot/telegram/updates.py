@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from aiogram import Bot, Dispatcher
@@ -15,9 +17,10 @@ from aiogram.exceptions import (
 from aiogram.methods import GetUpdates
 from aiogram.types import Update
 from aiogram.types.update import UpdateTypeLookupError
-from pydantic import ValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from bot.telegram.partial_parsing import parse_known_parts
 
 log = logging.getLogger(__name__)
 
@@ -65,14 +68,17 @@ class UpdateDispatcher:
             del self._running[number]
 
     def _parse(self, raw: Mapping[str, Any]) -> Update | None:
-        """Return the update; None for an unknown kind, of which only field names are logged."""
+        """Return the known parts of an update; None for an unknown kind."""
+        parse = partial(Update.model_validate, context={"bot": self._bot})
+        update = parse_known_parts(parse, raw)
         try:
-            update = Update.model_validate(raw, context={"bot": self._bot})
-            update.event_type  # noqa: B018 - the property raises for an unknown kind
-        except (ValidationError, UpdateTypeLookupError):
-            log.warning("an update of an unknown form was ignored: %s", sorted(raw)[:9])
-            return None
-        return update
+            if update is not None:
+                update.event_type  # noqa: B018 - the property raises for an unknown kind
+                return update
+        except UpdateTypeLookupError:
+            pass
+        log.warning("an update of an unknown form was ignored: %s", sorted(raw)[:9])
+        return None
 
     async def _feed(self, update: Update) -> None:
         for pause in DATABASE_PAUSES:
@@ -89,7 +95,9 @@ class UpdateDispatcher:
 LONG_POLL_SECONDS = 25  #: for which Telegram waits for an update before it answers
 REQUEST_MARGIN_SECONDS = 10  #: added to that for the request's timeout
 SETTLE_SECONDS = 0.3  #: between two requests while earlier updates are still handled
-FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.5, 10.0  #: after an error; doubled each time
+#: after an error, or an empty answer that came at once; doubled each time
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.5, 10.0
+EARLY_SECONDS = 1.0  #: within which an empty answer comes too early
 
 #: handles an update, and returns when Telegram may forget it
 UpdateHandler = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -156,12 +164,14 @@ async def poll(
         update_kinds: the kinds to receive, in Telegram's words.
         on_answer: called after each answer of Telegram's.
     """
-    updates, pause = UnacknowledgedUpdates(handle), FIRST_PAUSE_SECONDS
+    updates = UnacknowledgedUpdates(handle)
+    pause = empty_pause = FIRST_PAUSE_SECONDS
     while True:
         seconds = LONG_POLL_SECONDS if await updates.wait_until_settled(SETTLE_SECONDS) else 0
         method = GetRawUpdates(
             offset=updates.offset, timeout=seconds, allowed_updates=list(update_kinds)
         )
+        asked_at = time.monotonic()
         try:
             received = await bot(method, request_timeout=seconds + REQUEST_MARGIN_SECONDS)
         except TelegramAPIError as err:
@@ -176,6 +186,11 @@ async def poll(
         if not updates.add(received):
             log.warning("updates without an id were ignored")
             await asyncio.sleep(MAX_PAUSE_SECONDS)
+        if received or seconds == 0 or time.monotonic() - asked_at > EARLY_SECONDS:
+            empty_pause = FIRST_PAUSE_SECONDS
+        else:  # a server in between does not wait for an update
+            await asyncio.sleep(empty_pause)
+            empty_pause = min(2 * empty_pause, MAX_PAUSE_SECONDS)
 
 
 def _get_update_id(update: object) -> int:

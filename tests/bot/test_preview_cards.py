@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
+from aiogram.exceptions import TelegramBadRequest
+from aiogram.methods import GetMe
 
 from backends.local.video_cli import DEFAULT_PROGRAM
 from bot.database.drafts import Draft
@@ -19,7 +21,7 @@ from bot.domain.job_request import (
     Requester,
     SourceKind,
 )
-from bot.domain.outcomes import ChatGone, FailureCode, MessageMissing, RetryLater
+from bot.domain.outcomes import ChatGone, FailureCode, MessageMissing, Rejected, RetryLater
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from tests.bot.support.job_runtime import CLIP, Workshop, failure, stand_in, until
 from tests.support.make_clips import drawn, make_clip
@@ -105,6 +107,44 @@ async def test_the_real_program_draws_it(tmp_path: Path) -> None:
         assert workshop.chat.all("card") or workshop.chat.all("edit")[0]["text"] == failure(
             "no_person"
         )
+
+
+def refusal() -> TelegramBadRequest:
+    """What Telegram says of a picture of 30:1."""
+    method = GetMe()
+    return TelegramBadRequest(method, "Bad Request: PHOTO_INVALID_DIMENSIONS")
+
+
+async def test_a_card_that_telegram_refuses_comes_without_its_background(
+    workshop: Workshop,
+) -> None:
+    """The user is told why, and the chat does not freeze."""
+    workshop.chat.cards = [refusal()]
+    workshop.files.there["photo"] = workshop.files.there.get("clip", b"picture")
+    backdrop = BackgroundChoice(kind="file", source=PHOTO)
+    async with workshop.open():
+        draft = await opened(workshop, appearance=Appearance(backdrop=backdrop))
+        workshop.cards.request_card(draft.id)
+        now = await carded(workshop, draft)
+    assert now.look.backdrop.kind == "colour"
+    assert failure("bad_background") in [sent["text"] for sent in workshop.chat.all("text")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [(refusal(), "poison"), (Rejected(fault=FailureCode.NO_RIGHTS), "no_rights")],
+    ids=["refused", "forbidden"],
+)
+async def test_a_card_that_cannot_be_sent_is_replaced_by_the_reason(
+    workshop: Workshop, answer: TelegramBadRequest | Rejected, code: str
+) -> None:
+    """In place of our first words."""
+    workshop.chat.cards = [answer]
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.cards.request_card(draft.id)
+        await dropped(workshop, draft)
+    assert workshop.chat.all("edit")[-1]["text"] == failure(code)
 
 
 async def test_the_card_shows_what_was_chosen(workshop: Workshop) -> None:

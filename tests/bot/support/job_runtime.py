@@ -21,6 +21,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[3]))
     import bot  # noqa: F401 - first, for a modern SQLite
 
+from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import InlineKeyboardMarkup
 from dbos import _dbos
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -126,6 +127,7 @@ class Chat:
             RetryLater | ChatGone | MessageMissing
         ] = []  #: what the next results and texts meet
         self.edits: list[RetryLater | ChatGone | MessageMissing] = []  #: the same for edits
+        self.cards: list[ChatGone | Rejected | TelegramBadRequest] = []  #: what the next cards meet
         self.seconds = 0.0  #: that sending a result takes
         self.delete_seconds = 0.0  #: that removing a message takes
         self.on_redraw: Callable[[], object] = lambda: None  #: called as a card is changed
@@ -188,9 +190,14 @@ class Chat:
         text: str,
         *,
         keyboard: InlineKeyboardMarkup | None = None,
-    ) -> int | RetryLater | ChatGone:
+    ) -> int | RetryLater | ChatGone | Rejected:
         """See Messenger."""
-        return await self._shown("card", photo)
+        if not self.cards:
+            return await self._shown("card", photo)
+        answer = self.cards.pop(0)
+        if isinstance(answer, TelegramBadRequest):
+            raise answer
+        return answer
 
     async def edit_photo(
         self,

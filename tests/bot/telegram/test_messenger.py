@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiogram import Bot
@@ -381,6 +382,60 @@ async def test_a_topic_that_was_closed_does_not_keep_the_result(
     )
     assert isinstance(await case.deliver(), Delivered)
     assert ["message_thread_id" in call.fields for call in server.calls] == [True, False]
+
+
+@pytest.mark.parametrize("reason", ["message to be replied not found", "REPLY_MESSAGE_ID_INVALID"])
+async def test_a_message_that_is_replied_to_may_be_gone(
+    case: MessengerCase, server: ScriptedServer, reason: str
+) -> None:
+    """Deleted or in another topic: the result comes without the reply, in the topic."""
+    server.answer("sendVideo", refuse_with(400, f"Bad Request: {reason}"), media_message("video"))
+    assert isinstance(await case.deliver(), Delivered)
+    assert ["reply_parameters" in call.fields for call in server.calls] == [True, False]
+    assert all("message_thread_id" in call.fields for call in server.calls)
+
+
+async def test_a_chat_without_videos_gets_a_file(
+    case: MessengerCase, server: ScriptedServer
+) -> None:
+    forbidden = refuse_with(400, "Bad Request: not enough rights to send videos to the chat")
+    server.answer("sendVideo", forbidden)
+    server.answer("sendDocument", media_message("document"))
+    assert await case.deliver() == Delivered(message=12, file_id="its-document")
+
+
+async def test_a_chat_without_files_is_told(case: MessengerCase, server: ScriptedServer) -> None:
+    """The job ends with a sentence in the chat, which may still get texts."""
+    for kind in ("Video", "Document"):
+        reason = f"not enough rights to send {kind.lower()}s to the chat"
+        server.answer(f"send{kind}", refuse_with(400, f"Bad Request: {reason}"))
+    assert await case.deliver() == Rejected(fault=FailureCode.NO_RIGHTS)
+
+
+async def test_a_card_may_be_forbidden(case: MessengerCase, server: ScriptedServer) -> None:
+    server.answer("sendPhoto", refuse_with(400, "Bad Request: CHAT_SEND_PHOTOS_FORBIDDEN"))
+    card = case.folder / "card.jpg"
+    card.write_bytes(b"card")
+    sent = await case.messenger.send_photo(Destination(CHAT), card, "card")
+    assert sent == Rejected(fault=FailureCode.NO_RIGHTS)
+
+
+@pytest.mark.parametrize(
+    "video",
+    [
+        {"file_id": "its-video"},
+        {"file_id": "its-video", "width": "wide", "height": None, "duration": {"of": 1}},
+        {"file_id": "its-video", "cover": [{"to": "come"}], "thumbnail": 5},
+    ],
+)
+async def test_what_telegram_accepted_is_never_sent_again(
+    case: MessengerCase, server: ScriptedServer, video: dict[str, Any]
+) -> None:
+    """Fields of another form, or none, are no failure: the ids say all that is needed."""
+    answer = message(video=video, forward_origin={"type": "to come"}, date="now", chat={"id": CHAT})
+    server.answer("sendVideo", answer_with(answer))
+    assert await case.deliver() == Delivered(message=12, file_id="its-video")
+    assert len(server.of("sendVideo")) == 1
 
 
 async def test_a_text_is_html_and_tells_its_id(case: MessengerCase, server: ScriptedServer) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from bot.telegram.client import create_bot_api_session
 from bot.telegram.updates import UpdateDispatcher, poll
 from tests.bot.support.fake_telegram import Telegram, User
+from tests.bot.support.scripted_telegram import answer_with, connect_bot, run_scripted_server
 
 
 class Listener:
@@ -111,6 +112,38 @@ async def test_what_cannot_be_read_is_passed_over(
     await telegram.until(lambda: not telegram.updates.waiting())
     assert "ignored" in caplog.text
     assert "canary" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"forward_origin": {"type": "to come", "date": 5}},
+        {"via_bot": {"id": "hidden"}, "entities": [{"type": "bold", "offset": "x", "length": 1}]},
+        {"reply_to_message": {"message_id": 4}},
+    ],
+)
+async def test_an_unknown_part_does_not_hide_the_message(
+    telegram: Telegram, listener: Listener, unknown: dict[str, Any]
+) -> None:
+    """A new kind of origin, a hidden user: what is known of the message is handled."""
+    message = {"message_id": 9, "date": 1, "chat": {"id": 7, "type": "private"}, "text": "hello"}
+    telegram.push(message=message | unknown)
+    listener.start()
+    await telegram.until(lambda: listener.received == ["hello"])
+
+
+async def test_empty_answers_that_come_at_once_are_not_asked_for_all_the_time() -> None:
+    """Whatever stands between Telegram and the bot."""
+    async with run_scripted_server() as server, connect_bot(server.url) as bot:
+        server.answer("getUpdates", answer_with([]))
+        polling = asyncio.create_task(poll(bot, ignore_update, ["message"], lambda: None))
+        await asyncio.sleep(2.2)
+        polling.cancel()
+    assert 2 <= len(server.calls) <= 4
+
+
+async def ignore_update(_update: Mapping[str, Any]) -> None:
+    """Handle nothing."""
 
 
 async def test_nobody_waits_for_somebody_elses_slow_handler(
