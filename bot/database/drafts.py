@@ -283,14 +283,21 @@ class DraftRepository(Repository):
 
 
 def _merge_drafts(existing: Draft, new: Draft) -> Draft:
-    """Return *existing* with the clip and the backgrounds of *new*, of the same album."""
-    added = new.backgrounds
-    if new.clip and existing.clip:
+    """Return *existing* with the clip and the backgrounds of *new*, of the same album.
+
+    Of several videos the one that was sent first is the clip, whatever came first.
+    """
+    clip, message, added = existing.clip, existing.message, new.backgrounds
+    if new.clip and (existing.clip is None or new.message < existing.message):
+        clip, message = new.clip, new.message
+        added = (existing.clip, *added) if existing.clip else added
+    elif new.clip:
         added = (new.clip, *added)
     chosen = () if existing.backgrounds else added
     return replace(
         existing,
-        clip=existing.clip or new.clip,
+        clip=clip,
+        message=message,
         backgrounds=(*existing.backgrounds, *added),
         look=_apply_background(existing.look, *chosen),
     )

@@ -4,34 +4,43 @@ import logging
 
 from aiogram import Router
 from aiogram.enums import ChatType
-from aiogram.filters import Command
+from aiogram.filters import Command, CommandObject
 from aiogram.types import CallbackQuery, Message
 
 from bot.handlers.admin_backends import BackendButton, press_backend_button, show_backends
 from bot.handlers.admin_stats import show_queue, show_stats
-from bot.handlers.context import Conversation, create_router
+from bot.handlers.context import IN_TEXT, Conversation, create_router
 
 log = logging.getLogger(__name__)
-
-ADMIN_COMMANDS = ("backend", "stats", "queue")
 
 
 def create_admin_router() -> Router:
     """Create the router for all kinds of chats, so that every other user is refused."""
     router = create_router("admin")
+    handlers = {"backend": show_backends, "stats": show_stats, "queue": show_queue}
     for observer in (
         router.message,
         router.edited_message,
         router.channel_post,
         router.edited_channel_post,
     ):
-        observer.register(show_backends, Command("backend"), is_from_admin)
-        observer.register(show_stats, Command("stats"), is_from_admin)
-        observer.register(show_queue, Command("queue"), is_from_admin)
-        observer.register(refuse_command, Command(*ADMIN_COMMANDS))
+        observer.register(
+            show_backends, IN_TEXT, Command("backend"), is_meant_for_bot, is_from_admin
+        )
+        observer.register(show_stats, IN_TEXT, Command("stats"), is_meant_for_bot, is_from_admin)
+        observer.register(show_queue, IN_TEXT, Command("queue"), is_meant_for_bot, is_from_admin)
+        observer.register(refuse_command, IN_TEXT, Command(*handlers), is_meant_for_bot)
     router.callback_query.register(press_backend_button, BackendButton.filter(), is_from_admin)
     router.callback_query.register(refuse_button, BackendButton.filter())
     return router
+
+
+async def is_meant_for_bot(message: Message, command: CommandObject) -> bool:
+    """Return whether the command names the bot, or comes in a private chat.
+
+    Other bots of a group may have a command of the same name.
+    """
+    return message.chat.type == ChatType.PRIVATE or command.mention is not None
 
 
 async def is_from_admin(event: Message | CallbackQuery, admins: frozenset[int]) -> bool:

@@ -7,7 +7,7 @@ from aiogram.types import BotCommand, CallbackQuery, Message
 
 from bot.database.jobs import JobRepository
 from bot.domain.job_request import Language
-from bot.handlers.context import Conversation, DialogState, create_router
+from bot.handlers.context import IN_TEXT, Conversation, DialogState, create_router
 from bot.jobs.supervisor import JobSupervisor
 from bot.telegram.limits import MB
 from bot.ui.callback_data import CancelJob, ChooseLanguage, ResetAppearance
@@ -29,9 +29,9 @@ async def set_commands(bot: Bot, texts: Texts) -> None:
 def create_start_router() -> Router:
     """Create the router for the welcome, the help and the choice of a language."""
     router = create_router("start")
-    router.message.register(send_welcome, CommandStart())
-    router.message.register(send_help, Command("help"))
-    router.message.register(ask_language, Command("language"))
+    router.message.register(send_welcome, IN_TEXT, CommandStart())
+    router.message.register(send_help, IN_TEXT, Command("help"))
+    router.message.register(ask_language, IN_TEXT, Command("language"))
     router.callback_query.register(set_language, ChooseLanguage.filter())
     return router
 
@@ -69,7 +69,7 @@ async def set_language(
 def create_style_router() -> Router:
     """Create the router that shows and resets the remembered appearance."""
     router = create_router("style")
-    router.message.register(show_style, Command("style"))
+    router.message.register(show_style, IN_TEXT, Command("style"))
     router.callback_query.register(reset_style, ResetAppearance.filter())
     return router
 
@@ -95,8 +95,8 @@ async def reset_style(query: CallbackQuery, conversation: Conversation) -> None:
 def create_cancel_router() -> Router:
     """Create the router that cancels all jobs by a command, and one job by a button."""
     router = create_router("cancel")
-    router.message.register(cancel_background, Command("cancel"), DialogState.background)
-    router.message.register(cancel_all_jobs, Command("cancel"))
+    router.message.register(cancel_background, IN_TEXT, Command("cancel"), DialogState.background)
+    router.message.register(cancel_all_jobs, IN_TEXT, Command("cancel"))
     router.callback_query.register(cancel_job, CancelJob.filter())
     return router
 

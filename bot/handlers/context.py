@@ -5,11 +5,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from aiogram import BaseMiddleware, Bot, Router
+from aiogram import BaseMiddleware, Bot, F, Router
 from aiogram.enums import ChatType
 from aiogram.filters import Filter
 from aiogram.fsm.state import State, StatesGroup
-from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message, TelegramObject, User
+from aiogram.types import (
+    CallbackQuery,
+    InlineKeyboardMarkup,
+    Message,
+    MessageEntity,
+    TelegramObject,
+    User,
+)
 
 from bot.database.users import Preferences, UserRepository
 from bot.domain.job_request import Appearance, Destination, Language, detect_language
@@ -18,11 +25,16 @@ from bot.telegram.messenger import Messenger
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts, TextValue
 
+#: commands in captions are not meant for what the caption belongs to
+IN_TEXT = F.text
+MAKE_COMMAND = "make"  #: in a caption, or in a reply to a video
 MAX_ALBUMS = 1000  #: albums that are remembered, of which a part was addressed to the bot
 
 
 class AddressedToBot(Filter):
     """Passes all private messages; in groups those that mention the bot or reply to it.
+
+    ``/make`` and ``/anything@the_bot`` are mentions: with privacy mode groups pass nothing else on.
 
     Messages in the name of a group or channel are ignored: no user could press their buttons.
     """
@@ -54,9 +66,16 @@ async def _has_mention_of_bot(message: Message, bot: Bot) -> bool:
     text = message.text or message.caption or ""
     name = f"@{(await bot.me()).username}".lower()
     return any(
-        (entity.type == "mention" and entity.extract_from(text).lower() == name)
+        _is_mention(entity, entity.extract_from(text).lower(), name)
         or (entity.user is not None and entity.user.id == bot.id)
         for entity in message.entities or message.caption_entities or []
+    )
+
+
+def _is_mention(entity: MessageEntity, text: str, name: str) -> bool:
+    is_command = entity.type == "bot_command"
+    return (entity.type == "mention" and text == name) or (
+        is_command and (text == f"/{MAKE_COMMAND}" or text.endswith(name))
     )
 
 

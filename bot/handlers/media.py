@@ -4,13 +4,15 @@ from collections.abc import Iterator
 
 from aiogram import F, Router
 from aiogram.dispatcher.event.bases import SkipHandler
-from aiogram.filters import StateFilter
+from aiogram.filters import Command, StateFilter
 from aiogram.fsm.context import FSMContext
 from aiogram.types import Document, Message, MessageEntity
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository, TooManyCards
 from bot.domain.job_request import MediaSource, Requester, SourceKind
 from bot.handlers.context import (
+    IN_TEXT,
+    MAKE_COMMAND,
     AddressedToBot,
     Conversation,
     DialogData,
@@ -39,7 +41,9 @@ def create_media_router(addressed: AddressedToBot) -> Router:
         router.message.register(receive_background, is_answer, match_background)
     no_command = ~F.text.startswith("/")
     router.message.register(explain_background, DialogState.background, no_command, addressed)
+    router.message.register(receive_clip, IN_TEXT, Command(MAKE_COMMAND), match_replied_clip)
     router.message.register(receive_clip, addressed, match_clip)
+    router.edited_message.register(receive_clip, IN_TEXT, addressed, match_clip)
     router.message.register(receive_clip, F.media_group_id, addressed, match_picture)
     return router
 
@@ -48,6 +52,11 @@ async def match_clip(message: Message) -> dict[str, MediaSource] | bool:
     """Pass messages with a clip or a link, and provide it as `clip`."""
     clip = extract_clip(message)
     return {"clip": clip} if clip else False
+
+
+async def match_replied_clip(message: Message) -> dict[str, MediaSource] | bool:
+    """Pass replies to a message with a clip or a link, and provide it as `clip`."""
+    return await match_clip(message.reply_to_message) if message.reply_to_message else False
 
 
 async def match_picture(message: Message) -> dict[str, MediaSource] | bool:
@@ -227,15 +236,25 @@ def _is_named_as_picture(file: Document) -> bool:
 
 
 def _find_link(message: Message) -> MediaSource | None:
-    """Return the first http or https link of a text."""
-    if message.text is None:
-        return None
-    link = next(_iterate_links(message.text, message.entities or []), None)
+    """Return the first link of a text or a caption."""
+    text = message.text or message.caption or ""
+    entities = message.entities or message.caption_entities or []
+    link = next(_iterate_links(text, entities), None)
     return MediaSource(kind=SourceKind.LINK, link=link) if link else None
 
 
 def _iterate_links(text: str, entities: list[MessageEntity]) -> Iterator[str]:
-    entity_texts = (entity.url or entity.extract_from(text) for entity in entities)
-    for word in (*entity_texts, *text.split()):
-        if word.lower().startswith(("http://", "https://")) and len(word) <= MAX_LINK_LENGTH:
-            yield word
+    """Yield http and https links; Telegram marks addresses without a scheme as links as well."""
+    for entity in entities:
+        if entity.url:
+            yield from _check_link(entity.url)
+        elif entity.type == "url":
+            address = entity.extract_from(text)
+            yield from _check_link(address if "://" in address else f"https://{address}")
+    for word in text.split():
+        yield from _check_link(word)
+
+
+def _check_link(link: str) -> Iterator[str]:
+    if link.lower().startswith(("http://", "https://")) and len(link) <= MAX_LINK_LENGTH:
+        yield link

@@ -140,6 +140,16 @@ async def test_an_album_is_one_draft(database: AsyncEngine) -> None:
     assert kept.look.backdrop == BackgroundChoice(kind="file", source=PHOTO)
 
 
+async def test_the_first_video_of_an_album_is_the_clip(database: AsyncEngine) -> None:
+    """However its parts arrive: the second video is the background."""
+    drafts = DraftRepository(database)
+    await opened(drafts, 2, clip=FILM, album="a")
+    merged = await opened(drafts, 1, album="a")
+    assert merged is not None
+    assert (merged.clip, merged.backgrounds, merged.message) == (CLIP, (FILM,), 1)
+    assert merged.look.backdrop.source == FILM
+
+
 async def test_an_album_that_comes_at_once_is_one_draft(database: AsyncEngine) -> None:
     """No part is lost when all handlers run side by side."""
     drafts = DraftRepository(database)

@@ -368,6 +368,46 @@ async def test_what_is_no_clip_is_told_so(talk: BotChat, what: dict[str, Any], t
     assert not talk.cards.requested
 
 
+async def test_a_video_with_a_command_in_its_caption_is_a_video(talk: BotChat) -> None:
+    """It gets a card, not the help."""
+    caption = {"caption": "/help@overlay_bot"}
+    entity = {"type": "bot_command", "offset": 0, "length": 17}
+    await talk.sends(VIDEO | caption | {"caption_entities": [entity]})
+    assert len(talk.cards.requested) == 1
+    assert len(talk.session.texts) == 1
+
+
+@pytest.mark.parametrize("is_reply", [True, False])
+async def test_make_works_in_a_group_that_hides_all_but_commands(
+    talk: BotChat, *, is_reply: bool
+) -> None:
+    """As the caption of a video, and as a reply to one."""
+    entity = {"type": "bot_command", "offset": 0, "length": 5}
+    if is_reply:
+        replied = {"message_id": 3, "date": WHEN, "chat": {"id": GROUP, "type": "supergroup"}}
+        await talk.sends("/make", group=True, reply_to_message=replied | VIDEO)
+    else:
+        caption = {"caption": "/make", "caption_entities": [entity]}
+        await talk.sends(VIDEO | caption, group=True)
+    assert len(talk.cards.requested) == 1
+
+
+@pytest.mark.parametrize("place", ["text", "caption", "edited text"])
+async def test_a_link_is_found_wherever_it_stands(talk: BotChat, place: str) -> None:
+    """Without a scheme as Telegram marks it, in a caption, and in a text that is corrected."""
+    entity = {"type": "url", "offset": 4, "length": 15}
+    if place == "caption":
+        what = PHOTO | {"caption": "See example.org/a.mp4", "caption_entities": [entity]}
+        await talk.sends(what)
+    else:
+        kind = "message" if place == "text" else "edited_message"
+        await talk.sends({"text": "See example.org/a.m", "entities": [entity]}, kind=kind)
+    draft = await talk.drafts.get(talk.cards.requested[-1])
+    assert draft is not None
+    assert draft.clip is not None
+    assert draft.clip.link == "https://example.org/a.m"
+
+
 async def test_what_telegram_says_itself_is_not_answered(talk: BotChat) -> None:
     """Service messages, and edits of old messages."""
     await talk.sends({"delete_chat_photo": True})
