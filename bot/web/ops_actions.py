@@ -44,7 +44,7 @@ class ActionRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     action: OpsAction
-    subject: str = Field(max_length=200)
+    subject: str = Field(max_length=200, pattern=r"^[A-Za-z0-9_.:\[\]-]*$")
     id: str = Field(pattern=r"^[A-Za-z0-9-]{16,64}$")
 
 

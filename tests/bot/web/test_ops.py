@@ -193,7 +193,16 @@ async def test_a_replayed_action_is_refused(dashboard: Dashboard) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"action": "drop"}, {"subject": 7}, {"subject": "x" * 999}, {"id": "short"}, {"x": 1}]
+    "wrong",
+    [
+        {"action": "drop"},
+        {"subject": 7},
+        {"subject": "x" * 999},
+        {"subject": "\0"},
+        {"subject": "\ud800"},
+        {"id": "short"},
+        {"x": 1},
+    ],
 )
 async def test_an_action_that_is_none_is_refused(
     dashboard: Dashboard, wrong: dict[str, object]
