@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks.footage import make_footage
-from benchmarks.meter import Cost, measure
+from benchmarks.meter import measure
 from benchmarks.speed import (
     OVER_COLOUR,
-    PREDECESSOR,
-    REMBG,
+    OVER_VIDEO,
     TRANSCODE,
     Job,
     Measurement,
-    format_report,
+    compare,
     run_job,
+    summarize,
 )
 from tests.support.make_clips import drawn, make_clip
 from tests.support.person_clips import film_of_eileen
@@ -85,26 +85,48 @@ def test_process_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ratios() -> None:
     """A ratio is the median of the ratios within a round, not a ratio of medians."""
-    names = TRANSCODE, OVER_COLOUR, PREDECESSOR, REMBG
-    rates = (100, 50, 5, 2), (10, 9, 1, 1), (40, 24, 2, 1)  # other load slows two rounds down
+    rates = (100, 50), (10, 9), (40, 24)  # other load slows two rounds down
+    names = TRANSCODE, OVER_COLOUR
     rounds = [
         {name: Measurement(rate, 0.02, 300_000_000) for name, rate in zip(names, row, strict=True)}
         for row in rates
     ]
-    lines = format_report(rounds, [Cost(0.9, 1.0, 200_000_000, "")], 60).splitlines()
-    assert f"| {OVER_COLOUR} | 24.0 | 0.60 | 10.00 | 24.00 | 20.0 | 300 |" in lines
-    assert "| `preview`, from process start | 0.90 s |  |  |  |  | 200 |" in lines
+    figures = summarize(rounds)[OVER_COLOUR]
+    expected = {"frames_per_second": 24, "of_the_transcode": 0.6, "peak_bytes": 300_000_000}
+    assert figures == expected
+
+
+def test_a_row_that_is_much_slower_than_before_is_a_warning() -> None:
+    """A fall of a tenth is noise."""
+    before = {OVER_COLOUR: {"of_the_transcode": 1.0}, OVER_VIDEO: {"of_the_transcode": 0.5}}
+    now = {OVER_COLOUR: {"of_the_transcode": 0.9}, OVER_VIDEO: {"of_the_transcode": 0.3}}
+    first, second = compare(now, before)
+    assert first.startswith("ok")
+    assert second.startswith("WARNING: slower")
+    assert "0.30 of the transcode, 0.50 before" in second
 
 
 @pytest.mark.slow
 def test_command(tmp_path: Path) -> None:
-    """One command prints both tables."""
+    """One command prints both tables, and compares with the figures that it wrote before."""
     clip = film_of_eileen(tmp_path / "talk.mp4", 50, side=640, tone=220)
-    command = sys.executable, "-m", "benchmarks.speed", clip
+    command = sys.executable, "-m", "benchmarks.speed", clip, "--seconds", "1"
+    kept = tmp_path / "figures.json"
     printed = subprocess.run(
-        [*command, "--seconds", "1", "--runs", "1", "--long"],
-        check=True,
-        capture_output=True,
-        text=True,
+        [*command, "--long", "--json", kept], check=True, capture_output=True, text=True
     ).stdout
-    assert sum(line.startswith("|") for line in printed.splitlines()) == 12 + 4
+    assert sum(line.startswith("|") for line in printed.splitlines()) == 14 + 4
+    again = subprocess.run(
+        [*command, "--quick", "--compare", kept], check=True, capture_output=True, text=True
+    ).stdout
+    assert sum(" of the transcode, " in line for line in again.splitlines()) == 2
+
+
+def test_a_clip_without_a_person_ends_with_a_sentence(tmp_path: Path) -> None:
+    """Not with a traceback."""
+    clip = make_clip(tmp_path / "clip.mp4", drawn(25), rate=25)
+    command = sys.executable, "-m", "benchmarks.speed", clip, "--seconds", "1", "--quick"
+    found = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert found.returncode == 1
+    assert "Traceback" not in found.stderr
+    assert "no person" in found.stderr.lower()
