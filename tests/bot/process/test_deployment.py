@@ -68,7 +68,7 @@ def test_the_python_is_one_for_which_it_is_made() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.11,<3.13"
     assert version in {"3.11", "3.12"}
-    images = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    images = re.findall(r"^FROM (\S+:\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert images == [images[0]] * 2
     assert re.fullmatch(rf"python:{version}\.\d+-slim-\w+", images[0])
 

@@ -144,7 +144,8 @@ def test_parts_that_fail_leave_older_ones(clip: Path, tmp_path: Path) -> None:
     arguments = ["parts", clip, "--background", "blur", "-o", tmp_path]
     assert overlay(*arguments, "--keep-background").returncode == 0
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert sorted(before) == ["blur.mp4", "luma.mp4", "overlay.mp4"]
+    pictures = ["expected.jpg", "inverted.jpg"]
+    assert sorted(before) == ["blur.mp4", *pictures, "luma.mp4", "overlay.mp4"]
     assert overlay(*arguments, "--radius", "0.3").returncode == 3
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
