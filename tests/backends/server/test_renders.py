@@ -105,17 +105,22 @@ async def test_an_interrupted_render_is_submitted_again(tmp_path: Path, long_fil
         await follow(session, "running", "done")
 
 
+def list_children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
 async def test_a_cancelled_render_stops_its_process(tmp_path: Path, long_film: bytes) -> None:
     """And it can be started again."""
+    before = list_children()  # of other tests
     async with opened(tmp_path) as session:
         digest = await upload(session, long_film)
         await submit(session, digest)
         while not (await follow(session, "running"))["done"]:
             await asyncio.sleep(0.05)
-        assert psutil.Process().children(recursive=True)
+        assert list_children() - before
         _, answer = await call(session, "POST", f"/renders/{RENDER}/cancel")
         assert answer["state"] == "cancelled"
-        assert not psutil.Process().children(recursive=True)
+        assert not list_children() - before
         assert (await call(session, "GET", f"/renders/{RENDER}/result"))[0] == 409
         assert (await submit(session, digest))[1]["state"] == "queued"
         assert (await call(session, "DELETE", f"/renders/{RENDER}"))[0] == 204
