@@ -5,6 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backends.errors import FailureKind
+from backends.links.download import LinkError
+from video_editing.contract.engines import DEFAULT_MODEL, FAST_ENGINE, EngineName
+from video_editing.contract.errors import RejectReason
 from video_editing.contract.plan import Plan
 
 ClipDigest = Annotated[
@@ -12,6 +16,17 @@ ClipDigest = Annotated[
 ]
 JobId = Annotated[
     str, Field(pattern=r"^[0-9a-f]{32,64}$", description="chosen by the client, unguessable")
+]
+
+
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+#: a newer service may have more of them, which an older client accepts
+FailureReason = Annotated[
+    str, Field(json_schema_extra={"enum": sorted({*RejectReason, *FailureKind})})
+]
+
+OverlayFailureReason = Annotated[
+    str, Field(json_schema_extra={"enum": sorted({*RejectReason, *FailureKind, *LinkError})})
 ]
 
 
@@ -48,11 +63,31 @@ class ClipResponse(BaseModel):
     size: int = Field(ge=0, description="bytes")
 
 
+class PlanRequest(BaseModel):
+    """The plan to make of a clip that is uploaded.
+
+    Attributes:
+        input: digest of the clip.
+        engine: as on the command line.
+        rembg_model: a network of the rembg engine.
+        every: frames from one keyframe of the engine's network to the next; 0: the engine chooses.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    input: ClipDigest
+    engine: EngineName = FAST_ENGINE
+    rembg_model: ModelName = DEFAULT_MODEL
+    every: int = Field(default=0, ge=0)
+
+
 class MatteJobRequest(BaseModel):
     """The mattes to make.
 
     The same job may be submitted again, with the same segments or fewer: it continues.
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     input: ClipDigest
     plan: Plan
@@ -80,7 +115,7 @@ class MatteJobFailure(BaseModel):
     """
 
     rejected: bool
-    reason: str
+    reason: FailureReason
     details: dict[str, float | str] = {}
     retry_after: float | None = None
 
@@ -128,7 +163,7 @@ class OverlayResponse(BaseModel):
     duration: float | None = None
     processing_time: float | None = None
     error: str | None = None
-    reason: str | None = None
+    reason: OverlayFailureReason | None = None
 
 
 def describe_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -151,12 +186,13 @@ STATUS_DESCRIPTIONS = {
     413: "too large",
     422: "a field is missing or wrong; the answer names it",
     429: "too many jobs are waiting; come back after Retry-After seconds",
+    503: "the service cannot do it now",
     507: "the disk is full",
 }
 
 #: responses of a file's route to the Range header
 RANGE_RESPONSES: dict[int | str, dict[str, Any]] = {
     206: {"description": "a part of the file"},
-    400: {"description": "a Range that cannot be read"},
-    416: {"description": "a Range outside the file"},
+    400: {"model": ErrorResponse, "description": "a Range that cannot be read"},
+    416: {"model": ErrorResponse, "description": "a Range outside the file"},
 }

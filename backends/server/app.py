@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import uvicorn
-from fastapi import Depends, FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -24,6 +22,8 @@ from backends.rendering.base import LocalRenderer
 from backends.resilience.parallel import ParallelBackend
 from backends.server.auth import LinkSigner, require_key
 from backends.server.clip_store import ClipStore, create_link_fetcher
+from backends.server.docs_page import create_docs_route
+from backends.server.errors import EXCEPTION_HANDLERS, JsonErrorMiddleware
 from backends.server.jobs import JobStore
 from backends.server.overlays import OverlayStore, ServiceDependencies
 from backends.server.render_routes import create_render_router, create_result_router
@@ -33,13 +33,14 @@ from backends.server.routes import (
     create_job_router,
     create_link_router,
     create_overlay_router,
+    create_plan_router,
     create_segment_router,
 )
 from backends.shotstack.transfer import ShotstackHosting
 from settings import ServiceSettings, Settings
-from video_editing.contract.errors import OutputFailed
 
 MAX_JSON_BYTES = 1 << 20  #: of every request body but a clip
+STALL_SECONDS = 60  #: for which a client may send nothing of a body
 SWEEP_SECONDS = 60  #: between two removals of what has expired
 BACKLOG = 128  #: connections that are accepted before the guard can close one
 SHUTDOWN_SECONDS = 3  #: for requests in progress when the service stops
@@ -89,14 +90,13 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
         swagger_ui_oauth2_redirect_url=None,
         lifespan=_create_lifespan(stores, settings.retention_seconds),
         max_body_size=MAX_JSON_BYTES,
-        exception_handlers={
-            RequestValidationError: _report_invalid_fields,
-            OutputFailed: _report_full_disk,
-        },
+        docs_url=None,  # its scripts would come from a CDN
+        exception_handlers=EXCEPTION_HANDLERS,
     )
     signer = LinkSigner(settings.link_seconds)
     for router in (
         create_clip_router(stores.clips, stores.list_active_clips, settings.max_clip_mb * 10**6),
+        create_plan_router(stores.clips, dependencies.video_cli),
         create_job_router(stores.clips, stores.jobs),
         create_segment_router(stores.jobs),
         create_overlay_router(stores.overlays, signer, settings.sync_seconds),
@@ -105,7 +105,9 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
     ):
         app.include_router(router, dependencies=[Depends(check_key)])
     app.include_router(create_link_router(stores.overlays, signer))
+    app.add_middleware(JsonErrorMiddleware)
     app.add_middleware(ConnectionMiddleware)
+    app.add_api_route("/docs", create_docs_route(app), include_in_schema=False)
 
     @app.get("/healthz", tags=["health"])
     async def get_health() -> HealthResponse:
@@ -116,7 +118,7 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
 
 
 class ConnectionMiddleware:
-    """Tells the guard of the connections which clients are slow to send the body of a request."""
+    """Gives up on a client that stops sending a body; the guard of the connections hears of it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -132,8 +134,12 @@ class ConnectionMiddleware:
             nonlocal has_more
             if not has_more:
                 return await receive()
-            with receiving():
-                message = await receive()
+            try:
+                with receiving():
+                    async with asyncio.timeout(STALL_SECONDS):
+                        message = await receive()
+            except TimeoutError:
+                message = {"type": "http.disconnect"}
             has_more = bool(message.get("more_body"))
             return message
 
@@ -164,17 +170,6 @@ def _create_lifespan(
         await stores.close()
 
     return lifespan
-
-
-async def _report_invalid_fields(_: Request, err: Exception) -> JSONResponse:
-    """Name the invalid fields without their values, which may be secret or not valid JSON."""
-    assert isinstance(err, RequestValidationError)
-    fields = [{key: error[key] for key in ("loc", "msg", "type")} for error in err.errors()]
-    return JSONResponse({"detail": fields}, 422)
-
-
-async def _report_full_disk(_: Request, __: Exception) -> JSONResponse:
-    return JSONResponse({"detail": "the disk is full"}, 507)
 
 
 def serve(settings: Settings, host: str, port: int) -> None:

@@ -23,20 +23,25 @@ Bearer = Annotated[
 ]
 
 
+MIN_TOKEN_LENGTH = 16  #: characters; a shorter one can be guessed
+
+
 class MissingServiceKey(Exception):
-    """The service does not start without a key: it would be open to everybody."""
+    """The service does not start without a key that is hard to guess."""
 
 
 def require_key(settings: ServiceSettings) -> Callable[..., Awaitable[Any]]:
     """Return a dependency that admits requests with the bearer token or with Modal's key pair.
 
     Raises:
-        MissingServiceKey: neither is set.
+        MissingServiceKey: neither is set, or the token is too short.
     """
     token = settings.token.get_secret_value()
     pair = settings.key.get_secret_value(), settings.secret.get_secret_value()
     if not token and not all(pair):
         raise MissingServiceKey("set a token, or both of Modal's keys")
+    if token and len(token) < MIN_TOKEN_LENGTH:
+        raise MissingServiceKey(f"set a token of at least {MIN_TOKEN_LENGTH} characters")
 
     async def check_headers(request: Request, bearer: Bearer) -> None:
         headers = request.headers

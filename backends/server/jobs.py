@@ -94,7 +94,7 @@ class ServerJob:
 
 
 class JobStore:
-    """All jobs of this process; an earlier process's segments are found on disk by the job's id."""
+    """All jobs; those of an earlier process are found on disk by their id."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class JobStore:
             JobQueueFull: too many jobs run or wait.
             OutputFailed: the disk is full.
         """
-        while (job := self.get(job_id) or self._restore(job_id, request)).is_stopping:
+        while (job := self.get(job_id) or self._create(job_id, request)).is_stopping:
             await job.wait_until_stopped()
         if not _covers(job.request, request):
             raise JobConflict
@@ -135,15 +135,27 @@ class JobStore:
         job.state, job.failure = MatteJobState.QUEUED, None
         job.task = asyncio.create_task(self._run(job, clip), name=f"job {job.id}")
 
-    def _restore(self, job_id: str, request: MatteJobRequest) -> ServerJob:
-        """Return the job as an earlier process left it, or a new one."""
+    def _create(self, job_id: str, request: MatteJobRequest) -> ServerJob:
+        folder = self._folder / job_id
+        shutil.rmtree(folder, ignore_errors=True)  # of a job whose request cannot be read
+        return ServerJob(job_id, request, folder)
+
+    def _load(self, job_id: str) -> ServerJob | None:
+        """Return the job as an earlier process left it: done, or interrupted."""
         folder = self._folder / job_id
         try:
-            stored = MatteJobRequest.model_validate_json((folder / REQUEST_FILE).read_bytes())
+            request = MatteJobRequest.model_validate_json((folder / REQUEST_FILE).read_bytes())
         except (OSError, ValueError):
-            shutil.rmtree(folder, ignore_errors=True)
-            stored = request
-        return ServerJob(job_id, stored, folder)
+            return None
+        missing_segments = find_missing_segments(request.plan, folder)
+        job = self._jobs[job_id] = ServerJob(
+            job_id,
+            request,
+            folder,
+            MatteJobState.CANCELLED if missing_segments else MatteJobState.DONE,
+            done=request.plan.frames - sum(segment.frames for segment in missing_segments),
+        )
+        return job
 
     def _persist(self, job: ServerJob) -> None:
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -153,7 +165,7 @@ class JobStore:
 
     def get(self, job_id: str) -> ServerJob | None:
         """Return the job, or None if there is none; this delays its expiry."""
-        job = self._jobs.get(job_id)
+        job = self._jobs.get(job_id) or self._load(job_id)
         if job is not None:
             job.last_access = time.monotonic()
         return job

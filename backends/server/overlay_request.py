@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from backends.links.ssrf_guard import MAX_LINK_LENGTH, UrlRejected, parse_link
+from backends.remote.schemas import ModelName
 from video_editing.cli.arguments import format_options
 from video_editing.contract.engines import DEFAULT_MODEL, FAST_ENGINE, EngineName, EngineOptions
 from video_editing.contract.style import Feather, Radius, Shape, Style, Threshold, UnitInterval
@@ -30,12 +31,14 @@ class OverlayRequest(BaseModel):
         circle_center_x, circle_center_y: fractions of width and height.
     """
 
+    model_config = ConfigDict(extra="forbid")
+
     video_url: Annotated[str, Field(max_length=MAX_LINK_LENGTH), AfterValidator(_validate_link)]
     container: Literal["mov", "webm"] = "mov"
     threshold: Threshold = 0.6
     feather: Feather = 7
     engine: EngineName = FAST_ENGINE
-    rembg_model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")] = DEFAULT_MODEL
+    rembg_model: ModelName = DEFAULT_MODEL
     shape: Shape = Shape.CIRCLE
     circle_radius: Radius = 0.35
     circle_center_x: UnitInterval = 0.5

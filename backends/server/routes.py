@@ -1,13 +1,16 @@
 """HTTP routes: clips, jobs and segments for our own client, and overlays of clips behind links."""
 
 import asyncio
+import tempfile
 from collections.abc import Callable
+from pathlib import Path as FilePath
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.requests import ClientDisconnect
 
+from backends.local.video_cli import VideoCli
 from backends.remote.schemas import (
     RANGE_RESPONSES,
     ClipDigest,
@@ -16,6 +19,7 @@ from backends.remote.schemas import (
     MatteJobRequest,
     MatteJobResponse,
     OverlayResponse,
+    PlanRequest,
     describe_errors,
 )
 from backends.server.auth import LinkSigner
@@ -23,7 +27,12 @@ from backends.server.clip_store import ClipStore, DigestMismatch
 from backends.server.jobs import JobConflict, JobQueueFull, JobStore, ServerJob, UnknownClip
 from backends.server.overlay_request import OverlayRequest
 from backends.server.overlays import OverlayJob, OverlayStore
+from video_editing.cli.arguments import format_options
+from video_editing.contract.engines import EngineOptions
+from video_editing.contract.plan import Plan, read_plan
+from video_editing.contract.progress import ignore
 
+MAX_PARALLEL_PLANS = 2  #: child processes that read clips
 RETRY_HEADERS = {"Retry-After": "30"}
 MATTE_MEDIA_TYPE = "video/mp4"
 OVERLAY_MEDIA_TYPES = {".mov": "video/quicktime", ".webm": "video/webm"}
@@ -74,6 +83,29 @@ def create_clip_router(
         if digest in list_active_clips():
             raise HTTPException(409, "a job uses the clip")
         clips.remove(digest)
+
+    return router
+
+
+def create_plan_router(clips: ClipStore, video_cli: VideoCli) -> APIRouter:
+    """Return the route that plans the mattes of an uploaded clip."""
+    router = APIRouter(tags=["jobs"])
+    slots = asyncio.Semaphore(MAX_PARALLEL_PLANS)
+
+    @router.post("/plans", responses=describe_errors(400, 404, 413, 422, 503, 507))
+    async def make_plan(request: PlanRequest) -> Plan:
+        """Return the plan of the clip's mattes, which a job is submitted with."""
+        if clips.get_size(request.input) is None:
+            raise HTTPException(404, "no such clip")
+        engine = EngineOptions(
+            engine=request.engine, model=request.rembg_model, every=request.every
+        )
+        clip = clips.get_path(request.input)
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = ("matte", str(clip), "--segments", folder, "--plan-only")
+            async with slots:
+                await video_cli.run(*arguments, *format_options(engine), report=ignore)
+            return read_plan(FilePath(folder))
 
     return router
 

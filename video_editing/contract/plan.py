@@ -43,7 +43,7 @@ class Segment(BaseModel):
         frames: number of the clip's frames in it.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     index: int = Field(ge=0)
     start: int = Field(ge=0)
@@ -69,7 +69,7 @@ class Plan(BaseModel):
             some of those segments.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: tuple[int, int]
     timebase: tuple[int, int]

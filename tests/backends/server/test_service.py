@@ -90,6 +90,7 @@ async def test_requests_without_the_key_are_refused(
         ("GET", f"/clips/{'0' * 64}"),
         ("PUT", f"/clips/{'0' * 64}"),
         ("DELETE", f"/clips/{'0' * 64}"),
+        ("POST", "/plans"),
         ("PUT", f"/jobs/{JOB}"),
         ("GET", f"/jobs/{JOB}"),
         ("POST", f"/jobs/{JOB}/cancel"),
