@@ -8,18 +8,23 @@ OVERLAY_TOKEN that the API requires as well.
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import modal
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from backends.base import Event
 from backends.factory import create_backend
 from backends.server.app import create_app, create_dependencies
 from backends.server.errors import create_job_failure
-from backends.server.modal_backend import ModalBackend, WorkItem, WorkResult
+from backends.server.modal_backend import (
+    POLL_SECONDS,
+    ModalBackend,
+    WorkItem,
+    WorkResult,
+    log_failure,
+)
 from settings import Settings
 from video_editing.contract.plan import find_missing_segments
 from video_editing.contract.progress import Progress
@@ -30,6 +35,22 @@ SERVICE_FOLDER = "/service"
 CLIPS_FOLDER = f"{SERVICE_FOLDER}/clips"  #: written by the API's container, read by the workers
 MAX_SECONDS = 3600  #: of one work item
 
+
+def list_variables(settings: Settings) -> dict[str, str]:
+    """Return the variables that are set at the deploy and concern the containers, but secrets.
+
+    Paths of the machine that deploys mean nothing there.
+    """
+    variables = {}
+    for group in (settings.local, settings.service, settings.modal):
+        for name in group.model_fields_set:
+            value, field = getattr(group, name), type(group).model_fields[name]
+            if not isinstance(value, SecretStr | Path | None):
+                is_list = isinstance(value, tuple)
+                variables[str(field.validation_alias)] = ",".join(value) if is_list else str(value)
+    return variables
+
+
 settings = Settings()
 app = modal.App("overlaybot")
 weights = modal.Volume.from_name("overlaybot-weights", create_if_missing=True)
@@ -39,7 +60,7 @@ service_secret = modal.Secret.from_name("overlay-service", required_keys=["OVERL
 image = (
     modal.Image.debian_slim(python_version="3.11")
     .uv_sync(str(PROJECT), extras=["gpu"], extra_options="--no-group cpu --no-group dev")
-    .env({"U2NET_HOME": WEIGHTS_FOLDER, "SERVICE_DIR": SERVICE_FOLDER})
+    .env(list_variables(settings) | {"U2NET_HOME": WEIGHTS_FOLDER, "SERVICE_DIR": SERVICE_FOLDER})
     .add_local_python_source("backends", "settings", "video_editing")
 )
 
@@ -47,6 +68,8 @@ image = (
 @app.cls(
     image=image,
     gpu=list(settings.modal.gpus),
+    cpu=4,
+    memory=settings.local.memory_mb + 2000,  # of the child process, and of this one
     volumes={WEIGHTS_FOLDER: weights, CLIPS_FOLDER: clips},
     min_containers=settings.modal.min_containers,
     max_containers=settings.modal.max_containers,
@@ -75,36 +98,68 @@ class Worker:
         return asyncio.run(self._make_mattes(item, settings.service.folder / "clips" / item.clip))
 
     async def _make_mattes(self, item: WorkItem, clip: Path) -> WorkResult:
-        started, failure = time.monotonic(), None
+        started, failure, done = time.monotonic(), None, {item.progress_key: 0}
+        publisher = asyncio.create_task(publish_progress(item.progress_key, done))
+
+        def count_frames(event: Event) -> None:
+            if isinstance(event, Progress):
+                done[item.progress_key] = event.done
+
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             try:
-                await self.backend.make_mattes(
-                    clip, item.plan, folder, partial(report_progress, item.progress_key)
-                )
+                await self.backend.make_mattes(clip, item.plan, folder, count_frames)
             except Exception as err:  # noqa: BLE001 - exceptions of ours do not survive Modal's pickling
                 failure = create_job_failure(err)
+            finally:
+                publisher.cancel()
             missing = find_missing_segments(item.plan, folder)
             names = [s.file_name for s in item.plan.segments if s not in missing]
             segments = {name: (folder / name).read_bytes() for name in names}
         return WorkResult(segments, time.monotonic() - started, failure)
 
 
-def report_progress(key: str, event: Event) -> None:
-    """Store how many frames are done, for the API's container."""
-    if isinstance(event, Progress) and not modal.is_local():
-        progress[key] = event.done
+async def publish_progress(key: str, done: dict[str, int]) -> None:
+    """Store, again and again, how many frames are done, for the API's container."""
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        with log_failure("progress is not published"):
+            await progress.put.aio(key, done[key])
 
 
-def map_workers(items: Sequence[WorkItem]) -> AsyncIterator[WorkResult]:
-    """Yield the result of each work item as a container finishes it."""
-    results: AsyncIterator[WorkResult] = Worker().make_mattes.map.aio(items, order_outputs=False)
-    return results
+class ModalCall:
+    """A call of a worker."""
+
+    def __init__(self, call: modal.FunctionCall[WorkResult]) -> None:
+        self._call = call
+
+    async def get(self) -> WorkResult:
+        """See :class:`WorkCall`."""
+        return await self._call.get.aio()
+
+    async def cancel(self) -> None:
+        """See :class:`WorkCall`."""
+        await self._call.cancel.aio()
 
 
-async def get_progress(key: str) -> int:
-    """Return how many frames of a work item are done."""
-    return int(await progress.get.aio(key, 0))
+class ModalContainers:
+    """The workers, the Volume of clips and the Dict of their progress."""
+
+    async def commit_clips(self) -> None:
+        """See :class:`Containers`."""
+        await clips.commit.aio()  # type: ignore[no-untyped-call]  # in Modal
+
+    async def spawn(self, item: WorkItem) -> ModalCall:
+        """See :class:`Containers`."""
+        return ModalCall(await Worker().make_mattes.spawn.aio(item))
+
+    async def get_progress(self, key: str) -> int:
+        """See :class:`Containers`."""
+        return int(await progress.get.aio(key, 0))
+
+    async def delete_progress(self, key: str) -> None:
+        """See :class:`Containers`."""
+        await progress.pop.aio(key, None)
 
 
 @app.function(
@@ -123,7 +178,7 @@ async def get_progress(key: str) -> int:
 def create_api() -> FastAPI:
     """Return the service's application, with the GPU containers as its backend."""
     containers = settings.modal.max_containers
-    backend = ModalBackend(map_workers, get_progress, clips.commit.aio, max_containers=containers)
+    backend = ModalBackend(ModalContainers(), max_containers=containers)
     return create_app(settings.service, create_dependencies(backend, backend.name, settings))
 
 

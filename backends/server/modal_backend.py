@@ -1,20 +1,30 @@
 """The service's backend at Modal: as many containers with a GPU as a clip needs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from backends.base import CostIncurred, OverlayBackend, Report
 from backends.errors import BackendUnavailable, FailureKind
-from backends.local.video_cli import create_rejection
+from backends.remote.job import create_failure
 from backends.remote.schemas import MatteJobFailure
 from backends.resilience.parallel import ProgressSum, split_plan
 from video_editing.contract.atomic_file import atomic_write
+from video_editing.contract.errors import InputRejected
 from video_editing.contract.plan import Plan, find_missing_segments, write_plan
 from video_editing.contract.progress import Progress
 
+log = logging.getLogger(__name__)
+
 POLL_SECONDS = 1
+CANCEL_SECONDS = 5  #: in which Modal answers that a call is cancelled
+ATTEMPTS = 2  #: of segments that a container did not bring
+SEGMENTS_PER_CONTAINER = 4  #: at least; for fewer, a further cold start costs more than it gains
 
 
 @dataclass(frozen=True)
@@ -47,61 +57,126 @@ class WorkResult:
     failure: MatteJobFailure | None = None
 
 
+class WorkCall(Protocol):
+    """A work item that a container makes or will make."""
+
+    async def get(self) -> WorkResult:
+        """Wait for the result."""
+
+    async def cancel(self) -> None:
+        """Stop the work, or do not begin with it."""
+
+
+class Containers(Protocol):
+    """The containers at Modal, and what is shared with them."""
+
+    async def commit_clips(self) -> None:
+        """Make clips that this process wrote visible to the containers."""
+
+    async def spawn(self, item: WorkItem) -> WorkCall:
+        """Send a work item to a container."""
+
+    async def get_progress(self, key: str) -> int:
+        """Return how many frames of a work item are done."""
+
+    async def delete_progress(self, key: str) -> None:
+        """Forget the progress of a work item."""
+
+
 class ModalBackend(OverlayBackend):
     """Distributes the segments of a clip over containers."""
 
     name = "modal"
 
-    def __init__(
-        self,
-        map_workers: Callable[[Sequence[WorkItem]], AsyncIterator[WorkResult]],
-        get_progress: Callable[[str], Awaitable[int]],
-        commit_clips: Callable[[], Awaitable[None]],
-        *,
-        max_containers: int,
-    ) -> None:
-        """Connect the backend to the containers.
-
-        Args:
-            map_workers: sends work items to containers, and yields the results in any order.
-            get_progress: returns how many frames are done under a progress key.
-            commit_clips: makes clips that this process wrote visible to the containers.
-            max_containers: largest number of containers for a clip.
-        """
-        self._map_workers, self._get_progress = map_workers, get_progress
-        self._commit_clips, self._max_containers = commit_clips, max_containers
+    def __init__(self, containers: Containers, *, max_containers: int) -> None:
+        """Use at most *max_containers* of *containers* for a clip."""
+        self._containers, self._max_containers = containers, max_containers
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
         write_plan(plan, folder)
+        progress_sum = ProgressSum(plan, find_missing_segments(plan, folder), report)
+        await self._containers.commit_clips()
+        for attempt in range(ATTEMPTS):
+            items = self._split(clip, plan, folder, attempt)
+            failures = await self._run_all(items, folder, progress_sum)
+            if not find_missing_segments(plan, folder):
+                break
+            if attempt == ATTEMPTS - 1 or any(isinstance(f, InputRejected) for f in failures):
+                raise _choose_failure(self.name, failures)
+        progress_sum.report_complete()
+
+    def _split(self, clip: Path, plan: Plan, folder: Path, attempt: int) -> list[WorkItem]:
         missing_segments = find_missing_segments(plan, folder)
-        progress_sum = ProgressSum(plan, missing_segments, report)
-        parts = split_plan(plan, missing_segments, self._max_containers)
-        items = [WorkItem(clip.name, part, f"{folder.name}/{i}") for i, part in enumerate(parts)]
-        await self._commit_clips()
+        useful = math.ceil(len(missing_segments) / SEGMENTS_PER_CONTAINER)
+        parts = split_plan(plan, missing_segments, max(1, min(useful, self._max_containers)))
+        return [
+            WorkItem(clip.name, part, f"{folder.name}/{attempt}/{i}")
+            for i, part in enumerate(parts)
+        ]
+
+    async def _run_all(
+        self, items: Sequence[WorkItem], folder: Path, progress_sum: ProgressSum
+    ) -> list[Exception]:
+        """Run *items* and store what each brings; return the failures of the others."""
         poller = asyncio.create_task(self._poll_progress(items, progress_sum))
         try:
-            async for result in self._map_workers(items):
-                self._store_result(result, folder, report)
+            results = await asyncio.gather(
+                *(self._run_item(item, folder, progress_sum) for item in items),
+                return_exceptions=True,
+            )
         finally:
             poller.cancel()
             await asyncio.wait([poller])
-        progress_sum.report_complete()
+            await self._delete_progress(items)
+        return [result for result in results if isinstance(result, Exception)]
+
+    async def _run_item(self, item: WorkItem, folder: Path, progress_sum: ProgressSum) -> None:
+        call = await self._containers.spawn(item)
+        try:
+            result = await call.get()
+        except asyncio.CancelledError:
+            with log_failure("a container was not stopped"):
+                async with asyncio.timeout(CANCEL_SECONDS):
+                    await call.cancel()
+            raise
+        progress_sum.add(item.plan, CostIncurred(self.name, result.seconds, 0))
+        for name, content in result.segments.items():
+            with atomic_write(folder / name) as part:
+                part.write_bytes(content)
+        if result.failure is not None:
+            raise create_failure(self.name, result.failure)
 
     async def _poll_progress(self, items: Sequence[WorkItem], progress_sum: ProgressSum) -> None:
         while True:
             for item in items:
-                done = min(await self._get_progress(item.progress_key), item.plan.frames)
-                progress_sum.add(item.plan, Progress("mattes", done, item.plan.frames, 0))
+                with log_failure("progress is not known"):
+                    done = await self._containers.get_progress(item.progress_key)
+                    frames = item.plan.frames
+                    progress_sum.add(item.plan, Progress("mattes", min(done, frames), frames, 0))
             await asyncio.sleep(POLL_SECONDS)
 
-    def _store_result(self, result: WorkResult, folder: Path, report: Report) -> None:
-        report(CostIncurred(self.name, result.seconds, 0))
-        for name, content in result.segments.items():
-            with atomic_write(folder / name) as part:
-                part.write_bytes(content)
-        if result.failure is None:
-            return
-        if result.failure.rejected:
-            raise create_rejection(result.failure.reason, result.failure.details)
-        raise BackendUnavailable(self.name, FailureKind(result.failure.reason))
+    async def _delete_progress(self, items: Sequence[WorkItem]) -> None:
+        for item in items:
+            with log_failure("progress is not deleted"):
+                await self._containers.delete_progress(item.progress_key)
+
+
+@contextmanager
+def log_failure(message: str) -> Iterator[None]:
+    """Log any exception of the block, whose success does not matter."""
+    try:
+        yield
+    except Exception as err:  # noqa: BLE001 - Modal raises what its connection raises
+        log.warning("%s: %s", message, type(err).__name__)
+
+
+def _choose_failure(backend: str, failures: Sequence[Exception]) -> Exception:
+    """Return the failure that says most about the clip, or about the containers."""
+    known = (InputRejected, BackendUnavailable)
+    for kind in known:
+        for failure in failures:
+            if isinstance(failure, kind):
+                return failure
+    causes = ", ".join(type(failure).__name__ for failure in failures)
+    return BackendUnavailable(backend, FailureKind.BROKEN, causes or "segments are missing")
