@@ -27,6 +27,7 @@ from bot.jobs.workspace import (
     remove_folder,
 )
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
+from bot.telegram.limits import TelegramLimits, check_source
 from bot.ui.texts import build_card_caption
 from video_editing.cli.arguments import format_options
 from video_editing.contract.atomic_file import translate_output_errors
@@ -169,6 +170,7 @@ class PreviewCards:
         renderer: PreviewRenderer,
         interface: UserInterface,
         *,
+        limits: TelegramLimits,
         get_speed: Callable[[str], float | None] = lambda _: None,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
@@ -178,13 +180,14 @@ class PreviewCards:
             drafts: stores drafts.
             renderer: renders pictures.
             interface: sends cards.
+            limits: of what users send.
             get_speed: returns the measured frames a second of an engine, or None.
             retry_seconds: seconds after the first failed attempt.
         """
         self._drafts, self._renderer = drafts, renderer
         self._messenger, self._texts = interface.messenger, interface.texts
         self._keyboards = interface.keyboards
-        self._get_speed = get_speed
+        self._limits, self._get_speed = limits, get_speed
         self._retry_seconds = retry_seconds
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._dirty: set[str] = set()  # drafts that changed since their worker read them
@@ -298,6 +301,9 @@ class PreviewCards:
         """Draw a new draft; without its background if that was of an earlier clip and is gone."""
         if draft.clip is None:  # an album of photos
             return draft, Rejected(fault=FailureCode.WRONG_KIND)
+        for source in (draft.clip, *draft.backgrounds):
+            if rejection := check_source(source, self._limits):
+                return draft, rejection
         picture = await self._draw(draft)
         background = draft.look.backdrop.source
         is_own = background is None or background in draft.backgrounds

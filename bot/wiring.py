@@ -312,7 +312,11 @@ def _create_preview_cards(
 ) -> PreviewCards:
     interface = UserInterface(parts.telegram.messenger, parts.telegram.texts, parts.keyboards)
     return PreviewCards(
-        parts.repositories.drafts, renderer, interface, get_speed=backend_pool.get_speed
+        parts.repositories.drafts,
+        renderer,
+        interface,
+        limits=parts.telegram.limits,
+        get_speed=backend_pool.get_speed,
     )
 
 

@@ -88,7 +88,8 @@ async def receive_clip(
     """Start a card from a clip, or from a picture in its album; or explain the refusal."""
     source = clip or background
     assert source is not None, "the filters provide one of them"
-    if rejection := check_source(source, conversation.limits):
+    rejection = check_source(source, conversation.limits)
+    if rejection and not message.media_group_id:  # an album is refused as a whole, by its card
         text = conversation.describe_failure(rejection.fault, rejection.details)
         await conversation.reply(message, text)
         return

@@ -147,6 +147,19 @@ async def test_a_card_that_cannot_be_sent_is_replaced_by_the_reason(
     assert workshop.chat.all("edit")[-1]["text"] == failure(code)
 
 
+async def test_an_album_with_a_clip_that_is_too_large_has_one_error(workshop: Workshop) -> None:
+    """Its picture is not answered as a picture without a video."""
+    large = CLIP.model_copy(update={"size": 10**12})
+    async with workshop.open():
+        draft = await opened(workshop, clip=None, backgrounds=(PHOTO,), album="a")
+        await opened(workshop, 2, clip=large, album="a")
+        workshop.cards.request_card(draft.id)
+        await dropped(workshop, draft)
+    shown = [edit["text"] for edit in workshop.chat.all("edit")]
+    assert len(shown) == 1
+    assert shown[0].startswith("This file is too big")
+
+
 async def test_the_card_shows_what_was_chosen(workshop: Workshop) -> None:
     """The look is the program's arguments; the fine engine is not asked for a card."""
     async with workshop.open():

@@ -347,6 +347,7 @@ class Workshop:
             self.drafts,
             PreviewRenderer(self.files, self.command, self.draft_files),
             self.interface,
+            limits=TelegramLimits(),
             retry_seconds=0.1,
         )
 
