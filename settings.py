@@ -385,6 +385,9 @@ class StorageSettings(SettingsGroup):
     mattes_mb: int = Field(default=5000, ge=0, validation_alias="MATTES_MB")
     """Megabytes (10^6 bytes) that they may use together; the oldest are removed first."""
 
+    job_days: int = Field(default=90, ge=30, validation_alias="KEEP_JOBS_DAYS")
+    """Days for which jobs that are over are recorded; /stats looks back 30 days."""
+
     @field_validator("database_url")
     @classmethod
     def _normalize_database_url(cls, value: SecretStr) -> SecretStr:

@@ -268,7 +268,7 @@ class PreviewCards:
             await self._reject_draft(draft.id, sent)
             return
         if isinstance(sent, ChatGone):
-            await self._drop_draft(draft.id)
+            await self.drop(draft.id)
             return
         await self._drafts.set_card(draft.id, sent)
         latest = await self._drafts.get(draft.id)
@@ -395,7 +395,7 @@ class PreviewCards:
             return
         text = self._texts.describe_failure(draft.language, rejection.fault, rejection.details)
         await _retry_until_sent(lambda: self._replace_note(draft, text))
-        await self._drop_draft(draft_id)
+        await self.drop(draft_id)
 
     async def _replace_note(self, draft: Draft, text: str) -> int | RetryLater | ChatGone:
         """Put *text* into the note; send it if there is no note."""
@@ -428,7 +428,8 @@ class PreviewCards:
         except TelegramAPIError as err:
             log.warning("a note stays: %s", type(err).__name__)
 
-    async def _drop_draft(self, draft_id: str) -> None:
+    async def drop(self, draft_id: str) -> None:
+        """Delete a draft and its files; its card stays, and its buttons say that they are old."""
         await self._drafts.delete(draft_id)
         await self._renderer.remove_files(draft_id)
 

@@ -334,6 +334,7 @@ def _create_dispatcher(
         backend_pool=backend_pool,
         cards=preview_cards,
         drafts=parts.repositories.drafts,
+        job_days=parts.settings.storage.job_days,
         job_repository=parts.repositories.jobs,
         jobs=jobs,
         keyboards=parts.keyboards,
@@ -375,5 +376,6 @@ def _create_cleanup(parts: _SharedParts) -> Cleanup:
         parts.repositories.jobs,
         parts.repositories.drafts,
         mattes_seconds=storage.mattes_hours * 3600,
+        job_seconds=storage.job_days * 86400,
         mattes_bytes=storage.mattes_mb * 1_000_000,
     )

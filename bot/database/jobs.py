@@ -340,6 +340,19 @@ class JobRepository(Repository):
                     jobs.update().where(jobs.c.id == job_id).values(order=_strip_links(order))
                 )
 
+    async def delete_ended(self, *, before: float, user: int | None = None) -> None:
+        """Delete jobs that ended before *before*, in seconds since 1970.
+
+        Args:
+            before: as above.
+            user: whose jobs; None deletes those of all users.
+        """
+        where = jobs.c.ended < before
+        if user is not None:
+            where &= jobs.c.user == user
+        async with self._write_engine.begin() as connection:
+            await connection.execute(jobs.delete().where(where))
+
     async def _select(self, where: Any) -> list[Job]:
         async with self._engine.connect() as connection:
             rows = await connection.execute(

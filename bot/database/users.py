@@ -48,6 +48,11 @@ class UserRepository(Repository):
         """Let the next draft start with the default appearance."""
         await self._upsert(users, {"user": user}, {"look": None})
 
+    async def delete(self, user: int) -> None:
+        """Forget what a user chose."""
+        async with self._write_engine.begin() as connection:
+            await connection.execute(users.delete().where(users.c.user == user))
+
 
 def _parse_appearance(look: object) -> Appearance:
     """Return a stored appearance, or the default."""

@@ -3,7 +3,12 @@
 from aiogram import Router
 
 from bot.handlers.admin import create_admin_router
-from bot.handlers.commands import create_cancel_router, create_start_router, create_style_router
+from bot.handlers.commands import (
+    create_cancel_router,
+    create_privacy_router,
+    create_start_router,
+    create_style_router,
+)
 from bot.handlers.context import AddressedToBot
 from bot.handlers.fallback import create_fallback_router
 from bot.handlers.media import create_media_router
@@ -14,13 +19,14 @@ from bot.handlers.results import create_results_router
 def create_routers() -> list[Router]:
     """Create all routers, in the order in which they are asked.
 
-    The dispatcher provides by name: admins, backend_pool, cards, drafts, job_repository, jobs,
-    keyboards, limits, messenger, statistics, texts and users.
+    The dispatcher provides by name: admins, backend_pool, cards, drafts, job_days, job_repository,
+    jobs, keyboards, limits, messenger, statistics, texts and users.
     """
     addressed = AddressedToBot()
     return [
         create_start_router(),
         create_style_router(),
+        create_privacy_router(),
         create_cancel_router(),
         create_card_router(),
         create_results_router(),

@@ -1,19 +1,25 @@
-"""Commands of users: /start, /help, /language, /style, /cancel, and their buttons."""
+"""Commands of users, from /start to /forget, and their buttons."""
+
+import asyncio
+import time
 
 from aiogram import Bot, Router
 from aiogram.filters import Command, CommandStart
 from aiogram.fsm.context import FSMContext
 from aiogram.types import BotCommand, CallbackQuery, Message
 
+from bot.database.drafts import DraftRepository
 from bot.database.jobs import JobRepository
 from bot.domain.job_request import Language
 from bot.handlers.context import IN_TEXT, Conversation, DialogState, create_router
 from bot.jobs.supervisor import JobSupervisor
+from bot.preview_cards import PreviewCards
 from bot.telegram.limits import MB
-from bot.ui.callback_data import CancelJob, ChooseLanguage, ResetAppearance
+from bot.ui.callback_data import CancelJob, ChooseLanguage, ForgetUser, ResetAppearance
 from bot.ui.texts import Texts, describe_appearance
 
-MENU_COMMANDS = ("start", "help", "style", "cancel", "language")
+MENU_COMMANDS = ("start", "help", "style", "cancel", "language", "privacy")
+STOP_SECONDS = 10  #: for which a user who is to be forgotten waits for the end of cancelled jobs
 
 
 async def set_commands(bot: Bot, texts: Texts) -> None:
@@ -90,6 +96,63 @@ async def reset_style(query: CallbackQuery, conversation: Conversation) -> None:
     await conversation.users.reset_appearance(query.from_user.id)
     await conversation.answer(query)
     await conversation.edit_text(query, conversation.text("style-reset"))
+
+
+def create_privacy_router() -> Router:
+    """Create the router that says what is kept, and deletes it."""
+    router = create_router("privacy")
+    router.message.register(show_privacy, IN_TEXT, Command("privacy"))
+    router.message.register(ask_to_forget, IN_TEXT, Command("forget"))
+    router.callback_query.register(forget, ForgetUser.filter())
+    return router
+
+
+async def show_privacy(message: Message, conversation: Conversation, job_days: int) -> None:
+    """Say what is kept of a user, and for how long."""
+    await conversation.reply(message, conversation.text("privacy", days=job_days))
+
+
+async def ask_to_forget(message: Message, conversation: Conversation) -> None:
+    """Ask whether everything of the user is to be deleted."""
+    user = message.from_user
+    if user is None:  # in the name of a channel
+        return
+    keyboard = conversation.keyboards.create_forget(conversation.language, user.id)
+    await conversation.reply(message, conversation.text("forget-ask"), keyboard)
+
+
+async def forget(
+    query: CallbackQuery,
+    callback_data: ForgetUser,
+    conversation: Conversation,
+    state: FSMContext,
+    drafts: DraftRepository,
+    cards: PreviewCards,
+    job_repository: JobRepository,
+    jobs: JobSupervisor,
+) -> None:
+    """Stop the jobs of the user, and delete all rows and files."""
+    user = query.from_user.id
+    if callback_data.user != user:
+        await conversation.alert(query, conversation.text("not-yours"))
+        return
+    await conversation.answer(query)
+    for job in await job_repository.list_open_of_user(user):
+        await jobs.cancel(job.id, user)
+    for draft_id in await drafts.list_unused(user):
+        await cards.drop(draft_id)
+    await state.clear()
+    await conversation.users.delete(user)
+    await _wait_until_stopped(job_repository, user)
+    await job_repository.delete_ended(before=time.time() + 1, user=user)
+    await conversation.edit_text(query, conversation.text("forgotten"))
+
+
+async def _wait_until_stopped(job_repository: JobRepository, user: int) -> None:
+    """Wait for the end of the jobs of *user*, which were cancelled."""
+    give_up_at = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < give_up_at and await job_repository.list_open_of_user(user):  # noqa: ASYNC110 - the database sends no event
+        await asyncio.sleep(0.1)
 
 
 def create_cancel_router() -> Router:

@@ -141,6 +141,7 @@ class Cleanup:
         *,
         mattes_seconds: float,
         mattes_bytes: int,
+        job_seconds: float,
     ) -> None:
         """Store the limits.
 
@@ -150,9 +151,11 @@ class Cleanup:
             drafts: old ones are deleted.
             mattes_seconds: seconds for which mattes are kept.
             mattes_bytes: bytes of all kept mattes at most; the oldest are removed first.
+            job_seconds: seconds for which jobs that are over are recorded.
         """
         self._folder, self._job_repository, self._drafts = folder, job_repository, drafts
         self._mattes_seconds, self._mattes_bytes = mattes_seconds, mattes_bytes
+        self._job_seconds = job_seconds
         self._database_cleaned_at = 0.0
 
     async def run(self) -> None:
@@ -178,7 +181,8 @@ class Cleanup:
             await self._drafts.delete(draft)
 
     async def clean_database(self) -> None:
-        """Erase links of users and records of workflows that are old."""
+        """Erase links of users, jobs that are over and records of workflows that are old."""
+        await self._job_repository.delete_ended(before=time.time() - self._job_seconds)
         await self._job_repository.erase_links(time.time() - self._mattes_seconds)
         await durable.delete_workflows(time.time() - WORKFLOW_RETENTION_DAYS * 86400)
         self._database_cleaned_at = time.time()

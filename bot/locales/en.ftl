@@ -32,6 +32,7 @@ command-help = How it works
 command-style = How your next video will look
 command-cancel = Stop what I am making for you
 command-language = English or Russian
+command-privacy = What I keep, and for how long
 
 language-ask = Which language shall I speak?
 language-set = I speak English with you now. Send me a video!
@@ -117,6 +118,20 @@ look =
        *[other] { $engine }
     }.
 
+privacy =
+    <b>What I keep</b>
+
+    • Your video and the result: until the result is sent.
+    • The cut-out, for the buttons under the result: a day.
+    • The card of a video that you did not order: a week.
+    • A line for each video, with your Telegram number, the time and the choices: { $days } days.
+    • Your language and the look that you chose last.
+
+    Videos are made on the bot's own servers or on a rented service, which deletes them afterwards. I give them to nobody else.
+
+    /forget deletes everything now.
+forget-ask = I will stop your videos and delete everything that I keep of you. What I sent you stays in our chat.
+forgotten = Done: I keep nothing of you any more. Send a video whenever you like.
 style-shown =
     Your next video will look like this:
 
@@ -147,6 +162,7 @@ button-mediapipe = Fast
 button-back = Back
 button-keep = Keep it as it is
 button-cancel = Cancel
+button-forget = 🗑 Delete everything
 button-reset = Back to the usual look
 button-video = Video
 button-note = Round note

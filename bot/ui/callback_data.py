@@ -245,3 +245,9 @@ class ChooseLanguage(CallbackData, prefix="speak"):
 
 class ResetAppearance(CallbackData, prefix="reset"):
     """Forget the remembered appearance."""
+
+
+class ForgetUser(CallbackData, prefix="forget"):
+    """Delete everything that is stored of a user."""
+
+    user: int

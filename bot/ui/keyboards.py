@@ -22,6 +22,7 @@ from bot.ui.callback_data import (
     ChooseRing,
     ChooseShape,
     ChooseSize,
+    ForgetUser,
     KeepBackground,
     KeyboardPage,
     MakeResult,
@@ -141,6 +142,12 @@ class Keyboards:
         """Create the keyboard under the remembered appearance."""
         return _create_keyboard(
             [create_button(self._texts(language, "button-reset"), ResetAppearance())]
+        )
+
+    def create_forget(self, language: Language, user: int) -> InlineKeyboardMarkup:
+        """Create the keyboard that asks whether everything of a user is to be deleted."""
+        return _create_keyboard(
+            [create_button(self._texts(language, "button-forget"), ForgetUser(user=user))]
         )
 
 

@@ -541,3 +541,16 @@ def test_both_ways_lead_to_one_database(tmp_path: Path) -> None:
     """Workflows and all else share it."""
     storage = StorageSettings(folder=tmp_path)
     assert build_system_url(storage) == f"sqlite:///{tmp_path / DATABASE_FILE}"
+
+
+async def test_jobs_that_are_over_are_deleted_after_a_time(database: AsyncEngine) -> None:
+    """Those of one user, or of all; open ones stay."""
+    ledger = JobRepository(database)
+    made = [await accepted(ledger, user=user) for user in (1, 2, 3)]
+    ids = [job.id for job in made if job]
+    for id_ in ids[:2]:
+        await ledger.finish(id_, JobState.DONE)
+    await ledger.delete_ended(before=time.time() + 60, user=1)
+    assert [await ledger.get(id_) is None for id_ in ids] == [True, False, False]
+    await ledger.delete_ended(before=time.time() + 60)
+    assert [await ledger.get(id_) is None for id_ in ids] == [True, True, False]

@@ -51,6 +51,7 @@ from bot.ui.callback_data import (
     ChooseFile,
     ChooseLanguage,
     ChooseShape,
+    ForgetUser,
     KeepBackground,
     KeyboardPage,
     MakeResult,
@@ -96,6 +97,7 @@ def link(text: str, *entities: dict[str, Any]) -> dict[str, Any]:
 class RecordedCards:
     """Records the cards that were requested, and draws none."""
 
+    drafts: DraftRepository
     requested: list[str] = field(default_factory=list)
     redrawn: list[str] = field(default_factory=list)
 
@@ -106,6 +108,10 @@ class RecordedCards:
     def request_redraw(self, draft_id: str) -> None:
         """Record a request to draw a card again."""
         self.redrawn.append(draft_id)
+
+    async def drop(self, draft_id: str) -> None:
+        """Delete a draft."""
+        await self.drafts.delete(draft_id)
 
 
 @dataclass
@@ -238,7 +244,7 @@ async def talk(tmp_path: Path) -> AsyncIterator[BotChat]:
         DraftRepository(database),
         JobRepository(database),
     )
-    cards, jobs_service = RecordedCards(), RecordedJobs(job_repository)
+    cards, jobs_service = RecordedCards(drafts), RecordedJobs(job_repository)
     dispatcher = Dispatcher(
         storage=SqlStorage(database),
         events_isolation=SimpleEventIsolation(),
@@ -247,6 +253,7 @@ async def talk(tmp_path: Path) -> AsyncIterator[BotChat]:
         drafts=drafts,
         jobs=jobs_service,
         keyboards=Keyboards(texts),
+        job_days=90,
         job_repository=job_repository,
         limits=TelegramLimits(),
         users=users,
@@ -256,6 +263,37 @@ async def talk(tmp_path: Path) -> AsyncIterator[BotChat]:
     dispatcher.include_routers(*create_routers())
     yield BotChat(dispatcher, bot, session, users, drafts, job_repository, cards, jobs_service)
     await database.dispose()
+
+
+# privacy
+
+
+async def test_what_is_kept_is_said_with_the_days(talk: BotChat) -> None:
+    await talk.sends("/privacy")
+    assert "90 days" in talk.session.texts[0]
+    assert "/forget" in talk.session.texts[0]
+
+
+async def test_everything_of_a_user_is_deleted(talk: BotChat) -> None:
+    """Rows of what was ordered, of what was not, and of what was chosen; others keep theirs."""
+    done = await talk.done()
+    draft = await talk.draft()
+    await talk.users.set_language(ANN, Language.RU)
+    await talk.sends(VIDEO, user=BOB)
+    await talk.sends("/forget")
+    await talk.presses(ForgetUser(user=ANN).pack())
+    assert await talk.job_repository.get(done.id) is None
+    assert await talk.drafts.get(draft.id) is None
+    assert (await talk.users.get_preferences(ANN)).language is None
+    assert await talk.drafts.list_unused(BOB)
+
+
+async def test_nobody_deletes_what_is_anothers(talk: BotChat) -> None:
+    """In a group, where all see the button."""
+    draft = await talk.draft()
+    await talk.presses(ForgetUser(user=ANN).pack(), user=BOB, group=True)
+    assert talk.alert
+    assert await talk.drafts.get(draft.id) is not None
 
 
 # clips
@@ -993,7 +1031,7 @@ async def test_the_menu_is_in_both_languages(talk: BotChat) -> None:
     await set_commands(talk.bot, Texts())
     english, russian = talk.session.get_calls(SetMyCommands)
     names = [command.command for command in english.commands]
-    assert names == ["start", "help", "style", "cancel", "language"]
+    assert names == ["start", "help", "style", "cancel", "language", "privacy"]
     assert russian.language_code == "ru"
     assert russian.commands[0].description == "Что я умею"
 

@@ -37,7 +37,12 @@ async def test_the_janitor_forgets(tmp_path: Path) -> None:
     link = MediaSource(kind=SourceKind.LINK, link="https://example.com")
     workshop.files.there[link.link] = b"a clip"
     janitor = Cleanup(
-        workshop.folder, workshop.ledger, workshop.drafts, mattes_seconds=0, mattes_bytes=0
+        workshop.folder,
+        workshop.ledger,
+        workshop.drafts,
+        mattes_seconds=0,
+        mattes_bytes=0,
+        job_seconds=1e9,
     )
     async with workshop.open():
         job = await workshop.over(await workshop.accept(clip=link))

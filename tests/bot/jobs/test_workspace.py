@@ -38,6 +38,7 @@ def janitor(tmp_path: Path, database: AsyncEngine) -> Cleanup:
         DraftRepository(database),
         mattes_seconds=24 * HOUR,
         mattes_bytes=3000,
+        job_seconds=90 * 24 * HOUR,
     )
 
 
@@ -159,6 +160,7 @@ async def test_mattes_of_a_job_that_was_just_accepted_are_kept(
         DraftRepository(database),
         mattes_seconds=24 * HOUR,
         mattes_bytes=3000,
+        job_seconds=90 * 24 * HOUR,
     )
     folder(tmp_path / "jobs/unknown")  # is looked at before
     wanted = folder(tmp_path / "mattes/wanted", 99)

@@ -51,6 +51,7 @@ from video_editing.contract.style import Anchor, Shape, parse_colour
 
 LONGEST = "x" * 32  #: id that the database has room for
 VALUES: dict[str, Any] = {
+    "user": [1, 2**63 - 1],
     "shape": Shape,
     "corner": Anchor,
     "size": OverlaySize,
@@ -138,6 +139,7 @@ def all_keyboards(language: Language) -> list[InlineKeyboardMarkup]:
     made += [
         keyboards.create_cancel(job(language)),
         keyboards.create_background_request(draft(language)),
+        keyboards.create_forget(language, 2**52),
     ]
     return [*made, keyboards.create_languages(), keyboards.create_style(language)]
 
