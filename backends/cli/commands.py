@@ -41,6 +41,7 @@ from video_editing.cli.targets import Reads, Writes
 from video_editing.contract.atomic_file import temporary_folder
 from video_editing.contract.engines import EngineOptions
 from video_editing.contract.errors import Cancelled
+from video_editing.contract.excerpt import find_span
 from video_editing.contract.plan import make_plan
 from video_editing.contract.progress import Progress, Report
 from video_editing.contract.style import EDGE_FIELDS, PLACEMENT_FIELDS, Metavar, Shape, Style
@@ -235,11 +236,9 @@ async def _make_mattes(
     backend = await create_backend(name, load_settings())
     clip = video_commands.open_clip(options.clip)
     engine = options.engine_options
-    plan = make_plan(clip, engine.engine, model=engine.model, every=engine.every)
     form = options.form if isinstance(options, BackendEditArguments) else options.container
-    if form.spec.max_seconds:
-        end = int(form.spec.max_seconds / clip.timebase)
-        plan = plan.select(segment.index for segment in plan.segments if segment.start < end)
+    span = find_span(clip, options.excerpt, form.spec.max_seconds)
+    plan = make_plan(clip, engine.engine, model=engine.model, every=engine.every).select_span(span)
     await backend.make_mattes(clip.path, plan, folder, _create_event_report(options, report))
 
 

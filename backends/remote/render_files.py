@@ -59,6 +59,9 @@ async def collect_files(request: RenderRequest, folder: Path) -> RenderFiles:
             style=request.style,
             form=request.form,
             max_bytes=request.max_bytes,
+            canvas=request.canvas,
+            excerpt=request.excerpt,
+            sound=request.sound,
         )
     except ValidationError as err:
         why = err.errors(include_url=False)[0]["msg"]

@@ -5,8 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backends.remote.schemas import ClipDigest, JobId, MatteJobFailure, MatteJobState
-from video_editing.contract.formats import OutputFormat
+from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
+from video_editing.contract.formats import AUTO_CANVAS, CanvasName, OutputFormat
 from video_editing.contract.plan import Plan
+from video_editing.contract.sound import DEFAULT_SOUND, SoundOptions
 from video_editing.contract.style import ColourName, Style
 
 #: what a job says while it waits and works; also the words for renders
@@ -44,6 +46,12 @@ class RenderJobRequest(BaseModel):
         background: a colour as a CSS name or #rrggbb, or blur.
         background_file: digest of a picture or video that is used in place of *background*.
         max_bytes: largest size of a video or animation.
+        canvas: aspect ratio of the result; "auto" is the background's own, or the clip's.
+        excerpt: the part of the clip that is used; *mattes* hold its segments.
+        sound: of the voice and of the background.
+
+    The last three are left out of JSON at their defaults: an earlier service does not know them,
+    and the ids of renders, which follow from the JSON, stay the same.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -55,6 +63,9 @@ class RenderJobRequest(BaseModel):
     style: Style = Style()
     form: OutputFormat = OutputFormat.VIDEO
     max_bytes: Annotated[int, Field(ge=1)] | None = None
+    canvas: CanvasName = Field(default=AUTO_CANVAS, exclude_if=lambda it: it == AUTO_CANVAS)
+    excerpt: Excerpt = Field(default=WHOLE_CLIP, exclude_if=lambda it: it == WHOLE_CLIP)
+    sound: SoundOptions = Field(default=DEFAULT_SOUND, exclude_if=lambda it: it == DEFAULT_SOUND)
 
     def list_files(self) -> list[str]:
         """Return the digests of the files that it needs."""

@@ -14,7 +14,9 @@ from backends.errors import BackendUnavailable, FailureKind
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
 from video_editing.cli.arguments import format_options
-from video_editing.contract.formats import OutputFormat
+from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
+from video_editing.contract.formats import AUTO_CANVAS, OutputFormat
+from video_editing.contract.sound import DEFAULT_SOUND, SoundOptions
 from video_editing.contract.style import PLACEMENT_FIELDS, Style
 
 #: formats with a size limit; the others are small, or have one quality only
@@ -34,6 +36,9 @@ class RenderRequest:
         form: format of the result.
         max_bytes: largest size of a video or animation.
         thumbnail: path of a small JPEG to write; None for none. Transparent results have none.
+        canvas: aspect ratio of the result, a key of ASPECTS, or AUTO_CANVAS.
+        excerpt: the part of the clip that is used.
+        sound: of the voice and of the background.
     """
 
     clip: Path
@@ -43,6 +48,9 @@ class RenderRequest:
     form: OutputFormat = OutputFormat.VIDEO
     max_bytes: int | None = None
     thumbnail: Path | None = None
+    canvas: str = AUTO_CANVAS
+    excerpt: Excerpt = WHOLE_CLIP
+    sound: SoundOptions = DEFAULT_SOUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +154,14 @@ def build_arguments(request: RenderRequest, result: Path) -> list[str]:
             *input_arguments,
             f"--container={request.form}",
             *format_options(style),
+            *build_voice_arguments(request),
         ]
     is_size_limited = request.max_bytes is not None and request.form in SIZE_LIMITED_FORMS
     return [
         "edit",
         *input_arguments,
         *build_composition_arguments(request),
+        *format_options(request.sound),
         f"--form={request.form}",
         *([f"--max-mb={(request.max_bytes or 0) / 1_000_000}"] if is_size_limited else []),
         *([f"--thumbnail={request.thumbnail.absolute()}"] if request.thumbnail else []),
@@ -161,13 +171,21 @@ def build_arguments(request: RenderRequest, result: Path) -> list[str]:
 def build_input_arguments(request: RenderRequest, result: Path) -> list[str]:
     """Return the arguments for files; absolute, since a child has its own working directory."""
     mattes = [f"--matte={request.mattes.absolute()}"] if request.mattes else []
-    return [str(request.clip.absolute()), f"--output={result.absolute()}", *mattes]
+    files = [str(request.clip.absolute()), f"--output={result.absolute()}", *mattes]
+    return [*files, *format_options(request.excerpt)]
 
 
 def build_composition_arguments(request: RenderRequest) -> list[str]:
-    """Return the arguments for the background and the overlay's style."""
+    """Return the arguments for the background, the canvas and the overlay's style."""
     background = resolve_background(request.background)
-    return [f"--background={background}", *format_options(request.style)]
+    canvas = [] if request.canvas == AUTO_CANVAS else [f"--canvas={request.canvas}"]
+    return [f"--background={background}", *canvas, *format_options(request.style)]
+
+
+def build_voice_arguments(request: RenderRequest) -> list[str]:
+    """Return the arguments for the sound of an overlay, which has no background."""
+    normal = {"background_sound": DEFAULT_SOUND.background_sound}
+    return format_options(request.sound.model_copy(update=normal))
 
 
 def resolve_background(background: str) -> str:

@@ -218,6 +218,9 @@ class RenderStore:
             request.style,
             request.form,
             request.max_bytes,
+            canvas=request.canvas,
+            excerpt=request.excerpt,
+            sound=request.sound,
         )
 
 

@@ -16,6 +16,7 @@ from backends.rendering.base import (
     RenderRequest,
     build_composition_arguments,
     build_input_arguments,
+    build_voice_arguments,
 )
 from backends.rendering.video_info import Reference
 from backends.shotstack.client import ShotstackClient
@@ -117,6 +118,7 @@ async def render_parts(
         "parts",
         *build_input_arguments(request, folder),
         *build_composition_arguments(request),
+        *build_voice_arguments(request),
         f"--rate={part_format.rate}",
         f"--way={part_format.alpha_format}",
         "--progress=json",

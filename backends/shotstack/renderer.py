@@ -50,6 +50,7 @@ from backends.state_file import JsonStateFile
 from settings import RenderingSettings
 from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.contract.formats import OutputFormat
+from video_editing.contract.sound import DEFAULT_SOUND
 
 log = logging.getLogger(__name__)
 
@@ -95,9 +96,12 @@ class ShotstackRenderer(Renderer):
     def can_render(self, request: RenderRequest) -> bool:
         """Return whether the result is a plain video; the others need size limits or alpha.
 
-        After a check that failed, nothing is rendered.
+        The timeline has one loudness for the sound of backgrounds. After a check that failed,
+        nothing is rendered.
         """
-        return request.form is OutputFormat.VIDEO and not self.alpha_check.is_disabled
+        is_plain = request.form is OutputFormat.VIDEO
+        has_usual_sound = request.sound.background_sound is DEFAULT_SOUND.background_sound
+        return is_plain and has_usual_sound and not self.alpha_check.is_disabled
 
     async def render(self, request: RenderRequest, result: Path, report: Report) -> RenderResult:
         """See :class:`Renderer`."""

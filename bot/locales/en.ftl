@@ -330,6 +330,11 @@ fault-bad-background =
     }
 fault-bad-matte = What I had kept of this video does not fit any more. Please send the video again.
 fault-bad-option = This look does not work. /style brings back the usual one; then send the video again.
+fault-nothing-left =
+    This part lies behind the end of the video{ $seconds ->
+        [0] {""}
+       *[other] , which lasts { SPAN($seconds) }
+    }. Choose another part and press again.
 fault-does-not-fit = It cannot be made small enough for Telegram. Send a shorter video, or choose another form.
 
 fault-bad-url = I cannot follow this link. Send one that begins with https:// and leads straight to the file.

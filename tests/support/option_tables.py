@@ -13,10 +13,18 @@ from tests.support.paths import ROOT
 from video_editing.cli.arguments import Option, list_options
 from video_editing.cli.commands import SceneOptions
 from video_editing.contract.engines import EngineOptions
+from video_editing.contract.excerpt import Excerpt
+from video_editing.contract.sound import SoundOptions
 from video_editing.contract.style import Metavar, Style
 
 PAGE = ROOT / "docs" / "command_line.md"
-SHARED = {"overlay": Style, "background": SceneOptions, "engine": EngineOptions}
+SHARED = {
+    "excerpt": Excerpt,
+    "overlay": Style,
+    "background": SceneOptions,
+    "sound": SoundOptions,
+    "engine": EngineOptions,
+}
 TABLE = re.compile(r"(<!-- options of (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 

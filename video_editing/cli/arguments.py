@@ -25,7 +25,7 @@ from typing import (
 )
 
 from annotated_types import Ge, Le
-from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -254,6 +254,15 @@ def _create_reader(option: Option) -> Callable[[str], object]:
     return read
 
 
+def _convert(text: str, annotations: Iterable[Any]) -> Any:
+    """Return what the model's own conversion makes of *text* before it is validated."""
+    for each in annotations:
+        if isinstance(each, BeforeValidator):
+            convert: Any = each.func  # of the two kinds that pydantic takes, ours have no info
+            return convert(text)
+    return text
+
+
 def _read_value(text: str, kind: Any, annotations: Iterable[Any]) -> object:
     """Convert *text*; whole numbers and rates must be in their range, models check the others.
 
@@ -272,7 +281,7 @@ def _read_value(text: str, kind: Any, annotations: Iterable[Any]) -> object:
         )
     if get_origin(kind) is Literal:
         kind = type(get_args(kind)[0])
-    value = kind(text)
+    value = kind(_convert(text, annotations))
     if isinstance(value, int | Fraction):
         low, high = _find_bounds(annotations)
         if (low is not None and value < low) or (high is not None and value > high):

@@ -15,7 +15,6 @@ from video_editing.cli.targets import Reads, Writes
 from video_editing.compositing.background import Background, open_background
 from video_editing.compositing.composition import Composition
 from video_editing.compositing.layout import (
-    ASPECTS,
     MAX_SIDE,
     Size,
     compute_canvas_size,
@@ -30,15 +29,19 @@ from video_editing.contract.engines import (
     EngineOptions,
 )
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt, find_span
 from video_editing.contract.formats import (
+    AUTO_CANVAS,
     CUT_FORMATS,
     EDIT_FORMATS,
     FORMATS,
+    CanvasName,
     OutputFormat,
     OutputInfo,
 )
 from video_editing.contract.plan import PLAN_FILE, Plan, make_plan, read_plan_of, write_plan
 from video_editing.contract.progress import Report
+from video_editing.contract.sound import SoundOptions
 from video_editing.contract.style import (
     EDGE_FIELDS,
     PLACEMENT_FIELDS,
@@ -110,6 +113,7 @@ CLIP_LIMITS = ClipLimits(max_memory=READ_MEMORY)
 _NOTE, _GIF, _STICKER = (
     FORMATS[name] for name in (OutputFormat.NOTE, OutputFormat.GIF, OutputFormat.STICKER)
 )
+VOICE_FIELDS = ("even_voice", "denoise")
 SHAPE_FIELDS = tuple(name for name in Style.model_fields if name not in PLACEMENT_FIELDS)
 
 
@@ -146,8 +150,8 @@ class SceneOptions(OptionModel):
         description="a video (looped or cut to the clip's length), a picture, a colour as a CSS "
         "name or #rrggbb, or blur: the clip itself out of focus",
     )
-    canvas: Annotated[str, OneOf(("auto", *ASPECTS))] = Field(
-        default="auto",
+    canvas: CanvasName = Field(
+        default=AUTO_CANVAS,
         description="the result's aspect ratio; auto is the background's own size, or the clip's "
         "over a colour or blur, its longer side at most 1920 pixels",
     )
@@ -186,8 +190,10 @@ class EditArguments(CommandArguments):
         description="cpu: x264; auto: an NVIDIA GPU's encoder for a video or an animation, where a "
         "trial on the first frames shows it faster, as close to the original and hardly larger",
     )
+    excerpt: Excerpt = WHOLE_CLIP
     scene: SceneOptions = SceneOptions()
     style: Style = Style()
+    sound: SoundOptions = SoundOptions()
     engine_options: EngineOptions = EngineOptions()
 
 
@@ -208,7 +214,9 @@ class CutArguments(CommandArguments):
         description="keep the clip's full frame, transparent around the shape; the default is to "
         "crop to the shape and to print where it belongs",
     )
+    excerpt: Excerpt = WHOLE_CLIP
     style: Annotated[Style, Only(SHAPE_FIELDS)] = Style()
+    sound: Annotated[SoundOptions, Only(VOICE_FIELDS)] = SoundOptions()
     engine_options: EngineOptions = EngineOptions()
 
 
@@ -234,6 +242,7 @@ class MatteArguments(CommandArguments):
         default=False,
         description="with --segments: read the segments that exist, compute none",
     )
+    excerpt: Excerpt = WHOLE_CLIP
     style: Annotated[Style, Only(EDGE_FIELDS)] = Style()
     engine_options: EngineOptions = EngineOptions()
 
@@ -241,6 +250,8 @@ class MatteArguments(CommandArguments):
     def _check_purpose(self) -> Self:
         if (self.output is None) == (self.segments is None):
             raise ValueError("give either --output or --segments")
+        if self.segments is None and self.excerpt != WHOLE_CLIP:
+            raise ValueError("--start and --end go with --segments")
         if self.plan_only and self.check:
             raise ValueError("--plan-only and --check exclude each other")
         return self
@@ -259,6 +270,7 @@ class PreviewArguments(CommandArguments):
         description="also write the person, transparent around, and the background apart, as WebP, "
         "with their geometry as JSON",
     )
+    excerpt: Excerpt = WHOLE_CLIP
     scene: SceneOptions = SceneOptions()
     style: Style = Style()
     engine_options: EngineOptions = EngineOptions()
@@ -279,8 +291,10 @@ class PartsArguments(CommandArguments):
         Annotated[Fraction, Field(ge=1, le=120)] | None,
         Metavar("N/D", default="the clip's own"),
     ] = Field(default=None, description="frames per second")
+    excerpt: Excerpt = WHOLE_CLIP
     scene: SceneOptions = SceneOptions()
     style: Style = Style()
+    sound: Annotated[SoundOptions, Only(VOICE_FIELDS)] = SoundOptions()
     engine_options: EngineOptions = EngineOptions()
 
 
@@ -344,7 +358,15 @@ def run_edit(options: EditArguments, report: Report) -> None:
         given = {name: getattr(style, name) for name in style.model_fields_set}
         style = style.model_copy(update=placement | given)
     observer = MatteObserver(clip)
-    composition = Composition(clip, style, options.engine_options, options.matte, observer=observer)
+    composition = Composition(
+        clip,
+        style,
+        options.engine_options,
+        options.matte,
+        excerpt=options.excerpt,
+        sound=options.sound,
+        observer=observer,
+    )
     result = ResultOptions(
         output_format=options.form,
         max_bytes=None if options.max_mb is None else _convert_to_bytes(options.max_mb),
@@ -363,7 +385,14 @@ def run_edit(options: EditArguments, report: Report) -> None:
 def run_cut(options: CutArguments, report: Report) -> None:
     """Write a transparent overlay."""
     clip = open_clip(options.clip)
-    composition = Composition(clip, options.style, options.engine_options, options.matte)
+    composition = Composition(
+        clip,
+        options.style,
+        options.engine_options,
+        options.matte,
+        excerpt=options.excerpt,
+        sound=options.sound,
+    )
     if options.container is OutputFormat.STICKER:
         info = cut_sticker(composition, options.output, report)
         print_result(options.progress, options.output, **info._asdict())
@@ -376,7 +405,7 @@ def run_cut(options: CutArguments, report: Report) -> None:
         report=report,
     )
     width, height = placement["box"][2:]
-    info = OutputInfo(width, height, float(clip.duration))
+    info = OutputInfo(width, height, float(composition.seconds))
     print_result(options.progress, options.output, **info._asdict(), **placement)
 
 
@@ -393,14 +422,16 @@ def run_matte(options: MatteArguments, report: Report) -> None:
 
 def _run_segments(options: MatteArguments, folder: Path, clip: Clip, report: Report) -> None:
     is_planned = (folder / PLAN_FILE).exists()
-    plan = read_plan_of(clip, folder) if is_planned else _make_plan(options.engine_options, clip)
+    plan = read_plan_of(clip, folder) if is_planned else _make_plan(options, clip)
     part = _select_segments(plan, options.only) if options.only else plan
     if options.check:
         check_segments(part, folder)
         return
     if options.plan_only:
-        if not is_planned:
-            write_plan(plan, folder)
+        if is_planned:  # the folder may have mattes of another part of the clip: they stay
+            segments = make_plan(clip).select_span(find_span(clip, options.excerpt)).segments
+            plan = plan.model_copy(update={"segments": segments})
+        write_plan(plan, folder)
         return
     given = options.engine_options.model_dump()
     planned = given | {"engine": plan.engine, "model": plan.model, "every": plan.every}
@@ -420,9 +451,12 @@ def _select_segments(plan: Plan, indices: Sequence[int]) -> Plan:
         raise InputRejected(RejectReason.BAD_OPTION, option="only", value=str(err.args[0])) from err
 
 
-def _make_plan(options: EngineOptions, clip: Clip) -> Plan:
-    engine = prefer_screen_engine(options, clip).engine
-    return make_plan(clip, engine, model=options.model, every=options.every)
+def _make_plan(options: MatteArguments, clip: Clip) -> Plan:
+    engine_options = prefer_screen_engine(options.engine_options, clip)
+    plan = make_plan(
+        clip, engine_options.engine, model=engine_options.model, every=engine_options.every
+    )
+    return plan.select_span(find_span(clip, options.excerpt))
 
 
 def run_preview(options: PreviewArguments, _report: Report) -> None:
@@ -433,7 +467,9 @@ def run_preview(options: PreviewArguments, _report: Report) -> None:
     if engine_options.engine == AUTO_ENGINE:  # a preview is quick before all else
         engine_options = engine_options.model_copy(update={"engine": FAST_ENGINE})
     observer = MatteObserver(clip)
-    composition = Composition(clip, options.style, engine_options, observer=observer)
+    composition = Composition(
+        clip, options.style, engine_options, excerpt=options.excerpt, observer=observer
+    )
     is_fast = ENGINES[engine_options.engine].is_fast
     with limit_reading_time(options.clip, extra_seconds=0 if is_fast else MODEL_SECONDS):
         write_preview(composition, options.output, background, canvas, options.layers)
@@ -445,7 +481,14 @@ def run_parts(options: PartsArguments, report: Report) -> None:
     """Write what a renderer elsewhere puts together."""
     clip, background, canvas = _open_scene(options)
     parts = render_parts(
-        Composition(clip, options.style, options.engine_options, options.matte),
+        Composition(
+            clip,
+            options.style,
+            options.engine_options,
+            options.matte,
+            excerpt=options.excerpt,
+            sound=options.sound,
+        ),
         options.output,
         background,
         canvas,
@@ -529,7 +572,7 @@ def _open_scene(
     clip = open_clip(options.clip)
     with limit_reading_time(scene.background):
         background = open_background(scene.background, CLIP_LIMITS)
-    aspect = None if scene.canvas == "auto" else scene.canvas
+    aspect = None if scene.canvas == AUTO_CANVAS else scene.canvas
     return clip, background, compute_canvas_size(aspect, scene.lines, background.size or clip.size)
 
 

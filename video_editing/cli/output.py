@@ -144,6 +144,7 @@ REJECT_MESSAGES = {
     RejectReason.TRUNCATED: "The file is cut off: part of the video is missing. Send it again.",
     RejectReason.CORRUPT: "The video is damaged and cannot be decoded.",
     RejectReason.TOO_LONG: "The video is too long.",
+    RejectReason.NOTHING_LEFT: "No frame lies between --start and --end.",
     RejectReason.TOO_LARGE: (
         "The picture, or the index of the file, is too large; send it in 4K or smaller."
     ),

@@ -8,6 +8,8 @@ from typing import TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from video_editing.compositing.voice import read_voice
+from video_editing.contract.sound import DEFAULT_SOUND, BackgroundSound, SoundOptions
 from video_editing.reading.audio import (
     BLOCK_SAMPLES,
     SAMPLE_RATE,
@@ -20,6 +22,13 @@ from video_editing.reading.probe import Clip
 
 SPEECH_GAIN = -15.0  #: dB, the background's gain during speech
 PAUSE_GAIN = -6.0  #: dB, its gain in pauses of the voice
+
+#: dB that are added to the background's gain; alone, it never becomes louder than it is
+BACKGROUND_GAINS = {
+    BackgroundSound.QUIET: -8.0,
+    BackgroundSound.NORMAL: 0.0,
+    BackgroundSound.LOUD: 8.0,
+}
 
 _HOP_SAMPLES = SAMPLE_RATE // 100  #: samples between measurements of the voice's level
 _HOP_POSITIONS = np.arange(1, BLOCK_SAMPLES + 1) / _HOP_SAMPLES  #: of a block's samples, in hops
@@ -96,68 +105,78 @@ MIN_LOOP_SECONDS = Fraction(1, 2)
 _FADE_SAMPLES = SAMPLE_RATE // 200
 
 
-def has_sound(clip: Clip, background: Clip | None) -> bool:
+def has_sound(clip: Clip, background: Clip | None, sound: SoundOptions = DEFAULT_SOUND) -> bool:
     """Return whether the result has sound; without it, it needs no audio stream."""
-    return clip.audio_stream is not None or _is_audible(background)
+    return clip.audio_stream is not None or _is_audible(background, sound)
 
 
 def mix_audio(
     clip: Clip,
     background: Clip | None = None,
+    sound: SoundOptions = DEFAULT_SOUND,
     *,
     seconds: Fraction,
     start: Fraction = Fraction(0),
 ) -> Iterator[Samples]:
     """Yield the sound of the result in blocks, round(seconds · SAMPLE_RATE) samples in all.
 
-    A voice without a background is unchanged. The background's sound has full level if the clip
-    has no sound, else it is ducked. It repeats every `background.picture_duration`, as its frames
-    do; the first turn begins at the clip's origin, not at *start*.
+    A voice without a background is unchanged, unless *sound* changes it. The background's sound
+    has full level if the clip has no sound, else it is ducked. It repeats every
+    `background.picture_duration`, as its frames do; the first turn begins with the result.
 
     Args:
         clip: the clip whose sound is the voice.
         background: the video behind the person, from its own origin; None for other backgrounds.
+        sound: of the voice and of the background.
         seconds: length of the result; shorter sound is followed by silence.
         start: beginning of the result, in seconds from the clip's origin.
 
     Raises:
         InputRejected: a file cannot be opened any more.
     """
-    return take_samples(_mix_endless(clip, background, start), round(seconds * SAMPLE_RATE))
+    voice = read_voice(clip, sound, seconds=seconds, start=start)
+    mixed = voice if not _is_audible(background, sound) else _mix(clip, voice, background, sound)
+    return take_samples(mixed, round(seconds * SAMPLE_RATE))
 
 
-def _mix_endless(clip: Clip, background: Clip | None, start: Fraction) -> Iterator[Samples]:
-    """Yield the sound from *start* on in full blocks, endless."""
-    if not _is_audible(background):
-        return read_samples(clip, start)
-    loop = split_into_blocks(_loop_audio(background, round(start * SAMPLE_RATE)))
-    return loop if clip.audio_stream is None else duck(read_samples(clip, start), loop)
+def _mix(
+    clip: Clip, voice: Iterator[Samples], background: Clip, sound: SoundOptions
+) -> Iterator[Samples]:
+    """Yield *voice* over the sound of *background* in full blocks, endless."""
+    loop, gain = (
+        split_into_blocks(_loop_audio(background)),
+        BACKGROUND_GAINS[sound.background_sound],
+    )
+    if clip.audio_stream is None:
+        gain = min(gain, 0)
+    if gain:
+        factor = np.float32(10 ** (gain / 20))
+        loop = (block * factor for block in loop)
+    return loop if clip.audio_stream is None else duck(voice, loop)
 
 
-def _is_audible(background: Clip | None) -> TypeGuard[Clip]:
+def _is_audible(background: Clip | None, sound: SoundOptions) -> TypeGuard[Clip]:
     """Return whether the sound of *background* is used."""
     return (
         background is not None
+        and sound.background_sound is not BackgroundSound.OFF
         and background.audio_stream is not None
         and background.picture_duration >= MIN_LOOP_SECONDS
     )
 
 
-def _loop_audio(background: Clip, start_sample: int) -> Iterator[Samples]:
-    """Yield the sound of *background* repeatedly, from sample *start_sample* on."""
-    for turn in count(int(start_sample / SAMPLE_RATE / background.picture_duration)):
+def _loop_audio(background: Clip) -> Iterator[Samples]:
+    """Yield the sound of *background* repeatedly."""
+    for turn in count():
         begin, end = (
             round(n * background.picture_duration * SAMPLE_RATE) for n in (turn, turn + 1)
         )
-        skipped = max(0, start_sample - begin)
-        pieces = take_samples(
-            read_samples(background, Fraction(skipped, SAMPLE_RATE)), end - begin - skipped
-        )
-        yield from _fade_loop_ends(pieces, skipped, end - begin)
+        yield from _fade_loop_ends(take_samples(read_samples(background), end - begin), end - begin)
 
 
-def _fade_loop_ends(pieces: Iterable[Samples], position: int, length: int) -> Iterator[Samples]:
-    """Yield *pieces* of a turn of *length* samples, from *position* on, with faded ends."""
+def _fade_loop_ends(pieces: Iterable[Samples], length: int) -> Iterator[Samples]:
+    """Yield *pieces* of a turn of *length* samples with faded ends."""
+    position = 0
     for piece in pieces:
         index = np.arange(position, position + len(piece))
         gain = np.clip(np.minimum(index, length - 1 - index) / _FADE_SAMPLES, 0, 1)

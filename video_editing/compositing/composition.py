@@ -12,6 +12,7 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
+from video_editing.compositing.audio_mix import has_sound, mix_audio
 from video_editing.compositing.background import BackgroundSampler
 from video_editing.compositing.blend import paste
 from video_editing.compositing.face_position import FacePosition, find_shape_centre
@@ -26,8 +27,10 @@ from video_editing.compositing.overlay import (
 from video_editing.concurrency import prefetch
 from video_editing.contract.engines import DEFAULT_ENGINE, EngineOptions
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt, Span, find_span
 from video_editing.contract.plan import read_plan
 from video_editing.contract.progress import Report, with_progress
+from video_editing.contract.sound import DEFAULT_SOUND, SoundOptions
 from video_editing.contract.style import Style
 from video_editing.frames import FrameMatte, Layer, Matte, Picture, Timed
 from video_editing.matting.engines import create_engine, resolve_auto
@@ -38,6 +41,7 @@ from video_editing.matting.matte_stream import (
     open_computed_mattes,
     open_stored_mattes,
 )
+from video_editing.reading.audio import Samples
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip
 
@@ -53,7 +57,7 @@ class OverlayFrame(NamedTuple):
     """A frame of the clip and its overlay.
 
     Attributes:
-        time: in ticks of the composition's timebase.
+        time: in ticks of the composition's timebase, from the start of the excerpt.
         picture: the clip's frame.
         overlay: the person cut out and shaped, of the layout's size.
     """
@@ -72,7 +76,9 @@ class Composition:
         style: the looks of the overlay.
         engine_options: the engine that computes the mattes where none are stored.
         mattes: stored mattes of the clip: a folder of segments, or one video of final mattes.
-        max_seconds: how much of the clip's beginning is used; 0 uses all of it.
+        excerpt: the part of the clip that is used.
+        sound: of the voice and of the background.
+        max_seconds: how much of the excerpt's beginning is used; 0 uses all of it.
         observer: collects the report on the mattes; None makes none.
         fill_rate: frames a second where the clip's are further apart than a tenth of a second;
             0 adds none.
@@ -82,6 +88,8 @@ class Composition:
     style: Style = field(default_factory=Style)
     engine_options: EngineOptions = DEFAULT_ENGINE
     mattes: Path | None = None
+    excerpt: Excerpt = WHOLE_CLIP
+    sound: SoundOptions = DEFAULT_SOUND
     max_seconds: int = 0
     observer: MatteObserver | None = None
     fill_rate: Fraction = Fraction(0)
@@ -97,27 +105,51 @@ class Composition:
         return max(1, ceil(self.clip.timebase / _FINE_TICK)) if self.fill_rate else 1
 
     @property
-    def seconds(self) -> Fraction:
-        """Length of what is used of the clip, in seconds from its origin."""
-        if not self.max_seconds:
-            return self.clip.duration
-        return min(self.clip.duration, Fraction(self.max_seconds))
+    def span(self) -> Span:
+        """What is used of the clip, in its ticks.
+
+        Raises:
+            InputRejected: NOTHING_LEFT, the excerpt has no frame.
+        """
+        return find_span(self.clip, self.excerpt, self.max_seconds)
 
     @property
-    def end(self) -> int | None:
-        """Tick before which the used frames lie; None is the end of the clip."""
-        if self.seconds == self.clip.duration:
-            return None
-        return int(self.seconds / self.clip.timebase)
+    def seconds(self) -> Fraction:
+        """Length of what is used of the clip."""
+        return self.span.seconds
 
     @property
     def frame_count(self) -> int:
         """Number of frames used, as the clip announces them."""
-        return count_frames_before(self.clip, self.end)
+        start, end, _ = self.span
+        return count_frames_before(self.clip, end) - count_frames_before(self.clip, start)
 
     def limit(self, max_seconds: int) -> "Composition":
-        """Return the composition of the clip's first *max_seconds*; 0 uses all of it."""
+        """Return the composition of the excerpt's first *max_seconds*; 0 uses all of it."""
         return replace(self, max_seconds=max_seconds)
+
+    def has_sound(self, background: Clip | None = None) -> bool:
+        """Return whether a result over *background* has sound."""
+        return has_sound(self.clip, background, self.sound)
+
+    def mix_sound(
+        self, background: Clip | None = None, *, seconds: Fraction | None = None
+    ) -> Iterator[Samples]:
+        """Yield the sound of a result over *background*, which starts with the excerpt.
+
+        Args:
+            background: see `mix_audio`.
+            seconds: length of the result; None is that of the excerpt.
+        """
+        span = self.span
+        start, length = span.start * self.clip.timebase, seconds or span.seconds
+        return mix_audio(self.clip, background, self.sound, seconds=length, start=start)
+
+    def read_pictures(self) -> Iterator[Timed[Picture]]:
+        """Yield the used frames, with their times from the start of the excerpt."""
+        start, end, _ = self.span
+        for frame in read_frames(self.clip, start, end):
+            yield Timed(frame.time - start, frame.value)
 
     def fill_pauses(self, rate: Fraction) -> "Composition":
         """Return the composition with frames added where the clip's are far apart.
@@ -125,7 +157,8 @@ class Composition:
         Args:
             rate: of the added frames, a second.
         """
-        times = *self.clip.times, int(self.clip.duration / self.clip.timebase)
+        start, end, _ = self.span
+        times = *(time for time in self.clip.times if start <= time < end), end
         longest = max(after - before for before, after in pairwise(times)) * self.clip.timebase
         return replace(self, fill_rate=rate) if longest > _MAX_PAUSE else self
 
@@ -143,7 +176,7 @@ class Composition:
         Raises:
             InputRejected: CORRUPT, no key frame decodes.
         """
-        centre = find_shape_centre(self.clip, self.style, face)
+        centre = find_shape_centre(self.clip, self.style, self.span, face)
         return compute_layout(self.clip.size, self.style, centre, canvas)
 
     @contextmanager
@@ -208,26 +241,34 @@ class Composition:
 def open_mattes(composition: Composition) -> Iterator[tuple[OptionalMattes, AlphaFunction]]:
     """Open the used frames with their mattes, and the function that turns those into alpha.
 
-    A style that keeps the background needs no mattes: each is None.
+    Times are those from the start of the excerpt. A style that keeps the background needs no
+    mattes: each is None.
 
     Raises:
         InputRejected: NO_PERSON, after the last frame, if no matte shows a person.
         ModelUnavailable: the engine cannot run on this machine.
     """
-    clip, mattes, end = composition.clip, composition.mattes, composition.end
+    clip, mattes, span = composition.clip, composition.mattes, composition.span
     if composition.style.keep_background:
-        with closing(prefetch(read_frames(clip, end=end), PREFETCH_DEPTH)) as frames:
+        with closing(prefetch(composition.read_pictures(), PREFETCH_DEPTH)) as frames:
             yield ((frame, None) for frame in frames), resample_final_matte
     elif mattes is None:
         options = resolve_auto(composition.engine_options, clip)
-        with open_computed_mattes(clip, create_engine(options, clip), end) as pairs:
+        with open_computed_mattes(clip, create_engine(options, clip), span) as pairs:
             found = _require_person(pairs, composition.observer, options.engine)
-            yield found, choose_alpha_function(options.engine)
+            yield _shift(found, span.start), choose_alpha_function(options.engine)
     else:
         engine = read_plan(mattes).engine if mattes.is_dir() else ""
-        with open_stored_mattes(clip, mattes, end) as pairs:
+        with open_stored_mattes(clip, mattes, span) as pairs:
             compute_alpha = choose_alpha_function(engine) if engine else resample_final_matte
-            yield _require_person(pairs, composition.observer, engine), compute_alpha
+            found = _require_person(pairs, composition.observer, engine)
+            yield _shift(found, span.start), compute_alpha
+
+
+def _shift(frames: OptionalMattes, start: int) -> OptionalMattes:
+    """Yield *frames* with times from the tick *start* on."""
+    for frame, matte in frames:
+        yield Timed(frame.time - start, frame.value), matte
 
 
 def _require_person(

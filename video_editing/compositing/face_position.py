@@ -4,6 +4,7 @@ Only a few key frames are decoded, spread evenly: the cost is the same for a lon
 short one. A few frames of every second would cost a quarter of the edit.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.excerpt import Span
 from video_editing.contract.style import Shape, Style
 from video_editing.frames import Picture, Timed
 from video_editing.matting.networks.tflite import load_tflite
@@ -99,8 +101,8 @@ class FacePosition:
     best_frame: Timed[Picture]
 
 
-def find_face(clip: Clip) -> FacePosition:
-    """Search a few key frames of *clip* for the face.
+def find_face(clip: Clip, span: Span) -> FacePosition:
+    """Search a few key frames of *clip* in *span* for the face.
 
     Raises:
         InputRejected: CORRUPT, none of them decodes.
@@ -108,7 +110,7 @@ def find_face(clip: Clip) -> FacePosition:
     detector = FaceDetector()
     faces: list[Face] = []
     best: tuple[float, Timed[Picture]] | None = None
-    for frame in _read_spread_keyframes(clip):
+    for frame in _read_spread_keyframes(clip, span):
         face = detector.find_largest(frame.value)
         if face is not None:
             faces.append(face)
@@ -121,7 +123,7 @@ def find_face(clip: Clip) -> FacePosition:
 
 
 def find_shape_centre(
-    clip: Clip, style: Style, face: FacePosition | None = None
+    clip: Clip, style: Style, span: Span, face: FacePosition | None = None
 ) -> tuple[float, float]:
     """Return the centre of *style*'s shape, as fractions of the frame.
 
@@ -135,7 +137,7 @@ def find_shape_centre(
         return style.centre
     if is_full_frame(style):
         return 0.5, 0.5
-    return (face or find_face(clip)).centre
+    return (face or find_face(clip, span)).centre
 
 
 def is_full_frame(style: Style) -> bool:
@@ -143,12 +145,18 @@ def is_full_frame(style: Style) -> bool:
     return style.shape is Shape.NONE or (style.shape is not Shape.CIRCLE and style.crop == (1, 1))
 
 
-def _read_spread_keyframes(clip: Clip) -> Iterator[Timed[Picture]]:
-    """Yield up to MAX_KEYFRAMES key frames, spread evenly, nearest to the clip's middle first."""
+def _read_spread_keyframes(clip: Clip, span: Span) -> Iterator[Timed[Picture]]:
+    """Yield up to MAX_KEYFRAMES key frames, spread evenly, nearest to the span's middle first.
+
+    A span without one takes the key frame before it.
+    """
     keys = clip.keyframes or clip.times[:1]
+    first, last = bisect_left(keys, span.start), bisect_left(keys, span.end)
+    keys = keys[first:last] or keys[max(0, first - 1) :][:1]
     count = min(MAX_KEYFRAMES, len(keys))
     spread = [keys[(2 * i + 1) * len(keys) // (2 * count)] for i in range(count)]
-    yield from read_keyframes(clip, sorted(spread, key=lambda key: abs(key - clip.times[-1] // 2)))
+    middle = (span.start + span.end) // 2
+    yield from read_keyframes(clip, sorted(spread, key=lambda key: abs(key - middle)))
 
 
 def _compute_median_centre(faces: list[Face]) -> tuple[float, float]:

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 
+from video_editing.contract.formats import ASPECTS
 from video_editing.contract.style import Shape, Style
 from video_editing.frames import Box
 
 EDGE_MARGIN = 0.03  #: between a shape and the edge of the result, of its shorter side
 MAX_SIDE = 1920  #: longest side of a result without a requested size
 SHADOW_REACH = 0.12  #: margin for the shadow, of the overlay's shorter side
-ASPECTS = {
-    "16:9": Fraction(16, 9),
-    "9:16": Fraction(9, 16),
-    "1:1": Fraction(1),
-    "4:5": Fraction(4, 5),
-}
 
 Size = tuple[int, int]  #: width and height in pixels
 

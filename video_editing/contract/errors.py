@@ -21,6 +21,7 @@ class RejectReason(StrEnum):
     BAD_MATTE = "bad_matte"
     BAD_OPTION = "bad_option"
     DOES_NOT_FIT = "does_not_fit"
+    NOTHING_LEFT = "nothing_left"
 
 
 class InputRejected(Exception):

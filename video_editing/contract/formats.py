@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from fractions import Fraction
+from typing import Annotated, NamedTuple
+
+from video_editing.contract.style import OneOf
 
 
 class OutputFormat(StrEnum):
@@ -81,6 +84,17 @@ FORMATS = {
 EDIT_FORMATS = tuple(name for name, spec in FORMATS.items() if not spec.is_transparent)
 #: what `overlay cut` makes
 CUT_FORMATS = tuple(name for name, spec in FORMATS.items() if spec.is_transparent)
+
+
+#: width by height of a result, by name
+ASPECTS = {
+    "16:9": Fraction(16, 9),
+    "9:16": Fraction(9, 16),
+    "1:1": Fraction(1),
+    "4:5": Fraction(4, 5),
+}
+AUTO_CANVAS = "auto"  #: the background's own size, or the clip's
+CanvasName = Annotated[str, OneOf((AUTO_CANVAS, *ASPECTS))]
 
 
 class OutputInfo(NamedTuple):

@@ -5,32 +5,16 @@ from collections.abc import Iterable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from video_editing.contract.atomic_file import atomic_folder, translate_output_errors
 from video_editing.contract.engines import AUTO_ENGINE, BEST_ENGINE
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.excerpt import Span, Timeline
 
 PLAN_FILE = "plan.json"
 SEGMENT_SECONDS = 5  #: of the clip; at most this much is lost when a backend fails
-
-
-class Timeline(Protocol):
-    """The part of a probed clip that a plan follows from; :class:`reading.probe.Clip` has it."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the upright clip."""
-
-    @property
-    def timebase(self) -> Fraction:
-        """Seconds of one tick."""
-
-    @property
-    def times(self) -> tuple[int, ...]:
-        """Presentation time of each frame, in ticks; strictly increasing."""
 
 
 class Segment(BaseModel):
@@ -101,6 +85,14 @@ class Plan(BaseModel):
         segments = tuple(segment for segment in self.segments if segment.index in wanted)
         return self.model_copy(update={"segments": segments})
 
+    def select_span(self, span: Span) -> "Plan":
+        """Return the plan of the segments that hold frames of *span*, in the plan's order."""
+        return self.select(
+            segment.index
+            for segment in self.segments
+            if segment.start < span.end and segment.end > span.start
+        )
+
 
 def make_plan(
     clip: Timeline,
@@ -144,7 +136,8 @@ def _count_frames(clip: Timeline, start: int, end: int) -> int:
 def write_plan(plan: Plan, folder: Path) -> None:
     """Write *plan* into *folder*, which is created if it does not exist.
 
-    It replaces the plan of another engine; segments that are already in the folder are kept.
+    It replaces the plan of another engine or of another part of the clip; segments that are
+    already in the folder are kept.
 
     Raises:
         InputRejected: BAD_MATTE, the folder holds the mattes of another clip.
@@ -152,7 +145,9 @@ def write_plan(plan: Plan, folder: Path) -> None:
     """
     if (folder / PLAN_FILE).exists():
         old = read_plan(folder)
-        if (old.size, old.timebase, old.segments) != (plan.size, plan.timebase, plan.segments):
+        known = {segment.index: segment for segment in old.segments}
+        is_same = all(known.get(each.index, each) == each for each in plan.segments)
+        if (old.size, old.timebase) != (plan.size, plan.timebase) or not is_same:
             raise InputRejected(
                 RejectReason.BAD_MATTE, why="the folder holds mattes of another clip"
             )

@@ -16,6 +16,7 @@ import numpy as np
 
 from video_editing.concurrency import prefetch
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.excerpt import Span
 from video_editing.contract.plan import Plan, Segment, find_missing_segments, split_into_segments
 from video_editing.contract.progress import Report, with_progress
 from video_editing.frames import FrameMatte, Matte, Picture, Timed
@@ -29,45 +30,51 @@ MIN_MEAN_ALPHA = 0.002  #: mean alpha, 0–1, below which a matte shows no perso
 
 
 @contextmanager
-def open_computed_mattes(
-    clip: Clip, engine: Engine, end: int | None = None
-) -> Iterator[Iterator[FrameMatte]]:
-    """Open each frame of *clip* before *end* with the small matte that *engine* computes of it.
+def open_computed_mattes(clip: Clip, engine: Engine, span: Span) -> Iterator[Iterator[FrameMatte]]:
+    """Open each frame of *clip* in *span* with the small matte that *engine* computes of it.
 
     A recurrent engine's segments are those of a plan, so that its mattes are the same as stored
     ones.
     """
+    segments = [s for s in split_into_segments(clip) if s.start < span.end and s.end > span.start]
     if not engine.warm_up_frames:
+        start, end = _compute_window(clip, span.start, span.end, engine)
         with (
-            closing(prefetch(read_frames(clip, end=end), PREFETCH_DEPTH)) as frames,
+            closing(prefetch(read_frames(clip, start, end), PREFETCH_DEPTH)) as frames,
             closing(prefetch(engine.compute_mattes(frames), PREFETCH_DEPTH)) as pairs,
         ):
-            yield pairs
+            yield _take_span(pairs, span)
         return
-    segments = [s for s in split_into_segments(clip) if end is None or s.start < end]
     with (
         closing(prefetch(_read_with_context(clip, segments, engine), PREFETCH_DEPTH)) as frames,
         closing(prefetch(_compute_each(clip, segments, engine, frames), PREFETCH_DEPTH)) as pairs,
     ):
-        yield takewhile(lambda pair: end is None or pair[0].time < end, pairs)
+        yield _take_span(pairs, span)
+
+
+def _take_span(pairs: Iterable[FrameMatte], span: Span) -> Iterator[FrameMatte]:
+    """Yield those of *pairs* that lie in *span*."""
+    for pair in pairs:
+        if pair[0].time >= span.end:
+            return
+        if pair[0].time >= span.start:
+            yield pair
 
 
 @contextmanager
-def open_stored_mattes(
-    clip: Clip, path: Path, end: int | None = None
-) -> Iterator[Iterator[FrameMatte]]:
-    """Open each frame of *clip* before *end* with the matte that *path* holds for it.
+def open_stored_mattes(clip: Clip, path: Path, span: Span) -> Iterator[Iterator[FrameMatte]]:
+    """Open each frame of *clip* in *span* with the matte that *path* holds for it.
 
     Args:
         clip: the clip that the mattes were computed from.
         path: a folder of segments with small mattes, or one grey video of final ones.
-        end: a time in ticks; None is the end of the clip.
+        span: the frames.
 
     Raises:
         InputRejected: BAD_MATTE, the mattes are missing, damaged or those of another clip.
     """
-    mattes = read_mattes(clip, path, end) if path.is_dir() else _read_final_mattes(clip, path)
-    with closing(prefetch(read_frames(clip, end=end), PREFETCH_DEPTH)) as frames:
+    mattes = read_mattes(clip, path, span) if path.is_dir() else _read_final_mattes(clip, path)
+    with closing(prefetch(read_frames(clip, span.start, span.end), PREFETCH_DEPTH)) as frames:
         yield _pair(frames, mattes)
 
 
@@ -125,9 +132,9 @@ def _take_in_turn(
                 yield from islice(stream, segment.frames)
 
 
-def count_frames_before(clip: Clip, end: int | None) -> int:
-    """Return how many frames of *clip* lie before the tick *end*; None counts all."""
-    return len(clip.times) if end is None else bisect_left(clip.times, end)
+def count_frames_before(clip: Clip, end: int) -> int:
+    """Return how many frames of *clip* lie before the tick *end*."""
+    return bisect_left(clip.times, end)
 
 
 def is_empty(matte: Matte) -> bool:
@@ -139,20 +146,24 @@ def _read_with_context(
     clip: Clip, run: Sequence[Segment], engine: Engine
 ) -> Iterator[Timed[Picture]]:
     """Read the frames of *run*, and those before and after it that its mattes depend on."""
-    start, end = _compute_window(clip, run, engine)
-    return read_frames(clip, start, end)
+    return read_frames(clip, *_compute_window(clip, run[0].start, run[-1].end, engine))
 
 
-def _compute_window(
-    clip: Clip, segments: Sequence[Segment], engine: Engine
-) -> tuple[int, int | None]:
-    """Return the first tick of the frames that the mattes of *segments* depend on, and their end.
+def _compute_window(clip: Clip, start: int, end: int, engine: Engine) -> tuple[int, int | None]:
+    """Return the first tick of the frames on which mattes depend, and the end of these frames.
 
-    The end is None at the end of the clip.
+    Args:
+        clip: whose frames they are.
+        start: first tick of the mattes.
+        end: the tick before which they lie.
+        engine: computes them.
+
+    Returns:
+        Two ticks, the second is None at the end of the clip.
     """
     lead = engine.warm_up_frames + engine.context_frames
-    first = max(0, count_frames_before(clip, segments[0].start) - lead)
-    after = count_frames_before(clip, segments[-1].end) + engine.context_frames
+    first = max(0, count_frames_before(clip, start) - lead)
+    after = count_frames_before(clip, end) + engine.context_frames
     return clip.times[first], clip.times[after] if after < len(clip.times) else None
 
 
@@ -165,7 +176,8 @@ def _compute_run(
         return
     buffer = _FrameBuffer(frames, engine)
     for segment in run:
-        pairs = engine.compute_mattes(buffer.read(*_compute_window(clip, [segment], engine)))
+        window = _compute_window(clip, segment.start, segment.end, engine)
+        pairs = engine.compute_mattes(buffer.read(*window))
         yield from _align_to_times(_get_times(clip, [segment]), pairs)
 
 
@@ -175,7 +187,8 @@ def _compute_each(
     """Yield each frame of *segments* that decodes, with its matte."""
     buffer = _FrameBuffer(frames, engine)
     for segment in segments:
-        pairs = engine.compute_mattes(buffer.read(*_compute_window(clip, [segment], engine)))
+        window = _compute_window(clip, segment.start, segment.end, engine)
+        pairs = engine.compute_mattes(buffer.read(*window))
         for frame, matte in pairs:
             if frame.time >= segment.end:
                 break

@@ -15,6 +15,7 @@ import numpy as np
 
 from video_editing.contract.atomic_file import translate_output_errors
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.excerpt import Span
 from video_editing.contract.plan import Plan, Segment, find_missing_segments, read_plan_of
 from video_editing.frames import Matte, Timed
 from video_editing.reading.container import open_container
@@ -98,23 +99,29 @@ def _copy_luma(frame: av.VideoFrame) -> Matte:
     return rows[: frame.height, : frame.width].copy()
 
 
-def read_mattes(clip: Clip, folder: Path, end: int | None = None) -> Iterator[Timed[Matte]]:
-    """Read the mattes of *clip* in *folder*, in order.
+def read_mattes(clip: Clip, folder: Path, span: Span) -> Iterator[Timed[Matte]]:
+    """Read the mattes of *clip* in *folder* for the segments of *span*, in order.
 
     Args:
         clip: the clip that the mattes belong to.
-        folder: holds every segment that begins before *end*.
-        end: a time in ticks; None is the end of the clip.
+        folder: holds every segment with frames in *span*.
+        span: the frames.
 
     Raises:
         InputRejected: BAD_MATTE, a segment is missing or damaged, or of another clip.
     """
-    plan = read_plan_of(clip, folder)
-    frame_count = len(clip.times)
-    if end is not None:
-        plan = plan.select(segment.index for segment in plan.segments if segment.start < end)
-        frame_count = bisect_left(clip.times, end)
-    if find_missing_segments(plan, folder) or plan.frames < frame_count:
+    plan = read_plan_of(clip, folder).select_span(span)
+    if find_missing_segments(plan, folder) or not _covers(plan, clip, span):
         raise InputRejected(RejectReason.BAD_MATTE, why="segments are missing")
     for segment in plan.segments:
         yield from read_segment(plan, segment, folder)
+
+
+def _covers(plan: Plan, clip: Clip, span: Span) -> bool:
+    """Return whether the segments of *plan* hold every frame of *span*."""
+    frames = sum(
+        bisect_left(clip.times, min(segment.end, span.end))
+        - bisect_left(clip.times, max(segment.start, span.start))
+        for segment in plan.segments
+    )
+    return frames == bisect_left(clip.times, span.end) - bisect_left(clip.times, span.start)

@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypedDict
 
-from video_editing.compositing.audio_mix import mix_audio
 from video_editing.compositing.composition import Composition
 from video_editing.compositing.layout import Size
 from video_editing.compositing.overlay import place_in_frame
@@ -61,12 +60,12 @@ def cut(
     box = [0, 0, *clip.size] if is_full_frame else [left, top, *layout.size]
     placement = OverlayPlacement(box=box, frame=[*clip.size])
     open_file = {OutputFormat.MOV: open_mov, OutputFormat.WEBM: open_webm}[output_format]
-    sound = mix_audio(clip, seconds=clip.duration) if clip.audio_stream is not None else None
+    sound = composition.mix_sound() if composition.has_sound() else None
     spec = StreamSpec(
         size=(box[2], box[3]),
         timebase=clip.timebase,
         rate=clip.rate,
-        seconds=clip.duration,
+        seconds=composition.seconds,
         has_sound=sound is not None,
     )
     with (
@@ -92,7 +91,7 @@ def cut_sticker(composition: Composition, result: Path, report: Report = ignore)
     limits = OutputFormat.STICKER.spec
     # The overlay fills the sticker, which leaves no room around it for a shadow.
     style = composition.style.model_copy(update={"size": 1.0, "shadow": 0.0})
-    composition = replace(composition, style=style, max_seconds=limits.max_seconds)
+    composition = replace(composition, style=style).limit(limits.max_seconds)
     clip, seconds = composition.clip, composition.seconds
     layout = composition.compute_layout((limits.side, limits.side))
 

@@ -8,7 +8,6 @@ from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
 
-from video_editing.compositing.audio_mix import has_sound, mix_audio
 from video_editing.compositing.background import Background
 from video_editing.compositing.composition import Composition, compose
 from video_editing.compositing.layout import Size, compute_top_left, fit_within_side
@@ -106,7 +105,7 @@ class _EditAttempt:
         self._background = background
         self._options = options
         self._background_audio = background.clip if spec.has_sound else None
-        self._has_sound = spec.has_sound and has_sound(composition.clip, self._background_audio)
+        self._has_sound = spec.has_sound and composition.has_sound(self._background_audio)
         self.canvas = self._choose_canvas(canvas)
         if background.rate:
             max_rate = Fraction(spec.max_rate or _MAX_FILL_RATE)
@@ -147,8 +146,7 @@ class _EditAttempt:
                 pictures = with_thumbnail(pictures, thumbnail, middle)
             sound = None
             if self._has_sound:
-                clip = self.composition.clip
-                sound = mix_audio(clip, self._background_audio, seconds=seconds)
+                sound = self.composition.mix_sound(self._background_audio)
             with closing(prefetch(pictures, PREFETCH_DEPTH)) as ready:
                 first = list(islice(ready, TRIAL_FRAMES)) if self._has_choice else []
                 with self._open_file(result, max_bytes, first) as writer:

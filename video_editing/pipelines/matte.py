@@ -6,6 +6,7 @@ from pathlib import Path
 from video_editing.compositing.composition import Composition
 from video_editing.compositing.overlay import OverlayRenderer, choose_alpha_function
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.excerpt import find_span
 from video_editing.contract.plan import Plan, Segment
 from video_editing.contract.progress import Report, ignore, with_progress
 from video_editing.contract.style import Shape
@@ -39,7 +40,7 @@ def write_final_matte(composition: Composition, result: Path, report: Report = i
         full_frame.compute_layout(), full_frame.style, compute_alpha, clip.duration
     )
     with (
-        open_computed_mattes(clip, create_engine(options, clip)) as pairs,
+        open_computed_mattes(clip, create_engine(options, clip), find_span(clip)) as pairs,
         open_matte_video(result, spec) as writer,
     ):
         for frame, matte in with_progress(pairs, "matte", len(clip.times), report):

@@ -56,15 +56,17 @@ def write_preview(
     """
     style = composition.style.model_copy(update={"fade": 0})
     composition = replace(composition, style=style)
-    face = find_face(composition.clip)
+    span = composition.span
+    face = find_face(composition.clip, span)
     layout = composition.compute_layout(canvas, face)
     options = resolve_auto(composition.engine_options, composition.clip)
     composition = replace(composition, engine_options=options)
     matte = None if style.keep_background else _compute_matte(composition, face.best_frame)
+    shown = Timed(max(0, face.best_frame.time - span.start), face.best_frame.value)
     compute_alpha = choose_alpha_function(options.engine)
     if layers is not None and matte is not None:
         write_layers(composition, face, matte, compute_alpha, background, layers)
-    frames = composition.render(iter([(face.best_frame, matte)]), layout, compute_alpha)
+    frames = composition.render(iter([(shown, matte)]), layout, compute_alpha)
     corner = compute_top_left(layout, style, canvas)
     with background.open_sampler(canvas) as sample_background:
         for frame in compose(frames, sample_background, corner, composition.clip.timebase):

@@ -17,7 +17,7 @@ import numpy as np
 import webcolors
 from numpy.typing import NDArray
 
-from video_editing.compositing.audio_mix import has_sound, mix_audio
+from video_editing.compositing.audio_mix import has_sound
 from video_editing.compositing.background import (
     AnimationBackground,
     Background,
@@ -44,8 +44,6 @@ from video_editing.pipelines.reference import (
     write_references,
 )
 from video_editing.pixels import compute_chroma_size, convert_to_rgb
-from video_editing.reading.decode import read_frames
-from video_editing.reading.probe import Clip
 from video_editing.writing.alpha_video import open_mov, open_webm
 from video_editing.writing.encoder import FileWriter
 from video_editing.writing.mp4 import open_mp4
@@ -176,7 +174,7 @@ def render_parts(
     """
     clip = composition.clip
     rate = options.rate or clip.rate
-    timing = ConstantRate(rate, max(1, round(clip.duration * rate)))
+    timing = ConstantRate(rate, max(1, round(composition.seconds * rate)))
     layout = composition.compute_layout(canvas)
     corner = compute_top_left(layout, composition.style, canvas)
     box = find_visible_box(corner, layout.size, canvas)
@@ -186,14 +184,14 @@ def render_parts(
         composition.open_frames(layout, "render", report) as frames,
     ):
         file = _OverlayFile.name(part, options.alpha_format, (box.width, box.height), timing)
-        file.write_frames(capture.watch(frames, clip.timebase), clip, corner, box)
-        name = _write_background(clip, part, background, canvas, timing)
+        file.write_frames(capture.watch(frames, clip.timebase), composition, corner, box)
+        name = _write_background(composition, part, background, canvas, timing)
         write_references(capture, background, canvas, corner, part)
     return {
         "canvas": [*canvas],
         "box": [*box],
         "seconds": float(timing.seconds),
-        "sound": has_sound(clip, None),
+        "sound": composition.has_sound(),
         "overlay": str(folder / file.overlay.name),
         "luma": None if file.luma is None else str(folder / file.luma.name),
         "background": _describe_background(background, folder / name if name else None, timing),
@@ -255,17 +253,21 @@ class _OverlayFile(NamedTuple):
         return cls(folder / f"overlay.{alpha_format}", None, size, timing, table)
 
     def write_frames(
-        self, frames: Iterator[OverlayFrame], clip: Clip, corner: tuple[int, int], box: Box
+        self,
+        frames: Iterator[OverlayFrame],
+        composition: Composition,
+        corner: tuple[int, int],
+        box: Box,
     ) -> None:
         """Write the overlays of *frames*, cut to *box*, with the voice of the clip."""
         timed = (Timed(frame.time, frame.overlay) for frame in frames)
-        overlays = self.timing.resample(timed, clip.timebase)
+        overlays = self.timing.resample(timed, composition.timebase)
         with closing(prefetch(_crop_overlays(overlays, corner, box), PREFETCH_DEPTH)) as ready:
-            self._write(ready, clip)
+            self._write(ready, composition)
 
-    def _write(self, overlays: Iterator[Timed[Layer]], clip: Clip) -> None:
-        is_audible = has_sound(clip, None)
-        sound = mix_audio(clip, seconds=self.timing.seconds) if is_audible else None
+    def _write(self, overlays: Iterator[Timed[Layer]], composition: Composition) -> None:
+        is_audible = composition.has_sound()
+        sound = composition.mix_sound(seconds=self.timing.seconds) if is_audible else None
         tick = 1 / self.timing.rate
         spec = self.timing.make_spec(self.size, has_sound=is_audible)
         if self.luma is None:
@@ -290,7 +292,11 @@ class _OverlayFile(NamedTuple):
 
 
 def _write_background(
-    clip: Clip, folder: Path, background: Background, canvas: Size, timing: ConstantRate
+    composition: Composition,
+    folder: Path,
+    background: Background,
+    canvas: Size,
+    timing: ConstantRate,
 ) -> str | None:
     """Write the file of a background that is ours to make; return its name, or None."""
     match background:
@@ -300,11 +306,11 @@ def _write_background(
             return name
         case BlurredBackground():
             name, size = "blur.mp4", fit_within_side(canvas, BLUR_SIDE)
-            _write_film(clip, background, folder / name, size, timing)
+            _write_film(composition, background, folder / name, size, timing)
             return name
         case AnimationBackground():
             name = "animation.mp4"
-            _write_film(clip, background, folder / name, canvas, timing)
+            _write_film(composition, background, folder / name, canvas, timing)
             return name
         case _:
             return None
@@ -334,14 +340,14 @@ def _describe_background(
 
 
 def _write_film(
-    clip: Clip, background: Background, path: Path, size: Size, timing: ConstantRate
+    composition: Composition, background: Background, path: Path, size: Size, timing: ConstantRate
 ) -> None:
-    """Write *background* as it is behind the frames of *clip*."""
+    """Write *background* as it is behind the frames of the clip."""
     with (
         background.open_sampler(size) as sample,
         open_mp4(path, timing.make_spec(size)) as writer,
     ):
-        shown = timing.resample(read_frames(clip), clip.timebase)
+        shown = timing.resample(composition.read_pictures(), composition.clip.timebase)
         pictures = (
             Timed(frame.time, sample(frame.time / timing.rate, frame.value)) for frame in shown
         )

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from video_editing.compositing.audio_mix import duck, has_sound, mix_audio
+from video_editing.contract.sound import BackgroundSound, SoundOptions
 from video_editing.reading.audio import BLOCK_SAMPLES, SAMPLE_RATE
 from video_editing.reading.probe import Clip, probe
 
@@ -211,14 +212,44 @@ def test_sound_has_the_requested_length(tmp_path: Path, seconds: Fraction) -> No
 
 
 def test_a_later_start_gives_the_same_sound(tmp_path: Path) -> None:
-    """From 0.7 s on, it equals the full sound from 0.7 s on."""
+    """From 0.7 s on, it equals the full sound from 0.7 s on; a background begins anew."""
     clip = write(tmp_path / "a.mkv", tone(2))
     background = write(tmp_path / "b.mkv", tone(1), seconds=0.6)
     assert np.array_equal(mix(clip, seconds=1, start=0.7), mix(clip)[33600:81600])
     silent = write(tmp_path / "c.mkv", None)
     assert np.array_equal(
-        mix(silent, background, seconds=1, start=0.7), mix(silent, background)[33600:81600]
+        mix(silent, background, seconds=1, start=0.7), mix(silent, background, seconds=1)
     )
+
+
+@pytest.mark.parametrize(
+    ("loudness", "voice", "decibels"),
+    [("quiet", True, -8), ("loud", True, 8), ("quiet", False, -8), ("loud", False, 0)],
+)
+def test_the_background_is_as_loud_as_chosen(
+    tmp_path: Path, loudness: str, decibels: float, *, voice: bool
+) -> None:
+    """By that many decibels; alone, it does not become louder than it is."""
+    clip = write(tmp_path / "a.mkv", np.zeros((96000, 2), np.float32) if voice else None)
+    background = write(tmp_path / "b.mkv", tone(2, size=0.2))
+    sound = SoundOptions(background_sound=BackgroundSound(loudness))
+    usual, changed = (
+        np.concatenate(list(mix_audio(clip, background, *options, seconds=Fraction(1))))
+        for options in ((), (sound,))
+    )
+    ratio = np.sqrt((changed**2).mean() / (usual**2).mean())
+    assert 20 * np.log10(ratio) == pytest.approx(decibels, abs=0.1)
+
+
+def test_a_background_can_be_silent(tmp_path: Path) -> None:
+    """The voice alone is left, and without one there is no sound."""
+    clip, silent = write(tmp_path / "a.mkv", tone(2)), write(tmp_path / "c.mkv", None)
+    background = write(tmp_path / "b.mkv", tone(2, 900))
+    off = SoundOptions(background_sound=BackgroundSound.OFF)
+    mixed = np.concatenate(list(mix_audio(clip, background, off, seconds=Fraction(2))))
+    assert np.array_equal(mixed, mix(clip))
+    assert has_sound(silent, background)
+    assert not has_sound(silent, background, off)
 
 
 def test_a_lone_voice_is_untouched(tmp_path: Path) -> None:

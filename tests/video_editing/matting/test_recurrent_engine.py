@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from tests.support.make_clips import make_clip
 from video_editing.contract.errors import ModelUnavailable
+from video_editing.contract.excerpt import Span, find_span
 from video_editing.contract.plan import Plan, find_missing_segments, make_plan, write_plan
 from video_editing.contract.progress import ignore
 from video_editing.frames import FrameMatte, Matte, Picture, Timed
@@ -72,7 +74,7 @@ def write(
     write_plan(plan, folder)
     for part in parts:
         write_missing_segments(clip, plan.select(part), folder, engine, ignore)
-    return [matte.value.tobytes() for matte in read_mattes(clip, folder)]
+    return [matte.value.tobytes() for matte in read_mattes(clip, folder, find_span(clip))]
 
 
 @pytest.fixture(scope="module")
@@ -133,17 +135,17 @@ def test_a_failure_of_one_part_ends_the_others(clip: Clip, plan: Plan, tmp_path:
 
 def test_mattes_in_process_are_the_stored_ones(clip: Clip, mattes: list[bytes]) -> None:
     """Without a folder the borders of the segments are the same."""
-    with open_computed_mattes(clip, LumaAverage()) as pairs:
+    with open_computed_mattes(clip, LumaAverage(), find_span(clip)) as pairs:
         found = [(frame.time, matte.tobytes()) for frame, matte in pairs]
     assert found == list(zip(clip.times, mattes, strict=True))
 
 
-def test_the_beginning_of_a_clip_has_the_mattes_of_all_of_it(
-    clip: Clip, mattes: list[bytes]
-) -> None:
-    """A result of the first seconds ends within a segment."""
-    with open_computed_mattes(clip, LumaAverage(), clip.times[130]) as pairs:
-        assert [matte.tobytes() for _, matte in pairs] == mattes[:130]
+def test_a_part_of_a_clip_has_the_mattes_of_all_of_it(clip: Clip, mattes: list[bytes]) -> None:
+    """It begins and ends within a segment."""
+    span = Span(clip.times[70], clip.times[190], Fraction(0))
+    with open_computed_mattes(clip, LumaAverage(), span) as pairs:
+        found = [(frame.time, matte.tobytes()) for frame, matte in pairs]
+    assert found == list(zip(clip.times[70:190], mattes[70:190], strict=True))
 
 
 def test_each_frame_depends_on_the_warm_up_and_the_context_only(

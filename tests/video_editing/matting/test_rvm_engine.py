@@ -12,6 +12,7 @@ import pytest
 from tests.support.make_clips import drawn, make_clip
 from tests.support.onnx_networks import save_recurrent
 from video_editing.contract.engines import BEST_ENGINE, FAST_ENGINE, EngineOptions
+from video_editing.contract.excerpt import find_span
 from video_editing.contract.plan import Plan, make_plan, write_plan
 from video_editing.contract.progress import ignore
 from video_editing.frames import Box, Picture
@@ -43,7 +44,7 @@ def talker(media: Path) -> Clip:
 def compute_segments(clip: Clip, plan: Plan, folder: Path, engine: RvmEngine) -> list[bytes]:
     """Compute the missing segments of *plan*, and return the mattes of all that exist."""
     write_missing_segments(clip, plan, folder, engine, ignore)
-    return [matte.value.tobytes() for matte in read_mattes(clip, folder)]
+    return [matte.value.tobytes() for matte in read_mattes(clip, folder, find_span(clip))]
 
 
 def test_segments_computed_one_by_one_equal_those_of_one_pass(
