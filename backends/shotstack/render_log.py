@@ -16,9 +16,7 @@ from backends.shotstack.errors import DuplicateRender, ShotstackUnavailable
 from backends.shotstack.rate_limiter import get_steady_time
 from backends.shotstack.schemas import ShotstackId
 from backends.state_file import JsonStateFile
-from video_editing.contract.excerpt import WHOLE_CLIP
 from video_editing.contract.formats import AUTO_CANVAS
-from video_editing.contract.sound import DEFAULT_SOUND
 from video_editing.contract.style import Style
 
 RETENTION_SECONDS = 2 * 86400  #: twice as long as Shotstack stores a result
@@ -61,12 +59,11 @@ def compute_intent_id(request: RenderRequest, result: Path) -> str:
         "thumbnail": _format_for_id(request.thumbnail),
     }
     # A later field of a request is part of the id only if it is not the default.
-    later = {"canvas": AUTO_CANVAS, "excerpt": WHOLE_CLIP, "sound": DEFAULT_SOUND}
-    fields |= {
-        name: repr(getattr(request, name))
-        for name, default in later.items()
-        if getattr(request, name) != default
-    }
+    if request.canvas != AUTO_CANVAS:
+        fields["canvas"] = request.canvas
+    for name in ("excerpt", "sound"):
+        if chosen := getattr(request, name).model_dump(mode="json", exclude_defaults=True):
+            fields[name] = repr(chosen)
     text = f"{result.absolute()} {_join_fields('Scene', fields)}"
     return sha256(text.encode()).hexdigest()[:32]
 

@@ -56,14 +56,13 @@ Time = Annotated[
     float,
     BeforeValidator(parse_time),
     Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False),
-    Metavar("TIME"),
 ]
 
 
 class Excerpt(OptionModel):
     """The part of a clip that is used: picture, sound and mattes."""
 
-    start: Time = Field(
+    start: Annotated[Time, Metavar("TIME")] = Field(
         default=0,
         description="where the used part of the clip begins, in seconds or as M:SS; it begins with "
         "the frame that is shown then",

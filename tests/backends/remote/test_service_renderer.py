@@ -45,9 +45,11 @@ from tests.backends.support.shotstack_renderer import KEEP_BACKGROUND
 from tests.support.paths import ROOT
 from tests.support.person_clips import film_of_eileen
 from video_editing.contract.errors import InputRejected, RejectReason
+from video_editing.contract.excerpt import Excerpt
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.plan import make_plan, read_plan, write_plan
 from video_editing.contract.progress import Progress, ignore
+from video_editing.contract.sound import SoundOptions
 from video_editing.contract.style import Shape, Style
 from video_editing.reading.probe import ClipLimits, probe
 
@@ -95,6 +97,41 @@ async def test_the_result_is_that_of_this_machine(
         await create_renderer_client(address).render(request, there, ignore)
     assert there.read_bytes() == here.read_bytes()
     assert list_files(tmp_path / "service") == []
+
+
+async def test_a_part_with_a_canvas_and_a_sound_is_that_of_this_machine(
+    film: Path, mattes: Path, tmp_path: Path
+) -> None:
+    """Byte for byte; the mattes of the other segments are not needed."""
+    (part := tmp_path / "mattes").mkdir()
+    (part / "00001.mp4").hardlink_to(mattes / "00001.mp4")
+    write_plan(read_plan(mattes).select([1]), part)
+    request = RenderRequest(
+        film,
+        part,
+        "teal",
+        STYLE,
+        canvas="4:5",
+        excerpt=Excerpt(start=0.2, end=0.28),
+        sound=SoundOptions(even_voice=True),
+    )
+    here, there = tmp_path / "here.mp4", tmp_path / "there.mp4"
+    rendered = await LocalRenderer(LIMITS).render(request, here, ignore)
+    async with serve_app(create_service(tmp_path / "service")) as address:
+        await create_renderer_client(address).render(request, there, ignore)
+    assert there.read_bytes() == here.read_bytes()
+    assert (rendered.width, rendered.height) == (1080, 1350)
+    assert rendered.seconds == pytest.approx(0.08)
+
+
+async def test_an_earlier_service_understands_a_render_without_later_fields(
+    film: Path, tmp_path: Path
+) -> None:
+    """It refuses fields that it does not know; and the id of the render stays the same."""
+    files = await collect_files(RenderRequest(film, None, "teal", KEEP_BACKGROUND), tmp_path)
+    assert files.request.model_dump().keys() == {
+        *("input", "mattes", "background", "background_file", "style", "form", "max_bytes")
+    }
 
 
 async def test_a_clip_whose_mattes_were_made_there_is_not_uploaded_again(

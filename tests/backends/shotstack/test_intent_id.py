@@ -9,7 +9,9 @@ from pydantic import create_model
 
 from backends.rendering.base import RenderRequest
 from backends.shotstack.render_log import compute_intent_id
+from video_editing.contract.excerpt import Excerpt
 from video_editing.contract.formats import OutputFormat
+from video_editing.contract.sound import SoundOptions
 from video_editing.contract.style import Anchor, Shape, Style
 
 FOLDER = Path("/data/jobs/7")
@@ -23,6 +25,9 @@ OTHER_VALUES: dict[str, Any] = {
     "form": OutputFormat.ANIMATION,
     "max_bytes": 50_000_000,
     "thumbnail": FOLDER / "result.jpg",
+    "canvas": "1:1",
+    "excerpt": Excerpt(start=2),
+    "sound": SoundOptions(denoise=True),
 }
 DETAILED_STYLE = Style(
     shape=Shape.ROUNDED,
