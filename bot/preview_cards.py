@@ -23,6 +23,7 @@ from bot.jobs.workspace import (
     CARD_FILE,
     CLIP_FILE,
     LAYERS_FOLDER,
+    PROXY_FOLDER,
     name_background_file,
     remove_folder,
 )
@@ -109,6 +110,20 @@ class PreviewRenderer:
     def _list_layer_options(self, draft: Draft, folder: Path) -> list[str]:
         has_layers = self._has_editor and draft.is_private
         return [f"--layers={folder / LAYERS_FOLDER}"] if has_layers else []
+
+    async def render_proxy(self, draft: Draft) -> None:
+        """Write a small copy of the clip of *draft*, and pictures of it. Raises: see `render`."""
+        with self._draft_files.use(draft.id) as folder:
+            if not (folder / CLIP_FILE).exists():
+                await self.render(draft)
+            async with self._drawing_turns.acquire_slot(f"{draft.id}.proxy", draft.user):
+                await self._video_cli.run(
+                    "proxy",
+                    str(folder / CLIP_FILE),
+                    f"--output={folder / PROXY_FOLDER}",
+                    "--progress=json",
+                    report=ignore,
+                )
 
     async def remove_files(self, draft_id: str) -> None:
         """Remove the folder of a draft."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from video_editing.contract.engines import AUTO_ENGINE, EngineName
+from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, OffsetFraction, Shape, Style, UnitInterval
 
@@ -161,6 +162,7 @@ class JobRequest(BaseModel):
         look: the appearance of the person and the background.
         form: the format of the result.
         mattes: the id of the job whose mattes are used if they are still kept.
+        excerpt: the part of the clip that is used.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -169,6 +171,7 @@ class JobRequest(BaseModel):
     look: Appearance
     form: OutputFormat = OutputFormat.VIDEO
     mattes: str | None = None
+    excerpt: Excerpt = WHOLE_CLIP
 
 
 class Language(StrEnum):

@@ -30,6 +30,7 @@ from bot.ui.callback_data import (
     SendBackground,
     ShowCardPage,
 )
+from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 
 OTHER_BUTTONS = (ShowCardPage, SendBackground, KeepBackground, MakeResult)
 CardButton = CardChoice | ShowCardPage | SendBackground | KeepBackground | MakeResult
@@ -163,6 +164,7 @@ async def accept_draft(
     jobs: JobSupervisor,
     drafts: DraftRepository,
     users: UserRepository,
+    excerpt: Excerpt = WHOLE_CLIP,
 ) -> None:
     """Accept the job of a draft with a clip, and remember its appearance.
 
@@ -173,7 +175,7 @@ async def accept_draft(
     """
     assert draft.clip is not None, "a draft with a card has a clip"
     await jobs.accept(
-        JobRequest(clip=draft.clip, look=draft.look),
+        JobRequest(clip=draft.clip, look=draft.look, excerpt=excerpt),
         Requester(draft.user, language),
         draft.destination,
         origin=f"draft:{draft.id}",

@@ -75,6 +75,7 @@ async def order_variant(
         look=callback_data.choose_appearance(job.order.look),
         form=callback_data.choose_format(job.order.form),
         mattes=job.id,
+        excerpt=job.order.excerpt,
     )
     if any(other.order == order for other in await job_repository.list_open_of_user(job.user)):
         await conversation.answer(query, conversation.text("made-already"))

@@ -33,6 +33,7 @@ from bot.jobs.workspace import (
 )
 from bot.telegram.errors import DownloadRejected
 from bot.telegram.limits import TelegramLimits, describe_sizes
+from video_editing.cli.arguments import format_options
 from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
 from video_editing.contract.plan import Plan, find_missing_segments, read_plan
@@ -272,6 +273,7 @@ class JobStages:
             f"--segments={self._get_mattes_folder(job)}",
             "--plan-only",
             f"--engine={job.order.look.engine}",
+            *format_options(job.order.excerpt),
             "--progress=json",
             report=report,
         )
@@ -298,6 +300,7 @@ class JobStages:
             background=format_background(look.backdrop, folder),
             style=look.to_style(form),
             form=form,
+            excerpt=job.order.excerpt,
             max_bytes=int(self._limits.upload_bytes * MAX_SIZE_SHARE),
             thumbnail=None if form.is_transparent else folder / THUMBNAIL_FILE,
         )

@@ -25,6 +25,7 @@ THUMBNAIL_FILE = "thumbnail.jpg"
 RENDERED_FILE = "made.json"  #: the size and length of the result
 CARD_FILE = "card.jpg"
 LAYERS_FOLDER = "layers"  #: of a card's picture, apart, for the editor
+PROXY_FOLDER = "proxy"  #: of a small copy of the clip, for the editor
 #: errors of volumes without hard links, with too few, or across volumes
 NO_LINK_ERRORS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 

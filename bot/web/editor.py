@@ -13,7 +13,7 @@ from bot.database.drafts import Draft, DraftNotFound
 from bot.database.jobs import JobRefused
 from bot.domain.job_request import PALETTE, RING_COLOURS, Language
 from bot.ui.texts import Texts
-from bot.web.editor_files import PICTURES, EditorFiles
+from bot.web.editor_files import PICTURES, PROXY_FILES, EditorFiles
 from bot.web.guards import RequestRate, get_authorization, read_json
 from bot.web.orders import DraftOrders, EditedLook, describe_look
 from bot.web.signatures import Signatures, Visitor
@@ -60,6 +60,13 @@ class EditorPages:
         _, draft = await self._find_draft(request)
         content = await self._files.read_picture(draft, request.match_info["name"])
         return web.Response(body=content, content_type="image/webp")
+
+    async def send_proxy(self, request: web.Request) -> web.Response:
+        """Send the small copy of the clip, or the strip of its pictures."""
+        _, draft = await self._find_draft(request)
+        name = request.match_info["name"]
+        content = await self._files.read_proxy(draft, name)
+        return web.Response(body=content, content_type=PROXY_FILES[name])
 
     async def order(self, request: web.Request) -> web.Response:
         """Accept the job of a draft with the layout that was sent, once."""
@@ -114,11 +121,15 @@ def create_editor_routes(get_pages: Callable[[], EditorPages]) -> list[web.Route
     async def send_picture(request: web.Request) -> web.Response:
         return await get_pages().send_picture(request)
 
+    async def send_proxy(request: web.Request) -> web.Response:
+        return await get_pages().send_proxy(request)
+
     async def order(request: web.Request) -> web.Response:
         return await get_pages().order(request)
 
     return [
         web.get(PATH, send_state),
         web.get(f"{PATH}/{{name:{'|'.join(PICTURES)}}}.webp", send_picture),
+        web.get(f"{PATH}/{{name:{'|'.join(map(re.escape, PROXY_FILES))}}}", send_proxy),
         web.post(f"{PATH}/make", order),
     ]

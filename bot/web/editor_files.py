@@ -9,10 +9,12 @@ from typing import Any
 
 from bot.database.drafts import Draft
 from bot.jobs.draft_files import DraftFiles
-from bot.jobs.workspace import LAYERS_FOLDER
+from bot.jobs.workspace import LAYERS_FOLDER, PROXY_FOLDER
 from bot.preview_cards import PreviewRenderer
 
 LAYERS_FILE = "layers.json"
+#: what the clip is trimmed by, with their types
+PROXY_FILES = {"strip.jpg": "image/jpeg", "proxy.mp4": "video/mp4"}
 PICTURES = ("person", "background", "blur")  #: names without their suffix, .webp
 
 
@@ -38,17 +40,32 @@ class EditorFiles:
         async with self._provide(draft) as folder:
             return await asyncio.to_thread((folder / f"{name}.webp").read_bytes)
 
+    async def read_proxy(self, draft: Draft, name: str) -> bytes:
+        """Return one of :data:`PROXY_FILES`. Raises what the renderer raises."""
+        with self._draft_files.use(draft.id) as folder:
+            path = folder / PROXY_FOLDER / name
+            async with self._lock(draft):
+                if not path.exists():
+                    await self._renderer.render_proxy(draft)
+            return await asyncio.to_thread(path.read_bytes)
+
+    @asynccontextmanager
+    async def _lock(self, draft: Draft) -> AsyncIterator[None]:
+        """Let one request at a time have the files of a draft drawn."""
+        lock = self._drawing.setdefault(draft.id, asyncio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked():
+                self._drawing.pop(draft.id, None)
+
     @asynccontextmanager
     async def _provide(self, draft: Draft) -> AsyncIterator[Path]:
         """Yield the folder of the layers, which are drawn once for all that ask meanwhile."""
         with self._draft_files.use(draft.id) as draft_folder:
             folder = draft_folder / LAYERS_FOLDER
-            lock = self._drawing.setdefault(draft.id, asyncio.Lock())
-            try:
-                async with lock:
-                    if not (folder / LAYERS_FILE).exists():
-                        await self._renderer.render(draft)
-            finally:
-                if not lock.locked():
-                    self._drawing.pop(draft.id, None)
+            async with self._lock(draft):
+                if not (folder / LAYERS_FILE).exists():
+                    await self._renderer.render(draft)
             yield folder

@@ -1,9 +1,9 @@
 """Orders the result of a draft with the layout of the editor, as if buttons had been pressed."""
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository
 from bot.database.users import UserRepository
@@ -21,6 +21,7 @@ from bot.domain.job_request import (
 from bot.handlers.preview_card import accept_draft
 from bot.jobs.supervisor import JobSupervisor
 from bot.telegram.messenger import Messenger
+from video_editing.contract.excerpt import Excerpt, Time
 from video_editing.contract.style import Anchor, OffsetFraction, Shape, UnitInterval
 
 OWN_BACKGROUND = "own"  #: the file that is the draft's background now
@@ -34,6 +35,7 @@ class EditedLook(BaseModel):
         shape, ring, shadow: of the overlay.
         anchor, offset, size: its place, as in a style.
         background: a colour's name, "blur", or "own" for the file that the draft has.
+        start, end: of the part of the clip that is used, in seconds; None is the clip's end.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -45,6 +47,14 @@ class EditedLook(BaseModel):
     offset: tuple[OffsetFraction, OffsetFraction]
     size: Annotated[float, Field(ge=MIN_SCALE, le=MAX_SCALE)]
     background: Background
+    start: Time = 0
+    end: Time | None = None
+
+    @model_validator(mode="after")
+    def _require_length(self) -> Self:
+        if self.end is not None and self.end <= self.start:
+            raise ValueError("nothing is left of the clip")
+        return self
 
 
 def describe_look(draft: Draft) -> EditedLook:
@@ -123,6 +133,7 @@ class DraftOrders:
         Raises: see :meth:`JobSupervisor.accept`.
         """
         draft = replace(draft, look=apply_look(draft, look))
-        await accept_draft(draft, language, self._jobs, self._drafts, self._users)
+        excerpt = Excerpt(start=look.start, end=look.end)
+        await accept_draft(draft, language, self._jobs, self._drafts, self._users, excerpt)
         if draft.card is not None:
             await self._messenger.edit_keyboard(draft.chat, draft.card, None)

@@ -65,6 +65,7 @@ from video_editing.pipelines.layers import (
 )
 from video_editing.pipelines.matte import check_segments, write_final_matte
 from video_editing.pipelines.preview import write_preview, write_thumbnail
+from video_editing.pipelines.proxy import PROXY_FILE, STRIP_FILE, write_proxy
 from video_editing.pipelines.reference import measure_difference
 from video_editing.pipelines.render_parts import AlphaFormat, PartsOptions, render_parts
 from video_editing.reading.probe import Clip, ClipLimits, probe
@@ -108,6 +109,7 @@ FolderPath = Annotated[
         description="where the parts are written; they appear when all are complete",
     ),
 ]
+PROXY_SECONDS = 120.0  #: in which the small copy of a clip is made
 MAX_MEGABYTES = 1e9  #: of a result
 CLIP_LIMITS = ClipLimits(max_memory=READ_MEMORY)
 _NOTE, _GIF, _STICKER = (
@@ -296,6 +298,22 @@ class PartsArguments(CommandArguments):
     style: Style = Style()
     sound: Annotated[SoundOptions, Only(VOICE_FIELDS)] = SoundOptions()
     engine_options: EngineOptions = EngineOptions()
+
+
+class ProxyArguments(CommandArguments):
+    """Options of ``overlay proxy``."""
+
+    clip: ClipPath
+    output: Annotated[
+        Path,
+        Writes(inside=(PROXY_FILE, STRIP_FILE)),
+        Metavar("FOLDER"),
+        Field(
+            validation_alias=AliasChoices("output", "o"),
+            description=f"where {PROXY_FILE}, without sound, and {STRIP_FILE}, pictures from "
+            "beginning to end side by side, are written",
+        ),
+    ]
 
 
 class ProbeArguments(CommandArguments):
@@ -498,6 +516,14 @@ def run_parts(options: PartsArguments, report: Report) -> None:
     print_result(options.progress, options.output, **parts)
 
 
+def run_proxy(options: ProxyArguments, _report: Report) -> None:
+    """Write a small copy and a strip of pictures."""
+    clip = open_clip(options.clip)
+    with limit_reading_time(options.clip, extra_seconds=PROXY_SECONDS):
+        write_proxy(clip, options.output)
+    print_result(options.progress, options.output, seconds=float(clip.duration))
+
+
 def run_probe(options: ProbeArguments, _report: Report) -> None:
     """Print the size, length and rate of a video."""
     clip = open_clip(options.clip)
@@ -534,6 +560,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "preview": Command("make one picture of what edit would make", PreviewArguments, run_preview),
     "parts": Command("make what a renderer elsewhere puts together", PartsArguments, run_parts),
+    "proxy": Command(
+        "make a small copy and a strip of pictures, to trim a video by", ProxyArguments, run_proxy
+    ),
     "probe": Command("print a video's size, length and frame rate", ProbeArguments, run_probe),
     "demo": Command(
         "make a short clip of a person, edit it, print where the result is", DemoArguments, run_demo

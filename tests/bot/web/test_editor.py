@@ -22,6 +22,8 @@ LOOK = {
     "offset": [0.125, -0.25],
     "size": 0.4,
     "background": "blur",
+    "start": 0.5,
+    "end": 1.5,
 }
 
 
@@ -77,6 +79,8 @@ async def test_it_shows_the_cards_choices(editor: Editor, ann: User) -> None:
         "offset": [0, 0],
         "size": 0.5,
         "background": "navy",
+        "start": 0,
+        "end": None,
     }
     assert state["layers"]["clip"] == [64, 64]
     assert not state["has_own"]
@@ -86,6 +90,15 @@ async def test_pictures_come_as_webp(editor: Editor) -> None:
     answer = await editor.get("/person.webp")
     assert (answer.status, answer.content_type) == (200, "image/webp")
     assert (await answer.read())[8:12] == b"WEBP"
+
+
+async def test_what_it_is_trimmed_by_is_made_once(editor: Editor, talk: RunningBot) -> None:
+    """When it is asked for."""
+    before = len(talk.bot.runs("proxy"))
+    answers = await asyncio.gather(*map(editor.get, ("/strip.jpg", "/proxy.mp4", "/proxy.mp4")))
+    assert [answer.content_type for answer in answers] == ["image/jpeg", "video/mp4", "video/mp4"]
+    assert all([len(await answer.read()) > 500 for answer in answers])
+    assert len(talk.bot.runs("proxy")) == before + 1
 
 
 async def test_layers_that_were_removed_are_drawn_again(editor: Editor, talk: RunningBot) -> None:
@@ -115,6 +128,8 @@ async def test_make_it_makes_what_was_sent_and_the_next_card_begins_with_it(
         "--size=0.4",
         "--shadow=0.5",
         "--background=blur",
+        "--start=0.5",
+        "--end=1.5",
     ):
         assert word in given
     assert not editor.card.buttons
@@ -171,6 +186,9 @@ async def test_a_fourth_job_that_waits_is_refused_in_words(
         {"background": "/etc/passwd"},
         {"background": "file"},
         {"engine": "rembg"},
+        {"start": -1},
+        {"start": 1.5},
+        {"end": "inf"},
         {"ring": "x" * MAX_BODY_BYTES},
     ],
 )

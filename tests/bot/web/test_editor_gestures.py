@@ -185,3 +185,32 @@ async def test_a_page_that_may_not_says_what_to_do(
         await expect(visit.page.locator("#status")).to_contain_text(said)
         await expect(visit.page.locator("#controls")).to_be_hidden()
         await visit.is_safe()
+
+
+async def test_the_handles_trim(visit: Visit, ann: User, card: Message) -> None:
+    """Dragged or moved by keys; they never meet."""
+    page = visit.page
+    await expect(page.locator("#play")).to_be_enabled()
+    box = await page.locator("#strip").bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    await page.mouse.move(box["x"] + box["width"] - 8, y)
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + box["width"] * 0.6, y)
+    await page.mouse.up()
+    end = float(await page.locator("#end").input_value())
+    assert end == pytest.approx(1.2, abs=0.1)
+    await page.locator("#start").focus()
+    for _ in range(30):
+        await page.keyboard.press("ArrowRight")
+    start = float(await page.locator("#start").input_value())
+    assert start == pytest.approx(end - 0.5, abs=0.05)
+    assert await page.locator("#start").get_attribute("aria-valuetext") == f"0:0{start:.1f}"
+    await page.get_by_role("button", name="Play").click()
+    await expect(page.locator("#proxy")).to_be_visible()
+    assert await visit.find_accessibility_faults() == []
+    await page.get_by_role("button", name="Make it").click()
+    given = words((await result_for(ann, card)).content)
+    assert f"--start={start}" in given
+    assert f"--end={end}" in given
+    await visit.is_safe()

@@ -34,9 +34,9 @@ def ann(telegram: Telegram) -> User:
 
 @pytest.fixture
 async def card(ann: User, bot: BotProcess, tmp_path: Path) -> Message:
-    """Of a second of Eileen."""
+    """Of two seconds of Eileen."""
     assert bot.alive
-    film = film_of_eileen(tmp_path / "clip.mp4", 25, tone=440)
+    film = film_of_eileen(tmp_path / "clip.mp4", 50, tone=440)
     return await card_of(ann, await ann.sends_video(film), within=60)
 
 
@@ -75,11 +75,17 @@ def find_overlay(video: bytes) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
+def count_frames(video: bytes) -> int:
+    """How many it has."""
+    with av.open(BytesIO(video)) as file:
+        return sum(1 for _ in file.decode(video=0))
+
+
 @pytest.mark.slow
 async def test_what_is_dragged_is_made(
     ann: User, bot: BotProcess, card: Message, browser: Browser
 ) -> None:
-    """From the card's button to a video whose overlay is where the page showed it."""
+    """From the card's button to a video whose overlay is where the page showed it, and as long."""
     async with visiting(browser, page_of(bot, card, launch(TOKEN, ann.id)), **PHONE) as visit:
         page = visit.page
         before = await find_view(page)
@@ -88,6 +94,10 @@ async def test_what_is_dragged_is_made(
         await page.get_by_role("button", name="White").first.click()
         await page.locator("#size").fill("0.4")
         await drag(page, -60, -50)
+        await expect(page.locator("#play")).to_be_enabled(timeout=20000)
+        await page.locator("#start").fill("0.4")
+        await page.locator("#end").fill("1.2")
+        await expect(page.locator("#span")).to_have_text("0:00.4 – 0:01.2")
         view = await find_view(page)
         assert (view[0], view[1]) != before[:2]
         await page.evaluate("Telegram.WebApp.MainButton.press()")
@@ -97,6 +107,7 @@ async def test_what_is_dragged_is_made(
     result = await result_for(ann, card, within=60)
     left, top, width, height = view
     expected = (left, top, left + width, top + height)
+    assert count_frames(result.content) == 20
     found = find_overlay(result.content)
     assert max(abs(a - b) for a, b in zip(found, expected, strict=True)) <= 1
     assert not card.buttons

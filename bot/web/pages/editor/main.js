@@ -4,6 +4,7 @@ import { Refused, ask, askJson, language, make, translate, withTelegram } from "
 import { TEXTS } from "./texts.js";
 import { Scene } from "./scene.js";
 import { placeAt } from "./layout.js";
+import { Trim } from "./trim.js";
 import { watchGestures } from "./gestures.js";
 
 const words = TEXTS[language()];
@@ -183,6 +184,12 @@ function showMainButton() {
   find("make").hidden = true;
 }
 
+function openTrim() {
+  const trim = new Trim(find, state.layers.seconds, look, (start, end) => choose({ start, end }));
+  const read = (name) => async () => (await ask(`/editor/${draft}/${name}`)).blob();
+  trim.load(read("strip.jpg"), read("proxy.mp4")).catch((error) => console.warn(error.message));
+}
+
 async function open() {
   document.documentElement.lang = language();
   translate(words);
@@ -199,6 +206,7 @@ async function open() {
   find("shadow").addEventListener("input", (event) => choose({ shadow: Number(event.target.value) }));
   find("make").addEventListener("click", order);
   watchGestures(find("stage"), gestures);
+  openTrim();
   new ResizeObserver(redraw).observe(find("room"));
   if (telegram) showMainButton();
   draw();

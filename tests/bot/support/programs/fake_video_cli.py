@@ -166,6 +166,15 @@ def make_layers(folder: str) -> None:
     write(f"{folder}/layers.json", json.dumps(geometry).encode())
 
 
+def make_proxy(folder: str) -> None:
+    """A small copy of the clip, where one is wanted."""
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+        write(f"{folder}/proxy.mp4", read(f"{FOLDER}/result.mp4"))
+        write(f"{folder}/strip.jpg", read(f"{FOLDER}/result.jpg"))
+        report(stage="done", result=folder, seconds=2.0)
+
+
 def make_parts() -> None:
     """An overlay and its matte over teal, for a renderer elsewhere."""
     folder = option("output")
@@ -231,7 +240,8 @@ def main() -> None:
     if NAME == "matte":
         make_mattes(seconds)
         return
-    if NAME == "check":
+    if NAME in {"check", "proxy"}:
+        make_proxy(option("output"))
         return
     if NAME == "probe":
         probe(how)
