@@ -2,21 +2,23 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from backends.errors import BackendUnavailable, FailureKind
 from backends.factory import SERVICE_RENDERERS, list_services
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
-from backends.remote.renderer import ServiceRenderer
 from backends.rendering.base import LocalRenderer, Renderer
 from backends.rendering.budget import BudgetListener, MonthlyBudget
 from backends.rendering.fallback import FailureListener, FallbackRenderer
 from backends.rendering.speed import MeasuredRenderer, RenderSpeeds
 from backends.shotstack.rate_limiter import ShotstackTimeouts
 from backends.shotstack.render_log import RenderLog, RenderTracking
-from backends.shotstack.renderer import ShotstackRenderer
 from settings import RenderingSettings, Settings
 from video_editing.contract.progress import ignore
+
+if TYPE_CHECKING:
+    from backends.shotstack.renderer import ShotstackRenderer
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +78,9 @@ def create_service_renderers(
     settings: Settings, program: Sequence[str] = DEFAULT_PROGRAM
 ) -> list[Renderer]:
     """Return the renderers at the services of OVERLAY_BACKENDS, in their order."""
+    # On demand: the bot holds only what it is configured for.
+    from backends.remote.renderer import ServiceRenderer  # noqa: PLC0415 - only with a service
+
     services = list_services(settings)
     if not services:
         log.warning("no service renders: OVERLAY_BACKENDS names none that is configured")
@@ -100,12 +105,14 @@ def create_shotstack_renderer(
     tracking: RenderTracking | None = None,
     on_budget_exceeded: BudgetListener = ignore,
     timeouts: ShotstackTimeouts | None = None,
-) -> ShotstackRenderer:
+) -> "ShotstackRenderer":
     """Return the renderer at Shotstack without a fallback; see :func:`create_renderer`.
 
     Raises:
         BackendUnavailable: there is no key.
     """
+    from backends.shotstack.renderer import ShotstackRenderer  # noqa: PLC0415 - only with its key
+
     if not settings.rendering.api_key.get_secret_value():
         detail = "SHOTSTACK_API_KEY is not set"
         raise BackendUnavailable(ShotstackRenderer.name, FailureKind.NOT_CONFIGURED, detail)

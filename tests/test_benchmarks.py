@@ -122,6 +122,7 @@ def test_command(tmp_path: Path) -> None:
     assert sum(" of the transcode, " in line for line in again.splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_a_clip_without_a_person_ends_with_a_sentence(tmp_path: Path) -> None:
     """Not with a traceback."""
     clip = make_clip(tmp_path / "clip.mp4", drawn(25), rate=25)

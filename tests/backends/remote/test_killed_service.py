@@ -76,6 +76,7 @@ class Clock(EventRecorder):
         return self.times[self.events.index(event)] - began
 
 
+@pytest.mark.slow
 async def test_a_killed_service_costs_seconds_not_the_job(minute: Path, tmp_path: Path) -> None:
     """The job ends on local-cpu with the finished segments; the next job does not ask the service.
 

@@ -73,6 +73,7 @@ async def ran(folder: Path, words: Iterable[object], **environment: str) -> Ran:
     return Ran(process.returncode, out, err)
 
 
+@pytest.mark.slow
 async def test_from_a_clip_to_a_finished_video(
     fake: FakeShotstack, service: str, film: Path, tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ async def test_shotstack_is_tried_first(
     ids=range(5),
 )
 @pytest.mark.parametrize("alpha", ["luma", "mov"])
+@pytest.mark.slow
 async def test_the_overlay_has_the_position_of_ours(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, style: Style, alpha: str
 ) -> None:

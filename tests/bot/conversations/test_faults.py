@@ -22,6 +22,7 @@ from tests.bot.support.running_bot import ADMIN, Opener, RunningBot
 NAME = "overlay_test_bot"
 
 
+@pytest.mark.slow
 async def test_progress_is_dropped_while_a_chat_wants_quiet(talk: RunningBot) -> None:
     """After a 429 on an edit nothing is sent to that chat before the time is over."""
     user = talk.user()
@@ -279,12 +280,12 @@ async def test_a_forged_button_is_answered(talk: RunningBot, data: str) -> None:
 
 
 async def test_a_stranger_is_no_admin(talk: RunningBot) -> None:
-    """By id alone, in every kind of chat."""
+    """By id alone, in every kind of chat; in a group a command names the bot."""
     user = talk.user()
     (inside,) = talk.telegram.group(-user.id, user)
-    for who in (user, inside):
-        for command in ("/backend", "/backend local-cpu", "/stats", "/queue"):
-            sent = await who.sends_text(command)
+    for who, name in ((user, ""), (inside, "@overlay_test_bot")):
+        for command in ("/backend", "/backend", "/stats", "/queue"):
+            sent = await who.sends_text(f"{command}{name}")
             answer = await who.gets("text", after=sent)
             assert "local-cpu" not in answer.text
     admin = talk.telegram.users[ADMIN]

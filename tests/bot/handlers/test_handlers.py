@@ -406,6 +406,14 @@ async def test_what_is_no_clip_is_told_so(talk: BotChat, what: dict[str, Any], t
     assert not talk.cards.requested
 
 
+async def test_a_live_photo_is_its_video(talk: BotChat) -> None:
+    """It comes with a still picture as well, which is not what is edited."""
+    draft = await talk.draft({"live_photo": CLIP} | PHOTO)
+    assert draft.clip
+    assert (draft.clip.kind, draft.clip.file_id) == (SourceKind.VIDEO, CLIP["file_id"])
+    assert not draft.backgrounds
+
+
 async def test_a_video_with_a_command_in_its_caption_is_a_video(talk: BotChat) -> None:
     """It gets a card, not the help."""
     caption = {"caption": "/help@overlay_bot"}

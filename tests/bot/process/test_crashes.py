@@ -94,6 +94,7 @@ async def test_many_kills_at_random(
     await die_at_random(telegram, bot, 20, 50, seed=2)
 
 
+@pytest.mark.slow
 async def test_a_clip_that_kills_the_bot_is_given_up(telegram: Telegram, open_bot: Opener) -> None:
     """After four crashes its user gets a message; jobs of others are done."""
     bot = await open_bot().start().ready()

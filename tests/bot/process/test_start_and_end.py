@@ -27,7 +27,7 @@ END_SECONDS = 2.0  #: from SIGTERM to the exit, whatever hangs
 CANARY = "canary-of-a-password"
 WRONG = {
     "BOT_TOKEN": ("", "canary", "4242", "canary:4242"),
-    "ADMIN_IDS": ("canary", "1,canary", "1;2"),
+    "ADMIN_IDS": ("canary", "1,canary", "1;@two"),
     "WEBHOOK_URL": ("http://canary.example", "canary"),
     "WEBHOOK_SECRET": ("canary", "canary of fourteen words"),
     "DATABASE_URL": (
@@ -63,6 +63,7 @@ async def test_a_wrong_setting_is_named_and_not_shown(
     assert "canary" not in bot.log
 
 
+@pytest.mark.slow
 async def test_a_real_process_says_it_too(open_bot: Opener) -> None:
     """`python -m bot` without a token: one line, status 2, and no traceback."""
     bot = open_bot(real=True, BOT_TOKEN="", WEBHOOK_URL="https://bot.example").start()
@@ -108,6 +109,7 @@ async def test_a_refused_token_ends_it(open_bot: Opener) -> None:
     assert "BOT_TOKEN is refused" in bot.log.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_what_it_does_not_expect_ends_it(telegram: Telegram, tmp_path: Path) -> None:
     """With a line that is JSON and status 1, so that the platform starts it again."""
     script = (

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiogram import Bot
@@ -28,7 +29,7 @@ from aiogram.types import (
     InputMediaPhoto,
     Update,
 )
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from tests.bot.support.fake_telegram import TOKEN, Rates, Telegram, User
 
@@ -37,6 +38,13 @@ PICTURE = b"\xff\xd8 a picture"
 
 def connected(telegram: Telegram, token: str = TOKEN) -> Bot:
     return Bot(token, AiohttpSession(api=TelegramAPIServer.from_base(telegram.url)))
+
+
+@pytest.fixture(autouse=True)
+def any_call_is_allowed(telegram: Telegram) -> Iterator[None]:
+    """Some calls here are wrong on purpose."""
+    yield
+    telegram.violations.clear()
 
 
 @pytest.fixture
@@ -371,3 +379,35 @@ async def test_a_transcript_is_kept(
     path = telegram.keep_transcript(7, tmp_path / "talk")
     assert '"text": "Press"' in path.read_text()
     assert (tmp_path / "talk" / "2.jpg").read_bytes() == PICTURE
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "what"),
+    [
+        ("sendMessage", {"chat_id": 7, "text": "a", "silently": True}, "no parameter silently"),
+        ("sendMessage", {"chat_id": 7}, "text: Field required"),
+        ("sendMessage", {"chat_id": [], "text": "a"}, "chat_id"),
+        (
+            "sendMessage",
+            {"chat_id": 7, "text": "a", "disable_web_page_preview": True},
+            "disable_web_page_preview is deprecated",
+        ),
+        (
+            "sendMessage",
+            {
+                "chat_id": 7,
+                "text": "a",
+                "reply_markup": {"inline_keyboard": [[{"text": "a", "callback_data": "x" * 65}]]},
+            },
+            "a button of 65 bytes",
+        ),
+        ("sendPigeon", {"chat_id": 7}, "no such method"),
+    ],
+)
+async def test_what_the_bot_api_does_not_describe_is_found(
+    telegram: Telegram, method: str, arguments: dict[str, Any], what: str
+) -> None:
+    """Every test fails in which the bot makes such a call, whatever it is answered."""
+    async with ClientSession() as session:
+        await session.post(f"{telegram.url}/bot{TOKEN}/{method}", json=arguments)
+    assert any(what in violation for violation in telegram.violations)
