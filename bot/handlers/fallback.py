@@ -24,6 +24,7 @@ OTHER_CONTENT_TYPES = frozenset(
         "location",
         "paid_media",
         "poll",
+        "rich_message",
         "sticker",
         "story",
         "unknown",

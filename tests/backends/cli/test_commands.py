@@ -80,6 +80,7 @@ def test_a_kept_background_asks_no_backend(command: str, tmp_path: Path) -> None
         (["edit", "-o", "r.mp4"], 70),
     ],
 )
+@pytest.mark.slow
 def test_a_short_form_has_mattes_of_its_segments_only(
     command: list[str],
     seconds: int,

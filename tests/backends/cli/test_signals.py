@@ -26,6 +26,15 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
 PROMPT = 1.0  #: seconds in which a signal ends the work, on a machine without other work
 
 
+@pytest.fixture(autouse=True)
+def signals_are_heeded() -> Iterator[None]:
+    """Also where the tests run in the background, for which a shell has SIGINT ignored."""
+    before = [(number, signal.signal(number, signal.SIG_DFL)) for number in SIGNALS]
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
 def raise_cancelled(number: int) -> None:
     """What the command line does outside of an event loop."""
     raise Cancelled(number)

@@ -145,6 +145,7 @@ def loud(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "parts CLIP --background CLIP -o RESULT",
     ],
 )
+@pytest.mark.slow
 def test_every_command_starts_few_threads(
     cores: str, loud: Path, tmp_path: Path, words: str
 ) -> None:

@@ -454,6 +454,12 @@ async def test_a_link_is_found_wherever_it_stands(talk: BotChat, place: str) -> 
     assert draft.clip.link == "https://example.org/a.m"
 
 
+async def test_a_rich_message_is_answered(talk: BotChat) -> None:
+    """As everything that is no video."""
+    await talk.sends({"rich_message": {"blocks": []}})
+    assert "Send me a video" in talk.session.texts[0]
+
+
 async def test_what_telegram_says_itself_is_not_answered(talk: BotChat) -> None:
     """Service messages, and edits of old messages."""
     await talk.sends({"delete_chat_photo": True})

@@ -24,6 +24,7 @@ from tests.bot.support.kill_points import (
 from tests.bot.support.running_bot import Opener
 
 
+@pytest.mark.slow
 async def test_a_kill_at_some_borders(
     telegram: Telegram, open_bot: Opener, database: dict[str, str]
 ) -> None:

@@ -45,6 +45,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 @pytest.mark.parametrize("work", ["probe", "preview", "edit", "parts", "background"])
+@pytest.mark.slow
 def test_a_hostile_file_costs_little(
     clip: Path, tmp_path: Path, name: str, reason: str | None, work: str
 ) -> None:
