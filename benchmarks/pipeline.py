@@ -28,7 +28,6 @@ from video_editing.reading.probe import Clip, probe
 
 HEADERS = "mattes", "frames/s", "CPU ms a frame"
 MODEL = "u2netp"
-SIZE = 1920, 1080
 
 
 def create_rvm(clip: Clip, folder: Path) -> Engine:
@@ -69,7 +68,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     with TemporaryDirectory() as folder:
         footage = Path(folder, "footage.mp4")
-        make_footage(arguments.clip, footage, arguments.seconds, SIZE)
+        make_footage(arguments.clip, footage, arguments.seconds)
         clip = probe(footage)
         rows = [
             measure(clip, "`rvm`", create_rvm),

@@ -372,7 +372,7 @@ class PreviewCards:
                 await asyncio.sleep(later.seconds)
         except TelegramAPIError as err:
             log.error("a card cannot be changed: %s", type(err).__name__)  # noqa: TRY400 - its text is long
-            if isinstance(err, TelegramBadRequest):
+            if isinstance(err, TelegramBadRequest) and draft.look.backdrop.kind == "file":
                 await self._drop_background(draft, Rejected(fault=RejectReason.BAD_BACKGROUND))
 
     async def _try_replace_picture(

@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
+#: keys of a field's schema that are shown beside its type
+SHOWN_KEYS = ("enum", "pattern", "minimum", "maximum", "default", "const", "description")
 HEAD = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
 <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}
@@ -75,6 +77,3 @@ def _name_type(schema: dict[str, Any]) -> str:
     words = [schema.get("type", "")]
     words += [f"{key}: {value}" for key, value in schema.items() if key in SHOWN_KEYS]
     return f"<code>{escape(', '.join(words))}</code>"
-
-
-SHOWN_KEYS = ("enum", "pattern", "minimum", "maximum", "default", "const", "description")

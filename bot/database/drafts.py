@@ -236,6 +236,11 @@ class DraftRepository(Repository):
             )
             return list(ids)
 
+    async def list_of_user(self, user: int) -> list[str]:
+        """Return the ids of all drafts of *user*."""
+        async with self._engine.connect() as connection:
+            return list(await connection.scalars(select(drafts.c.id).where(drafts.c.user == user)))
+
     async def list_stale(self, before: float) -> list[str]:
         """Return the ids of drafts that were created before *before*, in seconds since 1970."""
         async with self._engine.connect() as connection:

@@ -139,11 +139,11 @@ async def forget(
     await conversation.answer(query)
     for job in await job_repository.list_open_of_user(user):
         await jobs.cancel(job.id, user)
-    for draft_id in await drafts.list_unused(user):
+    await _wait_until_stopped(job_repository, user)
+    for draft_id in await drafts.list_of_user(user):
         await cards.drop(draft_id)
     await state.clear()
     await conversation.users.delete(user)
-    await _wait_until_stopped(job_repository, user)
     await job_repository.delete_ended(before=time.time() + 1, user=user)
     await conversation.edit_text(query, conversation.text("forgotten"))
 

@@ -25,7 +25,7 @@ from bot.telegram.messenger import Messenger
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts, TextValue
 
-#: commands in captions are not meant for what the caption belongs to
+#: for commands: in the caption of a video they would keep it from being handled as one
 IN_TEXT = F.text
 MAKE_COMMAND = "make"  #: in a caption, or in a reply to a video
 MAX_ALBUMS = 1000  #: albums that are remembered, of which a part was addressed to the bot

@@ -129,9 +129,9 @@ privacy =
 
     Videos are made on the bot's own servers or on a rented service, which deletes them afterwards. I give them to nobody else.
 
-    /forget deletes everything now.
-forget-ask = I will stop your videos and delete everything that I keep of you. What I sent you stays in our chat.
-forgotten = Done: I keep nothing of you any more. Send a video whenever you like.
+    /forget deletes all of this now, but for cut-outs, which then belong to nobody and go within a day.
+forget-ask = I will stop your videos and delete what I keep of you; cut-outs go within a day. What I sent you stays in our chat.
+forgotten = Done: I know nothing of you any more. Send a video whenever you like.
 style-shown =
     Your next video will look like this:
 

@@ -28,11 +28,12 @@ def parse_known_parts(parse: Callable[[dict[str, Any]], T], raw: Mapping[str, An
     Returns:
         None if nothing is left that *parse* accepts.
     """
-    value = deepcopy(dict(raw))
-    for _ in range(MAX_CHANGES):
+    value = dict(raw)
+    for number in range(MAX_CHANGES):
         try:
             return parse(value)
         except ValidationError as err:
+            value = value if number else deepcopy(value)
             if not _mend(value, err.errors()[0]["loc"]):
                 return None
     return None

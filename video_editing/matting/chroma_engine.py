@@ -100,7 +100,7 @@ class ChromaEngine:
         context_frames: number of frames before and after a frame that its matte depends on, besides
             the clip's key frames.
         warm_up_frames: none; the engine has no state.
-        parallel_runs: of parts of the clip.
+        parallel_runs: number of parts of the clip that may be computed at the same time.
     """
 
     context_frames = FILTER_WINDOW

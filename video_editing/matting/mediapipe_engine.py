@@ -41,7 +41,7 @@ class MediapipeEngine:
     Attributes:
         context_frames: number of frames before and after a frame that its matte depends on.
         warm_up_frames: none; the engine has no state.
-        parallel_runs: of parts of the clip.
+        parallel_runs: number of parts of the clip that may be computed at the same time.
     """
 
     context_frames = REGION_WINDOW + FILTER_WINDOW + 1

@@ -70,7 +70,7 @@ class RembgEngine:
     Attributes:
         context_frames: number of frames before and after a frame that its matte depends on.
         warm_up_frames: none; the engine has no state.
-        parallel_runs: of parts of the clip.
+        parallel_runs: number of parts of the clip that may be computed at the same time.
     """
 
     context_frames: int

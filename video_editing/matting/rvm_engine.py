@@ -89,7 +89,7 @@ class RvmEngine:
         context_frames: number of frames before and after a frame that its matte depends on,
             apart from the network's memory.
         warm_up_frames: number of frames that the network sees before these.
-        parallel_runs: of parts of the clip.
+        parallel_runs: number of parts of the clip that may be computed at the same time.
     """
 
     context_frames = REGION_WINDOW + FILTER_WINDOW + KEYFRAME_INTERVAL

@@ -277,12 +277,14 @@ async def test_what_is_kept_is_said_with_the_days(talk: BotChat) -> None:
 async def test_everything_of_a_user_is_deleted(talk: BotChat) -> None:
     """Rows of what was ordered, of what was not, and of what was chosen; others keep theirs."""
     done = await talk.done()
-    draft = await talk.draft()
+    ordered, draft = await talk.draft(), await talk.draft()
+    await talk.drafts.mark_used(ordered.id)
     await talk.users.set_language(ANN, Language.RU)
     await talk.sends(VIDEO, user=BOB)
     await talk.sends("/forget")
     await talk.presses(ForgetUser(user=ANN).pack())
     assert await talk.job_repository.get(done.id) is None
+    assert not await talk.drafts.list_of_user(ANN)
     assert await talk.drafts.get(draft.id) is None
     assert (await talk.users.get_preferences(ANN)).language is None
     assert await talk.drafts.list_unused(BOB)
