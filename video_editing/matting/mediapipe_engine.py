@@ -5,7 +5,6 @@ over time.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 
 import cv2
 import numpy as np
@@ -19,6 +18,7 @@ from video_editing.matting.people_tracker import (
     AnalysedFrame,
     PeopleTracker,
     convert_to_matte,
+    split_into_shots,
 )
 from video_editing.matting.person_regions import expand_to_square, remove_islands_and_holes
 from video_editing.matting.temporal_filter import FILTER_WINDOW, LumaMatte, PersonFilter
@@ -63,7 +63,7 @@ class MediapipeEngine:
 
         A matte depends on at most `context_frames` frames of its shot before and after it.
         """
-        for _, shot in groupby(self._tracker.track(frames), lambda item: item[0].shot):
+        for shot in split_into_shots(self._tracker.track(frames)):
             samples = (
                 (
                     frame.frame,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -61,6 +62,8 @@ class AnalysedFrame:
         """The box of the full matte."""
         return Box(0, 0, *self.levels[-1].size)
 
+
+T = TypeVar("T")
 
 #: a frame, and the box of its people in pixels of the matte; None if it shows no person
 TrackedFrame = tuple[AnalysedFrame, Box | None]
@@ -137,6 +140,14 @@ class PeopleTracker:
                 yield frame, merge_boxes(boxes, frame.full_box[2:], self._margin)
             else:
                 yield frame, None
+
+
+def split_into_shots(
+    frames: Iterable[tuple[AnalysedFrame, T]],
+) -> Iterator[Iterator[tuple[AnalysedFrame, T]]]:
+    """Yield the shots of *frames*; each must be read to its end before the next one."""
+    for _, shot in groupby(frames, lambda item: item[0].shot):
+        yield shot
 
 
 def convert_to_matte(field: FloatPlane) -> Matte:

@@ -52,7 +52,7 @@ def find_people_box(matte: Matte) -> Box | None:
     areas = stats[1:, cv2.CC_STAT_AREA]
     if not len(areas) or areas.max() < MIN_PERSON_AREA * matte.size:
         return None
-    return _enclose(
+    return enclose(
         [Box(*row[:4].tolist()) for row in stats[1:][areas >= MIN_RELATIVE_AREA * areas.max()]]
     )
 
@@ -101,7 +101,7 @@ def merge_boxes(boxes: Sequence[Box], size: tuple[int, int], margin: float = REG
         size: width and height of the frame.
         margin: that is added on each side, of the union's width and height.
     """
-    union = _enclose(boxes)
+    union = enclose(boxes)
     step = 2 * -(-max(size) // (2 * GRID_STEPS))
     left, width = _expand_to_grid(union.left, union.width, margin, step, size[0])
     top, height = _expand_to_grid(union.top, union.height, margin, step, size[1])
@@ -121,7 +121,8 @@ def expand_to_square(box: Box, size: tuple[int, int]) -> Box:
     return Box(left, top, width, height)
 
 
-def _enclose(boxes: Sequence[Box]) -> Box:
+def enclose(boxes: Sequence[Box]) -> Box:
+    """Return the smallest box that holds all of *boxes*, of which there is one at least."""
     left, top = min(b.left for b in boxes), min(b.top for b in boxes)
     right = max(b.left + b.width for b in boxes)
     bottom = max(b.top + b.height for b in boxes)

@@ -30,6 +30,7 @@ from video_editing.matting.people_tracker import (
     AnalysedFrame,
     PeopleTracker,
     TrackedFrame,
+    split_into_shots,
 )
 from video_editing.matting.person_regions import (
     find_people_box,
@@ -121,7 +122,7 @@ def _segment_every_frame(
         closing(prefetch(frames, BATCH_FRAMES)) as tracked,
         closing(prefetch(_run_model_on_regions(tracked, model), BATCH_FRAMES)) as segmented,
     ):
-        for _, shot in groupby(segmented, lambda item: item[0].shot):
+        for shot in split_into_shots(segmented):
             samples = (
                 (frame.frame, LumaMatte(frame.frame.time, frame.luma, matte))
                 for frame, matte in shot
@@ -132,20 +133,29 @@ def _segment_every_frame(
 def _run_model_on_regions(
     frames: Iterator[TrackedFrame], model: KeyframeModel
 ) -> Iterator[tuple[AnalysedFrame, Matte]]:
+    """Yield each frame with the network's matte of its region; without one it is empty."""
     size = model.side, model.side
     while batch := list(islice(frames, BATCH_FRAMES)):
-        inputs = [
-            convert_to_rgb(crop_to_size(frame.levels, region, size), size)
-            for frame, region in batch
+        mattes = [np.zeros_like(frame.luma) for frame, _ in batch]
+        regions = [
+            (convert_to_rgb(crop_to_size(frame.levels, region, size), size), matte, region)
+            for (frame, region), matte in zip(batch, mattes, strict=True)
             if region is not None
         ]
-        outputs = iter(model(np.stack(inputs)) if inputs else ())
-        for frame, region in batch:
-            matte = np.zeros_like(frame.luma)
-            if region is not None:
-                part = resize(next(outputs), (region.width, region.height))
-                crop_plane(matte, region)[:] = part
+        _fill_regions(regions, model)
+        for (frame, _), matte in zip(batch, mattes, strict=True):
             yield frame, matte
+
+
+def _fill_regions(
+    regions: Sequence[tuple[NDArray[np.float32], Matte, Box]], model: KeyframeModel
+) -> None:
+    """Put the network's output for each picture of a region into the region's box of its matte."""
+    if not regions:
+        return
+    outputs = model(np.stack([picture for picture, _, _ in regions]))
+    for (_, matte, box), output in zip(regions, outputs, strict=True):
+        crop_plane(matte, box)[:] = resize(output, (box.width, box.height))
 
 
 def _filter_shot(samples: Iterable[tuple[Timed[Picture], LumaMatte]]) -> Iterator[FrameMatte]:
@@ -296,20 +306,13 @@ def _compute_keyframe_mattes(keyframes: Sequence[_QuickFrame], model: KeyframeMo
     any object.
     """
     mattes = [np.zeros_like(keyframe.quick_matte) for keyframe in keyframes]
-    people = [find_people_box(keyframe.quick_matte) for keyframe in keyframes]
-    regions = [
-        (keyframe, matte, merge_boxes([box], (matte.shape[1], matte.shape[0])))
-        for keyframe, matte, box in zip(keyframes, mattes, people, strict=True)
-        if box is not None
-    ]
-    if regions:
-        inputs = [
-            _crop_for_model(keyframe.frame.value, box, matte, model.side)
-            for keyframe, matte, box in regions
-        ]
-        for (_, matte, box), output in zip(regions, model(np.stack(inputs)), strict=True):
-            part = crop_plane(matte, box)
-            part[:] = resize(output, (box.width, box.height))
+    regions = []
+    for keyframe, matte in zip(keyframes, mattes, strict=True):
+        if (people := find_people_box(keyframe.quick_matte)) is not None:
+            box = merge_boxes([people], (matte.shape[1], matte.shape[0]))
+            picture = _crop_for_model(keyframe.frame.value, box, matte, model.side)
+            regions.append((picture, matte, box))
+    _fill_regions(regions, model)
     return mattes
 
 

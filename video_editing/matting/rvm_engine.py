@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, groupby, islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from video_editing.matting.people_tracker import (
     AnalysedFrame,
     PeopleTracker,
     TrackedFrame,
+    split_into_shots,
 )
 from video_editing.matting.person_regions import remove_islands_and_holes
 from video_editing.matting.temporal_filter import FILTER_WINDOW, LumaMatte, PersonFilter
@@ -120,7 +121,7 @@ class RvmEngine:
         """Yield each frame with its small matte, which shows all of the frame."""
         tracker = PeopleTracker(self._clip, REGION_MARGIN)
         with closing(prefetch(tracker.track(frames), PREFETCH_DEPTH)) as tracked:
-            for _, shot in groupby(tracked, lambda item: item[0].shot):
+            for shot in split_into_shots(tracked):
                 with closing(self._segment_ahead(shot)) as segmented:
                     samples = (
                         (frame.frame, LumaMatte(frame.frame.time, _shrink_luma(frame), matte))

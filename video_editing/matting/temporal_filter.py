@@ -9,8 +9,9 @@ from typing import NamedTuple, TypeVar
 import cv2
 import numpy as np
 
-from video_editing.frames import FrameMatte, Luma, Matte, Picture, Timed
-from video_editing.matting.person_regions import has_person
+from video_editing.frames import Box, FrameMatte, Luma, Matte, Picture, Timed
+from video_editing.matting.person_regions import enclose, has_person
+from video_editing.pyramid import crop_plane
 from video_editing.reading.probe import Clip
 
 PATCH_SIZE = 5  #: pixels, side of the square over which picture differences are averaged
@@ -18,9 +19,6 @@ PATCH_SIZE = 5  #: pixels, side of the square over which picture differences are
 CHANGE_TOLERANCE = 36 * 128
 MAX_NEIGHBOUR_SECONDS = Fraction(1, 10)  #: largest distance of frames in the temporal filter
 FILTER_WINDOW = 2  #: frames before and after a frame in the temporal filter
-
-
-Area = tuple[slice, slice]  #: rows and columns
 
 
 class LumaMatte(NamedTuple):
@@ -58,11 +56,11 @@ class _PairWeights(NamedTuple):
     """How much two neighbours weigh in each other's mean: fully, but in an area less.
 
     Attributes:
-        area: rows and columns of all pixels in which the mattes differ.
+        area: holds all pixels in which the mattes differ; it may be empty.
         weights: of those, 0–255.
     """
 
-    area: Area
+    area: Box
     weights: Matte
 
 
@@ -95,19 +93,20 @@ class TemporalFilter:
         others = [other for other in neighbours if other.time != current.time]
         pairs = [self._weigh(current, other) for other in others]
         self._pairs = {key: pair for key, pair in self._pairs.items() if key[1] > current.time}
-        area = _enclose([pair.area for pair in pairs])
-        if area is None:
+        changed = [pair.area for pair in pairs if pair.area.width]
+        if not changed:
             return current.matte
-        own = current.matte[area]
+        area = enclose(changed)
+        own = crop_plane(current.matte, area)
         total = np.multiply(own, 255, dtype=np.float32)
         total_weight = np.full_like(total, 255)
         for other, pair in zip(others, pairs, strict=True):
             weight = np.full_like(own, 255)
-            weight[_shift(pair.area, area)] = pair.weights
-            cv2.accumulateProduct(weight, other.matte[area], total)
+            crop_plane(weight, _locate(pair.area, area))[:] = pair.weights
+            cv2.accumulateProduct(weight, crop_plane(other.matte, area), total)
             cv2.accumulate(weight, total_weight)
         filtered = current.matte.copy()
-        filtered[area] = cv2.divide(total, total_weight, dtype=cv2.CV_8U)
+        crop_plane(filtered, area)[:] = cv2.divide(total, total_weight, dtype=cv2.CV_8U)
         return filtered
 
     def _weigh(self, current: LumaMatte, other: LumaMatte) -> _PairWeights:
@@ -119,38 +118,28 @@ class TemporalFilter:
 
 def _compute_weights(current: LumaMatte, other: LumaMatte, tolerance: float) -> _PairWeights:
     alpha = cv2.absdiff(current.matte, other.matte)
-    left, top, width, height = cv2.boundingRect(alpha)
-    area = slice(top, top + height), slice(left, left + width)
-    if not width:
-        return _PairWeights(area, current.matte[area])
-    rows, columns = (slice(max(0, s.start - PATCH_SIZE), s.stop + PATCH_SIZE) for s in area)
-    around = rows, columns
-    luma = cv2.absdiff(current.luma[around], other.luma[around])
-    picture = cv2.blur(luma, (PATCH_SIZE, PATCH_SIZE))[_shift(area, around)]
+    area = Box(*cv2.boundingRect(alpha))
+    alpha = crop_plane(alpha, area)
+    if not area.width:
+        return _PairWeights(area, np.asarray(alpha, np.uint8))
+    around = _add_margin(area)
+    luma = cv2.absdiff(crop_plane(current.luma, around), crop_plane(other.luma, around))
+    picture = crop_plane(cv2.blur(luma, (PATCH_SIZE, PATCH_SIZE)), _locate(area, around))
     scale = 255 / (6 * tolerance)
-    product = cv2.multiply(picture, alpha[area], scale=scale)
+    product = cv2.multiply(picture, alpha, scale=scale)
     return _PairWeights(area, np.asarray(cv2.LUT(product, _WEIGHT_CURVE), np.uint8))
 
 
-def _enclose(areas: Sequence[Area]) -> Area | None:
-    """Return the smallest area that holds *areas*, of which some may be empty; None if all are."""
-    filled = [area for area in areas if area[0].stop > area[0].start]
-    if not filled:
-        return None
-    rows, columns = zip(*filled, strict=True)
-    return (
-        slice(min(row.start for row in rows), max(row.stop for row in rows)),
-        slice(min(column.start for column in columns), max(column.stop for column in columns)),
-    )
+def _add_margin(box: Box) -> Box:
+    """Return *box* with a patch more on each side, limited to the left and the top."""
+    left, top = max(0, box.left - PATCH_SIZE), max(0, box.top - PATCH_SIZE)
+    right, bottom = box.left + box.width + PATCH_SIZE, box.top + box.height + PATCH_SIZE
+    return Box(left, top, right - left, bottom - top)
 
 
-def _shift(inner: Area, outer: Area) -> Area:
-    """Return the area *inner* in rows and columns of *outer*."""
-    rows, columns = (
-        slice(part.start - whole.start, part.stop - whole.start)
-        for part, whole in zip(inner, outer, strict=True)
-    )
-    return rows, columns
+def _locate(inner: Box, outer: Box) -> Box:
+    """Return the box *inner* in pixels of *outer*."""
+    return Box(inner.left - outer.left, inner.top - outer.top, inner.width, inner.height)
 
 
 #: weight, 0–255, of differences from 0 to 6 times the tolerance, in 256 steps
