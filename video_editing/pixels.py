@@ -29,6 +29,12 @@ def compute_chroma_size(size: tuple[int, int]) -> tuple[int, int]:
     return (size[0] + 1) // 2, (size[1] + 1) // 2
 
 
+def resize_picture(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Return *picture* resized to *size* (width, height), as `resize` does it."""
+    half = compute_chroma_size(size)
+    return Picture(resize(picture.y, size), resize(picture.u, half), resize(picture.v, half))
+
+
 def scale_values(plane: Plane, factor: float, offset: float = 0) -> Plane:
     """Return *plane* × *factor* + *offset*, rounded and clipped to 0–255."""
     return np.asarray(cv2.convertScaleAbs(plane, alpha=factor, beta=offset), np.uint8)

@@ -3,7 +3,8 @@
 import html
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from http import HTTPStatus
 
 from aiohttp import web
@@ -13,8 +14,8 @@ from bot.database.drafts import Draft, DraftNotFound
 from bot.database.jobs import JobRefused
 from bot.domain.job_request import PALETTE, RING_COLOURS, Language
 from bot.ui.texts import Texts
-from bot.web.editor_files import PICTURES, PROXY_FILES, EditorFiles
-from bot.web.guards import RequestRate, get_authorization, read_json
+from bot.web.editor_files import PICTURE_FILES, PROXY_FILES, EditorFiles
+from bot.web.guards import RequestRate, create_handler, get_authorization, read_json
 from bot.web.orders import DraftOrders, EditedLook, describe_look
 from bot.web.signatures import Signatures, Visitor
 
@@ -114,22 +115,14 @@ def create_editor_routes(get_pages: Callable[[], EditorPages]) -> list[web.Route
     Args:
         get_pages: returns what answers; raises HTTPServiceUnavailable before the bot works.
     """
-
-    async def send_state(request: web.Request) -> web.Response:
-        return await get_pages().send_state(request)
-
-    async def send_picture(request: web.Request) -> web.Response:
-        return await get_pages().send_picture(request)
-
-    async def send_proxy(request: web.Request) -> web.Response:
-        return await get_pages().send_proxy(request)
-
-    async def order(request: web.Request) -> web.Response:
-        return await get_pages().order(request)
-
+    handle = partial(create_handler, get_pages)
     return [
-        web.get(PATH, send_state),
-        web.get(f"{PATH}/{{name:{'|'.join(PICTURES)}}}.webp", send_picture),
-        web.get(f"{PATH}/{{name:{'|'.join(map(re.escape, PROXY_FILES))}}}", send_proxy),
-        web.post(f"{PATH}/make", order),
+        web.get(PATH, handle(EditorPages.send_state)),
+        web.get(_add_name(PATH, PICTURE_FILES), handle(EditorPages.send_picture)),
+        web.get(_add_name(PATH, PROXY_FILES), handle(EditorPages.send_proxy)),
+        web.post(f"{PATH}/make", handle(EditorPages.order)),
     ]
+
+
+def _add_name(path: str, names: Iterable[str]) -> str:
+    return f"{path}/{{name:{'|'.join(map(re.escape, names))}}}"

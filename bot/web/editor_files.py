@@ -11,11 +11,18 @@ from bot.database.drafts import Draft
 from bot.jobs.draft_files import DraftFiles
 from bot.jobs.workspace import LAYERS_FOLDER, PROXY_FOLDER
 from bot.preview_cards import PreviewRenderer
+from video_editing.contract.formats import (
+    BACKGROUND_FILE,
+    BLUR_FILE,
+    LAYERS_FILE,
+    PERSON_FILE,
+    PROXY_FILE,
+    STRIP_FILE,
+)
 
-LAYERS_FILE = "layers.json"
 #: what the clip is trimmed by, with their types
-PROXY_FILES = {"strip.jpg": "image/jpeg", "proxy.mp4": "video/mp4"}
-PICTURES = ("person", "background", "blur")  #: names without their suffix, .webp
+PROXY_FILES = {STRIP_FILE: "image/jpeg", PROXY_FILE: "video/mp4"}
+PICTURE_FILES = (PERSON_FILE, BACKGROUND_FILE, BLUR_FILE)
 
 
 class EditorFiles:
@@ -36,9 +43,9 @@ class EditorFiles:
         return geometry
 
     async def read_picture(self, draft: Draft, name: str) -> bytes:
-        """Return one of :data:`PICTURES`, as WebP. Raises what the renderer raises."""
+        """Return one of :data:`PICTURE_FILES`. Raises what the renderer raises."""
         async with self._provide(draft) as folder:
-            return await asyncio.to_thread((folder / f"{name}.webp").read_bytes)
+            return await asyncio.to_thread((folder / name).read_bytes)
 
     async def read_proxy(self, draft: Draft, name: str) -> bytes:
         """Return one of :data:`PROXY_FILES`. Raises what the renderer raises."""

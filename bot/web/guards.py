@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -42,6 +42,7 @@ HEADERS = {
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+P = TypeVar("P")
 
 
 class RequestRate:
@@ -113,6 +114,22 @@ def _get_route(request: web.Request) -> str:
     """Return the path of the route, without what a stranger wrote in it."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else ""
+
+
+def create_handler(
+    get_pages: Callable[[], P], answer: Callable[[P, web.Request], Awaitable[web.StreamResponse]]
+) -> Handler:
+    """Return a handler that asks for the pages at each request, since they may not be there yet.
+
+    Args:
+        get_pages: returns what answers; raises HTTPServiceUnavailable before the bot works.
+        answer: the method of the pages that does.
+    """
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await answer(get_pages(), request)
+
+    return handle
 
 
 def get_authorization(request: web.Request) -> str:

@@ -5,12 +5,13 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from aiohttp import web
 from pydantic import ValidationError
 
 from bot.operations.logs import RecentLines
-from bot.web.guards import HEADERS, RequestRate, get_authorization, read_json
+from bot.web.guards import HEADERS, RequestRate, create_handler, get_authorization, read_json
 from bot.web.ops_actions import ActionRequest, OpsActions, ReplayedRequest
 from bot.web.ops_state import HISTORY_DAYS, OpsState
 from bot.web.signatures import Signatures
@@ -110,22 +111,10 @@ def create_ops_routes(get_pages: Callable[[], OpsPages]) -> list[web.RouteDef]:
     Args:
         get_pages: returns what answers; raises HTTPServiceUnavailable before the bot works.
     """
-
-    async def send_events(request: web.Request) -> web.StreamResponse:
-        return await get_pages().send_events(request)
-
-    async def send_history(request: web.Request) -> web.Response:
-        return await get_pages().send_history(request)
-
-    async def send_log(request: web.Request) -> web.Response:
-        return await get_pages().send_log(request)
-
-    async def act(request: web.Request) -> web.Response:
-        return await get_pages().act(request)
-
+    handle = partial(create_handler, get_pages)
     return [
-        web.get("/ops/events", send_events),
-        web.get("/ops/history", send_history),
-        web.get("/ops/jobs/{job:[A-Za-z0-9_-]{1,32}}/log", send_log),
-        web.post("/ops/actions", act),
+        web.get("/ops/events", handle(OpsPages.send_events)),
+        web.get("/ops/history", handle(OpsPages.send_history)),
+        web.get("/ops/jobs/{job:[A-Za-z0-9_-]{1,32}}/log", handle(OpsPages.send_log)),
+        web.post("/ops/actions", handle(OpsPages.act)),
     ]

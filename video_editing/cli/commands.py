@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -32,9 +33,15 @@ from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt, find_span
 from video_editing.contract.formats import (
     AUTO_CANVAS,
+    BACKGROUND_FILE,
+    BLUR_FILE,
     CUT_FORMATS,
     EDIT_FORMATS,
     FORMATS,
+    LAYERS_FILE,
+    PERSON_FILE,
+    PROXY_FILE,
+    STRIP_FILE,
     CanvasName,
     OutputFormat,
     OutputInfo,
@@ -57,15 +64,9 @@ from video_editing.pipelines.cut import cut, cut_sticker
 from video_editing.pipelines.demo import make_demo
 from video_editing.pipelines.edit import Encoder, ResultOptions, edit
 from video_editing.pipelines.engine_speed import measure_engine_speeds
-from video_editing.pipelines.layers import (
-    BACKGROUND_FILE,
-    BLUR_FILE,
-    LAYERS_FILE,
-    PERSON_FILE,
-)
 from video_editing.pipelines.matte import check_segments, write_final_matte
 from video_editing.pipelines.preview import write_preview, write_thumbnail
-from video_editing.pipelines.proxy import PROXY_FILE, STRIP_FILE, write_proxy
+from video_editing.pipelines.proxy import write_proxy
 from video_editing.pipelines.reference import measure_difference
 from video_editing.pipelines.render_parts import AlphaFormat, PartsOptions, render_parts
 from video_editing.reading.probe import Clip, ClipLimits, probe
@@ -367,6 +368,19 @@ class Command(NamedTuple):
     run: Callable[[Any, Report], None]
 
 
+def _create_composition(
+    options: EditArguments | CutArguments | PartsArguments, clip: Clip
+) -> Composition:
+    return Composition(
+        clip,
+        options.style,
+        options.engine_options,
+        options.matte,
+        excerpt=options.excerpt,
+        sound=options.sound,
+    )
+
+
 def run_edit(options: EditArguments, report: Report) -> None:
     """Write a finished video."""
     clip, background, canvas = _open_scene(options)
@@ -376,15 +390,7 @@ def run_edit(options: EditArguments, report: Report) -> None:
         given = {name: getattr(style, name) for name in style.model_fields_set}
         style = style.model_copy(update=placement | given)
     observer = MatteObserver(clip)
-    composition = Composition(
-        clip,
-        style,
-        options.engine_options,
-        options.matte,
-        excerpt=options.excerpt,
-        sound=options.sound,
-        observer=observer,
-    )
+    composition = replace(_create_composition(options, clip), style=style, observer=observer)
     result = ResultOptions(
         output_format=options.form,
         max_bytes=None if options.max_mb is None else _convert_to_bytes(options.max_mb),
@@ -403,14 +409,7 @@ def run_edit(options: EditArguments, report: Report) -> None:
 def run_cut(options: CutArguments, report: Report) -> None:
     """Write a transparent overlay."""
     clip = open_clip(options.clip)
-    composition = Composition(
-        clip,
-        options.style,
-        options.engine_options,
-        options.matte,
-        excerpt=options.excerpt,
-        sound=options.sound,
-    )
+    composition = _create_composition(options, clip)
     if options.container is OutputFormat.STICKER:
         info = cut_sticker(composition, options.output, report)
         print_result(options.progress, options.output, **info._asdict())
@@ -499,14 +498,7 @@ def run_parts(options: PartsArguments, report: Report) -> None:
     """Write what a renderer elsewhere puts together."""
     clip, background, canvas = _open_scene(options)
     parts = render_parts(
-        Composition(
-            clip,
-            options.style,
-            options.engine_options,
-            options.matte,
-            excerpt=options.excerpt,
-            sound=options.sound,
-        ),
+        _create_composition(options, clip),
         options.output,
         background,
         canvas,

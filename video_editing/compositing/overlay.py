@@ -19,7 +19,7 @@ from video_editing.matting.alpha_refinement import (
     feather,
     refine_alpha,
 )
-from video_editing.pixels import compute_chroma_size, resize, scale_values
+from video_editing.pixels import compute_chroma_size, resize, resize_picture, scale_values
 
 #: Computes the person's alpha, of the view's size: from the matte, the clip's picture, the box that
 #: is shown and the luma of the view.
@@ -117,8 +117,7 @@ def crop_to_view(picture: Picture, box: Box, view: Size) -> Picture:
             for plane, step in ((picture.y, 1), (picture.u, 2), (picture.v, 2))
         )
     )
-    half = compute_chroma_size(view)
-    return Picture(resize(part.y, view), resize(part.u, half), resize(part.v, half))
+    return resize_picture(part, view)
 
 
 def refine_small_matte(matte: Matte, picture: Picture, box: Box, view: Luma) -> Matte:

@@ -97,6 +97,13 @@ AUTO_CANVAS = "auto"  #: the background's own size, or the clip's
 CanvasName = Annotated[str, OneOf((AUTO_CANVAS, *ASPECTS))]
 
 
+#: what ``overlay preview --layers`` writes
+LAYERS_FILE, PERSON_FILE = "layers.json", "person.webp"
+BACKGROUND_FILE, BLUR_FILE = "background.webp", "blur.webp"
+#: what ``overlay proxy`` writes
+PROXY_FILE, STRIP_FILE = "proxy.mp4", "strip.jpg"
+
+
 class OutputInfo(NamedTuple):
     """The size of a result in pixels, and its length in seconds."""
 

@@ -13,13 +13,17 @@ from video_editing.compositing.face_position import FacePosition
 from video_editing.compositing.layout import compute_layout, fit_within_side
 from video_editing.compositing.overlay import AlphaFunction, OverlayRenderer
 from video_editing.contract.atomic_file import atomic_folder, translate_output_errors
+from video_editing.contract.formats import (
+    BACKGROUND_FILE,
+    BLUR_FILE,
+    LAYERS_FILE,
+    PERSON_FILE,
+)
 from video_editing.contract.style import EDGE_FIELDS, Shape, Style
 from video_editing.frames import Matte, Picture
 from video_editing.pixels import convert_to_rgb
 from video_editing.reading.probe import ClipLimits
 
-LAYERS_FILE, PERSON_FILE = "layers.json", "person.webp"
-BACKGROUND_FILE, BLUR_FILE = "background.webp", "blur.webp"
 PERSON_SIDE = 720  #: pixels of the longer side of the person's layer
 BACKGROUND_SIDE = 640  #: the same of the backgrounds
 WEBP_QUALITY = 80

@@ -8,15 +8,15 @@ import numpy as np
 
 from video_editing.compositing.layout import fit_within_side
 from video_editing.contract.atomic_file import atomic_folder
+from video_editing.contract.formats import PROXY_FILE, STRIP_FILE
 from video_editing.frames import Picture, Timed
 from video_editing.pipelines.preview import write_jpeg
-from video_editing.pixels import compute_chroma_size, convert_to_rgb, resize
+from video_editing.pixels import convert_to_rgb, resize_picture
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip
 from video_editing.writing.mp4 import open_mp4
 from video_editing.writing.tracks import StreamSpec
 
-PROXY_FILE, STRIP_FILE = "proxy.mp4", "strip.jpg"
 PROXY_SIDE, STRIP_SIDE = 320, 96  #: pixels of the longer side of a picture
 PROXY_RATE = 12  #: frames a second at most
 PROXY_BYTES = 3_000_000  #: of the copy at most
@@ -62,6 +62,4 @@ def _read_small_frames(clip: Clip, size: tuple[int, int]) -> Iterator[Timed[Pict
         if frame.time * clip.timebase < due:
             continue
         due = frame.time * clip.timebase + Fraction(1, PROXY_RATE)
-        half, planes = compute_chroma_size(size), frame.value
-        small = Picture(resize(planes.y, size), resize(planes.u, half), resize(planes.v, half))
-        yield Timed(frame.time, small)
+        yield Timed(frame.time, resize_picture(frame.value, size))
