@@ -1,6 +1,7 @@
 """Runs the bot: start, wait for the leader lock, serve, stop."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -213,6 +214,7 @@ class BotServer:
             "database": lambda: _is_database_available(engine),
         }
         self._readiness.start(checks, application.metrics)
+        gc.freeze()  # a collection over the modules would hold all answers for a quarter second
         log.info("working")
 
     async def _work(self, application: Application, telegram: TelegramConnection) -> None:

@@ -2,18 +2,18 @@
 
 import asyncio
 import shutil
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.database.schema import DatabaseUnusable, migrate
+from bot.database.sqlite_connection import open_connection
 from settings import StorageSettings
 
 DATABASE_FILE = "overlaybot.sqlite"
-LOCK_TIMEOUT_SECONDS = 60  #: seconds that a statement waits for a lock on SQLite
 
 
 def create_engine(storage: StorageSettings) -> AsyncEngine:
@@ -77,21 +77,15 @@ def _build_url(storage: StorageSettings) -> URL:
 
 
 def _create_sqlite_engine(url: URL) -> AsyncEngine:
+    assert url.database is not None
     engine = create_async_engine(
-        url, connect_args={"timeout": LOCK_TIMEOUT_SECONDS}, pool_size=1, max_overflow=0
+        url, async_creator=partial(open_connection, url.database), pool_size=1, max_overflow=0
     )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def configure_connection(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # begin_transaction begins transactions
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin_transaction(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get("writes"):  # a single read needs no transaction
+            connection.connection.cursor().execute("BEGIN IMMEDIATE")
 
     return engine
 

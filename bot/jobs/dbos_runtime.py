@@ -7,7 +7,7 @@ from dbos import DBOS, DBOSConfig
 DELETE_BATCH = 200  #: workflows that are deleted in one transaction
 #: fixed, so that the next process continues the workflows of this one whatever code it runs
 APPLICATION_NAME, APPLICATION_VERSION, EXECUTOR_ID = "overlaybot", "1", "bot"
-MAX_THREADS = 16  #: for DBOS's calls to the database; the default is one per workflow
+MAX_THREADS = 8  #: for calls to the database, one per connection; the default is one per workflow
 
 
 def launch(system_url: str, *, poll_seconds: float = 1) -> None:
@@ -27,7 +27,7 @@ def launch(system_url: str, *, poll_seconds: float = 1) -> None:
         "executor_id": EXECUTOR_ID,
         "log_level": "WARNING",
         "max_executor_threads": MAX_THREADS,
-        "sys_db_pool_size": 8,
+        "sys_db_pool_size": MAX_THREADS,
         "notification_listener_polling_interval_sec": poll_seconds,
         "enable_otlp": False,
     }

@@ -94,7 +94,9 @@ class UpdateDispatcher:
 
 LONG_POLL_SECONDS = 25  #: for which Telegram waits for an update before it answers
 REQUEST_MARGIN_SECONDS = 10  #: added to that for the request's timeout
-SETTLE_SECONDS = 0.3  #: between two requests while earlier updates are still handled
+#: between two requests while earlier updates are still handled: at first for each new one, since
+#: all of them are received again; then doubled each time
+FIRST_SETTLE_SECONDS, MAX_SETTLE_SECONDS = 0.02, 0.3
 #: after an error, or an empty answer that came at once; doubled each time
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.5, 10.0
 EARLY_SECONDS = 1.0  #: within which an empty answer comes too early
@@ -116,13 +118,16 @@ class UnacknowledgedUpdates:
         self._handle_update = handle
         self._tasks: dict[int, asyncio.Task[None]] = {}  # in the order of arrival
         self._offset: int | None = None
+        self._settle_seconds = FIRST_SETTLE_SECONDS
 
     def add(self, updates: Sequence[Any]) -> bool:
         """Start handling those that are new; return False where none of them has an id."""
         numbered = [(number, update) for update in updates if (number := _get_update_id(update))]
-        for number, update in numbered:
-            if number not in self._tasks:
-                self._tasks[number] = asyncio.create_task(self._run_handler(update))
+        new = [(number, update) for number, update in numbered if number not in self._tasks]
+        for number, update in new:
+            self._tasks[number] = asyncio.create_task(self._run_handler(update))
+        if new:
+            self._settle_seconds = min(len(new) * FIRST_SETTLE_SECONDS, MAX_SETTLE_SECONDS)
         return bool(numbered) or not updates
 
     @property
@@ -133,12 +138,16 @@ class UnacknowledgedUpdates:
             del self._tasks[first[0]]
         return self._offset
 
-    async def wait_until_settled(self, seconds: float) -> bool:
-        """Wait at most so long for running handlers; return whether all have ended."""
+    async def wait_until_settled(self) -> bool:
+        """Wait a little for running handlers; return whether all have ended.
+
+        Meanwhile no other update is received, so the first waits are short.
+        """
         running = [task for task in self._tasks.values() if not task.done()]
         if not running:
             return True
-        _, pending = await asyncio.wait(running, timeout=seconds)
+        _, pending = await asyncio.wait(running, timeout=self._settle_seconds)
+        self._settle_seconds = min(2 * self._settle_seconds, MAX_SETTLE_SECONDS)
         return not pending
 
     async def _run_handler(self, update: Mapping[str, Any]) -> None:
@@ -167,7 +176,7 @@ async def poll(
     updates = UnacknowledgedUpdates(handle)
     pause = empty_pause = FIRST_PAUSE_SECONDS
     while True:
-        seconds = LONG_POLL_SECONDS if await updates.wait_until_settled(SETTLE_SECONDS) else 0
+        seconds = LONG_POLL_SECONDS if await updates.wait_until_settled() else 0
         method = GetRawUpdates(
             offset=updates.offset, timeout=seconds, allowed_updates=list(update_kinds)
         )

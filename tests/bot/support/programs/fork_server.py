@@ -13,6 +13,7 @@ of something written since it said so.
 import bot  # noqa: F401 - first, for a modern SQLite
 
 # isort: split
+import gc
 import json
 import os
 import random
@@ -32,6 +33,7 @@ from backends.shotstack.rate_limiter import ShotstackTimeouts
 from bot import __main__ as entry
 from bot import wiring
 from bot.app import serve
+from bot.ui.texts import Texts
 
 STAND_IN = Path(__file__).parent / "fake_video_cli.py"
 WRITES = ("INSERT", "UPDATE", "DELETE")
@@ -40,6 +42,8 @@ WRITES = ("INSERT", "UPDATE", "DELETE")
 def main() -> None:
     """Start whoever is ordered."""
     signal.signal(signal.SIGCHLD, lambda *_: reap(Path(sys.argv[1])))
+    Texts()
+    gc.freeze()  # a collection in a child would copy all memory
     for line in sys.stdin:
         order = json.loads(line)
         pid = os.fork()
