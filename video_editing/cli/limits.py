@@ -1,6 +1,7 @@
 """Limits of a command's time and memory; one that breaks them ends with a sentence."""
 
 import _thread
+import errno
 import os
 import signal
 import time
@@ -14,7 +15,13 @@ import cv2
 
 from video_editing.cli.failures import report_failure
 from video_editing.contract.atomic_file import remove_unfinished
-from video_editing.contract.errors import Cancelled, InputRejected, OutOfMemory, RejectReason
+from video_editing.contract.errors import (
+    Cancelled,
+    InputRejected,
+    OutOfMemory,
+    OutOfThreads,
+    RejectReason,
+)
 from video_editing.memory import (
     count_machine_bytes,
     is_memory_short,
@@ -28,6 +35,8 @@ READ_SECONDS = 10.0  #: that reading a small clip's packets may take …
 READ_BYTES_PER_SECOND = 20_000_000  #: … and a larger one takes longer
 WAIT_FACTOR = 3  #: seconds by seconds of processor time, on a machine that does other work as well
 READ_MEMORY = 256_000_000  #: bytes that reading the index of a clip may take
+#: what Python, and libraries that pass the system's error on, say where a thread cannot start
+NO_THREAD_TEXTS = ("can't start new thread", os.strerror(errno.EAGAIN))
 MODEL_SECONDS = 1800.0  #: in which a network is downloaded, compiled and run once
 POLL_SECONDS = 0.05  #: seconds between two looks
 GRACE_SECONDS = 2.0  #: seconds to clean up, after which the process ends without its work
@@ -44,6 +53,7 @@ def limit_memory(megabytes: int | None) -> Iterator[None]:
 
     Raises:
         OutOfMemory: it needs more, or the system gives it less.
+        OutOfThreads: the system starts no thread, which is seen by whichever library asks for one.
     """
     machine = count_machine_bytes()
     share = int(MEMORY_SHARE * machine)
@@ -59,6 +69,8 @@ def limit_memory(megabytes: int | None) -> Iterator[None]:
         is_native = isinstance(err, cv2.error | av.FFmpegError | RuntimeError | OSError)
         if isinstance(err, MemoryError) or (is_native and is_memory_short(HEADROOM * max_bytes)):
             raise OutOfMemory from err
+        if is_native and any(text in str(err) for text in NO_THREAD_TEXTS):
+            raise OutOfThreads from err
         raise
 
 

@@ -13,6 +13,7 @@ from video_editing.contract.errors import (
     InputRejected,
     ModelUnavailable,
     OutOfMemory,
+    OutOfThreads,
     OutputFailed,
     RejectReason,
 )
@@ -159,6 +160,9 @@ REJECT_MESSAGES = {
     RejectReason.DOES_NOT_FIT: "The result cannot be made that small; allow more megabytes.",
 }
 
+NO_MEMORY = "There is not enough memory: allow more (--memory, ulimit), or shrink the video."
+NO_THREADS = "No more threads can be started: allow more (ulimit -u, the container's limit)."
+
 
 def describe_error(error: Exception) -> str:
     """Return one sentence that says what happened and what to do next."""
@@ -172,7 +176,7 @@ def describe_error(error: Exception) -> str:
         case Cancelled():
             return "Stopped; nothing incomplete is left behind."
         case OutOfMemory():
-            return "There is not enough memory: allow more (--memory, ulimit), or shrink the video."
+            return NO_THREADS if isinstance(error, OutOfThreads) else NO_MEMORY
         case _:  # an error of another package's command, whose text is a sentence
             return f"{error}."
 

@@ -51,6 +51,10 @@ class OutOfMemory(Exception):
     """The work needs more memory than this process may have."""
 
 
+class OutOfThreads(OutOfMemory):
+    """The work needs more threads or processes than this user may have."""
+
+
 class OutputFailed(Exception):
     """The result cannot be written: the disk is full, or the folder is not writable."""
 

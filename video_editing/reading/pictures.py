@@ -19,8 +19,10 @@ from video_editing.reading.container import MAX_PIXELS
 from video_editing.reading.normalize import FrameGeometry, FrameNormalizer
 
 MAX_IMAGE_PIXELS = 50_000_000  #: of a background image; the largest that phones take
+MAX_WEBP_PIXELS = 16_000_000  #: of a WebP, whose decoder holds 24 bytes for each
 
 _TAGS = "colour tags"  #: of an image's `info`: its primaries and transfer
+_STRIP_ROWS = 64  #: of a reduced picture, which are made at once
 _MAX_META_BYTES = 1 << 16  #: of an AVIF or HEIF file, in which its properties are
 
 _SRGB = ImageCms.createProfile("sRGB")
@@ -82,12 +84,13 @@ def _open_image(path: Path) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore")  # of large pictures, which are measured here
             image = Image.open(path, formats=_register_formats())
         with image:
-            if image.width * image.height > MAX_IMAGE_PIXELS:
+            limit = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_IMAGE_PIXELS
+            if image.width * image.height > limit:
                 raise _reject(
                     RejectReason.TOO_LARGE,
                     width=image.width,
                     height=image.height,
-                    megapixels=MAX_IMAGE_PIXELS / 1_000_000,
+                    megapixels=limit / 1_000_000,
                 )
             if image.format in {"AVIF", "HEIF"}:
                 image.info[_TAGS] = _read_colour_tags(path)
@@ -120,12 +123,27 @@ def _convert(image: Image.Image) -> Picture:
     ImageOps.exif_transpose(image, in_place=True)
     shrink = min(1, (MAX_PIXELS / (image.width * image.height)) ** 0.5)
     size = (max(1, int(image.width * shrink)), max(1, int(image.height * shrink)))
-    colours = _reduce_depth(image)
+    colours = _shrink_in_strips(image, int(1 / shrink))
     if colours.size != size:
         colours = colours.resize(size)
     frame = av.VideoFrame.from_ndarray(np.asarray(_flatten(colours, image)), "rgb24")
     frame.color_primaries, frame.color_trc = _find_colour_tags(image)
     return FrameNormalizer(FrameGeometry(size, size))(frame)
+
+
+def _shrink_in_strips(image: Image.Image, factor: int) -> Image.Image:
+    """Return *image* with 8 bits, reduced by a whole *factor*, without a copy of its full size."""
+    if factor == 1:
+        return _reduce_depth(image)
+    width, height, rows = image.width, image.height, _STRIP_ROWS * factor
+    reduced: Image.Image | None = None
+    for top in range(0, height, rows):
+        strip = _reduce_depth(image.crop((0, top, width, min(top + rows, height)))).reduce(factor)
+        if reduced is None:
+            reduced = Image.new(strip.mode, (strip.width, -(-height // factor)))
+        reduced.paste(strip, (0, top // factor))
+    assert reduced is not None, "a picture has rows"
+    return reduced
 
 
 def _reduce_depth(image: Image.Image) -> Image.Image:

@@ -1,6 +1,7 @@
 """Limits of memory and time: a sentence or a result, whatever a file says of itself."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support.command_runs import list_files, read_error
 from tests.support.make_clips import drawn, make_clip
@@ -69,6 +71,19 @@ def test_a_hostile_file_costs_little(
         assert list_files(tmp_path) == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_the_largest_pictures_cost_little(clip: Path, tmp_path: Path, suffix: str) -> None:
+    """48 megapixels with alpha, as the background."""
+    picture = tmp_path / f"b{suffix}"
+    Image.new("RGBA", (8000, 6000), "teal").save(picture)
+    output = ["--keep-background", "-o", tmp_path / "r.jpg"]
+    ran, seconds, megabytes = measure(command("preview", clip, "--background", picture, *output))
+    assert ran.returncode == 0, ran.stderr
+    assert seconds < MAX_SECONDS
+    assert megabytes < MAX_MEGABYTES
+
+
 def measure(program: list[str]) -> tuple["subprocess.CompletedProcess[str]", float, float]:
     """Run a program; return how it ended, its seconds and its megabytes at most."""
     began = time.monotonic()
@@ -98,6 +113,26 @@ def test_enough_memory_is_no_limit(clip: Path, tmp_path: Path, megabytes: str) -
     output = ["--keep-background", "-o", tmp_path / "r.mp4"]
     ran = overlay("edit", clip, *output, "--memory", megabytes)
     assert ran.returncode == 0, ran.stderr
+
+
+#: Runs a program as a user without other processes, who may read and write what root may.
+AS_ANOTHER_USER = (
+    *("setpriv", "--reuid", "54321", "--clear-groups"),
+    *("--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"),
+)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+@pytest.mark.parametrize(("count", "work"), [(1, "probe"), (8, "speed")])
+def test_too_few_threads_end_with_a_sentence(clip: Path, count: int, work: str) -> None:
+    """At the first thread, and at one of a decoder or a network."""
+    limit = ("bash", "-c", f'ulimit -u {count}; exec "$@"', "bash")
+    program = command(work, *([clip] if work == "probe" else []))
+    ran = subprocess.run(
+        [*AS_ANOTHER_USER, *limit, *program], check=False, capture_output=True, text=True
+    )
+    assert ran.returncode == 4, ran.stderr
+    assert "ulimit -u" in str(read_error(ran.stderr)["message"])
 
 
 GROW = """

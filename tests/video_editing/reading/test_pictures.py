@@ -22,6 +22,7 @@ from video_editing.contract.errors import InputRejected
 from video_editing.contract.media import PICTURE_KINDS
 from video_editing.frames import Picture
 from video_editing.pixels import convert_to_rgb
+from video_editing.reading import pictures
 from video_editing.reading.pictures import read_animation, read_image
 
 SIZE = (96, 64)
@@ -163,15 +164,43 @@ def test_all_kinds_have_the_same_limit(tmp_path: Path, suffix: str) -> None:
     assert width / height == pytest.approx(1.25, abs=0.01)
 
 
-def test_a_picture_that_is_too_large_says_so(tmp_path: Path) -> None:
-    Image.new("1", (10_000, 5_001)).save(tmp_path / "a.png")
+def test_a_very_large_picture_is_reduced_in_strips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Upright, without seams, and with its alpha over black."""
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 40_000)
+    image = make_quarters().convert("RGBA").resize((501, 599), Image.Resampling.BILINEAR)
+    image.paste((0, 0, 0, 0), (250, 300, 350, 400))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the orientation
+    image.save(tmp_path / "a.png", compress_level=1, exif=exif)
+    picture = rgb(read_image(tmp_path / "a.png"))
+    flat = Image.new("RGB", image.size)
+    flat.paste(image, mask=image.getchannel("A"))
+    upright = flat.transpose(Image.Transpose.ROTATE_270)
+    expected = np.asarray(upright.resize(picture.shape[1::-1], Image.Resampling.BOX), np.float64)
+    difference = np.abs(picture - expected)
+    assert difference.mean() < 1
+    assert np.percentile(difference, 90) < 3  # the rest is at edges
+    assert picture.size <= 3 * 40_000
+
+
+@pytest.mark.parametrize(
+    ("suffix", "size", "megapixels"), [(".png", (10_000, 5_001), 50), (".webp", (4001, 4000), 16)]
+)
+def test_a_picture_that_is_too_large_says_so(
+    tmp_path: Path, suffix: str, size: tuple[int, int], megapixels: int
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    Image.new("1", size).save(path, method=0)
     with pytest.raises(InputRejected) as caught:
-        read_image(tmp_path / "a.png")
+        read_image(path)
+    width, height = size
     assert caught.value.details == {
         "why": "too_large",
-        "width": 10_000,
-        "height": 5_001,
-        "megapixels": 50,
+        "width": width,
+        "height": height,
+        "megapixels": megapixels,
     }
 
 
