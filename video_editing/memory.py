@@ -36,8 +36,13 @@ def count_machine_bytes(cgroups: Path = CGROUPS) -> int:
 
 def measure_resident_bytes() -> int:
     """Return how many bytes of memory this process holds; elsewhere than on Linux, held at most."""
+    return _read_bytes(_RESIDENT) if sys.platform == "linux" else measure_peak_bytes()
+
+
+def measure_peak_bytes() -> int:
+    """Return how many bytes of memory this process held at most since it began."""
     if sys.platform == "linux":
-        return _read_bytes(_RESIDENT)
+        return _read_peak("VmHWM")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
@@ -48,8 +53,7 @@ def is_memory_short(max_private: float) -> bool:
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY or sys.platform != "linux":
         return False
-    peak = next(line for line in _STATUS_FILE.read_text().splitlines() if line.startswith("VmPeak"))
-    return int(peak.split()[1]) * 1024 > _SHORT_SHARE * limit
+    return _read_peak("VmPeak") > _SHORT_SHARE * limit
 
 
 @contextmanager
@@ -81,3 +85,8 @@ def limit_allocations(max_bytes: int) -> Iterator[None]:
 
 def _read_bytes(field: int) -> int:
     return int(_PROCESS_FILE.read_text().split()[field]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _read_peak(name: str) -> int:
+    line = next(line for line in _STATUS_FILE.read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) * 1024

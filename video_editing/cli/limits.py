@@ -26,10 +26,12 @@ from video_editing.memory import (
     count_machine_bytes,
     is_memory_short,
     limit_private_memory,
+    measure_peak_bytes,
     measure_resident_bytes,
 )
 
 MEMORY_SHARE = 0.75  #: of what the machine or the control group has
+NEAR_LIMIT = 0.7  #: of the limit, from which on a thread may get no memory
 HEADROOM = 1.25  #: private memory by resident memory; a part of it is reserved and never touched
 READ_SECONDS = 10.0  #: that reading a small clip's packets may take …
 READ_BYTES_PER_SECOND = 20_000_000  #: … and a larger one takes longer
@@ -70,7 +72,9 @@ def limit_memory(megabytes: int | None) -> Iterator[None]:
         if isinstance(err, MemoryError) or (is_native and is_memory_short(HEADROOM * max_bytes)):
             raise OutOfMemory from err
         if is_native and any(text in str(err) for text in NO_THREAD_TEXTS):
-            raise OutOfThreads from err
+            # A thread needs memory too, of which much may be free again by now.
+            was_short = measure_peak_bytes() > NEAR_LIMIT * max_bytes
+            raise (OutOfMemory if was_short else OutOfThreads) from err
         raise
 
 
