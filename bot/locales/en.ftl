@@ -205,7 +205,7 @@ status-restarting = 🔄 I am restarting. Your video is kept and goes on in a mo
 status-fell-back = ↪️ { place-who } { why }. Another backend continues.
 status-warming = 🔥 { place-who } is warming up, which may take a minute.
 status-waiting-for = ⏳ { place-who } is busy, I ask again in a moment.
-status-hurried = ⏩ Best would take too long here, so Fast does it.
+status-hurried = ⏩ Best cannot be ready in good time here, so Fast does it.
 place-who =
     { $place ->
         [modal] The cloud GPU

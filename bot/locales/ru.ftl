@@ -207,7 +207,7 @@ status-restarting = 🔄 Перезапускаюсь. Ваше видео со�
 status-fell-back = ↪️ { place-who } { why }. Работу продолжит другой бэкенд.
 status-warming = 🔥 { place-who } включается, это может занять минуту.
 status-waiting-for = ⏳ { place-who } пока занят, сейчас спрошу ещё раз.
-status-hurried = ⏩ «Качественно» заняло бы здесь слишком много времени, поэтому сделаю «Быстро».
+status-hurried = ⏩ «Качественно» здесь не успеть, поэтому сделаю «Быстро».
 place-who =
     { $place ->
         [modal] Облачный GPU

@@ -130,6 +130,14 @@ def make_plan() -> None:
         write(f"{folder}/plan.json", json.dumps(plan).encode())
 
 
+def planned_engine() -> object:
+    """The engine of the plan in the folder of mattes; "" where there is none."""
+    try:
+        return json.loads(read(f"{option('segments')}/plan.json"))["engine"]
+    except OSError:
+        return ""
+
+
 def make_mattes(seconds: float) -> None:
     make_plan()
     only = option("only", ",".join(map(str, range(SEGMENTS))))
@@ -215,7 +223,7 @@ def probe(how: dict[str, object]) -> None:
 
 
 if COMMAND == "speed":
-    report(stage="done", rvm=100.0, mediapipe=300.0)
+    report(stage="done", **{"rvm": 100.0, "mediapipe": 300.0} | behaviour("speed", b""))
     sys.exit()
 CLIP = next(word for word in WORDS if not word.startswith("-"))
 CONTENT = read(CLIP)
@@ -230,6 +238,7 @@ def main() -> None:
     with open(f"{FOLDER}/runs.jsonl", "a") as file:
         line = {"clip": DIGEST, "command": NAME, "words": WORDS, "at": time.time()}
         line["environment"] = dict(os.environ)
+        line["engine"] = planned_engine()
         file.write(json.dumps(line) + "\n")
     seconds = float(str(how.get("seconds", 0)))
     if before < float(str(how.get("times", "inf"))):
