@@ -22,28 +22,35 @@ def save_tinted(path: Path, *, side: int = 320, batch: int | str = "batch") -> N
     net.save(path, net.add("Sigmoid", net.conv(net.cbr("picture", 3, 8), 8, 1)))
 
 
-def save_recurrent(path: Path) -> None:
+def save_recurrent(path: Path, channels: tuple[int, int, int, int] = (1, 1, 1, 1)) -> None:
     """Write a network with the inputs and outputs of RobustVideoMatting, a few hundred bytes.
 
-    Its alpha is the mean of the brightness now and of what it remembers of earlier frames.
+    Its alpha is the mean of the brightness now and of what it remembers of earlier frames, in
+    feature maps of so many equal *channels*.
     """
     maps = [(f"r{n}i", f"r{n}o", 2**n) for n in range(1, 5)]
+    ones = [
+        numpy_helper.from_array(np.ones((1, count, 1, 1), np.float32), f"{after}_ones")
+        for count, (_, after, _) in zip(channels, maps, strict=True)
+    ]
     nodes = [helper.make_node("ReduceMean", ["src"], ["luma"], axes=[1], keepdims=1)]
     half = numpy_helper.from_array(np.float32(0.5), "half")
     for before, after, factor in maps:
         sides = {"kernel_shape": [factor, factor], "strides": [factor, factor]}
         nodes += [
-            helper.make_node("AveragePool", ["luma"], [f"{after}_new"], **sides),
+            helper.make_node("AveragePool", ["luma"], [f"{after}_pooled"], **sides),
+            helper.make_node("Mul", [f"{after}_pooled", f"{after}_ones"], [f"{after}_new"]),
             helper.make_node("Add", [f"{after}_new", before], [f"{after}_sum"]),
             helper.make_node("Mul", [f"{after}_sum", "half"], [after]),
         ]
     scales = numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales")
-    nodes.append(helper.make_node("Resize", ["r1o", "", "scales"], ["pha"], mode="nearest"))
+    nodes.append(helper.make_node("ReduceMean", ["r1o"], ["mean"], axes=[1], keepdims=1))
+    nodes.append(helper.make_node("Resize", ["mean", "", "scales"], ["pha"], mode="nearest"))
     nodes.append(helper.make_node("Identity", ["src"], ["fgr"]))
     shape = ["b", "c", "h", "w"]
     inputs = [
         ("src", ["b", 3, "h", "w"]),
-        *((before, ["b", 1, "h", "w"]) for before, _, _ in maps),
+        *((before, ["b", 1 if max(channels) == 1 else "c", "h", "w"]) for before, _, _ in maps),
         ("downsample_ratio", [1]),
     ]
     outputs = ["fgr", "pha", *(after for _, after, _ in maps)]
@@ -52,7 +59,7 @@ def save_recurrent(path: Path) -> None:
         "recurrent stand-in",
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, dims) for name, dims in inputs],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in outputs],
-        [half, scales],
+        [half, scales, *ones],
     )
     opset = helper.make_opsetid("", OPSET)
     save(helper.make_model(graph, opset_imports=[opset], ir_version=8), str(path))

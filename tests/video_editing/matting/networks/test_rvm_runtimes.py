@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.onnx_networks import save_constant
+from tests.support.onnx_networks import save_constant, save_recurrent
 from video_editing.contract.errors import ModelUnavailable
 from video_editing.matting.networks.rvm_model import RvmNetwork, State, find_weights
 from video_editing.matting.networks.rvm_onnx import OnnxRvm
@@ -32,6 +32,25 @@ def test_a_network_of_another_kind_is_refused(tmp_path: Path, load: Load) -> Non
     save_constant(tmp_path / "w.onnx", 1.0)
     with pytest.raises(ModelUnavailable, match=r"w\.onnx is not a file of RobustVideoMatting"):
         load(tmp_path / "w.onnx")
+
+
+@pytest.mark.parametrize("load", RUNTIMES)
+@pytest.mark.parametrize("channels", [(16, 20, 40, 64), (16, 32, 64, 128)])
+def test_networks_with_more_feature_maps_run(
+    tmp_path: Path, load: Load, channels: tuple[int, int, int, int]
+) -> None:
+    """As many as RVM's mobilenetv3 and resnet50 have; its memory passes through the processor."""
+    save_recurrent(tmp_path / "w.onnx", channels)
+    network = load(tmp_path / "w.onnx")
+    picture = np.full((96, 128, 3), 0.8, np.float32)
+    _, state = network(picture, None)
+    maps = network.download(state)
+    assert [features.shape for features in maps] == [
+        (count, 96 // divisor, 128 // divisor)
+        for count, divisor in zip(channels, (2, 4, 8, 16), strict=True)
+    ]
+    alpha, _ = network(np.zeros_like(picture), network.upload([m[None] for m in maps]))
+    np.testing.assert_allclose(alpha, 0.8 / 4, atol=0.01)  # half of half of what was seen
 
 
 @pytest.mark.skipif(
