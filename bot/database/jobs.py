@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import RowMapping, Text, cast, func, select, text, true
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.database.repository import Repository, generate_id
 from bot.database.schema import jobs
@@ -192,11 +191,15 @@ class JobRepository(Repository):
             if await connection.scalar(select(jobs.c.id).where(jobs.c.origin == origin)):
                 return None
             is_open = jobs.c.state.in_(OPEN_STATES)
-            of_user = await _count_jobs(connection, is_open & (jobs.c.user == requester.user))
+            is_waiting = is_open & (jobs.c.state != JobState.RUNNING)
+            counts = select(
+                func.count().filter(jobs.c.user == requester.user),
+                func.count().filter(is_waiting),
+            ).where(is_open)
+            of_user, waiting = (await connection.execute(counts)).one()
             if of_user > max_waiting_per_user:
                 raise TooManyJobs(of_user)
-            waiting = is_open & (jobs.c.state != JobState.RUNNING)
-            if await _count_jobs(connection, waiting) >= max_waiting:
+            if waiting >= max_waiting:
                 raise QueueFull
             row = _create_row(request, requester, destination, origin)
             inserted = await connection.execute(jobs.insert().values(row).returning(*jobs.c))
@@ -379,10 +382,6 @@ def _strip_links(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {key: "" if key == "link" else _strip_links(value) for key, value in value.items()}
-
-
-async def _count_jobs(connection: AsyncConnection, where: Any) -> int:
-    return await connection.scalar(select(func.count()).select_from(jobs).where(where)) or 0
 
 
 def _create_row(

@@ -10,7 +10,6 @@ from aiogram.types import CallbackQuery
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository
 from bot.database.jobs import JobRefused
-from bot.database.users import UserRepository
 from bot.domain.job_request import (
     Appearance,
     BackgroundChoice,
@@ -148,10 +147,12 @@ async def order_result(
         await conversation.alert(query, conversation.text("too-old"))
         return
     try:
-        await accept_draft(draft, conversation.language, jobs, drafts, conversation.users)
+        await accept_draft(draft, conversation.language, jobs, drafts)
     except JobRefused as refused:
         await conversation.alert(query, conversation.describe_failure(refused.code))
         return
+    if (reusable := make_reusable(draft.look)) != conversation.appearance:
+        await conversation.users.set_appearance(draft.user, reusable)
     await conversation.answer(query, conversation.text("accepted"))
     if (await state.get_data()).get("draft") == draft.id:
         await state.clear()
@@ -163,10 +164,9 @@ async def accept_draft(
     language: Language,
     jobs: JobSupervisor,
     drafts: DraftRepository,
-    users: UserRepository,
     excerpt: Excerpt = WHOLE_CLIP,
 ) -> None:
-    """Accept the job of a draft with a clip, and remember its appearance.
+    """Accept the job of a draft with a clip.
 
     It is accepted before its draft is marked as used. A crash between the two loses nothing: the
     supervisor accepts the same draft only once.
@@ -181,7 +181,6 @@ async def accept_draft(
         origin=f"draft:{draft.id}",
     )
     await drafts.mark_used(draft.id)
-    await users.set_appearance(draft.user, make_reusable(draft.look))
 
 
 def make_reusable(appearance: Appearance) -> Appearance:

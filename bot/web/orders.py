@@ -18,7 +18,7 @@ from bot.domain.job_request import (
     RingStyle,
     describe_background,
 )
-from bot.handlers.preview_card import accept_draft
+from bot.handlers.preview_card import accept_draft, make_reusable
 from bot.jobs.supervisor import JobSupervisor
 from bot.telegram.messenger import Messenger
 from video_editing.contract.excerpt import Excerpt, Time
@@ -134,6 +134,7 @@ class DraftOrders:
         """
         draft = replace(draft, look=apply_look(draft, look))
         excerpt = Excerpt(start=look.start, end=look.end)
-        await accept_draft(draft, language, self._jobs, self._drafts, self._users, excerpt)
+        await accept_draft(draft, language, self._jobs, self._drafts, excerpt)
+        await self._users.set_appearance(draft.user, make_reusable(draft.look))
         if draft.card is not None:
             await self._messenger.edit_keyboard(draft.chat, draft.card, None)
