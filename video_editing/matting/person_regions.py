@@ -8,7 +8,8 @@ import numpy as np
 from video_editing.frames import Box, FloatPlane, Luma, Matte
 from video_editing.pyramid import crop_plane
 
-MIN_RELATIVE_AREA = 0.2  #: smallest area of another person, of the largest person's area
+#: smallest area of another person, who may be far behind, of the largest person's area
+MIN_RELATIVE_AREA = 0.1
 MIN_PERSON_AREA = 0.004  #: smallest area of a person, of the frame's area
 MAX_HOLE_AREA = 0.01  #: of the largest person's area; smaller holes in a body are filled
 REGION_MARGIN = 0.12  #: of a box's width and height, added on each side

@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.support.command_runs import list_files, read_error
 from tests.support.make_clips import drawn, make_clip
+from tests.support.onnx_networks import save_recurrent
 from tests.support.overlay_command import command, overlay
 from tests.support.paths import ROOT
 from video_editing.memory import count_machine_bytes
@@ -124,10 +125,14 @@ AS_ANOTHER_USER = (
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 @pytest.mark.parametrize(("count", "work"), [(1, "probe"), (8, "speed")])
-def test_too_few_threads_end_with_a_sentence(clip: Path, count: int, work: str) -> None:
+def test_too_few_threads_end_with_a_sentence(
+    clip: Path, tmp_path: Path, count: int, work: str
+) -> None:
     """At the first thread, and at one of a decoder or a network."""
+    save_recurrent(tmp_path / "weights.onnx")
     limit = ("bash", "-c", f'ulimit -u {count}; exec "$@"', "bash")
-    program = command(work, *([clip] if work == "probe" else []))
+    weights = f"--weights={tmp_path / 'weights.onnx'}"
+    program = command(work, clip if work == "probe" else weights)
     ran = subprocess.run(
         [*AS_ANOTHER_USER, *limit, *program], check=False, capture_output=True, text=True
     )

@@ -60,6 +60,13 @@ def test_two_people_are_in_one_box() -> None:
     assert find_people_box(matte((80, 120, 40), (240, 120, 30))) == Box(40, 80, 231, 81)
 
 
+def test_a_person_far_behind_is_not_lost() -> None:
+    """A ninth of the area of the one in front is in the box, and is no island."""
+    people = matte((80, 120, 60), (280, 200, 20))
+    assert find_people_box(people) == Box(20, 60, 281, 161)
+    assert np.array_equal(remove_islands_and_holes(people), people)
+
+
 def test_a_speck_is_no_person() -> None:
     """An area below a thousandth of the frame has no box."""
     assert find_people_box(matte((80, 120, 3))) is None
