@@ -53,7 +53,7 @@ admin-speed =
         [chroma] хромакей
         [rembg] предметы
        *[other] { $engine }
-    }: { NUMBER($speed, maximumFractionDigits: 0) } кадр/с
+    }: { NUMBER($speed, maximumFractionDigits: 0) } кадров/с
 admin-use = сегодня ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }, последний раз { $ago } назад
 admin-span =
     { $unit ->
@@ -87,7 +87,7 @@ admin-cost = <b>Расходы</b>
 admin-cost-today = сегодня ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
 admin-cost-month = в этом месяце ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
 admin-cost-projected = так за весь месяц выйдет ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
-admin-utc = Дни и месяцы — по UTC.
+admin-utc = Дни и месяцы – по UTC.
 
 admin-queue = <b>Очередь</b>: идут { $running }, ждут { $waiting }, отложены { $parked }
 admin-job =

@@ -5,7 +5,7 @@
 start =
     <b>Hi! Send me a video in which you talk to the camera.</b>
 
-    I cut you out and put you in a circle, a card or free over any background, and send the finished video back in about the time it takes to watch it.
+    I cut you out, put you over any background, in a circle, in a rectangle or without a frame, and send the finished video back in about the time it takes to watch it.
 
     A video, a round note, a GIF, a file or a link will do. Send a picture together with it, and that is your background.
 
@@ -74,8 +74,8 @@ card-warning =
 look =
     <b>{ $shape ->
         [circle] Circle
-        [rect] Card
-        [rounded] Rounded card
+        [rect] Rectangle
+        [rounded] Rounded rectangle
        *[none] Cut out freely
     }</b>, { $corner ->
         [own] where you put it
@@ -143,7 +143,7 @@ style-reset = Done, your next video begins with the usual look.
 button-editor = Editor
 button-make = Make it
 button-circle = Circle
-button-rect = Card
+button-rect = Rectangle
 button-rounded = Rounded
 button-none = Free
 button-small = Small
@@ -202,7 +202,7 @@ status-compose = 🎬 Putting it together{ place-where }…
 status-delivering = 📤 Sending it to you…
 status-parked = 😴 Nobody can work on your video right now. It is kept, I try again by myself every few minutes, and you need not do anything.
 status-restarting = 🔄 I am restarting. Your video is kept and goes on in a moment.
-status-fell-back = ↪️ { place-who } { why }. Another backend continues.
+status-fell-back = ↪️ { place-who } { why }. Another server continues.
 status-warming = 🔥 { place-who } is warming up, which may take a minute.
 status-waiting-for = ⏳ { place-who } is busy, I ask again in a moment.
 status-hurried = ⏩ Best cannot be ready in good time here, so Fast does it.

@@ -1034,7 +1034,7 @@ async def test_the_style_is_shown_and_forgotten(talk: BotChat) -> None:
     """Each user has an appearance of their own."""
     await talk.users.set_appearance(ANN, Appearance(shape=Shape.RECT))
     await talk.sends("/style")
-    assert "<b>Card</b>, bottom right" in talk.session.texts[-1]
+    assert "<b>Rectangle</b>, bottom right" in talk.session.texts[-1]
     await talk.presses(ResetAppearance().pack(), BOB)
     assert (await talk.users.get_preferences(ANN)).appearance == Appearance(shape=Shape.RECT)
     await talk.presses(ResetAppearance().pack())

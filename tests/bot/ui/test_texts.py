@@ -334,3 +334,10 @@ def test_languages_of_telegram() -> None:
     """Whatever its values are."""
     assert detect_language("ru") is detect_language("uk-UA") is Language.RU
     assert detect_language("pt-BR") is detect_language(None) is detect_language("") is Language.EN
+
+
+def test_texts_use_one_kind_of_dash_and_people_are_not_cut_out_in_russian() -> None:
+    texts = {path.name: path.read_text() for path in LOCALES_FOLDER.glob("*.ftl")}
+    assert texts
+    assert [name for name, text in texts.items() if "\N{EM DASH}" in text] == []
+    assert [name for name, text in texts.items() if re.search("выреж|вырез", text.lower())] == []

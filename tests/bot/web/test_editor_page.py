@@ -90,7 +90,7 @@ async def test_what_is_dragged_is_made(
         page = visit.page
         before = await find_view(page)
         assert await visit.find_accessibility_faults() == []
-        await page.get_by_role("button", name="Card", exact=True).click()
+        await page.get_by_role("button", name="Rectangle", exact=True).click()
         await page.get_by_role("button", name="White").first.click()
         await page.locator("#size").fill("0.4")
         await drag(page, -60, -50)

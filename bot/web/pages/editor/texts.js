@@ -3,7 +3,7 @@
 export const TEXTS = {
   en: {
     title: "Editor", stage: "The result. Drag the person, pinch or scroll to size; or use the arrow keys and + and −.",
-    shape: "Shape", circle: "Circle", rect: "Card", rounded: "Rounded", none: "Cut out",
+    shape: "Shape", circle: "Circle", rect: "Rectangle", rounded: "Rounded", none: "Cut out",
     ring: "Ring", ringNone: "No ring", white: "White", black: "Black", gold: "Gold",
     size: "Size", shadow: "Shadow", background: "Background", blur: "Blur", own: "My file",
     navy: "Navy", red: "Red", orange: "Orange", yellow: "Yellow", green: "Green", purple: "Purple",
@@ -17,7 +17,7 @@ export const TEXTS = {
   },
   ru: {
     title: "Редактор", stage: "Что получится. Двигайте человека, размер меняйте двумя пальцами или колесом; можно стрелками и клавишами + и −.",
-    shape: "Форма", circle: "Круг", rect: "Карта", rounded: "Скругл.", none: "Силуэт",
+    shape: "Форма", circle: "Круг", rect: "Прямоуг.", rounded: "Скругл.", none: "Силуэт",
     ring: "Обводка", ringNone: "Без обводки", white: "Белый", black: "Чёрный", gold: "Золото",
     size: "Размер", shadow: "Тень", background: "Фон", blur: "Размыть", own: "Мой файл",
     navy: "Тёмно-синий", red: "Красный", orange: "Оранжевый", yellow: "Жёлтый", green: "Зелёный", purple: "Фиолетовый",

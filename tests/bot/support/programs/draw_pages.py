@@ -131,7 +131,7 @@ async def draw_editor(browser: Browser, telegram: Telegram, folder: Path) -> Non
         page = card.button("Editor").page.replace(SITE, f"http://127.0.0.1:{bot.port}")
         pictures = []
         for scheme, language, shape, background in (
-            ("light", "ru", "Карта", 8),
+            ("light", "ru", "Прямоуг.", 8),
             ("dark", "en", "Cut out", 6),
         ):
             address = page + launch(TOKEN, user.id, language=language)
