@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from video_editing.reading.probe import Clip
 
 JPEG_QUALITY = 90
 THUMBNAIL_SIDE = 320  #: pixels of the longer side; Telegram accepts no more
+MAX_ASPECT = 20  #: of a photo's sides; Telegram refuses longer ones
 
 
 def write_preview(
@@ -37,7 +39,8 @@ def write_preview(
 ) -> None:
     """Write a JPEG of one composed frame: the key frame with the largest face.
 
-    A key frame decodes at once; its matte is computed from it alone.
+    A key frame decodes at once; its matte is computed from it alone. A picture longer than
+    20:1 gets black bars: Telegram refuses longer photos.
 
     Args:
         composition: the clip and how its person is cut out and placed; the fade is left out, and
@@ -70,7 +73,16 @@ def write_preview(
     corner = compute_top_left(layout, style, canvas)
     with background.open_sampler(canvas) as sample_background:
         for frame in compose(frames, sample_background, corner, composition.clip.timebase):
-            write_jpeg(convert_to_rgb(frame.value, canvas), result)
+            write_jpeg(_add_bars(convert_to_rgb(frame.value, canvas)), result)
+
+
+def _add_bars(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return *picture*, (H, W, 3), in the middle of one with sides within `MAX_ASPECT`."""
+    height, width = picture.shape[:2]
+    shortest = ceil(max(height, width) / MAX_ASPECT)
+    missing = [max(0, shortest - side) for side in (height, width)]
+    bars = [(pixels // 2, pixels - pixels // 2) for pixels in missing]
+    return np.pad(picture, [*bars, (0, 0)])
 
 
 def _compute_matte(composition: Composition, frame: Timed[Picture]) -> Matte:

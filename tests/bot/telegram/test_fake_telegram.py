@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from aiogram.types import (
     Update,
 )
 from aiohttp import ClientSession, web
+from PIL import Image
 
 from tests.bot.support.fake_telegram import TOKEN, Rates, Telegram, User
 
@@ -269,6 +272,19 @@ async def test_files_that_telegram_refuses(client: Bot, ann: User) -> None:
     ):
         with pytest.raises(TelegramBadRequest, match=why):
             await sending
+
+
+@pytest.mark.parametrize(
+    ("sides", "is_sent"), [((960, 48), True), ((961, 48), False), ((5001, 5000), False)]
+)
+async def test_photos_with_sides_that_telegram_refuses(
+    client: Bot, ann: User, sides: tuple[int, int], *, is_sent: bool
+) -> None:
+    """At most 20:1, and 10,000 pixels in sum."""
+    content = BytesIO()
+    Image.new("L", sides).save(content, "JPEG")
+    with nullcontext() if is_sent else pytest.raises(TelegramBadRequest, match="DIMENSIONS"):
+        await client.send_photo(ann.chat, file(content.getvalue()))
 
 
 async def test_chats_that_are_closed(client: Bot, telegram: Telegram, ann: User) -> None:

@@ -36,6 +36,23 @@ def test_a_preview_is_a_frame_of_the_edit(tmp_path: Path, style: Style) -> None:
     assert np.abs(shown - rgb(tmp_path / "r.mp4")[0]).mean() < 4
 
 
+@pytest.mark.parametrize(
+    ("canvas", "shown"), [((960, 32), (960, 48)), ((32, 960), (48, 960)), ((640, 32), (640, 32))]
+)
+def test_a_long_preview_gets_bars(
+    tmp_path: Path, canvas: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    """Telegram refuses photos longer than 20:1."""
+    clip = probe(make_clip(tmp_path / "c.mp4", drawn(2, (320, 240)), colours=HD))
+    style = Style(keep_background=True, shape=Shape.RECT)
+    write_preview(Composition(clip, style), tmp_path / "card.jpg", BLUE, canvas)
+    with Image.open(tmp_path / "card.jpg") as card:
+        assert card.size == shown
+        left, top = ((ours - wanted) // 2 for ours, wanted in zip(shown, canvas, strict=True))
+        assert np.asarray(card)[top + 8, left + 8, 2] > 60
+        assert (np.asarray(card)[0, 0].max() < 20) == (shown != canvas)
+
+
 def test_a_preview_is_not_faded(tmp_path: Path) -> None:
     """The frame may be at the clip's beginning, where the overlay is not visible."""
     clip = probe(make_clip(tmp_path / "c.mp4", drawn(4, (320, 240)), colours=HD))

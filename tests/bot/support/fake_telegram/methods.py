@@ -20,6 +20,7 @@ from tests.bot.support.fake_telegram.refusals import (
     TEXT,
     THUMBNAIL,
     Refused,
+    check_photo,
     read_buttons,
     read_text,
     refuse,
@@ -221,6 +222,8 @@ class Methods:
         limits = {"photo": PHOTO, "sticker": STICKER}
         if len(content) > limits.get(kind, 1 << 40):
             refuse("STICKER_VIDEO_BIG" if kind == "sticker" else "too big for a photo")
+        if kind == "photo":
+            check_photo(content)
         thumbnail = call.files.get((payload.get("thumbnail") or "").removeprefix("attach://"))
         if thumbnail and len(thumbnail[1]) > THUMBNAIL:
             refuse("file is too big to be a thumbnail")

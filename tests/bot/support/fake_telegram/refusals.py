@@ -3,13 +3,17 @@
 import json
 import re
 from html import unescape
+from io import BytesIO
 from typing import Any, NoReturn
+
+from PIL import Image, UnidentifiedImageError
 
 from tests.bot.support.fake_telegram.messages import Button
 
 TEXT, CAPTION, DATA, ANSWER = 4096, 1024, 64, 200  #: characters, and bytes of a button's data
 UPLOAD, DOWNLOAD = 50_000_000, 20_000_000  #: bytes
 PHOTO, THUMBNAIL, STICKER = 10_000_000, 200_000, 256_000  #: bytes
+PHOTO_SIDES, PHOTO_ASPECT = 10_000, 20  #: pixels of both sides, and the longer by the shorter
 TAGS = {"b", "strong", "i", "em", "u", "ins", "s", "strike", "del", "span", "tg-spoiler", "a"}
 TAGS |= {"tg-emoji", "code", "pre", "blockquote"}
 TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)((?:\s+[\w-]+(?:=(?:\"[^\"<>]*\"|'[^'<>]*'))?)*)\s*>")
@@ -27,6 +31,17 @@ def refuse(why: str, status: int = 400) -> NoReturn:
     """Answer so."""
     start = {400: "Bad Request: ", 403: "Forbidden: ", 409: "Conflict: "}.get(status, "")
     raise Refused(status, start + why)
+
+
+def check_photo(content: bytes) -> None:
+    """The sides of a photo are within 20:1 and 10,000 pixels in sum; what is no picture passes."""
+    try:
+        with Image.open(BytesIO(content)) as picture:
+            sides = picture.size
+    except UnidentifiedImageError:
+        return
+    if sum(sides) > PHOTO_SIDES or max(sides) > PHOTO_ASPECT * min(sides):
+        refuse("PHOTO_INVALID_DIMENSIONS")
 
 
 def read_text(text: str, mode: str | None, limit: int) -> str:
