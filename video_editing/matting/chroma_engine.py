@@ -405,6 +405,8 @@ def _find_common_colour(samples: Iterable[NDArray[np.uint8]], min_share: float) 
         if colour is None:  # the other key frames need not be decoded
             return None
         found.append(colour)
+    if not found:  # a damaged clip may have no key frame
+        return None
     colours = np.array(found)
     _, hues = _convert_to_polar(colours)
     if np.ptp(hues) > 2 * HUE_SPREAD:

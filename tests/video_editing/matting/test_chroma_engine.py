@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -245,6 +246,12 @@ def test_all_key_frames_must_show_the_screen(tmp_path: Path) -> None:
     clip = film(tmp_path / "clip.mp4", frames, g="4")
     assert len(clip.keyframes) > 1
     assert find_screen_colour(clip) is None
+
+
+def test_a_damaged_clip_without_a_key_frame_has_no_screen(tmp_path: Path) -> None:
+    """Such clips exist: their first key frame is what was damaged."""
+    clip = film(tmp_path / "clip.mp4", [compose(paint_screen(GREEN), draw_person())] * 3)
+    assert find_screen_colour(replace(clip, keyframes=(), is_untimed=True)) is None
 
 
 def test_only_true_screens_among_real_clips_are_found(media: Path) -> None:
