@@ -5,7 +5,14 @@ import time
 from collections.abc import Sequence
 
 from tests.bot.support.bot_process import BotProcess
-from tests.bot.support.conversation import always_true, clip, ordered, result_for, results
+from tests.bot.support.conversation import (
+    always_true,
+    clip,
+    ordered,
+    result_for,
+    results,
+    settled,
+)
 from tests.bot.support.fake_telegram import Telegram, User
 
 PATIENCE = 20.0  #: seconds after a start, after which nothing will come
@@ -68,7 +75,8 @@ async def die_at(bot: BotProcess, user: User, order: str) -> int:
         disarm(bot)
         bot.kill()
         await bot.start().ready()
-        await asyncio.sleep(1)
+        await settled(bot, user)
+        await telegram.quiet()
     disarm(bot)
     assert died or len(results(telegram, user.chat)) == before + 1, f"nobody died at {order}"
     return len(results(telegram, user.chat)) - before
