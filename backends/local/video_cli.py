@@ -17,7 +17,8 @@ from video_editing.contract.progress import Progress
 log = logging.getLogger(__name__)
 
 DEFAULT_PROGRAM = (sys.executable, "-m", "video_editing")
-OUT_OF_MEMORY = "OutOfMemory"  #: name of the error of a child that needs more memory
+#: what a child lacked, by the name of its error
+LACKS = {"OutOfMemory": FailureKind.NO_MEMORY, "OutOfThreads": FailureKind.BROKEN}
 RESERVED_DETAILS = ("self", "reason")  #: parameters of `InputRejected`, which no detail may use
 _PROGRESS_ADAPTER = TypeAdapter(Progress)
 _RESULT_ADAPTER = TypeAdapter(dict[str, Any])
@@ -95,9 +96,7 @@ class VideoCli:
             case 3:
                 raise create_rejection(error.reason, error.details)
             case 4:
-                kind = (
-                    FailureKind.NO_MEMORY if error.error == OUT_OF_MEMORY else FailureKind.NO_MODEL
-                )
+                kind = LACKS.get(error.error, FailureKind.NO_MODEL)
                 raise BackendUnavailable(self._backend, kind, error.message)
             case 5:
                 raise OutputFailed(error.message)

@@ -10,6 +10,7 @@ from video_editing.contract.errors import (
     InputRejected,
     ModelUnavailable,
     OutOfMemory,
+    OutOfThreads,
     OutputFailed,
 )
 
@@ -31,6 +32,7 @@ FAILURES: Mapping[type[Exception], Failure] = MappingProxyType(
     {
         InputRejected: Failure(3, "InputRejected"),
         ModelUnavailable: Failure(4, "ModelUnavailable"),
+        OutOfThreads: Failure(4, "OutOfThreads"),  # before the class that it belongs to
         OutOfMemory: Failure(4, "OutOfMemory"),
         OutputFailed: Failure(5, "OutputFailed"),
     }
