@@ -86,11 +86,11 @@ def test_what_was_not_measured_lately_is_measured(tmp_path: Path) -> None:
 async def test_a_render_is_measured(tmp_path: Path) -> None:
     """From its request to its result; two at the same time count together."""
     speeds = RenderSpeeds(tmp_path / "speeds.json")
-    slow = MeasuredRenderer(SlowRenderer("a", 0.2), speeds)
-    fast = MeasuredRenderer(SlowRenderer("b", 0.15), speeds)
+    slow = MeasuredRenderer(SlowRenderer("a", 0.8), speeds)
+    fast = MeasuredRenderer(SlowRenderer("b", 0.57), speeds)
     await asyncio.gather(*(slow.render(REQUEST, Path("r.mp4"), ignore) for _ in range(2)))
     await fast.render(REQUEST, Path("r.mp4"), ignore)
-    assert sort(speeds) == "ab"  # two in 0.2 s are more than one in 0.15 s
+    assert sort(speeds) == "ab"  # two in 0.8 s are more than one in 0.57 s
 
 
 async def test_a_failure_says_nothing_about_the_speed(tmp_path: Path) -> None:
