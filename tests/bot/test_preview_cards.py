@@ -339,7 +339,11 @@ async def test_whoever_blocks_us_gets_no_card(workshop: Workshop) -> None:
         workshop.chat.answers = [ChatGone()]
         workshop.cards.request_card(draft.id)
         await dropped(workshop, draft)
-        assert not workshop.folders.get_draft_folder(draft.id).exists()
+
+        async def cleaned() -> bool:
+            return not workshop.folders.get_draft_folder(draft.id).exists()
+
+        await until(cleaned)
 
 
 async def test_a_card_that_was_deleted_is_sent_again(workshop: Workshop) -> None:

@@ -47,7 +47,7 @@ async def test_an_admin_watches_and_cancels(
         assert await visit.find_accessibility_faults() == []
         await page.locator("#no").click()
         await expect(row).to_have_count(1)
-        await row.get_by_role("button", name=cancel).click()
+        await row.get_by_role("button", name=cancel).click(delay=1500)  # over some updates
         await page.locator("#yes").click()
         await expect(row).to_have_count(0)
         await expect(page.locator("#audit tbody tr").first).to_contain_text(str(ADMIN))

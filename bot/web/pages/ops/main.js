@@ -138,7 +138,22 @@ const PARTS = [
   [(state) => state.paused, showIntake],
 ];
 
+// While somebody presses a button nothing is drawn: a button that is replaced gets no click.
+const CLICK_MILLISECONDS = 100; // from the end of a touch to its click
+let isPressed = false;
+let waiting = null; // the last state that came meanwhile
+
+addEventListener("pointerdown", () => { isPressed = true; });
+for (const end of ["pointerup", "pointercancel"]) {
+  addEventListener(end, () => setTimeout(() => {
+    isPressed = false;
+    if (waiting) show(waiting);
+  }, CLICK_MILLISECONDS));
+}
+
 function show(state) {
+  waiting = isPressed ? state : null;
+  if (isPressed) return;
   PARTS.forEach(([pick, draw], index) => {
     const now = JSON.stringify(pick(state));
     if (shown[index] !== now) draw(state);
