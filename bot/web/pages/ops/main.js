@@ -141,14 +141,20 @@ const PARTS = [
 // While somebody presses a button nothing is drawn: a button that is replaced gets no click.
 const CLICK_MILLISECONDS = 100; // from the end of a touch to its click
 let isPressed = false;
+let release = 0; // the timer that ends a press
 let waiting = null; // the last state that came meanwhile
 
-addEventListener("pointerdown", () => { isPressed = true; });
+addEventListener("pointerdown", () => {
+  clearTimeout(release);
+  isPressed = true;
+});
 for (const end of ["pointerup", "pointercancel"]) {
-  addEventListener(end, () => setTimeout(() => {
-    isPressed = false;
-    if (waiting) show(waiting);
-  }, CLICK_MILLISECONDS));
+  addEventListener(end, () => {
+    release = setTimeout(() => {
+      isPressed = false;
+      if (waiting) show(waiting);
+    }, CLICK_MILLISECONDS);
+  });
 }
 
 function show(state) {
