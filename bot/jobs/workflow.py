@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 
-import structlog
 from aiogram.exceptions import TelegramAPIError
 from dbos import DBOS, DBOSConfiguredInstance
 
@@ -34,6 +33,7 @@ from bot.jobs.active_job import ActiveJob, ActiveJobs
 from bot.jobs.progress_message import UserInterface
 from bot.jobs.retry_policy import MAX_ATTEMPTS, MAX_DEATHS, RetryPolicy
 from bot.jobs.stages import JobStages, Stage
+from bot.operations.logs import log_job
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +179,7 @@ class JobWorkflow(DBOSConfiguredInstance):
             return record_outcome(outcome)
         if job.cancelled:  # before the job became active
             active.request_end(JobCancelled())
-        with structlog.contextvars.bound_contextvars(job=job.id):  # in each line of the log
+        with log_job(job.id):
             try:
                 outcome = await active.run_until_ended(self._run_stage(active, job, stage))
             except Exception as err:  # noqa: BLE001 - after any failure the user gets a message

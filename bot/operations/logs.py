@@ -6,12 +6,13 @@ import os
 import re
 import sys
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import quote
 
-import structlog
-from structlog.typing import EventDict, Processor
+from pythonjsonlogger.json import JsonFormatter
 
 HIDDEN = "[hidden]"
 MIN_SECRET_LENGTH = 6  #: characters; hiding shorter secrets would hide parts of ordinary words
@@ -23,6 +24,20 @@ TOKEN_PATTERN = re.compile(r"\d{5,}(?::|%3A)[\w-]{30,}|(?<=/bot)\d+(?::|%3A)[\w%
 QUIETED_LOGGERS = ("aiogram.event", "aiosqlite", "asyncio", "dbos", "stamina")
 #: libraries that add a handler of their own unless their logger has one
 SELF_CONFIGURED_LOGGERS = ("dbos",)
+FIELDS = ("message", "levelname", "name")  #: of a record that each line shows
+FIELD_NAMES = {"levelname": "level", "name": "logger", "exc_info": "exception"}  #: in a line
+
+_job: ContextVar[str | None] = ContextVar("job", default=None)
+
+
+@contextmanager
+def log_job(job_id: str) -> Iterator[None]:
+    """Show the job in each line that is logged inside, in the field ``job``."""
+    token = _job.set(job_id)
+    try:
+        yield
+    finally:
+        _job.reset(token)
 
 
 class RecentLines:
@@ -51,17 +66,10 @@ def set_up_logging(level: str, secrets: Iterable[str], descriptor: int = 1) -> R
     Returns:
         what remembers the latest lines.
     """
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
     recent_lines = RecentLines()
     handler = _UnbufferedHandler(descriptor, recent_lines)
     handler.addFilter(RateFilter())
-    handler.setFormatter(_RedactingFormatter(secrets, shared))
+    handler.setFormatter(_RedactingFormatter(secrets))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -72,16 +80,6 @@ def set_up_logging(level: str, secrets: Iterable[str], descriptor: int = 1) -> R
         logger.handlers[:], logger.propagate = [handler], False
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
     return recent_lines
 
 
@@ -113,12 +111,6 @@ class RateFilter(logging.Filter):
         return True
 
 
-def _add_dropped(_: object, __: str, event: EventDict) -> EventDict:
-    """Show how many records a :class:`RateFilter` dropped before this one."""
-    dropped = getattr(event.get("_record"), "dropped", None)
-    return event if dropped is None else {**event, "dropped": dropped}
-
-
 class _UnbufferedHandler(logging.Handler):
     """Writes without a buffer, and ignores a full disk or a closed pipe."""
 
@@ -146,19 +138,11 @@ class _UnbufferedHandler(logging.Handler):
             )
 
 
-class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+class _RedactingFormatter(JsonFormatter):
     """Formats a record and hides secrets in the complete line, traceback included."""
 
-    def __init__(self, secrets: Iterable[str], shared: list[Processor]) -> None:
-        super().__init__(
-            foreign_pre_chain=shared,
-            processors=[
-                _add_dropped,
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.EventRenamer("message"),
-                structlog.processors.JSONRenderer(serializer=_dump_json),
-            ],
-        )
+    def __init__(self, secrets: Iterable[str]) -> None:
+        super().__init__(FIELDS, rename_fields=FIELD_NAMES, timestamp=True, json_ensure_ascii=False)
         spellings = {
             spelling
             for secret in secrets
@@ -169,14 +153,15 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         self._secrets = sorted(spellings, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
+        if job := _job.get():
+            record.job = job
         line = super().format(record)
         for secret in self._secrets:
             line = line.replace(secret, HIDDEN)
         return TOKEN_PATTERN.sub(HIDDEN, line)
 
-
-def _dump_json(event: Any, **more: Any) -> str:
-    return json.dumps(event, ensure_ascii=False, **more)
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        return {**log_data, "level": log_data["level"].lower()}
 
 
 def _log_uncaught(*error: Any) -> None:

@@ -46,10 +46,17 @@ def test_a_line_tells_what_where_and_when() -> None:
     assert timestamp.utcoffset() == timedelta(0)
 
 
-def test_structlog_writes_the_same_lines() -> None:
-    """With what it was given beside the text."""
-    (line,) = logged("import structlog; structlog.get_logger('ours').info('said', chat=7)")
-    assert (line["message"], line["chat"], line["logger"]) == ("said", 7, "ours")
+def test_lines_of_a_job_name_it() -> None:
+    """Those of libraries too, and none after it."""
+    code = """
+log = logging.getLogger("ours")
+with logs.log_job("7f3a"):
+    log.info("inside", extra={"chat": 7})
+log.info("outside")
+"""
+    inside, outside = logged(code)
+    assert (inside["job"], inside["chat"], inside["message"]) == ("7f3a", 7, "inside")
+    assert "job" not in outside
 
 
 LOGGERS = ["bot", "aiogram.dispatcher", "aiohttp.server", "dbos", "asyncio", "sqlalchemy.engine"]
@@ -155,7 +162,7 @@ def test_a_line_that_cannot_be_written_costs_itself() -> None:
 
 def test_anything_may_be_beside_the_text() -> None:
     """A value without a JSON form is logged as its repr."""
-    (line,) = logged("import structlog; structlog.get_logger('x').info('said', what=logs)")
+    (line,) = logged("logging.getLogger('x').info('said', extra={'what': logs})")
     assert "module" in line["what"]
 
 
