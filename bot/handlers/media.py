@@ -28,8 +28,12 @@ PICTURE_SUFFIXES = tuple(suffix for kind in PICTURE_KINDS for suffix in kind.suf
 #: MIME types of files that are refused unseen: documents and archives. All others may be videos,
 #: since names and types are often wrong or missing.
 REFUSED_TYPES = (
-    *("application/pdf", "application/zip", "application/msword", "application/vnd."),
-    *("application/x-rar", "application/x-7z"),
+    *("application/pdf", "application/rtf", "application/msword", "application/epub"),
+    *("application/vnd.ms-excel", "application/vnd.ms-powerpoint", "application/vnd.ms-word"),
+    *("application/vnd.openxmlformats-officedocument", "application/vnd.oasis.opendocument"),
+    *("application/vnd.android.package-archive", "application/java-archive"),
+    *("application/zip", "application/gzip", "application/vnd.rar", "application/x-rar"),
+    *("application/x-7z", "application/x-tar"),
 )
 MAX_LINK_LENGTH = 2000  #: characters; a longer link is ignored
 
@@ -219,7 +223,7 @@ def _find_video(message: Message) -> MediaSource | None:
         return _create_source(
             SourceKind.ANIMATION, animation.file_id, animation.file_size, animation.duration
         )
-    if (file := message.document) and not (file.mime_type or "").startswith(REFUSED_TYPES):
+    if (file := message.document) and not (file.mime_type or "").lower().startswith(REFUSED_TYPES):
         return _create_source(SourceKind.DOCUMENT, file.file_id, file.file_size)
     return None
 

@@ -282,10 +282,22 @@ def _find_timing(
         head = _decode_times(path, streams.video, limits, _HEAD_FRAMES)
         if is_in_order and any(one >= other for one, other in pairwise(head)):
             return _Timing(streams.spans[first_key:], is_untimed=True)
-        if sum(begin <= span.start <= head[-1] for span in streams.spans) > len(head):
+        if sum(begin <= span.start <= head[-1] for span in streams.spans) > len(head) or (
+            first.interlaced_frame and _have_shorter_steps(streams.spans, head)
+        ):
             return _Timing(_decode_spans(path, streams, limits), is_untimed=False)
     spans = [span for span in sort_spans(streams.spans) if span.start >= begin]
     return _Timing(thin_out(spans, streams.timebase) if spans else [], is_untimed=False)
+
+
+def _have_shorter_steps(spans: list[FrameSpan], head: list[int]) -> bool:
+    """Return whether packets follow each other much faster than the frames of the head.
+
+    A camcorder changes between frames and pairs of fields as the picture moves.
+    """
+    step = min((other - one for one, other in pairwise(head)), default=0)
+    starts = sorted(span.start for span in spans)
+    return any(other - one < 3 * step / 4 for one, other in pairwise(starts))
 
 
 def _decode_spans(path: Path, streams: _Streams, limits: ClipLimits) -> list[FrameSpan]:

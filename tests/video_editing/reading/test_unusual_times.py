@@ -173,6 +173,33 @@ def test_two_fields_are_one_frame(cases: Path) -> None:
     assert len(list(read_frames(clip))) == 25
 
 
+def test_pairs_of_fields_may_begin_late(tmp_path: Path, cases: Path) -> None:
+    """Camcorders change between whole frames and pairs of fields as the picture moves."""
+    whole = make_clip(
+        tmp_path / "whole.ts",
+        [np.full((64, 64, 3), 100, np.uint8)] * 50,
+        rate=25,
+        options={"x264-params": "interlaced=1:bframes=0"},
+    )
+    path = tmp_path / "both.ts"
+    with (
+        av.open(str(whole)) as first,
+        av.open(str(cases / "paff_64.ts")) as second,
+        av.open(str(path), "w") as out,
+    ):
+        stream = out.add_stream_from_template(first.streams.video[0])
+        for source, seconds in ((first, 0), (second, 2)):
+            packets = [packet for packet in source.demux(video=0) if packet.size]
+            later = seconds * 90_000 - packets[0].dts
+            for packet in packets:
+                packet.pts, packet.dts = packet.pts + later, packet.dts + later
+                packet.stream = stream
+                out.mux(packet)
+    clip = probe(path)
+    assert [(time - clip.times[0]) * 25 * clip.timebase for time in clip.times] == [*range(75)]
+    assert len(list(read_frames(clip))) == 75
+
+
 def test_the_last_frame_stands_until_the_voice_ends(tmp_path: Path) -> None:
     """Sound that is longer than the picture is kept."""
     path = make_clip(tmp_path / "a.mp4", drawn(25), rate=25, colours=HD, tone=300, overhang=1.5)
