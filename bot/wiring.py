@@ -25,6 +25,7 @@ from bot.database.repository import KeyValueStore
 from bot.database.statistics import MeasurementRepository, Statistics
 from bot.database.users import UserRepository
 from bot.handlers import create_routers
+from bot.handlers.media import RecentRefusals
 from bot.jobs.active_job import ActiveJobs
 from bot.jobs.draft_files import DraftFiles
 from bot.jobs.fair_queue import FairQueue
@@ -340,6 +341,7 @@ def _create_dispatcher(
         keyboards=parts.keyboards,
         limits=parts.telegram.limits,
         messenger=parts.telegram.messenger,
+        refusals=RecentRefusals(),
         statistics=parts.repositories.statistics,
         texts=parts.telegram.texts,
         users=parts.repositories.users,

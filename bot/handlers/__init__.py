@@ -20,7 +20,7 @@ def create_routers() -> list[Router]:
     """Create all routers, in the order in which they are asked.
 
     The dispatcher provides by name: admins, backend_pool, cards, drafts, job_days, job_repository,
-    jobs, keyboards, limits, messenger, statistics, texts and users.
+    jobs, keyboards, limits, messenger, refusals, statistics, texts and users.
     """
     addressed = AddressedToBot()
     return [

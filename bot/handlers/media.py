@@ -1,6 +1,7 @@
 """Clips, links, albums and backgrounds that users send."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 
 from aiogram import F, Router
 from aiogram.dispatcher.event.bases import SkipHandler
@@ -10,6 +11,7 @@ from aiogram.types import Document, Message, MessageEntity
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository, TooManyCards
 from bot.domain.job_request import MediaSource, Requester, SourceKind
+from bot.domain.outcomes import Rejected
 from bot.handlers.context import (
     IN_TEXT,
     MAKE_COMMAND,
@@ -21,7 +23,7 @@ from bot.handlers.context import (
     get_destination,
 )
 from bot.preview_cards import PreviewCards
-from bot.telegram.limits import check_source
+from bot.telegram.limits import TelegramLimits, check_source
 from video_editing.contract.media import PICTURE_KINDS
 
 PICTURE_SUFFIXES = tuple(suffix for kind in PICTURE_KINDS for suffix in kind.suffixes)
@@ -36,6 +38,25 @@ REFUSED_TYPES = (
     *("application/x-7z", "application/x-tar"),
 )
 MAX_LINK_LENGTH = 2000  #: characters; a longer link is ignored
+SERIES_SECONDS = 5.0  #: between two files of a series, which nobody sent in answer to a refusal
+MAX_REMEMBERED_CHATS = 1000  #: in which a file was refused
+
+
+class RecentRefusals:
+    """Tells the first file of a series that is refused from those that follow at once."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._refused_at: dict[tuple[int, int, str], float] = {}  # the latest last
+
+    def is_first(self, chat: int, user: int, fault: str) -> bool:
+        """Record that a file is refused for *fault*; return whether that is to be said."""
+        key, now = (chat, user, fault), self._clock()
+        last = self._refused_at.pop(key, float("-inf"))
+        self._refused_at[key] = now
+        if len(self._refused_at) > MAX_REMEMBERED_CHATS:
+            del self._refused_at[next(iter(self._refused_at))]
+        return now - last > SERIES_SECONDS
 
 
 def create_media_router(addressed: AddressedToBot) -> Router:
@@ -46,8 +67,11 @@ def create_media_router(addressed: AddressedToBot) -> Router:
     no_command = ~F.text.startswith("/")
     router.message.register(explain_background, DialogState.background, no_command, addressed)
     is_make = Command(MAKE_COMMAND)
-    router.message.register(receive_clip, IN_TEXT, is_make, addressed, match_replied_clip)
-    router.message.register(receive_clip, addressed, match_clip)
+    for handler, *condition in ((refuse_clip, match_rejection), (receive_clip,)):
+        router.message.register(
+            handler, IN_TEXT, is_make, addressed, match_replied_clip, *condition
+        )
+        router.message.register(handler, addressed, match_clip, *condition)
     router.edited_message.register(receive_clip, IN_TEXT, addressed, match_clip)
     router.message.register(receive_clip, F.media_group_id, addressed, match_picture)
     return router
@@ -62,6 +86,17 @@ async def match_clip(message: Message) -> dict[str, MediaSource] | bool:
 async def match_replied_clip(message: Message) -> dict[str, MediaSource] | bool:
     """Pass replies to a message with a clip or a link, and provide it as `clip`."""
     return await match_clip(message.reply_to_message) if message.reply_to_message else False
+
+
+async def match_rejection(
+    message: Message, clip: MediaSource, limits: TelegramLimits
+) -> dict[str, Rejected] | bool:
+    """Pass a clip that is not accepted, and provide its `rejection`.
+
+    An album is refused as a whole, by its card.
+    """
+    rejection = None if message.media_group_id else check_source(clip, limits)
+    return {"rejection": rejection} if rejection else False
 
 
 async def match_picture(message: Message) -> dict[str, MediaSource] | bool:
@@ -82,6 +117,20 @@ async def is_of_same_album(message: Message, state: FSMContext) -> bool:
     return album is not None and (await state.get_data()).get("album") == album
 
 
+async def refuse_clip(
+    message: Message,
+    rejection: Rejected,
+    conversation: Conversation,
+    refusals: RecentRefusals,
+) -> None:
+    """Explain why a clip is refused; of a series that is refused for one reason, once."""
+    user = message.from_user
+    assert user is not None, "messages to the bot have an author"
+    if refusals.is_first(message.chat.id, user.id, rejection.fault):
+        text = conversation.describe_failure(rejection.fault, rejection.details)
+        await conversation.reply(message, text)
+
+
 async def receive_clip(
     message: Message,
     conversation: Conversation,
@@ -90,14 +139,7 @@ async def receive_clip(
     clip: MediaSource | None = None,
     background: MediaSource | None = None,
 ) -> None:
-    """Start a card from a clip, or from a picture in its album; or explain the refusal."""
-    source = clip or background
-    assert source is not None, "the filters provide one of them"
-    rejection = check_source(source, conversation.limits)
-    if rejection and not message.media_group_id:  # an album is refused as a whole, by its card
-        text = conversation.describe_failure(rejection.fault, rejection.details)
-        await conversation.reply(message, text)
-        return
+    """Start a card from a clip, or from a picture in its album."""
     user = message.from_user
     assert user is not None, "messages to the bot have an author"
     try:
@@ -112,8 +154,11 @@ async def receive_clip(
     except TooManyCards:
         await conversation.reply(message, conversation.text("too-many-cards"))
         return
-    if draft is not None:
-        await _start_card(draft, conversation, drafts, cards)
+    if draft is None:
+        return
+    await _start_card(draft, conversation, drafts, cards)
+    if clip and clip.kind is SourceKind.LINK and len(_find_links(message)) > 1:
+        await conversation.reply(message, conversation.text("one-link"))
 
 
 async def receive_background(
@@ -243,24 +288,26 @@ def _is_named_as_picture(file: Document) -> bool:
 
 def _find_link(message: Message) -> MediaSource | None:
     """Return the first link of a text or a caption."""
+    links = _find_links(message)
+    return MediaSource(kind=SourceKind.LINK, link=links[0]) if links else None
+
+
+def _find_links(message: Message) -> list[str]:
+    """Return the different http and https links of a text or a caption."""
     text = message.text or message.caption or ""
     entities = message.entities or message.caption_entities or []
-    link = next(_iterate_links(text, entities), None)
-    return MediaSource(kind=SourceKind.LINK, link=link) if link else None
+    marked = filter(None, (_read_link(entity, text) for entity in entities))
+    links = list(filter(_is_link, marked)) or list(filter(_is_link, text.split()))
+    return list(dict.fromkeys(links))
 
 
-def _iterate_links(text: str, entities: list[MessageEntity]) -> Iterator[str]:
-    """Yield http and https links; Telegram marks addresses without a scheme as links as well."""
-    for entity in entities:
-        if entity.url:
-            yield from _check_link(entity.url)
-        elif entity.type == "url":
-            address = entity.extract_from(text)
-            yield from _check_link(address if "://" in address else f"https://{address}")
-    for word in text.split():
-        yield from _check_link(word)
+def _read_link(entity: MessageEntity, text: str) -> str | None:
+    """Return the link that *entity* marks; Telegram marks addresses without a scheme as well."""
+    if entity.url or entity.type != "url":
+        return entity.url
+    address = entity.extract_from(text)
+    return address if "://" in address else f"https://{address}"
 
 
-def _check_link(link: str) -> Iterator[str]:
-    if link.lower().startswith(("http://", "https://")) and len(link) <= MAX_LINK_LENGTH:
-        yield link
+def _is_link(word: str) -> bool:
+    return word.lower().startswith(("http://", "https://")) and len(word) <= MAX_LINK_LENGTH

@@ -206,6 +206,22 @@ async def test_telegram_away_for_a_while(telegram: Telegram, open_bot: Opener) -
     await always_true(telegram, bot)
 
 
+async def test_six_clips_that_are_too_large_are_refused_once(talk: RunningBot) -> None:
+    """They come one by one, as clips that are forwarded together do."""
+    user = talk.user()
+    first, *_ = [await user.sends_video(clip(), size=40_000_000) for _ in range(6)]
+    assert "40 MB" in (await user.gets("text", after=first)).text
+    await talk.telegram.quiet()
+    assert len(user.sees(after=first)) == 1
+
+
+async def test_the_second_of_two_links_is_answered(talk: RunningBot) -> None:
+    """Nothing that is sent is passed over in silence."""
+    user = talk.user()
+    sent = await user.sends_text("http://127.0.0.1/a.mp4 http://127.0.0.1/b.mp4")
+    await user.gets("text", "several links", after=sent)
+
+
 async def test_nonsense_among_the_updates_is_skipped(talk: RunningBot) -> None:
     """Unknown kinds, and messages of no shape."""
     talk.telegram.push(a_kind_of_next_year={"x": 1})

@@ -40,6 +40,7 @@ from bot.domain.job_request import (
 )
 from bot.handlers import create_routers
 from bot.handlers.commands import set_commands
+from bot.handlers.media import SERIES_SECONDS, RecentRefusals
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
 from bot.ui.callback_data import (
@@ -258,6 +259,7 @@ async def talk(tmp_path: Path) -> AsyncIterator[BotChat]:
         limits=TelegramLimits(),
         users=users,
         messenger=Messenger(bot, TelegramLimits()),
+        refusals=RecentRefusals(),
         texts=texts,
     )
     dispatcher.include_routers(*create_routers())
@@ -355,7 +357,7 @@ async def test_the_first_link_of_a_text_is_a_clip(
     """Whether it is marked, hidden behind words, or only there."""
     draft = await talk.draft(what)
     assert draft.clip == MediaSource(kind=SourceKind.LINK, link=found)
-    assert talk.session.texts == ["👀 Fetching your video from the link…"]
+    assert talk.session.texts[0] == "👀 Fetching your video from the link…"
 
 
 @pytest.mark.parametrize(
@@ -384,6 +386,30 @@ async def test_what_is_too_much_is_refused_at_once(
     assert text in talk.session.texts[0]
     assert not talk.cards.requested
     assert await talk.drafts.list_stale(time.time() + 1) == []
+
+
+async def test_a_series_of_clips_is_refused_once_for_each_reason(talk: BotChat) -> None:
+    """And once for each user."""
+    large, long = {"video": CLIP | {"file_size": 10**9}}, {"video": CLIP | {"duration": 999}}
+    for _ in range(6):
+        await talk.sends(large)
+    await talk.sends(long)
+    await talk.sends(large, user=BOB)
+    first, second, third = talk.session.texts
+    assert "too big" in first
+    assert "too long" in second
+    assert "too big" in third
+
+
+def test_a_clip_that_follows_a_refusal_later_is_answered() -> None:
+    """It is an answer to what was said, and not a part of the series."""
+    now = 0.0
+    refusals = RecentRefusals(lambda: now)
+    assert refusals.is_first(ANN, ANN, "too_big_file")
+    now += SERIES_SECONDS
+    assert not refusals.is_first(ANN, ANN, "too_big_file")
+    now += SERIES_SECONDS + 0.1
+    assert refusals.is_first(ANN, ANN, "too_big_file")
 
 
 @pytest.mark.parametrize(
@@ -456,6 +482,15 @@ async def test_a_link_is_found_wherever_it_stands(talk: BotChat, place: str) -> 
     assert draft is not None
     assert draft.clip is not None
     assert draft.clip.link == "https://example.org/a.m"
+
+
+async def test_the_second_of_two_links_is_answered(talk: BotChat) -> None:
+    """The first one is the clip; a link that is marked and written out is one link."""
+    await talk.sends("https://a.example/1.mp4 https://a.example/2.mp4")
+    assert talk.session.texts[1].startswith("There are several links: I take the first.")
+    entity = {"type": "url", "offset": 0, "length": 23}
+    await talk.sends(link("https://a.example/1.mp4", entity))
+    assert len(talk.session.texts) == 3
 
 
 async def test_a_rich_message_is_answered(talk: BotChat) -> None:
