@@ -125,6 +125,9 @@ class RemoteSettings(SettingsGroup):
     price: float = Field(default=0.000306, ge=0, validation_alias="MODAL_PRICE")
     """Price of its GPU in dollars a second; the default is that of an A10 at Modal."""
 
+    start_seconds: float = Field(default=300, gt=0, validation_alias="MODAL_START_SECONDS")
+    """Seconds in which a cold GPU of it must start, or the next backend is asked."""
+
 
 class ServiceSettings(SettingsGroup):
     """The HTTP service that makes mattes, on a machine with a GPU or at Modal."""

@@ -24,7 +24,7 @@ class BackendStarted:
 
 @dataclass(frozen=True, slots=True)
 class ColdStart:
-    """The backend has the job and is starting its device, which may take a minute or two."""
+    """The backend has the job and is starting its device, which may take a few minutes."""
 
     kind: ClassVar[str] = "warming"
 

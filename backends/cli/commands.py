@@ -341,7 +341,7 @@ def describe_event(event: Event) -> str:
         case BackendStarted(backend=backend):
             text = f"{backend} makes the mattes."
         case ColdStart(backend=backend):
-            text = f"{backend} is starting; this may take a minute or two."
+            text = f"{backend} is starting; this may take a few minutes."
         case RetryScheduled(backend=backend, why=why, seconds=seconds):
             text = f"{backend} failed ({why}); trying again in {seconds:.0f} s."
         case FellBack(backend=backend, why=why):

@@ -28,7 +28,7 @@ class ServiceConnection:
         self, name: str, settings: RemoteSettings, timeouts: Timeouts | None = None
     ) -> None:
         self.name = name
-        self.timeouts = timeouts or Timeouts()
+        self.timeouts = timeouts or Timeouts(warm_up=settings.start_seconds)
         self._base = URL(settings.endpoint)
         self._auth_headers = _build_auth_headers(settings)
         self.secret = repr(self._auth_headers).encode()

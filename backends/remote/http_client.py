@@ -27,7 +27,8 @@ class Timeouts:
         response: for the headers of a response; Modal holds a request for 150, then redirects.
         transfer: for the body of a response, or for the next bytes of an upload.
         cold_start: without a response, after which the service is taken to be starting.
-        start: for a job to leave the queue; a cold GPU takes a minute or two.
+        start: for a job to leave the queue.
+        warm_up: for a device to start: image, weights, driver.
         stall: within which a running job must progress.
         poll: between two polls of a job.
         cleanup: for the last requests, when the job is finished or stopped.
@@ -38,6 +39,7 @@ class Timeouts:
     transfer: float = 30
     cold_start: float = 3
     start: float = 300
+    warm_up: float = 300
     stall: float = 90
     poll: float = 0.5
     cleanup: float = 1.5

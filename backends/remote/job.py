@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import shutil
 import tempfile
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -149,6 +150,7 @@ class RemoteJob:
         self._id, self._request, self._keeps_clip = job_id, request, keeps_clip
         self._segments = {segment.index: segment for segment in request.plan.segments}
         self._schedule = PollSchedule(backend, timeouts)
+        self._submitted_at = 0.0  # on the monotonic clock
         self._device_seconds = 0.0  # as of the last answer
         self._fetched: set[int] = set()
 
@@ -188,6 +190,7 @@ class RemoteJob:
             await self._client.upload(path, clip)
 
     async def _follow(self, staging: SegmentStaging, report: Report, price: float) -> None:
+        self._submitted_at = time.monotonic()
         seconds_before = (await self._request_job("PUT")).device_seconds
         try:
             answer = await self._poll_until_final(staging, report)
@@ -237,15 +240,22 @@ class RemoteJob:
                 self._backend, FailureKind.INVALID_RESPONSE, "another job's answer"
             )
         self._device_seconds = answer.device_seconds
-        progress = answer.state, answer.done, answer.ready
-        self._schedule.record(progress, is_queued=answer.state is MatteJobState.QUEUED)
+        progress = answer.state, answer.is_warming_up, answer.done, answer.ready
+        self._schedule.record(progress, self._get_time_limit(answer))
         return answer
+
+    def _get_time_limit(self, answer: MatteJobResponse) -> float:
+        """Return the seconds in which a job in the state of *answer* must progress."""
+        if answer.state is not MatteJobState.QUEUED:
+            return self._timeouts.stall
+        return self._timeouts.warm_up if answer.is_warming_up else self._timeouts.start
 
     async def _collect(
         self, answer: MatteJobResponse, staging: SegmentStaging, report: Report
     ) -> None:
         """Download the segments that are ready and were not downloaded before."""
-        if answer.state is MatteJobState.QUEUED:
+        waited = time.monotonic() - self._submitted_at
+        if answer.is_warming_up and waited > self._timeouts.cold_start:
             self._client.on_cold_start()
         # An earlier attempt may have requested more segments than are missing now.
         new = sorted(set(answer.ready) & self._segments.keys() - self._fetched)
@@ -255,7 +265,8 @@ class RemoteJob:
             await self._client.download(path, staging.get_path(index), max_bytes, self._id)
         await staging.accept(new)
         self._fetched |= set(new)
-        report(Progress("mattes", answer.done, answer.total, answer.fps))
+        if answer.state is not MatteJobState.QUEUED:  # the time in the queue says nothing of speed
+            report(Progress("mattes", answer.done, answer.total, answer.fps))
 
     def _check_result(self, answer: MatteJobResponse) -> None:
         match answer:

@@ -23,15 +23,18 @@ class PollSchedule:
         self._last_progress: object = None
         self._due = self._now + timeouts.start
 
-    def record(self, progress: object, *, is_queued: bool) -> None:
+    def record(self, progress: object, limit: float) -> None:
         """Note an answer; it shows progress if *progress* differs from that of the last one.
+
+        Args:
+            progress: anything that can be compared.
+            limit: seconds until it must change.
 
         Raises:
             BackendUnavailable: TOO_SLOW, the job has not progressed for too long.
         """
         if progress != self._last_progress:
             self._last_progress = progress
-            limit = self._timeouts.start if is_queued else self._timeouts.stall
             self._due = self._now + limit
         if self._now > self._due:
             raise BackendUnavailable(self._backend, FailureKind.TOO_SLOW, "no progress")

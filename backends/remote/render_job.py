@@ -112,7 +112,8 @@ class RenderJob:
                 if answer.state in FINAL_STATES:
                     return answer
                 is_queued = answer.state is RenderState.QUEUED
-                schedule.record((answer.state, answer.done), is_queued=is_queued)
+                limit = self._timeouts.start if is_queued else self._timeouts.stall
+                schedule.record((answer.state, answer.done), limit)
                 if answer.total:
                     done = min(answer.done, answer.total)
                     report(Progress(self._stage, done, answer.total, answer.fps))

@@ -128,6 +128,7 @@ class MatteJobResponse(BaseModel):
         done, total: frames.
         fps: frames a second.
         ready: indices of the segments that can be downloaded.
+        is_warming_up: the job is queued while its device starts, which may take minutes.
         device_seconds: seconds that the device has worked on it.
         failure: set if the state is "failed".
     """
@@ -139,6 +140,7 @@ class MatteJobResponse(BaseModel):
     total: int = Field(ge=0)
     fps: float = Field(ge=0, allow_inf_nan=False)
     ready: list[int]
+    is_warming_up: bool = False
     device_seconds: float = Field(ge=0, allow_inf_nan=False)
     failure: MatteJobFailure | None = None
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.base import CostIncurred, Event, OverlayBackend
+from backends.base import ColdStart, CostIncurred, Event, OverlayBackend
 from backends.errors import BackendUnavailable, FailureKind
 from backends.remote.schemas import (
     MatteJobFailure,
@@ -43,6 +43,7 @@ class ServerJob:
     request: MatteJobRequest
     folder: Path  #: of its segments
     state: MatteJobState = MatteJobState.QUEUED
+    is_warming_up: bool = False  #: whether it is queued because the backend's device starts
     done: int = 0  #: frames
     fps: float = 0
     device_seconds: float = 0  #: for which the device worked, all runs together
@@ -64,7 +65,10 @@ class ServerJob:
     def record_event(self, event: Event) -> None:
         """Update the state from an event of the backend."""
         match event:
+            case ColdStart():
+                self.state, self.is_warming_up = MatteJobState.QUEUED, True
             case Progress(stage="mattes"):
+                self.state, self.is_warming_up = MatteJobState.RUNNING, False
                 self.done, self.fps = event.done, event.fps
             case CostIncurred():
                 self.device_seconds += event.seconds
@@ -88,6 +92,7 @@ class ServerJob:
             total=sum(segment.frames for segment in self.request.plan.segments),
             fps=self.fps,
             ready=self.list_ready(),
+            is_warming_up=self.is_warming_up,
             device_seconds=self.device_seconds,
             failure=self.failure,
         )
@@ -214,7 +219,7 @@ class JobStore:
         else:
             job.state = MatteJobState.DONE
         finally:
-            job.task, job.is_stopping = None, False
+            job.task, job.is_stopping, job.is_warming_up = None, False, False
 
     async def _make(self, job: ServerJob, clip: Path) -> None:
         async with asyncio.timeout(self._settings.max_job_seconds):

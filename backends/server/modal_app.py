@@ -120,11 +120,11 @@ class Worker:
 
 
 async def publish_progress(key: str, done: dict[str, int]) -> None:
-    """Store, again and again, how many frames are done, for the API's container."""
+    """Store, at once and again and again, how many frames are done, for the API's container."""
     while True:
-        await asyncio.sleep(POLL_SECONDS)
         with log_failure("progress is not published"):
             await progress.put.aio(key, done[key])
+        await asyncio.sleep(POLL_SECONDS)
 
 
 class ModalCall:
@@ -153,9 +153,10 @@ class ModalContainers:
         """See :class:`Containers`."""
         return ModalCall(await Worker().make_mattes.spawn.aio(item))
 
-    async def get_progress(self, key: str) -> int:
+    async def get_progress(self, key: str) -> int | None:
         """See :class:`Containers`."""
-        return int(await progress.get.aio(key, 0))
+        done: int | None = await progress.get.aio(key)
+        return done
 
     async def delete_progress(self, key: str) -> None:
         """See :class:`Containers`."""

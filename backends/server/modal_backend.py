@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from backends.base import CostIncurred, OverlayBackend, Report
+from backends.base import ColdStart, CostIncurred, Event, OverlayBackend, Report
 from backends.errors import BackendUnavailable, FailureKind
 from backends.remote.job import create_failure
 from backends.remote.schemas import MatteJobFailure
@@ -76,8 +76,8 @@ class Containers(Protocol):
     async def spawn(self, item: WorkItem) -> WorkCall:
         """Send a work item to a container."""
 
-    async def get_progress(self, key: str) -> int:
-        """Return how many frames of a work item are done."""
+    async def get_progress(self, key: str) -> int | None:
+        """Return how many frames of a work item are done; None before a container has it."""
 
     async def delete_progress(self, key: str) -> None:
         """Forget the progress of a work item."""
@@ -95,11 +95,17 @@ class ModalBackend(OverlayBackend):
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
         write_plan(plan, folder)
-        progress_sum = ProgressSum(plan, find_missing_segments(plan, folder), report)
-        await self._containers.commit_clips()
+        warm_up = _WarmUp(self.name, report)
+        progress_sum = ProgressSum(plan, find_missing_segments(plan, folder), warm_up.forward)
         for attempt in range(ATTEMPTS):
             items = self._split(clip, plan, folder, attempt)
-            failures = await self._run_all(items, folder, progress_sum)
+            warm_up.expect(items)
+            await self._containers.commit_clips()
+            results = await asyncio.gather(
+                *(self._run_item(item, folder, progress_sum, warm_up) for item in items),
+                return_exceptions=True,
+            )
+            failures = [result for result in results if isinstance(result, Exception)]
             if not find_missing_segments(plan, folder):
                 break
             if attempt == ATTEMPTS - 1 or any(isinstance(f, InputRejected) for f in failures):
@@ -115,31 +121,18 @@ class ModalBackend(OverlayBackend):
             for i, part in enumerate(parts)
         ]
 
-    async def _run_all(
-        self, items: Sequence[WorkItem], folder: Path, progress_sum: ProgressSum
-    ) -> list[Exception]:
-        """Run *items* and store what each brings; return the failures of the others."""
-        poller = asyncio.create_task(self._poll_progress(items, progress_sum))
+    async def _run_item(
+        self, item: WorkItem, folder: Path, progress_sum: ProgressSum, warm_up: "_WarmUp"
+    ) -> None:
+        """Let a container make *item*, and store what it brings."""
+        poller = asyncio.create_task(self._poll_progress(item, progress_sum, warm_up))
         try:
-            results = await asyncio.gather(
-                *(self._run_item(item, folder, progress_sum) for item in items),
-                return_exceptions=True,
-            )
+            result = await self._call(item)
         finally:
             poller.cancel()
             await asyncio.wait([poller])
-            await self._delete_progress(items)
-        return [result for result in results if isinstance(result, Exception)]
-
-    async def _run_item(self, item: WorkItem, folder: Path, progress_sum: ProgressSum) -> None:
-        call = await self._containers.spawn(item)
-        try:
-            result = await call.get()
-        except asyncio.CancelledError:
-            with log_failure("a container was not stopped"):
-                async with asyncio.timeout(CANCEL_SECONDS):
-                    await call.cancel()
-            raise
+            await self._delete_progress(item)
+            warm_up.end(item)
         progress_sum.add(item.plan, CostIncurred(self.name, result.seconds, 0))
         for name, content in result.segments.items():
             with atomic_write(folder / name) as part:
@@ -147,19 +140,70 @@ class ModalBackend(OverlayBackend):
         if result.failure is not None:
             raise create_failure(self.name, result.failure)
 
-    async def _poll_progress(self, items: Sequence[WorkItem], progress_sum: ProgressSum) -> None:
+    async def _call(self, item: WorkItem) -> WorkResult:
+        """Let a container make *item*; cancelled, also while the item is sent, it stops there."""
+        spawning = asyncio.ensure_future(self._containers.spawn(item))
+        try:
+            return await (await asyncio.shield(spawning)).get()
+        except asyncio.CancelledError:
+            with log_failure("a container was not stopped"):
+                async with asyncio.timeout(CANCEL_SECONDS):
+                    await (await spawning).cancel()
+            raise
+
+    async def _delete_progress(self, item: WorkItem) -> None:
+        with log_failure("progress is not deleted"):
+            async with asyncio.timeout(CANCEL_SECONDS):
+                await self._containers.delete_progress(item.progress_key)
+
+    async def _poll_progress(
+        self, item: WorkItem, progress_sum: ProgressSum, warm_up: "_WarmUp"
+    ) -> None:
         while True:
-            for item in items:
-                with log_failure("progress is not known"):
-                    done = await self._containers.get_progress(item.progress_key)
+            with log_failure("progress is not known"):
+                done = await self._containers.get_progress(item.progress_key)
+                if done is not None:
+                    warm_up.begin(item)
                     frames = item.plan.frames
                     progress_sum.add(item.plan, Progress("mattes", min(done, frames), frames, 0))
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _delete_progress(self, items: Sequence[WorkItem]) -> None:
-        for item in items:
-            with log_failure("progress is not deleted"):
-                await self._containers.delete_progress(item.progress_key)
+
+class _WarmUp:
+    """Reports a cold start whenever work items wait for containers and none is being made."""
+
+    def __init__(self, backend: str, report: Report) -> None:
+        self._cold_start, self._report = ColdStart(backend), report
+        self._waiting: set[str] = set()
+        self._working: set[str] = set()
+        self._last_progress = Progress("mattes", 0, 0, 0)
+
+    def forward(self, event: Event) -> None:
+        """Report *event*."""
+        if isinstance(event, Progress):
+            self._last_progress = event
+        self._report(event)
+
+    def expect(self, items: Sequence[WorkItem]) -> None:
+        """Note that *items* wait for containers."""
+        self._waiting = {item.progress_key for item in items}
+        self._report(self._cold_start)
+
+    def begin(self, item: WorkItem) -> None:
+        """Note that a container makes *item*; the first one of all ends the cold start."""
+        if item.progress_key not in self._waiting:
+            return
+        self._waiting.remove(item.progress_key)
+        if not self._working:
+            self._report(self._last_progress)
+        self._working.add(item.progress_key)
+
+    def end(self, item: WorkItem) -> None:
+        """Note that *item* is made, or will not be."""
+        self._waiting.discard(item.progress_key)
+        self._working.discard(item.progress_key)
+        if self._waiting and not self._working:
+            self._report(self._cold_start)
 
 
 @contextmanager

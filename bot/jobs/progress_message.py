@@ -104,6 +104,7 @@ class ProgressMessage:
         self._stage: Stage | None = None
         self._backend = ""
         self._bar = self._notice = ""
+        self._is_warming_up = False  # which the notice says until the first progress
         self._sent_text = ""
         self._changed = asyncio.Event()
         self._closed = asyncio.Event()
@@ -130,6 +131,8 @@ class ProgressMessage:
         match event:
             case Progress(stage=stage) if stage in BAR_STAGES.get(self._stage, ()):
                 self._bar = format_bar(event)
+                if self._is_warming_up:
+                    self._is_warming_up, self._notice = False, ""
             case BackendStarted(backend=backend):
                 self._backend = backend
                 self._set_template(STAGE_TEXTS[self._stage], place=backend)
@@ -139,6 +142,7 @@ class ProgressMessage:
                 self._set_notice("status-waiting-for", place=backend)
             case ColdStart(backend=backend):
                 self._set_notice("status-warming", place=backend)
+                self._is_warming_up = True
             case EngineDowngraded(backend=backend, engine=engine):
                 self._set_notice("status-hurried", place=backend, engine=engine)
         self._changed.set()
@@ -178,6 +182,7 @@ class ProgressMessage:
             self._changed.set()
 
     def _set_notice(self, key: str, **values: TextValue) -> None:
+        self._is_warming_up = False
         self._notice = self._texts(self._job.language, key, **values)
 
     async def _run(self) -> None:

@@ -35,7 +35,14 @@ from video_editing.frames import Matte, Timed
 from video_editing.matting.segments import write_segment
 
 SHORT = replace(
-    SHORT_TIMEOUTS, response=1, transfer=0.6, stall=1, start=2, cleanup=0.5, cold_start=0.1
+    SHORT_TIMEOUTS,
+    response=1,
+    transfer=0.6,
+    stall=1,
+    start=2,
+    cleanup=0.5,
+    cold_start=0.1,
+    warm_up=2,
 )
 
 
@@ -384,21 +391,31 @@ async def test_done_without_all_segments(
 
 
 @pytest.mark.parametrize(
-    ("state", "expected"), [("running", FailureKind.TOO_SLOW), ("queued", FailureKind.TOO_SLOW)]
+    ("state", "cold_starts"),
+    [
+        ({"state": "running"}, []),
+        ({"state": "queued"}, []),
+        ({"state": "queued", "is_warming_up": True}, [ColdStart("modal")]),
+    ],
 )
 async def test_a_job_that_stalls(
-    service: MisbehavingService, clip: Path, tmp_path: Path, state: str, expected: FailureKind
+    service: MisbehavingService,
+    clip: Path,
+    tmp_path: Path,
+    state: dict[str, object],
+    cold_starts: list[ColdStart],
 ) -> None:
-    """A job without progress is given up and cancelled, before its start or after."""
+    """A job without progress is given up and cancelled; only a cold start is told as one."""
 
     async def follow(request: web.Request) -> web.StreamResponse:
-        return web.json_response(service.describe_job(request, state=state))
+        return web.json_response(service.describe_job(request, **state))
 
     service.overrides["follow"] = follow
     heard = EventRecorder()
-    assert (await get_failure(service, clip, tmp_path, heard)).kind is expected
+    failure = await get_failure(service, clip, tmp_path, heard)
+    assert failure.kind is FailureKind.TOO_SLOW
     assert service.calls[-1] == "cancel"
-    assert state == "running" or heard.of(ColdStart) == [ColdStart("modal")]
+    assert heard.of(ColdStart) == cold_starts
 
 
 async def test_the_reasons_of_the_service_arrive(

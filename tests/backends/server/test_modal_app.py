@@ -2,23 +2,34 @@
 
 import asyncio
 import importlib
+import tempfile
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from aiohttp import ClientSession
 
+from backends.base import BackendStarted, ColdStart, CostIncurred, FellBack
+from backends.errors import BackendUnavailable, FailureKind
+from backends.factory import BackendState
+from backends.resilience.fallback import FallbackChain
 from backends.server.modal_backend import ModalBackend, WorkItem, WorkResult
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.running_service import (
     KEY,
+    SHORT_TIMEOUTS,
     TOKEN,
     create_client,
     create_service,
     serve_app,
 )
+from tests.backends.support.scripted_backend import ScriptedBackend, make_grey_mattes
 from video_editing.contract.plan import Plan, find_missing_segments
+from video_editing.contract.progress import Progress
+from video_editing.matting.segments import write_segment
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*executing locally.*:UserWarning")
 
@@ -74,45 +85,63 @@ class LocalCall:
         self._containers, self._item = containers, item
 
     async def get(self) -> WorkResult:
-        """Make the item, fail or hang, as the containers are told."""
-        if self._containers.items.index(self._item) in self._containers.lost:
+        """Make the item as soon as its container has started; fail, or hang, as told."""
+        containers = self._containers
+        await asyncio.sleep(containers.cold_seconds)
+        if containers.items.index(self._item) in containers.lost:
             raise ConnectionError("the container is gone")
-        if self._containers.hangs:
-            await asyncio.sleep(60)
-        return await asyncio.to_thread(self._containers.make, self._item)
+        containers.progress[self._item.progress_key] = 0
+        await asyncio.sleep(containers.work_seconds)
+        return await asyncio.to_thread(containers.make, self._item)
 
     async def cancel(self) -> None:
         """Note it."""
         self._containers.cancelled.append(self._item)
 
 
+@dataclass
 class LocalContainers:
-    """Workers of this process, the n-th of which may be lost, and a Dict that always fails."""
+    """Workers of this process.
 
-    def __init__(
-        self,
-        make: Callable[[WorkItem], WorkResult],
-        lost: Sequence[int] = (),
-        *,
-        hangs: bool = False,
-    ) -> None:
-        self.make, self.lost, self.hangs = make, lost, hangs
-        self.items: list[WorkItem] = []
-        self.cancelled: list[WorkItem] = []
+    Attributes:
+        make: what each of them does with an item.
+        lost: the n-th items, whose containers are lost.
+        cold_seconds: until a container has started.
+        work_seconds: at least, for each item.
+        is_dict_broken: whether nothing is known of the progress.
+        progress: of items that a container has.
+        items, cancelled: those that were sent, and those that were stopped.
+    """
+
+    make: Callable[[WorkItem], WorkResult]
+    lost: Sequence[int] = ()
+    cold_seconds: float = 0
+    work_seconds: float = 0
+    is_dict_broken: bool = False
+    progress: dict[str, int] = field(default_factory=dict)
+    items: list[WorkItem] = field(default_factory=list)
+    cancelled: list[WorkItem] = field(default_factory=list)
 
     async def commit_clips(self) -> None:
         """Do nothing: all share this machine's disk."""
 
     async def spawn(self, item: WorkItem) -> LocalCall:
-        """Start nothing yet."""
+        """Start nothing yet, after the time that a connection takes."""
         self.items.append(item)
+        await asyncio.sleep(0.1)
         return LocalCall(self, item)
 
-    async def get_progress(self, _key: str) -> int:
-        """Fail as Modal's connection does."""
-        raise ConnectionError
+    async def get_progress(self, key: str) -> int | None:
+        """Return it, or fail as Modal's connection does."""
+        if self.is_dict_broken:
+            raise ConnectionError
+        return self.progress.get(key)
 
-    delete_progress = get_progress
+    async def delete_progress(self, key: str) -> None:
+        """Forget it, or fail as Modal's connection does."""
+        if self.is_dict_broken:
+            raise ConnectionError
+        self.progress.pop(key, None)
 
 
 async def test_containers_share_a_clip(
@@ -122,7 +151,7 @@ async def test_containers_share_a_clip(
 
     A failing Dict costs nothing but the progress.
     """
-    containers = LocalContainers(modal_app.Worker().make_mattes.local)
+    containers = LocalContainers(modal_app.Worker().make_mattes.local, is_dict_broken=True)
     backend = ModalBackend(containers, max_containers=8)
     async with serve_app(create_service(tmp_path / "service", backend)) as address:
         await create_client(address).make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
@@ -135,6 +164,14 @@ def make_quickly(item: WorkItem) -> WorkResult:
     return WorkResult({segment.file_name: b"m" for segment in item.plan.segments}, 1)
 
 
+def make_with_a_person(item: WorkItem) -> WorkResult:
+    """Return real segments with a person in them."""
+    with tempfile.TemporaryDirectory() as name:
+        for segment in item.plan.segments:
+            write_segment(item.plan, segment, make_grey_mattes(segment), Path(name))
+        return WorkResult({path.name: path.read_bytes() for path in Path(name).iterdir()}, 1)
+
+
 async def test_only_a_lost_piece_is_made_again(tmp_path: Path, plan: Plan) -> None:
     """The pieces of the other containers are kept."""
     containers = LocalContainers(make_quickly, lost=(1,))
@@ -144,16 +181,76 @@ async def test_only_a_lost_piece_is_made_again(tmp_path: Path, plan: Plan) -> No
     )
     assert find_missing_segments(plan, folder) == []
     assert len({item.progress_key for item in containers.items}) == 4
+    assert containers.progress == {}
 
 
-async def test_a_cancelled_job_stops_its_containers(tmp_path: Path, plan: Plan) -> None:
-    """Each call is cancelled, at once."""
-    containers = LocalContainers(make_quickly, hangs=True)
+@pytest.mark.parametrize("seconds", [0.05, 0.3])
+async def test_a_cancelled_job_stops_its_containers(
+    tmp_path: Path, plan: Plan, seconds: float
+) -> None:
+    """Each call is cancelled, at once, even if it is just being sent."""
+    containers = LocalContainers(make_quickly, work_seconds=60)
     backend = ModalBackend(containers, max_containers=3)
+    began = time.monotonic()
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3):
+        async with asyncio.timeout(seconds):
             await backend.make_mattes(tmp_path / "clip", plan, tmp_path / "m", EventRecorder())
+    assert time.monotonic() - began < 2
     assert len(containers.cancelled) == len(containers.items) == 3
+
+
+COLD_SECONDS, SCALE = 200, 40  #: of a container's start; by which all times are divided
+MODAL_TIMEOUTS = replace(
+    SHORT_TIMEOUTS, start=5 / SCALE, stall=90 / SCALE, warm_up=300 / SCALE, cold_start=3 / SCALE
+)
+
+
+async def test_a_cold_start_has_its_own_time(tmp_path: Path, clip: Path, plan: Plan) -> None:
+    """The job waits for containers that take 200 s, and says so; a queue is not waited for so long.
+
+    Another backend is not asked, and no progress is told before the first container has begun.
+    """
+    containers = LocalContainers(
+        make_with_a_person, cold_seconds=COLD_SECONDS / SCALE, work_seconds=50 / SCALE
+    )
+    service = create_service(tmp_path / "service", ModalBackend(containers, max_containers=3))
+    heard = EventRecorder()
+    async with serve_app(service) as address:
+        client = create_client(address, MODAL_TIMEOUTS)
+        estimates = BackendState(tmp_path / "state").estimates
+        chain = FallbackChain([client, ScriptedBackend()], estimates, deadline=600)
+        await chain.make_mattes(clip, plan, tmp_path / "mattes", heard)
+    kinds = [type(event) for event in heard.events]
+    assert kinds[:3] == [BackendStarted, ColdStart, Progress]
+    assert FellBack not in kinds
+    assert heard.of(ColdStart) == [ColdStart("modal")]
+    assert find_missing_segments(plan, tmp_path / "mattes") == []
+
+
+async def test_containers_that_never_start_are_given_up(
+    tmp_path: Path, clip: Path, plan: Plan
+) -> None:
+    """After the time for a cold start, and their calls are cancelled."""
+    containers = LocalContainers(make_quickly, cold_seconds=60)
+    service = create_service(tmp_path / "service", ModalBackend(containers, max_containers=3))
+    async with serve_app(service) as address:
+        client = create_client(address, replace(MODAL_TIMEOUTS, warm_up=0.5))
+        with pytest.raises(BackendUnavailable) as caught:
+            await client.make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
+        assert caught.value.kind is FailureKind.TOO_SLOW
+        assert len(containers.cancelled) == 3
+
+
+async def test_a_second_container_may_be_cold_too(tmp_path: Path, plan: Plan) -> None:
+    """Where a container is lost, the job is warming up again until another one has begun."""
+    containers = LocalContainers(make_quickly, lost=(0,), cold_seconds=1.2, work_seconds=1.2)
+    heard = EventRecorder()
+    await ModalBackend(containers, max_containers=1).make_mattes(
+        tmp_path / "clip", plan, tmp_path / "mattes", heard
+    )
+    cold = ColdStart("modal")
+    last = [event for event in heard.events if not isinstance(event, CostIncurred)]
+    assert [event == cold for event in last] == [True, True, False, False, False]
 
 
 def test_settings_of_the_deploy_reach_the_containers(

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from backends.base import BackendStarted, ColdStart, EngineDowngraded, FellBack, RetryScheduled
 from backends.errors import FailureKind
 from bot.database.jobs import Job
+from bot.domain.job_request import Language
 from bot.domain.outcomes import ChatGone, MessageMissing, RetryLater
 from bot.jobs.progress_message import ProgressMessage, UserInterface, format_bar
 from bot.jobs.stages import Stage
@@ -117,6 +118,22 @@ async def test_it_tells_what_happened(chat: Chat, event: object, notice: str) ->
     status.handle_event(event)  # type: ignore[arg-type]
     assert notice in status.build_text()
     status.show_stage(Stage.COMPOSE)
+    assert notice not in status.build_text()
+    await status.close()
+
+
+@pytest.mark.parametrize("language", Language)
+async def test_a_cold_start_is_told_until_the_first_progress(
+    chat: Chat, language: Language
+) -> None:
+    """In the user's language."""
+    status = status_of(chat, replace(JOB, language=language))
+    status.show_stage(Stage.MATTES)
+    status.handle_event(BackendStarted("modal"))
+    status.handle_event(ColdStart("modal"))
+    notice = TEXTS(language, "status-warming", place="modal")
+    assert status.build_text().endswith(f"\n{notice}")
+    status.handle_event(Progress("mattes", 0, 100, 0))
     assert notice not in status.build_text()
     await status.close()
 
