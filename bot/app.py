@@ -222,6 +222,9 @@ class BotServer:
         await asyncio.gather(
             self._receive_updates(application, telegram),
             _retry_until_success(telegram, lambda: set_commands(telegram.bot, telegram.texts)),
+            _retry_until_success(
+                telegram, lambda: application.alerts.check_privacy_mode(telegram.bot)
+            ),
             *map(_run_forever, application.background_tasks),
         )
 

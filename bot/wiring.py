@@ -95,6 +95,7 @@ class Application:
         updates: gives updates to the handlers.
         update_kinds: the kinds of updates that the handlers take, in Telegram's words.
         metrics: what /metrics shows.
+        alerts: messages to admins.
         background_tasks: functions that run for as long as the process.
     """
 
@@ -104,6 +105,7 @@ class Application:
     updates: UpdateDispatcher
     update_kinds: list[str]
     metrics: Metrics
+    alerts: AdminAlerts
     background_tasks: list[BackgroundTask]
 
 
@@ -205,6 +207,7 @@ async def build_application(
         UpdateDispatcher(telegram.bot, dispatcher),
         dispatcher.resolve_used_update_types(),
         Metrics(parts.repositories.statistics, backend_pool, telegram.retries, loop_lag),
+        parts.alerts,
         [loop_lag.run, parts.alerts.run, backend_pool.watch, _create_cleanup(parts).run],
     )
 

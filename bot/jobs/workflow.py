@@ -34,6 +34,7 @@ from bot.jobs.progress_message import UserInterface
 from bot.jobs.retry_policy import MAX_ATTEMPTS, MAX_DEATHS, RetryPolicy
 from bot.jobs.stages import JobStages, Stage
 from bot.operations.logs import log_job
+from video_editing.contract.formats import OutputFormat
 
 log = logging.getLogger(__name__)
 
@@ -221,13 +222,14 @@ class JobWorkflow(DBOSConfiguredInstance):
         if active.end_reason:
             return active.end_reason
         active.is_sending = True
+        key = "sticker-caption" if job.order.form is OutputFormat.STICKER else "result-caption"
         outcome = await self._interface.messenger.send_result(
             job,
             result,
             self._interface.keyboards.create_result(job),
             file=self._stages.get_result_path(job),
             thumbnail=self._stages.find_thumbnail(job),
-            caption=self._interface.texts(job.language, "result-caption", seconds=result.seconds),
+            caption=self._interface.texts(job.language, key, seconds=result.seconds),
         )
         match outcome:
             case Delivered(message=message, file_id=file_id):

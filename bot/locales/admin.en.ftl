@@ -102,3 +102,4 @@ alarm-nobody = ⚠️ All backends failed a job; it waits and is tried again. { 
 alarm-disk = ⚠️ Only { NUMBER($free, maximumFractionDigits: 1) } GB of disk are left. New jobs may be refused.
 alarm-database = ⚠️ The bot does not start, because its database is broken: { $reason }
 alarm-budget = ⚠️ This month's budget is reached: ${ NUMBER($spent, minimumFractionDigits: 2, maximumFractionDigits: 2) } of ${ NUMBER($budget, minimumFractionDigits: 2, maximumFractionDigits: 2) }. Until it ends, results are put together on this machine.
+alarm-privacy = ⚠️ In groups the bot gets only commands and replies to its messages: its privacy mode is on. There people write /make under a video, or in reply to one. For mentions to work as well, turn it off: @BotFather, /setprivacy, Disable; then add the bot to its groups again.

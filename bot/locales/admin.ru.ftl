@@ -104,3 +104,4 @@ alarm-nobody = ⚠️ Ни один бэкенд не справился с за
 alarm-disk = ⚠️ На диске осталось только { NUMBER($free, maximumFractionDigits: 1) } ГБ. Новым задачам может не хватить.
 alarm-database = ⚠️ Бот не запускается: база данных повреждена. { $reason }
 alarm-budget = ⚠️ Бюджет месяца исчерпан: ${ NUMBER($spent, minimumFractionDigits: 2, maximumFractionDigits: 2) } из ${ NUMBER($budget, minimumFractionDigits: 2, maximumFractionDigits: 2) }. До конца месяца результаты собираем на этой машине.
+alarm-privacy = ⚠️ В группах бот получает только команды и ответы на свои сообщения: включён режим приватности. Там пишут /make под видео или в ответ на него. Чтобы работали и упоминания, выключите его: @BotFather, /setprivacy, Disable; затем добавьте бота в группы заново.

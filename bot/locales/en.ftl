@@ -257,6 +257,7 @@ why-nobody = is not available
 ## End of a job
 
 result-caption = { SPAN($seconds) }, ready ✨
+sticker-caption = Telegram shows a moving sticker only as a part of a set, so this is its file. Send it to @Stickers after /newvideo, and it becomes a sticker of your own.
 job-cancelled = Stopped. Send me a video whenever you like.
 
 fault-too-big-file =

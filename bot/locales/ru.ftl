@@ -259,6 +259,7 @@ why-nobody = недоступен
 ## Завершение работы
 
 result-caption = { SPAN($seconds) }, готово ✨
+sticker-caption = Подвижный стикер Telegram показывает только из набора, поэтому это файл. Отправьте его боту @Stickers после команды /newvideo – и он станет вашим стикером.
 job-cancelled = Остановлено. Присылайте видео, когда захотите.
 
 fault-too-big-file =

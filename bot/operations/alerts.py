@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -41,10 +42,12 @@ class AlertKind(StrEnum):
     DISK = "disk"  #: the disk is nearly full: free, in gigabytes (10^9 bytes)
     DATABASE = "database"  #: the database is unusable, so the bot does not start: reason
     BUDGET = "budget"  #: the month's budget is spent: spent, budget, in dollars
+    PRIVACY_MODE = "privacy"  #: in groups mentions of the bot do not arrive
 
 
 REPEAT_SECONDS = 3600  #: between two alerts of one kind and subject
-REPEAT_SECONDS_BY_KIND = {AlertKind.BUDGET: 40 * 86400}  #: the same for kinds of another rate
+#: the same for kinds of another rate
+REPEAT_SECONDS_BY_KIND = {AlertKind.BUDGET: 40 * 86400, AlertKind.PRIVACY_MODE: 365 * 86400}
 
 #: failures of a backend that only the operator can repair
 OPERATOR_FAILURES = (FailureKind.REFUSED, FailureKind.UNSAFE, FailureKind.WRONG_PICTURE)
@@ -118,6 +121,12 @@ class AdminAlerts:
         """Raise the alert that this month's budget is spent, in dollars."""
         month = datetime.now(UTC).strftime("%Y-%m")
         self.raise_alert(AlertKind.BUDGET, month, spent=spent, budget=budget)
+
+    async def check_privacy_mode(self, bot: Bot) -> None:
+        """Raise an alert if *bot* does not receive mentions in groups. Raises TelegramAPIError."""
+        me = await bot.me()
+        if me.can_join_groups and me.can_read_all_group_messages is False:
+            self.raise_alert(AlertKind.PRIVACY_MODE)
 
     async def run(self) -> None:
         """Check the disk and send alerts, without an end."""

@@ -182,6 +182,8 @@ class Messenger:
         if answer == FORBIDDEN:
             build_method = upload.build_document_method
             answer = await self._send(job.destination, build_method, seconds=seconds)
+        elif isinstance(answer, Message) and upload.is_unnamed_file(answer):
+            await self._replace_file(upload.build_replacement(answer), seconds)
         if isinstance(answer, Message):
             return Delivered(message=answer.message_id, file_id=get_file_id(answer))
         return too_big if isinstance(answer, Rejected) and answer != FORBIDDEN else answer
@@ -296,6 +298,13 @@ class Messenger:
         method = SendChatAction(chat_id=chat, message_thread_id=topic, action=action)
         with suppress(TelegramAPIError):
             await self._bot(method, request_timeout=QUICK_TIMEOUT_SECONDS)
+
+    async def _replace_file(self, method: EditMessageMedia, seconds: int) -> None:
+        """Replace a file that the user has; where that fails, the user keeps it as it is."""
+        try:
+            await self._bot(method, request_timeout=seconds)
+        except TelegramAPIError as err:
+            log.warning("a file stays without a name: %s", type(err).__name__)
 
     async def _send(
         self,

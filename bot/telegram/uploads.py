@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from aiogram.methods import (
+    EditMessageMedia,
     SendAnimation,
     SendDocument,
     SendSticker,
@@ -16,6 +17,7 @@ from aiogram.types import (
     FSInputFile,
     InlineKeyboardMarkup,
     InputFile,
+    InputMediaDocument,
     Message,
     ReplyParameters,
 )
@@ -38,7 +40,7 @@ class ResultUpload:
         file: its path.
         rendered: its width, height and length.
         thumbnail: the path of a small picture; None without one.
-        caption: the text under it, in HTML.
+        caption: the text under it, in HTML; for a sticker under the file that it may become.
         keyboard: the buttons under it.
     """
 
@@ -89,6 +91,28 @@ class ResultUpload:
             disable_content_type_detection=True,
             thumbnail=self._build_media_fields()["thumbnail"],
             **self._build_common_fields(destination),
+        )
+
+    def is_unnamed_file(self, message: Message) -> bool:
+        """Return whether *message* shows a sticker as a file, which has neither name nor caption.
+
+        Telegram shows a WebM as a sticker only where it belongs to a set
+        (https://github.com/tdlib/telegram-bot-api/issues/355).
+        """
+        return self.form is OutputFormat.STICKER and message.sticker is None
+
+    def build_replacement(self, message: Message) -> EditMessageMedia:
+        """Build the call that gives the file in *message* its name and caption."""
+        media = InputMediaDocument(
+            media=self._create_input_file(),
+            caption=self.caption or None,
+            disable_content_type_detection=True,
+        )
+        return EditMessageMedia(
+            chat_id=message.chat.id,
+            message_id=message.message_id,
+            media=media,
+            reply_markup=self.keyboard,
         )
 
     def _build_common_fields(self, destination: Destination) -> dict[str, Any]:

@@ -122,7 +122,7 @@ async def test_many_presses_are_drawn_once_or_twice(talk: RunningBot) -> None:
     [
         ("note", "video_note", "--form=note"),
         ("animation", "animation", "--form=animation"),
-        ("sticker", "sticker", "--container=sticker"),
+        ("sticker", "document", "--container=sticker"),
         ("webm", "document", "--container=webm"),
         ("mov", "document", "--container=mov"),
     ],

@@ -16,7 +16,7 @@ from tests.bot.support.conversation import (
     result_for,
     results,
 )
-from tests.bot.support.fake_telegram import Rates, Telegram
+from tests.bot.support.fake_telegram import Message, Rates, Telegram, User
 from tests.bot.support.running_bot import ADMIN, Opener, RunningBot
 
 NAME = "overlay_test_bot"
@@ -220,6 +220,44 @@ async def test_the_second_of_two_links_is_answered(talk: RunningBot) -> None:
     user = talk.user()
     sent = await user.sends_text("http://127.0.0.1/a.mp4 http://127.0.0.1/b.mp4")
     await user.gets("text", "several links", after=sent)
+
+
+async def test_a_sticker_that_is_shown_as_a_file_has_a_name_and_a_sentence(
+    talk: RunningBot,
+) -> None:
+    """Telegram shows a WebM as a sticker only where it belongs to a set."""
+    user = talk.user()
+    result = await result_for(user, await ordered(user, clip()))
+    await user.presses("^again:.*:sticker$", result)
+    sticker = await user.gets("document", "@Stickers", after=result, within=20)
+    assert sticker.media is not None
+    assert sticker.media.name.endswith(".webm")
+    assert sticker.has("^again:")
+
+
+async def test_privacy_mode_is_told_to_admins_and_make_works(
+    telegram: Telegram, open_bot: Opener
+) -> None:
+    """Once, however often the bot starts; a mention does not arrive, /make does."""
+    telegram.me["can_read_all_group_messages"] = False
+    admin, user = telegram.user(ADMIN), telegram.user(7)
+    (inside,) = telegram.group(-7, user)
+    bot = await open_bot().start().ready()
+    await admin.gets("text", "/setprivacy")
+    await bot.stop()
+    await bot.start().ready()
+    await inside.sends_video(clip(), f"@{NAME}")
+    sent = await inside.sends_video(clip(), "/make")
+    await result_for(inside, await press_make(inside, await card_of(inside, sent)))
+    assert len(inside.sees("photo", after=0)) == 1
+    assert len(admin.sees("text", "/setprivacy", after=0)) == 1
+    await always_true(telegram, bot)
+
+
+async def press_make(user: User, card: Message) -> Message:
+    """Order the result of a card; gives the card."""
+    await user.presses("^make", card)
+    return card
 
 
 async def test_nonsense_among_the_updates_is_skipped(talk: RunningBot) -> None:

@@ -38,6 +38,7 @@ WORDS = {
     AlertKind.DISK: {"free": 0.25},
     AlertKind.DATABASE: {"reason": "torn"},
     AlertKind.BUDGET: {"spent": 5.5, "budget": 5.0},
+    AlertKind.PRIVACY_MODE: {},
 }
 
 

@@ -193,6 +193,21 @@ async def test_what_is_not_taken_as_such_is_taken_as_a_file(
     assert [call.method for call in server.calls] == [method, "sendDocument"]
 
 
+@pytest.mark.parametrize("can_edit", [True, False])
+async def test_a_sticker_that_became_a_file_gets_a_name(
+    case: MessengerCase, server: ScriptedServer, *, can_edit: bool
+) -> None:
+    """In the message that is there; where that fails, the file stays as it is."""
+    server.answer("sendSticker", media_message("document"))
+    if not can_edit:
+        server.answer("editMessageMedia", refuse_with(400, "Bad Request: message can't be edited"))
+    delivered = await case.deliver(OutputFormat.STICKER)
+    assert delivered == Delivered(message=12, file_id="its-document")
+    assert [call.method for call in server.calls] == ["sendSticker", "editMessageMedia"]
+    assert ("overlay.webm", BYTES) in server.last_fields.values()
+    assert "reply_markup" in server.last_fields
+
+
 async def test_a_result_over_the_limit_is_refused_unsent(
     bot: Bot, server: ScriptedServer, tmp_path: Path
 ) -> None:

@@ -160,6 +160,13 @@ class Telegram(Methods):
             for c in calls
         )
 
+    def is_shown_to_bot(self, message: Message) -> bool:
+        """Whether privacy mode lets the bot see *message*: in groups commands and replies to it."""
+        chat = self.chats[message.chat]
+        answered = chat.messages.get(message.reply_to or 0)
+        is_meant = message.text.startswith("/") or (answered is not None and answered.by_bot)
+        return bool(self.me["can_read_all_group_messages"]) or chat.type == "private" or is_meant
+
     def person(self, number: int) -> dict[str, Any]:
         """A user in the form of the Bot API."""
         return self.users[number].as_api()

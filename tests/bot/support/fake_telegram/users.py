@@ -194,6 +194,8 @@ class User:
         def sent() -> Message:
             message = telegram.chats[self.chat].add(self.id, **parts)
             self.last = message.id
+            if not telegram.is_shown_to_bot(message):
+                return message
             payload = telegram.as_api(message) | (raw or {})
             telegram.updates.add(
                 {"message": {k: v for k, v in payload.items() if v not in ("", None)}}
