@@ -5,8 +5,10 @@ import sys
 
 from video_editing.cli.inheritance import prepare_process
 from video_editing.concurrency import limit_library_threads
+from video_editing.memory import keep_freed_memory
 
 prepare_process()
+keep_freed_memory()
 limit_library_threads()  # before the import of numpy, which starts a thread per CPU
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules load there is nothing to clean up
 

@@ -1,9 +1,10 @@
-"""Memory: how much there is, how much this process holds, and a limit on what it allocates.
+"""Memory: how much there is, how much this process holds, how it is kept, and a limit on it.
 
 On Linux the kernel refuses private memory beyond a limit, which code, mapped files and reserved
 addresses do not count towards. Elsewhere there is no such limit.
 """
 
+import ctypes
 import os
 import resource
 import sys
@@ -17,6 +18,20 @@ _PROCESS_FILE = Path("/proc/self/statm")  #: sizes of this process in pages (pro
 _STATUS_FILE = Path("/proc/self/status")  #: its peaks, in kilobytes
 _SHORT_SHARE = 0.8  #: of a limit, from which on an allocation may fail
 _RESIDENT, _PRIVATE = 1, 5  #: fields of it
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  #: parameters of glibc's allocator (mallopt(3))
+_KEPT_BYTES = 128 * 2**20  #: freed memory that a heap keeps at most
+_MAX_KEPT_BLOCK = 32 * 2**20  #: bytes; larger blocks are always returned, which is glibc's limit
+
+
+def keep_freed_memory() -> None:
+    """Keep freed memory for the next frames, where the C library is glibc.
+
+    By default every plane of a frame is returned to the kernel, which clears each page that it
+    gives: a tenth of an edit's processor time.
+    """
+    if sys.platform == "linux" and (set_parameter := getattr(ctypes.CDLL(None), "mallopt", None)):
+        set_parameter(_MMAP_THRESHOLD, _MAX_KEPT_BLOCK)
+        set_parameter(_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def count_machine_bytes(cgroups: Path = CGROUPS) -> int:

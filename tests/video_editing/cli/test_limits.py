@@ -26,6 +26,20 @@ import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
 print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
+#: Prints how many pages the kernel gives to a process that takes and frees the planes of frames.
+PAGES = """
+import resource
+import numpy as np
+from video_editing.memory import keep_freed_memory
+if {keeps}:
+    keep_freed_memory()
+np.ones(1 << 23, np.uint8)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    planes = [np.ones(1 << 23, np.uint8) for _ in range(3)]
+    del planes
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +226,13 @@ def test_more_than_120_frames_a_second_are_thinned_out(tmp_path: Path) -> None:
     probed = json.loads(overlay("probe", result, "--progress", "json").stdout)
     assert probed["seconds"] == pytest.approx(1, abs=0.01)
     assert probed["rate"] == pytest.approx(120, abs=1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_freed_planes_are_taken_again() -> None:
+    """Without it the kernel gives, and clears, all pages again for each frame."""
+    returned, kept = (
+        int(subprocess.check_output([sys.executable, "-c", PAGES.format(keeps=keeps)], cwd=ROOT))
+        for keeps in (False, True)
+    )
+    assert kept < returned / 5
