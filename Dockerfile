@@ -23,8 +23,7 @@ WORKDIR /app
 RUN useradd --create-home bot && mkdir /data && chown bot /data
 USER bot
 # Two malloc arenas: on a machine with many cores each thread would keep memory of its own.
-ENV PATH="/app/.venv/bin:$PATH" DATA_DIR=/data MALLOC_ARENA_MAX=2 \
-    U2NET_HOME=/data/models NUMBA_CACHE_DIR=/home/bot/.cache/numba
+ENV PATH="/app/.venv/bin:$PATH" DATA_DIR=/data MALLOC_ARENA_MAX=2 U2NET_HOME=/data/models
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --start-period=30s --timeout=5s CMD ["python", "-c", "import http.client, os; \

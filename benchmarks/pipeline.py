@@ -17,7 +17,7 @@ from benchmarks.footage import make_footage
 from benchmarks.machine import describe_machine
 from benchmarks.table import format_table
 from tests.support.onnx_networks import save_constant, save_recurrent
-from video_editing.concurrency import limit_library_threads
+from video_editing.concurrency import configure_libraries
 from video_editing.contract.plan import make_plan, write_plan
 from video_editing.contract.progress import ignore
 from video_editing.matting.engines import Engine
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("clip", type=Path)
     parser.add_argument("--seconds", type=int, default=20, help="length of what is measured")
     arguments = parser.parse_args()
-    limit_library_threads()
+    configure_libraries()
     cv2.setNumThreads(1)
     with TemporaryDirectory() as folder:
         footage = Path(folder, "footage.mp4")

@@ -7,11 +7,11 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from video_editing.concurrency import limit_library_threads
+from video_editing.concurrency import configure_libraries
 from video_editing.memory import keep_freed_memory
 
 keep_freed_memory()  # as the command line of video_editing does
-limit_library_threads()
+configure_libraries()
 
 from video_editing.compositing.audio_mix import mix_audio  # noqa: E402
 from video_editing.concurrency import prefetch  # noqa: E402

@@ -1,10 +1,13 @@
 """Fixtures of all tests: the folder of real clips and the folder of rembg weights."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.support.paths import MEDIA
+
+os.environ["NUMBA_DISABLE_JIT"] = "1"  # as in the product; rembg's import would compile for 40 s
 
 
 @pytest.fixture(scope="session")

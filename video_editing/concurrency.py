@@ -112,13 +112,15 @@ def _read_two_numbers(*files: Path) -> tuple[int, int]:
         return 0, 0
 
 
-def limit_library_threads() -> None:
-    """Limit numerical libraries that are imported later to one thread, and disable telemetry.
+def configure_libraries() -> None:
+    """Limit numerical libraries that are imported later to one thread; disable what is not used.
 
     By default each of them starts one thread per CPU. The decoder, the encoder and the network
-    get their threads explicitly; filters of FFmpeg get as many as those.
+    get their threads explicitly; filters of FFmpeg get as many as those. ONNX Runtime sends
+    telemetry, and numba compiles functions for rembg, which are not called, for 40 s.
     """
-    for library in ("OPENBLAS", "OMP", "MKL", "NUMBA"):
+    for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
     ffmpeg.limit_threads(count_codec_threads())

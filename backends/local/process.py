@@ -37,7 +37,6 @@ PASSED_VARIABLES = (
     "LANG",
     "LC_ALL",
     "LD_LIBRARY_PATH",
-    "NUMBA_CACHE_DIR",
     "PATH",
     "PYTHONPATH",
     "TMPDIR",
@@ -45,10 +44,10 @@ PASSED_VARIABLES = (
     "U2NET_HOME",
     "XDG_CACHE_HOME",
 )
-#: limit libraries that start a thread for each processor of the host; disable ONNX's telemetry
+#: as `video_editing.concurrency.configure_libraries` sets them
 FIXED_VARIABLES = {
     "MKL_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
+    "NUMBA_DISABLE_JIT": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "ORT_DISABLE_TELEMETRY": "1",

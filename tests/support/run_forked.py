@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from video_editing.concurrency import limit_library_threads
+from video_editing.concurrency import configure_libraries
 
 POLL_SECONDS = 0.005
 
@@ -58,7 +58,7 @@ def run_forked(arguments: list[str], folder: str, seconds: int) -> dict[str, obj
 
 
 if __name__ == "__main__":
-    limit_library_threads()
+    configure_libraries()
     for line in sys.stdin:
         folder, *arguments = json.loads(line)
         sys.stdout.write(json.dumps(run_forked(arguments, folder, int(sys.argv[1]))) + "\n")

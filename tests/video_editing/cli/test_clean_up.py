@@ -171,8 +171,8 @@ def test_a_demo_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
 STUCK = """
 import sys, time
 from pathlib import Path
-from video_editing.concurrency import limit_library_threads
-limit_library_threads()
+from video_editing.concurrency import configure_libraries
+configure_libraries()
 import video_editing.cli.main  # what it loads takes a part of the memory
 from video_editing.cli.limits import limit_memory
 from video_editing.contract.atomic_file import atomic_write, temporary_folder

@@ -139,7 +139,7 @@ def _find_weights(model: str, device: str) -> Path:
         ModelUnavailable: the weights or the device are not available.
     """
     import_onnxruntime(model, device)  # before rembg does
-    from rembg.sessions import sessions  # noqa: PLC0415 - its first import compiles for 30 s
+    from rembg.sessions import sessions  # noqa: PLC0415 - two seconds that other engines do not need
 
     try:
         return Path(sessions[model].download_models())
