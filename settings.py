@@ -9,11 +9,20 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+SERVICE_PATTERN = r"https://[^\s,]+"
 #: names of backends; an https address is a service on a GPU machine of your own
-BACKEND_PATTERN = r"modal|local-gpu|local-cpu|https://[^\s,]+"
+BACKEND_PATTERN = rf"modal|local-gpu|local-cpu|{SERVICE_PATTERN}"
 
 #: what Telegram accepts, and sends in a header with each update
 WEBHOOK_SECRET_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,256}")
@@ -34,6 +43,48 @@ def _split_commas(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+def _split_outside_brackets(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parts, depth = [""], 0
+    for letter in value:
+        depth += (letter == "[") - (letter == "]")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def split_group(name: str) -> tuple[str, ...]:
+    """Return the services of a group in brackets; a single backend is a group of its own."""
+    if not name.startswith("["):
+        return (name,)
+    return tuple(part.strip() for part in name[1:-1].split(","))
+
+
+def _validate_backend(name: str) -> str:
+    members = split_group(name)
+    if name.startswith("["):
+        is_group = name.endswith("]") and len(members) > 1
+        if not is_group or not all(re.fullmatch(SERVICE_PATTERN, member) for member in members):
+            raise ValueError("a group has two https addresses or more: [https://a,https://b]")
+    elif not re.fullmatch(BACKEND_PATTERN, name):
+        raise ValueError("must be modal, local-gpu, local-cpu or an https address")
+    for member in members:
+        _require_host(member)
+    return name
+
+
+def _require_host(name: str) -> None:
+    try:
+        has_host = "://" not in name or bool(urlsplit(name).hostname)
+    except ValueError:  # brackets that are not those of an IPv6 address
+        has_host = False
+    if not has_host:
+        raise ValueError("has an address that cannot be read")
+
+
 class SettingsGroup(BaseSettings):
     """Settings of one concern; each field has the name of its variable as its alias."""
 
@@ -51,11 +102,11 @@ class SettingsGroup(BaseSettings):
 class BackendSettings(SettingsGroup):
     """The backends, and when a job falls back from one to the next."""
 
-    names: Annotated[
-        tuple[Annotated[str, Field(pattern=f"^({BACKEND_PATTERN})$")], ...], NoDecode
-    ] = Field(default=("modal", "local-gpu", "local-cpu"), validation_alias="OVERLAY_BACKENDS")
+    names: Annotated[tuple[Annotated[str, AfterValidator(_validate_backend)], ...], NoDecode] = (
+        Field(default=("modal", "local-gpu", "local-cpu"), validation_alias="OVERLAY_BACKENDS")
+    )
     """The backends, best first, separated by commas; those that are not configured or not available
-    are left out."""
+    are left out. Equal services in brackets, as [https://a,https://b], share the jobs."""
 
     deadline: float = Field(default=600, gt=0, validation_alias="OVERLAY_DEADLINE")
     """Seconds in which the mattes of a job must be ready; a slow engine gives way to a fast one."""
@@ -77,7 +128,26 @@ class BackendSettings(SettingsGroup):
     cooldown: float = Field(default=60, gt=0, validation_alias="OVERLAY_COOLDOWN")
     """Seconds for which it is not used, before one job tries it again."""
 
-    _split_names = field_validator("names", mode="before")(_split_commas)
+    _split_names = field_validator("names", mode="before")(_split_outside_brackets)
+
+    @field_validator("names")
+    @classmethod
+    def _require_distinct_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        members = [member for name in names for member in split_group(name)]
+        hosts = [urlsplit(member).netloc for member in members if "://" in member]
+        if len(members) > len(names) and len(set(hosts)) < len(hosts):
+            raise ValueError("names a host twice")
+        return names
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The backends, best first, without the brackets of groups."""
+        return tuple(member for name in self.names for member in split_group(name))
+
+    @property
+    def groups(self) -> list[tuple[str, ...]]:
+        """The groups of equal services."""
+        return [group for name in self.names if len(group := split_group(name)) > 1]
 
 
 class LocalSettings(SettingsGroup):

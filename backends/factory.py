@@ -1,6 +1,7 @@
 """Create backends from the settings: one of them, or the chain that a job asks."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -11,7 +12,7 @@ from backends.errors import BackendUnavailable, FailureKind
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM
 from backends.resilience.circuit_breaker import BreakerState, CircuitBreaker
-from backends.resilience.fallback import FallbackChain
+from backends.resilience.fallback import FallbackChain, LoadBalancer
 from backends.resilience.retry import TRANSIENT_FAILURES, RetryingBackend
 from backends.resilience.throughput import EngineSpeeds, MeasuredBackend, ThroughputEstimates
 from backends.state_file import JsonStateFile
@@ -32,11 +33,12 @@ class NoBackendAvailable(Exception):
 
 
 class BackendState:
-    """The measured speeds and the circuit breakers of all backends, stored in a folder."""
+    """The jobs of all backends, and in a folder their measured speeds and circuit breakers."""
 
     def __init__(self, folder: Path) -> None:
         self.estimates = ThroughputEstimates(JsonStateFile(folder / "speeds.json", EngineSpeeds))
         self.breaker_states = JsonStateFile(folder / "rests.json", BreakerState)
+        self.running_jobs: Counter[str] = Counter()  #: of this process, by backend
 
 
 class UnavailableBackend(OverlayBackend):
@@ -81,9 +83,11 @@ def assemble_chain(
             backend = _add_breaker(backend, state, settings)
         return add_alerts(backend)
 
+    groups = list_service_groups(settings)
     chain = FallbackChain(
         [wrap(backend) for backend in backends],
         state.estimates,
+        LoadBalancer(state.running_jobs, groups),
         deadline=settings.deadline,
         time_factor=settings.time_factor,
     )
@@ -114,7 +118,7 @@ async def create_chain(
         NoBackendAvailable: none is left.
     """
     backends: list[OverlayBackend] = []
-    for name in settings.backends.names:
+    for name in settings.backends.members:
         try:
             backends.append(await create_backend(name, settings, program))
         except BackendUnavailable as failure:
@@ -159,13 +163,18 @@ async def create_backend(
 def list_services(settings: Settings) -> dict[str, RemoteSettings]:
     """Return the settings of the services that OVERLAY_BACKENDS names and that are configured."""
     services = {}
-    for name in settings.backends.names:
+    for name in settings.backends.members:
         if name == "modal" and settings.remote.endpoint:
             services[name] = settings.remote
         elif "://" in name:
             remote = _create_own_service_settings(name, settings.remote)
             services[get_display_name(name)] = remote
     return services
+
+
+def list_service_groups(settings: BackendSettings) -> list[list[str]]:
+    """Return the names of the services in each group of equal ones."""
+    return [[get_display_name(name) for name in group] for group in settings.groups]
 
 
 def _create_own_service_settings(address: str, settings: RemoteSettings) -> RemoteSettings:

@@ -1,17 +1,19 @@
 """Creation of the renderer that the settings name."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from backends.errors import BackendUnavailable, FailureKind
-from backends.factory import SERVICE_RENDERERS, list_services
+from backends.factory import SERVICE_RENDERERS, list_service_groups, list_services
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import DEFAULT_PROGRAM, VideoCli
 from backends.rendering.base import LocalRenderer, Renderer
 from backends.rendering.budget import BudgetListener, MonthlyBudget
 from backends.rendering.fallback import FailureListener, FallbackRenderer
 from backends.rendering.speed import MeasuredRenderer, RenderSpeeds
+from backends.resilience.fallback import LoadBalancer
 from backends.shotstack.rate_limiter import ShotstackTimeouts
 from backends.shotstack.render_log import RenderLog, RenderTracking
 from settings import RenderingSettings, Settings
@@ -62,7 +64,8 @@ def create_renderer(
     if not others:
         return local
     if settings.rendering.renderer != "auto":
-        return FallbackRenderer([*others, local], on_failure)
+        balancer = LoadBalancer(Counter(), list_service_groups(settings.backends))
+        return FallbackRenderer([*others, local], on_failure, balancer=balancer)
     speeds = RenderSpeeds(settings.storage.folder / "render_speeds.json")
     measured = [MeasuredRenderer(renderer, speeds) for renderer in (*others, local)]
     return FallbackRenderer(measured, on_failure, speeds.sort)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import AliasChoices, BaseModel, SecretStr, ValidationError
 
+from backends.cli.commands import InvalidSettings, load_settings
 from settings import Settings, SettingsGroup
 from tests.support.paths import ROOT
 
@@ -86,6 +87,47 @@ def test_backends_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("OVERLAY_BACKENDS", " local-cpu, https://gpu.example.org:8443 ,modal,")
     names = ("local-cpu", "https://gpu.example.org:8443", "modal")
     assert Settings().backends.names == names
+
+
+def test_equal_services_are_grouped_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blanks are removed; the members are backends like others."""
+    monkeypatch.setenv(
+        "OVERLAY_BACKENDS", "modal, [https://a.example , https://[::1]:8443],local-cpu"
+    )
+    backends = Settings().backends
+    assert backends.members == ("modal", "https://a.example", "https://[::1]:8443", "local-cpu")
+    assert backends.groups == [("https://a.example", "https://[::1]:8443")]
+
+
+@pytest.mark.parametrize(
+    ("backends", "why"),
+    [
+        ("[https://a,https://b", "[https://a,https://b]"),
+        ("https://a,https://b]", "cannot be read"),
+        ("[https://a],local-cpu", "two https addresses"),
+        ("[],local-cpu", "two https addresses"),
+        ("[[https://a,https://b]]", "two https addresses"),
+        ("[https://a,local-cpu]", "two https addresses"),
+        ("[https://a,modal]", "two https addresses"),
+        ("[https://a,https://]", "two https addresses"),
+        ("[https://a,http://b]", "two https addresses"),
+        ("[https://a,https://a]", "twice"),
+        ("https://a,[https://a,https://b]", "twice"),
+        ("[https://a https://b]", "two https addresses"),
+        ("[https://a,https://b]local-cpu", "two https addresses"),
+    ],
+)
+def test_a_malformed_group_is_explained_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, backends: str, why: str
+) -> None:
+    """The start ends with a line that names the variable."""
+    monkeypatch.setenv("OVERLAY_BACKENDS", backends)
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings()
+    line = str(caught.value)
+    assert line.startswith("OVERLAY_BACKENDS")
+    assert why in line
+    assert "\n" not in line
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A renderer that asks several renderers in turn."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from backends.base import BackendStarted, CostIncurred, Event, FellBack, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable
 from backends.rendering.base import Renderer, RenderRequest, RenderResult
+from backends.resilience.fallback import LoadBalancer
 from video_editing.contract.progress import ignore
 
 #: called with each failure of a renderer, for alerts to admins
@@ -27,6 +29,7 @@ class FallbackRenderer(Renderer):
         renderers: Sequence[Renderer],
         on_failure: FailureListener = ignore,
         sort: Callable[[Sequence[Renderer]], Sequence[Renderer]] = tuple,
+        balancer: LoadBalancer | None = None,
     ) -> None:
         """Chain *renderers*.
 
@@ -34,9 +37,11 @@ class FallbackRenderer(Renderer):
             renderers: best first.
             on_failure: called with each failure.
             sort: returns them in the order in which the next render asks them.
+            balancer: chooses among those that are equal and follow each other.
         """
         self._renderers = tuple(renderers)
         self._on_failure, self._sort = on_failure, sort
+        self._balancer = balancer or LoadBalancer(Counter())
 
     def can_render(self, request: RenderRequest) -> bool:
         """See :class:`Renderer`."""
@@ -46,12 +51,13 @@ class FallbackRenderer(Renderer):
         """See :class:`Renderer`."""
         failures = []
         cost_collector, wasted_dollars = _CostCollector(report), 0.0
-        for renderer in self._sort(self._renderers):
-            if not renderer.can_render(request):
-                continue
+        left = [it for it in self._sort(self._renderers) if it.can_render(request)]
+        while left:
+            renderer = self._balancer.pop_next(left)
             report(BackendStarted(renderer.name))
             try:
-                rendered = await renderer.render(request, result, cost_collector)
+                with self._balancer.count_job(renderer.name):
+                    rendered = await renderer.render(request, result, cost_collector)
             except BackendUnavailable as failure:
                 failures.append(failure)
                 wasted_dollars = cost_collector.dollars

@@ -1,9 +1,13 @@
 """Ask backends in order: if one fails, the next one continues."""
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
+from itertools import takewhile
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from backends.base import (
     BackendStarted,
@@ -24,6 +28,48 @@ from video_editing.contract.engines import (
 from video_editing.contract.plan import Plan, find_missing_segments
 
 
+class _Named(Protocol):
+    name: str
+
+
+AnyBackend = TypeVar("AnyBackend", bound=_Named)
+
+
+class LoadBalancer:
+    """Chooses, among equal backends that follow each other, the one with the fewest jobs."""
+
+    def __init__(self, running: Counter[str], groups: Iterable[Collection[str]] = ()) -> None:
+        """Balance *groups*.
+
+        Args:
+            running: jobs of each backend, by name; several chains may count in it.
+            groups: names of equal backends, or of equal renderers.
+        """
+        self._running = running
+        self._groups = {name: i for i, group in enumerate(groups) for name in group}
+
+    def pop_next(self, backends: list[AnyBackend]) -> AnyBackend:
+        """Remove from *backends*, which are not empty, the one to ask, and return it."""
+        first = backends[0]
+        equals = takewhile(lambda it: it is first or self._are_equal(it, first), backends)
+        chosen = min(equals, key=lambda it: self._running[it.name])
+        backends.remove(chosen)
+        return chosen
+
+    @contextmanager
+    def count_job(self, backend: str) -> Iterator[None]:
+        """Count a job of *backend* for the time of the block."""
+        self._running[backend] += 1
+        try:
+            yield
+        finally:
+            self._running[backend] -= 1
+
+    def _are_equal(self, one: _Named, other: _Named) -> bool:
+        group = self._groups.get(one.name)
+        return group is not None and group == self._groups.get(other.name)
+
+
 class FallbackChain(OverlayBackend):
     """Asks its backends in order; reports which one has the job, and why another lost it."""
 
@@ -33,6 +79,7 @@ class FallbackChain(OverlayBackend):
         self,
         backends: Sequence[OverlayBackend],
         estimates: ThroughputEstimates,
+        balancer: LoadBalancer | None = None,
         *,
         deadline: float,
         time_factor: float = MAX_TIME_FACTOR,
@@ -42,12 +89,14 @@ class FallbackChain(OverlayBackend):
         Args:
             backends: best first.
             estimates: their measured speeds.
+            balancer: chooses among those that are equal.
             deadline: seconds within which a job's mattes should be complete.
             time_factor: how many times the clip's length they may take with the best engine, where
                 the job leaves the engine to the chain.
         """
         self.backends = tuple(backends)
         self.estimates = estimates
+        self._balancer = balancer or LoadBalancer(Counter())
         self._deadline = deadline
         self._time_factor = time_factor
 
@@ -55,14 +104,16 @@ class FallbackChain(OverlayBackend):
         """See :class:`OverlayBackend`."""
         due = time.monotonic() + self._deadline
         forward = make_monotonic(report, plan.frames)
-        failures = []
-        for backend in self.backends:
+        failures, left = [], list(self.backends)
+        while left:
+            backend = self._balancer.pop_next(left)
             forward(BackendStarted(backend.name))
             affordable_plan = self._choose_engine(backend.name, plan, folder, due)
             if affordable_plan.engine == FAST_ENGINE != plan.engine:
                 forward(EngineDowngraded(backend.name, affordable_plan.engine))
             try:
-                return await backend.make_mattes(clip, affordable_plan, folder, forward)
+                with self._balancer.count_job(backend.name):
+                    return await backend.make_mattes(clip, affordable_plan, folder, forward)
             except BackendUnavailable as failure:
                 failures.append(failure)
                 forward(FellBack(backend.name, failure.kind, failure.detail))

@@ -43,7 +43,7 @@ class AvailabilityMonitor:
         self._settings = settings
         self._program = program
         self._alerts = alerts
-        self._setting_names = {get_display_name(name): name for name in settings.backends.names}
+        self._setting_names = {get_display_name(name): name for name in settings.backends.members}
         self.names = tuple(self._setting_names)
         self._checking = asyncio.Lock()
 

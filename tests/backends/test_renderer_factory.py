@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from backends.renderer_factory import create_renderer, create_service_renderers
 from backends.rendering.base import Renderer, RenderRequest, RenderResult
 from backends.rendering.fallback import FallbackRenderer
 from backends.rendering.speed import RenderSpeeds
+from backends.resilience.fallback import LoadBalancer
 from settings import (
     BackendSettings,
     RemoteSettings,
@@ -147,7 +149,7 @@ def create_settings(folder: Path, names: str = "local-cpu", **rendering: object)
 @pytest.mark.parametrize("renderer", ["service", "auto"])
 def test_each_service_that_makes_mattes_can_render(tmp_path: Path, renderer: str) -> None:
     """In the order of OVERLAY_BACKENDS; modal is left out without an address."""
-    names = "modal,https://b.example.com,local-cpu,https://a.example.com:8443"
+    names = "modal,[https://b.example.com,https://a.example.com:8443],local-cpu"
     settings = create_settings(tmp_path, names, renderer=renderer)
     assert [service.name for service in create_service_renderers(settings)] == [
         "b.example.com",
@@ -166,6 +168,16 @@ async def test_auto_asks_the_fastest_first(tmp_path: Path, heard: EventRecorder)
     chain = FallbackRenderer(renderers, sort=speeds.sort)
     assert (await chain.render(SCENE, RESULT, heard)).renderer == "c"
     assert [event.backend for event in heard.of(BackendStarted)] == ["b", "c"]
+
+
+async def test_equal_services_share_the_renders(heard: EventRecorder) -> None:
+    """The one with the fewest renders is asked first; one that is not equal keeps its place."""
+    balancer = LoadBalancer(Counter({"a": 2, "b": 1}), [["a", "b"]])
+    renderers = [ScriptedRenderer(name) for name in "abc"]
+    chain = FallbackRenderer(renderers, balancer=balancer)
+    assert (await chain.render(SCENE, RESULT, heard)).renderer == "b"
+    with balancer.count_job("b"), balancer.count_job("b"):
+        assert (await chain.render(SCENE, RESULT, heard)).renderer == "a"
 
 
 def test_no_native_library_is_imported() -> None:

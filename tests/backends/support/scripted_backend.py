@@ -21,6 +21,7 @@ class ScriptedBackend(OverlayBackend):
     Attributes:
         plans: the plans of all calls.
         written: the indices of the written segments, in order.
+        pause: seconds per segment.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class ScriptedBackend(OverlayBackend):
         self.written: list[int] = []
         self._script = iter(script)
         self._segments = segments
-        self._pause = pause
+        self.pause = pause
         self._seconds = seconds
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
@@ -74,7 +75,7 @@ class ScriptedBackend(OverlayBackend):
         done = plan.frames - sum(segment.frames for segment in missing)
         report(Progress("mattes", done, plan.frames, 25.0))
         for segment in missing if failure is None else missing[: self._segments]:
-            await asyncio.sleep(self._pause)
+            await asyncio.sleep(self.pause)
             write_segment(plan, segment, make_grey_mattes(segment), folder)
             self.written.append(segment.index)
             done += segment.frames
