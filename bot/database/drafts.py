@@ -31,7 +31,7 @@ class Draft:
     Attributes:
         id: cannot be guessed.
         user: the owner.
-        chat, message, topic: the message with the clip.
+        chat, message, topic, direct_topic: the message with the clip.
         language: the language of the card.
         clip: the video of the person; None while only backgrounds of an album have come.
         backgrounds: the photos and videos that the user sent as backgrounds.
@@ -59,6 +59,7 @@ class Draft:
     used: bool
     created: float
     is_merged: bool = False
+    direct_topic: int | None = None
 
     @property
     def is_private(self) -> bool:
@@ -73,7 +74,7 @@ class Draft:
     @property
     def destination(self) -> Destination:
         """Where the card and the result are sent: as replies to the clip."""
-        return Destination(self.chat, self.topic, self.message)
+        return Destination(self.chat, self.topic, self.message, self.direct_topic)
 
 
 class DraftNotFound(LookupError):
@@ -122,6 +123,7 @@ class DraftRepository(Repository):
             chat=destination.chat,
             message=destination.reply_to,
             topic=destination.topic,
+            direct_topic=destination.direct_topic,
             language=requester.language,
             clip=clip,
             backgrounds=tuple(backgrounds),
@@ -324,6 +326,7 @@ def _to_row(draft: Draft) -> dict[str, Any]:
         "chat": draft.chat,
         "message": draft.message,
         "topic": draft.topic,
+        "direct_topic": draft.direct_topic,
         "language": draft.language.value,
         "clip": draft.clip and draft.clip.model_dump(mode="json"),
         "backgrounds": [source.model_dump(mode="json") for source in draft.backgrounds],

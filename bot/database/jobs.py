@@ -81,7 +81,7 @@ class Job:
         id: cannot be guessed.
         origin: what asked for the job; each origin asks once.
         user: the owner.
-        chat, topic, reply_to: where the result is sent.
+        chat, topic, direct_topic, reply_to: where the result is sent.
         language: the language of messages to the user.
         order: what is to be made.
         state: the state of the job.
@@ -127,6 +127,7 @@ class Job:
     file_id: str | None
     told: bool
     noticed: float
+    direct_topic: int | None = None
 
     @property
     def requester(self) -> Requester:
@@ -136,7 +137,7 @@ class Job:
     @property
     def destination(self) -> Destination:
         """Where the result is sent."""
-        return Destination(self.chat, self.topic, self.reply_to)
+        return Destination(self.chat, self.topic, self.reply_to, self.direct_topic)
 
     @property
     def draft_id(self) -> str | None:
@@ -393,6 +394,7 @@ def _create_row(
         "user": requester.user,
         "chat": destination.chat,
         "topic": destination.topic,
+        "direct_topic": destination.direct_topic,
         "reply_to": destination.reply_to,
         "language": requester.language.value,
         "order": request.model_dump(mode="json"),

@@ -46,6 +46,7 @@ drafts = Table(
     Column("chat", BigInteger, nullable=False),
     Column("message", BigInteger, nullable=False),
     Column("topic", BigInteger),
+    Column("direct_topic", BigInteger),
     Column("language", String(8), nullable=False),
     Column("clip", JSON(none_as_null=True)),
     Column("backgrounds", JSON, nullable=False),
@@ -76,6 +77,7 @@ jobs = Table(
     Column("user", BigInteger, nullable=False, index=True),
     Column("chat", BigInteger, nullable=False),
     Column("topic", BigInteger),
+    Column("direct_topic", BigInteger),
     Column("reply_to", BigInteger),
     Column("language", String(8), nullable=False),
     Column("order", JSON, nullable=False),
@@ -144,7 +146,12 @@ log = logging.getLogger(__name__)
 Migrations = tuple[tuple[str, ...], ...]
 
 #: element N has the statements from version N + 1 to N + 2; released ones never change
-MIGRATIONS: Migrations = ()
+MIGRATIONS: Migrations = (
+    (
+        "ALTER TABLE drafts ADD COLUMN direct_topic BIGINT",
+        "ALTER TABLE jobs ADD COLUMN direct_topic BIGINT",
+    ),
+)
 SCHEMA_VERSION = len(MIGRATIONS) + 1
 
 

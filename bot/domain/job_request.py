@@ -202,11 +202,14 @@ class Destination:
         chat: Telegram's id of the chat.
         topic: the id of a topic in the chat; None for the chat itself.
         reply_to: the id of the message that is answered; None for no reply.
+        direct_topic: the id of a user's topic, where the chat holds the direct messages of a
+            channel; None for other chats.
     """
 
     chat: int
     topic: int | None = None
     reply_to: int | None = None
+    direct_topic: int | None = None
 
 
 #: codes of languages whose speakers mostly read Russian better than English

@@ -182,7 +182,9 @@ def create_router(name: str) -> Router:
 def get_destination(message: Message) -> Destination:
     """Return where a reply to *message* is sent."""
     topic = message.message_thread_id if message.is_topic_message else None
-    return Destination(message.chat.id, topic, message.message_id)
+    direct = message.direct_messages_topic
+    direct_topic = direct.topic_id if direct else None
+    return Destination(message.chat.id, topic, message.message_id, direct_topic)
 
 
 class DialogState(StatesGroup):

@@ -209,6 +209,7 @@ class Messenger:
             return SendMessage(
                 chat_id=where.chat,
                 message_thread_id=where.topic,
+                direct_messages_topic_id=where.direct_topic,
                 text=text,
                 reply_parameters=create_reply_parameters(where.reply_to),
                 reply_markup=keyboard,
@@ -232,6 +233,7 @@ class Messenger:
             return SendPhoto(
                 chat_id=where.chat,
                 message_thread_id=where.topic,
+                direct_messages_topic_id=where.direct_topic,
                 photo=FSInputFile(photo, "card.jpg"),
                 caption=text or None,
                 reply_parameters=create_reply_parameters(where.reply_to),

@@ -119,6 +119,7 @@ class ResultUpload:
         return {
             "chat_id": destination.chat,
             "message_thread_id": destination.topic,
+            "direct_messages_topic_id": destination.direct_topic,
             "caption": self.caption or None,
             "reply_parameters": create_reply_parameters(destination.reply_to),
             "reply_markup": self.keyboard,

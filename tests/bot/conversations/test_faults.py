@@ -260,6 +260,18 @@ async def press_make(user: User, card: Message) -> Message:
     return card
 
 
+async def test_direct_messages_of_a_channel_are_answered_in_their_topic(talk: RunningBot) -> None:
+    """Card, progress, result and variants; Telegram refuses what names no topic."""
+    user = talk.user()
+    (inside,) = talk.telegram.channel(-user.id, user)
+    card = await card_of(inside, await inside.sends_video(clip(), f"@{NAME}"))
+    result = await result_for(inside, await press_make(inside, card))
+    await inside.presses("^again:.*:note$", result)
+    await inside.gets("video_note", after=result, within=20)
+    sent = [message for message in talk.telegram.transcript(-user.id) if message.by_bot]
+    assert {message.direct_topic for message in sent} == {user.id}
+
+
 async def test_nonsense_among_the_updates_is_skipped(talk: RunningBot) -> None:
     """Unknown kinds, and messages of no shape."""
     talk.telegram.push(a_kind_of_next_year={"x": 1})

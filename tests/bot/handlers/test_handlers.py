@@ -551,6 +551,14 @@ async def test_a_clip_in_a_topic_stays_there(talk: BotChat) -> None:
     assert talk.session.get_calls(SendMessage)[0].message_thread_id == 3
 
 
+async def test_direct_messages_of_a_channel_stay_in_their_topic(talk: BotChat) -> None:
+    """Each user has one there."""
+    topic = {"topic_id": 1 << 40, "user": {"id": ANN, "is_bot": False, "first_name": "A"}}
+    draft = await talk.draft(VIDEO | {"direct_messages_topic": topic})
+    assert draft.direct_topic == 1 << 40
+    assert talk.session.get_calls(SendMessage)[0].direct_messages_topic_id == 1 << 40
+
+
 # albums
 
 

@@ -90,6 +90,7 @@ class Message:
     media: Media | None = None
     reply_to: int | None = None
     topic: int | None = None
+    direct_topic: int | None = None
     album: str | None = None
     edits: int = 0
     edited: float = 0
@@ -152,6 +153,7 @@ class Chat:
     Attributes:
         closed: why the bot cannot write here, as Telegram would say it.
         moved: the id of the supergroup that it became.
+        direct: it holds the direct messages of a channel, in a topic for each user.
     """
 
     id: int
@@ -159,6 +161,7 @@ class Chat:
     title: str = ""
     closed: str = ""
     moved: int | None = None
+    direct: bool = False
     messages: dict[int, Message] = field(default_factory=dict)
     last: int = 0
 
@@ -176,7 +179,8 @@ class Chat:
     def as_api(self) -> dict[str, Any]:
         """Its form in the Bot API."""
         named = {"first_name": self.title} if self.type == "private" else {"title": self.title}
-        return {"id": self.id, "type": self.type} | named
+        direct = {"is_direct_messages": True} if self.direct else {}
+        return {"id": self.id, "type": self.type} | named | direct
 
 
 def write_transcript(messages: list[Message], folder: Path) -> Path:

@@ -195,6 +195,9 @@ class Methods:
         buttons = read_buttons(payload.get("reply_markup"))
         if chat.id < 0 and any(button.page for row in buttons for button in row):
             refuse("BUTTON_TYPE_INVALID")
+        direct_topic = int(payload.get("direct_messages_topic_id") or 0) or None
+        if chat.direct is not bool(direct_topic):
+            refuse("a topic of direct messages must be specified, and only there")
         reply = _read(payload.get("reply_parameters"), {}) or {}
         answered = reply.get("message_id") or int(payload.get("reply_to_message_id") or 0) or None
         if answered and (answered not in chat.messages or chat.messages[answered].deleted):
@@ -206,6 +209,7 @@ class Methods:
             buttons=buttons,
             reply_to=answered,
             topic=int(payload.get("message_thread_id") or 0) or None,
+            direct_topic=direct_topic,
             **parts,
         )
         return self.as_api(message)
@@ -358,6 +362,9 @@ class Methods:
         }
         if message.topic:
             payload |= {"message_thread_id": message.topic, "is_topic_message": True}
+        if chat.direct:
+            topic = message.direct_topic or message.sender
+            payload["direct_messages_topic"] = {"topic_id": topic, "user": self.person(topic)}
         if message.album:
             payload["media_group_id"] = message.album
         answered = chat.messages.get(message.reply_to or 0)

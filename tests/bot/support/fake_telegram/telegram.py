@@ -88,6 +88,12 @@ class Telegram(Methods):
         self.chats[number] = Chat(number, "supergroup", title)
         return [User(self, user.id, user.language, user.name, number) for user in users]
 
+    def channel(self, number: int, *users: User, title: str = "News") -> list[User]:
+        """The same people, who write to a channel directly."""
+        inside = self.group(number, *users, title=title)
+        self.chats[number].direct = True
+        return inside
+
     def fails(self, method: str = "", **how: Any) -> Fault:
         """From now on some calls go wrong; see Fault."""
         fault = Fault(method, **how)
