@@ -4,10 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
+from aiogram.types import InlineKeyboardMarkup
 
 from backends.local.video_cli import VideoCli
 from backends.rendering.base import resolve_background
@@ -34,6 +36,7 @@ from video_editing.cli.arguments import format_options
 from video_editing.contract.atomic_file import translate_output_errors
 from video_editing.contract.engines import BEST_ENGINE, FAST_ENGINE
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
+from video_editing.contract.excerpt import WHOLE_CLIP
 from video_editing.contract.progress import ignore
 
 log = logging.getLogger(__name__)
@@ -55,10 +58,12 @@ class CardPicture(NamedTuple):
     Attributes:
         path: of the file.
         warning: what the user may want to know of the clip, a ClipWarning; "" for nothing.
+        seconds: the length of the whole clip; None if the program does not say it.
     """
 
     path: Path
     warning: str
+    seconds: float | None
 
 
 class PreviewRenderer:
@@ -152,12 +157,13 @@ class PreviewRenderer:
                 # Whatever engine is chosen: the others take longer than users wait for a card.
                 f"--engine={FAST_ENGINE}",
                 *format_options(draft.look.to_style()),
+                *format_options(draft.excerpt),
                 *self._list_layer_options(draft, folder),
                 "--progress=json",
                 report=ignore,
             )
         warnings = fields.get("warnings") or [""]
-        return CardPicture(folder / CARD_FILE, str(warnings[0]))
+        return CardPicture(folder / CARD_FILE, str(warnings[0]), fields.get("seconds"))
 
 
 def _find_missing(draft: Draft, folder: Path) -> dict[Path, MediaSource]:
@@ -272,6 +278,7 @@ class PreviewCards:
         if isinstance(picture, Rejected):
             await self._reject_draft(draft.id, picture)
             return
+        draft = await self._store_length(draft, picture)
         sent: int | ChatGone | Rejected
         try:
             sent = await _retry_until_sent(lambda: self._send_card(draft, picture))
@@ -290,10 +297,18 @@ class PreviewCards:
         if latest is not None and latest.note is not None:
             await self._delete_message(latest.chat, latest.note)
 
+    async def _store_length(self, draft: Draft, picture: CardPicture) -> Draft:
+        """Store the length of a clip for which Telegram states none: a file or a link."""
+        clip = draft.clip
+        if clip is None or clip.seconds or not picture.seconds:
+            return draft
+        known = clip.model_copy(update={"seconds": picture.seconds})
+        return await self._drafts.set_clip(draft.id, known)
+
     async def _give_up_background(self, draft: Draft) -> None:
         """Draw a card that Telegram refused without its background, or refuse the clip."""
         if draft.look.backdrop.kind == "file":
-            await self._drop_background(draft, Rejected(fault=RejectReason.BAD_BACKGROUND))
+            await self._undo_choice(draft, Rejected(fault=RejectReason.BAD_BACKGROUND))
         else:
             await self._reject_draft(draft.id, Rejected(fault=FailureCode.POISON))
 
@@ -359,9 +374,10 @@ class PreviewCards:
         """Draw *draft*, and put the picture into its card, unless the draft changes before."""
         picture = await self._draw(draft)
         if isinstance(picture, Rejected):
-            await self._drop_background(draft, picture)
-        elif draft.id not in self._dirty:
-            await self._replace_picture(draft, card, picture)
+            await self._undo_choice(draft, picture)
+        elif draft.id not in self._dirty and (latest := await self._drafts.get(draft.id)):
+            await self._replace_picture(latest, card, picture)
+            await self._correct_buttons(latest, card)
 
     async def _replace_picture(self, draft: Draft, card: int, picture: CardPicture) -> None:
         """Edit the card, later if Telegram is not available, unless the draft changes before."""
@@ -373,7 +389,17 @@ class PreviewCards:
         except TelegramAPIError as err:
             log.error("a card cannot be changed: %s", type(err).__name__)  # noqa: TRY400 - its text is long
             if isinstance(err, TelegramBadRequest) and draft.look.backdrop.kind == "file":
-                await self._drop_background(draft, Rejected(fault=RejectReason.BAD_BACKGROUND))
+                await self._undo_choice(draft, Rejected(fault=RejectReason.BAD_BACKGROUND))
+
+    async def _correct_buttons(self, shown: Draft, card: int) -> None:
+        """Show the buttons as they are now, if the user turned the page or ordered meanwhile."""
+        latest = await self._drafts.get(shown.id)
+        if latest is not None and (latest.page, latest.used) != (shown.page, shown.used):
+            keyboard = self._create_keyboard(latest)
+            await self._messenger.edit_keyboard(latest.chat, card, keyboard)
+
+    def _create_keyboard(self, draft: Draft) -> InlineKeyboardMarkup | None:
+        return None if draft.used else self._keyboards.create_card(draft)
 
     async def _try_replace_picture(
         self, draft: Draft, card: int, picture: CardPicture
@@ -384,7 +410,7 @@ class PreviewCards:
             card,
             picture.path,
             self._build_caption(draft, picture),
-            keyboard=self._keyboards.create_card(draft),
+            keyboard=self._create_keyboard(draft),
         )
         if not isinstance(edited, MessageMissing):
             return edited if isinstance(edited, RetryLater) else None
@@ -393,15 +419,21 @@ class PreviewCards:
             await self._drafts.set_card(draft.id, sent)
         return sent if isinstance(sent, RetryLater) else None
 
-    async def _drop_background(self, draft: Draft, rejection: Rejected) -> None:
-        """Send what is wrong with a new background, and redraw without it."""
+    async def _undo_choice(self, draft: Draft, rejection: Rejected) -> None:
+        """Send what is wrong with a new background or excerpt, and redraw without it."""
         text = self._texts.describe_failure(draft.language, rejection.fault, rejection.details)
         await self._messenger.send_text(draft.destination, text)
         latest = await self._drafts.get(draft.id)
-        if draft.look.backdrop.kind == "file" and latest and latest.look == draft.look:
-            look = draft.look.model_copy(update={"backdrop": BackgroundChoice()})
+        if latest is None or (latest.look, latest.excerpt) != (draft.look, draft.excerpt):
+            return
+        if rejection.fault == RejectReason.NOTHING_LEFT:
+            await self._drafts.set_choices(replace(latest, excerpt=WHOLE_CLIP))
+        elif latest.look.backdrop.kind == "file":
+            look = latest.look.model_copy(update={"backdrop": BackgroundChoice()})
             await self._drafts.set_appearance(draft.id, look)
-            self._dirty.add(draft.id)
+        else:
+            return
+        self._dirty.add(draft.id)
 
     async def _reject_draft(self, draft_id: str, rejection: Rejected) -> None:
         """Replace the note by what is wrong, and delete the draft."""
@@ -429,7 +461,7 @@ class PreviewCards:
             draft.destination,
             picture.path,
             self._build_caption(draft, picture),
-            keyboard=self._keyboards.create_card(draft),
+            keyboard=self._create_keyboard(draft),
         )
 
     def _build_caption(self, draft: Draft, picture: CardPicture) -> str:

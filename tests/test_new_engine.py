@@ -61,7 +61,7 @@ def test_the_card_offers_it(language: Language) -> None:
     keyboard = Keyboards(Texts()).create_card(draft)
     (button,) = (b for row in keyboard.inline_keyboard for b in row if "🧸" in b.text)
     assert button.text == "✓ 🧸 toy"
-    assert ChooseEngine.unpack(button.callback_data or "").apply(draft).engine == "toy"
+    assert ChooseEngine.unpack(button.callback_data or "").apply(draft).look.engine == "toy"
     assert ": toy." in build_card_caption(Texts(), draft)
     assert "toy: 1" in Texts()(language, "admin-speed", engine="toy", speed=1)
 

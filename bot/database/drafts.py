@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, func, select
@@ -18,10 +19,20 @@ from bot.domain.job_request import (
     MediaSource,
     Requester,
 )
+from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 
 MAX_WAITING_CARDS = 20  #: of one user; further clips are refused until one is drawn
 MAX_RESUME_AGE_SECONDS = 86400.0  #: seconds after which a draft without a card is left alone
 MESSAGE_RETENTION_SECONDS = 7 * 86400  #: seconds; Telegram redelivers a message for a day at most
+
+
+class CardPage(StrEnum):
+    """A page of the buttons of a card."""
+
+    FIRST = "first"
+    RING = "ring"
+    BACKGROUND = "background"
+    TRIM = "trim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,8 @@ class Draft:
         card: the id of the message with the card.
         used: the user pressed *Make it*.
         created: the time, in seconds since 1970.
+        page: the buttons that the card shows.
+        excerpt: the part of the clip that is used.
         is_merged: the message became a part of an existing draft.
     """
 
@@ -58,6 +71,8 @@ class Draft:
     card: int | None
     used: bool
     created: float
+    page: CardPage = CardPage.FIRST
+    excerpt: Excerpt = WHOLE_CLIP
     is_merged: bool = False
     direct_topic: int | None = None
 
@@ -151,9 +166,32 @@ class DraftRepository(Repository):
         async with self._engine.connect() as connection:
             return await _find_draft(connection, drafts.c.id == draft_id)
 
+    async def find_open(self, user: int, chat: int, card: int | None) -> Draft | None:
+        """Return the unused draft of *user* whose card is the message *card*, or has come last."""
+        is_open = (drafts.c.user == user) & (drafts.c.chat == chat) & ~drafts.c.used
+        query = select(drafts).where(is_open, drafts.c.card.is_not(None))
+        by_card = query.where(drafts.c.card == card) if card else query
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(by_card.order_by(drafts.c.created.desc()).limit(1))
+            row = rows.mappings().first()
+        return _from_row(row) if row else None
+
     async def set_appearance(self, draft_id: str, appearance: Appearance) -> Draft:
         """Store the appearance of a draft. Raises DraftNotFound."""
-        return await self._update_appearance(draft_id, appearance=appearance)
+        return await self._update(draft_id, look=appearance.model_dump(mode="json"))
+
+    async def set_choices(self, draft: Draft) -> Draft:
+        """Store the appearance and the excerpt of *draft*. Raises DraftNotFound."""
+        row = _to_row(draft)
+        return await self._update(draft.id, look=row["look"], excerpt=row["excerpt"])
+
+    async def set_page(self, draft_id: str, page: CardPage) -> Draft:
+        """Store which buttons the card of a draft shows. Raises DraftNotFound."""
+        return await self._update(draft_id, page=page.value)
+
+    async def set_clip(self, draft_id: str, clip: MediaSource) -> Draft:
+        """Store what became known of the clip of a draft. Raises DraftNotFound."""
+        return await self._update(draft_id, clip=clip.model_dump(mode="json"))
 
     async def add_background(self, draft_id: str, source: MediaSource) -> Draft:
         """Add a background to a draft, and choose it. Raises DraftNotFound."""
@@ -275,13 +313,10 @@ class DraftRepository(Repository):
                 drafts.update().where(drafts.c.id == draft_id).values(**values)
             )
 
-    async def _update_appearance(self, draft_id: str, appearance: Appearance) -> Draft:
+    async def _update(self, draft_id: str, **values: Any) -> Draft:
         async with self._write_engine.begin() as connection:
             updated = await connection.execute(
-                drafts.update()
-                .where(drafts.c.id == draft_id)
-                .values(look=appearance.model_dump(mode="json"))
-                .returning(*drafts.c)
+                drafts.update().where(drafts.c.id == draft_id).values(**values).returning(*drafts.c)
             )
             row = updated.mappings().first()
         if row is None:
@@ -336,6 +371,8 @@ def _to_row(draft: Draft) -> dict[str, Any]:
         "card": draft.card,
         "used": draft.used,
         "created": draft.created,
+        "page": draft.page.value,
+        "excerpt": None if draft.excerpt == WHOLE_CLIP else draft.excerpt.model_dump(mode="json"),
     }
 
 
@@ -347,6 +384,8 @@ def _from_row(row: RowMapping) -> Draft:
             "clip": row["clip"] and MediaSource.model_validate(row["clip"]),
             "backgrounds": tuple(map(MediaSource.model_validate, row["backgrounds"])),
             "look": Appearance.model_validate(row["look"]),
+            "page": CardPage(row["page"] or CardPage.FIRST),
+            "excerpt": Excerpt.model_validate(row["excerpt"] or {}),
         }
     )
 

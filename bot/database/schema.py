@@ -56,6 +56,8 @@ drafts = Table(
     Column("card", BigInteger),
     Column("used", Boolean, nullable=False),
     Column("created", Double, nullable=False),
+    Column("page", String(16)),
+    Column("excerpt", JSON(none_as_null=True)),
     UniqueConstraint("chat", "album"),
 )
 
@@ -150,6 +152,10 @@ MIGRATIONS: Migrations = (
     (
         "ALTER TABLE drafts ADD COLUMN direct_topic BIGINT",
         "ALTER TABLE jobs ADD COLUMN direct_topic BIGINT",
+    ),
+    (
+        "ALTER TABLE drafts ADD COLUMN page VARCHAR(16)",
+        "ALTER TABLE drafts ADD COLUMN excerpt JSON",
     ),
 )
 SCHEMA_VERSION = len(MIGRATIONS) + 1

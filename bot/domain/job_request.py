@@ -174,6 +174,12 @@ class JobRequest(BaseModel):
     excerpt: Excerpt = WHOLE_CLIP
 
 
+def measure_part(seconds: float, excerpt: Excerpt) -> float:
+    """Return the seconds of *excerpt* in a clip of so many *seconds*."""
+    end = seconds if excerpt.end is None else min(seconds, excerpt.end)
+    return max(0, end - excerpt.start)
+
+
 class Language(StrEnum):
     """A language of the bot, by its code in Telegram."""
 

@@ -28,7 +28,7 @@ def create_routers() -> list[Router]:
         create_style_router(),
         create_privacy_router(),
         create_cancel_router(),
-        create_card_router(),
+        create_card_router(addressed),
         create_results_router(),
         create_media_router(addressed),
         create_admin_router(),

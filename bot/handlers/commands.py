@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from aiogram import Bot, Router
-from aiogram.filters import Command, CommandStart
+from aiogram.filters import Command, CommandStart, StateFilter
 from aiogram.fsm.context import FSMContext
 from aiogram.types import BotCommand, CallbackQuery, Message
 
@@ -158,18 +158,16 @@ async def _wait_until_stopped(job_repository: JobRepository, user: int) -> None:
 def create_cancel_router() -> Router:
     """Create the router that cancels all jobs by a command, and one job by a button."""
     router = create_router("cancel")
-    router.message.register(cancel_background, IN_TEXT, Command("cancel"), DialogState.background)
+    router.message.register(close_question, IN_TEXT, Command("cancel"), StateFilter(DialogState))
     router.message.register(cancel_all_jobs, IN_TEXT, Command("cancel"))
     router.callback_query.register(cancel_job, CancelJob.filter())
     return router
 
 
-async def cancel_background(
-    message: Message, conversation: Conversation, state: FSMContext
-) -> None:
-    """Close the question for a background."""
+async def close_question(message: Message, conversation: Conversation, state: FSMContext) -> None:
+    """Close the open question; the card stays as it is."""
     await state.clear()
-    await conversation.reply(message, conversation.text("background-kept"))
+    await conversation.reply(message, conversation.text("question-closed"))
 
 
 async def cancel_all_jobs(

@@ -191,13 +191,14 @@ class DialogState(StatesGroup):
     """Questions that the bot asked and the user has not answered."""
 
     background = State(group_name="Waiting")  #: for a file as the background of a draft
+    times = State(group_name="Waiting")  #: for the start and the end of the used part of its clip
 
 
 class DialogData(TypedDict, total=False):
     """What is stored with a question.
 
     Attributes:
-        draft: the id of the draft that gets the background.
+        draft: the id of the draft that is asked about.
         album: Telegram's id of an album whose first part was the answer.
     """
 

@@ -5,7 +5,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
 from bot.database.jobs import Job, JobRefused, JobRepository, JobState
-from bot.domain.job_request import JobRequest, Requester
+from bot.domain.job_request import JobRequest, Requester, measure_part
 from bot.handlers.context import Conversation, create_router
 from bot.jobs.supervisor import JobSupervisor
 from bot.ui.callback_data import RESULT_CHANGES, ResultChange, ShowResultPage
@@ -90,4 +90,11 @@ async def order_variant(
     except JobRefused as refused:
         await conversation.alert(query, conversation.describe_failure(refused.code))
         return
-    await conversation.answer(query, conversation.text("accepted"))
+    key = f"accepted-{order.form}" if _is_cut_short(order) else "accepted"
+    await conversation.answer(query, conversation.text(key))
+
+
+def _is_cut_short(order: JobRequest) -> bool:
+    """Return whether the result has only the beginning: its format has a limit."""
+    limit = order.form.spec.max_seconds
+    return 0 < limit < measure_part(order.clip.seconds or 0, order.excerpt)

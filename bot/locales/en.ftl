@@ -17,7 +17,7 @@ help =
         [0] {""}
        *[other] Telegram lets me have files of up to { $megabytes } MB; for larger ones send a link.{" "}
     }It may last up to { SPAN($seconds) }.
-    2. A card shows how it will look. Its buttons change the shape, the corner, the size, the ring and the background.
+    2. A card shows how it will look. Its buttons change the shape, the corner, the size, the ring and the background, and trim the video; two times like 0:05–0:42 do that, too.
     3. Press <b>Make it</b>. Under the finished video there are buttons for a round note, a sticker, a GIF and transparent files.
 
     For a background of your own send the video and a picture (or two videos) as one album, or use the button on the card.
@@ -53,7 +53,19 @@ background-ask = 🖼 Send me a picture or a video for the background now. A lin
 background-ask-group = 🖼 Reply to this message with a picture or a video for the background, or with a link to one.
 background-wrong = This cannot be a background. Send me a picture or a video, or a link to one – or keep the background as it is.
 background-taken = 🖼 Got it, the card will show it in a moment.
-background-kept = Fine, the background stays as it is.
+question-closed = Fine, everything stays as it is.
+
+times-ask = ✂️ Send me the start and the end of the part that you want, like <b>0:05–0:42</b>. One of them will do: <b>0:05–</b> or <b>–0:42</b>.
+times-taken =
+    ✂️ { $part ->
+        [whole] The whole video
+       *[other] { $part }
+    }: the card will show it in a moment.
+times-wrong =
+    I need two times of your video, the earlier one first, like <b>0:05–0:42</b>. { $seconds ->
+        [0] {""}
+       *[other] It lasts { SPAN($seconds) }.
+    }
 
 ## The card
 
@@ -61,8 +73,13 @@ card-caption =
     { look }
     { $seconds ->
         [0] {""}
-       *[other] Your video: { SPAN($seconds) }.{" "}
+       *[other] Your video: { SPAN($seconds) }{ used-part }.{" "}
     }{ card }
+used-part =
+    { $part ->
+        [whole] {""}
+       *[other] , of it { $part }
+    }
 card = Change what you like, then press <b>Make it</b>.
 card-times = ⏱ Best takes about { SPAN($best) }, Fast about { SPAN($fast) }.
 card-warning =
@@ -156,6 +173,8 @@ button-ring-white = White
 button-ring-black = Black
 button-ring-gold = Gold
 button-background = Background
+button-trim = Trim
+button-times = Type the times
 button-blur = Blur
 button-send = My file
 button-auto = Best
@@ -179,6 +198,8 @@ not-yours = This button belongs to somebody else. Send me a video of your own!
 too-old = This button is too old. Please send the video again.
 made-already = Already on it!
 accepted = 👍 On it!
+accepted-note = 👍 On it! A round note lasts a minute at most: it gets the first minute.
+accepted-sticker = 👍 On it! A sticker lasts 3 seconds at most: it gets the first 3 seconds.
 cancelling = Stopping…
 cancel-over = It is over already.
 cancel-nothing = I am not making anything for you right now. Send me a video!

@@ -119,6 +119,11 @@ class MessageSender(Protocol):
         """See :meth:`Messenger.send_result`."""
         ...
 
+    async def edit_keyboard(
+        self, chat: int, message: int, keyboard: Keyboard = None
+    ) -> EditOutcome:
+        """See :meth:`Messenger.edit_keyboard`."""
+
     async def delete_message(self, chat: int, message: int) -> EditOutcome:
         """See :meth:`Messenger.delete_message`."""
         ...

@@ -3,13 +3,14 @@
 It contains only ids and choices. Who may press is checked against the owner of the draft or job.
 """
 
+from dataclasses import replace
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
 
-from bot.database.drafts import Draft
+from bot.database.drafts import CardPage, Draft
 from bot.domain.job_request import (
     PALETTE,
     Appearance,
@@ -20,14 +21,16 @@ from bot.domain.job_request import (
     RingStyle,
 )
 from video_editing.contract.engines import EngineName
+from video_editing.contract.excerpt import MAX_SECONDS, Excerpt
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape
 
+MIN_EXCERPT_SECONDS = 1  #: that the buttons leave of a clip
 OpaqueId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]  #: of a draft or a job
 
 
 class CardChoice(CallbackData, prefix="choice"):
-    """A button of a card that changes the appearance.
+    """A button of a card that changes the result.
 
     Attributes:
         draft: the id of the card's draft.
@@ -35,8 +38,8 @@ class CardChoice(CallbackData, prefix="choice"):
 
     draft: OpaqueId
 
-    def apply(self, draft: Draft) -> Appearance | None:
-        """Return the draft's appearance with this choice; None where it cannot be applied."""
+    def apply(self, draft: Draft) -> Draft | None:
+        """Return the draft with this choice; None where it cannot be applied."""
         raise NotImplementedError
 
 
@@ -45,9 +48,9 @@ class ChooseShape(CardChoice, prefix="shape"):
 
     shape: Shape
 
-    def apply(self, draft: Draft) -> Appearance:
+    def apply(self, draft: Draft) -> Draft:
         """See :meth:`CardChoice.apply`."""
-        return draft.look.model_copy(update={"shape": self.shape})
+        return _change(draft, shape=self.shape)
 
 
 class ChooseCorner(CardChoice, prefix="corner"):
@@ -55,9 +58,9 @@ class ChooseCorner(CardChoice, prefix="corner"):
 
     corner: Anchor
 
-    def apply(self, draft: Draft) -> Appearance:
+    def apply(self, draft: Draft) -> Draft:
         """See :meth:`CardChoice.apply`."""
-        return draft.look.model_copy(update={"corner": self.corner, "offset": (0, 0)})
+        return _change(draft, corner=self.corner, offset=(0, 0))
 
 
 class ChooseSize(CardChoice, prefix="size"):
@@ -65,9 +68,9 @@ class ChooseSize(CardChoice, prefix="size"):
 
     size: OverlaySize
 
-    def apply(self, draft: Draft) -> Appearance:
+    def apply(self, draft: Draft) -> Draft:
         """See :meth:`CardChoice.apply`."""
-        return draft.look.model_copy(update={"size": self.size, "scale": None})
+        return _change(draft, size=self.size, scale=None)
 
 
 class ChooseRing(CardChoice, prefix="ring"):
@@ -75,9 +78,9 @@ class ChooseRing(CardChoice, prefix="ring"):
 
     ring: RingStyle
 
-    def apply(self, draft: Draft) -> Appearance:
+    def apply(self, draft: Draft) -> Draft:
         """See :meth:`CardChoice.apply`."""
-        return draft.look.model_copy(update={"ring": self.ring})
+        return _change(draft, ring=self.ring)
 
 
 class ChooseEngine(CardChoice, prefix="engine"):
@@ -85,9 +88,9 @@ class ChooseEngine(CardChoice, prefix="engine"):
 
     engine: EngineName
 
-    def apply(self, draft: Draft) -> Appearance:
+    def apply(self, draft: Draft) -> Draft:
         """See :meth:`CardChoice.apply`."""
-        return draft.look.model_copy(update={"engine": self.engine})
+        return _change(draft, engine=self.engine)
 
 
 class ChooseColour(CardChoice, prefix="colour"):
@@ -95,17 +98,17 @@ class ChooseColour(CardChoice, prefix="colour"):
 
     colour: PaletteColour
 
-    def apply(self, draft: Draft) -> Appearance:
+    def apply(self, draft: Draft) -> Draft:
         """See :meth:`CardChoice.apply`."""
-        return _set_background(draft, BackgroundChoice(colour=PALETTE[self.colour][0]))
+        return _change(draft, backdrop=BackgroundChoice(colour=PALETTE[self.colour][0]))
 
 
 class ChooseBlur(CardChoice, prefix="blur"):
     """Choose the blurred clip as the background."""
 
-    def apply(self, draft: Draft) -> Appearance:
+    def apply(self, draft: Draft) -> Draft:
         """See :meth:`CardChoice.apply`."""
-        return _set_background(draft, BackgroundChoice(kind="blur"))
+        return _change(draft, backdrop=BackgroundChoice(kind="blur"))
 
 
 class ChooseFile(CardChoice, prefix="file"):
@@ -117,17 +120,39 @@ class ChooseFile(CardChoice, prefix="file"):
 
     number: Annotated[int, Field(ge=0, le=999)]
 
-    def apply(self, draft: Draft) -> Appearance | None:
+    def apply(self, draft: Draft) -> Draft | None:
         """See :meth:`CardChoice.apply`."""
         if self.number >= len(draft.backgrounds):
             return None
-        return _set_background(
-            draft, BackgroundChoice(kind="file", source=draft.backgrounds[self.number])
-        )
+        source = draft.backgrounds[self.number]
+        return _change(draft, backdrop=BackgroundChoice(kind="file", source=source))
 
 
-def _set_background(draft: Draft, background: BackgroundChoice) -> Appearance:
-    return draft.look.model_copy(update={"backdrop": background})
+class TrimClip(CardChoice, prefix="trim"):
+    """Move the start or the end of the used part of the clip.
+
+    Attributes:
+        edge: what is moved.
+        by: seconds; 0 moves it to where it is in the whole clip.
+    """
+
+    edge: Literal["start", "end"]
+    by: Annotated[int, Field(ge=-999, le=999)]
+
+    def apply(self, draft: Draft) -> Draft:
+        """See :meth:`CardChoice.apply`; at least a second is left."""
+        excerpt, length = draft.excerpt, (draft.clip and draft.clip.seconds) or MAX_SECONDS
+        if self.edge == "start":
+            latest = (excerpt.end or length) - MIN_EXCERPT_SECONDS
+            start = max(0, min(excerpt.start + self.by, latest)) if self.by else 0
+            return replace(draft, excerpt=Excerpt(start=start, end=excerpt.end))
+        end = max((excerpt.end or length) + self.by, excerpt.start + MIN_EXCERPT_SECONDS)
+        is_whole = not self.by or end >= length
+        return replace(draft, excerpt=Excerpt(start=excerpt.start, end=None if is_whole else end))
+
+
+def _change(draft: Draft, **changes: object) -> Draft:
+    return replace(draft, look=draft.look.model_copy(update=changes))
 
 
 CARD_CHOICES: tuple[type[CardChoice], ...] = (
@@ -139,24 +164,15 @@ CARD_CHOICES: tuple[type[CardChoice], ...] = (
     ChooseColour,
     ChooseBlur,
     ChooseFile,
+    TrimClip,
 )
-
-
-class KeyboardPage(StrEnum):
-    """A page of the buttons of a card or a result."""
-
-    FIRST = "first"
-    RING = "ring"
-    BACKGROUND = "background"
-    SHAPE = "shape"
-    CORNER = "corner"
 
 
 class ShowCardPage(CallbackData, prefix="page"):
     """Show another page of a card's buttons."""
 
     draft: OpaqueId
-    page: KeyboardPage
+    page: CardPage
 
 
 class MakeResult(CallbackData, prefix="make"):
@@ -167,6 +183,12 @@ class MakeResult(CallbackData, prefix="make"):
 
 class SendBackground(CallbackData, prefix="send"):
     """Send a file as the background."""
+
+    draft: OpaqueId
+
+
+class AskTimes(CallbackData, prefix="times"):
+    """Send the start and the end of the used part of the clip as text."""
 
     draft: OpaqueId
 
@@ -183,11 +205,19 @@ class CancelJob(CallbackData, prefix="cancel"):
     job: OpaqueId
 
 
+class ResultPage(StrEnum):
+    """A page of the buttons of a result."""
+
+    FIRST = "first"
+    SHAPE = "shape"
+    CORNER = "corner"
+
+
 class ShowResultPage(CallbackData, prefix="more"):
     """Show another page of a result's buttons."""
 
     job: OpaqueId
-    page: KeyboardPage
+    page: ResultPage
 
 
 class ResultChange(CallbackData, prefix="other"):

@@ -1,14 +1,17 @@
 """Creates the keyboards under messages: at most six rows, which a phone shows below a picture."""
 
 from collections.abc import Iterable
+from math import inf
+from typing import Literal
 
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, WebAppInfo
 
-from bot.database.drafts import Draft
+from bot.database.drafts import CardPage, Draft
 from bot.database.jobs import Job
 from bot.domain.job_request import PALETTE, Language, OverlaySize, RingStyle, describe_background
 from bot.ui.callback_data import (
+    AskTimes,
     CancelJob,
     ChangeCorner,
     ChangeFormat,
@@ -24,14 +27,15 @@ from bot.ui.callback_data import (
     ChooseSize,
     ForgetUser,
     KeepBackground,
-    KeyboardPage,
     MakeResult,
     ResetAppearance,
+    ResultPage,
     SendBackground,
     ShowCardPage,
     ShowResultPage,
+    TrimClip,
 )
-from bot.ui.texts import Texts
+from bot.ui.texts import Texts, format_time
 from video_editing.contract.engines import AUTO_ENGINE, BEST_ENGINE, ENGINES
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape
@@ -46,6 +50,7 @@ CORNER_ARROWS = {
     Anchor.BOTTOM_LEFT: "↙️",
     Anchor.BOTTOM_RIGHT: "↘️",
 }
+PAGE_ICONS = {CardPage.RING: "⭕", CardPage.BACKGROUND: "🎨", CardPage.TRIM: "✂️"}
 #: formats that are offered for a result: for watching, and for editing; Telegram's GIFs are
 #: animations
 RESULT_FORMATS = (
@@ -53,6 +58,8 @@ RESULT_FORMATS = (
     (OutputFormat.WEBM, OutputFormat.MOV),
 )
 MAX_SHOWN_FILES = 5  #: backgrounds that a card offers
+#: by how many seconds start and end are moved at most, in clips shorter than so many seconds
+TRIM_STEPS = ((60, 5), (300, 10), (inf, 60))
 LANGUAGE_NAMES = {Language.EN: "English", Language.RU: "Русский"}
 
 
@@ -68,22 +75,22 @@ class Keyboards:
         """
         self._texts, self._site = texts, site
 
-    def create_card(
-        self, draft: Draft, page: KeyboardPage = KeyboardPage.FIRST
-    ) -> InlineKeyboardMarkup:
-        """Create a page of a card's keyboard; the current choices are marked."""
+    def create_card(self, draft: Draft) -> InlineKeyboardMarkup:
+        """Create the page of a card's keyboard that is open; the current choices are marked."""
         words = _Labels(self._texts, draft.language)
         make = create_button(f"✅ {words('make')}", MakeResult(draft=draft.id), style="success")
-        match page:
-            case KeyboardPage.RING:
+        match draft.page:
+            case CardPage.RING:
                 rows = _create_ring_rows(draft, words)
-            case KeyboardPage.BACKGROUND:
+            case CardPage.BACKGROUND:
                 rows = _create_background_rows(draft, words)
+            case CardPage.TRIM:
+                rows = _create_trim_rows(draft, words)
             case _:
                 row = [make, *self._create_editor_button(draft, words)]
                 return _create_keyboard(row, *_create_first_page(draft, words))
         back = create_button(
-            f"← {words('back')}", ShowCardPage(draft=draft.id, page=KeyboardPage.FIRST)
+            f"← {words('back')}", ShowCardPage(draft=draft.id, page=CardPage.FIRST)
         )
         return _create_keyboard([make], *rows, [back])
 
@@ -97,22 +104,20 @@ class Keyboards:
         text = self._texts(job.language, "button-cancel")
         return _create_keyboard([create_button(text, CancelJob(job=job.id), style="danger")])
 
-    def create_result(
-        self, job: Job, page: KeyboardPage = KeyboardPage.FIRST
-    ) -> InlineKeyboardMarkup:
+    def create_result(self, job: Job, page: ResultPage = ResultPage.FIRST) -> InlineKeyboardMarkup:
         """Create a page of a result's keyboard, which orders variants of it."""
         words = _Labels(self._texts, job.language)
         match page:
-            case KeyboardPage.SHAPE if is_shape_visible(job):
+            case ResultPage.SHAPE if is_shape_visible(job):
                 rows = _split_into_pairs(_create_shape_buttons(job, words))
-            case KeyboardPage.CORNER if is_corner_visible(job):
+            case ResultPage.CORNER if is_corner_visible(job):
                 rows = [_create_corner_row(job)]
             case _:
                 return _create_keyboard(
                     *_create_format_rows(job, words), _create_page_row(job, words)
                 )
         back = create_button(
-            f"← {words('back')}", ShowResultPage(job=job.id, page=KeyboardPage.FIRST)
+            f"← {words('back')}", ShowResultPage(job=job.id, page=ResultPage.FIRST)
         )
         return _create_keyboard(*rows, [back])
 
@@ -203,19 +208,12 @@ def _create_first_page(draft: Draft, labels: _Labels) -> list[Row]:
         )
         for size in OverlaySize
     ]
-    ring_page = create_button(
-        f"⭕ {labels('ring')}…", ShowCardPage(draft=draft_id, page=KeyboardPage.RING)
-    )
-    background_page = create_button(
-        f"🎨 {labels('background')}…", ShowCardPage(draft=draft_id, page=KeyboardPage.BACKGROUND)
-    )
-    return [
-        shapes,
-        corners,
-        sizes,
-        [background_page] if look.shape is Shape.NONE else [ring_page, background_page],
-        _create_engine_row(draft, labels),
+    pages = [
+        create_button(f"{icon} {labels(page)}", ShowCardPage(draft=draft_id, page=page))
+        for page, icon in PAGE_ICONS.items()
+        if page is not CardPage.RING or look.shape is not Shape.NONE
     ]
+    return [shapes, corners, sizes, pages, _create_engine_row(draft, labels)]
 
 
 def _create_engine_row(draft: Draft, labels: _Labels) -> Row:
@@ -277,6 +275,29 @@ def _create_background_rows(draft: Draft, labels: _Labels) -> list[Row]:
     return [colours[:4], colours[4:], [blur, send], files[-MAX_SHOWN_FILES:]]
 
 
+def _create_trim_rows(draft: Draft, labels: _Labels) -> list[Row]:
+    """Create the rows for the start, the end where it is known, and two times as text."""
+    excerpt, seconds = draft.excerpt, (draft.clip and draft.clip.seconds) or 0
+    end = excerpt.end or seconds
+    rows = [_create_edge_row(draft, "start", f"⏮ {format_time(round(excerpt.start))}")]
+    if end:
+        rows.append(_create_edge_row(draft, "end", f"⏭ {format_time(round(end))}"))
+    return [*rows, [create_button(f"⌨️ {labels('times')}", AskTimes(draft=draft.id))]]
+
+
+def _create_edge_row(draft: Draft, edge: Literal["start", "end"], label: str) -> Row:
+    """Create the buttons that move *edge*, around the one that says where it is and resets it."""
+    seconds = (draft.clip and draft.clip.seconds) or 0
+    step = next(step for limit, step in TRIM_STEPS if seconds < limit)
+    return [
+        create_button(
+            f"{'−' if by < 0 else '+'}{abs(by)}" if by else label,
+            TrimClip(draft=draft.id, edge=edge, by=by),
+        )
+        for by in (-step, -1, 0, 1, step)
+    ]
+
+
 def _create_format_rows(job: Job, labels: _Labels) -> list[Row]:
     rows = []
     for formats in RESULT_FORMATS:
@@ -284,7 +305,6 @@ def _create_format_rows(job: Job, labels: _Labels) -> list[Row]:
             create_button(labels(format_), ChangeFormat(job=job.id, to=format_))
             for format_ in formats
             if format_ is not job.order.form
-            and (format_ is not OutputFormat.NOTE or is_note_possible(job))
         ]
         rows += [row] if len(row) <= 3 else _split_into_pairs(row)
     return rows
@@ -295,14 +315,12 @@ def _create_page_row(job: Job, labels: _Labels) -> Row:
     row = []
     if is_shape_visible(job):
         row.append(
-            create_button(
-                f"{labels('shape')}…", ShowResultPage(job=job.id, page=KeyboardPage.SHAPE)
-            )
+            create_button(f"{labels('shape')}…", ShowResultPage(job=job.id, page=ResultPage.SHAPE))
         )
     if is_corner_visible(job):
         row.append(
             create_button(
-                f"{labels('corner')}…", ShowResultPage(job=job.id, page=KeyboardPage.CORNER)
+                f"{labels('corner')}…", ShowResultPage(job=job.id, page=ResultPage.CORNER)
             )
         )
     return row
@@ -320,11 +338,6 @@ def _create_corner_row(job: Job) -> Row:
         for corner, arrow in CORNER_ARROWS.items()
         if corner is not job.order.look.corner
     ]
-
-
-def is_note_possible(job: Job) -> bool:
-    """Return whether the clip is short enough for a round note, as far as its length is known."""
-    return (job.order.clip.seconds or 0) <= OutputFormat.NOTE.spec.max_seconds
 
 
 def is_shape_visible(job: Job) -> bool:

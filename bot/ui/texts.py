@@ -11,8 +11,9 @@ from typing import Any
 from fluent.runtime import FluentBundle, FluentResource
 
 from bot.database.drafts import Draft
-from bot.domain.job_request import Appearance, Language, describe_background
+from bot.domain.job_request import Appearance, Language, describe_background, measure_part
 from video_editing.contract.engines import BEST_ENGINE, FAST_ENGINE
+from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 from video_editing.contract.media import PICTURE_KINDS, VIDEO_KINDS, list_names
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ ASSUMED_RATE = 30  #: frames a second of a clip: Telegram does not state them
 LOCALES_FOLDER = Path(__file__).parents[1] / "locales"
 
 TextValue = float | str
+WHOLE = "whole"  #: in texts: no part of a clip, but all of it
 OWN = "own"  #: in texts: a place or a size that the user chose in the editor
 
 #: values that the texts of failures may mention or select on; a text omits what is 0
@@ -86,16 +88,32 @@ def build_card_caption(
     """
     seconds = (draft.clip and draft.clip.seconds) or 0
     look = describe_appearance(draft.look)
-    parts = [texts(draft.language, "card-caption", seconds=seconds, **look)]
+    part = format_excerpt(draft.excerpt, seconds)
+    parts = [texts(draft.language, "card-caption", seconds=seconds, part=part, **look)]
     speeds = speeds or {}
     if seconds and {BEST_ENGINE, FAST_ENGINE} <= speeds.keys():
-        best, fast = (
-            seconds * ASSUMED_RATE / speeds[engine] for engine in (BEST_ENGINE, FAST_ENGINE)
-        )
+        frames = measure_part(seconds, draft.excerpt) * ASSUMED_RATE
+        best, fast = (frames / speeds[engine] for engine in (BEST_ENGINE, FAST_ENGINE))
         parts.append(texts(draft.language, "card-times", best=best, fast=fast))
     if warning:
         parts.append(texts(draft.language, "card-warning", warning=warning))
     return "\n".join(parts)
+
+
+def format_excerpt(excerpt: Excerpt, seconds: float) -> str:
+    """Return *excerpt* as "0:05–0:42", or WHOLE; the clip lasts *seconds*, 0 if unknown."""
+    if excerpt == WHOLE_CLIP:
+        return WHOLE
+    end = excerpt.end or seconds
+    return f"{format_time(excerpt.start)}–{format_time(end) if end else ''}"
+
+
+def format_time(seconds: float) -> str:
+    """Return a time in a clip as "0:05", "0:05.5" or "1:02:03"."""
+    minutes, rest = divmod(round(seconds, 1), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    start = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{start}:{rest:04.1f}".removesuffix(".0")
 
 
 def describe_appearance(appearance: Appearance) -> dict[str, str]:

@@ -68,6 +68,8 @@ def describe_look(draft: Draft) -> EditedLook:
         offset=style.offset,
         size=style.size or 1,
         background=PaletteColour(name) if name in PALETTE else _describe_other(name),
+        start=draft.excerpt.start,
+        end=draft.excerpt.end,
     )
 
 
@@ -132,9 +134,9 @@ class DraftOrders:
 
         Raises: see :meth:`JobSupervisor.accept`.
         """
-        draft = replace(draft, look=apply_look(draft, look))
         excerpt = Excerpt(start=look.start, end=look.end)
-        await accept_draft(draft, language, self._jobs, self._drafts, excerpt)
+        draft = replace(draft, look=apply_look(draft, look), excerpt=excerpt)
+        await accept_draft(draft, language, self._jobs, self._drafts)
         await self._users.set_appearance(draft.user, make_reusable(draft.look))
         if draft.card is not None:
             await self._messenger.edit_keyboard(draft.chat, draft.card, None)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from aiogram.exceptions import TelegramBadRequest
 from aiogram.methods import GetMe
 
 from backends.local.video_cli import DEFAULT_PROGRAM
-from bot.database.drafts import Draft
+from bot.database.drafts import CardPage, Draft
 from bot.domain.job_request import (
     Appearance,
     BackgroundChoice,
@@ -25,6 +26,7 @@ from bot.domain.outcomes import ChatGone, FailureCode, MessageMissing, Rejected,
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from tests.bot.support.job_runtime import CLIP, Workshop, failure, stand_in, until
 from tests.support.make_clips import drawn, make_clip
+from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 from video_editing.contract.style import Shape
 
 PHOTO = MediaSource(kind=SourceKind.PHOTO, file_id="photo")
@@ -213,6 +215,30 @@ async def test_a_press_at_the_end_of_a_redraw_counts(workshop: Workshop) -> None
         await until(redrawn_twice, 5)
 
 
+async def test_buttons_that_change_while_the_picture_is_sent_stay(workshop: Workshop) -> None:
+    """The page that was turned, and none of a card that was ordered."""
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.cards.request_card(draft.id)
+        await carded(workshop, draft)
+        for number, change in enumerate(
+            (
+                lambda: workshop.drafts.set_page(draft.id, CardPage.RING),
+                lambda: workshop.drafts.mark_used(draft.id),
+            )
+        ):
+            workshop.chat.on_redraw = change
+            workshop.cards.request_redraw(draft.id)
+
+            async def corrected(number: int = number) -> bool:
+                return len(workshop.chat.all("keyboard")) == number + 1
+
+            await until(corrected)
+        turned, ordered = workshop.chat.all("keyboard")
+        assert "Gold" in turned["labels"]
+        assert ordered["labels"] == []
+
+
 async def test_an_album_is_waited_for(workshop: Workshop) -> None:
     """What comes shortly after the first part is on the card."""
     workshop.files.there["photo"] = b"a photo"
@@ -290,6 +316,48 @@ async def test_a_background_at_fault_is_left_out(workshop: Workshop) -> None:
         assert now is not None
         assert now.look.backdrop == BackgroundChoice()
         assert workshop.chat.ends() == ["looking", failure("gone_file")]
+
+
+async def test_a_part_behind_the_end_is_left_out(workshop: Workshop, programs: Path) -> None:
+    """Told once, and the card shows the whole clip again; its length may not have been known."""
+    async with workshop.open():
+        draft = await opened(workshop)
+        workshop.cards.request_card(draft.id)
+        await carded(workshop, draft)
+        stand_in(programs, preview={"fault": "rejects", "reason": "nothing_left", "times": 2})
+        await workshop.drafts.set_choices(replace(draft, excerpt=Excerpt(start=99)))
+        workshop.cards.request_redraw(draft.id)
+
+        async def redrawn() -> bool:
+            return bool(workshop.chat.all("redraw"))
+
+        await until(redrawn)
+        now = await workshop.drafts.get(draft.id)
+        assert now is not None
+        assert now.excerpt == WHOLE_CLIP
+        assert workshop.chat.ends() == ["looking", failure("nothing_left")]
+
+
+async def test_the_length_of_a_clip_is_stored_where_telegram_does_not_say_it(
+    workshop: Workshop,
+) -> None:
+    """The card and its buttons say it."""
+    async with workshop.open():
+        unknown = CLIP.model_copy(update={"seconds": None})
+        draft = await opened(workshop, clip=unknown)
+        workshop.cards.request_card(draft.id)
+        now = await carded(workshop, draft)
+        assert now.clip == unknown.model_copy(update={"seconds": 2.0})
+        other = await opened(workshop, 2, clip=CLIP.model_copy(update={"seconds": 9}))
+        workshop.cards.request_card(other.id)
+
+        async def there() -> bool:
+            return len(workshop.chat.all("card")) == 2
+
+        await until(there)
+        latest = await workshop.drafts.get(other.id)
+        assert latest
+        assert latest.clip == other.clip
 
 
 async def test_a_background_of_an_earlier_clip_may_be_gone(workshop: Workshop) -> None:

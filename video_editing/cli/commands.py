@@ -491,7 +491,8 @@ def run_preview(options: PreviewArguments, _report: Report) -> None:
     with limit_reading_time(options.clip, extra_seconds=0 if is_fast else MODEL_SECONDS):
         write_preview(composition, options.output, background, canvas, options.layers)
     warnings = observer.summarize().model_dump(mode="json")["warnings"]
-    print_result(options.progress, options.output, warnings=warnings)
+    seconds = float(clip.duration)
+    print_result(options.progress, options.output, warnings=warnings, seconds=seconds)
 
 
 def run_parts(options: PartsArguments, report: Report) -> None:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.database.drafts import Draft, DraftNotFound, DraftRepository
+from bot.database.drafts import CardPage, Draft, DraftNotFound, DraftRepository
 from bot.database.engine import DATABASE_FILE, build_system_url, create_engine, prepare_database
 from bot.database.fsm_storage import SqlStorage
 from bot.database.jobs import Job, JobRepository, JobState, QueueFull, TooManyJobs
@@ -35,6 +35,7 @@ from bot.domain.job_request import (
 )
 from settings import StorageSettings
 from tests.bot.support.postgres_server import created
+from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 from video_editing.contract.style import Shape
 
 CLIP = MediaSource(kind=SourceKind.VIDEO, file_id="clip", size=1000, seconds=3)
@@ -193,6 +194,40 @@ async def test_what_changes_on_a_draft(database: AsyncEngine) -> None:
     assert await drafts.get(draft.id) == changed
 
 
+async def test_the_part_and_the_page_of_a_draft(database: AsyncEngine) -> None:
+    """Are stored; a draft of the first version of the tables has neither."""
+    drafts = DraftRepository(database)
+    draft = await opened(drafts)
+    assert draft is not None
+    assert (draft.page, draft.excerpt) == (CardPage.FIRST, WHOLE_CLIP)
+    trimmed = replace(draft, excerpt=Excerpt(start=0.5, end=9), look=Appearance(shape=Shape.RECT))
+    await drafts.set_choices(trimmed)
+    await drafts.set_page(draft.id, CardPage.TRIM)
+    assert await drafts.get(draft.id) == replace(trimmed, page=CardPage.TRIM)
+    async with database.execution_options(writes=True).begin() as connection:
+        await connection.execute(text("UPDATE drafts SET page = NULL, excerpt = NULL"))
+    assert await drafts.get(draft.id) == replace(draft, look=trimmed.look)
+
+
+async def test_the_open_draft_of_a_card(database: AsyncEngine) -> None:
+    """By its card, or the last one; neither of another chat or user, nor one that is ordered."""
+    drafts = DraftRepository(database)
+    for number in (1, 2, 3):
+        draft = await opened(drafts, number)
+        assert draft is not None
+        if number < 3:  # the third has no card yet
+            await drafts.set_card(draft.id, 10 + number)
+    first = await drafts.find_open(draft.user, draft.chat, 11)
+    last = await drafts.find_open(draft.user, draft.chat, None)
+    assert first
+    assert last
+    assert (first.message, last.message) == (1, 2)
+    for user, chat, card in ((99, draft.chat, 11), (draft.user, 99, 11), (draft.user, 99, None)):
+        assert await drafts.find_open(user, chat, card) is None
+    await drafts.mark_used(first.id)
+    assert await drafts.find_open(draft.user, draft.chat, 11) is None
+
+
 async def test_a_dropped_draft_cannot_be_changed(database: AsyncEngine) -> None:
     drafts = DraftRepository(database)
     draft = await opened(drafts)
@@ -200,6 +235,10 @@ async def test_a_dropped_draft_cannot_be_changed(database: AsyncEngine) -> None:
     await drafts.delete(draft.id)
     with pytest.raises(DraftNotFound):
         await drafts.set_appearance(draft.id, Appearance())
+    with pytest.raises(DraftNotFound):
+        await drafts.set_choices(draft)
+    with pytest.raises(DraftNotFound):
+        await drafts.set_page(draft.id, CardPage.RING)
     with pytest.raises(DraftNotFound):
         await drafts.add_background(draft.id, PHOTO)
 

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from aiogram.methods import (
     SendMessage,
     SetMyCommands,
 )
-from aiogram.types import Update
+from aiogram.types import InlineKeyboardMarkup, Update
 
-from bot.database.drafts import MAX_WAITING_CARDS, Draft, DraftRepository
+from bot.database.drafts import MAX_WAITING_CARDS, CardPage, Draft, DraftRepository
 from bot.database.engine import create_engine, prepare_database
 from bot.database.fsm_storage import SqlStorage
 from bot.database.jobs import DiskFull, Job, JobRepository, JobState
@@ -36,6 +36,7 @@ from bot.domain.job_request import (
     MediaSource,
     PaletteColour,
     Requester,
+    RingStyle,
     SourceKind,
 )
 from bot.handlers import create_routers
@@ -44,6 +45,7 @@ from bot.handlers.media import SERIES_SECONDS, RecentRefusals
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
 from bot.ui.callback_data import (
+    AskTimes,
     CancelJob,
     ChangeCorner,
     ChangeFormat,
@@ -51,20 +53,23 @@ from bot.ui.callback_data import (
     ChooseColour,
     ChooseFile,
     ChooseLanguage,
+    ChooseRing,
     ChooseShape,
     ForgetUser,
     KeepBackground,
-    KeyboardPage,
     MakeResult,
     ResetAppearance,
+    ResultPage,
     SendBackground,
     ShowCardPage,
     ShowResultPage,
+    TrimClip,
 )
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
 from settings import StorageSettings
 from tests.bot.support.recording_session import ME, RecordingSession
+from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape
 
@@ -207,7 +212,7 @@ class BotChat:
         """A job of Ann's that is done."""
         clip = MediaSource(kind=SourceKind.VIDEO, file_id="clip", seconds=12)
         job = await self.jobs_service.accept(
-            JobRequest(clip=clip, look=Appearance(), **order),
+            JobRequest(**{"clip": clip, "look": Appearance()} | order),
             Requester(ANN, Language.EN),
             Destination(ANN, reply_to=5),
             origin=f"draft:{next(self.numbers)}",
@@ -670,22 +675,25 @@ async def test_a_press_changes_the_look_and_the_card(talk: BotChat) -> None:
 
 
 async def test_what_is_chosen_already_is_not_drawn_again(talk: BotChat) -> None:
-    """Its page is closed, that is all."""
+    """The press is answered, that is all."""
     draft = await talk.draft()
     await talk.presses(ChooseColour(draft=draft.id, colour=PaletteColour.NAVY).pack())
     assert talk.cards.redrawn == []
-    assert len(talk.session.get_calls(EditMessageReplyMarkup)) == 1
+    assert talk.answers == [""]
+    assert talk.session.get_calls(EditMessageReplyMarkup) == []
 
 
 async def test_pages_open_and_close(talk: BotChat) -> None:
     """Without a new picture."""
     draft = await talk.draft()
-    for page in (KeyboardPage.BACKGROUND, KeyboardPage.RING, KeyboardPage.FIRST):
+    for page in (CardPage.BACKGROUND, CardPage.RING, CardPage.FIRST):
         await talk.presses(ShowCardPage(draft=draft.id, page=page).pack())
     shown = talk.session.get_calls(EditMessageReplyMarkup)
     keyboards = Keyboards(Texts())
-    pages = (KeyboardPage.BACKGROUND, KeyboardPage.RING, KeyboardPage.FIRST)
-    assert [call.reply_markup for call in shown] == [keyboards.create_card(draft, p) for p in pages]
+    pages = (CardPage.BACKGROUND, CardPage.RING, CardPage.FIRST)
+    assert [call.reply_markup for call in shown] == [
+        keyboards.create_card(replace(draft, page=page)) for page in pages
+    ]
     assert talk.cards.redrawn == []
 
 
@@ -761,7 +769,7 @@ async def test_a_full_disk_is_not_called_a_full_queue(talk: BotChat) -> None:
     "button",
     [
         lambda it: ChooseShape(draft=it, shape=Shape.RECT),
-        lambda it: ShowCardPage(draft=it, page=KeyboardPage.RING),
+        lambda it: ShowCardPage(draft=it, page=CardPage.RING),
         lambda it: SendBackground(draft=it),
         lambda it: KeepBackground(draft=it),
         lambda it: MakeResult(draft=it),
@@ -933,7 +941,7 @@ async def test_a_link_for_the_background_is_not_remembered(talk: BotChat) -> Non
 @pytest.mark.parametrize(
     ("button", "changed"),
     [
-        (lambda it: ChangeFormat(job=it, to=OutputFormat.STICKER), {"form": OutputFormat.STICKER}),
+        (lambda it: ChangeFormat(job=it, to=OutputFormat.WEBM), {"form": OutputFormat.WEBM}),
         (lambda it: ChangeShape(job=it, shape=Shape.NONE), {"look": Appearance(shape=Shape.NONE)}),
         (
             lambda it: ChangeCorner(job=it, corner=Anchor.TOP_LEFT),
@@ -957,6 +965,144 @@ async def test_another_of_the_same_is_one_press(
     assert len(await talk.jobs()) == 1
 
 
+@pytest.mark.parametrize(
+    ("form", "seconds", "excerpt", "said"),
+    [
+        (OutputFormat.NOTE, 61, WHOLE_CLIP, "the first minute"),
+        (OutputFormat.NOTE, 60, WHOLE_CLIP, "👍 On it!"),
+        (OutputFormat.NOTE, 90, Excerpt(start=30), "👍 On it!"),
+        (OutputFormat.NOTE, 90, Excerpt(end=61), "the first minute"),
+        (OutputFormat.NOTE, None, WHOLE_CLIP, "👍 On it!"),
+        (OutputFormat.STICKER, 12, WHOLE_CLIP, "the first 3 seconds"),
+        (OutputFormat.ANIMATION, 90, WHOLE_CLIP, "👍 On it!"),
+    ],
+)
+async def test_what_is_cut_short_is_said(
+    talk: BotChat, form: OutputFormat, seconds: float | None, excerpt: Excerpt, said: str
+) -> None:
+    """A round note of a longer clip is offered, and shows its first minute."""
+    clip = MediaSource(kind=SourceKind.VIDEO, file_id="clip", seconds=seconds)
+    job = await talk.done(clip=clip, excerpt=excerpt)
+    await talk.presses(ChangeFormat(job=job.id, to=form).pack())
+    (answer,) = talk.answers
+    assert answer.endswith((said, f"{said}."))
+    (other,) = await talk.jobs()
+    assert (other.order.form, other.order.excerpt) == (form, excerpt)
+
+
+# two times
+
+
+async def carded(talk: BotChat, seconds: float | None = 60, card: int = 900, **more: Any) -> Draft:
+    """A draft of a clip of a minute that has its card."""
+    draft = await talk.draft({"video": CLIP | {"duration": seconds, "file_size": 1}}, **more)
+    await talk.drafts.set_card(draft.id, card)
+    return draft
+
+
+async def excerpt_of(talk: BotChat, draft: Draft) -> Excerpt:
+    """The part that is used now."""
+    now = await talk.drafts.get(draft.id)
+    assert now
+    return now.excerpt
+
+
+@pytest.mark.parametrize(
+    ("text", "excerpt", "part"),
+    [
+        ("0:05–0:42", Excerpt(start=5, end=42), "0:05–0:42"),
+        ("5-42", Excerpt(start=5, end=42), "0:05–0:42"),
+        (" 0:05 0:42 ", Excerpt(start=5, end=42), "0:05–0:42"),
+        ("0:05.5 — 0:42,25", Excerpt(start=5.5, end=42.25), "0:05.5–0:42.2"),
+        ("0:05…0:42", Excerpt(start=5, end=42), "0:05–0:42"),
+        ("0:05–", Excerpt(start=5), "0:05–1:00"),
+        ("-42", Excerpt(end=42), "0:00–0:42"),
+        ("5-99", Excerpt(start=5), "0:05–1:00"),
+        ("0-1:00", WHOLE_CLIP, "The whole video"),
+    ],
+)
+async def test_two_times_trim_the_clip(
+    talk: BotChat, text: str, excerpt: Excerpt, part: str
+) -> None:
+    """However they are written; the card is drawn anew, and the job takes that part."""
+    draft = await carded(talk)
+    await talk.sends(text)
+    assert await excerpt_of(talk, draft) == excerpt
+    assert talk.cards.redrawn == [draft.id]
+    assert talk.session.texts[-1].startswith(f"✂️ {part}:")
+    await talk.presses(MakeResult(draft=draft.id).pack())
+    (job,) = await talk.jobs()
+    assert job.order.excerpt == excerpt
+
+
+@pytest.mark.parametrize("text", ["42-5", "5-5", "60-61", "0:75–2:00", "1:2:3:4-5", "99999-"])
+async def test_times_that_leave_nothing_are_explained(talk: BotChat, text: str) -> None:
+    """With the length of the clip; the card stays as it is."""
+    draft = await carded(talk)
+    await talk.sends(text)
+    assert await excerpt_of(talk, draft) == WHOLE_CLIP
+    assert talk.cards.redrawn == []
+    said = talk.session.texts[-1]
+    assert "0:05–0:42" in said or "Send me a video" in said
+
+
+async def test_times_are_for_the_card_that_they_reply_to(talk: BotChat) -> None:
+    """Or for the last one; and for none of another user."""
+    chat = {"id": ANN, "type": "private"}
+    card = {"message_id": 900, "date": WHEN, "chat": chat, "from": ME.model_dump()}
+    first, last = await carded(talk, card=900), await carded(talk, card=901)
+    await talk.sends("5-42", reply_to_message=card)
+    await talk.sends("6-41")
+    await talk.sends("7-40", BOB)
+    assert await excerpt_of(talk, first) == Excerpt(start=5, end=42)
+    assert await excerpt_of(talk, last) == Excerpt(start=6, end=41)
+    assert "Send me a video" in talk.session.texts[-1]
+
+
+async def test_the_times_that_were_asked_for_are_for_that_card(talk: BotChat) -> None:
+    """What is no time is explained, until there are times or /cancel."""
+    first, last = await carded(talk, card=900), await carded(talk, card=901)
+    await talk.presses(AskTimes(draft=first.id).pack())
+    assert "0:05–0:42" in talk.session.texts[-1]
+    await talk.sends("from the beginning")
+    assert "I need two times" in talk.session.texts[-1]
+    await talk.sends("5-42")
+    await talk.sends("hello")
+    assert "Send me a video" in talk.session.texts[-1]
+    await talk.presses(AskTimes(draft=first.id).pack())
+    await talk.sends("/cancel")
+    await talk.sends("6-41")
+    assert await excerpt_of(talk, first) == Excerpt(start=5, end=42)
+    assert await excerpt_of(talk, last) == Excerpt(start=6, end=41)
+
+
+async def test_buttons_trim_the_clip_and_stay_on_their_page(talk: BotChat) -> None:
+    """The next clip is not trimmed."""
+    draft = await carded(talk)
+    await talk.presses(ShowCardPage(draft=draft.id, page=CardPage.TRIM).pack())
+    await talk.presses(TrimClip(draft=draft.id, edge="start", by=10).pack())
+    await talk.presses(TrimClip(draft=draft.id, edge="end", by=-1).pack())
+    assert await excerpt_of(talk, draft) == Excerpt(start=10, end=59)
+    assert talk.cards.redrawn == [draft.id] * 2
+    shown = talk.session.get_calls(EditMessageReplyMarkup)[-1].reply_markup
+    assert isinstance(shown, InlineKeyboardMarkup)
+    labels = [button.text for row in shown.inline_keyboard for button in row]
+    assert {"⏮ 0:10", "⏭ 0:59"} <= set(labels)
+    assert (await talk.draft()).excerpt == WHOLE_CLIP
+
+
+async def test_the_mark_moves_at_once_and_the_page_stays(talk: BotChat) -> None:
+    """Before the picture is drawn."""
+    draft = await talk.draft()
+    await talk.presses(ShowCardPage(draft=draft.id, page=CardPage.RING).pack())
+    await talk.presses(ChooseRing(draft=draft.id, ring=RingStyle.GOLD).pack())
+    now = await talk.drafts.get(draft.id)
+    assert now
+    assert (now.page, now.look.ring) == (CardPage.RING, RingStyle.GOLD)
+    shown = talk.session.get_calls(EditMessageReplyMarkup)[-1].reply_markup
+    assert shown == Keyboards(Texts()).create_card(now)
+
+
 async def test_a_press_that_is_delivered_again_asks_nothing_new(talk: BotChat) -> None:
     """Even when its job is over."""
     job = await talk.done()
@@ -973,7 +1119,7 @@ async def test_a_press_that_is_delivered_again_asks_nothing_new(talk: BotChat) -
         lambda it: ChangeFormat(job=it, to=OutputFormat.STICKER),
         lambda it: ChangeShape(job=it, shape=Shape.NONE),
         lambda it: ChangeCorner(job=it, corner=Anchor.TOP_LEFT),
-        lambda it: ShowResultPage(job=it, page=KeyboardPage.SHAPE),
+        lambda it: ShowResultPage(job=it, page=ResultPage.SHAPE),
     ],
 )
 async def test_buttons_of_a_result_obey_its_owner(talk: BotChat, button: Any) -> None:
@@ -1006,9 +1152,9 @@ async def test_a_result_can_be_pressed_before_its_job_is_cleared_up(talk: BotCha
 async def test_shapes_and_corners_are_a_press_away(talk: BotChat) -> None:
     """On pages of the result's buttons."""
     job = await talk.done()
-    await talk.presses(ShowResultPage(job=job.id, page=KeyboardPage.CORNER).pack())
+    await talk.presses(ShowResultPage(job=job.id, page=ResultPage.CORNER).pack())
     shown = talk.session.get_calls(EditMessageReplyMarkup)[-1].reply_markup
-    assert shown == Keyboards(Texts()).create_result(job, KeyboardPage.CORNER)
+    assert shown == Keyboards(Texts()).create_result(job, ResultPage.CORNER)
 
 
 # cancelling

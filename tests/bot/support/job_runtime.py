@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,17 @@ class Chat:
         if self.edits:
             return self.edits.pop(0)
         await self._shown("redraw", photo)
-        self.on_redraw()
+        if isawaitable(done := self.on_redraw()):
+            await done
+        return MessageEdited()
+
+    async def edit_keyboard(
+        self, chat: int, message: int, keyboard: InlineKeyboardMarkup | None = None
+    ) -> MessageEdited:
+        """See Messenger."""
+        rows = keyboard.inline_keyboard if keyboard else []
+        labels = [button.text for row in rows for button in row]
+        self._write("keyboard", message=message, labels=labels)
         return MessageEdited()
 
     async def _shown(self, kind: str, photo: Path) -> int | RetryLater | ChatGone:

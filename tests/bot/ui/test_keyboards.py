@@ -1,6 +1,7 @@
 """The buttons, and what they send."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 from pydantic import ValidationError
 
-from bot.database.drafts import Draft
+from bot.database.drafts import CardPage, Draft
 from bot.database.jobs import Job, JobState
 from bot.database.repository import generate_id
 from bot.domain.job_request import (
@@ -29,23 +30,24 @@ from bot.ui.callback_data import (
     RESULT_CHANGES,
     CancelJob,
     CardChoice,
-    ChangeFormat,
     ChooseColour,
     ChooseFile,
     ChooseLanguage,
     ChooseShape,
     KeepBackground,
-    KeyboardPage,
     MakeResult,
     ResetAppearance,
     ResultChange,
+    ResultPage,
     SendBackground,
     ShowCardPage,
     ShowResultPage,
+    TrimClip,
 )
 from bot.ui.keyboards import CORNER_ARROWS, RESULT_FORMATS, Keyboards
 from bot.ui.texts import Texts, describe_appearance
 from video_editing.contract.engines import ENGINES
+from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape, parse_colour
 
@@ -59,7 +61,8 @@ VALUES: dict[str, Any] = {
     "engine": tuple(ENGINES),
     "colour": PaletteColour,
     "number": (0, 999),
-    "page": KeyboardPage,
+    "edge": ("start", "end"),
+    "by": (-999, 999),
     "to": OutputFormat,
     "language": Language,
     "draft": (LONGEST,),
@@ -79,13 +82,15 @@ FILES = tuple(MediaSource(kind=SourceKind.PHOTO, file_id=f"p{i}") for i in range
 
 
 def draft(
-    language: Language = Language.EN, look: Appearance | None = None, files: int = 0
+    language: Language = Language.EN,
+    look: Appearance | None = None,
+    files: int = 0,
+    **more: Any,
 ) -> Draft:
     """One of Ann's."""
     rest = {"album": None, "note": None, "card": None, "used": False, "created": 0.0}
-    return Draft(
-        generate_id(), 1, 1, 5, None, language, CLIP, FILES[:files], look or Appearance(), **rest
-    )
+    first = (generate_id(), 1, 1, 5, None, language, more.pop("clip", CLIP), FILES[:files])
+    return Draft(*first, look or Appearance(), **rest | more)
 
 
 def job(
@@ -129,12 +134,14 @@ def all_keyboards(language: Language) -> list[InlineKeyboardMarkup]:
         Appearance(backdrop=BackgroundChoice(kind="file", source=FILES[8])),
     ]
     made = [
-        keyboards.create_card(draft(language, look, files), page)
-        for look, page, files in itertools.product(looks, KeyboardPage, (0, 1, 9))
+        keyboards.create_card(draft(language, look, files, page=page))
+        for look, page, files in itertools.product(looks, CardPage, (0, 1, 9))
     ]
+    late = Excerpt(start=600.5, end=1799.5)
+    made.append(keyboards.create_card(draft(language, page=CardPage.TRIM, excerpt=late)))
     made += [
         keyboards.create_result(job(language, form), page)
-        for form, page in itertools.product(OutputFormat, KeyboardPage)
+        for form, page in itertools.product(OutputFormat, ResultPage)
     ]
     made += [
         keyboards.create_cancel(job(language)),
@@ -148,7 +155,8 @@ def all_keyboards(language: Language) -> list[InlineKeyboardMarkup]:
 def test_a_button_fits_64_bytes(kind: type[CallbackData]) -> None:
     """With every value and the longest id; and comes back as it was."""
     names = list(kind.model_fields)
-    for values in itertools.product(*(VALUES[name] for name in names)):
+    choices = VALUES | {"page": CardPage if kind is ShowCardPage else ResultPage}
+    for values in itertools.product(*(choices[name] for name in names)):
         button = kind.model_validate(dict(zip(names, values, strict=True)))
         packed = button.pack()  # raises where it does not fit
         assert kind.unpack(packed) == button
@@ -208,8 +216,8 @@ def test_keyboards_fit_a_phone(language: Language) -> None:
 def test_make_it_comes_first_and_is_green(language: Language) -> None:
     """On each page of a card; and *Cancel* is red."""
     keyboards = Keyboards(Texts())
-    for page in KeyboardPage:
-        first = every(keyboards.create_card(draft(language), page))[0]
+    for page in CardPage:
+        first = every(keyboards.create_card(draft(language, page=page)))[0]
         assert (first.style, (first.callback_data or "")[:5]) == ("success", "make:")
     assert every(keyboards.create_cancel(job(language)))[0].style == "danger"
 
@@ -217,28 +225,28 @@ def test_make_it_comes_first_and_is_green(language: Language) -> None:
 @pytest.mark.parametrize(
     ("look", "page", "marked"),
     [
-        (Appearance(), KeyboardPage.FIRST, ["✓ Circle", "✓ ↘️", "✓ Medium", "✓ ✨ Best"]),
+        (Appearance(), CardPage.FIRST, ["✓ Circle", "✓ ↘️", "✓ Medium", "✓ ✨ Best"]),
         (
             Appearance(
                 shape=Shape.NONE, corner=Anchor.CENTER, size=OverlaySize.SMALL, engine="rembg"
             ),
-            KeyboardPage.FIRST,
+            CardPage.FIRST,
             ["✓ Free", "✓ ⏺", "✓ Small"],
         ),
-        (Appearance(ring=RingStyle.GOLD), KeyboardPage.RING, ["✓ Gold"]),
-        (Appearance(), KeyboardPage.BACKGROUND, ["✓ 🟦"]),
-        (Appearance(backdrop=BackgroundChoice(kind="blur")), KeyboardPage.BACKGROUND, ["✓ 🌫 Blur"]),
+        (Appearance(ring=RingStyle.GOLD), CardPage.RING, ["✓ Gold"]),
+        (Appearance(), CardPage.BACKGROUND, ["✓ 🟦"]),
+        (Appearance(backdrop=BackgroundChoice(kind="blur")), CardPage.BACKGROUND, ["✓ 🌫 Blur"]),
         (
             Appearance(backdrop=BackgroundChoice(kind="file", source=FILES[1])),
-            KeyboardPage.BACKGROUND,
+            CardPage.BACKGROUND,
             ["✓ 🏞 2"],
         ),
-        (Appearance(backdrop=BackgroundChoice(colour="#123456")), KeyboardPage.BACKGROUND, []),
+        (Appearance(backdrop=BackgroundChoice(colour="#123456")), CardPage.BACKGROUND, []),
     ],
 )
-def test_what_is_chosen_is_marked(look: Appearance, page: KeyboardPage, marked: list[str]) -> None:
+def test_what_is_chosen_is_marked(look: Appearance, page: CardPage, marked: list[str]) -> None:
     """And nothing else; in words, since not every app shows colours."""
-    keyboard = Keyboards(Texts()).create_card(draft(look=look, files=3), page)
+    keyboard = Keyboards(Texts()).create_card(draft(look=look, files=3, page=page))
     found = [button for button in every(keyboard) if button.text.startswith("✓")]
     assert [button.text for button in found] == marked
     assert all(button.style == "primary" for button in found)
@@ -247,7 +255,8 @@ def test_what_is_chosen_is_marked(look: Appearance, page: KeyboardPage, marked: 
 def test_every_part_of_a_look_can_be_chosen() -> None:
     """From some page of the card."""
     keyboards, of = Keyboards(Texts()), draft(files=2)
-    sent = {data for page in KeyboardPage for data in datas(keyboards.create_card(of, page))}
+    pages = [replace(of, page=page) for page in CardPage]
+    sent = {data for page in pages for data in datas(keyboards.create_card(page))}
     for field, values in {
         "shape": Shape,
         "corner": CORNER_ARROWS,
@@ -272,13 +281,13 @@ def test_a_choice_changes_one_thing() -> None:
     """And a file that did not come cannot be chosen."""
     of = draft(look=Appearance(size=OverlaySize.LARGE), files=1)
     shaped = ChooseShape(draft=of.id, shape=Shape.RECT).apply(of)
-    assert shaped == Appearance(size=OverlaySize.LARGE, shape=Shape.RECT)
+    assert shaped == replace(of, look=Appearance(size=OverlaySize.LARGE, shape=Shape.RECT))
     behind = ChooseFile(draft=of.id, number=0).apply(of)
     assert behind
-    assert behind.backdrop == BackgroundChoice(kind="file", source=FILES[0])
+    assert behind.look.backdrop == BackgroundChoice(kind="file", source=FILES[0])
     assert ChooseFile(draft=of.id, number=1).apply(of) is None
     red = ChooseColour(draft=of.id, colour=PaletteColour.RED).apply(of)
-    assert describe_appearance(red)["background"] == "red"
+    assert describe_appearance(red.look)["background"] == "red"
 
 
 def test_colours_are_such() -> None:
@@ -296,11 +305,45 @@ def test_a_result_is_offered_as_all_that_it_is_not(form: OutputFormat) -> None:
     assert offered == [other for forms in RESULT_FORMATS for other in forms if other is not form]
 
 
-def test_a_long_result_is_not_offered_as_a_note() -> None:
-    """Telegram's notes last a minute."""
+@pytest.mark.parametrize(
+    ("before", "edge", "by", "after"),
+    [
+        (WHOLE_CLIP, "start", 5, Excerpt(start=5)),
+        (Excerpt(start=5), "start", -10, WHOLE_CLIP),
+        (Excerpt(start=5, end=9), "start", 0, Excerpt(end=9)),
+        (Excerpt(start=5, end=9), "start", 10, Excerpt(start=8, end=9)),
+        (WHOLE_CLIP, "start", 60, Excerpt(start=29)),
+        (WHOLE_CLIP, "end", -1, Excerpt(end=29)),
+        (WHOLE_CLIP, "end", -60, Excerpt(end=1)),
+        (WHOLE_CLIP, "end", 1, WHOLE_CLIP),
+        (Excerpt(start=5, end=29), "end", 5, Excerpt(start=5)),
+        (Excerpt(start=5, end=29), "end", 0, Excerpt(start=5)),
+        (Excerpt(start=28.5, end=29.5), "end", -1, Excerpt(start=28.5, end=29.5)),
+    ],
+)
+def test_a_clip_of_30_seconds_is_trimmed(
+    before: Excerpt, edge: Any, by: int, after: Excerpt
+) -> None:
+    """A second is left at least, and a part that reaches its end has none."""
+    of = draft(excerpt=before)
+    assert TrimClip(draft=of.id, edge=edge, by=by).apply(of).excerpt == after
+
+
+def test_the_end_of_a_clip_of_unknown_length_is_moved_once_it_was_set() -> None:
+    """By text; before, only the start has buttons."""
+    of = draft(clip=CLIP.model_copy(update={"seconds": None}), page=CardPage.TRIM)
+    keyboards = Keyboards(Texts())
+    assert not [data for data in datas(keyboards.create_card(of)) if ":end:" in data]
+    of = replace(of, excerpt=Excerpt(end=42))
+    assert "⏭ 0:42" in [button.text for button in every(keyboards.create_card(of))]
+    shorter = TrimClip(draft=of.id, edge="end", by=-1).apply(of)
+    assert shorter.excerpt == Excerpt(end=41)
+
+
+def test_a_long_result_is_offered_as_a_note() -> None:
+    """Which shows its first minute."""
     sent = datas(Keyboards(Texts()).create_result(job(seconds=61)))
-    assert ChangeFormat(job="x", to=OutputFormat.NOTE).pack().replace("x", "") not in ",".join(sent)
-    assert not [data for data in sent if data.endswith(":note")]
+    assert [data for data in sent if data.endswith(":note")]
 
 
 def test_other_looks_are_offered_where_they_can_be_seen() -> None:
@@ -308,17 +351,15 @@ def test_other_looks_are_offered_where_they_can_be_seen() -> None:
     keyboards = Keyboards(Texts())
     video, note, overlay = job(), job(form=OutputFormat.NOTE), job(form=OutputFormat.WEBM)
     shapes = [
-        data.split(":")[2]
-        for data in datas(keyboards.create_result(video, KeyboardPage.SHAPE))[:-1]
+        data.split(":")[2] for data in datas(keyboards.create_result(video, ResultPage.SHAPE))[:-1]
     ]
     assert shapes == ["rect", "rounded", "none"]
     corners = [
-        data.split(":")[2]
-        for data in datas(keyboards.create_result(video, KeyboardPage.CORNER))[:-1]
+        data.split(":")[2] for data in datas(keyboards.create_result(video, ResultPage.CORNER))[:-1]
     ]
     assert corners == ["top-left", "top-right", "center", "bottom-left"]
     assert not [data for data in datas(keyboards.create_result(note)) if data.startswith("more:")]
-    assert keyboards.create_result(note, KeyboardPage.SHAPE) == keyboards.create_result(note)
+    assert keyboards.create_result(note, ResultPage.SHAPE) == keyboards.create_result(note)
     assert [d for d in datas(keyboards.create_result(overlay)) if d.startswith("more:")] == [
         f"more:{overlay.id}:shape"
     ]

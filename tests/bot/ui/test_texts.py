@@ -42,10 +42,10 @@ TEXT, CAPTION, ALERT, LABEL = 4096, 1024, 200, 24
 SHORT = {"card": CAPTION, "look": CAPTION, "result-caption": CAPTION, "command-": 256}
 ALERTS = {
     *("not-yours", "too-old", "made-already", "accepted", "cancelling", "cancel-over"),
-    *("fault-too-many", "fault-queue-full", "fault-paused"),
+    *("accepted-note", "accepted-sticker", "fault-too-many", "fault-queue-full", "fault-paused"),
 }
 NUMBERS = (0, 1, 2, 5, 21)
-FRAGMENTS = {"place-where"}  #: part of another text, and sometimes empty
+FRAGMENTS = {"place-where", "used-part"}  #: parts of other texts, and sometimes empty
 #: variables that are neither selected on nor numbers
 WORDS = {
     **FILE_KINDS,

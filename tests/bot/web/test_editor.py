@@ -86,6 +86,16 @@ async def test_it_shows_the_cards_choices(editor: Editor, ann: User) -> None:
     assert not state["has_own"]
 
 
+async def test_it_begins_with_the_part_that_was_chosen_in_the_chat(
+    editor: Editor, ann: User
+) -> None:
+    """Until its own handles move."""
+    await ann.sends_text("0:00.5-0:01.5")
+    await ann.gets("text", "0:00.5–0:01.5")
+    look = (await (await editor.get()).json())["look"]
+    assert (look["start"], look["end"]) == (0.5, 1.5)
+
+
 async def test_pictures_come_as_webp(editor: Editor) -> None:
     answer = await editor.get("/person.webp")
     assert (answer.status, answer.content_type) == (200, "image/webp")

@@ -1,0 +1,139 @@
+"""What the pages of a card offer beyond its first one, from the press to the video."""
+
+import re
+
+import pytest
+
+from tests.bot.conversations.test_buttons import texts, turned
+from tests.bot.support.conversation import card_of, clip, result_for, settled, words
+from tests.bot.support.fake_telegram import Message
+from tests.bot.support.running_bot import RunningBot
+
+LANGUAGES = pytest.mark.parametrize("language", ["en", "ru"])
+
+
+async def shows(talk: RunningBot, card: Message, meant: str) -> None:
+    """Wait until the card is drawn with *meant*, a pattern; "!" means without it."""
+
+    def drawn() -> bool:
+        found = re.search(meant.removeprefix("!"), words(card.content)) is not None
+        return found is not meant.startswith("!")
+
+    await talk.telegram.until(drawn, 10, f"{meant}, not {words(card.content)}")
+
+
+def in_language(message: Message, language: str) -> bool:
+    """Whether its text and its buttons are in that language."""
+    said = " ".join([message.text, *message.labels]).replace("GIF", "")
+    return bool(re.search("[\u0430-\u044f]", said)) is (language == "ru")
+
+
+@LANGUAGES
+async def test_a_clip_is_trimmed_by_buttons(talk: RunningBot, language: str) -> None:
+    """The page stays, its times move at once, and the video has that part."""
+    user = talk.user(language)
+    card = await card_of(user, await user.sends_video(clip(), seconds=42))
+    await turned(talk, card, "^page:.*:trim$")
+    assert in_language(card, language)
+    await user.presses("^trim:.*:start:5$", card)
+    await talk.telegram.until(lambda: "⏮ 0:05" in card.labels, 5, "the start at once")
+    await user.presses("^trim:.*:end:-1$", card)
+    await shows(talk, card, "--start=5.0 --end=41.0")
+    assert {"⏮ 0:05", "⏭ 0:41"} <= set(card.labels)
+    assert "0:05–0:41" in card.text
+    await user.presses("^make", card)
+    result = await result_for(user, card)
+    assert "--start=5.0 --end=41.0" in words(result.content)
+    assert "--start=5.0 --end=41.0" in str(talk.bot.runs("plan")[-1]["words"]).replace("', '", " ")
+
+
+@LANGUAGES
+async def test_a_clip_is_trimmed_by_two_times(talk: RunningBot, language: str) -> None:
+    """Sent as they are, or asked for by a button; what is none is explained."""
+    user = talk.user(language)
+    card = await card_of(user, await user.sends_video(clip(), seconds=60))
+    said = await user.gets("text", "0:05–0:42", after=await user.sends_text("0:05–0:42"))
+    assert in_language(said, language)
+    await shows(talk, card, "--start=5.0 --end=42.0")
+    await turned(talk, card, "^page:.*:trim$")
+    await user.presses("^times", card)
+    asked = await user.gets("text", "0:05–", after=said)
+    wrong = await user.gets("text", "0:05–", after=await user.sends_text("42-5"))
+    assert in_language(asked, language)
+    assert in_language(wrong, language)
+    await user.sends_text("10")
+    await user.sends_text("10 20")
+    await shows(talk, card, "--start=10.0 --end=20.0")
+    await user.presses("^trim:.*:start:0$", card)
+    await user.presses("^trim:.*:end:0$", card)
+    await shows(talk, card, "!--start|--end")
+
+
+async def test_a_clip_whose_length_telegram_does_not_say(talk: RunningBot) -> None:
+    """The card says it, and the end can be moved."""
+    user = talk.user()
+    card = await card_of(user, await user.sends_document(clip(), name="clip.mkv"))
+    assert "Your video: 2 seconds." in card.text
+    await turned(talk, card, "^page:.*:trim$")
+    await user.presses("^trim:.*:end:-1$", card)
+    await shows(talk, card, "--end=1.0")
+
+
+async def test_times_in_a_group_reply_to_the_card(talk: RunningBot) -> None:
+    """Two numbers that are not addressed to the bot are none of its business."""
+    ann, bob = talk.telegram.group(-78, talk.user(), talk.user())
+    card = await card_of(ann, await ann.sends_video(clip(), "@overlay_test_bot", seconds=60))
+    await ann.sends_text("5-42")
+    await bob.sends_text("6-42", reply_to=card.id)
+    await talk.telegram.quiet(0.5)
+    assert "--start" not in words(card.content)
+    await ann.sends_text("7-42", reply_to=card.id)
+    await shows(talk, card, "--start=7.0")
+
+
+@LANGUAGES
+async def test_a_note_of_a_longer_clip_shows_its_first_minute(
+    talk: RunningBot, language: str
+) -> None:
+    """And the press says so."""
+    user = talk.user(language)
+    card = await card_of(user, await user.sends_video(clip(), seconds=90))
+    await user.presses("^make", card)
+    result = await result_for(user, card)
+    await settled(talk.bot, user)
+    said = await (await user.presses("^again:.*:note$", result)).answered()
+    assert {"en": "the first minute", "ru": "первая минута"}[language] in said
+    assert "--form=note" in words((await user.gets("video_note", after=result)).content)
+
+
+async def test_a_page_stays_while_its_buttons_are_pressed(talk: RunningBot) -> None:
+    """Also after the picture is drawn, until *Back*."""
+    user = talk.user()
+    card = await card_of(user, await user.sends_video(clip()))
+    await turned(talk, card, "^page:.*:ring$")
+    before = [data for _, data in texts(card)]
+    for ring in ("gold", "black"):
+        await user.presses(f"^ring:.*:{ring}$", card)
+        await talk.telegram.until(
+            lambda ring=ring: card.button(f"^ring:.*:{ring}$").text.startswith("✓"), 5, "the mark"
+        )
+    await shows(talk, card, "--ring-colou?r=black")
+    await talk.telegram.quiet(0.3)
+    assert [data for _, data in texts(card)] == before
+    await turned(talk, card, "^page:.*:first$")
+    assert card.has("^shape:.*:circle$")
+
+
+async def test_what_is_pressed_while_a_picture_is_drawn_stays(talk: RunningBot) -> None:
+    """A page that was turned; and a card that was ordered has no buttons."""
+    user = talk.user()
+    card = await card_of(user, await user.sends_video(clip(preview={"seconds": 0.5})))
+    await user.presses("^shape:.*:rect$", card)
+    await turned(talk, card, "^page:.*:ring$")
+    await shows(talk, card, "--shape=rect")
+    assert card.has("^ring:.*:gold$")
+    await user.presses("^ring:.*:gold$", card)
+    await user.presses("^make", card)
+    await shows(talk, card, "--ring=0.02")
+    assert not card.buttons
+    assert "--ring=0.02" in words((await result_for(user, card)).content)
