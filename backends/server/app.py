@@ -42,6 +42,7 @@ from settings import ServiceSettings, Settings
 MAX_JSON_BYTES = 1 << 20  #: of every request body but a clip
 STALL_SECONDS = 60  #: for which a client may send nothing of a body
 SWEEP_SECONDS = 60  #: between two removals of what has expired
+KEY_FILE = "links.key"  #: in the service's folder: what signs the links to overlays
 BACKLOG = 128  #: connections that are accepted before the guard can close one
 SHUTDOWN_SECONDS = 3  #: for requests in progress when the service stops
 
@@ -69,7 +70,7 @@ class _Stores:
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def close(self) -> None:
-        """Cancel all work."""
+        """Stop all work."""
         await self.jobs.close()
         await self.overlays.close()
         await self.renders.close()
@@ -93,7 +94,8 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
         docs_url=None,  # its scripts would come from a CDN
         exception_handlers=EXCEPTION_HANDLERS,
     )
-    signer = LinkSigner(settings.link_seconds)
+    signer = LinkSigner(settings.folder.absolute() / KEY_FILE, settings.link_seconds)
+    signer.create_key()
     for router in (
         create_clip_router(stores.clips, stores.list_active_clips, settings.max_clip_mb * 10**6),
         create_plan_router(stores.clips, dependencies.video_cli),
@@ -164,6 +166,7 @@ def _create_lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        stores.overlays.resume()
         cleanup_task = asyncio.create_task(stores.remove_expired(retention_seconds))
         yield
         cleanup_task.cancel()

@@ -1,16 +1,19 @@
 """Authentication of clients, and signed links that need none."""
 
 import hmac
+import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import HTTPException, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from settings import ServiceSettings
+from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 
 Bearer = Annotated[
     HTTPAuthorizationCredentials | None,
@@ -62,16 +65,32 @@ def _is_equal(actual: str, expected: str) -> bool:
 class LinkSigner:
     """Signs names together with the second at which the signature expires.
 
-    The key is random and lives as long as the process, as the signed files do.
+    The key is random. It is stored beside the signed files, so that links outlive the process.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self._key = secrets.token_bytes(32)
-        self._seconds = seconds
+    def __init__(self, key_file: Path, seconds: float) -> None:
+        """Sign with the key in *key_file*; a signature is valid for *seconds*."""
+        self._key_file, self._seconds = key_file, seconds
 
-    def sign(self, name: str) -> dict[str, str | int]:
-        """Return query parameters that :meth:`is_valid` accepts for *name* until they expire."""
-        expires = int(time.time() + self._seconds)
+    def create_key(self) -> None:
+        """Create the key, unless there is one.
+
+        Raises:
+            OutputFailed: it cannot be stored.
+        """
+        if not self._key_file.exists():
+            with atomic_write(self._key_file) as part, translate_output_errors():
+                part.touch(mode=0o600)
+                part.write_bytes(secrets.token_bytes(32))
+
+    def sign(self, name: str, latest: float = math.inf) -> dict[str, str | int]:
+        """Return query parameters that :meth:`is_valid` accepts for *name* until they expire.
+
+        Args:
+            name: what is signed.
+            latest: when they expire at the latest, in seconds since the epoch.
+        """
+        expires = int(min(time.time() + self._seconds, latest))
         return {"expires": expires, "signature": self._compute_signature(name, expires)}
 
     def is_valid(self, name: str, expires: int, signature: str) -> bool:
@@ -82,4 +101,5 @@ class LinkSigner:
         return is_authentic and time.time() < expires
 
     def _compute_signature(self, name: str, expires: int) -> str:
-        return hmac.new(self._key, f"{name}|{expires}".encode(), sha256).hexdigest()
+        key = self._key_file.read_bytes()
+        return hmac.new(key, f"{name}|{expires}".encode(), sha256).hexdigest()

@@ -8,6 +8,7 @@ OVERLAY_TOKEN that the API requires as well.
 import asyncio
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import modal
@@ -20,19 +21,20 @@ from backends.server.app import create_app, create_dependencies
 from backends.server.errors import create_job_failure
 from backends.server.modal_backend import (
     POLL_SECONDS,
+    Containers,
     ModalBackend,
     WorkItem,
     WorkResult,
     log_failure,
 )
 from settings import Settings
+from video_editing.contract.errors import OutputFailed
 from video_editing.contract.plan import find_missing_segments
 from video_editing.contract.progress import Progress
 
 PROJECT = Path(__file__).parents[2]
 WEIGHTS_FOLDER = "/weights"
-SERVICE_FOLDER = "/service"
-CLIPS_FOLDER = f"{SERVICE_FOLDER}/clips"  #: written by the API's container, read by the workers
+SERVICE_FOLDER = "/service"  #: written by the API's container, whose clips the workers read
 MAX_SECONDS = 3600  #: of one work item
 
 
@@ -54,7 +56,7 @@ def list_variables(settings: Settings) -> dict[str, str]:
 settings = Settings()
 app = modal.App("overlaybot")
 weights = modal.Volume.from_name("overlaybot-weights", create_if_missing=True)
-clips = modal.Volume.from_name("overlaybot-clips", create_if_missing=True)
+files = modal.Volume.from_name("overlaybot-service", create_if_missing=True)
 progress = modal.Dict.from_name("overlaybot-progress", create_if_missing=True)
 service_secret = modal.Secret.from_name("overlay-service", required_keys=["OVERLAY_TOKEN"])
 image = (
@@ -70,7 +72,7 @@ image = (
     gpu=list(settings.modal.gpus),
     cpu=4,
     memory=settings.local.memory_mb + 2000,  # of the child process, and of this one
-    volumes={WEIGHTS_FOLDER: weights, CLIPS_FOLDER: clips},
+    volumes={WEIGHTS_FOLDER: weights, SERVICE_FOLDER: files},
     min_containers=settings.modal.min_containers,
     max_containers=settings.modal.max_containers,
     scaledown_window=settings.modal.scaledown_window,
@@ -94,8 +96,8 @@ class Worker:
     def make_mattes(self, item: WorkItem) -> WorkResult:
         """Make the mattes of one work item."""
         if not modal.is_local():
-            clips.reload()
-        return asyncio.run(self._make_mattes(item, settings.service.folder / "clips" / item.clip))
+            files.reload()
+        return asyncio.run(self._make_mattes(item, Path(item.clip)))
 
     async def _make_mattes(self, item: WorkItem, clip: Path) -> WorkResult:
         started, failure, done = time.monotonic(), None, {item.progress_key: 0}
@@ -143,11 +145,17 @@ class ModalCall:
 
 
 class ModalContainers:
-    """The workers, the Volume of clips and the Dict of their progress."""
+    """The workers, the Volume of the service's files and the Dict of the workers' progress."""
 
-    async def commit_clips(self) -> None:
+    async def commit_files(self) -> None:
         """See :class:`Containers`."""
-        await clips.commit.aio()  # type: ignore[no-untyped-call]  # in Modal
+        try:
+            await files.commit.aio()  # type: ignore[no-untyped-call]  # in Modal
+        except (RuntimeError, modal.exception.Error) as err:
+            # A commit reads what others wrote, which fails while a request has a file open. Only
+            # this container writes.
+            if "open files" not in str(err):
+                raise OutputFailed(f"the Volume is not committed: {err}") from err
 
     async def spawn(self, item: WorkItem) -> ModalCall:
         """See :class:`Containers`."""
@@ -166,7 +174,7 @@ class ModalContainers:
 @app.function(
     name="door",  # part of the address that clients use
     image=image,
-    volumes={CLIPS_FOLDER: clips},
+    volumes={SERVICE_FOLDER: files},
     secrets=[service_secret],
     cpu=4,
     memory=4096,
@@ -178,9 +186,14 @@ class ModalContainers:
 @modal.asgi_app(requires_proxy_auth=True)
 def create_api() -> FastAPI:
     """Return the service's application, with the GPU containers as its backend."""
-    containers = settings.modal.max_containers
-    backend = ModalBackend(ModalContainers(), max_containers=containers)
-    return create_app(settings.service, create_dependencies(backend, backend.name, settings))
+    return build_api(ModalContainers())
+
+
+def build_api(containers: Containers) -> FastAPI:
+    """Return the service's application with the workers of *containers*."""
+    backend = ModalBackend(containers, max_containers=settings.modal.max_containers)
+    dependencies = create_dependencies(backend, backend.name, settings)
+    return create_app(settings.service, replace(dependencies, commit=containers.commit_files))
 
 
 @app.local_entrypoint()

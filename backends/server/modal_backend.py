@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class WorkItem:
     """The work for one container.
 
     Attributes:
-        clip: the file name in the shared folder of clips.
+        clip: its path in the shared Volume, which all containers have at the same place.
         plan: with the segments to make.
         progress_key: under which the container stores how many frames are done.
     """
@@ -70,8 +71,12 @@ class WorkCall(Protocol):
 class Containers(Protocol):
     """The containers at Modal, and what is shared with them."""
 
-    async def commit_clips(self) -> None:
-        """Make clips that this process wrote visible to the containers."""
+    async def commit_files(self) -> None:
+        """Make files that this process wrote durable, and visible to the containers.
+
+        Raises:
+            OutputFailed: this is not possible.
+        """
 
     async def spawn(self, item: WorkItem) -> WorkCall:
         """Send a work item to a container."""
@@ -98,9 +103,9 @@ class ModalBackend(OverlayBackend):
         warm_up = _WarmUp(self.name, report)
         progress_sum = ProgressSum(plan, find_missing_segments(plan, folder), warm_up.forward)
         for attempt in range(ATTEMPTS):
-            items = self._split(clip, plan, folder, attempt)
+            items = self._split(clip, plan, folder)
             warm_up.expect(items)
-            await self._containers.commit_clips()
+            await self._containers.commit_files()
             results = await asyncio.gather(
                 *(self._run_item(item, folder, progress_sum, warm_up) for item in items),
                 return_exceptions=True,
@@ -112,14 +117,11 @@ class ModalBackend(OverlayBackend):
                 raise _choose_failure(self.name, failures)
         progress_sum.report_complete()
 
-    def _split(self, clip: Path, plan: Plan, folder: Path, attempt: int) -> list[WorkItem]:
+    def _split(self, clip: Path, plan: Plan, folder: Path) -> list[WorkItem]:
         missing_segments = find_missing_segments(plan, folder)
         useful = math.ceil(len(missing_segments) / SEGMENTS_PER_CONTAINER)
         parts = split_plan(plan, missing_segments, max(1, min(useful, self._max_containers)))
-        return [
-            WorkItem(clip.name, part, f"{folder.name}/{attempt}/{i}")
-            for i, part in enumerate(parts)
-        ]
+        return [WorkItem(str(clip.absolute()), part, secrets.token_hex(8)) for part in parts]
 
     async def _run_item(
         self, item: WorkItem, folder: Path, progress_sum: ProgressSum, warm_up: "_WarmUp"

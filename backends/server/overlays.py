@@ -1,12 +1,16 @@
 """Overlays of clips behind links: download, mattes from the backend, cut, storage until expiry."""
 
 import asyncio
+import logging
 import secrets
 import shutil
 import time
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationError
 
 from backends.base import OverlayBackend
 from backends.local.video_cli import VideoCli
@@ -17,8 +21,18 @@ from backends.server.jobs import JobQueueFull
 from backends.server.overlay_request import OverlayRequest
 from backends.shotstack.transfer import ShotstackHosting
 from settings import ServiceSettings
+from video_editing.contract.atomic_file import atomic_write, translate_output_errors
+from video_editing.contract.errors import OutputFailed
 from video_editing.contract.plan import Plan, read_plan
 from video_editing.contract.progress import ignore
+
+log = logging.getLogger(__name__)
+
+STATE_FILE = "overlay.json"  #: in the folder of an overlay
+
+
+async def do_nothing() -> None:
+    """Return: on a disk, what is written is durable."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,7 @@ class ServiceDependencies:
         fetch_link: downloads the clip behind a link.
         renderer: makes finished videos.
         hosting: stores finished overlays; None: clients download them from the service.
+        commit: makes what was written to the folder durable; raises OutputFailed.
     """
 
     backend: OverlayBackend
@@ -38,25 +53,67 @@ class ServiceDependencies:
     fetch_link: LinkFetcher
     renderer: Renderer
     hosting: ShotstackHosting | None = None
+    commit: Callable[[], Awaitable[None]] = do_nothing
+
+
+class OverlayState(BaseModel):
+    """What is stored of an overlay, in its folder.
+
+    Attributes:
+        container: kind of its file.
+        request: what to do; None when it has ended, because a link may be secret.
+        started_at, finished_at: in seconds since the epoch.
+        duration: of the overlay, in seconds.
+        url: at the hosting, if it is stored there.
+        reason: why it failed,
+        error: and the same as a sentence.
+    """
+
+    container: str
+    request: OverlayRequest | None
+    started_at: float
+    finished_at: float | None = None
+    duration: float = 0
+    url: str | None = Field(default=None, repr=False)
+    reason: str | None = None
+    error: str = ""
 
 
 @dataclass
 class OverlayJob:
     """One overlay and its state."""
 
-    id: str
-    path: Path
-    started_at: float = field(default_factory=time.monotonic)  #: on the monotonic clock
-    processing_seconds: float = 0  #: from the request to the end, waiting included
-    duration: float = 0  #: of the overlay, in seconds
-    url: str | None = field(default=None, repr=False)  #: at the hosting, if it is stored there
-    reason: str | None = None  #: why it failed,
-    error: str = ""  #: and the same as a sentence
+    folder: Path
+    state: OverlayState
     task: asyncio.Task[None] | None = None
+
+    @property
+    def id(self) -> str:
+        """Its name in requests."""
+        return self.folder.name
+
+    @property
+    def path(self) -> Path:
+        """The path of the finished overlay."""
+        return self.folder / f"overlay.{self.state.container}"
+
+    @property
+    def processing_seconds(self) -> float:
+        """The seconds from the request to the end, waiting and restarts included."""
+        return (self.state.finished_at or time.time()) - self.state.started_at
+
+    def save(self) -> None:
+        """Store the state.
+
+        Raises:
+            OutputFailed: the disk is full.
+        """
+        with atomic_write(self.folder / STATE_FILE) as part, translate_output_errors():
+            part.write_text(self.state.model_dump_json())
 
 
 class OverlayStore:
-    """All overlays of this process."""
+    """All overlays; a later process finishes what an earlier one has begun."""
 
     def __init__(
         self,
@@ -65,78 +122,107 @@ class OverlayStore:
         settings: ServiceSettings,
         slots: asyncio.Semaphore,
     ) -> None:
-        shutil.rmtree(folder, ignore_errors=True)  # no client can name an earlier process's
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._dependencies = folder, dependencies
         self._settings, self._slots = settings, slots
         self._overlays: dict[str, OverlayJob] = {}
+
+    def resume(self) -> None:
+        """Load the overlays of earlier processes, and continue with those that have not ended."""
+        for folder in self._folder.iterdir():
+            overlay = load_overlay(folder)
+            if overlay is None:
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            self._overlays[overlay.id] = overlay
+            if overlay.state.finished_at is None:
+                self._run_in_background(overlay)
 
     def start(self, request: OverlayRequest) -> OverlayJob:
         """Start making an overlay.
 
         Raises:
             JobQueueFull: too many overlays are in progress.
+            OutputFailed: the disk is full.
         """
         active = [overlay for overlay in self._overlays.values() if overlay.task is not None]
         if len(active) >= self._settings.max_jobs:
             raise JobQueueFull
-        folder = self._folder / secrets.token_hex(16)
-        overlay = OverlayJob(folder.name, folder / f"overlay.{request.container}")
+        state = OverlayState(container=request.container, request=request, started_at=time.time())
+        overlay = OverlayJob(self._folder / secrets.token_hex(16), state)
+        with translate_output_errors():
+            overlay.folder.mkdir()
+        overlay.save()
         self._overlays[overlay.id] = overlay
-        overlay.task = asyncio.create_task(
-            self._run(overlay, request), name=f"overlay {folder.name}"
-        )
+        self._run_in_background(overlay)
         return overlay
 
     def get(self, overlay_id: str) -> OverlayJob | None:
         """Return the overlay of this id, or None if there is none."""
         return self._overlays.get(overlay_id)
 
+    def get_end_of_links(self, overlay: OverlayJob) -> float:
+        """Return the time until which links to *overlay* may work, in seconds since the epoch."""
+        finished_at = overlay.state.finished_at or time.time()
+        return finished_at + self._settings.retention_seconds + self._settings.link_seconds
+
     async def expire(self, seconds: float) -> None:
-        """Remove the overlays that were finished more than *seconds* ago."""
+        """Remove the overlays to which no link works any more.
+
+        Those at the hosting are removed after *seconds*.
+        """
         for overlay in list(self._overlays.values()):
-            if (
-                overlay.task is None
-                and time.monotonic() - overlay.started_at - overlay.processing_seconds > seconds
-            ):
+            if overlay.task is None and time.time() > self.get_end_of_links(overlay):
                 del self._overlays[overlay.id]
-                shutil.rmtree(overlay.path.parent, ignore_errors=True)
+                shutil.rmtree(overlay.folder, ignore_errors=True)
         if self._dependencies.hosting is not None:
             await self._dependencies.hosting.remove_older_than(seconds)
 
     async def close(self) -> None:
-        """Cancel all work and remove all overlays."""
+        """Stop all work, which :meth:`resume` of a later process continues."""
         tasks = [o.task for o in self._overlays.values() if o.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run_in_background(self, overlay: OverlayJob) -> None:
+        assert overlay.state.request is not None
+        overlay.task = asyncio.create_task(
+            self._run(overlay, overlay.state.request), name=f"overlay {overlay.id}"
+        )
 
     async def _run(self, overlay: OverlayJob, request: OverlayRequest) -> None:
+        state, seconds_left = overlay.state, self._settings.max_job_seconds
         try:
-            async with asyncio.timeout(self._settings.max_job_seconds):
+            async with asyncio.timeout(seconds_left - overlay.processing_seconds):
                 await self._make(overlay, request)
         except Exception as err:  # noqa: BLE001 - a bug must end the overlay, not leave it "processing" for ever
-            overlay.reason, overlay.error = describe_for_client(err)
+            state.reason, state.error = describe_for_client(err)
+        state.finished_at, state.request = time.time(), None
+        try:
+            overlay.save()
+            await self._dependencies.commit()
+        except OutputFailed as err:
+            log.warning("an overlay is lost if the service stops: %s", err)
         finally:
-            overlay.processing_seconds = time.monotonic() - overlay.started_at
             overlay.task = None
 
     async def _make(self, overlay: OverlayJob, request: OverlayRequest) -> None:
-        folder, hosting = overlay.path.parent, self._dependencies.hosting
-        folder.mkdir()
+        folder, hosting = overlay.folder, self._dependencies.hosting
         clip, mattes = folder / "clip", folder / "mattes"
-        try:
+        if not clip.exists():  # else it is complete, from an earlier process
             await self._dependencies.fetch_link(request.video_url, clip)
+        try:
             async with self._slots:
                 plan = await self._make_mattes(clip, mattes, request)
                 await self._cut(clip, mattes, request, overlay.path)
-            overlay.duration = compute_duration(plan)
-        finally:
-            clip.unlink(missing_ok=True)
-            shutil.rmtree(mattes, ignore_errors=True)
+        except Exception:
+            _remove_inputs(clip, mattes)
+            raise
+        _remove_inputs(clip, mattes)
+        overlay.state.duration = compute_duration(plan)
         if hosting is not None:
-            overlay.url = await hosting.upload(overlay.id, overlay.path)
+            overlay.state.url = await hosting.upload(overlay.id, overlay.path)
 
     async def _make_mattes(self, clip: Path, mattes: Path, request: OverlayRequest) -> Plan:
         arguments = ["matte", str(clip), "--segments", str(mattes), "--plan-only"]
@@ -150,6 +236,20 @@ class OverlayStore:
         arguments = ["cut", str(clip), "--matte", str(mattes), "-o", str(path), "--progress=json"]
         arguments += request.build_cut_options()
         await self._dependencies.video_cli.run(*arguments, report=ignore)
+
+
+def load_overlay(folder: Path) -> OverlayJob | None:
+    """Return the overlay in *folder* as an earlier process left it, or None."""
+    try:
+        state = OverlayState.model_validate_json((folder / STATE_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return OverlayJob(folder, state)
+
+
+def _remove_inputs(clip: Path, mattes: Path) -> None:
+    clip.unlink(missing_ok=True)
+    shutil.rmtree(mattes, ignore_errors=True)
 
 
 def compute_duration(plan: Plan) -> float:

@@ -189,7 +189,7 @@ def create_overlay_router(
 ) -> APIRouter:
     """Return the routes that start overlays and report their state."""
     router = APIRouter(tags=["overlays"])
-    error_responses = describe_errors(400, 413, 422, 429)
+    error_responses = describe_errors(400, 413, 422, 429, 507)
 
     def start_overlay(request: OverlayRequest) -> OverlayJob:
         try:
@@ -200,7 +200,7 @@ def create_overlay_router(
     @router.post("/process_overlay_endpoint", status_code=202, responses=error_responses)
     async def process_overlay(overlay: OverlayRequest, request: Request) -> OverlayResponse:
         """Start an overlay; get_result reports its state."""
-        return _create_overlay_response(start_overlay(overlay), request, signer)
+        return _create_overlay_response(overlays, start_overlay(overlay), request, signer)
 
     @router.post(
         "/process_overlay_sync",
@@ -220,7 +220,7 @@ def create_overlay_router(
         assert started.task is not None
         await asyncio.wait([started.task], timeout=sync_seconds)
         response.status_code = 202 if started.task is not None else 200
-        return _create_overlay_response(started, request, signer)
+        return _create_overlay_response(overlays, started, request, signer)
 
     @router.get("/get_result", responses=describe_errors(404, 422))
     async def get_result(job_id: OverlayId, request: Request) -> OverlayResponse:
@@ -228,26 +228,28 @@ def create_overlay_router(
         overlay = overlays.get(job_id)
         if overlay is None:
             raise HTTPException(404, "no such overlay")
-        return _create_overlay_response(overlay, request, signer)
+        return _create_overlay_response(overlays, overlay, request, signer)
 
     return router
 
 
 def _create_overlay_response(
-    overlay: OverlayJob, request: Request, signer: LinkSigner
+    overlays: OverlayStore, overlay: OverlayJob, request: Request, signer: LinkSigner
 ) -> OverlayResponse:
-    if overlay.task is not None:
+    state = overlay.state
+    if overlay.task is not None or state.finished_at is None:
         return OverlayResponse(job_id=overlay.id, status="processing")
-    if overlay.reason is not None:
+    if state.reason is not None:
         return OverlayResponse(
-            job_id=overlay.id, status="failed", reason=overlay.reason, error=overlay.error
+            job_id=overlay.id, status="failed", reason=state.reason, error=state.error
         )
+    signature = signer.sign(overlay.id, overlays.get_end_of_links(overlay))
     link = request.url_for("fetch_overlay", overlay_id=overlay.id)
     return OverlayResponse(
         job_id=overlay.id,
         status="completed",
-        overlay_url=overlay.url or str(link.include_query_params(**signer.sign(overlay.id))),
-        duration=round(overlay.duration, 3),
+        overlay_url=state.url or str(link.include_query_params(**signature)),
+        duration=round(state.duration, 3),
         processing_time=round(overlay.processing_seconds, 3),
     )
 

@@ -16,6 +16,7 @@ from backends.base import BackendStarted, ColdStart, CostIncurred, FellBack
 from backends.errors import BackendUnavailable, FailureKind
 from backends.factory import BackendState
 from backends.resilience.fallback import FallbackChain
+from backends.server.app import create_app
 from backends.server.modal_backend import ModalBackend, WorkItem, WorkResult
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.running_service import (
@@ -24,6 +25,7 @@ from tests.backends.support.running_service import (
     TOKEN,
     create_client,
     create_service,
+    make_copying_fetcher,
     serve_app,
 )
 from tests.backends.support.scripted_backend import ScriptedBackend, make_grey_mattes
@@ -60,20 +62,17 @@ async def test_the_api_is_the_service(modal_app: ModuleType) -> None:
 
 def test_a_worker_makes_its_work_item(modal_app: ModuleType, clip: Path, plan: Plan) -> None:
     """A worker returns the segments of its work item and the seconds that they took."""
-    (modal_app.settings.service.folder / "clips").mkdir(parents=True)
-    (modal_app.settings.service.folder / "clips" / "name").write_bytes(clip.read_bytes())
     part = plan.model_copy(update={"segments": plan.segments[3:5]})
-    made = modal_app.Worker().make_mattes.local(WorkItem("name", part, "key"))
+    made = modal_app.Worker().make_mattes.local(WorkItem(str(clip), part, "key"))
     assert made.failure is None
     assert sorted(made.segments) == [segment.file_name for segment in part.segments]
     assert made.seconds > 0
 
 
-def test_a_workers_failure_is_returned(modal_app: ModuleType, plan: Plan) -> None:
+def test_a_workers_failure_is_returned(modal_app: ModuleType, tmp_path: Path, plan: Plan) -> None:
     """A rejection of the clip is returned through Modal as fields, not as an exception."""
-    (modal_app.settings.service.folder / "clips").mkdir(parents=True)
-    (modal_app.settings.service.folder / "clips" / "name").write_text("once upon a time")
-    made = modal_app.Worker().make_mattes.local(WorkItem("name", plan, "key"))
+    (tmp_path / "text").write_text("once upon a time")
+    made = modal_app.Worker().make_mattes.local(WorkItem(str(tmp_path / "text"), plan, "key"))
     assert made.failure.rejected
     assert made.failure.reason == "not_a_video"
 
@@ -111,6 +110,7 @@ class LocalContainers:
         is_dict_broken: whether nothing is known of the progress.
         progress: of items that a container has.
         items, cancelled: those that were sent, and those that were stopped.
+        commits: how often the files were committed.
     """
 
     make: Callable[[WorkItem], WorkResult]
@@ -121,9 +121,11 @@ class LocalContainers:
     progress: dict[str, int] = field(default_factory=dict)
     items: list[WorkItem] = field(default_factory=list)
     cancelled: list[WorkItem] = field(default_factory=list)
+    commits: int = 0
 
-    async def commit_clips(self) -> None:
-        """Do nothing: all share this machine's disk."""
+    async def commit_files(self) -> None:
+        """Count it: all share this machine's disk."""
+        self.commits += 1
 
     async def spawn(self, item: WorkItem) -> LocalCall:
         """Start nothing yet, after the time that a connection takes."""
@@ -152,11 +154,31 @@ async def test_containers_share_a_clip(
     A failing Dict costs nothing but the progress.
     """
     containers = LocalContainers(modal_app.Worker().make_mattes.local, is_dict_broken=True)
-    backend = ModalBackend(containers, max_containers=8)
-    async with serve_app(create_service(tmp_path / "service", backend)) as address:
+    async with serve_app(modal_app.build_api(containers)) as address:
         await create_client(address).make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert find_missing_segments(plan, tmp_path / "mattes") == []
     assert [len(item.plan.segments) for item in containers.items] == [4, 4, 4]
+
+
+async def test_an_overlay_by_link_is_made_by_containers(modal_app: ModuleType, clip: Path) -> None:
+    """They find the downloaded clip; the overlay is committed before it is announced."""
+    containers = LocalContainers(modal_app.Worker().make_mattes.local)
+    dependencies = modal_app.create_dependencies(
+        ModalBackend(containers, max_containers=8), "modal", modal_app.settings
+    )
+    fetch = make_copying_fetcher(clip)
+    app = create_app(
+        modal_app.settings.service,
+        replace(dependencies, fetch_link=fetch, commit=containers.commit_files),
+    )
+    request = {"video_url": "https://example.com/a.mp4", "container": "webm"}
+    async with (
+        serve_app(app) as address,
+        ClientSession(address, headers=KEY) as session,
+        session.post("/process_overlay_sync", json=request) as answer,
+    ):
+        assert (await answer.json())["status"] == "completed"
+    assert containers.commits == 2  # the clip, and the overlay
 
 
 def make_quickly(item: WorkItem) -> WorkResult:

@@ -1,6 +1,7 @@
 """The three routes for overlays of clips behind links."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.backends.support.running_service import (
     create_service,
     make_copying_fetcher,
     serve_app,
+    serve_in_process,
 )
 
 Opened = Callable[[FastAPI], Awaitable[ClientSession]]
@@ -33,6 +35,11 @@ async def opened() -> AsyncIterator[Opened]:
             return await stack.enter_async_context(ClientSession(address, headers=KEY))
 
         yield opened_one
+
+
+def list_files(folder: Path) -> list[str]:
+    """Return the names of all files."""
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
 async def result(session: ClientSession, job_id: str) -> dict[str, object]:
@@ -64,9 +71,9 @@ async def test_an_overlay_by_link(opened: Opened, tmp_path: Path, clip: Path) ->
         (tmp_path / "overlay.webm").write_bytes(await answer.read())
     with av.open(str(tmp_path / "overlay.webm")) as file:
         assert file.streams.video[0].codec_context.name.startswith(("vp9", "libvpx-vp9"))
-    assert {path.suffix for path in (tmp_path / "service").rglob("*") if path.is_file()} == {
-        ".webm"
-    }
+    assert list_files(tmp_path / "service") == ["links.key", "overlay.json", "overlay.webm"]
+    (state,) = (tmp_path / "service").rglob("overlay.json")
+    assert "example.com" not in state.read_text()
 
 
 async def test_a_forged_link_to_an_overlay(opened: Opened, tmp_path: Path, clip: Path) -> None:
@@ -126,7 +133,62 @@ async def test_a_clip_that_cannot_be_used(opened: Opened, tmp_path: Path) -> Non
     async with session.post("/process_overlay_sync", json=ASKED) as answer:
         told = await answer.json()
     assert (told["status"], told["reason"]) == ("failed", "not_a_video")
-    assert [path for path in (tmp_path / "service").rglob("*") if path.is_file()] == []
+    assert list_files(tmp_path / "service") == ["links.key", "overlay.json"]
+
+
+@pytest.mark.slow
+async def test_a_killed_service_finishes_its_overlays(tmp_path: Path, clip: Path) -> None:
+    """The next process goes on with those in progress, and earlier links work with it."""
+    folder = tmp_path / "service"
+    async with (
+        serve_in_process(folder, clip) as (process, address),
+        ClientSession(address, headers=KEY) as session,
+    ):
+        async with session.post("/process_overlay_endpoint", json=ASKED) as answer:
+            job_id = (await answer.json())["job_id"]
+        while not list(folder.rglob("plan.json")):
+            await asyncio.sleep(0.02)
+        process.kill()
+    async with (
+        serve_in_process(folder, tmp_path / "no clip") as (process, address),
+        ClientSession(address, headers=KEY) as session,
+    ):
+        told = await result(session, job_id)
+        assert told["status"] == "completed", told
+    link = urlsplit(str(told["overlay_url"]))
+    async with (
+        serve_in_process(folder) as (_, address),
+        ClientSession() as stranger,
+        stranger.get(f"{address}{link.path}?{link.query}") as answer,
+    ):
+        assert answer.status == 200
+        assert (await answer.read()) == next(folder.rglob("overlay.webm")).read_bytes()
+
+
+async def test_a_link_works_as_long_as_it_says(
+    opened: Opened, tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An overlay that nobody asks for any more is kept for its links; then all of it is removed."""
+    monkeypatch.setattr("backends.server.app.SWEEP_SECONDS", 0.05)
+    app = create_service(
+        tmp_path / "service",
+        fetch_link=make_copying_fetcher(clip),
+        retention_seconds=0.1,
+        link_seconds=3,
+    )
+    session = await opened(app)
+    async with session.post("/process_overlay_sync", json=ASKED) as answer:
+        told = await answer.json()
+    expires = int(parse_qs(urlsplit(told["overlay_url"]).query)["expires"][0])
+    while time.time() < expires - 0.3:
+        async with session.get(told["overlay_url"]) as answer:
+            assert answer.status == 200
+        await asyncio.sleep(0.2)
+    while list_files(tmp_path / "service") != ["links.key"]:
+        assert time.time() < expires + 5
+        await asyncio.sleep(0.1)
+    async with session.get("/get_result", params={"job_id": told["job_id"]}) as answer:
+        assert answer.status == 404
 
 
 @pytest.mark.parametrize(

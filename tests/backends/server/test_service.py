@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,6 +14,7 @@ from aiohttp import ClientSession
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from backends.server.app import KEY_FILE
 from backends.server.auth import LinkSigner, MissingServiceKey
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.running_service import (
@@ -43,8 +45,9 @@ async def opened() -> AsyncIterator[Opened]:
 
 
 def files(folder: Path) -> list[str]:
-    """Return the names of all files in *folder*."""
-    return [path.name for path in folder.rglob("*") if path.is_file()]
+    """Return the names of all files in *folder* but the key of links."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return [path.name for path in paths if path.name != KEY_FILE]
 
 
 def digest(content: bytes) -> str:
@@ -331,14 +334,20 @@ async def test_the_client_and_the_service_fit(tmp_path: Path, clip: Path, plan: 
     assert files(tmp_path / "service") == []
 
 
-def test_a_signature_is_for_one_name_and_one_time() -> None:
+def test_a_signature_is_for_one_name_and_one_time(tmp_path: Path) -> None:
     """A link's signature is valid for its own name until it expires, and for nothing else."""
-    signer = LinkSigner(60)
+    signer = LinkSigner(tmp_path / "key", 60)
+    signer.create_key()
     signed = signer.sign("name")
     assert signer.is_valid("name", **signed)
     assert not signer.is_valid("other", **signed)
     assert not signer.is_valid("name", signed["expires"] + 1, signed["signature"])
     assert not signer.is_valid("name", signed["expires"], "é")
-    assert not LinkSigner(60).is_valid("name", **signed)
-    past = LinkSigner(-1)
+    past = LinkSigner(tmp_path / "key", -1)
     assert not past.is_valid("name", **past.sign("name"))
+    assert not signer.is_valid("name", **signer.sign("name", latest=time.time() - 1))
+    signer.create_key()
+    assert LinkSigner(tmp_path / "key", 60).is_valid("name", **signed)
+    other = LinkSigner(tmp_path / "other", 60)
+    other.create_key()
+    assert not other.is_valid("name", **signed)

@@ -51,10 +51,15 @@ async def serve_app(app: ASGIApp) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def serve_in_process(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """Run the real service in a process that can be killed; yield it and its address."""
+async def serve_in_process(
+    folder: Path, clip: Path | None = None
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Run the real service in a process that can be killed; yield it and its address.
+
+    Every link leads to *clip*.
+    """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, PROGRAMS / "run_service.py", folder),
+        *(sys.executable, PROGRAMS / "run_service.py", folder, *([clip] if clip else [])),
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=asyncio.subprocess.PIPE,
     )
