@@ -2,9 +2,9 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 from urllib.parse import urlsplit
 
 from backends.base import OverlayBackend
@@ -17,6 +17,9 @@ from backends.resilience.retry import TRANSIENT_FAILURES, RetryingBackend
 from backends.resilience.throughput import EngineSpeeds, MeasuredBackend, ThroughputEstimates
 from backends.state_file import JsonStateFile
 from settings import BackendSettings, LocalSettings, RemoteSettings, Settings
+
+if TYPE_CHECKING:
+    from backends.remote.backend import RemoteBackend
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +132,10 @@ async def create_chain(
 
 
 async def create_backend(
-    name: str, settings: Settings, program: Sequence[str] = DEFAULT_PROGRAM
+    name: str,
+    settings: Settings,
+    program: Sequence[str] = DEFAULT_PROGRAM,
+    tolerated: Collection[FailureKind] = TOLERATED_AT_STARTUP,
 ) -> OverlayBackend:
     """Create one backend, or the chain.
 
@@ -137,6 +143,7 @@ async def create_backend(
         name: "chain", "local-cpu", "local-gpu", "modal" or the https address of a service.
         settings: all settings.
         program: replaces the command line of `video_editing` in child processes.
+        tolerated: failures of a service's check with which it is used nevertheless.
 
     Raises:
         BackendUnavailable: it is not configured, not available or not safe.
@@ -154,10 +161,17 @@ async def create_backend(
                 name, "cuda", settings.local, settings.local.gpu_price, program
             )
         case "modal":
-            return await _create_remote_backend(name, settings, settings.remote, program)
+            remote = settings.remote
         case address:
             remote = _create_own_service_settings(address, settings.remote)
-            return await _create_remote_backend(get_display_name(name), settings, remote, program)
+    backend = _create_remote_backend(get_display_name(name), settings, remote, program)
+    try:
+        await backend.check()
+    except BackendUnavailable as failure:
+        if failure.kind not in tolerated:
+            raise
+        log.warning("used, although it does not respond now: %s", failure)
+    return backend
 
 
 def list_services(settings: Settings) -> dict[str, RemoteSettings]:
@@ -170,6 +184,13 @@ def list_services(settings: Settings) -> dict[str, RemoteSettings]:
             remote = _create_own_service_settings(name, settings.remote)
             services[get_display_name(name)] = remote
     return services
+
+
+def list_prices(settings: Settings) -> dict[str, float]:
+    """Return the dollars a second of each backend that can have a price, by name."""
+    services = list_services(settings).items()
+    local = {"local-cpu": settings.local.cpu_price, "local-gpu": settings.local.gpu_price}
+    return local | {name: service.price for name, service in services}
 
 
 def list_service_groups(settings: BackendSettings) -> list[list[str]]:
@@ -212,9 +233,9 @@ async def _create_local_backend(
     return backend
 
 
-async def _create_remote_backend(
+def _create_remote_backend(
     name: str, settings: Settings, remote: RemoteSettings, program: Sequence[str]
-) -> OverlayBackend:
+) -> "RemoteBackend":
     if not remote.endpoint:
         raise BackendUnavailable(
             name, FailureKind.NOT_CONFIGURED, "MODAL_OVERLAY_ENDPOINT is not set"
@@ -222,11 +243,4 @@ async def _create_remote_backend(
     from backends.remote.backend import RemoteBackend  # noqa: PLC0415 - only what the settings name
 
     keeps_clips = settings.rendering.renderer in SERVICE_RENDERERS
-    backend = RemoteBackend(name, remote, keeps_clips=keeps_clips, program=program)
-    try:
-        await backend.check()
-    except BackendUnavailable as failure:
-        if failure.kind not in TOLERATED_AT_STARTUP:
-            raise
-        log.warning("used, although it does not respond now: %s", failure)
-    return backend
+    return RemoteBackend(name, remote, keeps_clips=keeps_clips, program=program)

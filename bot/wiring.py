@@ -18,6 +18,7 @@ from backends.local.process import ProcessLimits
 from backends.local.video_cli import VideoCli
 from backends.renderer_factory import create_process_limits, create_renderer
 from backends.shotstack.render_log import CallbackReceiver, RenderLog, RenderTracking
+from bot.database.audit import AuditLog
 from bot.database.drafts import DraftRepository
 from bot.database.fsm_storage import SqlStorage
 from bot.database.jobs import JobRepository
@@ -29,6 +30,7 @@ from bot.handlers.media import RecentRefusals
 from bot.jobs.active_job import ActiveJobs
 from bot.jobs.draft_files import DraftFiles
 from bot.jobs.fair_queue import FairQueue
+from bot.jobs.operator_actions import OperatorActions
 from bot.jobs.progress_message import UserInterface
 from bot.jobs.retry_policy import Backoff, RetryPolicy
 from bot.jobs.stages import JobStages
@@ -196,14 +198,15 @@ async def build_application(
         settings, parts.repositories.key_values, program, parts.alerts
     )
     jobs = _create_job_supervisor(parts, _create_job_stages(parts, backend_pool, render_log))
+    actions = OperatorActions(jobs, backend_pool, parts.intake, AuditLog(engine))
     preview_renderer = _create_preview_renderer(parts)
     preview_cards = _create_preview_cards(parts, preview_renderer, backend_pool)
-    dispatcher = _create_dispatcher(parts, backend_pool, jobs, preview_cards)
+    dispatcher = _create_dispatcher(parts, backend_pool, jobs, preview_cards, actions)
     loop_lag = LoopLag()
     return Application(
         jobs,
         preview_cards,
-        _create_site(parts, backend_pool, jobs, preview_renderer, lines),
+        _create_site(parts, backend_pool, jobs, actions, preview_renderer, lines),
         UpdateDispatcher(telegram.bot, dispatcher),
         dispatcher.resolve_used_update_types(),
         Metrics(parts.repositories.statistics, backend_pool, telegram.retries, loop_lag),
@@ -329,11 +332,13 @@ def _create_dispatcher(
     backend_pool: BackendPool,
     jobs: JobSupervisor,
     preview_cards: PreviewCards,
+    actions: OperatorActions,
 ) -> Dispatcher:
     """Create the dispatcher; handlers receive these objects by the names of the arguments."""
     dispatcher = Dispatcher(
         storage=parts.repositories.fsm_storage,
         events_isolation=SimpleEventIsolation(),
+        actions=actions,
         admins=parts.settings.bot.admin_ids,
         backend_pool=backend_pool,
         cards=preview_cards,
@@ -357,6 +362,7 @@ def _create_site(
     parts: _SharedParts,
     backend_pool: BackendPool,
     jobs: JobSupervisor,
+    actions: OperatorActions,
     renderer: PreviewRenderer,
     lines: RecentLines,
 ) -> Site:
@@ -364,6 +370,7 @@ def _create_site(
         parts.repositories.engine,
         jobs,
         backend_pool,
+        actions,
         parts.intake,
         renderer,
         parts.draft_files,

@@ -33,6 +33,15 @@ class ThroughputEstimates:
         speeds = self._state_file.read().get(backend, {})
         return {engine: speed for engine, speed in speeds.items() if speed and engine in ENGINES}
 
+    def get_guessed_speeds(self, backend: str) -> EngineSpeeds:
+        """Return the guesses for engines that have not been measured."""
+        known = self._state_file.read().get(backend, {})
+        return {
+            engine: info.initial_speeds[backend]
+            for engine, info in ENGINES.items()
+            if engine not in known and backend in info.initial_speeds
+        }
+
     def set_speed(self, backend: str, engine: str, speed: float) -> None:
         """Replace what is known; 0 says that the engine cannot run."""
         with self._state_file.update() as speeds:

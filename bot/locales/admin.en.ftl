@@ -12,6 +12,12 @@ admin-first =
        *[yes] { "" }
     }
 
+admin-tested =
+    { $there ->
+        [yes] { $name } answers and can be used.
+       *[no] { $name } cannot be used; the list says why.
+    }
+
 admin-order =
     <b>Backends</b>, first to last, { $auto ->
         [yes] as in OVERLAY_BACKENDS
@@ -51,8 +57,13 @@ admin-speed =
         [chroma] green screen
         [rembg] objects
        *[other] { $engine }
-    }: { NUMBER($speed, maximumFractionDigits: 0) } frames a second
+    }: { NUMBER($speed, maximumFractionDigits: 0) } frames a second{ $guess ->
+        [yes] { "" } (a guess)
+       *[no] { "" }
+    }
 admin-use = today ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }, last used { $ago } ago
+admin-price = ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) } an hour of work
+admin-failed = last failed { $ago } ago: { $why }
 admin-span =
     { $unit ->
         [d] { $count } d
@@ -62,9 +73,12 @@ admin-span =
     }
 
 admin-button-dashboard = 📊 Dashboard
-admin-button-up = ⬆️ { $name }
-admin-button-on = Switch { $name } on
-admin-button-off = Switch { $name } off
+admin-button-test = 🧪 { $name }
+admin-button-up = ⬆️
+admin-button-on = ▶️ On
+admin-button-ask = ⏸ Off
+admin-button-sure-off = ⏸ Yes, switch { $name } off
+admin-button-back = ← Back
 admin-button-auto = Auto
 admin-button-look = Refresh
 

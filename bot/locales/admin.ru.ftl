@@ -12,6 +12,12 @@ admin-first =
        *[yes] { "" }
     }
 
+admin-tested =
+    { $there ->
+        [yes] { $name } отвечает, им можно пользоваться.
+       *[no] { $name } недоступен; почему – в списке.
+    }
+
 admin-order =
     <b>Бэкенды</b>, по порядку, { $auto ->
         [yes] как в OVERLAY_BACKENDS
@@ -53,8 +59,13 @@ admin-speed =
         [chroma] хромакей
         [rembg] предметы
        *[other] { $engine }
-    }: { NUMBER($speed, maximumFractionDigits: 0) } кадров/с
+    }: { NUMBER($speed, maximumFractionDigits: 0) } кадров/с{ $guess ->
+        [yes] { "" } (оценка)
+       *[no] { "" }
+    }
 admin-use = сегодня ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }, последний раз { $ago } назад
+admin-price = ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) } за час работы
+admin-failed = последний сбой { $ago } назад: { $why }
 admin-span =
     { $unit ->
         [d] { $count } дн.
@@ -64,9 +75,12 @@ admin-span =
     }
 
 admin-button-dashboard = 📊 Панель
-admin-button-up = ⬆️ { $name }
-admin-button-on = Включить { $name }
-admin-button-off = Выключить { $name }
+admin-button-test = 🧪 { $name }
+admin-button-up = ⬆️
+admin-button-on = ▶️ Включить
+admin-button-ask = ⏸ Выключить
+admin-button-sure-off = ⏸ Да, выключить { $name }
+admin-button-back = ← Назад
 admin-button-auto = Авто
 admin-button-look = Обновить
 

@@ -5,6 +5,7 @@ import logging
 import shutil
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -184,18 +185,20 @@ class AdminAlerts:
             return Language.EN
 
 
-class AlertingBackend(OverlayBackend):
-    """Raises alerts for the failures of a backend, or of a chain of them."""
+class ObservedBackend(OverlayBackend):
+    """Reports the failures of a backend, or of a chain of them."""
 
-    def __init__(self, inner: OverlayBackend, alerts: AdminAlerts) -> None:
+    def __init__(
+        self, inner: OverlayBackend, on_failure: Callable[[BackendUnavailable], None]
+    ) -> None:
         self.name = inner.name
         self._inner = inner
-        self._alerts = alerts
+        self._on_failure = on_failure
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :meth:`OverlayBackend.make_mattes`."""
         try:
             await self._inner.make_mattes(clip, plan, folder, report)
         except BackendUnavailable as failure:
-            self._alerts.handle_failure(failure)
+            self._on_failure(failure)
             raise

@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from backends.base import OverlayBackend
 from backends.errors import BackendUnavailable, FailureKind
-from backends.factory import create_backend, get_display_name
-from bot.operations.alerts import AdminAlerts
+from backends.factory import TOLERATED_AT_STARTUP, create_backend, get_display_name
 from settings import Settings
 
 log = logging.getLogger(__name__)
@@ -29,20 +28,20 @@ class AvailabilityMonitor:
         self,
         settings: Settings,
         program: Sequence[str],
-        alerts: AdminAlerts | None,
+        on_failure: Callable[[BackendUnavailable], None],
     ) -> None:
         """Prepare; nothing is checked yet.
 
         Args:
             settings: of the whole process.
             program: the command line of video_editing.
-            alerts: receives failures that the operator must repair.
+            on_failure: receives each failure of a check.
         """
         self.available: dict[str, OverlayBackend] = {}
         self.unavailable: dict[str, BackendUnavailable] = {}
         self._settings = settings
         self._program = program
-        self._alerts = alerts
+        self._on_failure = on_failure
         self._setting_names = {get_display_name(name): name for name in settings.backends.members}
         self.names = tuple(self._setting_names)
         self._checking = asyncio.Lock()
@@ -52,9 +51,21 @@ class AvailabilityMonitor:
         await self._check(self.names)
 
     async def recheck(self, name: str) -> bool:
-        """Check one backend now; return whether it is available."""
-        await self._check([name])
-        return name not in self.unavailable
+        """Check one backend now; return whether it responds.
+
+        A service that does not respond for the moment stays in use, as at the start.
+        """
+        async with self._checking:
+            try:
+                backend = await self._create(name, tolerated=())
+            except BackendUnavailable as failure:
+                if name in self.available and failure.kind in TOLERATED_AT_STARTUP:
+                    self._on_failure(failure)
+                else:
+                    self._mark_unavailable(name, failure)
+                return False
+            self._mark_available(name, backend)
+            return True
 
     async def recheck_unavailable(self) -> None:
         """Check the unavailable backends; where a check runs already, only wait for it."""
@@ -86,18 +97,24 @@ class AvailabilityMonitor:
 
     async def _check_backend(self, name: str) -> None:
         try:
-            backend = await create_backend(self._setting_names[name], self._settings, self._program)
+            backend = await self._create(name, TOLERATED_AT_STARTUP)
         except BackendUnavailable as failure:
             self._mark_unavailable(name, failure)
         else:
-            self.available[name] = backend
-            if self.unavailable.pop(name, None):
-                log.info("available again: %s", name)
+            self._mark_available(name, backend)
+
+    async def _create(self, name: str, tolerated: Collection[FailureKind]) -> OverlayBackend:
+        setting = self._setting_names[name]
+        return await create_backend(setting, self._settings, self._program, tolerated)
+
+    def _mark_available(self, name: str, backend: OverlayBackend) -> None:
+        self.available[name] = backend
+        if self.unavailable.pop(name, None):
+            log.info("available again: %s", name)
 
     def _mark_unavailable(self, name: str, failure: BackendUnavailable) -> None:
         previous = self.unavailable.get(name)
         if previous is None or previous.kind is not failure.kind:
             log.warning("unavailable: %s", failure)
         self.unavailable[name] = failure
-        if self._alerts:
-            self._alerts.handle_failure(failure)
+        self._on_failure(failure)

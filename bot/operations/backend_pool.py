@@ -16,18 +16,34 @@ from backends.factory import (
     UnavailableBackend,
     assemble_chain,
     create_no_backend_error,
+    list_prices,
 )
 from backends.local.backend import LocalBackend
 from backends.local.video_cli import DEFAULT_PROGRAM
 from backends.resilience.circuit_breaker import BreakerState
 from backends.resilience.throughput import EngineSpeeds
+from backends.state_file import JsonStateFile
 from bot.database.repository import KeyValueStore
-from bot.operations.alerts import AdminAlerts, AlertingBackend
+from bot.operations.alerts import AdminAlerts, ObservedBackend
 from bot.operations.backend_availability import (
     RECHECK_SECONDS,
     AvailabilityMonitor,
 )
 from settings import Settings
+
+#: what says nothing new: a missing setting, and the refusal to ask a backend that failed before
+UNRECORDED_FAILURES = (
+    FailureKind.NOT_CONFIGURED,
+    FailureKind.COOLING_DOWN,
+    FailureKind.ALL_FAILED,
+)
+
+
+class LastFailure(BaseModel):
+    """The last failure of a backend: why, and when, in seconds since 1970."""
+
+    kind: FailureKind
+    at: float
 
 
 class BackendOrder(BaseModel):
@@ -102,6 +118,9 @@ class BackendHealth:
         cooldown_seconds: until it is used again after failures; 0 without a cooldown.
         failures: the number of the last failures in a row.
         speeds: recent frames per second, by engine.
+        guesses: the same for engines that no job has measured.
+        price: dollars a second.
+        last_failure: why and when it failed last; None if it never did.
     """
 
     name: str
@@ -110,6 +129,9 @@ class BackendHealth:
     cooldown_seconds: float
     failures: int
     speeds: EngineSpeeds
+    guesses: EngineSpeeds
+    price: float
+    last_failure: LastFailure | None
 
     @property
     def state(self) -> str:
@@ -148,7 +170,11 @@ class BackendPool:
         self._store = store
         self._alerts = alerts
         self._state = BackendState(settings.storage.folder)
-        self._availability = AvailabilityMonitor(settings, program, alerts)
+        self._prices = list_prices(settings)
+        self._last_failures = JsonStateFile(
+            settings.storage.folder / "last_failures.json", LastFailure
+        )
+        self._availability = AvailabilityMonitor(settings, program, self._handle_failure)
         self._order: BackendOrder | None = None
         self._order_lock = asyncio.Lock()
 
@@ -188,12 +214,16 @@ class BackendPool:
         backends = [available[name] for name in names if name in available] or [
             UnavailableBackend(self._availability.unavailable[name]) for name in names
         ]
-        return assemble_chain(backends, self._state, self._settings, self._add_alerts)
+        return assemble_chain(backends, self._state, self._settings, self._observe)
 
     def get_health(self) -> list[BackendHealth]:
         """Return the state of each backend, in their order."""
         states = self._state.breaker_states.read()
-        return [self._build_health(name, states.get(name, BreakerState())) for name in self.names]
+        last_failures = self._last_failures.read()
+        return [
+            self._build_health(name, states.get(name, BreakerState()), last_failures.get(name))
+            for name in self.names
+        ]
 
     async def load_order(self) -> None:
         """Load the stored order; without a valid one, use that of the settings."""
@@ -301,10 +331,20 @@ class BackendPool:
         await self._store.put(ORDER_KEY, order.model_dump(mode="json"))
         self._order = order
 
-    def _add_alerts(self, backend: OverlayBackend) -> OverlayBackend:
-        return backend if self._alerts is None else AlertingBackend(backend, self._alerts)
+    def _observe(self, backend: OverlayBackend) -> OverlayBackend:
+        return ObservedBackend(backend, self._handle_failure)
 
-    def _build_health(self, name: str, state: BreakerState) -> BackendHealth:
+    def _handle_failure(self, failure: BackendUnavailable) -> None:
+        """Remember when and why a backend failed, and tell admins what they must repair."""
+        if failure.kind not in UNRECORDED_FAILURES:
+            with self._last_failures.update() as last_failures:
+                last_failures[failure.backend] = LastFailure(kind=failure.kind, at=time.time())
+        if self._alerts:
+            self._alerts.handle_failure(failure)
+
+    def _build_health(
+        self, name: str, state: BreakerState, last_failure: LastFailure | None
+    ) -> BackendHealth:
         failure, estimates = self._availability.unavailable.get(name), self._state.estimates
         return BackendHealth(
             name,
@@ -313,6 +353,9 @@ class BackendPool:
             self._get_cooldown(state),
             state.failures,
             estimates.get_measured_speeds(name),
+            estimates.get_guessed_speeds(name),
+            self._prices.get(name, 0.0),
+            last_failure,
         )
 
     def _get_cooldown(self, state: BreakerState) -> float:

@@ -12,6 +12,7 @@ from bot.database.history import History
 from bot.database.statistics import Statistics
 from bot.database.users import UserRepository
 from bot.jobs.draft_files import DraftFiles
+from bot.jobs.operator_actions import OperatorActions
 from bot.jobs.supervisor import JobSupervisor
 from bot.operations.backend_pool import BackendPool
 from bot.operations.intake import Intake
@@ -22,7 +23,6 @@ from bot.ui.texts import Texts
 from bot.web.editor import EditorPages
 from bot.web.editor_files import EditorFiles
 from bot.web.ops import OpsPages
-from bot.web.ops_actions import OpsActions
 from bot.web.ops_state import OpsSources, OpsState
 from bot.web.orders import DraftOrders
 from bot.web.signatures import Signatures
@@ -39,6 +39,7 @@ class SiteParts:
         engine: of the database.
         jobs: accepts, cancels and repeats jobs.
         backend_pool: the backends in use.
+        actions: what operators may do.
         intake: whether new jobs are accepted.
         renderer: draws the layers of cards.
         draft_files: the folders of drafts.
@@ -50,6 +51,7 @@ class SiteParts:
     engine: AsyncEngine
     jobs: JobSupervisor
     backend_pool: BackendPool
+    actions: OperatorActions
     intake: Intake
     renderer: PreviewRenderer
     draft_files: DraftFiles
@@ -68,22 +70,18 @@ def create_site(settings: Settings, parts: SiteParts) -> Site:
 
 
 def _create_ops(settings: Settings, signatures: Signatures, parts: SiteParts) -> OpsPages:
-    audit = AuditLog(parts.engine)
-    local = {"local-cpu": settings.local.cpu_price, "local-gpu": settings.local.gpu_price}
     sources = OpsSources(
         parts.jobs,
         parts.backend_pool,
         parts.intake,
         Statistics(parts.engine, settings.storage.folder),
         History(parts.engine),
-        audit,
-        prices={name: local.get(name, settings.remote.price) for name in parts.backend_pool.names},
+        AuditLog(parts.engine),
         budget=settings.rendering.monthly_budget,
         get_booked=create_monthly_budget(settings).get_spent,
         versions={"version": version("overlaybot"), "ffmpeg": ffmpeg.get_version()},
     )
-    actions = OpsActions(parts.jobs, parts.backend_pool, parts.intake, audit)
-    return OpsPages(signatures, OpsState(sources), actions, parts.lines)
+    return OpsPages(signatures, OpsState(sources), parts.actions, parts.lines)
 
 
 def _create_editor(signatures: Signatures, parts: SiteParts) -> EditorPages:

@@ -3,30 +3,76 @@
 import asyncio
 import json
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 from aiohttp import web
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bot.jobs.operator_actions import OperatorAction, OperatorActions
 from bot.operations.logs import RecentLines
 from bot.web.guards import HEADERS, RequestRate, create_handler, get_authorization, read_json
-from bot.web.ops_actions import ActionRequest, OpsActions, ReplayedRequest
 from bot.web.ops_state import HISTORY_DAYS, OpsState
-from bot.web.signatures import Signatures
+from bot.web.signatures import MAX_AGE_SECONDS, Signatures
 
 EVENT_SECONDS = 0.5  #: between two looks at what changed
 KEEP_ALIVE_SECONDS = 15.0  #: without a change, after which a comment keeps proxies from closing
 MAX_LISTENERS = 20  #: pages that are open at the same time
 MAX_LOG_LINES = 300  #: of one job
+MAX_REMEMBERED = 10_000  #: actions that are recognised when they come again
+
+
+class ActionRequest(BaseModel):
+    """A confirmed action.
+
+    Attributes:
+        action: what is to be done.
+        subject: the id of a job, or the name of a backend; "" for the intake.
+        id: of this request, chosen by the page.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: OperatorAction
+    subject: str = Field(max_length=200, pattern=r"^[A-Za-z0-9_.:\[\]-]*$")
+    id: str = Field(pattern=r"^[A-Za-z0-9-]{16,64}$")
+
+
+class ReplayedRequest(Exception):
+    """The request came before."""
+
+
+class SeenRequests:
+    """Recognises a request that is sent again, for as long as its signature is valid."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: OrderedDict[str, float] = OrderedDict()
+
+    def require_new(self, request_id: str) -> None:
+        """Remember a request. Raises ReplayedRequest."""
+        now = self._clock()
+        while self._seen and (
+            len(self._seen) >= MAX_REMEMBERED
+            or now - next(iter(self._seen.values())) > MAX_AGE_SECONDS
+        ):
+            self._seen.popitem(last=False)
+        if request_id in self._seen:
+            raise ReplayedRequest
+        self._seen[request_id] = now
 
 
 class OpsPages:
     """Answers the requests of the dashboard, all of which an operator must sign."""
 
     def __init__(
-        self, signatures: Signatures, state: OpsState, actions: OpsActions, lines: RecentLines
+        self,
+        signatures: Signatures,
+        state: OpsState,
+        actions: OperatorActions,
+        lines: RecentLines,
     ) -> None:
         """Store the collaborators.
 
@@ -39,6 +85,7 @@ class OpsPages:
         self._signatures, self._state = signatures, state
         self._actions, self._lines = actions, lines
         self._rate = RequestRate(burst=60, per_second=2)
+        self._seen = SeenRequests()
         self._listeners = 0
 
     async def send_events(self, request: web.Request) -> web.StreamResponse:
@@ -77,11 +124,12 @@ class OpsPages:
         actor = self._check(request)
         try:
             asked = ActionRequest.model_validate(await read_json(request))
-            outcome = await self._actions.perform(actor, asked)
+            self._seen.require_new(asked.id)
         except ValidationError as err:
             raise web.HTTPBadRequest from err
         except ReplayedRequest as err:
             raise web.HTTPConflict from err
+        outcome = await self._actions.perform(actor, asked.action, asked.subject)
         self._state.invalidate()
         return web.json_response({"outcome": outcome})
 

@@ -32,7 +32,6 @@ class OpsSources:
         backend_pool: the backends.
         intake: whether new jobs are accepted.
         statistics, history, audit: of the database.
-        prices: dollars a second of each backend, by name.
         budget: dollars a month for paid renderers; None for no limit.
         get_booked: returns the dollars of that budget that are spent.
         versions: of the bot and of FFmpeg, by name.
@@ -44,7 +43,6 @@ class OpsSources:
     statistics: Statistics
     history: History
     audit: AuditLog
-    prices: Mapping[str, float]
     budget: float | None
     get_booked: Callable[[], float]
     versions: Mapping[str, str]
@@ -108,7 +106,7 @@ class OpsState:
             "why": health.unavailable_because,
             "cooldown": round(health.cooldown_seconds),
             "speeds": dict(health.speeds),
-            "price": self._sources.prices.get(health.name, 0.0),
+            "price": health.price,
             "dollars": usage.get("dollars", 0.0),
             "last_used": usage.get("last_used", 0.0),
             "cold_starts": self._sources.jobs.cold_starts[health.name],

@@ -14,13 +14,19 @@ from typing import Any
 import pytest
 from aiogram import Bot, Dispatcher
 from aiogram.client.default import DefaultBotProperties
-from aiogram.methods import AnswerCallbackQuery, EditMessageText, SendMessage
+from aiogram.methods import (
+    AnswerCallbackQuery,
+    EditMessageReplyMarkup,
+    EditMessageText,
+    SendMessage,
+)
 from aiogram.types import InlineKeyboardMarkup, Update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backends.errors import FailureKind
 from backends.factory import BackendState
 from backends.resilience.circuit_breaker import BreakerState
+from bot.database.audit import AuditLog
 from bot.database.engine import create_engine, prepare_database
 from bot.database.repository import KeyValueStore
 from bot.database.statistics import MeasurementRepository, Statistics
@@ -29,7 +35,9 @@ from bot.domain.job_request import Language
 from bot.handlers.admin import create_admin_router
 from bot.handlers.admin_backends import BackendAction, BackendButton, hash_name
 from bot.handlers.admin_stats import format_table
+from bot.jobs.operator_actions import OperatorActions
 from bot.operations.backend_pool import BackendPool
+from bot.operations.intake import Intake
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
 from bot.ui.keyboards import Keyboards
@@ -65,6 +73,7 @@ class BotChat:
     session: RecordingSession
     backend_pool: BackendPool
     key_values: KeyValueStore
+    database: AsyncEngine
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     async def update(self, kind: str, what: Mapping[str, Any]) -> None:
@@ -104,6 +113,25 @@ class BotChat:
         return self.session.get_calls(SendMessage)[-1]
 
 
+@dataclass
+class RecordedJobs:
+    """Records which jobs were to be cancelled and retried."""
+
+    cancelled: list[str] = field(default_factory=list)
+    retried: list[str] = field(default_factory=list)
+
+    async def cancel(self, job_id: str, user: int | None) -> bool:
+        """Record it."""
+        assert user is None
+        self.cancelled.append(job_id)
+        return True
+
+    async def retry(self, job_id: str) -> bool:
+        """Record it."""
+        self.retried.append(job_id)
+        return True
+
+
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     """An empty database in the test's folder."""
@@ -124,7 +152,9 @@ async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> B
     )
     bot = Bot("42:token", session=session, default=DefaultBotProperties(parse_mode="HTML"))
     backend_pool = await BackendPool.create(settings, key_values, WORKS)
+    intake = Intake(key_values)
     dispatcher = Dispatcher(
+        actions=OperatorActions(RecordedJobs(), backend_pool, intake, AuditLog(database)),  # type: ignore[arg-type]
         admins=frozenset({ADMIN, ANONYMOUS}),
         backend_pool=backend_pool,
         statistics=Statistics(database, tmp_path),
@@ -135,7 +165,7 @@ async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> B
         users=UserRepository(database),
     )
     dispatcher.include_router(create_admin_router())
-    return BotChat(dispatcher, bot, session, backend_pool, key_values)
+    return BotChat(dispatcher, bot, session, backend_pool, key_values, database)
 
 
 STRANGERS: dict[str, dict[str, Any]] = {
@@ -231,14 +261,49 @@ async def test_an_admin_sees_the_chain(talk: BotChat, database: AsyncEngine) -> 
     await talk.message("/backend")
     assert talk.last.text.split("\n\n") == [
         "<b>Backends</b>, first to last, as in OVERLAY_BACKENDS",
-        "1. 🟢 <b>modal</b>: available",
-        ("2. 🟢 <b>local-cpu</b>: available\ntoday $0.25, last used 0 s ago"),
+        "1. 🟢 <b>modal</b>: available\n$1.10 an hour of work",
+        (
+            "2. 🟢 <b>local-cpu</b>: available\n"
+            "objects: 13 frames a second (a guess)\n"
+            "today $0.25, last used 0 s ago"
+        ),
     ]
     assert buttons(talk.last.reply_markup) == [
-        ["Switch modal off"],
-        ["⬆️ local-cpu", "Switch local-cpu off"],
+        ["🧪 modal", "⏸ Off"],
+        ["🧪 local-cpu", "⬆️", "⏸ Off"],
         ["Auto", "Refresh"],
     ]
+
+
+async def test_a_measured_speed_is_no_guess(talk: BotChat, tmp_path: Path) -> None:
+    BackendState(tmp_path).estimates.set_speed("local-cpu", "rembg", 4)
+    await talk.message("/backend")
+    assert talk.last.text.endswith("\nobjects: 4 frames a second")
+
+
+async def test_the_last_failure_is_shown_with_its_reason_and_the_price(talk: BotChat) -> None:
+    """Found by a test of the backend, which is one press away and written down."""
+    await talk.press(BackendAction.TEST, "modal")
+    answer = talk.session.get_calls(AnswerCallbackQuery)[-1].text
+    assert answer == "modal cannot be used; the list says why."
+    edited = talk.session.get_calls(EditMessageText)[-1].text
+    assert edited is not None
+    assert "$1.10 an hour of work" in edited
+    assert "last failed 0 s ago: it cannot be reached" in edited
+    entries = await AuditLog(talk.database).list_latest()
+    assert [(one.actor, one.action, one.outcome) for one in entries] == [
+        (str(ADMIN), "test", "unavailable")
+    ]
+
+
+async def test_a_backend_is_switched_off_after_a_question(talk: BotChat) -> None:
+    """A slip of the thumb costs nothing."""
+    await talk.press(BackendAction.ASK_OFF, "modal")
+    assert all(health.is_enabled for health in talk.backend_pool.get_health())
+    asked = talk.session.get_calls(EditMessageReplyMarkup)[-1].reply_markup
+    assert buttons(asked) == [["⏸ Yes, switch modal off"], ["← Back"]]
+    await talk.press(BackendAction.OFF, "modal")
+    assert not talk.backend_pool.get_health()[0].is_enabled
 
 
 def buttons(keyboard: object) -> list[list[str]]:
@@ -284,7 +349,7 @@ async def test_the_buttons_change_the_chain(talk: BotChat) -> None:
     assert [health.is_enabled for health in talk.backend_pool.get_health()] == [False, True]
     edited = talk.session.get_calls(EditMessageText)[-1]
     assert "⏸ <b>local-cpu</b>: off" in (edited.text or "")
-    assert buttons(edited.reply_markup)[0] == ["Switch local-cpu on"]
+    assert buttons(edited.reply_markup)[0] == ["🧪 local-cpu", "▶️ On"]
     await talk.press(BackendAction.ON, "local-cpu")
     assert all(health.is_enabled for health in talk.backend_pool.get_health())
     await talk.press(BackendAction.AUTO)
@@ -336,7 +401,7 @@ async def test_each_state_of_a_place_has_its_words(
         with known.breaker_states.update() as rests:
             rests["modal"] = rest
         await talk.message("/backend", **{"from": person(ADMIN, language_code=language.value)})
-        states.append(talk.last.text.split("\n\n")[1])
+        states.append(talk.last.text.split("\n\n")[1].split("\n")[0])
     assert (
         states
         == {

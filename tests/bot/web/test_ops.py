@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from aiohttp import ClientResponse, ClientSession
 
-from bot.web.ops_actions import MAX_REMEMBERED, ReplayedRequest, SeenRequests
+from bot.web.ops import MAX_REMEMBERED, ReplayedRequest, SeenRequests
 from bot.web.signatures import MAX_AGE_SECONDS
 from tests.bot.support.conversation import clip, ordered, result_for
 from tests.bot.support.fake_telegram import TOKEN
