@@ -153,6 +153,7 @@ class PreviewRenderer:
                 str(folder / CLIP_FILE),
                 f"--output={folder / CARD_FILE}",
                 f"--background={background}",
+                f"--canvas={draft.look.canvas}",
                 f"--side={CARD_SIDE}",
                 # Whatever engine is chosen: the others take longer than users wait for a card.
                 f"--engine={FAST_ENGINE}",

@@ -32,7 +32,9 @@ class CardPage(StrEnum):
     FIRST = "first"
     RING = "ring"
     BACKGROUND = "background"
+    MORE = "more"
     TRIM = "trim"
+    FORMAT = "format"
 
 
 @dataclass(frozen=True, slots=True)

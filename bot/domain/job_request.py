@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from video_editing.contract.engines import AUTO_ENGINE, EngineName
 from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
-from video_editing.contract.formats import OutputFormat
+from video_editing.contract.formats import AUTO_CANVAS, CanvasName, OutputFormat
 from video_editing.contract.style import Anchor, OffsetFraction, Shape, Style, UnitInterval
 
 
@@ -90,6 +90,7 @@ class Appearance(BaseModel):
         scale: the size that the user pinched it to, as in a style; None for that of *size*, whose
             choice resets it.
         shadow: how dark its shadow is, 0–1.
+        canvas: the aspect ratio of the result.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -103,6 +104,7 @@ class Appearance(BaseModel):
     ring: RingStyle = RingStyle.NONE
     backdrop: BackgroundChoice = BackgroundChoice()
     engine: EngineName = AUTO_ENGINE
+    canvas: CanvasName = AUTO_CANVAS
 
     def to_style(self, form: OutputFormat = OutputFormat.VIDEO) -> Style:
         """Return the style for video_editing; a round note shows the centre of the picture."""

@@ -300,6 +300,7 @@ class JobStages:
             background=format_background(look.backdrop, folder),
             style=look.to_style(form),
             form=form,
+            canvas=look.canvas,
             excerpt=job.order.excerpt,
             max_bytes=int(self._limits.upload_bytes * MAX_SIZE_SHARE),
             thumbnail=None if form.is_transparent else folder / THUMBNAIL_FILE,

@@ -129,7 +129,10 @@ look =
         [blur] your video, blurred
         [file] your own
        *[other] a colour
-    }. Quality: { $engine ->
+    }. { $canvas ->
+        [auto] {""}
+       *[other] Format: { $canvas }.{" "}
+    }Quality: { $engine ->
         [auto] best
         [mediapipe] fast
         [rembg] people and objects, slow
@@ -173,7 +176,10 @@ button-ring-white = White
 button-ring-black = Black
 button-ring-gold = Gold
 button-background = Background
+button-more = More
 button-trim = Trim
+button-format = Format
+button-canvas-auto = As the background
 button-times = Type the times
 button-blur = Blur
 button-send = My file

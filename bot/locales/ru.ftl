@@ -129,7 +129,10 @@ look =
         [blur] ваше видео, размытое
         [file] ваш собственный
        *[other] цвет
-    }. Качество: { $engine ->
+    }. { $canvas ->
+        [auto] {""}
+       *[other] Формат: { $canvas }.{" "}
+    }Качество: { $engine ->
         [auto] лучшее
         [mediapipe] быстрое
         [rembg] люди и предметы, медленно
@@ -173,7 +176,10 @@ button-ring-white = Белая
 button-ring-black = Чёрная
 button-ring-gold = Золотая
 button-background = Фон
+button-more = Ещё
 button-trim = Обрезать
+button-format = Формат
+button-canvas-auto = Как у фона
 button-times = Написать время
 button-blur = Размыть
 button-send = Мой файл

@@ -128,6 +128,20 @@ class ChooseFile(CardChoice, prefix="file"):
         return _change(draft, backdrop=BackgroundChoice(kind="file", source=source))
 
 
+class ChooseCanvas(CardChoice, prefix="canvas"):
+    """Choose the aspect ratio of the result.
+
+    Attributes:
+        ratio: as in an appearance, with an x: a colon separates the fields of a button.
+    """
+
+    ratio: Literal["auto", "9x16", "1x1", "4x5", "16x9"]
+
+    def apply(self, draft: Draft) -> Draft:
+        """See :meth:`CardChoice.apply`."""
+        return _change(draft, canvas=self.ratio.replace("x", ":"))
+
+
 class TrimClip(CardChoice, prefix="trim"):
     """Move the start or the end of the used part of the clip.
 
@@ -164,6 +178,7 @@ CARD_CHOICES: tuple[type[CardChoice], ...] = (
     ChooseColour,
     ChooseBlur,
     ChooseFile,
+    ChooseCanvas,
     TrimClip,
 )
 

@@ -1,6 +1,6 @@
 """Creates the keyboards under messages: at most six rows, which a phone shows below a picture."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Literal
 
@@ -17,6 +17,7 @@ from bot.ui.callback_data import (
     ChangeFormat,
     ChangeShape,
     ChooseBlur,
+    ChooseCanvas,
     ChooseColour,
     ChooseCorner,
     ChooseEngine,
@@ -37,7 +38,7 @@ from bot.ui.callback_data import (
 )
 from bot.ui.texts import Texts, format_time
 from video_editing.contract.engines import AUTO_ENGINE, BEST_ENGINE, ENGINES
-from video_editing.contract.formats import OutputFormat
+from video_editing.contract.formats import AUTO_CANVAS, OutputFormat
 from video_editing.contract.style import Anchor, Shape
 
 Button = InlineKeyboardButton
@@ -50,7 +51,9 @@ CORNER_ARROWS = {
     Anchor.BOTTOM_LEFT: "↙️",
     Anchor.BOTTOM_RIGHT: "↘️",
 }
-PAGE_ICONS = {CardPage.RING: "⭕", CardPage.BACKGROUND: "🎨", CardPage.TRIM: "✂️"}
+#: pages that the first one leads to, with their icons; and those that MORE leads to
+FIRST_PAGES = {CardPage.RING: "⭕", CardPage.BACKGROUND: "🎨", CardPage.MORE: "⚙️"}
+MORE_PAGES = {CardPage.TRIM: "✂️", CardPage.FORMAT: "📐"}
 #: formats that are offered for a result: for watching, and for editing; Telegram's GIFs are
 #: animations
 RESULT_FORMATS = (
@@ -58,6 +61,8 @@ RESULT_FORMATS = (
     (OutputFormat.WEBM, OutputFormat.MOV),
 )
 MAX_SHOWN_FILES = 5  #: backgrounds that a card offers
+#: aspect ratios that a card offers, from tall to wide
+CANVAS_LABELS = {"9:16": "▯ 9:16", "4:5": "▯ 4:5", "1:1": "□ 1:1", "16:9": "▭ 16:9"}
 #: by how many seconds start and end are moved at most, in clips shorter than so many seconds
 TRIM_STEPS = ((60, 5), (300, 10), (inf, 60))
 LANGUAGE_NAMES = {Language.EN: "English", Language.RU: "Русский"}
@@ -84,14 +89,17 @@ class Keyboards:
                 rows = _create_ring_rows(draft, words)
             case CardPage.BACKGROUND:
                 rows = _create_background_rows(draft, words)
+            case CardPage.MORE:
+                rows = _split_into_pairs(_create_page_buttons(draft, words, MORE_PAGES))
             case CardPage.TRIM:
                 rows = _create_trim_rows(draft, words)
-            case _:
+            case CardPage.FORMAT:
+                rows = _create_canvas_rows(draft, words)
+            case CardPage.FIRST:
                 row = [make, *self._create_editor_button(draft, words)]
                 return _create_keyboard(row, *_create_first_page(draft, words))
-        back = create_button(
-            f"← {words('back')}", ShowCardPage(draft=draft.id, page=CardPage.FIRST)
-        )
+        upper = CardPage.MORE if draft.page in MORE_PAGES else CardPage.FIRST
+        back = create_button(f"← {words('back')}", ShowCardPage(draft=draft.id, page=upper))
         return _create_keyboard([make], *rows, [back])
 
     def create_background_request(self, draft: Draft) -> InlineKeyboardMarkup:
@@ -208,12 +216,17 @@ def _create_first_page(draft: Draft, labels: _Labels) -> list[Row]:
         )
         for size in OverlaySize
     ]
-    pages = [
-        create_button(f"{icon} {labels(page)}", ShowCardPage(draft=draft_id, page=page))
-        for page, icon in PAGE_ICONS.items()
-        if page is not CardPage.RING or look.shape is not Shape.NONE
-    ]
+    pages = _create_page_buttons(draft, labels, FIRST_PAGES)
     return [shapes, corners, sizes, pages, _create_engine_row(draft, labels)]
+
+
+def _create_page_buttons(draft: Draft, labels: _Labels, pages: Mapping[CardPage, str]) -> Row:
+    """Create the buttons that open *pages*; a person without a shape has no ring."""
+    return [
+        create_button(f"{icon} {labels(page)}", ShowCardPage(draft=draft.id, page=page))
+        for page, icon in pages.items()
+        if page is not CardPage.RING or draft.look.shape is not Shape.NONE
+    ]
 
 
 def _create_engine_row(draft: Draft, labels: _Labels) -> Row:
@@ -283,6 +296,20 @@ def _create_trim_rows(draft: Draft, labels: _Labels) -> list[Row]:
     if end:
         rows.append(_create_edge_row(draft, "end", f"⏭ {format_time(round(end))}"))
     return [*rows, [create_button(f"⌨️ {labels('times')}", AskTimes(draft=draft.id))]]
+
+
+def _create_canvas_rows(draft: Draft, labels: _Labels) -> list[Row]:
+    """Create the buttons for the format of the background, and for each aspect ratio."""
+    ratios = {AUTO_CANVAS: f"🖼 {labels('canvas-auto')}"} | CANVAS_LABELS
+    auto, *others = [
+        _create_choice(
+            label,
+            ChooseCanvas.model_validate({"draft": draft.id, "ratio": ratio.replace(":", "x")}),
+            is_chosen=ratio == draft.look.canvas,
+        )
+        for ratio, label in ratios.items()
+    ]
+    return [[auto], others]
 
 
 def _create_edge_row(draft: Draft, edge: Literal["start", "end"], label: str) -> Row:

@@ -124,6 +124,7 @@ def describe_appearance(appearance: Appearance) -> dict[str, str]:
         "size": appearance.size.value if appearance.scale is None else OWN,
         "ring": appearance.ring.value,
         "background": describe_background(appearance.backdrop),
+        "canvas": appearance.canvas,
         "engine": appearance.engine,
     }
 

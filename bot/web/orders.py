@@ -22,6 +22,7 @@ from bot.handlers.preview_card import accept_draft, make_reusable
 from bot.jobs.supervisor import JobSupervisor
 from bot.telegram.messenger import Messenger
 from video_editing.contract.excerpt import Excerpt, Time
+from video_editing.contract.formats import AUTO_CANVAS, CanvasName
 from video_editing.contract.style import Anchor, OffsetFraction, Shape, UnitInterval
 
 OWN_BACKGROUND = "own"  #: the file that is the draft's background now
@@ -35,6 +36,7 @@ class EditedLook(BaseModel):
         shape, ring, shadow: of the overlay.
         anchor, offset, size: its place, as in a style.
         background: a colour's name, "blur", or "own" for the file that the draft has.
+        canvas: the aspect ratio of the result.
         start, end: of the part of the clip that is used, in seconds; None is the clip's end.
     """
 
@@ -47,6 +49,7 @@ class EditedLook(BaseModel):
     offset: tuple[OffsetFraction, OffsetFraction]
     size: Annotated[float, Field(ge=MIN_SCALE, le=MAX_SCALE)]
     background: Background
+    canvas: CanvasName = AUTO_CANVAS
     start: Time = 0
     end: Time | None = None
 
@@ -68,6 +71,7 @@ def describe_look(draft: Draft) -> EditedLook:
         offset=style.offset,
         size=style.size or 1,
         background=PaletteColour(name) if name in PALETTE else _describe_other(name),
+        canvas=draft.look.canvas,
         start=draft.excerpt.start,
         end=draft.excerpt.end,
     )
@@ -87,6 +91,7 @@ def apply_look(draft: Draft, look: EditedLook) -> Appearance:
         "corner": look.anchor,
         "offset": look.offset,
         "backdrop": _choose_background(draft, look.background),
+        "canvas": look.canvas,
     }
     if (look.size, look.shape) != (before.size, before.shape):
         changes["scale"] = look.size

@@ -22,6 +22,12 @@ async def shows(talk: RunningBot, card: Message, meant: str) -> None:
     await talk.telegram.until(drawn, 10, f"{meant}, not {words(card.content)}")
 
 
+async def opened(talk: RunningBot, card: Message, page: str) -> None:
+    """Open a page that *More* leads to."""
+    await turned(talk, card, "^page:.*:more$")
+    await turned(talk, card, f"^page:.*:{page}$")
+
+
 def in_language(message: Message, language: str) -> bool:
     """Whether its text and its buttons are in that language."""
     said = " ".join([message.text, *message.labels]).replace("GIF", "")
@@ -33,7 +39,7 @@ async def test_a_clip_is_trimmed_by_buttons(talk: RunningBot, language: str) -> 
     """The page stays, its times move at once, and the video has that part."""
     user = talk.user(language)
     card = await card_of(user, await user.sends_video(clip(), seconds=42))
-    await turned(talk, card, "^page:.*:trim$")
+    await opened(talk, card, "trim")
     assert in_language(card, language)
     await user.presses("^trim:.*:start:5$", card)
     await talk.telegram.until(lambda: "⏮ 0:05" in card.labels, 5, "the start at once")
@@ -55,7 +61,7 @@ async def test_a_clip_is_trimmed_by_two_times(talk: RunningBot, language: str) -
     said = await user.gets("text", "0:05–0:42", after=await user.sends_text("0:05–0:42"))
     assert in_language(said, language)
     await shows(talk, card, "--start=5.0 --end=42.0")
-    await turned(talk, card, "^page:.*:trim$")
+    await opened(talk, card, "trim")
     await user.presses("^times", card)
     asked = await user.gets("text", "0:05–", after=said)
     wrong = await user.gets("text", "0:05–", after=await user.sends_text("42-5"))
@@ -74,7 +80,7 @@ async def test_a_clip_whose_length_telegram_does_not_say(talk: RunningBot) -> No
     user = talk.user()
     card = await card_of(user, await user.sends_document(clip(), name="clip.mkv"))
     assert "Your video: 2 seconds." in card.text
-    await turned(talk, card, "^page:.*:trim$")
+    await opened(talk, card, "trim")
     await user.presses("^trim:.*:end:-1$", card)
     await shows(talk, card, "--end=1.0")
 
@@ -106,6 +112,24 @@ async def test_a_note_of_a_longer_clip_shows_its_first_minute(
     assert "--form=note" in words((await user.gets("video_note", after=result)).content)
 
 
+@LANGUAGES
+async def test_the_format_of_the_result(talk: RunningBot, language: str) -> None:
+    """Each is shown on the card; the video has the last one, and the next card begins with it."""
+    user = talk.user(language)
+    card = await card_of(user, await user.sends_video(clip()))
+    await opened(talk, card, "format")
+    assert in_language(card, language)
+    for ratio in ("9x16", "1x1", "4x5", "16x9", "auto", "9x16"):
+        await user.presses(f"^canvas:.*:{ratio}$", card)
+        await shows(talk, card, f"--canvas={ratio.replace('x', ':')}")
+        assert card.button(f"^canvas:.*:{ratio}$").text.startswith("✓")
+    assert "9:16" in card.text
+    await user.presses("^make", card)
+    assert "--canvas=9:16" in words((await result_for(user, card)).content)
+    again = await card_of(user, await user.sends_video(clip()))
+    assert "--canvas=9:16" in words(again.content)
+
+
 async def test_a_page_stays_while_its_buttons_are_pressed(talk: RunningBot) -> None:
     """Also after the picture is drawn, until *Back*."""
     user = talk.user()
@@ -127,7 +151,8 @@ async def test_a_page_stays_while_its_buttons_are_pressed(talk: RunningBot) -> N
 async def test_what_is_pressed_while_a_picture_is_drawn_stays(talk: RunningBot) -> None:
     """A page that was turned; and a card that was ordered has no buttons."""
     user = talk.user()
-    card = await card_of(user, await user.sends_video(clip(preview={"seconds": 0.5})))
+    slow = {"preview": {"seconds": 0.5}, "matte": {"seconds": 2}}
+    card = await card_of(user, await user.sends_video(clip(**slow)))
     await user.presses("^shape:.*:rect$", card)
     await turned(talk, card, "^page:.*:ring$")
     await shows(talk, card, "--shape=rect")

@@ -48,7 +48,7 @@ from bot.ui.keyboards import CORNER_ARROWS, RESULT_FORMATS, Keyboards
 from bot.ui.texts import Texts, describe_appearance
 from video_editing.contract.engines import ENGINES
 from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
-from video_editing.contract.formats import OutputFormat
+from video_editing.contract.formats import ASPECTS, OutputFormat
 from video_editing.contract.style import Anchor, Shape, parse_colour
 
 LONGEST = "x" * 32  #: id that the database has room for
@@ -62,6 +62,7 @@ VALUES: dict[str, Any] = {
     "colour": PaletteColour,
     "number": (0, 999),
     "edge": ("start", "end"),
+    "ratio": ("auto", *(name.replace(":", "x") for name in ASPECTS)),
     "by": (-999, 999),
     "to": OutputFormat,
     "language": Language,
@@ -242,6 +243,8 @@ def test_make_it_comes_first_and_is_green(language: Language) -> None:
             ["✓ 🏞 2"],
         ),
         (Appearance(backdrop=BackgroundChoice(colour="#123456")), CardPage.BACKGROUND, []),
+        (Appearance(), CardPage.FORMAT, ["✓ 🖼 As the background"]),
+        (Appearance(canvas="4:5"), CardPage.FORMAT, ["✓ ▯ 4:5"]),
     ],
 )
 def test_what_is_chosen_is_marked(look: Appearance, page: CardPage, marked: list[str]) -> None:
@@ -268,7 +271,21 @@ def test_every_part_of_a_look_can_be_chosen() -> None:
     for colour in PaletteColour:
         assert f"colour:{of.id}:{colour}" in sent
     assert {f"blur:{of.id}", f"send:{of.id}", f"file:{of.id}:0", f"file:{of.id}:1"} < sent
+    assert {f"canvas:{of.id}:{ratio}" for ratio in VALUES["ratio"]} < sent
     assert {f"engine:{of.id}:auto", f"engine:{of.id}:mediapipe"} < sent
+
+
+def test_back_leads_to_the_page_before() -> None:
+    """A page that *More* leads to has it between itself and the first one: there are no deeper."""
+    keyboards, of = Keyboards(Texts()), draft()
+    found: dict[str, str] = {}
+    for page in set(CardPage) - {CardPage.FIRST}:
+        *_, back = datas(keyboards.create_card(replace(of, page=page)))
+        found[page] = back.split(":")[2]
+    assert found == {
+        **dict.fromkeys(("ring", "background", "more"), "first"),
+        **dict.fromkeys(("trim", "format"), "more"),
+    }
 
 
 def test_a_free_person_has_no_ring() -> None:

@@ -22,6 +22,7 @@ LOOK = {
     "offset": [0.125, -0.25],
     "size": 0.4,
     "background": "blur",
+    "canvas": "9:16",
     "start": 0.5,
     "end": 1.5,
 }
@@ -79,6 +80,7 @@ async def test_it_shows_the_cards_choices(editor: Editor, ann: User) -> None:
         "offset": [0, 0],
         "size": 0.5,
         "background": "navy",
+        "canvas": "auto",
         "start": 0,
         "end": None,
     }
@@ -138,6 +140,7 @@ async def test_make_it_makes_what_was_sent_and_the_next_card_begins_with_it(
         "--size=0.4",
         "--shadow=0.5",
         "--background=blur",
+        "--canvas=9:16",
         "--start=0.5",
         "--end=1.5",
     ):
@@ -195,6 +198,7 @@ async def test_a_fourth_job_that_waits_is_refused_in_words(
         {"shadow": -1},
         {"background": "/etc/passwd"},
         {"background": "file"},
+        {"canvas": "3:2"},
         {"engine": "rembg"},
         {"start": -1},
         {"start": 1.5},
