@@ -26,6 +26,7 @@ from bot.database.repository import KeyValueStore
 from bot.database.statistics import MeasurementRepository, Statistics
 from bot.database.users import UserRepository
 from bot.handlers import create_routers
+from bot.handlers.fallback import FailureReply
 from bot.handlers.media import RecentRefusals
 from bot.jobs.active_job import ActiveJobs
 from bot.jobs.draft_files import DraftFiles
@@ -207,7 +208,9 @@ async def build_application(
         jobs,
         preview_cards,
         _create_site(parts, backend_pool, jobs, actions, preview_renderer, lines),
-        UpdateDispatcher(telegram.bot, dispatcher),
+        UpdateDispatcher(
+            telegram.bot, dispatcher, FailureReply(telegram.messenger, telegram.texts)
+        ),
         dispatcher.resolve_used_update_types(),
         Metrics(parts.repositories.statistics, backend_pool, telegram.retries, loop_lag),
         parts.alerts,

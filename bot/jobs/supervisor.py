@@ -20,6 +20,9 @@ from bot.jobs.workflow import JobWorkflow
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 3.0  #: seconds between two searches for jobs without a workflow
+#: that a workflow may be open without a task of ours, which a start needs to continue all of them;
+#: afterwards its task has ended with an error that could not be written, as on a full disk
+LOST_SECONDS = 10.0
 MAX_WORKFLOW_PAUSE_SECONDS = 600.0  #: the longest pause before a failed workflow is replaced
 MAX_PAUSE_DOUBLINGS = 10  #: enough to reach the longest pause; 2.0**1024 overflows
 RESTART_NOTICE_TIMEOUT_SECONDS = 0.8  #: seconds in which restart notices are sent
@@ -79,6 +82,7 @@ class JobSupervisor:
         self._make_room, self._max_waiting = make_room, max_waiting
         self._is_paused = is_paused
         self._background_tasks = BackgroundTasks()
+        self._inactive_since: dict[str, float] = {}  # jobs with an open workflow, by monotonic time
 
     async def accept(
         self, request: JobRequest, requester: Requester, destination: Destination, *, origin: str
@@ -220,7 +224,9 @@ class JobSupervisor:
     async def _start_orphaned(self) -> None:
         """Start open jobs that have no workflow, or whose workflow failed."""
         for job in await self._job_repository.list_open():
-            if job.id not in self._active_jobs:
+            if job.id in self._active_jobs:
+                self._inactive_since.pop(job.id, None)
+            else:
                 try:
                     await self._start_if_orphaned(job)
                 except Exception:  # those behind it are started nevertheless
@@ -236,7 +242,7 @@ class JobSupervisor:
         """Return the id for the next workflow of a job; None while one is open or just failed.
 
         The first workflow has the id of the job, those after it job_id.1, job_id.2 and so on.
-        After each failure the pause doubles.
+        After each failure the pause doubles. Lost ones are closed, and replaced without a pause.
         """
         workflows = [
             workflow
@@ -248,10 +254,24 @@ class JobSupervisor:
         if not workflows:
             return job_id
         last = max(_get_workflow_number(workflow.workflow_id) for workflow in workflows)
+        still_open = [one.workflow_id for one in workflows if one.status in ACTIVE_STATUSES]
+        if still_open:
+            if not self._is_lost(job_id):
+                return None
+            log.warning("the workflow of job %s was lost", job_id)
+            await DBOS.cancel_workflows_async(still_open)
+            return f"{job_id}.{last + 1}"
         pause = min(2.0 ** min(last, MAX_PAUSE_DOUBLINGS), MAX_WORKFLOW_PAUSE_SECONDS)
         ended = max((workflow.updated_at or 0) / 1000 for workflow in workflows)
-        is_open = any(workflow.status in ACTIVE_STATUSES for workflow in workflows)
-        return None if is_open or time.time() - ended < pause else f"{job_id}.{last + 1}"
+        return None if time.time() - ended < pause else f"{job_id}.{last + 1}"
+
+    def _is_lost(self, job_id: str) -> bool:
+        """Return whether the open workflow of an inactive job has had no task for too long."""
+        now = time.monotonic()
+        if now - self._inactive_since.setdefault(job_id, now) < LOST_SECONDS:
+            return False
+        del self._inactive_since[job_id]
+        return True
 
 
 def _get_workflow_number(workflow_id: str) -> int:

@@ -42,6 +42,7 @@ language-set = I speak English with you now. Send me a video!
 looking = 👀 Looking at your video…
 looking-link = 👀 Fetching your video from the link…
 one-link = There are several links: I take the first. Send me each of the others in a message of its own.
+failed-here = Something is wrong on my side. Please try again in a few minutes.
 too-many-cards = I have not looked at all the videos you sent yet. Send this one again when I have.
 wrong-photo = A picture alone is not enough: <b>send me a video</b>. I use a picture as the background when it comes in one album with the video, or when you press { button-background } on the card.
 wrong-sound = I need to see you: <b>send me a video</b> or a round note instead of sound.

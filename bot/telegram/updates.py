@@ -33,8 +33,17 @@ DATABASE_ERRORS = (OperationalError, InterfaceError, PoolTimeoutError)
 class UpdateDispatcher:
     """Gives updates to the handlers concurrently, each one once."""
 
-    def __init__(self, bot: Bot, dispatcher: Dispatcher) -> None:
-        self._bot, self._dispatcher = bot, dispatcher
+    def __init__(
+        self, bot: Bot, dispatcher: Dispatcher, tell_user: Callable[[Update], Awaitable[None]]
+    ) -> None:
+        """Create it.
+
+        Args:
+            bot: receives the updates.
+            dispatcher: knows the handlers.
+            tell_user: called with an update that could not be handled.
+        """
+        self._bot, self._dispatcher, self._tell_user = bot, dispatcher, tell_user
         self._running: dict[int, asyncio.Task[None]] = {}
         self._handled_ids: deque[int] = deque(maxlen=MAX_KNOWN_UPDATES)
         self._is_closed = False
@@ -58,11 +67,14 @@ class UpdateDispatcher:
         await asyncio.wait({self._running[number]}, timeout=MAX_HANDLER_SECONDS)
 
     async def _handle(self, number: int, raw: Mapping[str, Any]) -> None:
+        update = None
         try:
             if update := self._parse(raw):
                 await self._feed(update)
         except Exception:
             log.exception("update %s was not handled", number)
+            if update:
+                await self._try_to_tell_user(update)
         finally:
             self._handled_ids.append(number)
             del self._running[number]
@@ -79,6 +91,12 @@ class UpdateDispatcher:
             pass
         log.warning("an update of an unknown form was ignored: %s", sorted(raw)[:9])
         return None
+
+    async def _try_to_tell_user(self, update: Update) -> None:
+        try:
+            await self._tell_user(update)
+        except Exception:
+            log.exception("the user of update %s cannot be told", update.update_id)
 
     async def _feed(self, update: Update) -> None:
         for pause in DATABASE_PAUSES:

@@ -459,13 +459,15 @@ async def test_a_workflow_that_breaks_is_followed_by_another(workshop: Workshop)
         assert (job.state, workshop.chat.ends()) == (JobState.DONE, ["result"])
 
 
-async def record_failed_workflows(workshop: Workshop, job: Job, count: int, ended: object) -> None:
+async def record_workflows(
+    workshop: Workshop, job: Job, count: int, ended: object, status: str = "ERROR"
+) -> None:
     """Write that *count* workflows of a job failed, at the time *ended* in milliseconds."""
-    rows = [(job.id if n == 0 else f"{job.id}.{n}", ended, ended) for n in range(count)]
+    rows = [(job.id if n == 0 else f"{job.id}.{n}", status, ended, ended) for n in range(count)]
     with closing(sqlite3.connect(workshop.folder / DATABASE_FILE)) as file, file:
         file.executemany(
             "INSERT INTO workflow_status (workflow_uuid, status, name, created_at, updated_at)"
-            " VALUES (?, 'ERROR', 'Jobs.run', ?, ?)",
+            " VALUES (?, ?, 'Jobs.run', ?, ?)",
             rows,
         )
 
@@ -474,7 +476,20 @@ async def test_a_week_of_failed_workflows_is_followed_by_another(workshop: Works
     """However many there were, the job is started again."""
     async with workshop.open():
         job = await kept(workshop, 7)
-        await record_failed_workflows(workshop, job, 1100, 1000)
+        await record_workflows(workshop, job, 1100, 1000)
+        assert (await workshop.over(job, 15)).state is JobState.DONE
+
+
+async def test_a_workflow_that_ended_unwritten_is_replaced(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: DBOS takes it for an open one, but nothing works at it any more."""
+    monkeypatch.setattr("bot.jobs.supervisor.LOST_SECONDS", 4.0)
+    async with workshop.open():
+        job = await kept(workshop, 7)
+        await record_workflows(workshop, job, 1, 1000, status="PENDING")
+        await asyncio.sleep(3)
+        assert workshop.chat.ends() == [], "a start may still continue it"
         assert (await workshop.over(job, 15)).state is JobState.DONE
 
 
@@ -482,7 +497,7 @@ async def test_an_error_of_one_job_stops_no_other(workshop: Workshop) -> None:
     """A job whose workflows cannot be read does not keep those behind it from being started."""
     async with workshop.open():
         first, second = await kept(workshop, 7), await kept(workshop, 8)
-        await record_failed_workflows(workshop, first, 1, "unreadable")
+        await record_workflows(workshop, first, 1, "unreadable")
         assert (await workshop.over(second, 15)).state is JobState.DONE
 
 

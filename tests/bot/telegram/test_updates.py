@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiogram import Bot, Dispatcher, Router
-from aiogram.types import Message
+from aiogram.types import Message, Update
 from sqlalchemy.exc import OperationalError
 
 from bot.telegram.client import create_bot_api_session
@@ -29,7 +29,8 @@ class Listener:
         router.message.register(self._hear)
         dispatcher = Dispatcher()
         dispatcher.include_router(router)
-        self.dispatcher = UpdateDispatcher(self.bot, dispatcher)
+        self.failed: list[int] = []  #: ids of updates whose users were told of an error
+        self.dispatcher = UpdateDispatcher(self.bot, dispatcher, self._tell_user)
         self.answers = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -46,6 +47,9 @@ class Listener:
             with suppress(asyncio.CancelledError):
                 await self._task
         await self.bot.session.close()
+
+    async def _tell_user(self, update: Update) -> None:
+        self.failed.append(update.update_id)
 
     def _answered(self) -> None:
         self.answers += 1
@@ -214,6 +218,7 @@ async def test_a_handler_that_fails_is_logged_and_left(
     await telegram.until(lambda: listener.received == ["good"])
     await telegram.until(lambda: not telegram.updates.waiting())
     assert "was not handled" in caplog.text
+    assert len(listener.failed) == 1, "its user is told"
 
 
 async def test_another_poller_is_outwaited(
