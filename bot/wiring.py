@@ -21,6 +21,7 @@ from backends.shotstack.render_log import CallbackReceiver, RenderLog, RenderTra
 from bot.database.audit import AuditLog
 from bot.database.drafts import DraftRepository
 from bot.database.fsm_storage import SqlStorage
+from bot.database.history import History
 from bot.database.jobs import JobRepository
 from bot.database.repository import KeyValueStore
 from bot.database.statistics import MeasurementRepository, Statistics
@@ -122,6 +123,7 @@ class _Repositories:
         self.jobs = JobRepository(engine)
         self.key_values = KeyValueStore(engine)
         self.measurements = MeasurementRepository(engine)
+        self.history = History(engine)
         self.statistics = Statistics(engine, settings.storage.folder)
         self.fsm_storage = SqlStorage(engine)
 
@@ -346,6 +348,7 @@ def _create_dispatcher(
         backend_pool=backend_pool,
         cards=preview_cards,
         drafts=parts.repositories.drafts,
+        history=parts.repositories.history,
         job_days=parts.settings.storage.job_days,
         job_repository=parts.repositories.jobs,
         jobs=jobs,

@@ -129,6 +129,29 @@ class Statistics:
         counts = {row[0]: row[1] for row in await self._fetch_rows(query)}
         return JobCounts(*(counts.get(state, 0) for state in ("done", "failed", "cancelled")))
 
+    async def count_users(self, since: float) -> int:
+        """Return how many users ordered something from *since* on."""
+        query = select(func.count(jobs.c.user.distinct())).where(jobs.c.created >= since)
+        ((count,),) = await self._fetch_rows(query)
+        return int(count)
+
+    async def count_formats(self, since: float) -> dict[str, int]:
+        """Return how many results of each format were delivered, the most frequent first."""
+        form = jobs.c.order["form"].as_string().label("form")
+        query = (
+            select(form, func.count())
+            .where(jobs.c.ended >= since, jobs.c.state == "done")
+            .group_by("form")  # by its label: Postgres does not see that two parameters are equal
+            .order_by(func.count().desc())
+        )
+        return {row[0]: row[1] for row in await self._fetch_rows(query)}
+
+    async def get_waiting_time(self, since: float) -> DurationStats | None:
+        """Return how long jobs waited that began from *since* on; None if there are none."""
+        query = select(jobs.c.started - jobs.c.created).where(jobs.c.started >= since)
+        seconds = [row[0] for row in await self._fetch_rows(query)]
+        return summarize_durations("waiting", seconds) if seconds else None
+
     async def get_durations(self, grouping: Grouping, since: float) -> list[DurationStats]:
         """Return durations by *grouping*, the slowest first; by stage also those of jobs."""
         seconds: dict[str, list[float]] = defaultdict(list)

@@ -1,11 +1,12 @@
 """``/stats`` and ``/queue``: counts, durations and costs of jobs, and the jobs that are open."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import time
 
 from aiogram.types import Message
 
+from bot.database.history import History
 from bot.database.statistics import (
     DAY_SECONDS,
     DurationStats,
@@ -18,7 +19,9 @@ from bot.database.statistics import (
 from bot.handlers.context import Conversation
 
 PERIOD_DAYS = (7, 30)  #: periods of /stats in addition to today
-DURATION_DAYS = 7  #: period of the durations
+DETAIL_DAYS = 7  #: period of failures, formats and durations
+TREND_DAYS = 30
+BARS = "▁▂▃▄▅▆▇█"
 GROUPINGS: tuple[Grouping, ...] = ("stage", "place")
 MAX_SHOWN_JOBS = 30  #: in one message
 MAX_NAME_LENGTH = 14  #: characters; with three numbers a line fits a phone
@@ -27,16 +30,24 @@ MAX_NAME_LENGTH = 14  #: characters; with three numbers a line fits a phone
 DURATION_UNITS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
 
 
-async def show_stats(message: Message, conversation: Conversation, statistics: Statistics) -> None:
-    """Show how many jobs ended, how long they took and what they cost."""
+async def show_stats(
+    message: Message, conversation: Conversation, statistics: Statistics, history: History
+) -> None:
+    """Show how many jobs ended, why some failed, how long they took and what they cost."""
+    since = time() - DETAIL_DAYS * DAY_SECONDS
+    failures = {group.reason: group.count for group in await history.list_failures(since)}
+    formats = await statistics.count_formats(since)
     parts = [
         await _format_job_counts(conversation, statistics),
-        await _format_durations(conversation, statistics),
+        await _format_trend(conversation, history),
+        _format_counts(conversation, "failures", failures),
+        _format_counts(conversation, "formats", formats),
+        await _format_durations(conversation, statistics, since),
         await _format_spending(conversation, statistics),
         _format_queue_counts(conversation, await statistics.list_open_jobs()),
         conversation.text("admin-utc"),
     ]
-    await conversation.reply(message, "\n\n".join(parts))
+    await conversation.reply(message, "\n\n".join(filter(None, parts)))
 
 
 async def show_queue(message: Message, conversation: Conversation, statistics: Statistics) -> None:
@@ -79,17 +90,40 @@ async def _format_job_counts(conversation: Conversation, statistics: Statistics)
         counts = (str(getattr(period, name)) for period in periods)
         rows.append([conversation.text(f"admin-row-{name}"), *counts])
     rows.append([conversation.text("admin-row-success"), *map(_format_percent, periods)])
+    users = [str(await statistics.count_users(start)) for start in starts]
+    rows.append([conversation.text("admin-row-users"), *users])
     return f"{conversation.text('admin-jobs')}\n{format_table(rows)}"
 
 
-async def _format_durations(conversation: Conversation, statistics: Statistics) -> str:
-    since = time() - DURATION_DAYS * DAY_SECONDS
+async def _format_trend(conversation: Conversation, history: History) -> str:
+    """Return the jobs that were done on each day as a row of bars; "" without any."""
+    done = (await history.read(time(), TREND_DAYS)).done
+    if not any(done):
+        return ""
+    bars = "".join(BARS[count * (len(BARS) - 1) // max(done)] for count in done)
+    return conversation.text("admin-trend", days=TREND_DAYS, bars=bars, most=max(done))
+
+
+def _format_counts(conversation: Conversation, key: str, counts: Mapping[str, int]) -> str:
+    """Return a table with the heading ``admin-KEY``; "" without counts."""
+    if not counts:
+        return ""
+    heading = conversation.text(f"admin-{key}", days=DETAIL_DAYS)
+    rows = [[name or "–", str(count)] for name, count in counts.items()]
+    return f"{heading}\n{format_table(rows)}"
+
+
+async def _format_durations(
+    conversation: Conversation, statistics: Statistics, since: float
+) -> str:
     headings = [conversation.text(f"admin-column-{name}") for name in ("count", "median", "p95")]
     parts = []
     for grouping in GROUPINGS:
         durations = await statistics.get_durations(grouping, since)
+        if grouping == "stage" and (waiting := await statistics.get_waiting_time(since)):
+            durations.append(waiting)
         if durations:
-            parts.append(conversation.text(f"admin-times-by-{grouping}", days=DURATION_DAYS))
+            parts.append(conversation.text(f"admin-times-by-{grouping}", days=DETAIL_DAYS))
             parts.append(format_table([["", *headings], *map(_format_row, durations)]))
     return "\n".join(parts)
 

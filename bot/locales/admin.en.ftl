@@ -90,6 +90,12 @@ admin-row-done = done
 admin-row-failed = failed
 admin-row-cancelled = cancelled
 admin-row-success = success
+admin-row-users = users
+admin-trend =
+    <b>Done each day</b>, { $days } days, at most { $most }
+    <code>{ $bars }</code>
+admin-failures = <b>Failures</b>, { $days } days
+admin-formats = <b>Formats</b>, { $days } days
 admin-times-by-stage = <b>Seconds by stage</b>, { $days } days
 admin-times-by-place = <b>Seconds by backend</b>, { $days } days
 admin-column-count = n

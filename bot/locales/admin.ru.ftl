@@ -92,6 +92,12 @@ admin-row-done = готово
 admin-row-failed = сбой
 admin-row-cancelled = отменено
 admin-row-success = успех
+admin-row-users = люди
+admin-trend =
+    <b>Готово по дням</b>, { $days } дн., не больше { $most }
+    <code>{ $bars }</code>
+admin-failures = <b>Сбои</b>, { $days } дн.
+admin-formats = <b>Форматы</b>, { $days } дн.
 admin-times-by-stage = <b>Секунды по этапам</b>, { $days } дн.
 admin-times-by-place = <b>Секунды по бэкендам</b>, { $days } дн.
 admin-column-count = n

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.database.engine import create_engine, get_write_engine, prepare_database
@@ -20,6 +21,7 @@ from bot.database.statistics import (
 )
 from settings import StorageSettings
 from tests.bot.support.job_rows import keep
+from tests.bot.support.postgres_server import created
 
 NOW = datetime(2026, 11, 10, 12, tzinfo=UTC).timestamp()  #: nine and a half days into November
 
@@ -144,3 +146,21 @@ async def test_active_jobs_are_those_that_have_not_ended(
     found = await statistics.list_open_jobs()
     assert [job.id for job in found] == ["runs", "old", "new"]
     assert found[0].stage == "mattes"
+
+
+async def test_formats_users_and_waiting_are_counted_on_both_databases(
+    tmp_path: Path, postgres: str
+) -> None:
+    """In SQL, whose dialects read JSON in their own ways."""
+    for url in ("", created(postgres, "statistics")):
+        database = create_engine(StorageSettings(folder=tmp_path, database_url=SecretStr(url)))
+        await prepare_database(database)
+        await keep(database, "a", state="done", created=NOW, started=NOW + 5, ended=NOW + 9)
+        await keep(database, "b", state="done", created=NOW, started=NOW + 7, ended=NOW + 9, user=5)
+        statistics = Statistics(database, tmp_path)
+        assert await statistics.count_formats(NOW) == {"video": 2}
+        assert await statistics.count_users(NOW) == 2
+        waiting = await statistics.get_waiting_time(NOW)
+        assert waiting == DurationStats("waiting", 2, median=5, p95=7)
+        assert await statistics.get_waiting_time(NOW + 10) is None
+        await database.dispose()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -27,8 +28,10 @@ from backends.errors import FailureKind
 from backends.factory import BackendState
 from backends.resilience.circuit_breaker import BreakerState
 from bot.database.audit import AuditLog
-from bot.database.engine import create_engine, prepare_database
+from bot.database.engine import create_engine, get_write_engine, prepare_database
+from bot.database.history import History
 from bot.database.repository import KeyValueStore
+from bot.database.schema import jobs
 from bot.database.statistics import MeasurementRepository, Statistics
 from bot.database.users import UserRepository
 from bot.domain.job_request import Language
@@ -157,6 +160,7 @@ async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> B
         actions=OperatorActions(RecordedJobs(), backend_pool, intake, AuditLog(database)),  # type: ignore[arg-type]
         admins=frozenset({ADMIN, ANONYMOUS}),
         backend_pool=backend_pool,
+        history=History(database),
         statistics=Statistics(database, tmp_path),
         keyboards=Keyboards(Texts()),
         limits=TelegramLimits(),
@@ -449,6 +453,27 @@ async def test_stats_say_how_jobs_went(talk: BotChat, database: AsyncEngine) -> 
         line for part in text.split("<pre>")[1:] for line in part.split("</pre>")[0].split("\n")
     ]
     assert max(map(len, rows)) <= 36
+
+
+async def test_stats_say_why_jobs_failed_who_came_and_how_long_they_waited(
+    talk: BotChat, database: AsyncEngine
+) -> None:
+    """All over the same seven days, and the days of a month as bars."""
+    for number in range(3):
+        await keep(database, f"d{number}", state="done", created=WHEN - 90, started=WHEN - 60.0)
+    await keep(database, "other", state="done", user=5)
+    await keep(database, "old", state="failed", fault="truncated", ended=WHEN - 8 * 86400.0)
+    for number in range(2):
+        await keep(database, f"f{number}", state="failed", fault="corrupt", ended=float(WHEN))
+    async with get_write_engine(database).begin() as connection:
+        await connection.execute(jobs.update().where(jobs.c.ended.is_(None)).values(ended=WHEN))
+    await talk.message("/stats")
+    text = talk.last.text
+    assert "<b>Failures</b>, 7 days\n<pre>corrupt  2</pre>" in text
+    assert "<b>Formats</b>, 7 days\n<pre>video  4</pre>" in text
+    assert re.search(r"users +\d +2 +2", text)
+    assert re.search(r"waiting +3 +30.0 +30.0", text)
+    assert re.search(r"at most 4\n<code>▁{29}█</code>", text)
 
 
 async def test_stats_of_an_empty_bot_can_be_read(talk: BotChat) -> None:
