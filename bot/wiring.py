@@ -27,6 +27,7 @@ from bot.database.repository import KeyValueStore
 from bot.database.statistics import MeasurementRepository, Statistics
 from bot.database.users import UserRepository
 from bot.handlers import create_routers
+from bot.handlers.admin_queue import QueueReader
 from bot.handlers.fallback import FailureReply
 from bot.handlers.media import RecentRefusals
 from bot.jobs.active_job import ActiveJobs
@@ -355,6 +356,9 @@ def _create_dispatcher(
         keyboards=parts.keyboards,
         limits=parts.telegram.limits,
         messenger=parts.telegram.messenger,
+        queue_reader=QueueReader(
+            parts.repositories.jobs, jobs, parts.repositories.statistics, parts.intake
+        ),
         refusals=RecentRefusals(),
         statistics=parts.repositories.statistics,
         texts=parts.telegram.texts,

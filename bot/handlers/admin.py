@@ -1,14 +1,17 @@
 """Commands and buttons of admins, and refusals for everybody else."""
 
 import logging
+from collections.abc import Awaitable, Callable
 
 from aiogram import Router
 from aiogram.enums import ChatType
 from aiogram.filters import Command, CommandObject
+from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery, Message
 
 from bot.handlers.admin_backends import BackendButton, press_backend_button, show_backends
-from bot.handlers.admin_stats import show_queue, show_stats
+from bot.handlers.admin_queue import QueueButton, press_queue_button, show_queue
+from bot.handlers.admin_stats import show_stats
 from bot.handlers.context import IN_TEXT, Conversation, create_router
 
 log = logging.getLogger(__name__)
@@ -17,21 +20,27 @@ log = logging.getLogger(__name__)
 def create_admin_router() -> Router:
     """Create the router for all kinds of chats, so that every other user is refused."""
     router = create_router("admin")
-    handlers = {"backend": show_backends, "stats": show_stats, "queue": show_queue}
+    handlers: dict[str, Callable[..., Awaitable[None]]] = {
+        "backend": show_backends,
+        "stats": show_stats,
+        "queue": show_queue,
+    }
+    buttons: dict[type[CallbackData], Callable[..., Awaitable[None]]] = {
+        BackendButton: press_backend_button,
+        QueueButton: press_queue_button,
+    }
     for observer in (
         router.message,
         router.edited_message,
         router.channel_post,
         router.edited_channel_post,
     ):
-        observer.register(
-            show_backends, IN_TEXT, Command("backend"), is_meant_for_bot, is_from_admin
-        )
-        observer.register(show_stats, IN_TEXT, Command("stats"), is_meant_for_bot, is_from_admin)
-        observer.register(show_queue, IN_TEXT, Command("queue"), is_meant_for_bot, is_from_admin)
+        for name, handler in handlers.items():
+            observer.register(handler, IN_TEXT, Command(name), is_meant_for_bot, is_from_admin)
         observer.register(refuse_command, IN_TEXT, Command(*handlers), is_meant_for_bot)
-    router.callback_query.register(press_backend_button, BackendButton.filter(), is_from_admin)
-    router.callback_query.register(refuse_button, BackendButton.filter())
+    for button, press in buttons.items():
+        router.callback_query.register(press, button.filter(), is_from_admin)
+        router.callback_query.register(refuse_button, button.filter())
     return router
 
 

@@ -1,4 +1,4 @@
-"""``/stats`` and ``/queue``: counts, durations and costs of jobs, and the jobs that are open."""
+"""``/stats``: counts, durations and costs of jobs."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,6 @@ DETAIL_DAYS = 7  #: period of failures, formats and durations
 TREND_DAYS = 30
 BARS = "▁▂▃▄▅▆▇█"
 GROUPINGS: tuple[Grouping, ...] = ("stage", "place")
-MAX_SHOWN_JOBS = 30  #: in one message
 MAX_NAME_LENGTH = 14  #: characters; with three numbers a line fits a phone
 
 #: seconds by unit, the largest first
@@ -48,18 +47,6 @@ async def show_stats(
         conversation.text("admin-utc"),
     ]
     await conversation.reply(message, "\n\n".join(filter(None, parts)))
-
-
-async def show_queue(message: Message, conversation: Conversation, statistics: Statistics) -> None:
-    """Show which jobs run and wait, and how much of the disk is free."""
-    jobs = await statistics.list_open_jobs()
-    lines = [_format_queue_counts(conversation, jobs)]
-    lines += [_format_job(conversation, job) for job in jobs[:MAX_SHOWN_JOBS]]
-    if len(jobs) > MAX_SHOWN_JOBS:
-        lines.append(conversation.text("admin-more", count=len(jobs) - MAX_SHOWN_JOBS))
-    free, total = statistics.get_disk_usage()
-    lines.append(conversation.text("admin-disk", free=free / 1e9, total=total / 1e9))
-    await conversation.reply(message, "\n".join(lines))
 
 
 def format_duration(conversation: Conversation, seconds: float) -> str:
@@ -141,18 +128,6 @@ def _format_queue_counts(conversation: Conversation, jobs: Sequence[JobSummary])
     states = [job.state for job in jobs]
     counts = {state: states.count(state) for state in ("running", "waiting", "parked")}
     return conversation.text("admin-queue", **counts)
-
-
-def _format_job(conversation: Conversation, job: JobSummary) -> str:
-    now = time()
-    return conversation.text(
-        "admin-job",
-        state=job.state,
-        user=str(job.user),  # Fluent would group the digits of a number
-        stage=job.stage,
-        age=format_duration(conversation, now - job.created),
-        due=format_duration(conversation, max(job.due - now, 0)),
-    )
 
 
 def _format_percent(counts: JobCounts) -> str:

@@ -5,7 +5,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any, TypeVar
 
 from backends.base import BackendStarted, ColdStart, Event
@@ -62,6 +62,7 @@ class ActiveJob:
         self.share: float | None = None
         self.backend = ""
         self._cold_starts = cold_starts
+        self._pause_ended = asyncio.Event()
         self._end_requested = asyncio.Event()
         if job.cancelled:
             self.request_end(JobCancelled())
@@ -74,6 +75,20 @@ class ActiveJob:
         """End the job unless its result is being sent; the first reason counts."""
         self.end_reason = self.end_reason or reason
         self._end_requested.set()
+
+    def begin_pause(self) -> None:
+        """Let :meth:`end_pause` count from now on."""
+        self._pause_ended.clear()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait so many seconds, or until the pause is ended."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._pause_ended.wait()
+
+    def end_pause(self) -> None:
+        """Go on at once."""
+        self._pause_ended.set()
 
     async def acquire_slot(self, queue: FairQueue, *, is_alone: bool) -> None:
         """Wait for a slot unless the job has one; *is_alone* for a slot without others beside."""

@@ -19,7 +19,7 @@ class OperatorAction(StrEnum):
     """What is to be done."""
 
     CANCEL = "cancel"  #: a job
-    RETRY = "retry"  #: a job that failed
+    RETRY = "retry"  #: a job that failed, or is in a pause
     PAUSE = "pause"  #: the intake
     RESUME = "resume"
     FIRST = "first"  #: put a backend before all others

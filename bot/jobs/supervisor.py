@@ -117,11 +117,18 @@ class JobSupervisor:
         return job
 
     async def retry(self, job_id: str) -> Job | None:
-        """Accept the order of a failed job again; None if it did not fail, or was retried.
+        """Accept the order of a failed job again, or end the pause of an open one.
+
+        Returns None if the job did not fail and is not in a pause, or was retried before.
 
         Raises: see :meth:`accept`.
         """
         job = await self._job_repository.get(job_id)
+        if job is not None and not job.is_over and job.due > time.time():
+            await self._job_repository.delay(job.id, 0)
+            if active := self._active_jobs.find(job.id):
+                active.end_pause()
+            return job
         if job is None or job.state is not JobState.FAILED:
             return None
         origin = f"retry:{job.id}"

@@ -167,10 +167,12 @@ class JobWorkflow(DBOSConfiguredInstance):
         return notified
 
     async def _wait_until_due(self, job_id: str) -> None:
+        active = self._active_jobs[job_id]
+        active.begin_pause()
         job = await self._get_job(job_id)
-        if job.state is JobState.PARKED and (active := self._active_jobs.find(job_id)):
+        if job.state is JobState.PARKED:
             active.progress_message.show_parked()
-        await asyncio.sleep(max(0, job.due - time.time()))
+        await active.wait(max(0, job.due - time.time()))
 
     async def _run_step(self, job_id: str, stage: Stage) -> RecordedOutcome:
         """Run one stage, and return its outcome, whatever happens."""

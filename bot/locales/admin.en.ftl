@@ -50,14 +50,16 @@ admin-why =
         [unreachable] it cannot be reached
        *[broken] it is broken ({ $why })
     }
-admin-speed =
+admin-engine =
     { $engine ->
+        [auto] auto
         [rvm] best
         [mediapipe] fast
         [chroma] green screen
         [rembg] objects
        *[other] { $engine }
-    }: { NUMBER($speed, maximumFractionDigits: 0) } frames a second{ $guess ->
+    }
+admin-speed = { admin-engine }: { NUMBER($speed, maximumFractionDigits: 0) } frames a second{ $guess ->
         [yes] { "" } (a guess)
        *[no] { "" }
     }
@@ -79,6 +81,11 @@ admin-button-on = ▶️ On
 admin-button-ask = ⏸ Off
 admin-button-sure-off = ⏸ Yes, switch { $name } off
 admin-button-back = ← Back
+admin-button-pause = ⛔ Pause intake
+admin-button-resume = ▶️ Resume intake
+admin-button-list = 🔄 Refresh
+admin-button-cancel = ✖ Cancel
+admin-button-retry = ↻ Now
 admin-button-auto = Auto
 admin-button-look = Refresh
 
@@ -109,11 +116,30 @@ admin-utc = Days and months are those of UTC.
 
 admin-queue = <b>Queue</b>: { $running } running, { $waiting } waiting, { $parked } parked
 admin-job =
-    { $state ->
-        [running] ▶️ user { $user }, { $stage }, { $age }
-        [parked] ⏳ user { $user }, tried again in { $due }, { $age }
-       *[waiting] ⏸ user { $user }, { $age }
+    { $number }. { $state ->
+        [running] ▶️
+        [parked] ⏳
+       *[waiting] ⏸
+    } user { $user }, { $length }, { $engine }, { $why ->
+        [running] { admin-stage }{ $percent }{ $backend }
+        [backend] no backend is available, tried again in { $due }
+        [pause] tried again in { $due }
+        [user] waits for another video of the user
+        [turn] { $ahead } before it
+       *[start] about to begin
+    }, { $age } old
+admin-stage =
+    { $stage ->
+        [fetch] download
+        [plan] plan
+        [mattes] mattes
+        [compose] composing
+        [deliver] sending
+       *[other] { $stage }
     }
+admin-paused = ⛔ New videos are not accepted.
+admin-did = Done.
+admin-did-nothing = There is nothing to do: it is over, or goes on already.
 admin-more = … and { $count } more
 admin-disk = Disk: { NUMBER($free, maximumFractionDigits: 1) } GB of { NUMBER($total, maximumFractionDigits: 1) } GB are free
 

@@ -52,14 +52,16 @@ admin-why =
         [unreachable] нет связи
        *[broken] сломан ({ $why })
     }
-admin-speed =
+admin-engine =
     { $engine ->
+        [auto] авто
         [rvm] качественно
         [mediapipe] быстро
         [chroma] хромакей
         [rembg] предметы
        *[other] { $engine }
-    }: { NUMBER($speed, maximumFractionDigits: 0) } кадров/с{ $guess ->
+    }
+admin-speed = { admin-engine }: { NUMBER($speed, maximumFractionDigits: 0) } кадров/с{ $guess ->
         [yes] { "" } (оценка)
        *[no] { "" }
     }
@@ -81,6 +83,11 @@ admin-button-on = ▶️ Включить
 admin-button-ask = ⏸ Выключить
 admin-button-sure-off = ⏸ Да, выключить { $name }
 admin-button-back = ← Назад
+admin-button-pause = ⛔ Остановить приём
+admin-button-resume = ▶️ Возобновить приём
+admin-button-list = 🔄 Обновить
+admin-button-cancel = ✖ Отменить
+admin-button-retry = ↻ Сейчас
 admin-button-auto = Авто
 admin-button-look = Обновить
 
@@ -111,11 +118,30 @@ admin-utc = Дни и месяцы – по UTC.
 
 admin-queue = <b>Очередь</b>: идут { $running }, ждут { $waiting }, отложены { $parked }
 admin-job =
-    { $state ->
-        [running] ▶️ пользователь { $user }, { $stage }, { $age }
-        [parked] ⏳ пользователь { $user }, снова через { $due }, { $age }
-       *[waiting] ⏸ пользователь { $user }, { $age }
+    { $number }. { $state ->
+        [running] ▶️
+        [parked] ⏳
+       *[waiting] ⏸
+    } пользователь { $user }, { $length }, { $engine }, { $why ->
+        [running] { admin-stage }{ $percent }{ $backend }
+        [backend] нет бэкенда, снова через { $due }
+        [pause] снова через { $due }
+        [user] ждёт другое видео пользователя
+        [turn] впереди { $ahead }
+       *[start] сейчас начнётся
+    }, ждёт { $age }
+admin-stage =
+    { $stage ->
+        [fetch] загрузка
+        [plan] план
+        [mattes] маски
+        [compose] сборка
+        [deliver] отправка
+       *[other] { $stage }
     }
+admin-paused = ⛔ Новые видео не принимаются.
+admin-did = Готово.
+admin-did-nothing = Делать нечего: всё уже закончилось или идёт.
 admin-more = … и ещё { $count }
 admin-disk = Диск: свободно { NUMBER($free, maximumFractionDigits: 1) } из { NUMBER($total, maximumFractionDigits: 1) } ГБ
 

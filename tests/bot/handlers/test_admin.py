@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiogram import Bot, Dispatcher
@@ -30,15 +30,19 @@ from backends.resilience.circuit_breaker import BreakerState
 from bot.database.audit import AuditLog
 from bot.database.engine import create_engine, get_write_engine, prepare_database
 from bot.database.history import History
+from bot.database.jobs import JobRepository
 from bot.database.repository import KeyValueStore
 from bot.database.schema import jobs
 from bot.database.statistics import MeasurementRepository, Statistics
 from bot.database.users import UserRepository
-from bot.domain.job_request import Language
+from bot.domain.job_request import Appearance, JobRequest, Language, MediaSource, SourceKind
 from bot.handlers.admin import create_admin_router
 from bot.handlers.admin_backends import BackendAction, BackendButton, hash_name
+from bot.handlers.admin_queue import QueueAction, QueueButton, QueueReader
 from bot.handlers.admin_stats import format_table
 from bot.jobs.operator_actions import OperatorActions
+from bot.jobs.stages import Stage
+from bot.jobs.supervisor import JobSupervisor, QueueEntry
 from bot.operations.backend_pool import BackendPool
 from bot.operations.intake import Intake
 from bot.telegram.limits import TelegramLimits
@@ -77,6 +81,8 @@ class BotChat:
     backend_pool: BackendPool
     key_values: KeyValueStore
     database: AsyncEngine
+    jobs: "RecordedJobs"
+    intake: Intake
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     async def update(self, kind: str, what: Mapping[str, Any]) -> None:
@@ -103,10 +109,14 @@ class BotChat:
     async def press(
         self, do: BackendAction, place: str = "", user: int = ADMIN, *, old: bool = False
     ) -> None:
+        """Press a button under the list of backends."""
+        data = BackendButton(do=do, place=hash_name(place) if place else "").pack()
+        await self.send_press(data, user, old=old)
+
+    async def send_press(self, data: str, user: int = ADMIN, *, old: bool = False) -> None:
         """Press a button under a message of the bot."""
         content = {"date": 0} if old else {"date": WHEN, "text": "x"}
         under = {"message_id": 5, "chat": chat("private"), **content}
-        data = BackendButton(do=do, place=hash_name(place) if place else "").pack()
         query = {"id": "1", "chat_instance": "1", "data": data, "message": under}
         await self.update("callback_query", query | {"from": person(user)})
 
@@ -118,8 +128,9 @@ class BotChat:
 
 @dataclass
 class RecordedJobs:
-    """Records which jobs were to be cancelled and retried."""
+    """Records which jobs were to be cancelled and retried, and says which are active."""
 
+    entries: list[QueueEntry] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     retried: list[str] = field(default_factory=list)
 
@@ -133,6 +144,10 @@ class RecordedJobs:
         """Record it."""
         self.retried.append(job_id)
         return True
+
+    def list_queue(self) -> list[QueueEntry]:
+        """Return the active jobs."""
+        return self.entries
 
 
 @pytest.fixture
@@ -155,13 +170,16 @@ async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> B
     )
     bot = Bot("42:token", session=session, default=DefaultBotProperties(parse_mode="HTML"))
     backend_pool = await BackendPool.create(settings, key_values, WORKS)
-    intake = Intake(key_values)
+    intake, recorded, jobs_stored = Intake(key_values), RecordedJobs(), JobRepository(database)
+    supervisor = cast("JobSupervisor", recorded)
+    statistics = Statistics(database, tmp_path)
     dispatcher = Dispatcher(
-        actions=OperatorActions(RecordedJobs(), backend_pool, intake, AuditLog(database)),  # type: ignore[arg-type]
+        actions=OperatorActions(supervisor, backend_pool, intake, AuditLog(database)),
         admins=frozenset({ADMIN, ANONYMOUS}),
         backend_pool=backend_pool,
         history=History(database),
-        statistics=Statistics(database, tmp_path),
+        queue_reader=QueueReader(jobs_stored, supervisor, statistics, intake),
+        statistics=statistics,
         keyboards=Keyboards(Texts()),
         limits=TelegramLimits(),
         messenger=Messenger(bot, TelegramLimits()),
@@ -169,7 +187,7 @@ async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> B
         users=UserRepository(database),
     )
     dispatcher.include_router(create_admin_router())
-    return BotChat(dispatcher, bot, session, backend_pool, key_values, database)
+    return BotChat(dispatcher, bot, session, backend_pool, key_values, database, recorded, intake)
 
 
 STRANGERS: dict[str, dict[str, Any]] = {
@@ -485,16 +503,74 @@ async def test_stats_of_an_empty_bot_can_be_read(talk: BotChat) -> None:
 async def test_the_queue_names_jobs_and_nothing_of_users(
     talk: BotChat, database: AsyncEngine
 ) -> None:
-    """Who, since when and at which stage; not what."""
-    await keep(database, "r", state="running", stage="mattes")
+    """Who, how long, since when, how far, and why it waits; not what."""
+    clip = MediaSource(kind=SourceKind.VIDEO, file_id="x", seconds=42)
+    order = JobRequest(clip=clip, look=Appearance(engine="rvm")).model_dump(mode="json")
+    await keep(database, "r", state="running", stage="mattes", order=order)
     await keep(database, "p", state="parked", due=WHEN + 600.0)
+    await keep(database, "u")
+    await keep(database, "t", user=5)
+    rows = {job.id: job for job in await JobRepository(database).list_open()}
+    talk.jobs.entries = [
+        QueueEntry(rows["r"], Stage.MATTES, True, None, 0.63, "local-cpu"),
+        QueueEntry(rows["t"], None, False, 0, None, ""),
+        QueueEntry(rows["u"], None, False, 1, None, ""),
+        QueueEntry(rows["p"], None, False, None, None, ""),
+    ]
     await talk.message("/queue")
     text = talk.last.text
-    assert "1 running, 0 waiting, 1 parked" in text
-    assert "user 123456789, mattes, " in text
-    assert "tried again in " in text
+    assert "1 running, 2 waiting, 1 parked" in text
+    assert "1. ▶️ user 123456789, 0:42, best, mattes 63%, local-cpu, " in text
+    assert "2. ⏸ user 5, ?, auto, 0 before it, " in text
+    assert "3. ⏸ user 123456789, ?, auto, waits for another video of the user, " in text
+    assert "4. ⏳ user 123456789, ?, auto, no backend is available, tried again in 9 min, " in text
     assert "GB are free" in text
     assert "example.org" not in text
+    assert buttons(talk.last.reply_markup) == [
+        ["1", "2", "3", "4"],
+        ["⛔ Pause intake", "🔄 Refresh"],
+    ]
+
+
+async def test_a_job_is_cancelled_or_retried_from_the_queue(
+    talk: BotChat, database: AsyncEngine
+) -> None:
+    """Only one that is in a pause can go on now; both are in the audit log."""
+    await keep(database, "p", state="parked", due=WHEN + 600.0)
+    await keep(database, "w")
+    await talk.send_press(QueueButton(do=QueueAction.JOB, job="w").pack())
+    shown = talk.session.get_calls(EditMessageText)[-1]
+    assert buttons(shown.reply_markup) == [["✖ Cancel"], ["← Back"]]
+    await talk.send_press(QueueButton(do=QueueAction.JOB, job="p").pack())
+    shown = talk.session.get_calls(EditMessageText)[-1]
+    assert buttons(shown.reply_markup) == [["✖ Cancel", "↻ Now"], ["← Back"]]
+    await talk.send_press(QueueButton(do=QueueAction.RETRY, job="p").pack())
+    await talk.send_press(QueueButton(do=QueueAction.CANCEL, job="w").pack())
+    assert (talk.jobs.retried, talk.jobs.cancelled) == (["p"], ["w"])
+    entries = await AuditLog(database).list_latest()
+    assert [(one.action, one.subject) for one in entries] == [("cancel", "w"), ("retry", "p")]
+
+
+async def test_the_intake_is_paused_from_the_queue(talk: BotChat) -> None:
+    """The message says so, and offers to resume it."""
+    await talk.send_press(QueueButton(do=QueueAction.PAUSE).pack())
+    assert talk.intake.is_paused
+    shown = talk.session.get_calls(EditMessageText)[-1]
+    assert "New videos are not accepted" in (shown.text or "")
+    assert buttons(shown.reply_markup)[0][0] == "▶️ Resume intake"
+    await talk.send_press(QueueButton(do=QueueAction.RESUME).pack())
+    assert not talk.intake.is_paused
+
+
+@pytest.mark.parametrize("do", QueueAction)
+async def test_nobody_else_presses_the_buttons_of_the_queue(talk: BotChat, do: QueueAction) -> None:
+    """Whatever their id says."""
+    await talk.send_press(QueueButton(do=do, job="x").pack(), STRANGER)
+    (answer,) = talk.session.get_calls(AnswerCallbackQuery)
+    assert answer.text == "This is for the admins of this bot."
+    assert not talk.intake.is_paused
+    assert not talk.jobs.cancelled
+    assert not talk.jobs.retried
 
 
 async def test_a_long_queue_fits_one_message(talk: BotChat, database: AsyncEngine) -> None:
@@ -502,7 +578,7 @@ async def test_a_long_queue_fits_one_message(talk: BotChat, database: AsyncEngin
     for i in range(100):
         await keep(database, f"{i}")
     await talk.message("/queue")
-    assert "… and 70 more" in talk.last.text
+    assert "… and 85 more" in talk.last.text
     assert len(talk.last.text) < 4096
 
 

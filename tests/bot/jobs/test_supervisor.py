@@ -660,6 +660,26 @@ async def test_cancelled_while_parked(tmp_path: Path, programs: Path) -> None:
         assert (await workshop.over(job, 2)).state is JobState.CANCELLED
 
 
+async def test_a_job_in_a_pause_goes_on_at_once_where_an_admin_wants_it(
+    tmp_path: Path, programs: Path
+) -> None:
+    """However long the pause would be; one that runs or is over has no pause to end."""
+    workshop = Workshop(tmp_path / "data", stand_in(programs), pace=Backoff())
+    workshop.place = Away(workshop.place, 1, FailureKind.UNREACHABLE)
+    async with workshop.open():
+        job = await workshop.accept()
+        assert job is not None
+
+        async def parked() -> bool:
+            now = await workshop.ledger.get(job.id)
+            return now is not None and now.state is JobState.PARKED
+
+        await until(parked)
+        assert await workshop.jobs.retry(job.id)
+        assert (await workshop.over(job, 10)).state is JobState.DONE
+        assert await workshop.jobs.retry(job.id) is None
+
+
 async def test_the_place_in_the_queue_is_told(workshop: Workshop, programs: Path) -> None:
     """And is true."""
     stand_in(programs, matte={"seconds": 0.4})
