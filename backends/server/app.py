@@ -166,6 +166,7 @@ def _create_lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        stores.jobs.resume(stores.clips.get_path)
         stores.overlays.resume()
         cleanup_task = asyncio.create_task(stores.remove_expired(retention_seconds))
         yield

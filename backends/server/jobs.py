@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from video_editing.contract.plan import Plan, find_missing_segments
 from video_editing.contract.progress import Progress
 
 REQUEST_FILE = "job.json"  #: in the folder of a job
+ACTIVE_FILE = "active"  #: is there, too, while the job runs or waits
 
 
 class UnknownClip(Exception):
@@ -111,6 +113,22 @@ class JobStore:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._backend, self._settings, self._slots = folder, backend, settings, slots
         self._jobs: dict[str, ServerJob] = {}
+        self._is_closing = False
+
+    def resume(self, get_clip: Callable[[str], Path]) -> None:
+        """Continue the jobs of an earlier process that had not ended and have time left.
+
+        Args:
+            get_clip: returns the path of the clip with a digest, which need not exist.
+        """
+        for path in self._folder.glob(f"*/{ACTIVE_FILE}"):
+            job = self._load(path.parent.name)
+            has_time = time.time() - path.stat().st_mtime < self._settings.max_job_seconds
+            is_open = job is not None and job.state is not MatteJobState.DONE
+            if job and has_time and is_open and (clip := get_clip(job.request.input)).exists():
+                self._run_in_background(job, clip)
+            else:
+                path.unlink()
 
     async def submit(self, job_id: str, request: MatteJobRequest, clip: Path) -> ServerJob:
         """Start the job or continue it; a second call while it runs changes nothing.
@@ -137,6 +155,10 @@ class JobStore:
         if sum(other.task is not None for other in self._jobs.values()) >= self._settings.max_jobs:
             raise JobQueueFull
         self._persist(job)
+        (job.folder / ACTIVE_FILE).touch()
+        self._run_in_background(job, clip)
+
+    def _run_in_background(self, job: ServerJob, clip: Path) -> None:
         job.state, job.failure = MatteJobState.QUEUED, None
         job.task = asyncio.create_task(self._run(job, clip), name=f"job {job.id}")
 
@@ -181,6 +203,7 @@ class JobStore:
             job.is_stopping = True
             job.task.cancel()
         await job.wait_until_stopped()
+        self._mark_ended(job)
 
     async def delete(self, job: ServerJob) -> None:
         """Cancel *job* and remove it with its segments."""
@@ -204,7 +227,8 @@ class JobStore:
                 shutil.rmtree(folder, ignore_errors=True)
 
     async def close(self) -> None:
-        """Cancel all jobs."""
+        """Stop all jobs, which :meth:`resume` of a later process continues."""
+        self._is_closing = True
         await asyncio.gather(*(self.cancel(job) for job in list(self._jobs.values())))
 
     async def _run(self, job: ServerJob, clip: Path) -> None:
@@ -220,6 +244,11 @@ class JobStore:
             job.state = MatteJobState.DONE
         finally:
             job.task, job.is_stopping, job.is_warming_up = None, False, False
+            self._mark_ended(job)
+
+    def _mark_ended(self, job: ServerJob) -> None:
+        if job.task is None and not self._is_closing:
+            (job.folder / ACTIVE_FILE).unlink(missing_ok=True)
 
     async def _make(self, job: ServerJob, clip: Path) -> None:
         async with asyncio.timeout(self._settings.max_job_seconds):

@@ -8,6 +8,7 @@ OVERLAY_TOKEN that the API requires as well.
 import asyncio
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,17 +16,17 @@ import modal
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from backends.base import Event
+from backends.base import Event, OverlayBackend
 from backends.factory import create_backend
 from backends.server.app import create_app, create_dependencies
 from backends.server.errors import create_job_failure
-from backends.server.modal_backend import (
-    POLL_SECONDS,
+from backends.server.modal_backend import POLL_SECONDS, ModalBackend, log_failure
+from backends.server.modal_calls import (
     Containers,
-    ModalBackend,
+    WorkCall,
     WorkItem,
+    WorkProgress,
     WorkResult,
-    log_failure,
 )
 from settings import Settings
 from video_editing.contract.errors import OutputFailed
@@ -97,43 +98,61 @@ class Worker:
         """Make the mattes of one work item."""
         if not modal.is_local():
             files.reload()
-        return asyncio.run(self._make_mattes(item, Path(item.clip)))
-
-    async def _make_mattes(self, item: WorkItem, clip: Path) -> WorkResult:
-        started, failure, done = time.monotonic(), None, {item.progress_key: 0}
-        publisher = asyncio.create_task(publish_progress(item.progress_key, done))
-
-        def count_frames(event: Event) -> None:
-            if isinstance(event, Progress):
-                done[item.progress_key] = event.done
-
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            try:
-                await self.backend.make_mattes(clip, item.plan, folder, count_frames)
-            except Exception as err:  # noqa: BLE001 - exceptions of ours do not survive Modal's pickling
-                failure = create_job_failure(err)
-            finally:
-                publisher.cancel()
-            missing = find_missing_segments(item.plan, folder)
-            names = [s.file_name for s in item.plan.segments if s not in missing]
-            segments = {name: (folder / name).read_bytes() for name in names}
-        return WorkResult(segments, time.monotonic() - started, failure)
+        return asyncio.run(make_item(self.backend, item))
 
 
-async def publish_progress(key: str, done: dict[str, int]) -> None:
-    """Store, at once and again and again, how many frames are done, for the API's container."""
+async def make_item(backend: OverlayBackend, item: WorkItem) -> WorkResult:
+    """Make the mattes of *item* with *backend*; the Dict holds what is ready until then."""
+    started, failure, done = time.monotonic(), None, 0
+
+    def count_frames(event: Event) -> None:
+        nonlocal done
+        if isinstance(event, Progress):
+            done = event.done
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        publisher = asyncio.create_task(publish_progress(item, folder, lambda: done))
+        try:
+            await backend.make_mattes(Path(item.clip), item.plan, folder, count_frames)
+        except Exception as err:  # noqa: BLE001 - exceptions of ours do not survive Modal's pickling
+            failure = create_job_failure(err)
+        finally:
+            publisher.cancel()
+        segments = {name: (folder / name).read_bytes() for name in list_ready(item, folder)}
+    return WorkResult(segments, time.monotonic() - started, failure)
+
+
+async def publish_progress(item: WorkItem, folder: Path, count_done: Callable[[], int]) -> None:
+    """Store, at once and again and again, what is done of *item*, for the API's container.
+
+    Args:
+        item: is being made.
+        folder: receives its segments.
+        count_done: returns how many frames are done.
+    """
+    published: list[str] = []
     while True:
         with log_failure("progress is not published"):
-            await progress.put.aio(key, done[key])
+            for name in list_ready(item, folder):
+                if name not in published:
+                    await progress.put.aio(f"{item.key}/{name}", (folder / name).read_bytes())
+                    published.append(name)
+            await progress.put.aio(item.key, WorkProgress(count_done(), tuple(published)))
         await asyncio.sleep(POLL_SECONDS)
+
+
+def list_ready(item: WorkItem, folder: Path) -> list[str]:
+    """Return the file names of the segments of *item* that are complete in *folder*."""
+    missing = find_missing_segments(item.plan, folder)
+    return [segment.file_name for segment in item.plan.segments if segment not in missing]
 
 
 class ModalCall:
     """A call of a worker."""
 
     def __init__(self, call: modal.FunctionCall[WorkResult]) -> None:
-        self._call = call
+        self._call, self.id = call, call.object_id
 
     async def get(self) -> WorkResult:
         """See :class:`WorkCall`."""
@@ -157,18 +176,27 @@ class ModalContainers:
             if "open files" not in str(err):
                 raise OutputFailed(f"the Volume is not committed: {err}") from err
 
-    async def spawn(self, item: WorkItem) -> ModalCall:
+    async def spawn(self, item: WorkItem) -> WorkCall:
         """See :class:`Containers`."""
         return ModalCall(await Worker().make_mattes.spawn.aio(item))
 
-    async def get_progress(self, key: str) -> int | None:
+    async def attach(self, call_id: str) -> WorkCall:
         """See :class:`Containers`."""
-        done: int | None = await progress.get.aio(key)
-        return done
+        return ModalCall(modal.FunctionCall.from_id(call_id))
 
-    async def delete_progress(self, key: str) -> None:
+    async def get_progress(self, item: WorkItem) -> WorkProgress | None:
         """See :class:`Containers`."""
-        await progress.pop.aio(key, None)
+        reported: WorkProgress | None = await progress.get.aio(item.key)
+        return reported
+
+    async def get_segment(self, item: WorkItem, name: str) -> bytes:
+        """See :class:`Containers`."""
+        return bytes(await progress.get.aio(f"{item.key}/{name}"))
+
+    async def delete_progress(self, item: WorkItem) -> None:
+        """See :class:`Containers`."""
+        names = [f"{item.key}/{segment.file_name}" for segment in item.plan.segments]
+        await asyncio.gather(*(progress.pop.aio(key, None) for key in (item.key, *names)))
 
 
 @app.function(

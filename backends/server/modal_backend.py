@@ -4,20 +4,25 @@ import asyncio
 import logging
 import math
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from backends.base import ColdStart, CostIncurred, Event, OverlayBackend, Report
 from backends.errors import BackendUnavailable, FailureKind
 from backends.remote.job import create_failure
-from backends.remote.schemas import MatteJobFailure
 from backends.resilience.parallel import ProgressSum, split_plan
-from video_editing.contract.atomic_file import atomic_write
+from backends.server.modal_calls import (
+    CallLog,
+    Containers,
+    StoredCall,
+    WorkCall,
+    WorkItem,
+    WorkResult,
+)
+from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.contract.errors import InputRejected
-from video_editing.contract.plan import Plan, find_missing_segments, write_plan
+from video_editing.contract.plan import Plan, Segment, find_missing_segments, write_plan
 from video_editing.contract.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -26,66 +31,6 @@ POLL_SECONDS = 1
 CANCEL_SECONDS = 5  #: in which Modal answers that a call is cancelled
 ATTEMPTS = 2  #: of segments that a container did not bring
 SEGMENTS_PER_CONTAINER = 4  #: at least; for fewer, a further cold start costs more than it gains
-
-
-@dataclass(frozen=True)
-class WorkItem:
-    """The work for one container.
-
-    Attributes:
-        clip: its path in the shared Volume, which all containers have at the same place.
-        plan: with the segments to make.
-        progress_key: under which the container stores how many frames are done.
-    """
-
-    clip: str
-    plan: Plan
-    progress_key: str
-
-
-@dataclass(frozen=True)
-class WorkResult:
-    """The result of one container.
-
-    Attributes:
-        segments: file contents by file name, a few hundred kilobytes each.
-        seconds: for which the GPU was in use.
-        failure: why segments are missing.
-    """
-
-    segments: dict[str, bytes]
-    seconds: float
-    failure: MatteJobFailure | None = None
-
-
-class WorkCall(Protocol):
-    """A work item that a container makes or will make."""
-
-    async def get(self) -> WorkResult:
-        """Wait for the result."""
-
-    async def cancel(self) -> None:
-        """Stop the work, or do not begin with it."""
-
-
-class Containers(Protocol):
-    """The containers at Modal, and what is shared with them."""
-
-    async def commit_files(self) -> None:
-        """Make files that this process wrote durable, and visible to the containers.
-
-        Raises:
-            OutputFailed: this is not possible.
-        """
-
-    async def spawn(self, item: WorkItem) -> WorkCall:
-        """Send a work item to a container."""
-
-    async def get_progress(self, key: str) -> int | None:
-        """Return how many frames of a work item are done; None before a container has it."""
-
-    async def delete_progress(self, key: str) -> None:
-        """Forget the progress of a work item."""
 
 
 class ModalBackend(OverlayBackend):
@@ -100,75 +45,121 @@ class ModalBackend(OverlayBackend):
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
         write_plan(plan, folder)
-        warm_up = _WarmUp(self.name, report)
-        progress_sum = ProgressSum(plan, find_missing_segments(plan, folder), warm_up.forward)
+        run = _PlanRun(self._containers, plan, folder, report)
+        stored = CallLog(folder).read()  # of an earlier process, which was killed
         for attempt in range(ATTEMPTS):
-            items = self._split(clip, plan, folder)
-            warm_up.expect(items)
-            await self._containers.commit_files()
-            results = await asyncio.gather(
-                *(self._run_item(item, folder, progress_sum, warm_up) for item in items),
-                return_exceptions=True,
-            )
-            failures = [result for result in results if isinstance(result, Exception)]
+            covered = [segment for call in stored for segment in call.item.plan.segments]
+            items = self._split(clip, plan, folder, covered)
+            failures = await run.run_all(stored, items)
+            stored = []
             if not find_missing_segments(plan, folder):
                 break
             if attempt == ATTEMPTS - 1 or any(isinstance(f, InputRejected) for f in failures):
                 raise _choose_failure(self.name, failures)
-        progress_sum.report_complete()
+        run.progress_sum.report_complete()
 
-    def _split(self, clip: Path, plan: Plan, folder: Path) -> list[WorkItem]:
+    def _split(
+        self, clip: Path, plan: Plan, folder: Path, covered: Collection[Segment]
+    ) -> list[WorkItem]:
+        """Return items for the segments that are neither in *folder* nor *covered*."""
+        missing = [s for s in find_missing_segments(plan, folder) if s not in covered]
+        useful = math.ceil(len(missing) / SEGMENTS_PER_CONTAINER)
+        parts = split_plan(plan, missing, max(1, min(useful, self._max_containers)))
+        path = str(clip.absolute())
+        return [WorkItem(clip=path, plan=part, key=secrets.token_hex(8)) for part in parts]
+
+
+class _PlanRun:
+    """Work items of one plan, and what their containers brought so far."""
+
+    def __init__(self, containers: Containers, plan: Plan, folder: Path, report: Report) -> None:
+        self._containers, self._folder, self._call_log = containers, folder, CallLog(folder)
+        self._warm_up = _WarmUp(ModalBackend.name, report)
         missing_segments = find_missing_segments(plan, folder)
-        useful = math.ceil(len(missing_segments) / SEGMENTS_PER_CONTAINER)
-        parts = split_plan(plan, missing_segments, max(1, min(useful, self._max_containers)))
-        return [WorkItem(str(clip.absolute()), part, secrets.token_hex(8)) for part in parts]
+        self.progress_sum = ProgressSum(plan, missing_segments, self._warm_up.forward)
 
-    async def _run_item(
-        self, item: WorkItem, folder: Path, progress_sum: ProgressSum, warm_up: "_WarmUp"
-    ) -> None:
-        """Let a container make *item*, and store what it brings."""
-        poller = asyncio.create_task(self._poll_progress(item, progress_sum, warm_up))
+    async def run_all(
+        self, stored: Sequence[StoredCall], items: Sequence[WorkItem]
+    ) -> list[Exception]:
+        """Wait for *stored* calls, and for new ones of *items*; return the failures."""
+        self._warm_up.expect([*(call.item for call in stored), *items])
+        await self._containers.commit_files()
+        results = await asyncio.gather(
+            *(self._run_item(call.item, call.call_id) for call in stored),
+            *(self._run_item(item) for item in items),
+            return_exceptions=True,
+        )
+        return [result for result in results if isinstance(result, Exception)]
+
+    async def _run_item(self, item: WorkItem, call_id: str | None = None) -> None:
+        """Let a container make *item*, and store what it brings.
+
+        A *call_id* is that of a call that makes it already.
+        """
+        poller = asyncio.create_task(self._poll_progress(item))
         try:
-            result = await self._call(item)
+            result = await self._call(item, call_id)
+        except Exception:
+            with log_failure("segments of a lost container are lost, too"):
+                await self._fetch_progress(item)
+            raise
         finally:
             poller.cancel()
             await asyncio.wait([poller])
-            await self._delete_progress(item)
-            warm_up.end(item)
-        progress_sum.add(item.plan, CostIncurred(self.name, result.seconds, 0))
+            await self._forget(item)
+            self._warm_up.end(item)
+        self.progress_sum.add(item.plan, CostIncurred(ModalBackend.name, result.seconds, 0))
         for name, content in result.segments.items():
-            with atomic_write(folder / name) as part:
-                part.write_bytes(content)
+            self._store(name, content)
         if result.failure is not None:
-            raise create_failure(self.name, result.failure)
+            raise create_failure(ModalBackend.name, result.failure)
 
-    async def _call(self, item: WorkItem) -> WorkResult:
-        """Let a container make *item*; cancelled, also while the item is sent, it stops there."""
-        spawning = asyncio.ensure_future(self._containers.spawn(item))
+    async def _call(self, item: WorkItem, call_id: str | None) -> WorkResult:
+        """Return what a container brings; cancelled, also while the item is sent, it stops."""
+        opening = asyncio.ensure_future(self._open_call(item, call_id))
         try:
-            return await (await asyncio.shield(spawning)).get()
+            return await (await asyncio.shield(opening)).get()
         except asyncio.CancelledError:
             with log_failure("a container was not stopped"):
                 async with asyncio.timeout(CANCEL_SECONDS):
-                    await (await spawning).cancel()
+                    await (await opening).cancel()
             raise
 
-    async def _delete_progress(self, item: WorkItem) -> None:
+    async def _open_call(self, item: WorkItem, call_id: str | None) -> WorkCall:
+        if call_id is not None:
+            return await self._containers.attach(call_id)
+        call = await self._containers.spawn(item)
+        self._call_log.add(StoredCall(call_id=call.id, item=item))
+        return call
+
+    async def _forget(self, item: WorkItem) -> None:
+        with log_failure("a call is not forgotten"):
+            self._call_log.remove(item)
         with log_failure("progress is not deleted"):
             async with asyncio.timeout(CANCEL_SECONDS):
-                await self._containers.delete_progress(item.progress_key)
+                await self._containers.delete_progress(item)
 
-    async def _poll_progress(
-        self, item: WorkItem, progress_sum: ProgressSum, warm_up: "_WarmUp"
-    ) -> None:
+    async def _poll_progress(self, item: WorkItem) -> None:
         while True:
             with log_failure("progress is not known"):
-                done = await self._containers.get_progress(item.progress_key)
-                if done is not None:
-                    warm_up.begin(item)
-                    frames = item.plan.frames
-                    progress_sum.add(item.plan, Progress("mattes", min(done, frames), frames, 0))
+                await self._fetch_progress(item)
             await asyncio.sleep(POLL_SECONDS)
+
+    async def _fetch_progress(self, item: WorkItem) -> None:
+        """Report how far *item* is, and store the segments of it that are ready."""
+        progress = await self._containers.get_progress(item)
+        if progress is None:
+            return
+        self._warm_up.begin(item)
+        for name in progress.ready:
+            if not (self._folder / name).exists():
+                self._store(name, await self._containers.get_segment(item, name))
+        frames = item.plan.frames
+        self.progress_sum.add(item.plan, Progress("mattes", min(progress.done, frames), frames, 0))
+
+    def _store(self, name: str, content: bytes) -> None:
+        with atomic_write(self._folder / name) as part, translate_output_errors():
+            part.write_bytes(content)
 
 
 class _WarmUp:
@@ -188,22 +179,22 @@ class _WarmUp:
 
     def expect(self, items: Sequence[WorkItem]) -> None:
         """Note that *items* wait for containers."""
-        self._waiting = {item.progress_key for item in items}
+        self._waiting = {item.key for item in items}
         self._report(self._cold_start)
 
     def begin(self, item: WorkItem) -> None:
         """Note that a container makes *item*; the first one of all ends the cold start."""
-        if item.progress_key not in self._waiting:
+        if item.key not in self._waiting:
             return
-        self._waiting.remove(item.progress_key)
+        self._waiting.remove(item.key)
         if not self._working:
             self._report(self._last_progress)
-        self._working.add(item.progress_key)
+        self._working.add(item.key)
 
     def end(self, item: WorkItem) -> None:
         """Note that *item* is made, or will not be."""
-        self._waiting.discard(item.progress_key)
-        self._working.discard(item.progress_key)
+        self._waiting.discard(item.key)
+        self._working.discard(item.key)
         if self._waiting and not self._working:
             self._report(self._cold_start)
 

@@ -1,13 +1,14 @@
 """Jobs of the service that are started while they stop."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
 from backends.base import OverlayBackend, Report
 from backends.remote.schemas import MatteJobRequest, MatteJobState
-from backends.server.jobs import JobStore, ServerJob
+from backends.server.jobs import ACTIVE_FILE, JobStore, ServerJob
 from settings import ServiceSettings
 from video_editing.contract.plan import Plan
 
@@ -36,7 +37,7 @@ class Jobs:
     """A store with one job, whose backend never ends by itself."""
 
     def __init__(self, folder: Path, clip: Path, plan: Plan) -> None:
-        self.backend = EndlessBackend()
+        self._folder, self.backend = folder, EndlessBackend()
         settings = ServiceSettings(folder=folder)
         self.store = JobStore(folder / "jobs", self.backend, settings, asyncio.Semaphore(1))
         self._request, self._clip = MatteJobRequest(input="0" * 64, plan=plan), clip
@@ -53,6 +54,14 @@ class Jobs:
             while self.backend.calls == calls:
                 await asyncio.sleep(0.01)
         return job
+
+    async def restart(self) -> None:
+        """Close the store; open it again, as the next process does."""
+        await self.store.close()
+        settings = ServiceSettings(folder=self._folder)
+        self.store = JobStore(self._folder / "jobs", self.backend, settings, asyncio.Semaphore(1))
+        self.store.resume(lambda _digest: self._clip)
+        await asyncio.sleep(0.1)
 
 
 @pytest.fixture
@@ -71,6 +80,29 @@ async def test_a_job_that_is_submitted_while_it_is_cancelled_runs_again(jobs: Jo
     assert again.state is MatteJobState.RUNNING
     assert jobs.backend.calls == 2
     await jobs.store.close()
+
+
+async def test_a_job_in_progress_goes_on_in_the_next_process(jobs: Jobs) -> None:
+    """Also in the one after that; a job that a client cancelled does not."""
+    await jobs.start()
+    for calls in (2, 3):
+        await jobs.restart()
+        assert jobs.backend.calls == calls
+    job = jobs.store.get(JOB)
+    assert job is not None
+    assert job.state is MatteJobState.RUNNING
+    await jobs.store.cancel(job)
+    await jobs.restart()
+    assert jobs.backend.calls == 3
+    await jobs.store.close()
+
+
+async def test_a_job_whose_time_is_over_is_not_resumed(jobs: Jobs, tmp_path: Path) -> None:
+    """One that stops the process each time does not do so for ever."""
+    await jobs.start()
+    os.utime(tmp_path / "jobs" / JOB / ACTIVE_FILE, (0, 0))
+    await jobs.restart()
+    assert jobs.backend.calls == 1
 
 
 async def test_a_cancel_leaves_a_later_run_alone(jobs: Jobs) -> None:

@@ -4,8 +4,8 @@ import asyncio
 import importlib
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 
@@ -17,8 +17,10 @@ from backends.errors import BackendUnavailable, FailureKind
 from backends.factory import BackendState
 from backends.resilience.fallback import FallbackChain
 from backends.server.app import create_app
-from backends.server.modal_backend import ModalBackend, WorkItem, WorkResult
+from backends.server.modal_backend import ModalBackend
+from backends.server.modal_calls import WorkItem, WorkProgress, WorkResult
 from tests.backends.support.event_recorder import EventRecorder
+from tests.backends.support.local_modal import ContainersServer, LocalContainers, LocalDict
 from tests.backends.support.running_service import (
     KEY,
     SHORT_TIMEOUTS,
@@ -26,6 +28,7 @@ from tests.backends.support.running_service import (
     create_client,
     create_service,
     make_copying_fetcher,
+    run_program,
     serve_app,
 )
 from tests.backends.support.scripted_backend import ScriptedBackend, make_grey_mattes
@@ -43,7 +46,9 @@ def modal_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setenv("SERVICE_PLACE", "local-cpu")
     monkeypatch.setenv("SERVICE_DIR", str(tmp_path / "service"))
     monkeypatch.setenv("MODAL_GPUS", "H100,L4")
-    return importlib.reload(importlib.import_module("backends.server.modal_app"))
+    module = importlib.reload(importlib.import_module("backends.server.modal_app"))
+    monkeypatch.setattr(module, "progress", LocalDict())
+    return module
 
 
 async def test_the_api_is_the_service(modal_app: ModuleType) -> None:
@@ -63,7 +68,7 @@ async def test_the_api_is_the_service(modal_app: ModuleType) -> None:
 def test_a_worker_makes_its_work_item(modal_app: ModuleType, clip: Path, plan: Plan) -> None:
     """A worker returns the segments of its work item and the seconds that they took."""
     part = plan.model_copy(update={"segments": plan.segments[3:5]})
-    made = modal_app.Worker().make_mattes.local(WorkItem(str(clip), part, "key"))
+    made = modal_app.Worker().make_mattes.local(WorkItem(clip=str(clip), plan=part, key="key"))
     assert made.failure is None
     assert sorted(made.segments) == [segment.file_name for segment in part.segments]
     assert made.seconds > 0
@@ -72,92 +77,31 @@ def test_a_worker_makes_its_work_item(modal_app: ModuleType, clip: Path, plan: P
 def test_a_workers_failure_is_returned(modal_app: ModuleType, tmp_path: Path, plan: Plan) -> None:
     """A rejection of the clip is returned through Modal as fields, not as an exception."""
     (tmp_path / "text").write_text("once upon a time")
-    made = modal_app.Worker().make_mattes.local(WorkItem(str(tmp_path / "text"), plan, "key"))
+    made = modal_app.Worker().make_mattes.local(
+        WorkItem(clip=str(tmp_path / "text"), plan=plan, key="key")
+    )
     assert made.failure.rejected
     assert made.failure.reason == "not_a_video"
 
 
-class LocalCall:
-    """A worker's call in a thread of this process."""
-
-    def __init__(self, containers: "LocalContainers", item: WorkItem) -> None:
-        self._containers, self._item = containers, item
-
-    async def get(self) -> WorkResult:
-        """Make the item as soon as its container has started; fail, or hang, as told."""
-        containers = self._containers
-        await asyncio.sleep(containers.cold_seconds)
-        if containers.items.index(self._item) in containers.lost:
-            raise ConnectionError("the container is gone")
-        containers.progress[self._item.progress_key] = 0
-        await asyncio.sleep(containers.work_seconds)
-        return await asyncio.to_thread(containers.make, self._item)
-
-    async def cancel(self) -> None:
-        """Note it."""
-        self._containers.cancelled.append(self._item)
-
-
-@dataclass
-class LocalContainers:
-    """Workers of this process.
-
-    Attributes:
-        make: what each of them does with an item.
-        lost: the n-th items, whose containers are lost.
-        cold_seconds: until a container has started.
-        work_seconds: at least, for each item.
-        is_dict_broken: whether nothing is known of the progress.
-        progress: of items that a container has.
-        items, cancelled: those that were sent, and those that were stopped.
-        commits: how often the files were committed.
-    """
-
-    make: Callable[[WorkItem], WorkResult]
-    lost: Sequence[int] = ()
-    cold_seconds: float = 0
-    work_seconds: float = 0
-    is_dict_broken: bool = False
-    progress: dict[str, int] = field(default_factory=dict)
-    items: list[WorkItem] = field(default_factory=list)
-    cancelled: list[WorkItem] = field(default_factory=list)
-    commits: int = 0
-
-    async def commit_files(self) -> None:
-        """Count it: all share this machine's disk."""
-        self.commits += 1
-
-    async def spawn(self, item: WorkItem) -> LocalCall:
-        """Start nothing yet, after the time that a connection takes."""
-        self.items.append(item)
-        await asyncio.sleep(0.1)
-        return LocalCall(self, item)
-
-    async def get_progress(self, key: str) -> int | None:
-        """Return it, or fail as Modal's connection does."""
-        if self.is_dict_broken:
-            raise ConnectionError
-        return self.progress.get(key)
-
-    async def delete_progress(self, key: str) -> None:
-        """Forget it, or fail as Modal's connection does."""
-        if self.is_dict_broken:
-            raise ConnectionError
-        self.progress.pop(key, None)
-
-
+@pytest.mark.parametrize("is_dict_broken", [False, True])
 async def test_containers_share_a_clip(
-    modal_app: ModuleType, tmp_path: Path, clip: Path, plan: Plan
+    modal_app: ModuleType, tmp_path: Path, clip: Path, plan: Plan, *, is_dict_broken: bool
 ) -> None:
     """The client, the API and three containers together make each segment of a clip.
 
-    A failing Dict costs nothing but the progress.
+    A failing Dict costs nothing but the progress; one that works is empty at the end.
     """
-    containers = LocalContainers(modal_app.Worker().make_mattes.local, is_dict_broken=True)
+    containers = LocalContainers(
+        modal_app.Worker().make_mattes.local,
+        board=modal_app.ModalContainers(),
+        is_dict_broken=is_dict_broken,
+    )
     async with serve_app(modal_app.build_api(containers)) as address:
         await create_client(address).make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert find_missing_segments(plan, tmp_path / "mattes") == []
     assert [len(item.plan.segments) for item in containers.items] == [4, 4, 4]
+    assert is_dict_broken or modal_app.progress.entries == {}
 
 
 async def test_an_overlay_by_link_is_made_by_containers(modal_app: ModuleType, clip: Path) -> None:
@@ -195,15 +139,79 @@ def make_with_a_person(item: WorkItem) -> WorkResult:
 
 
 async def test_only_a_lost_piece_is_made_again(tmp_path: Path, plan: Plan) -> None:
-    """The pieces of the other containers are kept."""
+    """The pieces of the other containers are kept, and so is what the lost one had ready."""
     containers = LocalContainers(make_quickly, lost=(1,))
     folder = tmp_path / "mattes"
     await ModalBackend(containers, max_containers=3).make_mattes(
         tmp_path / "clip", plan, folder, EventRecorder()
     )
     assert find_missing_segments(plan, folder) == []
-    assert len({item.progress_key for item in containers.items}) == 4
+    assert [len(item.plan.segments) for item in containers.items] == [4, 4, 4, 3]
+    assert len({item.key for item in containers.items}) == 4
     assert containers.progress == {}
+
+
+async def test_segments_come_as_they_are_ready(tmp_path: Path, clip: Path, plan: Plan) -> None:
+    """The client has the first one of a piece long before the last one is made."""
+    containers = LocalContainers(make_with_a_person, work_seconds=12)
+    backend = ModalBackend(containers, max_containers=1)
+    mattes = tmp_path / "mattes"
+    async with serve_app(create_service(tmp_path / "service", backend)) as address:
+        client = create_client(address)
+        job = asyncio.create_task(client.make_mattes(clip, plan, mattes, EventRecorder()))
+        while not list(mattes.glob("*.mp4")):
+            assert not job.done()
+            await asyncio.sleep(0.05)
+        (call,) = containers.calls.values()
+        assert not call.future.done()
+        job.cancel()
+        await asyncio.wait([job])
+
+
+async def test_a_worker_publishes_each_segment(
+    modal_app: ModuleType, clip: Path, plan: Plan
+) -> None:
+    """In the Dict, from which the API's container reads and deletes them."""
+    item = WorkItem(clip=str(clip), plan=plan, key="key")
+    worker = asyncio.create_task(modal_app.make_item(ScriptedBackend(pause=0.3), item))
+    containers = modal_app.ModalContainers()
+    await asyncio.sleep(0.1)
+    assert await containers.get_progress(item) == WorkProgress(0)
+    while not (progress := await containers.get_progress(item)).ready:
+        assert not worker.done()
+        await asyncio.sleep(0.05)
+    content = await containers.get_segment(item, progress.ready[0])
+    result = await worker
+    assert result.segments[progress.ready[0]] == content
+    assert len(result.segments) == len(plan.segments)
+    await containers.delete_progress(item)
+    assert modal_app.progress.entries == {}
+
+
+@pytest.mark.slow
+async def test_a_restart_of_the_api_costs_nothing(
+    tmp_path: Path, clip: Path, plan: Plan, unused_tcp_port: int
+) -> None:
+    """It is killed in the middle; the next one finds the job and its calls, which go on meanwhile.
+
+    The client sees some failed polls and no more.
+    """
+    containers = LocalContainers(make_with_a_person, work_seconds=12)
+    program = ("run_modal_service.py", tmp_path / "service", unused_tcp_port)
+    program = (*program, ContainersServer(containers).port)
+    mattes, heard = tmp_path / "mattes", EventRecorder()
+    async with run_program(*program) as (process, address):
+        client = create_client(address, replace(SHORT_TIMEOUTS, poll=2))
+        job = asyncio.create_task(client.make_mattes(clip, plan, mattes, heard))
+        while not list(mattes.glob("*.mp4")):
+            assert not job.done()
+            await asyncio.sleep(0.05)
+        process.kill()
+    async with run_program(*program):
+        await job
+    assert find_missing_segments(plan, mattes) == []
+    assert len(containers.items) == 3
+    assert containers.cancelled == []
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.3])
@@ -271,8 +279,11 @@ async def test_a_second_container_may_be_cold_too(tmp_path: Path, plan: Plan) ->
         tmp_path / "clip", plan, tmp_path / "mattes", heard
     )
     cold = ColdStart("modal")
-    last = [event for event in heard.events if not isinstance(event, CostIncurred)]
-    assert [event == cold for event in last] == [True, True, False, False, False]
+    events = [event for event in heard.events if not isinstance(event, CostIncurred)]
+    assert [is_cold for is_cold, _ in groupby(events, lambda event: event == cold)] == [
+        *(True, False),
+        *(True, False),
+    ]
 
 
 def test_settings_of_the_deploy_reach_the_containers(

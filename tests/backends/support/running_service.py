@@ -36,9 +36,9 @@ SHORT_TIMEOUTS = Timeouts(response=5, transfer=5, cold_start=0.2, start=20, stal
 
 
 @asynccontextmanager
-async def serve_app(app: ASGIApp) -> AsyncIterator[str]:
-    """Serve *app* on a free port and yield its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
+async def serve_app(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+    """Serve *app* on *port*, or on a free one, and yield its address."""
+    listener = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
@@ -58,8 +58,17 @@ async def serve_in_process(
 
     Every link leads to *clip*.
     """
+    async with run_program("run_service.py", folder, *([clip] if clip else [])) as started:
+        yield started
+
+
+@asynccontextmanager
+async def run_program(
+    name: str, *arguments: object
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Run a program that serves until it is killed; yield it and its address."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, PROGRAMS / "run_service.py", folder, *([clip] if clip else [])),
+        *(sys.executable, PROGRAMS / name, *map(str, arguments)),
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=asyncio.subprocess.PIPE,
     )
