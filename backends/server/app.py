@@ -1,10 +1,10 @@
 """The FastAPI application, and the command ``overlay serve`` that runs it on this machine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
 from fastapi import Depends, FastAPI
@@ -25,10 +25,16 @@ from backends.server.clip_store import ClipStore, create_link_fetcher
 from backends.server.docs_page import create_docs_route
 from backends.server.errors import EXCEPTION_HANDLERS, JsonErrorMiddleware
 from backends.server.jobs import JobStore
-from backends.server.overlays import OverlayStore, ServiceDependencies
+from backends.server.overlays import (
+    OverlayJob,
+    OverlayStore,
+    ServiceDependencies,
+    load_overlay,
+)
 from backends.server.render_routes import create_render_router, create_result_router
 from backends.server.renders import RenderStore
 from backends.server.routes import (
+    OverlayLinks,
     create_clip_router,
     create_job_router,
     create_link_router,
@@ -42,6 +48,7 @@ from settings import ServiceSettings, Settings
 MAX_JSON_BYTES = 1 << 20  #: of every request body but a clip
 STALL_SECONDS = 60  #: for which a client may send nothing of a body
 SWEEP_SECONDS = 60  #: between two removals of what has expired
+OVERLAYS_FOLDER = "overlays"  #: in the service's folder
 KEY_FILE = "links.key"  #: in the service's folder: what signs the links to overlays
 BACKLOG = 128  #: connections that are accepted before the guard can close one
 SHUTDOWN_SECONDS = 3  #: for requests in progress when the service stops
@@ -84,31 +91,25 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
     """
     check_key = require_key(settings)
     stores = _open_stores(settings, dependencies)
-    app = FastAPI(
-        title="overlaybot",
-        description="Cuts the person out of a clip.",
-        redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
-        lifespan=_create_lifespan(stores, settings.retention_seconds),
-        max_body_size=MAX_JSON_BYTES,
-        docs_url=None,  # its scripts would come from a CDN
-        exception_handlers=EXCEPTION_HANDLERS,
-    )
-    signer = LinkSigner(settings.folder.absolute() / KEY_FILE, settings.link_seconds)
+    app = _create_empty_app(lifespan=_create_lifespan(stores, settings.retention_seconds))
+    signer = _create_signer(settings)
     signer.create_key()
+    links = OverlayLinks(stores.overlays, signer, dependencies.links_site)
     for router in (
         create_clip_router(stores.clips, stores.list_active_clips, settings.max_clip_mb * 10**6),
         create_plan_router(stores.clips, dependencies.video_cli),
         create_job_router(stores.clips, stores.jobs),
         create_segment_router(stores.jobs),
-        create_overlay_router(stores.overlays, signer, settings.sync_seconds),
+        create_overlay_router(stores.overlays, links, settings.sync_seconds),
         create_render_router(stores.renders),
         create_result_router(stores.renders),
     ):
         app.include_router(router, dependencies=[Depends(check_key)])
-    app.include_router(create_link_router(stores.overlays, signer))
-    app.add_middleware(JsonErrorMiddleware)
-    app.add_middleware(ConnectionMiddleware)
+
+    async def find_overlay(overlay_id: str) -> OverlayJob | None:
+        return stores.overlays.get(overlay_id)
+
+    app.include_router(create_link_router(find_overlay, signer))
     app.add_api_route("/docs", create_docs_route(app), include_in_schema=False)
 
     @app.get("/healthz", tags=["health"])
@@ -117,6 +118,56 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
         return HealthResponse()
 
     return app
+
+
+def create_link_app(
+    settings: ServiceSettings, refresh: Callable[[], Awaitable[None]], described: FastAPI
+) -> FastAPI:
+    """Return the part of the service that needs no key, for a process that only reads its folder.
+
+    Args:
+        settings: of the service.
+        refresh: makes visible what the service wrote since.
+        described: the service, of which this app serves the documentation.
+    """
+    app, signer = _create_empty_app(openapi_url=None), _create_signer(settings)
+
+    async def find_overlay(overlay_id: str) -> OverlayJob | None:
+        folder = settings.folder.absolute() / OVERLAYS_FOLDER / overlay_id
+        overlay = load_overlay(folder)
+        if overlay is None or not overlay.path.exists():
+            await refresh()
+            overlay = load_overlay(folder)
+        return overlay
+
+    async def find_key() -> None:
+        if not signer.has_key:
+            await refresh()
+
+    app.include_router(create_link_router(find_overlay, signer), dependencies=[Depends(find_key)])
+    app.add_api_route("/docs", create_docs_route(described))
+    app.add_api_route("/openapi.json", described.openapi)
+    return app
+
+
+def _create_empty_app(**options: Any) -> FastAPI:
+    app = FastAPI(
+        title="overlaybot",
+        description="Cuts the person out of a clip.",
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        max_body_size=MAX_JSON_BYTES,
+        docs_url=None,  # its scripts would come from a CDN
+        exception_handlers=EXCEPTION_HANDLERS,
+        **options,
+    )
+    app.add_middleware(JsonErrorMiddleware)
+    app.add_middleware(ConnectionMiddleware)
+    return app
+
+
+def _create_signer(settings: ServiceSettings) -> LinkSigner:
+    return LinkSigner(settings.folder.absolute() / KEY_FILE, settings.link_seconds)
 
 
 class ConnectionMiddleware:
@@ -153,10 +204,12 @@ def _open_stores(settings: ServiceSettings, dependencies: ServiceDependencies) -
     slots = asyncio.Semaphore(settings.parallel_jobs)
     folder = settings.folder.absolute()  # child processes have a working directory of their own
     clips = ClipStore(folder / "clips")
+    parallel_jobs = dependencies.parallel_jobs
+    job_slots = slots if parallel_jobs is None else asyncio.Semaphore(parallel_jobs)
     return _Stores(
         clips,
-        JobStore(folder / "jobs", dependencies.backend, settings, slots),
-        OverlayStore(folder / "overlays", dependencies, settings, slots),
+        JobStore(folder / "jobs", dependencies.backend, settings, job_slots),
+        OverlayStore(folder / OVERLAYS_FOLDER, dependencies, settings, slots),
         RenderStore(folder / "renders", clips, dependencies.renderer, settings),
     )
 

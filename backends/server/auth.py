@@ -72,13 +72,18 @@ class LinkSigner:
         """Sign with the key in *key_file*; a signature is valid for *seconds*."""
         self._key_file, self._seconds = key_file, seconds
 
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key, without which no signature is valid."""
+        return self._key_file.exists()
+
     def create_key(self) -> None:
         """Create the key, unless there is one.
 
         Raises:
             OutputFailed: it cannot be stored.
         """
-        if not self._key_file.exists():
+        if not self.has_key:
             with atomic_write(self._key_file) as part, translate_output_errors():
                 part.touch(mode=0o600)
                 part.write_bytes(secrets.token_bytes(32))
@@ -95,7 +100,7 @@ class LinkSigner:
 
     def is_valid(self, name: str, expires: int, signature: str) -> bool:
         """Return whether *signature* was made here for *name* and has not expired."""
-        is_authentic = hmac.compare_digest(
+        is_authentic = self.has_key and hmac.compare_digest(
             signature.encode(), self._compute_signature(name, expires).encode()
         )
         return is_authentic and time.time() < expires

@@ -6,6 +6,7 @@ OVERLAY_TOKEN that the API requires as well.
 """
 
 import asyncio
+import secrets
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from pydantic import SecretStr
 
 from backends.base import Event, OverlayBackend
 from backends.factory import create_backend
-from backends.server.app import create_app, create_dependencies
+from backends.server.app import create_app, create_dependencies, create_link_app
 from backends.server.errors import create_job_failure
 from backends.server.modal_backend import POLL_SECONDS, ModalBackend, log_failure
 from backends.server.modal_calls import (
@@ -28,7 +29,7 @@ from backends.server.modal_calls import (
     WorkProgress,
     WorkResult,
 )
-from settings import Settings
+from settings import ServiceSettings, Settings
 from video_editing.contract.errors import OutputFailed
 from video_editing.contract.plan import find_missing_segments
 from video_editing.contract.progress import Progress
@@ -214,14 +215,56 @@ class ModalContainers:
 @modal.asgi_app(requires_proxy_auth=True)
 def create_api() -> FastAPI:
     """Return the service's application, with the GPU containers as its backend."""
-    return build_api(ModalContainers())
+    site = None if modal.is_local() else create_links.get_web_url()
+    return build_api(ModalContainers(), settings.service, site)
 
 
-def build_api(containers: Containers) -> FastAPI:
-    """Return the service's application with the workers of *containers*."""
+def build_api(
+    containers: Containers, service: ServiceSettings, links_site: str | None = None
+) -> FastAPI:
+    """Return the service's application.
+
+    Args:
+        containers: the workers.
+        service: the settings.
+        links_site: address of :func:`create_links`.
+    """
     backend = ModalBackend(containers, max_containers=settings.modal.max_containers)
     dependencies = create_dependencies(backend, backend.name, settings)
-    return create_app(settings.service, replace(dependencies, commit=containers.commit_files))
+    dependencies = replace(
+        dependencies,
+        commit=containers.commit_files,
+        links_site=links_site,
+        parallel_jobs=settings.modal.max_containers,
+    )
+    return create_app(service, dependencies)
+
+
+@app.function(
+    name="links",  # part of the address of links to overlays
+    image=image,
+    volumes={SERVICE_FOLDER: files},
+    cpu=0.5,
+    memory=1024,
+    scaledown_window=settings.modal.scaledown_window,
+    timeout=MAX_SECONDS,
+)
+@modal.concurrent(max_inputs=100)
+@modal.asgi_app()
+def create_links() -> FastAPI:
+    """Return the application for whoever has a link: without Modal's keys, and without others."""
+    with tempfile.TemporaryDirectory() as folder:
+        token = SecretStr(secrets.token_hex())  # of a service that is described and never served
+        changes = {"folder": Path(folder), "token": token}
+        described = build_api(ModalContainers(), settings.service.model_copy(update=changes))
+    return create_link_app(settings.service, refresh_files, described)
+
+
+async def refresh_files() -> None:
+    """Make visible what other containers have committed, unless a request has a file open."""
+    if not modal.is_local():
+        with log_failure("files of other containers are not seen"):
+            await files.reload.aio()  # type: ignore[no-untyped-call]  # in Modal
 
 
 @app.local_entrypoint()

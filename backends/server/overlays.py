@@ -46,6 +46,10 @@ class ServiceDependencies:
         renderer: makes finished videos.
         hosting: stores finished overlays; None: clients download them from the service.
         commit: makes what was written to the folder durable; raises OutputFailed.
+        links_site: address of the app of :func:`create_link_app` in another process, to which
+            links to overlays lead; None: they lead to the service itself.
+        parallel_jobs: jobs that may run beside overlays and renders, if *backend* makes the mattes
+            on other machines; None: jobs and overlays share the slots of the settings.
     """
 
     backend: OverlayBackend
@@ -54,6 +58,8 @@ class ServiceDependencies:
     renderer: Renderer
     hosting: ShotstackHosting | None = None
     commit: Callable[[], Awaitable[None]] = do_nothing
+    links_site: str | None = None
+    parallel_jobs: int | None = None
 
 
 class OverlayState(BaseModel):

@@ -2,12 +2,13 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path as FilePath
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse
+from starlette.datastructures import URL
 from starlette.requests import ClientDisconnect
 
 from backends.local.video_cli import VideoCli
@@ -184,8 +185,24 @@ def _get_job(jobs: JobStore, job_id: str) -> ServerJob:
     return job
 
 
+class OverlayLinks:
+    """Links to finished overlays, which whoever has them can open without a key."""
+
+    def __init__(self, overlays: OverlayStore, signer: LinkSigner, site: str | None) -> None:
+        """Sign links with *signer*; they lead to the address *site*, or to the service itself."""
+        self._overlays, self._signer, self._site = overlays, signer, site
+
+    def create(self, overlay: OverlayJob, request: Request) -> str:
+        """Return a link for the client that sent *request*."""
+        url = request.url_for("fetch_overlay", overlay_id=overlay.id)
+        if self._site is not None:
+            url = URL(self._site.rstrip("/") + url.path)
+        signature = self._signer.sign(overlay.id, self._overlays.get_end_of_links(overlay))
+        return str(url.include_query_params(**signature))
+
+
 def create_overlay_router(
-    overlays: OverlayStore, signer: LinkSigner, sync_seconds: float
+    overlays: OverlayStore, links: OverlayLinks, sync_seconds: float
 ) -> APIRouter:
     """Return the routes that start overlays and report their state."""
     router = APIRouter(tags=["overlays"])
@@ -200,7 +217,7 @@ def create_overlay_router(
     @router.post("/process_overlay_endpoint", status_code=202, responses=error_responses)
     async def process_overlay(overlay: OverlayRequest, request: Request) -> OverlayResponse:
         """Start an overlay; get_result reports its state."""
-        return _create_overlay_response(overlays, start_overlay(overlay), request, signer)
+        return _create_overlay_response(start_overlay(overlay), request, links)
 
     @router.post(
         "/process_overlay_sync",
@@ -220,7 +237,7 @@ def create_overlay_router(
         assert started.task is not None
         await asyncio.wait([started.task], timeout=sync_seconds)
         response.status_code = 202 if started.task is not None else 200
-        return _create_overlay_response(overlays, started, request, signer)
+        return _create_overlay_response(started, request, links)
 
     @router.get("/get_result", responses=describe_errors(404, 422))
     async def get_result(job_id: OverlayId, request: Request) -> OverlayResponse:
@@ -228,13 +245,13 @@ def create_overlay_router(
         overlay = overlays.get(job_id)
         if overlay is None:
             raise HTTPException(404, "no such overlay")
-        return _create_overlay_response(overlays, overlay, request, signer)
+        return _create_overlay_response(overlay, request, links)
 
     return router
 
 
 def _create_overlay_response(
-    overlays: OverlayStore, overlay: OverlayJob, request: Request, signer: LinkSigner
+    overlay: OverlayJob, request: Request, links: OverlayLinks
 ) -> OverlayResponse:
     state = overlay.state
     if overlay.task is not None or state.finished_at is None:
@@ -243,18 +260,18 @@ def _create_overlay_response(
         return OverlayResponse(
             job_id=overlay.id, status="failed", reason=state.reason, error=state.error
         )
-    signature = signer.sign(overlay.id, overlays.get_end_of_links(overlay))
-    link = request.url_for("fetch_overlay", overlay_id=overlay.id)
     return OverlayResponse(
         job_id=overlay.id,
         status="completed",
-        overlay_url=state.url or str(link.include_query_params(**signature)),
+        overlay_url=state.url or links.create(overlay, request),
         duration=round(state.duration, 3),
         processing_time=round(overlay.processing_seconds, 3),
     )
 
 
-def create_link_router(overlays: OverlayStore, signer: LinkSigner) -> APIRouter:
+def create_link_router(
+    find_overlay: Callable[[str], Awaitable[OverlayJob | None]], signer: LinkSigner
+) -> APIRouter:
     """Return the route that signed links lead to; it needs no key."""
     router = APIRouter(tags=["overlays"])
 
@@ -271,7 +288,7 @@ def create_link_router(overlays: OverlayStore, signer: LinkSigner) -> APIRouter:
         """Download the overlay; the link is valid until it expires."""
         if not signer.is_valid(overlay_id, expires, signature):
             raise HTTPException(403, "the link has expired or is invalid")
-        overlay = overlays.get(overlay_id)
+        overlay = await find_overlay(overlay_id)
         if overlay is None or overlay.task is not None or not overlay.path.exists():
             raise HTTPException(404, "no such overlay, or no longer")
         return FileResponse(overlay.path, media_type=OVERLAY_MEDIA_TYPES[overlay.path.suffix])

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import shutil
 import tempfile
 import time
 from dataclasses import replace
@@ -16,9 +17,11 @@ from backends.base import BackendStarted, ColdStart, CostIncurred, FellBack
 from backends.errors import BackendUnavailable, FailureKind
 from backends.factory import BackendState
 from backends.resilience.fallback import FallbackChain
-from backends.server.app import create_app
+from backends.server.app import create_app, create_link_app
 from backends.server.modal_backend import ModalBackend
 from backends.server.modal_calls import WorkItem, WorkProgress, WorkResult
+from backends.server.overlays import ServiceDependencies
+from settings import ServiceSettings
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.local_modal import ContainersServer, LocalContainers, LocalDict
 from tests.backends.support.running_service import (
@@ -97,24 +100,28 @@ async def test_containers_share_a_clip(
         board=modal_app.ModalContainers(),
         is_dict_broken=is_dict_broken,
     )
-    async with serve_app(modal_app.build_api(containers)) as address:
+    async with serve_app(modal_app.build_api(containers, modal_app.settings.service)) as address:
         await create_client(address).make_mattes(clip, plan, tmp_path / "mattes", EventRecorder())
     assert find_missing_segments(plan, tmp_path / "mattes") == []
     assert [len(item.plan.segments) for item in containers.items] == [4, 4, 4]
     assert is_dict_broken or modal_app.progress.entries == {}
 
 
+def fetch_here(
+    modal_app: ModuleType, containers: LocalContainers, clip: Path, **changes: object
+) -> ServiceDependencies:
+    """Return what the service works with at Modal, where every link leads to *clip*."""
+    backend = ModalBackend(containers, max_containers=8)
+    dependencies = modal_app.create_dependencies(backend, "modal", modal_app.settings)
+    fetch_link = make_copying_fetcher(clip)
+    return replace(dependencies, fetch_link=fetch_link, **changes)
+
+
 async def test_an_overlay_by_link_is_made_by_containers(modal_app: ModuleType, clip: Path) -> None:
     """They find the downloaded clip; the overlay is committed before it is announced."""
     containers = LocalContainers(modal_app.Worker().make_mattes.local)
-    dependencies = modal_app.create_dependencies(
-        ModalBackend(containers, max_containers=8), "modal", modal_app.settings
-    )
-    fetch = make_copying_fetcher(clip)
-    app = create_app(
-        modal_app.settings.service,
-        replace(dependencies, fetch_link=fetch, commit=containers.commit_files),
-    )
+    dependencies = fetch_here(modal_app, containers, clip, commit=containers.commit_files)
+    app = create_app(modal_app.settings.service, dependencies)
     request = {"video_url": "https://example.com/a.mp4", "container": "webm"}
     async with (
         serve_app(app) as address,
@@ -123,6 +130,77 @@ async def test_an_overlay_by_link_is_made_by_containers(modal_app: ModuleType, c
     ):
         assert (await answer.json())["status"] == "completed"
     assert containers.commits == 2  # the clip, and the overlay
+
+
+async def test_jobs_do_not_wait_for_each_other(
+    modal_app: ModuleType, tmp_path: Path, clip: Path, plan: Plan
+) -> None:
+    """Each has containers of its own."""
+    containers = LocalContainers(make_with_a_person, work_seconds=60)
+    async with serve_app(modal_app.build_api(containers, modal_app.settings.service)) as address:
+        client = create_client(address)
+        jobs = [
+            asyncio.create_task(
+                client.make_mattes(clip, plan, tmp_path / name, EventRecorder()), name=name
+            )
+            for name in "ab"
+        ]
+        while len(containers.items) < 6:
+            assert not any(job.done() for job in jobs)
+            await asyncio.sleep(0.05)
+        for job in jobs:
+            job.cancel()
+        await asyncio.wait(jobs)
+
+
+async def test_whoever_has_a_link_needs_no_key(
+    modal_app: ModuleType, tmp_path: Path, clip: Path
+) -> None:
+    """Links lead to a second app, which sees the overlay once the Volume is read again.
+
+    That app serves the documentation, and nothing else.
+    """
+    settings = ServiceSettings(token=TOKEN, folder=tmp_path / "service")
+    seen = settings.model_copy(update={"folder": tmp_path / "volume"})
+
+    async def reload() -> None:
+        shutil.copytree(settings.folder, seen.folder, dirs_exist_ok=True)
+
+    containers = LocalContainers(modal_app.Worker().make_mattes.local)
+    described = modal_app.build_api(containers, settings)
+    async with serve_app(create_link_app(seen, reload, described)) as site:
+        app = create_app(settings, fetch_here(modal_app, containers, clip, links_site=f"{site}/"))
+        request = {"video_url": "https://example.com/a.mp4", "container": "webm"}
+        async with (
+            serve_app(app) as address,
+            ClientSession(address, headers=KEY) as session,
+            session.post("/process_overlay_sync", json=request) as answer,
+        ):
+            link = (await answer.json())["overlay_url"]
+        assert link.startswith(f"{site}/overlays/")
+        async with ClientSession() as stranger:
+            for url, status in (
+                (link, 200),
+                (f"{link[:-1]}{'1' if link.endswith('0') else '0'}", 403),
+                (f"{site}/docs", 200),
+                (f"{site}/openapi.json", 200),
+                (f"{site}/clips/{'0' * 64}", 404),
+                (f"{site}/get_result?job_id={'0' * 32}", 404),
+            ):
+                async with stranger.get(url) as answer:
+                    assert (url, answer.status) == (url, status)
+
+
+async def test_the_app_of_links_is_open(modal_app: ModuleType) -> None:
+    """It describes the service, and refuses what is not signed."""
+    async with (
+        serve_app(modal_app.create_links.local()) as address,
+        ClientSession(address) as session,
+    ):
+        async with session.get("/docs") as answer:
+            assert "process_overlay_sync" in await answer.text()
+        async with session.get("/overlays/x?expires=9999999999&signature=x") as answer:
+            assert answer.status == 403
 
 
 def make_quickly(item: WorkItem) -> WorkResult:
