@@ -184,6 +184,9 @@ class PreviewCards:
 
     One worker per draft runs until the card shows the latest state of the draft. After a restart
     the drafts without a card are resumed.
+
+    Attributes:
+        on_refused: receives why Telegram refuses a card.
     """
 
     def __init__(
@@ -211,6 +214,7 @@ class PreviewCards:
         self._keyboards = interface.keyboards
         self._limits, self._get_speed = limits, get_speed
         self._retry_seconds = retry_seconds
+        self.on_refused: Callable[[str], None] = lambda _: None
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._dirty: set[str] = set()  # drafts that changed since their worker read them
 
@@ -285,6 +289,7 @@ class PreviewCards:
             sent = await _retry_until_sent(lambda: self._send_card(draft, picture))
         except TelegramBadRequest as err:
             log.error("a card was refused: %s", err.message)  # noqa: TRY400 - its trace says nothing
+            self.on_refused(err.message)
             await self._give_up_background(draft)
             return
         if isinstance(sent, Rejected):
@@ -389,6 +394,7 @@ class PreviewCards:
                 await asyncio.sleep(later.seconds)
         except TelegramAPIError as err:
             log.error("a card cannot be changed: %s", type(err).__name__)  # noqa: TRY400 - its text is long
+            self.on_refused(err.message)
             if isinstance(err, TelegramBadRequest) and draft.look.backdrop.kind == "file":
                 await self._undo_choice(draft, Rejected(fault=RejectReason.BAD_BACKGROUND))
 

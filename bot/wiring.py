@@ -1,8 +1,10 @@
 """Builds every object of the bot once, from the settings."""
 
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 from aiogram import Bot, Dispatcher
@@ -27,6 +29,7 @@ from bot.database.repository import KeyValueStore
 from bot.database.statistics import MeasurementRepository, Statistics
 from bot.database.users import UserRepository
 from bot.handlers import create_routers
+from bot.handlers.admin_errors import RunningProgram
 from bot.handlers.admin_queue import QueueReader
 from bot.handlers.fallback import FailureReply
 from bot.handlers.media import RecentRefusals
@@ -58,6 +61,7 @@ from bot.ui.texts import Texts
 from bot.web.factory import SiteParts, create_site
 from bot.web.site import Site
 from settings import Settings
+from video_editing import ffmpeg
 
 #: limits of a child process that draws a card: users wait for it, so it is stopped early
 CARD_PROCESS_LIMITS = ProcessLimits(
@@ -198,6 +202,7 @@ async def build_application(
     """
     parts = _create_shared_parts(settings, program, telegram, engine)
     await parts.intake.load()
+    await parts.alerts.check_restarts(parts.repositories.key_values)
     backend_pool = await BackendPool.create(
         settings, parts.repositories.key_values, program, parts.alerts
     )
@@ -205,7 +210,8 @@ async def build_application(
     actions = OperatorActions(jobs, backend_pool, parts.intake, AuditLog(engine))
     preview_renderer = _create_preview_renderer(parts)
     preview_cards = _create_preview_cards(parts, preview_renderer, backend_pool)
-    dispatcher = _create_dispatcher(parts, backend_pool, jobs, preview_cards, actions)
+    preview_cards.on_refused = parts.alerts.report_refused_card
+    dispatcher = _create_dispatcher(parts, backend_pool, jobs, preview_cards, actions, lines)
     loop_lag = LoopLag()
     return Application(
         jobs,
@@ -296,7 +302,7 @@ def _create_job_supervisor(parts: _SharedParts, stages: JobStages) -> JobSupervi
         repositories.measurements,
         stages,
         active_jobs,
-        RetryPolicy(repositories.jobs, backoff),
+        RetryPolicy(repositories.jobs, backoff, parts.alerts.report_poison),
         interface,
     )
     return JobSupervisor(
@@ -339,6 +345,7 @@ def _create_dispatcher(
     jobs: JobSupervisor,
     preview_cards: PreviewCards,
     actions: OperatorActions,
+    lines: RecentLines,
 ) -> Dispatcher:
     """Create the dispatcher; handlers receive these objects by the names of the arguments."""
     dispatcher = Dispatcher(
@@ -355,7 +362,11 @@ def _create_dispatcher(
         jobs=jobs,
         keyboards=parts.keyboards,
         limits=parts.telegram.limits,
+        lines=lines,
         messenger=parts.telegram.messenger,
+        program=RunningProgram(
+            {"overlaybot": version("overlaybot"), "FFmpeg": ffmpeg.get_version()}, time.time()
+        ),
         queue_reader=QueueReader(
             parts.repositories.jobs, jobs, parts.repositories.statistics, parts.intake
         ),

@@ -10,6 +10,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery, Message
 
 from bot.handlers.admin_backends import BackendButton, press_backend_button, show_backends
+from bot.handlers.admin_errors import show_errors
 from bot.handlers.admin_queue import QueueButton, press_queue_button, show_queue
 from bot.handlers.admin_stats import show_stats
 from bot.handlers.context import IN_TEXT, Conversation, create_router
@@ -22,6 +23,7 @@ def create_admin_router() -> Router:
     router = create_router("admin")
     handlers: dict[str, Callable[..., Awaitable[None]]] = {
         "backend": show_backends,
+        "errors": show_errors,
         "stats": show_stats,
         "queue": show_queue,
     }

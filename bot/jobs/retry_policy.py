@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
@@ -42,11 +43,28 @@ class Backoff:
 
 
 class RetryPolicy:
-    """Decides about failures, and records attempts and pauses of jobs."""
+    """Decides about failures, and records attempts and pauses of jobs.
 
-    def __init__(self, job_repository: JobRepository, backoff: Backoff) -> None:
+    Attributes:
+        on_poison: called with the id of a job that is given up, when that is recorded.
+    """
+
+    def __init__(
+        self,
+        job_repository: JobRepository,
+        backoff: Backoff,
+        on_poison: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Store the collaborators.
+
+        Args:
+            job_repository: stores attempts and pauses.
+            backoff: how long pauses are.
+            on_poison: receives the id of each job that breaks the tools or the bot.
+        """
         self._job_repository = job_repository
         self._backoff = backoff
+        self.on_poison = on_poison
 
     async def decide(self, job: Job, err: Exception) -> Rejected | RetryLater:
         """Return what follows for *job* from *err*, and record it."""

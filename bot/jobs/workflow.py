@@ -135,6 +135,8 @@ class JobWorkflow(DBOSConfiguredInstance):
                 await self._job_repository.finish(job_id, JobState.DONE)
             case Rejected(fault=fault):
                 log.info("job %s failed: %s", job_id, fault)
+                if fault == FailureCode.POISON:
+                    self._retry_policy.on_poison(job_id)
                 await self._job_repository.finish(job_id, JobState.FAILED, fault)
             case _:
                 await self._job_repository.finish(job_id, JobState.CANCELLED, outcome.kind)

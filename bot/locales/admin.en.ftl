@@ -86,6 +86,7 @@ admin-button-resume = ▶️ Resume intake
 admin-button-list = 🔄 Refresh
 admin-button-cancel = ✖ Cancel
 admin-button-retry = ↻ Now
+admin-button-repeat = ↻ Try again: { $reason }
 admin-button-auto = Auto
 admin-button-look = Refresh
 
@@ -112,6 +113,10 @@ admin-cost = <b>Cost</b>
 admin-cost-today = today ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
 admin-cost-month = this month ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
 admin-cost-projected = at this rate the whole month ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+admin-program = <b>Versions</b>: { $versions }, at work for { $uptime }
+admin-failure = { $reason }: { $count }, last { $ago } ago
+admin-log = <b>Errors in the log</b> since the start
+admin-log-line = { $ago } ago, { $logger }: <code>{ $message }</code>
 admin-utc = Days and months are those of UTC.
 
 admin-queue = <b>Queue</b>: { $running } running, { $waiting } waiting, { $parked } parked
@@ -149,3 +154,6 @@ alarm-disk = ⚠️ Only { NUMBER($free, maximumFractionDigits: 1) } GB of disk 
 alarm-database = ⚠️ The bot does not start, because its database is broken: { $reason }
 alarm-budget = ⚠️ This month's budget is reached: ${ NUMBER($spent, minimumFractionDigits: 2, maximumFractionDigits: 2) } of ${ NUMBER($budget, minimumFractionDigits: 2, maximumFractionDigits: 2) }. Until it ends, results are put together on this machine.
 alarm-privacy = ⚠️ In groups the bot gets only commands and replies to its messages: its privacy mode is on. There people write /make under a video, or in reply to one. For mentions to work as well, turn it off: @BotFather, /setprivacy, Disable; then add the bot to its groups again.
+alarm-card = ⚠️ Telegram refuses a preview: { $why }. /errors shows more.
+alarm-poison = ⚠️ The job { $job } broke the tools or the bot several times and was given up. /errors shows more.
+alarm-restarts = ⚠️ The bot has started { $count } times within { $minutes } minutes. /errors shows what this process logged; earlier ones are in the log of the host.

@@ -88,6 +88,7 @@ admin-button-resume = ▶️ Возобновить приём
 admin-button-list = 🔄 Обновить
 admin-button-cancel = ✖ Отменить
 admin-button-retry = ↻ Сейчас
+admin-button-repeat = ↻ Ещё раз: { $reason }
 admin-button-auto = Авто
 admin-button-look = Обновить
 
@@ -114,6 +115,10 @@ admin-cost = <b>Расходы</b>
 admin-cost-today = сегодня ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
 admin-cost-month = в этом месяце ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
 admin-cost-projected = так за весь месяц выйдет ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+admin-program = <b>Версии</b>: { $versions }, работает { $uptime }
+admin-failure = { $reason }: { $count }, последний { $ago } назад
+admin-log = <b>Ошибки в журнале</b> с запуска
+admin-log-line = { $ago } назад, { $logger }: <code>{ $message }</code>
 admin-utc = Дни и месяцы – по UTC.
 
 admin-queue = <b>Очередь</b>: идут { $running }, ждут { $waiting }, отложены { $parked }
@@ -151,3 +156,6 @@ alarm-disk = ⚠️ На диске осталось только { NUMBER($free
 alarm-database = ⚠️ Бот не запускается: база данных повреждена. { $reason }
 alarm-budget = ⚠️ Бюджет месяца исчерпан: ${ NUMBER($spent, minimumFractionDigits: 2, maximumFractionDigits: 2) } из ${ NUMBER($budget, minimumFractionDigits: 2, maximumFractionDigits: 2) }. До конца месяца результаты собираем на этой машине.
 alarm-privacy = ⚠️ В группах бот получает только команды и ответы на свои сообщения: включён режим приватности. Там пишут /make под видео или в ответ на него. Чтобы работали и упоминания, выключите его: @BotFather, /setprivacy, Disable; затем добавьте бота в группы заново.
+alarm-card = ⚠️ Telegram не принимает предпросмотр: { $why }. Подробнее: /errors.
+alarm-poison = ⚠️ Задача { $job } несколько раз сломала инструменты или бота, больше её не пробуем. Подробнее: /errors.
+alarm-restarts = ⚠️ Бот запускался { $count } раз(а) за { $minutes } мин. /errors показывает ошибки этого процесса; более ранние – в журнале хостинга.

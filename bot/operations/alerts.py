@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backends.base import OverlayBackend, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
 from backends.state_file import JsonStateFile
+from bot.database.repository import JsonValue, KeyValueStore
 from bot.database.users import UserRepository
 from bot.domain.job_request import Destination, Language
 from bot.domain.outcomes import RetryLater
@@ -32,6 +33,9 @@ DISK_CHECK_SECONDS = 60  #: between two checks of the disk, and between two atte
 MAX_PENDING = 100  #: alerts that are not sent yet; the oldest are dropped
 LOW_DISK_BYTES, LOW_DISK_SHARE = 1_000_000_000, 0.1  #: free space of a disk; the lesser counts
 
+STARTS_KEY = "starts"  #: of the times of the latest starts in the database
+RESTART_WINDOW_SECONDS, MAX_STARTS = 900, 4  #: so many starts in that time are a fault
+
 AlertValue = str | float
 
 
@@ -44,6 +48,9 @@ class AlertKind(StrEnum):
     DATABASE = "database"  #: the database is unusable, so the bot does not start: reason
     BUDGET = "budget"  #: the month's budget is spent: spent, budget, in dollars
     PRIVACY_MODE = "privacy"  #: in groups mentions of the bot do not arrive
+    CARD = "card"  #: Telegram refuses a preview: why
+    POISON = "poison"  #: a job was given up after several attempts: job
+    RESTARTS = "restarts"  #: the bot starts again and again: count, minutes
 
 
 REPEAT_SECONDS = 3600  #: between two alerts of one kind and subject
@@ -122,6 +129,24 @@ class AdminAlerts:
         """Raise the alert that this month's budget is spent, in dollars."""
         month = datetime.now(UTC).strftime("%Y-%m")
         self.raise_alert(AlertKind.BUDGET, month, spent=spent, budget=budget)
+
+    def report_poison(self, job_id: str) -> None:
+        """Raise the alert that a job was given up."""
+        self.raise_alert(AlertKind.POISON, job=job_id)
+
+    def report_refused_card(self, why: str) -> None:
+        """Raise the alert that Telegram refuses a preview."""
+        self.raise_alert(AlertKind.CARD, why, why=why)
+
+    async def check_restarts(self, store: KeyValueStore) -> None:
+        """Record a start of the bot; raise an alert where there were several in a short time."""
+        now, stored = time.time(), await store.get(STARTS_KEY)
+        earlier = [at for at in stored if isinstance(at, float)] if isinstance(stored, list) else []
+        starts = [*(at for at in earlier if 0 <= now - at < RESTART_WINDOW_SECONDS), now]
+        await store.put(STARTS_KEY, list[JsonValue](starts[-MAX_STARTS:]))
+        if len(starts) >= MAX_STARTS:
+            minutes = RESTART_WINDOW_SECONDS // 60
+            self.raise_alert(AlertKind.RESTARTS, count=len(starts), minutes=minutes)
 
     async def check_privacy_mode(self, bot: Bot) -> None:
         """Raise an alert if *bot* does not receive mentions in groups. Raises TelegramAPIError."""

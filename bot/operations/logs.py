@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,11 @@ HIDDEN = "[hidden]"
 MIN_SECRET_LENGTH = 6  #: characters; hiding shorter secrets would hide parts of ordinary words
 MAX_LINES_PER_MINUTE = 60  #: of one kind; a stranger could fill the disk with them
 MAX_RECENT_LINES, MAX_RECENT_LENGTH = 5000, 2000  #: lines that are remembered, and their characters
+MAX_RECENT_ERRORS = 100
+#: the message and the logger, with which each line begins
+LINE_START = re.compile(
+    r'\{"message": ("(?:[^"\\]|\\.)*"), "level": "\w+", "logger": ("(?:[^"\\]|\\.)*")'
+)
 #: what looks like a bot's token, alone or in an address of the Bot API
 TOKEN_PATTERN = re.compile(r"\d{5,}(?::|%3A)[\w-]{30,}|(?<=/bot)\d+(?::|%3A)[\w%-]+", re.IGNORECASE)
 #: libraries whose INFO messages are of no use here
@@ -40,15 +46,38 @@ def log_job(job_id: str) -> Iterator[None]:
         _job.reset(token)
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedError:
+    """A line of the log of level ERROR or above.
+
+    Attributes:
+        at: seconds since 1970.
+        logger: which part of the program wrote it.
+        message: what it says, without a traceback.
+    """
+
+    at: float
+    logger: str
+    message: str
+
+
 class RecentLines:
     """The latest lines of the log, as they were written: secrets are hidden."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=MAX_RECENT_LINES)
+        self._errors: deque[LoggedError] = deque(maxlen=MAX_RECENT_ERRORS)
 
-    def append(self, line: str) -> None:
-        """Remember a line, or its beginning."""
+    def append(self, line: str, *, error_at: float | None = None) -> None:
+        """Remember a line, or its beginning, and when an error was logged in it."""
         self._lines.append(line[:MAX_RECENT_LENGTH])
+        if error_at is not None and (found := LINE_START.match(line)):
+            message, logger = map(json.loads, found.groups())
+            self._errors.append(LoggedError(error_at, logger, message))
+
+    def list_errors(self, count: int) -> list[LoggedError]:
+        """Return the latest errors, the newest first."""
+        return list(self._errors)[: -count - 1 : -1]
 
     def find(self, text: str) -> list[str]:
         """Return the lines that contain *text*, the oldest first."""
@@ -120,7 +149,8 @@ class _UnbufferedHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         line = self._format_line(record)
-        self._recent_lines.append(line)
+        is_error = record.levelno >= logging.ERROR
+        self._recent_lines.append(line, error_at=record.created if is_error else None)
         data = memoryview(f"{line}\n".encode(errors="backslashreplace"))
         try:
             while data:

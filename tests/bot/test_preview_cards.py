@@ -121,7 +121,8 @@ async def test_a_card_that_telegram_refuses_comes_without_its_background(
     workshop: Workshop,
 ) -> None:
     """The user is told why, and the chat does not freeze."""
-    workshop.chat.cards = [refusal()]
+    workshop.chat.cards, refused = [refusal()], list[str]()
+    workshop.cards.on_refused = refused.append
     workshop.files.there["photo"] = workshop.files.there.get("clip", b"picture")
     backdrop = BackgroundChoice(kind="file", source=PHOTO)
     async with workshop.open():
@@ -129,6 +130,7 @@ async def test_a_card_that_telegram_refuses_comes_without_its_background(
         workshop.cards.request_card(draft.id)
         now = await carded(workshop, draft)
     assert now.look.backdrop.kind == "colour"
+    assert refused == ["Bad Request: PHOTO_INVALID_DIMENSIONS"]
     assert failure("bad_background") in [sent["text"] for sent in workshop.chat.all("text")]
 
 

@@ -1,6 +1,7 @@
 """The commands of admins, which all other users are refused."""
 
 import asyncio
+import json
 import logging
 import re
 import sys
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Any, cast
 
 import pytest
@@ -38,6 +39,7 @@ from bot.database.users import UserRepository
 from bot.domain.job_request import Appearance, JobRequest, Language, MediaSource, SourceKind
 from bot.handlers.admin import create_admin_router
 from bot.handlers.admin_backends import BackendAction, BackendButton, hash_name
+from bot.handlers.admin_errors import RunningProgram
 from bot.handlers.admin_queue import QueueAction, QueueButton, QueueReader
 from bot.handlers.admin_stats import format_table
 from bot.jobs.operator_actions import OperatorActions
@@ -45,6 +47,7 @@ from bot.jobs.stages import Stage
 from bot.jobs.supervisor import JobSupervisor, QueueEntry
 from bot.operations.backend_pool import BackendPool
 from bot.operations.intake import Intake
+from bot.operations.logs import RecentLines
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
 from bot.ui.keyboards import Keyboards
@@ -83,6 +86,7 @@ class BotChat:
     database: AsyncEngine
     jobs: "RecordedJobs"
     intake: Intake
+    lines: RecentLines
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     async def update(self, kind: str, what: Mapping[str, Any]) -> None:
@@ -172,12 +176,14 @@ async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> B
     backend_pool = await BackendPool.create(settings, key_values, WORKS)
     intake, recorded, jobs_stored = Intake(key_values), RecordedJobs(), JobRepository(database)
     supervisor = cast("JobSupervisor", recorded)
-    statistics = Statistics(database, tmp_path)
+    statistics, lines = Statistics(database, tmp_path), RecentLines()
     dispatcher = Dispatcher(
         actions=OperatorActions(supervisor, backend_pool, intake, AuditLog(database)),
         admins=frozenset({ADMIN, ANONYMOUS}),
         backend_pool=backend_pool,
         history=History(database),
+        lines=lines,
+        program=RunningProgram({"overlaybot": "1.2.3"}, time() - 7300),
         queue_reader=QueueReader(jobs_stored, supervisor, statistics, intake),
         statistics=statistics,
         keyboards=Keyboards(Texts()),
@@ -187,7 +193,9 @@ async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> B
         users=UserRepository(database),
     )
     dispatcher.include_router(create_admin_router())
-    return BotChat(dispatcher, bot, session, backend_pool, key_values, database, recorded, intake)
+    return BotChat(
+        dispatcher, bot, session, backend_pool, key_values, database, recorded, intake, lines
+    )
 
 
 STRANGERS: dict[str, dict[str, Any]] = {
@@ -246,7 +254,7 @@ async def test_nobody_else_changes_the_chain(
     assert caplog.messages[0].startswith("refused a command of admins to ")
 
 
-@pytest.mark.parametrize("command", ["/backend", "/stats", "/queue"])
+@pytest.mark.parametrize("command", ["/backend", "/stats", "/queue", "/errors"])
 async def test_nobody_else_reads_anything(talk: BotChat, command: str) -> None:
     """Each command of admins is for them alone."""
     await talk.message(command, STRANGER)
@@ -573,6 +581,31 @@ async def test_nobody_else_presses_the_buttons_of_the_queue(talk: BotChat, do: Q
     assert not talk.jobs.retried
 
 
+async def test_errors_say_what_runs_what_failed_and_what_was_logged(
+    talk: BotChat, database: AsyncEngine
+) -> None:
+    """Each reason can be tried again; no traceback comes into the chat."""
+    await keep(database, "f", state="failed", fault="corrupt", ended=time())
+    line = {
+        "message": 'a "bad" <thing>',
+        "level": "error",
+        "logger": "bot.x",
+        "exception": "T" * 99,
+    }
+    talk.lines.append(json.dumps(line), error_at=time())
+    talk.lines.append(json.dumps(line | {"message": "all is well"}))
+    await talk.message("/errors")
+    assert talk.last.text == (
+        "<b>Versions</b>: overlaybot 1.2.3, at work for 2 h\n\n"
+        "<b>Failures</b>, 7 days\ncorrupt: 1, last 0 s ago\n\n"
+        "<b>Errors in the log</b> since the start\n"
+        '0 s ago, bot.x: <code>a "bad" &lt;thing&gt;</code>'
+    )
+    assert buttons(talk.last.reply_markup) == [["↻ Try again: corrupt"]]
+    await talk.send_press(QueueButton(do=QueueAction.RETRY, job="f").pack())
+    assert talk.jobs.retried == ["f"]
+
+
 async def test_a_long_queue_fits_one_message(talk: BotChat, database: AsyncEngine) -> None:
     """The rest is counted."""
     for i in range(100):
@@ -591,7 +624,7 @@ def test_a_table_is_aligned_and_harmless() -> None:
 
 
 @pytest.mark.parametrize("language", Language)
-@pytest.mark.parametrize("command", ["/backend", "/stats", "/queue", "/backend modal"])
+@pytest.mark.parametrize("command", ["/backend", "/stats", "/queue", "/errors", "/backend modal"])
 async def test_all_is_said_in_both_languages(
     talk: BotChat, language: Language, command: str
 ) -> None:

@@ -348,6 +348,7 @@ async def test_a_job_that_breaks_children_is_poison(
         job = await workshop.over(await workshop.accept())
         assert (job.state, job.fault) == (JobState.FAILED, "poison")
         assert workshop.chat.ends() == [failure("poison")]
+        assert workshop.poisoned == [job.id]
         runs = (programs / "runs.jsonl").read_text().count(f'"command": "{command}"')
         assert runs == 3
 

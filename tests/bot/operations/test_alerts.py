@@ -39,6 +39,9 @@ WORDS = {
     AlertKind.DATABASE: {"reason": "torn"},
     AlertKind.BUDGET: {"spent": 5.5, "budget": 5.0},
     AlertKind.PRIVACY_MODE: {},
+    AlertKind.CARD: {"why": "PHOTO_INVALID_DIMENSIONS"},
+    AlertKind.POISON: {"job": "a"},
+    AlertKind.RESTARTS: {"count": 4, "minutes": 15},
 }
 
 
@@ -148,6 +151,22 @@ async def test_the_budget_of_this_month_is_told_in_dollars(
     await started.send_pending()
     (text,) = session.texts
     assert "$5.25 of $5.00" in text
+
+
+async def test_a_bot_that_starts_again_and_again_is_an_alarm(
+    alarms: Callable[..., AdminAlerts], session: RecordingSession, database: AsyncEngine
+) -> None:
+    """Four starts within a quarter of an hour; starts before that do not count."""
+    store = KeyValueStore(database)
+    await store.put("starts", [time.time() - 1000.0] * 9)
+    for _ in range(3):
+        await alarms(1).check_restarts(store)
+    await alarms(1).send_pending()
+    assert not session.texts
+    started = alarms(1)
+    await started.check_restarts(store)
+    await started.send_pending()
+    assert "started 4 times within 15 minutes" in session.texts[0]
 
 
 async def test_an_admin_who_is_gone_does_not_keep_it_from_the_others(

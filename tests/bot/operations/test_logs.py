@@ -211,3 +211,23 @@ logging.getLogger().handlers[0].emit(last)
 """
     (line,) = logged(code)
     assert line["dropped"] == 99 - MAX_LINES_PER_MINUTE
+
+
+def test_the_latest_errors_are_remembered_without_their_tracebacks() -> None:
+    """However long those are; secrets are hidden, other levels are left out."""
+    code = """
+import json
+lines = logs.set_up_logging("INFO", ["canary-password"])
+logger = logging.getLogger("bot.here")
+try:
+    raise ValueError("x" * 9000)
+except ValueError:
+    logger.exception('with "quotes" and %s', "canary-password")
+logger.warning("only a warning")
+logger.critical("the end")
+errors = [lines.list_errors(9), lines.list_errors(1)]
+print(json.dumps({"found": [[(one.logger, one.message) for one in some] for some in errors]}))
+"""
+    end = ["bot.here", "the end"]
+    first = ["bot.here", 'with "quotes" and [hidden]']
+    assert logged(code)[-1]["found"] == [[end, first], [end]]

@@ -325,6 +325,7 @@ class Workshop:
         self.renderer: Renderer = LocalRenderer(CHILD, program)
         self.command = VideoCli("local", CHILD, program)
         self.limits = TelegramLimits(upload_bytes=1_000_000)
+        self.poisoned: list[str] = []
         self.free, self.draft_bytes = 10_000_000_000, 0  # each draft's files take some of them
         self.turns = FairQueue(at_once)
         self.stages = JobStages(
@@ -339,7 +340,7 @@ class Workshop:
             self.measures,
             self.stages,
             self.active_jobs,
-            RetryPolicy(self.ledger, pace),
+            RetryPolicy(self.ledger, pace, self.poisoned.append),
             self.interface,
         )
         self.drafts = DraftRepository(self.engine)
