@@ -13,7 +13,7 @@ from video_editing.contract.style import Anchor, OffsetFraction, Shape, Style, U
 
 
 class SourceKind(StrEnum):
-    """The kind of message in which Telegram sent the file, or a link."""
+    """The kind of message in which Telegram sent the file; or a link, or the bot's sample."""
 
     VIDEO = "video"
     NOTE = "note"
@@ -21,6 +21,7 @@ class SourceKind(StrEnum):
     DOCUMENT = "document"
     PHOTO = "photo"
     LINK = "link"
+    SAMPLE = "sample"
 
 
 class MediaSource(BaseModel):
@@ -28,7 +29,7 @@ class MediaSource(BaseModel):
 
     Attributes:
         kind: the kind of message.
-        file_id: Telegram's id of the file; "" for a link.
+        file_id: Telegram's id of the file; "" for a link and for the sample.
         link: the address that the user sent; "" for a file.
         size: bytes, if Telegram states them.
         seconds: the duration, if Telegram states it.

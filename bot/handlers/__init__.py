@@ -11,7 +11,7 @@ from bot.handlers.commands import (
 )
 from bot.handlers.context import AddressedToBot
 from bot.handlers.fallback import create_fallback_router
-from bot.handlers.media import create_media_router
+from bot.handlers.media import create_media_router, create_sample_router
 from bot.handlers.preview_card import create_card_router
 from bot.handlers.results import create_results_router
 
@@ -25,6 +25,7 @@ def create_routers() -> list[Router]:
     """
     addressed = AddressedToBot()
     return [
+        create_sample_router(),
         create_start_router(),
         create_style_router(),
         create_privacy_router(),

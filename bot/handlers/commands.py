@@ -11,9 +11,16 @@ from aiogram.types import BotCommand, CallbackQuery, Message
 from bot.database.drafts import DraftRepository
 from bot.database.jobs import JobRepository
 from bot.domain.job_request import Language
-from bot.handlers.context import IN_TEXT, Conversation, DialogState, create_router
+from bot.handlers.context import (
+    IN_TEXT,
+    Conversation,
+    DialogState,
+    create_router,
+    get_destination,
+)
 from bot.jobs.supervisor import JobSupervisor
 from bot.preview_cards import PreviewCards
+from bot.telegram.assets import WELCOME
 from bot.telegram.limits import MB
 from bot.ui.callback_data import CancelJob, ChooseLanguage, ForgetUser, ResetAppearance
 from bot.ui.texts import Texts, describe_appearance
@@ -45,7 +52,12 @@ def create_start_router() -> Router:
 async def send_welcome(message: Message, conversation: Conversation, state: FSMContext) -> None:
     """Explain what to send; an open question is closed."""
     await state.clear()
-    await conversation.reply(message, conversation.text("start"))
+    await conversation.messenger.send_animation(
+        get_destination(message),
+        WELCOME,
+        conversation.text("start"),
+        keyboard=conversation.keyboards.create_welcome(conversation.language),
+    )
 
 
 async def send_help(message: Message, conversation: Conversation) -> None:

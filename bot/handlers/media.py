@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from aiogram import F, Router
 from aiogram.dispatcher.event.bases import SkipHandler
-from aiogram.filters import Command, StateFilter
+from aiogram.filters import Command, CommandStart, StateFilter
 from aiogram.fsm.context import FSMContext
-from aiogram.types import Document, Message, MessageEntity
+from aiogram.types import CallbackQuery, Document, Message, MessageEntity
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository, TooManyCards
 from bot.domain.job_request import MediaSource, Requester, SourceKind
@@ -23,7 +23,9 @@ from bot.handlers.context import (
     get_destination,
 )
 from bot.preview_cards import PreviewCards
+from bot.telegram.assets import SAMPLE_SECONDS
 from bot.telegram.limits import TelegramLimits, check_source
+from bot.ui.callback_data import TrySample
 from video_editing.contract.media import PICTURE_KINDS
 
 PICTURE_SUFFIXES = tuple(suffix for kind in PICTURE_KINDS for suffix in kind.suffixes)
@@ -37,6 +39,8 @@ REFUSED_TYPES = (
     *("application/zip", "application/gzip", "application/vnd.rar", "application/x-rar"),
     *("application/x-7z", "application/x-tar"),
 )
+SAMPLE = MediaSource(kind=SourceKind.SAMPLE, seconds=SAMPLE_SECONDS)
+SAMPLE_LINK = "sample"  #: t.me/BOT?start=sample
 MAX_LINK_LENGTH = 2000  #: characters; a longer link is ignored
 SERIES_SECONDS = 5.0  #: between two files of a series, which nobody sent in answer to a refusal
 MAX_REMEMBERED_CHATS = 1000  #: in which a file was refused
@@ -59,6 +63,15 @@ class RecentRefusals:
         return now - last > SERIES_SECONDS
 
 
+def create_sample_router() -> Router:
+    """Create the router for the bot's own clip; it is asked before the one for /start."""
+    router = create_router("sample")
+    is_linked = CommandStart(deep_link=True, magic=F.args == SAMPLE_LINK)
+    router.message.register(receive_clip, IN_TEXT, is_linked, provide_sample)
+    router.callback_query.register(try_sample, TrySample.filter())
+    return router
+
+
 def create_media_router(addressed: AddressedToBot) -> Router:
     """Create the router; answers to a question for a background come before clips and albums."""
     router = create_router("media")
@@ -75,6 +88,11 @@ def create_media_router(addressed: AddressedToBot) -> Router:
     router.edited_message.register(receive_clip, IN_TEXT, addressed, match_clip)
     router.message.register(receive_clip, F.media_group_id, addressed, match_picture)
     return router
+
+
+async def provide_sample(_: Message) -> dict[str, MediaSource]:
+    """Provide the bot's own clip as `clip`."""
+    return {"clip": SAMPLE}
 
 
 async def match_clip(message: Message) -> dict[str, MediaSource] | bool:
@@ -213,6 +231,30 @@ async def _close_question(message: Message, state: FSMContext, draft: Draft) -> 
     await state.clear()
     if message.media_group_id:
         await state.set_data(dict(DialogData(draft=draft.id, album=message.media_group_id)))
+
+
+async def try_sample(
+    query: CallbackQuery, conversation: Conversation, drafts: DraftRepository, cards: PreviewCards
+) -> None:
+    """Start a card from the bot's own clip, as if the user had sent it; the button is removed."""
+    welcome = query.message
+    if not isinstance(welcome, Message):  # Telegram no longer shows it
+        await conversation.alert(query, conversation.text("too-old"))
+        return
+    try:
+        draft = await drafts.add_message(
+            Requester(query.from_user.id, conversation.language),
+            get_destination(welcome),
+            conversation.appearance,
+            clip=SAMPLE,
+        )
+    except TooManyCards:
+        await conversation.alert(query, conversation.text("too-many-cards"))
+        return
+    await conversation.answer(query)
+    await conversation.edit_keyboard(query)
+    if draft is not None:
+        await _start_card(draft, conversation, drafts, cards)
 
 
 async def _start_card(

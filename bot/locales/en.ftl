@@ -189,6 +189,7 @@ button-mediapipe = Fast
 button-back = Back
 button-keep = Keep it as it is
 button-cancel = Cancel
+button-sample = 👀 Try with a sample
 button-forget = 🗑 Delete everything
 button-reset = Back to the usual look
 button-video = Video

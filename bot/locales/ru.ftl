@@ -189,6 +189,7 @@ button-mediapipe = Быстро
 button-back = Назад
 button-keep = Оставить как есть
 button-cancel = Отменить
+button-sample = 👀 Попробовать на примере
 button-forget = 🗑 Удалить всё
 button-reset = Вернуть обычный вид
 button-video = Видео

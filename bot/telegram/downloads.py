@@ -16,6 +16,7 @@ from aiohttp import ClientSession
 from backends.links.download import FetchFailed, FetchLimits, fetch
 from bot.domain.job_request import MediaSource, SourceKind
 from bot.domain.outcomes import FailureCode
+from bot.telegram.assets import SAMPLE_CLIP
 from bot.telegram.errors import (
     UNAUTHORIZED_RETRY_SECONDS,
     DownloadRejected,
@@ -68,10 +69,14 @@ class Downloader:
             TelegramUnavailable: a later attempt may succeed.
             OutputFailed: the file cannot be written.
         """
-        if source.kind is SourceKind.LINK:
-            await self._fetch_link(source.link, path)
-        else:
-            await self._fetch_file(source, path)
+        match source.kind:
+            case SourceKind.LINK:
+                await self._fetch_link(source.link, path)
+            case SourceKind.SAMPLE:
+                with atomic_write(path) as part:
+                    await asyncio.to_thread(shutil.copyfile, SAMPLE_CLIP, part)
+            case _:
+                await self._fetch_file(source, path)
 
     async def _fetch_link(self, link: str, path: Path) -> None:
         max_bytes = self._limits.link_bytes

@@ -15,6 +15,7 @@ from aiogram.methods import (
     EditMessageMedia,
     EditMessageReplyMarkup,
     EditMessageText,
+    SendAnimation,
     SendChatAction,
     SendMessage,
     SendPhoto,
@@ -151,6 +152,7 @@ class Messenger:
         """
         self._bot, self._limits, self._on_chat_moved = bot, limits, on_chat_moved
         self._moved_chats: dict[int, int] = {}  # new id by old id
+        self._file_ids: dict[Path, str] = {}  # of files that Telegram has already
 
     async def send_result(
         self,
@@ -247,6 +249,36 @@ class Messenger:
 
         answer = await self._send(destination, build_method)
         return answer if isinstance(answer, Rejected) else _get_message_id(answer)
+
+    async def send_animation(
+        self, destination: Destination, animation: Path, text: str, *, keyboard: Keyboard = None
+    ) -> int | RetryLater | ChatGone:
+        """Send *animation*, which is uploaded once, with the caption *text*.
+
+        A chat that allows no animations gets the text alone.
+        """
+
+        def build_method(where: Destination) -> TelegramMethod[Message]:
+            return SendAnimation(
+                chat_id=where.chat,
+                message_thread_id=where.topic,
+                direct_messages_topic_id=where.direct_topic,
+                animation=self._file_ids.get(animation) or FSInputFile(animation),
+                caption=text,
+                reply_parameters=create_reply_parameters(where.reply_to),
+                reply_markup=keyboard,
+            )
+
+        try:
+            answer = await self._send(destination, build_method)
+        except TelegramBadRequest:  # Telegram may have forgotten the file
+            self._file_ids.pop(animation, None)
+            answer = FORBIDDEN
+        if isinstance(answer, Rejected):
+            return await self.send_text(destination, text, keyboard=keyboard)
+        if isinstance(answer, Message) and (file_id := get_file_id(answer)):
+            self._file_ids[animation] = file_id
+        return _get_message_id(answer)
 
     async def edit_photo(
         self, chat: int, message: int, photo: Path, text: str, *, keyboard: Keyboard = None

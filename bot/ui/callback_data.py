@@ -282,6 +282,10 @@ class ChangeCorner(ResultChange, prefix="move"):
 RESULT_CHANGES: tuple[type[ResultChange], ...] = (ChangeFormat, ChangeShape, ChangeCorner)
 
 
+class TrySample(CallbackData, prefix="sample"):
+    """Start a card with the bot's sample clip."""
+
+
 class ChooseLanguage(CallbackData, prefix="speak"):
     """Choose the language."""
 

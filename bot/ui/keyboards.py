@@ -35,6 +35,7 @@ from bot.ui.callback_data import (
     ShowCardPage,
     ShowResultPage,
     TrimClip,
+    TrySample,
 )
 from bot.ui.texts import Texts, format_time
 from video_editing.contract.engines import AUTO_ENGINE, BEST_ENGINE, ENGINES
@@ -142,6 +143,12 @@ class Keyboards:
             return []
         text = self._texts(language, "admin-button-dashboard")
         return [Button(text=text, web_app=WebAppInfo(url=f"{self._site}/ops"))]
+
+    def create_welcome(self, language: Language) -> InlineKeyboardMarkup:
+        """Create the keyboard under the welcome."""
+        return _create_keyboard(
+            [create_button(self._texts(language, "button-sample"), TrySample(), style="primary")]
+        )
 
     def create_languages(self) -> InlineKeyboardMarkup:
         """Create the keyboard that offers all languages."""

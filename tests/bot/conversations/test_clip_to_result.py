@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from bot.telegram.assets import SAMPLE_CLIP
 from tests.bot.support.conversation import (
     card_of,
     clip,
@@ -39,7 +40,7 @@ async def test_from_start_to_video(talk: RunningBot, language: str, word: str) -
     """One clip, one press, one video; in the language of the user's Telegram."""
     user = talk.user(language)
     await user.sends_text("/start")
-    hello = await user.gets("text")
+    hello = await user.gets("animation")
     assert word in hello.text.lower()
     began = time.monotonic()
     sent = await user.sends_video(clip())
@@ -55,6 +56,40 @@ async def test_from_start_to_video(talk: RunningBot, language: str, word: str) -
     assert not card.buttons
     call = results(talk.telegram, user.chat)[0]
     assert call.arguments["supports_streaming"].lower() == "true"
+
+
+@pytest.mark.parametrize("way", ["button", "link"])
+async def test_the_sample_is_a_clip_like_any_other(talk: RunningBot, way: str) -> None:
+    """Two presses after the first word, and nothing has to be sent."""
+    user = talk.user()
+    asked = await user.sends_text("/start" if way == "button" else "/start sample")
+    if way == "button":
+        asked = await user.gets("animation")
+        await user.presses("^sample", asked)
+    card = await card_of(user, asked)
+    assert not asked.buttons
+    await user.presses("^make", card)
+    made = made_of((await result_for(user, card)).content)
+    assert made["clip"] == hashlib.sha256(SAMPLE_CLIP.read_bytes()).hexdigest()
+
+
+async def test_the_welcome_is_uploaded_once(talk: RunningBot) -> None:
+    """Afterwards Telegram has it."""
+    for _ in range(2):
+        user = talk.user()
+        await user.sends_text("/start")
+        await user.gets("animation")
+    assert isinstance(talk.telegram.calls.of("sendAnimation")[-1].arguments["animation"], str)
+
+
+async def test_a_welcome_without_animations(talk: RunningBot) -> None:
+    """Some chats forbid them."""
+    user = talk.user()
+    talk.telegram.fails(
+        "sendAnimation", status=400, description="Bad Request: not enough rights to send animations"
+    )
+    await user.sends_text("/start")
+    assert (await user.gets("text")).has("^sample")
 
 
 @pytest.mark.parametrize("kind", ["note", "animation", "document"])
@@ -75,7 +110,7 @@ async def test_another_language_can_be_chosen(talk: RunningBot) -> None:
     choice = await user.gets("text", button="Русский")
     await user.presses("Русский", choice)
     await user.sends_text("/start")
-    assert "видео" in (await user.gets("text")).text.lower()
+    assert "видео" in (await user.gets("animation")).text.lower()
 
 
 async def test_an_album_is_a_clip_and_its_background(

@@ -185,7 +185,7 @@ async def test_two_that_poll_give_way_to_each_other(talk: RunningBot) -> None:
         talk.telegram.soon(talk.telegram.updates.disturb)
         await asyncio.sleep(0.1)
     await result_for(user, card)
-    await user.sends_text("/start")
+    await user.sends_text("/help")
     await user.gets("text", within=30)
     assert talk.bot.alive
 
@@ -278,14 +278,14 @@ async def test_nonsense_among_the_updates_is_skipped(talk: RunningBot) -> None:
     talk.telegram.push(message={"bogus": True})
     talk.telegram.push(callback_query={"id": "1"})
     user = talk.user()
-    await user.sends_text("/start")
+    await user.sends_text("/help")
     await user.gets("text")
 
 
 async def test_names_with_tags_are_told_as_they_are(talk: RunningBot) -> None:
     """They are escaped; a file's name is never a path."""
     user = talk.user(name='<b>&"')
-    await user.sends_text("/start")
+    await user.sends_text("/help")
     await user.gets("text")
     sent = await user.sends_document(clip(), name='../../<b>&".mp4', mime="video/mp4")
     card = await card_of(user, sent)
@@ -338,7 +338,7 @@ async def test_a_button_that_is_pressed_again_does_nothing(talk: RunningBot) -> 
 async def test_a_forged_button_is_answered(talk: RunningBot, data: str) -> None:
     """Whatever it sends, and nothing is done."""
     user = talk.user()
-    await user.sends_text("/start")
+    await user.sends_text("/help")
     message = await user.gets("text")
     press = await user.forges(data or "?", message)
     await press.answered()

@@ -323,7 +323,7 @@ async def test_language_and_look_are_remembered(upgraded: Upgraded) -> None:
     """Of who had chosen them."""
     user = upgraded.users["finished"]
     start = await user.sends_text("/start")
-    assert "видео" in (await user.gets("text", after=start)).text.lower()
+    assert "видео" in (await user.gets("animation", after=start)).text.lower()
     made = words((await card_of(user, await user.sends_video(clip()))).content)
     assert "--shape=rounded" in made
     assert "--size=0.75" in made

@@ -105,9 +105,13 @@ MAKE = "^make"
 
 
 def results(telegram: Telegram, chat: int | None = None) -> list[Call]:
-    """What the bot sent that arrived, as results."""
+    """What the bot sent that arrived, as results; its welcome is none."""
     calls = telegram.calls.of(*RESULTS, chat=chat)
-    return [call for call in calls if call.result is not None]
+    return [
+        call
+        for call in calls
+        if call.result is not None and '"sample"' not in str(call.arguments.get("reply_markup"))
+    ]
 
 
 # what must hold

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from aiogram import Bot
 from aiogram.client.session.base import BaseSession
 from aiogram.exceptions import TelegramForbiddenError, TelegramNetworkError
-from aiogram.methods import GetMe, SendMessage, TelegramMethod
+from aiogram.methods import GetMe, SendAnimation, SendMessage, TelegramMethod
 from aiogram.types import Chat, Message, User
 
 M = TypeVar("M", bound=TelegramMethod[Any])
@@ -36,7 +36,10 @@ class RecordingSession(BaseSession):
     @property
     def texts(self) -> list[str]:
         """What was sent."""
-        return [method.text for method in self.get_calls(SendMessage)]
+        calls = (call for call in self.calls if isinstance(call, SendMessage | SendAnimation))
+        return [
+            call.text if isinstance(call, SendMessage) else call.caption or "" for call in calls
+        ]
 
     async def make_request(
         self,
