@@ -48,13 +48,43 @@ class WorkResult:
 
     Attributes:
         segments: file contents by file name, a few hundred kilobytes each.
-        seconds: for which the GPU was in use.
+        seconds: for which its container is paid, as counted by :class:`UsageMeter`.
         failure: why segments are missing.
     """
 
     segments: dict[str, bytes]
     seconds: float
     failure: MatteJobFailure | None = None
+
+
+class UsageMeter:
+    """Charges the seconds for which a container is paid to the work items that it makes.
+
+    It is paid from its start until it has been idle for a while, not only while it works. The first
+    item is charged the start and that last idle window, each other one the pause before it.
+    """
+
+    def __init__(self, started_at: float, idle_window: float) -> None:
+        """Count from now on.
+
+        Args:
+            started_at: when the container was started, on the monotonic clock.
+            idle_window: seconds without work after which it stops.
+        """
+        self._paid_until, self._idle_window = started_at, idle_window
+        self._unpaid = idle_window  # the last window, until an item has been charged for it
+
+    def charge(self, began_at: float, ended_at: float) -> float:
+        """Return the seconds to charge to an item that was made between these times.
+
+        A container that is kept warm without work may pause for longer than the idle window; the
+        rest of such a pause is nobody's.
+        """
+        start = began_at - self._paid_until
+        pause = start if self._unpaid else min(start, self._idle_window)
+        seconds = pause + (ended_at - began_at) + self._unpaid
+        self._paid_until, self._unpaid = ended_at, 0.0
+        return seconds
 
 
 class WorkCall(Protocol):

@@ -19,7 +19,7 @@ from backends.factory import BackendState
 from backends.resilience.fallback import FallbackChain
 from backends.server.app import create_app, create_link_app
 from backends.server.modal_backend import ModalBackend
-from backends.server.modal_calls import WorkItem, WorkProgress, WorkResult
+from backends.server.modal_calls import UsageMeter, WorkItem, WorkProgress, WorkResult
 from backends.server.overlays import ServiceDependencies
 from settings import ServiceSettings
 from tests.backends.support.event_recorder import EventRecorder
@@ -75,6 +75,33 @@ def test_a_worker_makes_its_work_item(modal_app: ModuleType, clip: Path, plan: P
     assert made.failure is None
     assert sorted(made.segments) == [segment.file_name for segment in part.segments]
     assert made.seconds > 0
+
+
+def test_a_container_is_paid_from_its_start_to_its_last_idle_second() -> None:
+    """Its items together cost what it costs, however many there are."""
+    meter = UsageMeter(started_at=100, idle_window=60)
+    charges = [meter.charge(190, 200), meter.charge(230, 240), meter.charge(250, 255)]
+    assert charges == [90 + 10 + 60, 30 + 10, 10 + 5]
+    assert sum(charges) == 255 + 60 - 100
+    assert meter.charge(10_000, 10_001) == 60 + 1  # kept warm: the hours before are nobody's
+
+
+async def test_the_cost_of_a_job_contains_the_cold_start(
+    modal_app: ModuleType, tmp_path: Path, clip: Path, plan: Plan
+) -> None:
+    """And the time for which the container waits for more work; the client learns of both."""
+    worker, heard = modal_app.Worker(), EventRecorder()
+    containers = LocalContainers(worker.make_mattes.local, board=modal_app.ModalContainers())
+    service = modal_app.build_api(containers, modal_app.settings.service)
+    began = time.monotonic()
+    async with serve_app(service) as address:
+        few = plan.model_copy(update={"segments": plan.segments[:2]})
+        await create_client(address).make_mattes(clip, few, tmp_path / "mattes", heard)
+    (cost,) = heard.of(CostIncurred)
+    start = began - modal_app.STARTED_AT
+    idle = modal_app.settings.modal.scaledown_window
+    assert start + idle < cost.seconds < start + idle + (time.monotonic() - began)
+    assert cost.dollars == pytest.approx(0.5 * cost.seconds)
 
 
 def test_a_workers_failure_is_returned(modal_app: ModuleType, tmp_path: Path, plan: Plan) -> None:
@@ -251,7 +278,8 @@ async def test_a_worker_publishes_each_segment(
 ) -> None:
     """In the Dict, from which the API's container reads and deletes them."""
     item = WorkItem(clip=str(clip), plan=plan, key="key")
-    worker = asyncio.create_task(modal_app.make_item(ScriptedBackend(pause=0.3), item))
+    meter = UsageMeter(time.monotonic(), 0)
+    worker = asyncio.create_task(modal_app.make_item(ScriptedBackend(pause=0.3), item, meter))
     containers = modal_app.ModalContainers()
     await asyncio.sleep(0.1)
     assert await containers.get_progress(item) == WorkProgress(0)
