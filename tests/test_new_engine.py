@@ -11,7 +11,7 @@ from backends.resilience.throughput import EngineSpeeds, ThroughputEstimates
 from backends.state_file import JsonStateFile
 from bot.database.drafts import Draft
 from bot.domain.job_request import Appearance, Language, MediaSource, SourceKind
-from bot.ui.callback_data import ChooseEngine
+from bot.ui.card_choices import ChooseEngine
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts, build_card_caption
 from tests.backends.support.running_service import create_service

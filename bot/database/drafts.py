@@ -35,6 +35,9 @@ class CardPage(StrEnum):
     MORE = "more"
     TRIM = "trim"
     FORMAT = "format"
+    PLACE = "place"
+    EFFECTS = "effects"
+    SOUND = "sound"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What a user asks for, how the result looks, and where it is sent."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -9,7 +10,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from video_editing.contract.engines import AUTO_ENGINE, EngineName
 from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 from video_editing.contract.formats import AUTO_CANVAS, CanvasName, OutputFormat
-from video_editing.contract.style import Anchor, OffsetFraction, Shape, Style, UnitInterval
+from video_editing.contract.sound import DEFAULT_SOUND, SoundOptions
+from video_editing.contract.style import (
+    Anchor,
+    ColourName,
+    Fade,
+    Feather,
+    OffsetFraction,
+    RingWidth,
+    Shape,
+    Style,
+    UnitInterval,
+)
 
 
 class SourceKind(StrEnum):
@@ -67,7 +79,14 @@ OVERLAY_HEIGHTS = {OverlaySize.SMALL: 0.35, OverlaySize.MEDIUM: 0.5, OverlaySize
 UNSHAPED_HEIGHTS = {OverlaySize.SMALL: 0.6, OverlaySize.MEDIUM: 0.8, OverlaySize.LARGE: 1.0}
 RING_COLOURS = {RingStyle.WHITE: "white", RingStyle.BLACK: "black", RingStyle.GOLD: "#d4a017"}
 RING_WIDTH = 0.02
-MIN_SCALE, MAX_SCALE = 0.1, 2.0  #: sizes of the overlay that the editor offers
+MIN_SCALE, MAX_SCALE = 0.1, 2.0  #: sizes of the overlay that the card and the editor offer
+#: what a card offers for fields of an appearance, from none or little to much
+EFFECT_LEVELS: Mapping[str, tuple[float, float, float]] = {
+    "shadow": (0, 0.35, 0.7),
+    "fade": (0, 0.5, 1.5),
+    "feather": (0, 3, 8),
+    "ring_width": (0.01, RING_WIDTH, 0.04),
+}
 
 
 class BackgroundChoice(BaseModel):
@@ -90,7 +109,10 @@ class Appearance(BaseModel):
         size: how large it is.
         scale: the size that the user pinched it to, as in a style; None for that of *size*, whose
             choice resets it.
-        shadow: how dark its shadow is, 0–1.
+        shadow, fade, feather: as in a style.
+        ring_width: of a ring, as in a style.
+        ring_colour: of a ring, in place of that of *ring*; a choice of the ring resets it.
+        sound: of the result.
         canvas: the aspect ratio of the result.
     """
 
@@ -102,23 +124,35 @@ class Appearance(BaseModel):
     size: OverlaySize = OverlaySize.MEDIUM
     scale: Annotated[float, Field(ge=MIN_SCALE, le=MAX_SCALE)] | None = None
     shadow: UnitInterval = 0
+    fade: Fade = 0
+    feather: Feather = 0
     ring: RingStyle = RingStyle.NONE
+    ring_width: RingWidth = RING_WIDTH
+    ring_colour: ColourName | None = None
     backdrop: BackgroundChoice = BackgroundChoice()
     engine: EngineName = AUTO_ENGINE
     canvas: CanvasName = AUTO_CANVAS
+    sound: SoundOptions = DEFAULT_SOUND
+
+    @property
+    def overlay_height(self) -> float:
+        """The size of the overlay, as in a style."""
+        sizes = UNSHAPED_HEIGHTS if self.shape is Shape.NONE else OVERLAY_HEIGHTS
+        return self.scale or sizes[self.size]
 
     def to_style(self, form: OutputFormat = OutputFormat.VIDEO) -> Style:
         """Return the style for video_editing; a round note shows the centre of the picture."""
-        sizes = UNSHAPED_HEIGHTS if self.shape is Shape.NONE else OVERLAY_HEIGHTS
         note = form is OutputFormat.NOTE
         return Style(
             shape=self.shape,
             position=Anchor.CENTER if note else self.corner,
             offset=(0, 0) if note else self.offset,
-            size=0.9 if note else self.scale or sizes[self.size],
+            size=0.9 if note else self.overlay_height,
             shadow=self.shadow,
-            ring=0 if self.ring is RingStyle.NONE else RING_WIDTH,
-            ring_colour=RING_COLOURS.get(self.ring, "white"),
+            fade=self.fade,
+            feather=self.feather,
+            ring=0 if self.ring is RingStyle.NONE else self.ring_width,
+            ring_colour=self.ring_colour or RING_COLOURS.get(self.ring, "white"),
         )
 
 

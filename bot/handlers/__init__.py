@@ -3,6 +3,7 @@
 from aiogram import Router
 
 from bot.handlers.admin import create_admin_router
+from bot.handlers.card_answers import create_answers_router
 from bot.handlers.commands import (
     create_cancel_router,
     create_privacy_router,
@@ -30,7 +31,8 @@ def create_routers() -> list[Router]:
         create_style_router(),
         create_privacy_router(),
         create_cancel_router(),
-        create_card_router(addressed),
+        create_card_router(),
+        create_answers_router(addressed),
         create_results_router(),
         create_media_router(addressed),
         create_admin_router(),

@@ -15,7 +15,7 @@ from bot.handlers.admin_stats import format_duration
 from bot.handlers.context import Conversation
 from bot.jobs.operator_actions import DONE, LAST, UNKNOWN, OperatorAction, OperatorActions
 from bot.operations.backend_pool import BackendHealth, BackendPool
-from bot.ui.keyboards import create_button
+from bot.ui.buttons import create_button
 
 AUTO = "auto"
 

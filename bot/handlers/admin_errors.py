@@ -12,7 +12,7 @@ from bot.handlers.admin_queue import QueueAction, QueueButton
 from bot.handlers.admin_stats import DETAIL_DAYS, format_duration
 from bot.handlers.context import Conversation
 from bot.operations.logs import RecentLines
-from bot.ui.keyboards import create_button
+from bot.ui.buttons import create_button
 
 MAX_SHOWN_ERRORS = 8
 MAX_ERROR_LENGTH = 200  #: characters

@@ -17,7 +17,7 @@ from bot.handlers.context import Conversation
 from bot.jobs.operator_actions import DONE, OperatorAction, OperatorActions
 from bot.jobs.supervisor import JobSupervisor, QueueEntry
 from bot.operations.intake import Intake
-from bot.ui.keyboards import create_button
+from bot.ui.buttons import create_button
 
 MAX_SHOWN_JOBS = 15  #: in one message
 BUTTONS_IN_ROW = 5

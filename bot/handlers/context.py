@@ -191,6 +191,7 @@ class DialogState(StatesGroup):
     """Questions that the bot asked and the user has not answered."""
 
     background = State(group_name="Waiting")  #: for a file as the background of a draft
+    colour = State(group_name="Waiting")  #: of the background or the ring of a draft
     times = State(group_name="Waiting")  #: for the start and the end of the used part of its clip
 
 
@@ -199,8 +200,10 @@ class DialogData(TypedDict, total=False):
 
     Attributes:
         draft: the id of the draft that is asked about.
+        part: what a colour is for, as in :class:`AskColour`.
         album: Telegram's id of an album whose first part was the answer.
     """
 
     draft: str
+    part: str
     album: str

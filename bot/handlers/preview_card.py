@@ -1,15 +1,12 @@
-"""A preview card: its buttons, the times that trim its clip, and the order of its result."""
+"""Buttons of a preview card: choose the appearance, send a background, order the result."""
 
-import re
 from dataclasses import replace
 
-from aiogram import F, Router
-from aiogram.dispatcher.event.bases import SkipHandler
+from aiogram import Router
 from aiogram.enums import ChatType
 from aiogram.filters.callback_data import CallbackData
 from aiogram.fsm.context import FSMContext
-from aiogram.types import CallbackQuery, Message
-from pydantic import ValidationError
+from aiogram.types import CallbackQuery
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository
 from bot.database.jobs import JobRefused
@@ -21,45 +18,32 @@ from bot.domain.job_request import (
     Requester,
     SourceKind,
 )
-from bot.handlers.context import (
-    AddressedToBot,
-    Conversation,
-    DialogData,
-    DialogState,
-    create_router,
-)
+from bot.handlers.context import Conversation, DialogData, DialogState, create_router
 from bot.jobs.supervisor import JobSupervisor
 from bot.preview_cards import PreviewCards
 from bot.ui.callback_data import (
-    CARD_CHOICES,
+    AskColour,
     AskTimes,
-    CardChoice,
     KeepBackground,
     MakeResult,
     SendBackground,
     ShowCardPage,
 )
-from bot.ui.texts import format_excerpt
-from video_editing.contract.excerpt import Excerpt
+from bot.ui.card_choices import CARD_CHOICES, CardChoice
 
-OTHER_BUTTONS = (ShowCardPage, AskTimes, SendBackground, KeepBackground, MakeResult)
-CardButton = CardChoice | ShowCardPage | AskTimes | SendBackground | KeepBackground | MakeResult
-_TIME = r"(\d+(?::\d+){0,2}(?:[.,]\d+)?)?"
-#: two times as users write them: 0:05–0:42, 5-42, 0:05 0:42; one may be missing: 0:05–
-TWO_TIMES = re.compile(rf"\s*{_TIME}\s*(?:[-–—−]|\.\.+|…|\s)\s*{_TIME}\s*")
+OTHER_BUTTONS = (ShowCardPage, SendBackground, KeepBackground, MakeResult)
+CardButton = (
+    CardChoice | ShowCardPage | AskTimes | AskColour | SendBackground | KeepBackground | MakeResult
+)
 
 
-def create_card_router(addressed: AddressedToBot) -> Router:
+def create_card_router() -> Router:
     """Create the router for all buttons of cards; each works for the owner of the draft only."""
     router = create_router("card")
-    router.message.register(trim, addressed, match_times)
-    no_command = ~F.text.startswith("/")
-    router.message.register(explain_times, DialogState.times, F.text, no_command, addressed)
     register = router.callback_query.register
     for choice in CARD_CHOICES:
         register(choose, choice.filter(), match_own_draft)
     register(show_page, ShowCardPage.filter(), match_own_draft)
-    register(ask_times, AskTimes.filter(), match_own_draft)
     register(ask_background, SendBackground.filter(), match_own_draft)
     register(cancel_background_request, KeepBackground.filter(), match_own_draft)
     register(order_result, MakeResult.filter(), match_own_draft)
@@ -134,83 +118,6 @@ async def show_page(
     except DraftNotFound:  # it was deleted at this moment
         return
     await conversation.edit_keyboard(query, conversation.keyboards.create_card(draft))
-
-
-async def ask_times(
-    query: CallbackQuery, draft: Draft, conversation: Conversation, state: FSMContext
-) -> None:
-    """Ask for the start and the end of the used part of the clip, as text."""
-    await state.set_state(DialogState.times)
-    await state.set_data(dict(DialogData(draft=draft.id)))
-    await conversation.answer(query)
-    await conversation.messenger.send_text(
-        replace(draft.destination, reply_to=draft.card), conversation.text("times-ask")
-    )
-
-
-async def match_times(message: Message) -> dict[str, list[str]] | bool:
-    """Pass texts of two times, one of which may be missing, and provide them as `times`."""
-    found = TWO_TIMES.fullmatch(message.text or "")
-    if found is None or not any(found.groups()):
-        return False
-    return {"times": [(time or "").replace(",", ".") for time in found.groups()]}
-
-
-async def trim(
-    message: Message,
-    times: list[str],
-    conversation: Conversation,
-    state: FSMContext,
-    drafts: DraftRepository,
-    cards: PreviewCards,
-) -> None:
-    """Use the part of the clip between two times: of the card that is meant, or the last one."""
-    draft = await _find_meant_draft(message, state, drafts)
-    if draft is None:
-        raise SkipHandler
-    length = (draft.clip and draft.clip.seconds) or 0
-    try:
-        excerpt = Excerpt.model_validate({"start": times[0] or 0, "end": times[1] or None})
-    except ValidationError:
-        excerpt = None
-    if excerpt is None or not _is_possible(excerpt, length):
-        await conversation.reply(message, conversation.text("times-wrong", seconds=length))
-        return
-    if length and excerpt.end and excerpt.end >= length:
-        excerpt = Excerpt(start=excerpt.start)
-    await state.clear()
-    try:
-        await drafts.set_choices(replace(draft, excerpt=excerpt))
-    except DraftNotFound:
-        raise SkipHandler from None
-    cards.request_redraw(draft.id)
-    part = format_excerpt(excerpt, length)
-    await conversation.reply(message, conversation.text("times-taken", part=part))
-
-
-async def explain_times(message: Message, conversation: Conversation) -> None:
-    """Explain how two times are written."""
-    await conversation.reply(message, conversation.text("times-wrong", seconds=0))
-
-
-async def _find_meant_draft(
-    message: Message, state: FSMContext, drafts: DraftRepository
-) -> Draft | None:
-    """Return the open draft that was asked about or replied to, or else the last one here."""
-    assert message.from_user is not None, "messages to the bot have an author"
-    if await state.get_state() == DialogState.times:
-        asked = await drafts.get((await state.get_data()).get("draft", ""))
-        if asked is not None and not asked.used:
-            return asked
-    user, chat, replied = message.from_user.id, message.chat.id, message.reply_to_message
-    by_card = replied and await drafts.find_open(user, chat, replied.message_id)
-    return by_card or await drafts.find_open(user, chat, None)
-
-
-def _is_possible(excerpt: Excerpt, length: float) -> bool:
-    """Return whether something of a clip that lasts *length* seconds, 0 if unknown, is left."""
-    is_before_end = not length or excerpt.start < length
-    return is_before_end and (excerpt.end is None or excerpt.start < excerpt.end)
 
 
 async def ask_background(

@@ -301,6 +301,7 @@ class JobStages:
             style=look.to_style(form),
             form=form,
             canvas=look.canvas,
+            sound=look.sound,
             excerpt=job.order.excerpt,
             max_bytes=int(self._limits.upload_bytes * MAX_SIZE_SHARE),
             thumbnail=None if form.is_transparent else folder / THUMBNAIL_FILE,

@@ -54,6 +54,9 @@ background-ask = 🖼 Send me a picture or a video for the background now. A lin
 background-ask-group = 🖼 Reply to this message with a picture or a video for the background, or with a link to one.
 background-wrong = This cannot be a background. Send me a picture or a video, or a link to one – or keep the background as it is.
 background-taken = 🖼 Got it, the card will show it in a moment.
+colour-ask = 🌈 Send me a colour: a name like <b>teal</b> or a code like <b>#1d3557</b>.
+colour-taken = 🌈 { $colour }: the card will show it in a moment.
+colour-wrong = I do not know this colour. Send me a name like <b>teal</b> or <b>light blue</b>, or a code like <b>#1d3557</b>.
 question-closed = Fine, everything stays as it is.
 
 times-ask = ✂️ Send me the start and the end of the part that you want, like <b>0:05–0:42</b>. One of them will do: <b>0:05–</b> or <b>–0:42</b>.
@@ -116,6 +119,16 @@ look =
         [white] , white ring
         [black] , black ring
         [gold] , golden ring
+        [own] , ring in your colour
+       *[none] {""}
+    }{ $shadow ->
+        [some] , shadow
+       *[none] {""}
+    }{ $fade ->
+        [some] , fade
+       *[none] {""}
+    }{ $edge ->
+        [some] , soft edge
        *[none] {""}
     }
     Background: { $background ->
@@ -138,7 +151,17 @@ look =
         [mediapipe] fast
         [rembg] people and objects, slow
        *[other] { $engine }
-    }.
+    }.{ $voice ->
+        [even] {" "}Voice: even loudness.
+        [clean] {" "}Voice: less noise.
+        [both] {" "}Voice: even loudness, less noise.
+       *[plain] {""}
+    }{ $noise ->
+        [off] {" "}Background sound: off.
+        [quiet] {" "}Background sound: quieter.
+        [loud] {" "}Background sound: louder.
+       *[normal] {""}
+    }
 
 privacy =
     <b>What I keep</b>
@@ -181,6 +204,28 @@ button-more = More
 button-trim = Trim
 button-format = Format
 button-canvas-auto = As the background
+button-place = Place, size
+button-effects = Effects
+button-sound = Sound
+button-colour = Colour
+button-ring-width-0 = Thin
+button-ring-width-1 = Medium
+button-ring-width-2 = Thick
+button-shadow-0 = No shadow
+button-shadow-1 = Shadow
+button-shadow-2 = Darker
+button-fade-0 = No fade
+button-fade-1 = Fade 0.5 s
+button-fade-2 = Fade 1.5 s
+button-feather-0 = Sharp edge
+button-feather-1 = Soft edge
+button-feather-2 = Softer
+button-even-voice = Even loudness
+button-denoise = Less noise
+button-sound-off = Background muted
+button-sound-quiet = Backgr. quieter
+button-sound-normal = Background as is
+button-sound-loud = Backgr. louder
 button-times = Type the times
 button-blur = Blur
 button-send = My file

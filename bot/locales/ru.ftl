@@ -54,6 +54,9 @@ background-ask = 🖼 Пришлите картинку или видео для
 background-ask-group = 🖼 Ответьте на это сообщение картинкой, видео для фона или ссылкой.
 background-wrong = Фоном это быть не может. Пришлите картинку, видео или ссылку – или оставьте фон как есть.
 background-taken = 🖼 Есть, сейчас покажу на карточке.
+colour-ask = 🌈 Пришлите цвет: название, например <b>бирюзовый</b> или <b>teal</b>, или код, например <b>#1d3557</b>.
+colour-taken = 🌈 { $colour }: сейчас покажу на карточке.
+colour-wrong = Такого цвета я не знаю. Пришлите название, например <b>бирюзовый</b> или <b>teal</b>, или код, например <b>#1d3557</b>.
 question-closed = Хорошо, всё остаётся как есть.
 
 times-ask = ✂️ Пришлите начало и конец нужного отрезка, например <b>0:05–0:42</b>. Хватит и одного: <b>0:05–</b> или <b>–0:42</b>.
@@ -116,6 +119,16 @@ look =
         [white] , белая обводка
         [black] , чёрная обводка
         [gold] , золотая обводка
+        [own] , обводка вашего цвета
+       *[none] {""}
+    }{ $shadow ->
+        [some] , тень
+       *[none] {""}
+    }{ $fade ->
+        [some] , плавное появление
+       *[none] {""}
+    }{ $edge ->
+        [some] , мягкие края
        *[none] {""}
     }
     Фон: { $background ->
@@ -138,7 +151,17 @@ look =
         [mediapipe] быстрое
         [rembg] люди и предметы, медленно
        *[other] { $engine }
-    }.
+    }.{ $voice ->
+        [even] {" "}Голос: ровная громкость.
+        [clean] {" "}Голос: меньше шума.
+        [both] {" "}Голос: ровная громкость, меньше шума.
+       *[plain] {""}
+    }{ $noise ->
+        [off] {" "}Звук фона: нет.
+        [quiet] {" "}Звук фона: тише.
+        [loud] {" "}Звук фона: громче.
+       *[normal] {""}
+    }
 
 privacy =
     <b>Что я храню</b>
@@ -181,6 +204,28 @@ button-more = Ещё
 button-trim = Обрезать
 button-format = Формат
 button-canvas-auto = Как у фона
+button-place = Место, размер
+button-effects = Эффекты
+button-sound = Звук
+button-colour = Цвет
+button-ring-width-0 = Тонкая
+button-ring-width-1 = Средняя
+button-ring-width-2 = Толстая
+button-shadow-0 = Без тени
+button-shadow-1 = Тень
+button-shadow-2 = Темнее
+button-fade-0 = Сразу
+button-fade-1 = Плавно
+button-fade-2 = Плавнее
+button-feather-0 = Чётко
+button-feather-1 = Края мягче
+button-feather-2 = Ещё мягче
+button-even-voice = Ровный голос
+button-denoise = Меньше шума
+button-sound-off = Фон без звука
+button-sound-quiet = Фон тише
+button-sound-normal = Фон как есть
+button-sound-loud = Фон громче
 button-times = Написать время
 button-blur = Размыть
 button-send = Мой файл

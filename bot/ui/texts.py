@@ -15,6 +15,7 @@ from bot.domain.job_request import Appearance, Language, describe_background, me
 from video_editing.contract.engines import BEST_ENGINE, FAST_ENGINE
 from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 from video_editing.contract.media import PICTURE_KINDS, VIDEO_KINDS, list_names
+from video_editing.contract.sound import SoundOptions
 
 log = logging.getLogger(__name__)
 
@@ -118,15 +119,31 @@ def format_time(seconds: float) -> str:
 
 def describe_appearance(appearance: Appearance) -> dict[str, str]:
     """Return the values with which a text describes *appearance*."""
+    has_sound = appearance.backdrop.kind == "file"
     return {
         "shape": appearance.shape.value,
         "corner": appearance.corner.value if appearance.offset == (0, 0) else OWN,
         "size": appearance.size.value if appearance.scale is None else OWN,
-        "ring": appearance.ring.value,
+        "ring": OWN if appearance.ring_colour else appearance.ring.value,
+        "shadow": _describe_effect(appearance.shadow),
+        "fade": _describe_effect(appearance.fade),
+        "edge": _describe_effect(appearance.feather),
+        "voice": _describe_voice(appearance.sound),
+        "noise": appearance.sound.background_sound.value if has_sound else "normal",
         "background": describe_background(appearance.backdrop),
         "canvas": appearance.canvas,
         "engine": appearance.engine,
     }
+
+
+def _describe_effect(strength: float) -> str:
+    return "some" if strength else "none"
+
+
+def _describe_voice(sound: SoundOptions) -> str:
+    if sound.even_voice:
+        return "both" if sound.denoise else "even"
+    return "clean" if sound.denoise else "plain"
 
 
 def _escape(value: TextValue) -> TextValue:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from bot.database.drafts import Draft, DraftNotFound
 from bot.database.jobs import JobRefused
-from bot.domain.job_request import PALETTE, RING_COLOURS, Language
+from bot.domain.job_request import PALETTE, RING_COLOURS, Appearance, Language
 from bot.ui.texts import Texts
 from bot.web.editor_files import PICTURE_FILES, PROXY_FILES, EditorFiles
 from bot.web.guards import RequestRate, create_handler, get_authorization, read_json
@@ -50,7 +50,8 @@ class EditorPages:
         state = {
             "look": look.model_dump(mode="json"),
             "layers": await self._files.read_geometry(draft),
-            "rings": {ring.value: colour for ring, colour in RING_COLOURS.items()},
+            "rings": _list_rings(draft.look),
+            "ring_width": draft.look.ring_width,
             "colours": {name.value: colour for name, (colour, _) in PALETTE.items()},
             "has_own": look.background == "own",
         }
@@ -122,6 +123,12 @@ def create_editor_routes(get_pages: Callable[[], EditorPages]) -> list[web.Route
         web.get(_add_name(PATH, PROXY_FILES), handle(EditorPages.send_proxy)),
         web.post(f"{PATH}/make", handle(EditorPages.order)),
     ]
+
+
+def _list_rings(look: Appearance) -> dict[str, str]:
+    """Return the colours of rings; the chosen one has the user's own colour, if there is one."""
+    rings = {ring.value: colour for ring, colour in RING_COLOURS.items()}
+    return rings | ({look.ring.value: look.ring_colour} if look.ring_colour else {})
 
 
 def _add_name(path: str, names: Iterable[str]) -> str:

@@ -93,6 +93,8 @@ def apply_look(draft: Draft, look: EditedLook) -> Appearance:
         "backdrop": _choose_background(draft, look.background),
         "canvas": look.canvas,
     }
+    if look.ring is not before.ring:
+        changes["ring_colour"] = None
     if (look.size, look.shape) != (before.size, before.shape):
         changes["scale"] = look.size
     return draft.look.model_copy(update=changes)

@@ -176,6 +176,21 @@ Feather = Annotated[
     Metavar("PIXELS"),
 ]
 
+RingWidth = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=0.25,
+        description="width of a line along the inside of the shape's edge, as a fraction of the "
+        "overlay's shorter side; 0 for none",
+    ),
+]
+Fade = Annotated[
+    float,
+    Field(ge=0, le=10, description="seconds that the overlay takes to appear and to disappear"),
+    Metavar("SECONDS"),
+]
+
 
 class Style(OptionModel):
     """Everything about the overlay that does not depend on the clip."""
@@ -201,13 +216,7 @@ class Style(OptionModel):
     )
     threshold: Threshold = 0.5
     feather: Feather = 0
-    ring: float = Field(
-        default=0,
-        ge=0,
-        le=0.25,
-        description="width of a line along the inside of the shape's edge, as a fraction of the "
-        "overlay's shorter side; 0 for none",
-    )
+    ring: RingWidth = 0
     ring_colour: Annotated[ColourName, Metavar("COLOUR")] = Field(
         default="white",
         validation_alias=AliasChoices("ring_color", "ring_colour"),
@@ -234,12 +243,7 @@ class Style(OptionModel):
         description="the overlay's height as a fraction of the result's, or its width where that "
         "is less",
     )
-    fade: Annotated[float, Metavar("SECONDS")] = Field(
-        default=0,
-        ge=0,
-        le=10,
-        description="seconds that the overlay takes to appear and to disappear",
-    )
+    fade: Fade = 0
 
 
 EDGE_FIELDS = ("threshold", "feather")  #: fields of a style that say how the person is cut out

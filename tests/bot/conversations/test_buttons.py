@@ -99,7 +99,16 @@ async def test_every_button_of_a_card(talk: RunningBot, language: str) -> None:
 
 def chosen(line: str) -> set[str]:
     """Of a command line, what a card decides."""
-    names = ("--shape", "--position", "--size", "--ring", "--background")
+    names = (
+        "--shape",
+        "--position",
+        "--size",
+        "--ring",
+        "--background",
+        "--shadow",
+        "--fade",
+        "--feather",
+    )
     joined = re.sub(r"(--[\w-]+) (?!--)", r"\1=", line)
     return {word for word in joined.split() if word.startswith(names)}
 

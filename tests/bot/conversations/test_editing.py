@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from tests.bot.conversations.test_buttons import texts, turned
+from tests.bot.conversations.test_buttons import chosen, texts, turned
 from tests.bot.support.conversation import card_of, clip, result_for, settled, words
 from tests.bot.support.fake_telegram import Message
 from tests.bot.support.running_bot import RunningBot
+from video_editing.contract.style import Anchor
 
 LANGUAGES = pytest.mark.parametrize("language", ["en", "ru"])
 
@@ -130,11 +131,110 @@ async def test_the_format_of_the_result(talk: RunningBot, language: str) -> None
     assert "--canvas=9:16" in words(again.content)
 
 
+#: what the program is asked for after a press, by a part of what the button sends
+PLACES = {
+    **{
+        f"^corner:.*:{place}$": f"--position={place}" for place in Anchor if place != "bottom-right"
+    },
+    "^corner:.*:bottom-right$": "!--position",
+    "^step:.*:5$": "--size=0.55",
+    "^step:.*:20$": "--size=0.75",
+    "^step:.*:-20$": "--size=0.55",
+    "^step:.*:-5$": "--size=0.5 ",
+    "^size:.*:medium$": "--size=0.5 ",
+}
+EFFECTS = {
+    "^effect:.*:shadow:1$": "--shadow=0.35",
+    "^effect:.*:shadow:2$": "--shadow=0.7",
+    "^effect:.*:shadow:0$": "!--shadow",
+    "^effect:.*:fade:2$": "--fade=1.5",
+    "^effect:.*:fade:0$": "!--fade",
+    "^effect:.*:fade:1$": "--fade=0.5",
+    "^effect:.*:feather:2$": "--feather=8",
+    "^effect:.*:feather:0$": "!--feather",
+    "^effect:.*:feather:1$": "--feather=3",
+}
+RINGS = {
+    "^ring:.*:white$": "--ring=0.02",
+    "^effect:.*:ring_width:0$": "--ring=0.01",
+    "^effect:.*:ring_width:2$": "--ring=0.04",
+}
+
+
+@LANGUAGES
+@pytest.mark.parametrize(
+    ("page", "presses"), [("place", PLACES), ("effects", EFFECTS), ("ring", RINGS)]
+)
+async def test_every_button_of_a_page(
+    talk: RunningBot, language: str, page: str, presses: dict[str, str]
+) -> None:
+    """The card is drawn with it, the page stays, and the video is as the card was."""
+    user = talk.user(language)
+    card = await card_of(user, await user.sends_video(clip()))
+    await (turned(talk, card, "^page:.*:ring$") if page == "ring" else opened(talk, card, page))
+    assert in_language(card, language)
+    for button, meant in presses.items():
+        await user.presses(button, card)
+        await shows(talk, card, meant)
+    shown = chosen(words(card.content))
+    await user.presses("^make", card)
+    assert chosen(words((await result_for(user, card)).content)) == shown
+
+
+@LANGUAGES
+async def test_any_colour(talk: RunningBot, language: str) -> None:
+    """Of the background by its code, of the ring by its name in the user's language."""
+    user = talk.user(language)
+    card = await card_of(user, await user.sends_video(clip()))
+    await turned(talk, card, "^page:.*:background$")
+    await user.presses("^paint", card)
+    asked = await user.gets("text", "#1d3557", after=card)
+    taken = await user.gets("text", "#123abc", after=await user.sends_text("#123ABC"))
+    await shows(talk, card, "--background=#123abc")
+    await turned(talk, card, "^page:.*:ring$")
+    await user.presses("^paint", card)
+    await user.gets("text", "#1d3557", after=taken)
+    wrong = await user.gets("text", "#1d3557", after=await user.sends_text("???"))
+    assert all(in_language(message, language) for message in (asked, taken, wrong))
+    await user.sends_text({"en": "light blue", "ru": "розовый"}[language])
+    await shows(talk, card, {"en": "=#add8e6", "ru": "=#ffc0cb"}[language])
+    assert card.button("^paint").text.startswith("✓")
+
+
+@LANGUAGES
+async def test_the_sound(talk: RunningBot, language: str) -> None:
+    """The voice of every video, and the background's where it is one that has a sound."""
+    user = talk.user(language)
+    card = await card_of(user, await user.sends_video(clip()))
+    await opened(talk, card, "sound")
+    assert not card.has("^noise")
+    for button in ("^voice:.*:even_voice$", "^voice:.*:denoise$"):
+        await user.presses(button, card)
+        await talk.telegram.until(
+            lambda b=button: card.button(b).text.startswith("✓"), 5, f"{button} at once"
+        )
+    await turned(talk, card, "^page:.*:more$")
+    await turned(talk, card, "^page:.*:background$")
+    await user.presses("^send", card)
+    await user.gets("text", "🖼", after=card)
+    await user.sends_video(clip())
+    await shows(talk, card, "background-")
+    await opened(talk, card, "sound")
+    await user.presses("^noise:.*:quiet$", card)
+    await talk.telegram.until(lambda: card.button("^noise:.*:quiet$").text[0] == "✓", 5, "a mark")
+    assert in_language(card, language)
+    await user.presses("^make", card)
+    made = words((await result_for(user, card)).content)
+    assert all(word in made for word in ("--even-voice", "--denoise", "--background-sound=quiet"))
+
+
 async def test_a_page_stays_while_its_buttons_are_pressed(talk: RunningBot) -> None:
     """Also after the picture is drawn, until *Back*."""
     user = talk.user()
     card = await card_of(user, await user.sends_video(clip()))
     await turned(talk, card, "^page:.*:ring$")
+    await user.presses("^ring:.*:white$", card)
+    await shows(talk, card, "--ring=0.02")
     before = [data for _, data in texts(card)]
     for ring in ("gold", "black"):
         await user.presses(f"^ring:.*:{ring}$", card)

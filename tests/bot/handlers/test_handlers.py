@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from aiogram import Bot, Dispatcher
@@ -45,16 +45,13 @@ from bot.handlers.media import SERIES_SECONDS, RecentRefusals
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
 from bot.ui.callback_data import (
+    AskColour,
     AskTimes,
     CancelJob,
     ChangeCorner,
     ChangeFormat,
     ChangeShape,
-    ChooseColour,
-    ChooseFile,
     ChooseLanguage,
-    ChooseRing,
-    ChooseShape,
     ForgetUser,
     KeepBackground,
     MakeResult,
@@ -63,8 +60,8 @@ from bot.ui.callback_data import (
     SendBackground,
     ShowCardPage,
     ShowResultPage,
-    TrimClip,
 )
+from bot.ui.card_choices import ChooseColour, ChooseFile, ChooseRing, ChooseShape, TrimClip
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
 from settings import StorageSettings
@@ -1074,6 +1071,68 @@ async def test_the_times_that_were_asked_for_are_for_that_card(talk: BotChat) ->
     await talk.sends("6-41")
     assert await excerpt_of(talk, first) == Excerpt(start=5, end=42)
     assert await excerpt_of(talk, last) == Excerpt(start=6, end=41)
+
+
+# colours
+
+
+@pytest.mark.parametrize(
+    ("text", "colour"),
+    [
+        ("#1d3557", "#1d3557"),
+        ("1D3557", "#1d3557"),
+        ("#abc", "#aabbcc"),
+        ("teal", "#008080"),
+        ("Light Blue", "#add8e6"),
+        ("Бирюзовый", "#40e0d0"),
+        ("чёрный", "#000000"),
+        ("тёмно-синий", "#000080"),
+    ],
+)
+@pytest.mark.parametrize("part", ["background", "ring"])
+async def test_any_colour_by_its_name_or_code(
+    talk: BotChat, text: str, colour: str, part: Literal["background", "ring"]
+) -> None:
+    """Of the part that was asked about; it is remembered, and the question is over."""
+    draft = await carded(talk)
+    await talk.presses(AskColour(draft=draft.id, part=part).pack())
+    assert "#1d3557" in talk.session.texts[-1]
+    await talk.sends(text)
+    assert colour in talk.session.texts[-1]
+    assert talk.cards.redrawn == [draft.id]
+    now = await talk.drafts.get(draft.id)
+    assert now
+    style = now.look.to_style()
+    found = now.look.backdrop.colour if part == "background" else style.ring_colour
+    assert (found, bool(style.ring)) == (colour, part == "ring")
+    assert (await talk.draft()).look == now.look
+    await talk.sends(text)
+    assert "Send me a video" in talk.session.texts[-1]
+
+
+async def test_what_is_no_colour_is_explained(talk: BotChat) -> None:
+    """As often as it takes; a ring keeps its place when its colour is chosen from the buttons."""
+    draft = await carded(talk)
+    await talk.presses(AskColour(draft=draft.id, part="ring").pack())
+    for text in ("bluish", "#12", "123", "rgb(1,2,3)"):
+        await talk.sends(text)
+        assert "I do not know this colour" in talk.session.texts[-1]
+    assert talk.cards.redrawn == []
+    await talk.sends("teal")
+    await talk.presses(ChooseRing(draft=draft.id, ring=RingStyle.GOLD).pack())
+    now = await talk.drafts.get(draft.id)
+    assert now
+    assert now.look == Appearance(ring=RingStyle.GOLD)
+
+
+async def test_a_colour_for_a_card_that_is_ordered_is_a_text_like_any_other(talk: BotChat) -> None:
+    """The question is closed."""
+    draft = await carded(talk)
+    await talk.presses(AskColour(draft=draft.id, part="ring").pack())
+    await talk.drafts.mark_used(draft.id)
+    await talk.sends("teal")
+    assert "Send me a video" in talk.session.texts[-1]
+    assert talk.cards.redrawn == []
 
 
 async def test_buttons_trim_the_clip_and_stay_on_their_page(talk: BotChat) -> None:

@@ -13,6 +13,7 @@ from bot.database.drafts import CardPage, Draft
 from bot.database.jobs import Job, JobState
 from bot.database.repository import generate_id
 from bot.domain.job_request import (
+    EFFECT_LEVELS,
     PALETTE,
     Appearance,
     BackgroundChoice,
@@ -25,15 +26,11 @@ from bot.domain.job_request import (
     SourceKind,
 )
 from bot.ui import callback_data as buttons
+from bot.ui import card_choices
 from bot.ui.callback_data import (
-    CARD_CHOICES,
     RESULT_CHANGES,
     CancelJob,
-    CardChoice,
-    ChooseColour,
-    ChooseFile,
     ChooseLanguage,
-    ChooseShape,
     KeepBackground,
     MakeResult,
     ResetAppearance,
@@ -42,13 +39,21 @@ from bot.ui.callback_data import (
     SendBackground,
     ShowCardPage,
     ShowResultPage,
+)
+from bot.ui.card_choices import (
+    CARD_CHOICES,
+    CardChoice,
+    ChooseColour,
+    ChooseFile,
+    ChooseShape,
     TrimClip,
 )
-from bot.ui.keyboards import CORNER_ARROWS, RESULT_FORMATS, Keyboards
+from bot.ui.keyboards import RESULT_FORMATS, Keyboards
 from bot.ui.texts import Texts, describe_appearance
 from video_editing.contract.engines import ENGINES
 from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 from video_editing.contract.formats import ASPECTS, OutputFormat
+from video_editing.contract.sound import BackgroundSound, SoundOptions
 from video_editing.contract.style import Anchor, Shape, parse_colour
 
 LONGEST = "x" * 32  #: id that the database has room for
@@ -62,6 +67,10 @@ VALUES: dict[str, Any] = {
     "colour": PaletteColour,
     "number": (0, 999),
     "edge": ("start", "end"),
+    "effect": tuple(EFFECT_LEVELS),
+    "level": (0, 2),
+    "option": ("even_voice", "denoise"),
+    "part": ("background", "ring"),
     "ratio": ("auto", *(name.replace(":", "x") for name in ASPECTS)),
     "by": (-999, 999),
     "to": OutputFormat,
@@ -71,7 +80,7 @@ VALUES: dict[str, Any] = {
 }
 CLASSES: list[type[CallbackData]] = [
     each
-    for each in vars(buttons).values()
+    for each in (vars(buttons) | vars(card_choices)).values()
     if isinstance(each, type)
     and issubclass(each, CallbackData)
     and each not in {CallbackData, CardChoice, ResultChange}
@@ -79,6 +88,13 @@ CLASSES: list[type[CallbackData]] = [
 LETTERS = 36  #: of a row on a phone, shared by its buttons
 ROWS = 6
 CLIP = MediaSource(kind=SourceKind.VIDEO, file_id="clip", seconds=30)
+FILM = BackgroundChoice(kind="file", source=CLIP)
+EFFECTS = [EFFECT_LEVELS[name] for name in ("shadow", "fade", "feather")]
+SOUNDS = [
+    SoundOptions(even_voice=is_even, denoise=is_even, background_sound=level)
+    for is_even in (False, True)
+    for level in BackgroundSound
+]
 FILES = tuple(MediaSource(kind=SourceKind.PHOTO, file_id=f"p{i}") for i in range(9))
 
 
@@ -132,6 +148,13 @@ def all_keyboards(language: Language) -> list[InlineKeyboardMarkup]:
     ]
     looks += [
         Appearance(engine="rembg"),
+        *(Appearance(shadow=s, fade=f, feather=e) for s, f, e in zip(*EFFECTS, strict=True)),
+        *(
+            Appearance(ring=RingStyle.GOLD, ring_width=width, ring_colour="#123456", scale=1.25)
+            for width in EFFECT_LEVELS["ring_width"]
+        ),
+        *(Appearance(sound=sound, backdrop=FILM) for sound in SOUNDS),
+        Appearance(backdrop=BackgroundChoice(colour="#123456")),
         Appearance(backdrop=BackgroundChoice(kind="file", source=FILES[8])),
     ]
     made = [
@@ -157,6 +180,8 @@ def test_a_button_fits_64_bytes(kind: type[CallbackData]) -> None:
     """With every value and the longest id; and comes back as it was."""
     names = list(kind.model_fields)
     choices = VALUES | {"page": CardPage if kind is ShowCardPage else ResultPage}
+    if kind is card_choices.ChooseBackgroundSound:
+        choices |= {"level": BackgroundSound}
     for values in itertools.product(*(choices[name] for name in names)):
         button = kind.model_validate(dict(zip(names, values, strict=True)))
         packed = button.pack()  # raises where it does not fit
@@ -234,7 +259,7 @@ def test_make_it_comes_first_and_is_green(language: Language) -> None:
             CardPage.FIRST,
             ["✓ Free", "✓ ⏺", "✓ Small"],
         ),
-        (Appearance(ring=RingStyle.GOLD), CardPage.RING, ["✓ Gold"]),
+        (Appearance(ring=RingStyle.GOLD), CardPage.RING, ["✓ Gold", "✓ Medium"]),
         (Appearance(), CardPage.BACKGROUND, ["✓ 🟦"]),
         (Appearance(backdrop=BackgroundChoice(kind="blur")), CardPage.BACKGROUND, ["✓ 🌫 Blur"]),
         (
@@ -242,9 +267,34 @@ def test_make_it_comes_first_and_is_green(language: Language) -> None:
             CardPage.BACKGROUND,
             ["✓ 🏞 2"],
         ),
-        (Appearance(backdrop=BackgroundChoice(colour="#123456")), CardPage.BACKGROUND, []),
+        (
+            Appearance(backdrop=BackgroundChoice(colour="#123456")),
+            CardPage.BACKGROUND,
+            ["✓ 🌈 Colour"],
+        ),
         (Appearance(), CardPage.FORMAT, ["✓ 🖼 As the background"]),
         (Appearance(canvas="4:5"), CardPage.FORMAT, ["✓ ▯ 4:5"]),
+        (Appearance(ring=RingStyle.GOLD, ring_width=0.04), CardPage.RING, ["✓ Gold", "✓ Thick"]),
+        (
+            Appearance(ring=RingStyle.WHITE, ring_colour="#123456"),
+            CardPage.RING,
+            ["✓ Medium", "✓ 🌈 Colour"],
+        ),
+        (Appearance(corner=Anchor.TOP), CardPage.PLACE, ["✓ ⬆️"]),
+        (Appearance(corner=Anchor.TOP, offset=(0.1, 0), scale=0.5), CardPage.PLACE, []),
+        (Appearance(), CardPage.EFFECTS, ["✓ No shadow", "✓ No fade", "✓ Sharp edge"]),
+        (
+            Appearance(shadow=0.7, fade=0.5, feather=0.5),
+            CardPage.EFFECTS,
+            ["✓ Darker", "✓ Fade 0.5 s"],
+        ),
+        (Appearance(sound=SOUNDS[0]), CardPage.SOUND, []),
+        (Appearance(sound=SOUNDS[-1]), CardPage.SOUND, ["✓ Even loudness", "✓ Less noise"]),
+        (
+            Appearance(sound=SOUNDS[0], backdrop=FILM),
+            CardPage.SOUND,
+            ["✓ Background muted"],
+        ),
     ],
 )
 def test_what_is_chosen_is_marked(look: Appearance, page: CardPage, marked: list[str]) -> None:
@@ -257,12 +307,13 @@ def test_what_is_chosen_is_marked(look: Appearance, page: CardPage, marked: list
 
 def test_every_part_of_a_look_can_be_chosen() -> None:
     """From some page of the card."""
-    keyboards, of = Keyboards(Texts()), draft(files=2)
+    look = Appearance(ring=RingStyle.GOLD, backdrop=FILM)
+    keyboards, of = Keyboards(Texts()), draft(look=look, files=2)
     pages = [replace(of, page=page) for page in CardPage]
     sent = {data for page in pages for data in datas(keyboards.create_card(page))}
     for field, values in {
         "shape": Shape,
-        "corner": CORNER_ARROWS,
+        "corner": Anchor,
         "size": OverlaySize,
         "ring": RingStyle,
     }.items():
@@ -271,6 +322,10 @@ def test_every_part_of_a_look_can_be_chosen() -> None:
     for colour in PaletteColour:
         assert f"colour:{of.id}:{colour}" in sent
     assert {f"blur:{of.id}", f"send:{of.id}", f"file:{of.id}:0", f"file:{of.id}:1"} < sent
+    assert {f"effect:{of.id}:{effect}:{n}" for effect in EFFECT_LEVELS for n in range(3)} < sent
+    assert {f"noise:{of.id}:{level}" for level in BackgroundSound} < sent
+    assert {f"voice:{of.id}:even_voice", f"voice:{of.id}:denoise"} < sent
+    assert {f"paint:{of.id}:background", f"paint:{of.id}:ring", f"step:{of.id}:-5"} < sent
     assert {f"canvas:{of.id}:{ratio}" for ratio in VALUES["ratio"]} < sent
     assert {f"engine:{of.id}:auto", f"engine:{of.id}:mediapipe"} < sent
 
@@ -284,7 +339,7 @@ def test_back_leads_to_the_page_before() -> None:
         found[page] = back.split(":")[2]
     assert found == {
         **dict.fromkeys(("ring", "background", "more"), "first"),
-        **dict.fromkeys(("trim", "format"), "more"),
+        **dict.fromkeys(("trim", "format", "place", "effects", "sound"), "more"),
     }
 
 

@@ -36,7 +36,7 @@ async function load() {
   ]);
   state = told;
   look = state.look;
-  scene = new Scene(find("stage"), state.layers, { person, background, blur });
+  scene = new Scene(find("stage"), { ...state.layers, ringWidth: state.ring_width }, { person, background, blur });
 }
 
 let isDue = false;

@@ -3,7 +3,6 @@
 import { canvasSize, computeLayout, computeTopLeft } from "./layout.js";
 
 const CORNER_RADIUS = 0.12;
-const RING_WIDTH = 0.02;
 
 function tracePath(context, layout, shape, inset) {
   const [width, height] = layout.view;
@@ -96,7 +95,7 @@ export class Scene {
     context.fill();
     context.globalCompositeOperation = "source-over";
     if (!rings[look.ring]) return;
-    const thickness = RING_WIDTH * Math.min(width, height);
+    const thickness = this.layers.ringWidth * Math.min(width, height);
     tracePath(context, layout, look.shape, thickness / 2);
     context.strokeStyle = rings[look.ring];
     context.lineWidth = thickness;
