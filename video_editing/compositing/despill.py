@@ -8,6 +8,8 @@ foreground near a pixel is a weighted mean, first of a wide and then of a narrow
 likewise the background; the residual of a pixel is kept.
 """
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +28,7 @@ WEIGHT_POWER = 8
 RESIDUAL_POWER = 3
 MIN_WEIGHT = 1e-6  #: weight of the fallback, used where no pixel of the window has weight
 
-Colours = NDArray[np.float32]  #: (h, w, 3), Y'CbCr of the reduced picture
+Colours = NDArray[np.float32]  #: (3, h, w), Y'CbCr of the reduced picture
 Share = NDArray[np.float32]  #: (h, w), 0 … 1, of the reduced picture
 
 
@@ -43,10 +45,10 @@ def despill(picture: Picture, alpha: Matte) -> Picture:
     person, behind = _estimate_colours(picture, alpha)
     size = picture.u.shape[::-1]
     chroma_alpha = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.uint8)
+    luma, chroma = [picture.y], [picture.u, picture.v]
     return Picture(
-        _replace_spill(picture.y, alpha, person[0], behind[0]),
-        _replace_spill(picture.u, chroma_alpha, person[1], behind[1]),
-        _replace_spill(picture.v, chroma_alpha, person[2], behind[2]),
+        *_replace_spill(luma, alpha, person[:1], behind[:1]),
+        *_replace_spill(chroma, chroma_alpha, person[1:], behind[1:]),
     )
 
 
@@ -55,7 +57,7 @@ def _estimate_colours(picture: Picture, alpha: Matte) -> tuple[list[Plane], list
     width, height = picture.size
     scale = min(1, REDUCED_SIDE / min(width, height))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    mixed = np.dstack([_reduce(plane, size) for plane in (picture.y, picture.u, picture.v)])
+    mixed = np.stack([_reduce(plane, size) for plane in (picture.y, picture.u, picture.v)])
     share = _reduce(alpha, size) * np.float32(1 / 255)
     person_weight, behind_weight = _compute_weight(share), _compute_weight(1 - share)
     middle = np.full_like(mixed, 128)
@@ -65,7 +67,7 @@ def _estimate_colours(picture: Picture, alpha: Matte) -> tuple[list[Plane], list
     other = _unmix(mixed, 1 - share, behind, person)
     person = _average(own, person_weight, NARROW_KERNEL, person)
     behind = _average(other, behind_weight, NARROW_KERNEL, behind)
-    return _split_planes(person), _split_planes(behind)
+    return _convert_to_planes(person), _convert_to_planes(behind)
 
 
 def _reduce(plane: Plane, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -76,34 +78,43 @@ def _compute_weight(share: Share) -> Share:
     return np.asarray(cv2.pow(share, WEIGHT_POWER), np.float32)
 
 
-def _split_planes(colours: Colours) -> list[Plane]:
-    return [np.asarray(plane, np.uint8) for plane in cv2.split(cv2.convertScaleAbs(colours))]
+def _convert_to_planes(colours: Colours) -> list[Plane]:
+    return [np.asarray(cv2.convertScaleAbs(plane), np.uint8) for plane in colours]
 
 
 def _average(colours: Colours, weight: Share, side: int, fallback: Colours) -> Colours:
     """Return the weighted mean in a square around each pixel; *fallback* without any weight."""
-    total = cv2.boxFilter(colours * weight[..., None], -1, (side, side))
-    weights = cv2.boxFilter(weight, -1, (side, side))[..., None]
+    weighted = cv2.merge([*(colours * weight), weight])  # four channels cost less than three
+    *total, weights = cv2.split(cv2.boxFilter(weighted, -1, (side, side)))
     # Running sums leave rounding errors below 0 where all weights are 0.
     weights = np.maximum(weights, 0)
-    return np.asarray((total + MIN_WEIGHT * fallback) / (weights + MIN_WEIGHT), np.float32)
+    return np.asarray(
+        (np.stack(total) + MIN_WEIGHT * fallback) / (weights + MIN_WEIGHT), np.float32
+    )
 
 
 def _unmix(mixed: Colours, share: Share, one: Colours, other: Colours) -> Colours:
     """Return *one* of two mixed colours, of which it has *share*, with its detail restored."""
-    part = share[..., None]
-    return np.asarray(one + part * (mixed - part * one - (1 - part) * other), np.float32)
+    return np.asarray(one + share * (mixed - share * one - (1 - share) * other), np.float32)
 
 
-def _replace_spill(plane: Plane, alpha: Matte, person: Plane, background: Plane) -> Plane:
-    """Return *plane* with the person's colours wherever alpha is below 255."""
-    size = plane.shape[::-1]
-    cleaned = np.asarray(cv2.resize(person, size), np.uint8)
-    edge = np.flatnonzero((alpha > 0) & (alpha < 255))
-    one = cleaned.ravel()[edge].astype(np.float32)
-    other = cv2.resize(background, size).ravel()[edge].astype(np.float32)
-    share = alpha.ravel()[edge] * np.float32(1 / 255)
-    own = one + share**RESIDUAL_POWER * (plane.ravel()[edge] - share * one - (1 - share) * other)
-    cv2.copyTo(plane, alpha, cleaned)
-    cleaned.ravel()[edge] = np.clip(own + 0.5, 0, 255)
-    return cleaned
+def _replace_spill(
+    planes: list[Plane], alpha: Matte, person: list[Plane], background: list[Plane]
+) -> Iterator[Plane]:
+    """Yield *planes* with the person's colours wherever alpha is below 255."""
+    size = alpha.shape[::-1]
+    edge = np.flatnonzero(alpha - np.uint8(1) < 254)  # 0 becomes 255
+    levels = alpha.ravel()[edge]
+    share, residual_share = (curve[levels] for curve in _SHARE_CURVES)
+    for plane, own, behind in zip(planes, person, background, strict=True):
+        cleaned = np.asarray(cv2.resize(own, size), np.uint8)
+        one = cleaned.ravel()[edge]
+        other = cv2.resize(behind, size).ravel()[edge]
+        residual = plane.ravel()[edge] - share * one - (1 - share) * other
+        cv2.copyTo(plane, alpha, cleaned)
+        cleaned.ravel()[edge] = np.clip(one + residual_share * residual + 0.5, 0, 255)
+        yield cleaned
+
+
+_SHARES = np.arange(256, dtype=np.float32) * np.float32(1 / 255)
+_SHARE_CURVES = _SHARES, _SHARES**RESIDUAL_POWER  #: by alpha

@@ -11,7 +11,7 @@ from video_editing.compositing.blend import composite_over, compute_ring_alpha, 
 from video_editing.compositing.despill import despill
 from video_editing.compositing.layout import Layout, Size
 from video_editing.contract.engines import ENGINES
-from video_editing.contract.style import Style, YuvColour, parse_colour
+from video_editing.contract.style import Shape, Style, YuvColour, parse_colour
 from video_editing.frames import Box, Layer, Luma, Matte, Picture, Plane
 from video_editing.matting.alpha_refinement import (
     apply_threshold,
@@ -89,7 +89,10 @@ class OverlayRenderer:
         if matte is None:
             return Layer(view, self._shape)
         alpha = self.compute_person_alpha(matte, picture, view.y)
-        return Layer(despill(view, alpha), _multiply_alpha(alpha, self._shape))
+        person = despill(view, alpha)
+        if self._style.shape is not Shape.NONE:
+            alpha = _multiply_alpha(alpha, self._shape)
+        return Layer(person, alpha)
 
     def _add_shadow(self, overlay: Layer) -> Layer:
         """Return *overlay* with its margin, over a soft black copy of its outline."""

@@ -15,6 +15,7 @@ from video_editing.pixels import resize
 
 GUIDE_RADIUS = 1  #: pixels of the matte, of the window in which alpha is linear in luma
 NOISE_VARIANCE = 65.0  #: variance of luma, in levels squared, below which there is no edge
+_MIDDLE = 0.5  #: the threshold that changes nothing
 
 Number = TypeVar("Number", np.uint8, np.float32)
 
@@ -34,10 +35,9 @@ def refine_alpha(matte: Matte, luma: Luma, box: Box, view: Luma) -> Matte:
     size = matte.shape[1], matte.shape[0]
     slope, offset = _fit_linear_model(matte, resize(luma, size), GUIDE_RADIUS)
     transform = _map_view_to_matte(box, luma, matte, view)
-    alpha = _sample(slope, transform, view)
-    alpha *= view
-    alpha += _sample(offset, transform, view)
-    return np.rint(np.clip(alpha, 0, 255, out=alpha), out=alpha).astype(np.uint8)
+    detail = cv2.multiply(_sample(slope, transform, view), view, dtype=cv2.CV_32F)
+    alpha = cv2.add(detail, _sample(offset, transform, view), dtype=cv2.CV_8U)
+    return np.asarray(alpha, np.uint8)
 
 
 def enlarge_alpha(matte: Matte, luma: Luma, box: Box, view: Luma) -> Matte:
@@ -63,6 +63,8 @@ def apply_guided_filter(matte: Matte, luma: Luma, radius: int) -> Matte:
 
 def apply_threshold(alpha: Matte, threshold: float) -> Matte:
     """Return *alpha* under a power curve that maps *threshold*, 0–1, to the middle."""
+    if threshold == _MIDDLE:
+        return alpha
     steps = np.arange(256) / 255
     curve = np.rint(255 * steps ** (np.log(0.5) / np.log(threshold))).astype(np.uint8)
     return np.asarray(cv2.LUT(alpha, curve), np.uint8)
