@@ -161,8 +161,8 @@ def list_ready(item: WorkItem, folder: Path) -> list[str]:
 class ModalCall:
     """A call of a worker."""
 
-    def __init__(self, call: modal.FunctionCall[WorkResult]) -> None:
-        self._call, self.id = call, call.object_id
+    def __init__(self, call: modal.FunctionCall[WorkResult], call_id: str) -> None:
+        self._call, self.id = call, call_id
 
     async def get(self) -> WorkResult:
         """See :class:`WorkCall`."""
@@ -188,11 +188,12 @@ class ModalContainers:
 
     async def spawn(self, item: WorkItem) -> WorkCall:
         """See :class:`Containers`."""
-        return ModalCall(await Worker().make_mattes.spawn.aio(item))
+        call = await Worker().make_mattes.spawn.aio(item)
+        return ModalCall(call, call.object_id)
 
     async def attach(self, call_id: str) -> WorkCall:
         """See :class:`Containers`."""
-        return ModalCall(modal.FunctionCall.from_id(call_id))
+        return ModalCall(modal.FunctionCall.from_id(call_id), call_id)
 
     async def get_progress(self, item: WorkItem) -> WorkProgress | None:
         """See :class:`Containers`."""

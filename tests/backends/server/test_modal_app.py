@@ -1,7 +1,6 @@
 """The Modal app without Modal: its functions run in this process, and its API answers."""
 
 import asyncio
-import importlib
 import shutil
 import tempfile
 import time
@@ -23,7 +22,12 @@ from backends.server.modal_calls import UsageMeter, WorkItem, WorkProgress, Work
 from backends.server.overlays import ServiceDependencies
 from settings import ServiceSettings
 from tests.backends.support.event_recorder import EventRecorder
-from tests.backends.support.local_modal import ContainersServer, LocalContainers, LocalDict
+from tests.backends.support.local_modal import (
+    ContainersServer,
+    LocalContainers,
+    LocalDict,
+    start_worker,
+)
 from tests.backends.support.running_service import (
     KEY,
     SHORT_TIMEOUTS,
@@ -43,15 +47,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*executing locally.*:UserWarnin
 
 
 @pytest.fixture
-def modal_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module, imported with settings for this machine."""
-    monkeypatch.setenv("OVERLAY_TOKEN", TOKEN)
-    monkeypatch.setenv("SERVICE_PLACE", "local-cpu")
-    monkeypatch.setenv("SERVICE_DIR", str(tmp_path / "service"))
-    monkeypatch.setenv("MODAL_GPUS", "H100,L4")
-    module = importlib.reload(importlib.import_module("backends.server.modal_app"))
-    monkeypatch.setattr(module, "progress", LocalDict())
-    return module
+def modal_app(modal_module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module of the app, with a Dict of this process."""
+    monkeypatch.setattr(modal_module, "progress", LocalDict())
+    return modal_module
 
 
 async def test_the_api_is_the_service(modal_app: ModuleType) -> None:
@@ -90,9 +89,8 @@ async def test_the_cost_of_a_job_contains_the_cold_start(
     modal_app: ModuleType, tmp_path: Path, clip: Path, plan: Plan
 ) -> None:
     """And the time for which the container waits for more work; the client learns of both."""
-    worker, heard = modal_app.Worker(), EventRecorder()
-    containers = LocalContainers(worker.make_mattes.local, board=modal_app.ModalContainers())
-    service = modal_app.build_api(containers, modal_app.settings.service)
+    containers = LocalContainers(start_worker(modal_app), board=modal_app.ModalContainers())
+    service, heard = modal_app.build_api(containers, modal_app.settings.service), EventRecorder()
     began = time.monotonic()
     async with serve_app(service) as address:
         few = plan.model_copy(update={"segments": plan.segments[:2]})
@@ -123,7 +121,7 @@ async def test_containers_share_a_clip(
     A failing Dict costs nothing but the progress; one that works is empty at the end.
     """
     containers = LocalContainers(
-        modal_app.Worker().make_mattes.local,
+        start_worker(modal_app),
         board=modal_app.ModalContainers(),
         is_dict_broken=is_dict_broken,
     )
@@ -146,7 +144,7 @@ def fetch_here(
 
 async def test_an_overlay_by_link_is_made_by_containers(modal_app: ModuleType, clip: Path) -> None:
     """They find the downloaded clip; the overlay is committed before it is announced."""
-    containers = LocalContainers(modal_app.Worker().make_mattes.local)
+    containers = LocalContainers(start_worker(modal_app))
     dependencies = fetch_here(modal_app, containers, clip, commit=containers.commit_files)
     app = create_app(modal_app.settings.service, dependencies)
     request = {"video_url": "https://example.com/a.mp4", "container": "webm"}
@@ -193,7 +191,7 @@ async def test_whoever_has_a_link_needs_no_key(
     async def reload() -> None:
         shutil.copytree(settings.folder, seen.folder, dirs_exist_ok=True)
 
-    containers = LocalContainers(modal_app.Worker().make_mattes.local)
+    containers = LocalContainers(start_worker(modal_app))
     described = modal_app.build_api(containers, settings)
     async with serve_app(create_link_app(seen, reload, described)) as site:
         app = create_app(settings, fetch_here(modal_app, containers, clip, links_site=f"{site}/"))

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Client, Connection, Listener
+from types import ModuleType
 from typing import Any, Protocol
 
 from backends.server.modal_calls import WorkItem, WorkProgress, WorkResult
@@ -71,6 +72,16 @@ class LocalCall:
         """Wait, unless the call is cancelled."""
         if self.stopped.wait(seconds):
             raise ConnectionError("the call is cancelled")
+
+
+def start_worker(module: ModuleType) -> Callable[[WorkItem], WorkResult]:
+    """Start a worker of the Modal app here, and return its method for work items."""
+    worker = module.Worker()
+    # `.local()` starts it, which threads must not do together; it has an event loop of its own.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(worker.get_backend_name.local).result()
+    make_mattes: Callable[[WorkItem], WorkResult] = worker.make_mattes.local
+    return make_mattes
 
 
 @dataclass
