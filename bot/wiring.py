@@ -31,6 +31,7 @@ from bot.database.users import UserRepository
 from bot.handlers import create_routers
 from bot.handlers.admin_errors import RunningProgram
 from bot.handlers.admin_queue import QueueReader
+from bot.handlers.context import BanMiddleware
 from bot.handlers.fallback import FailureReply
 from bot.handlers.media import RecentRefusals
 from bot.jobs.active_job import ActiveJobs
@@ -45,6 +46,7 @@ from bot.jobs.workflow import JobWorkflow
 from bot.jobs.workspace import Cleanup, Workspace
 from bot.operations.alerts import AdminAlerts
 from bot.operations.backend_pool import BackendPool
+from bot.operations.broadcasts import Broadcasts
 from bot.operations.http import CALLBACK_PATH, RecentEvent
 from bot.operations.intake import Intake
 from bot.operations.logs import RecentLines
@@ -147,6 +149,7 @@ class _SharedParts:
     downloader: Downloader
     keyboards: Keyboards
     intake: Intake
+    broadcasts: Broadcasts
 
 
 def connect_telegram(settings: Settings, engine: AsyncEngine) -> TelegramConnection:
@@ -207,10 +210,9 @@ async def build_application(
         settings, parts.repositories.key_values, program, parts.alerts
     )
     jobs = _create_job_supervisor(parts, _create_job_stages(parts, backend_pool, render_log))
-    actions = OperatorActions(jobs, backend_pool, parts.intake, AuditLog(engine))
+    actions = OperatorActions(jobs, backend_pool, parts.intake, parts.broadcasts, AuditLog(engine))
     preview_renderer = _create_preview_renderer(parts)
     preview_cards = _create_preview_cards(parts, preview_renderer, backend_pool)
-    preview_cards.on_refused = parts.alerts.report_refused_card
     dispatcher = _create_dispatcher(parts, backend_pool, jobs, preview_cards, actions, lines)
     loop_lag = LoopLag()
     return Application(
@@ -223,7 +225,7 @@ async def build_application(
         dispatcher.resolve_used_update_types(),
         Metrics(parts.repositories.statistics, backend_pool, telegram.retries, loop_lag),
         parts.alerts,
-        [loop_lag.run, parts.alerts.run, backend_pool.watch, _create_cleanup(parts).run],
+        [loop_lag.run, backend_pool.watch, *_list_background_tasks(parts)],
     )
 
 
@@ -257,7 +259,8 @@ def _create_shared_parts(
         telegram.limits,
         server_folder=settings.bot.shared_folder,
     )
-    workspace = Workspace(folder)
+    workspace, intake = Workspace(folder), Intake(repositories.key_values)
+    intake.on_drained = alerts.report_drained
     return _SharedParts(
         settings,
         program,
@@ -268,8 +271,25 @@ def _create_shared_parts(
         DraftFiles(workspace, repositories.drafts, repositories.jobs, workspace.get_free_bytes),
         downloader,
         Keyboards(telegram.texts, settings.bot.site),
-        Intake(repositories.key_values),
+        intake,
+        _create_broadcasts(repositories, telegram, intake, alerts),
     )
+
+
+def _create_broadcasts(
+    repositories: _Repositories,
+    telegram: TelegramConnection,
+    intake: Intake,
+    alerts: AdminAlerts,
+) -> Broadcasts:
+    broadcasts = Broadcasts(
+        repositories.key_values,
+        repositories.users,
+        telegram.messenger,
+        lambda user: user in intake.banned,
+    )
+    broadcasts.on_sent = alerts.report_broadcast
+    return broadcasts
 
 
 def _create_job_stages(
@@ -311,7 +331,7 @@ def _create_job_supervisor(parts: _SharedParts, stages: JobStages) -> JobSupervi
         workflow,
         fair_queue,
         make_room=parts.draft_files.make_room,
-        is_paused=lambda: parts.intake.is_paused,
+        intake=parts.intake,
         max_waiting=parts.settings.bot.max_waiting_jobs,
     )
 
@@ -330,13 +350,15 @@ def _create_preview_cards(
     parts: _SharedParts, renderer: PreviewRenderer, backend_pool: BackendPool
 ) -> PreviewCards:
     interface = UserInterface(parts.telegram.messenger, parts.telegram.texts, parts.keyboards)
-    return PreviewCards(
+    cards = PreviewCards(
         parts.repositories.drafts,
         renderer,
         interface,
         limits=parts.telegram.limits,
         get_speed=backend_pool.get_speed,
     )
+    cards.on_refused = parts.alerts.report_refused_card
+    return cards
 
 
 def _create_dispatcher(
@@ -354,9 +376,11 @@ def _create_dispatcher(
         actions=actions,
         admins=parts.settings.bot.admin_ids,
         backend_pool=backend_pool,
+        broadcasts=parts.broadcasts,
         cards=preview_cards,
         drafts=parts.repositories.drafts,
         history=parts.repositories.history,
+        intake=parts.intake,
         job_days=parts.settings.storage.job_days,
         job_repository=parts.repositories.jobs,
         jobs=jobs,
@@ -375,6 +399,7 @@ def _create_dispatcher(
         texts=parts.telegram.texts,
         users=parts.repositories.users,
     )
+    dispatcher.update.outer_middleware(BanMiddleware(parts.intake))
     dispatcher.include_routers(*create_routers())
     return dispatcher
 
@@ -400,6 +425,10 @@ def _create_site(
         lines,
     )
     return create_site(parts.settings, site_parts)
+
+
+def _list_background_tasks(parts: _SharedParts) -> list[BackgroundTask]:
+    return [parts.alerts.run, parts.broadcasts.run, _create_cleanup(parts).run]
 
 
 def _create_cleanup(parts: _SharedParts) -> Cleanup:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import select, union
 
 from bot.database.repository import Repository
-from bot.database.schema import users
+from bot.database.schema import drafts, jobs, users
 from bot.domain.job_request import Appearance, Language
 
 
@@ -47,6 +47,12 @@ class UserRepository(Repository):
     async def reset_appearance(self, user: int) -> None:
         """Let the next draft start with the default appearance."""
         await self._upsert(users, {"user": user}, {"look": None})
+
+    async def list_all(self) -> list[int]:
+        """Return all users who sent or chose something that is still stored, in order."""
+        known = union(select(users.c.user), select(jobs.c.user), select(drafts.c.user))
+        async with self._engine.connect() as connection:
+            return sorted(await connection.scalars(known))
 
     async def delete(self, user: int) -> None:
         """Forget what a user chose."""

@@ -20,9 +20,9 @@ from bot.handlers.results import create_results_router
 def create_routers() -> list[Router]:
     """Create all routers, in the order in which they are asked.
 
-    The dispatcher provides by name: actions, admins, backend_pool, cards, drafts, history,
-    job_days, job_repository, jobs, keyboards, limits, lines, messenger, program, queue_reader,
-    refusals, statistics, texts and users.
+    The dispatcher provides by name: actions, admins, backend_pool, broadcasts, cards, drafts,
+    history, intake, job_days, job_repository, jobs, keyboards, limits, lines, messenger, program,
+    queue_reader, refusals, statistics, texts and users.
     """
     addressed = AddressedToBot()
     return [

@@ -13,6 +13,13 @@ from bot.handlers.admin_backends import BackendButton, press_backend_button, sho
 from bot.handlers.admin_errors import show_errors
 from bot.handlers.admin_queue import QueueButton, press_queue_button, show_queue
 from bot.handlers.admin_stats import show_stats
+from bot.handlers.admin_users import (
+    BroadcastButton,
+    ask_to_broadcast,
+    ban_user,
+    drain_queue,
+    press_broadcast_button,
+)
 from bot.handlers.context import IN_TEXT, Conversation, create_router
 
 log = logging.getLogger(__name__)
@@ -23,12 +30,17 @@ def create_admin_router() -> Router:
     router = create_router("admin")
     handlers: dict[str, Callable[..., Awaitable[None]]] = {
         "backend": show_backends,
+        "ban": ban_user,
+        "broadcast": ask_to_broadcast,
+        "drain": drain_queue,
         "errors": show_errors,
         "stats": show_stats,
         "queue": show_queue,
+        "unban": ban_user,
     }
     buttons: dict[type[CallbackData], Callable[..., Awaitable[None]]] = {
         BackendButton: press_backend_button,
+        BroadcastButton: press_broadcast_button,
         QueueButton: press_queue_button,
     }
     for observer in (

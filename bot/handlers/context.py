@@ -1,5 +1,6 @@
 """What handlers share: the filter for messages to the bot, the conversation, dialog states."""
 
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -20,10 +21,13 @@ from aiogram.types import (
 
 from bot.database.users import Preferences, UserRepository
 from bot.domain.job_request import Appearance, Destination, Language, detect_language
+from bot.operations.intake import Intake
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts, TextValue
+
+log = logging.getLogger(__name__)
 
 #: for commands: in the caption of a video they would keep it from being handled as one
 IN_TEXT = F.text
@@ -163,6 +167,26 @@ class ConversationMiddleware(BaseMiddleware):
             appearance=preferences.appearance,
         )
         return await handler(event, data)
+
+
+class BanMiddleware(BaseMiddleware):
+    """Ignores updates of banned users."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    async def __call__(
+        self,
+        handler: Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]],
+        event: TelegramObject,
+        data: dict[str, Any],
+    ) -> Any:
+        """Call *handler* unless the user is banned."""
+        user: User | None = data.get("event_from_user")
+        if user is None or user.id not in self._intake.banned:
+            return await handler(event, data)
+        log.info("an update of user %s, who is banned, is ignored", user.id)
+        return None
 
 
 def create_router(name: str) -> Router:

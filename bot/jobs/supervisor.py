@@ -16,6 +16,7 @@ from bot.jobs.active_job import ActiveJob, ActiveJobs, BackgroundTasks
 from bot.jobs.fair_queue import FairQueue
 from bot.jobs.stages import Stage
 from bot.jobs.workflow import JobWorkflow
+from bot.operations.intake import Intake
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class JobSupervisor:
         fair_queue: FairQueue,
         *,
         make_room: Callable[[str | None], Awaitable[bool]],
-        is_paused: Callable[[], bool] = lambda: False,
+        intake: Intake,
         max_waiting: int = 500,
     ) -> None:
         """Store the collaborators.
@@ -74,13 +75,13 @@ class JobSupervisor:
             fair_queue: gives slots to jobs.
             make_room: removes files that can be downloaded again, but for those of the draft of
                 that id, where the disk is full; returns whether there is room for a job.
-            is_paused: returns whether admins accept no new jobs at the moment.
+            intake: whose new jobs are accepted.
             max_waiting: jobs of all users that may wait.
         """
         self._job_repository, self._active_jobs = job_repository, active_jobs
         self._workflow, self._fair_queue = workflow, fair_queue
         self._make_room, self._max_waiting = make_room, max_waiting
-        self._is_paused = is_paused
+        self._intake = intake
         self._background_tasks = BackgroundTasks()
         self._inactive_since: dict[str, float] = {}  # jobs with an open workflow, by monotonic time
 
@@ -102,9 +103,9 @@ class JobSupervisor:
             TooManyJobs: one job of the user runs and three wait.
             QueueFull: as many jobs wait as may.
             DiskFull: too little disk is free.
-            IntakePaused: admins accept no new jobs.
+            IntakePaused: admins accept no new jobs, or none of this user.
         """
-        if self._is_paused():
+        if not self._intake.accepts(requester.user):
             raise IntakePaused
         if not await self._make_room(get_draft_id(origin)):
             raise DiskFull
@@ -144,6 +145,11 @@ class JobSupervisor:
         if active := self._active_jobs.find(job_id):
             active.request_end(JobCancelled())
         return True
+
+    async def cancel_all(self, user: int) -> None:
+        """Cancel all jobs of a user."""
+        for job in await self._job_repository.list_open_of_user(user):
+            await self.cancel(job.id, user)
 
     async def resume(self) -> None:
         """Continue the open jobs of the last process; DBOS has been launched."""
@@ -225,6 +231,8 @@ class JobSupervisor:
             await asyncio.sleep(WATCH_SECONDS)
             try:
                 await self._start_orphaned()
+                if self._intake.is_draining and not await self._job_repository.list_open():
+                    await self._intake.finish_draining()
             except Exception:
                 log.exception("the search for orphaned jobs failed")
 

@@ -87,6 +87,8 @@ admin-button-list = 🔄 Refresh
 admin-button-cancel = ✖ Cancel
 admin-button-retry = ↻ Now
 admin-button-repeat = ↻ Try again: { $reason }
+admin-button-broadcast-send = 📣 Send to { $count } users
+admin-button-broadcast-discard = Discard
 admin-button-auto = Auto
 admin-button-look = Refresh
 
@@ -117,6 +119,20 @@ admin-program = <b>Versions</b>: { $versions }, at work for { $uptime }
 admin-failure = { $reason }: { $count }, last { $ago } ago
 admin-log = <b>Errors in the log</b> since the start
 admin-log-line = { $ago } ago, { $logger }: <code>{ $message }</code>
+admin-banned = Banned users: { $users }
+    /ban and the number of a user, as /queue shows it, ignores that user from then on; /unban ends it.
+admin-ban = User { $user } is banned: I ignore what comes from there, and stop what I am making.
+admin-unban = User { $user } is not banned any more.
+admin-no-ban = This is an admin, who cannot be banned.
+admin-drain = No new videos are accepted. { $count ->
+        [0] No job is open.
+        [one] One job is open.
+       *[other] { $count } jobs are open.
+    } I tell you when the last one has ended; /queue resumes the intake.
+admin-broadcast-help = Write the message behind the command: /broadcast We are back! I show it to you before I send it to all users.
+admin-broadcast-busy = Another message is being sent. Wait until I report its end.
+admin-broadcast-begun = I am sending it, ten users a second, and report the end.
+admin-broadcast-discarded = It is discarded.
 admin-utc = Days and months are those of UTC.
 
 admin-queue = <b>Queue</b>: { $running } running, { $waiting } waiting, { $parked } parked
@@ -157,3 +173,5 @@ alarm-privacy = ⚠️ In groups the bot gets only commands and replies to its m
 alarm-card = ⚠️ Telegram refuses a preview: { $why }. /errors shows more.
 alarm-poison = ⚠️ The job { $job } broke the tools or the bot several times and was given up. /errors shows more.
 alarm-restarts = ⚠️ The bot has started { $count } times within { $minutes } minutes. /errors shows what this process logged; earlier ones are in the log of the host.
+alarm-drained = ✅ The last job has ended, and no new ones are accepted: the bot can be stopped. /queue resumes the intake.
+alarm-broadcast = 📣 The message was sent to { $sent } users; { $failed } cannot be reached.

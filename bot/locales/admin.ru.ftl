@@ -89,6 +89,8 @@ admin-button-list = 🔄 Обновить
 admin-button-cancel = ✖ Отменить
 admin-button-retry = ↻ Сейчас
 admin-button-repeat = ↻ Ещё раз: { $reason }
+admin-button-broadcast-send = 📣 Отправить ({ $count })
+admin-button-broadcast-discard = Не отправлять
 admin-button-auto = Авто
 admin-button-look = Обновить
 
@@ -119,6 +121,19 @@ admin-program = <b>Версии</b>: { $versions }, работает { $uptime }
 admin-failure = { $reason }: { $count }, последний { $ago } назад
 admin-log = <b>Ошибки в журнале</b> с запуска
 admin-log-line = { $ago } назад, { $logger }: <code>{ $message }</code>
+admin-banned = Заблокированы: { $users }
+    /ban и номер пользователя, как в /queue: бот больше не отвечает ему; /unban снимает блокировку.
+admin-ban = Пользователь { $user } заблокирован: не отвечаю ему и останавливаю его задачи.
+admin-unban = Пользователь { $user } больше не заблокирован.
+admin-no-ban = Это админ, его нельзя заблокировать.
+admin-drain = Новые видео не принимаются. { $count ->
+        [0] Открытых задач нет.
+       *[other] Открытых задач: { $count }.
+    } Сообщу, когда закончится последняя; /queue возобновляет приём.
+admin-broadcast-help = Напишите сообщение после команды: /broadcast Мы снова работаем! Я покажу его вам, прежде чем отправить всем.
+admin-broadcast-busy = Другое сообщение ещё отправляется. Подождите, я сообщу, когда оно уйдёт.
+admin-broadcast-begun = Отправляю, десяти людям в секунду, и сообщу, когда закончу.
+admin-broadcast-discarded = Не отправляю.
 admin-utc = Дни и месяцы – по UTC.
 
 admin-queue = <b>Очередь</b>: идут { $running }, ждут { $waiting }, отложены { $parked }
@@ -159,3 +174,5 @@ alarm-privacy = ⚠️ В группах бот получает только к
 alarm-card = ⚠️ Telegram не принимает предпросмотр: { $why }. Подробнее: /errors.
 alarm-poison = ⚠️ Задача { $job } несколько раз сломала инструменты или бота, больше её не пробуем. Подробнее: /errors.
 alarm-restarts = ⚠️ Бот запускался { $count } раз(а) за { $minutes } мин. /errors показывает ошибки этого процесса; более ранние – в журнале хостинга.
+alarm-drained = ✅ Последняя задача закончилась, новые не принимаются: бота можно остановить. /queue возобновляет приём.
+alarm-broadcast = 📣 Сообщение получили: { $sent }; недоступны: { $failed }.

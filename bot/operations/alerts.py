@@ -50,12 +50,19 @@ class AlertKind(StrEnum):
     PRIVACY_MODE = "privacy"  #: in groups mentions of the bot do not arrive
     CARD = "card"  #: Telegram refuses a preview: why
     POISON = "poison"  #: a job was given up after several attempts: job
+    DRAINED = "drained"  #: the last job has ended, and no new one is accepted
+    BROADCAST = "broadcast"  #: a message to all users was sent: sent, failed
     RESTARTS = "restarts"  #: the bot starts again and again: count, minutes
 
 
 REPEAT_SECONDS = 3600  #: between two alerts of one kind and subject
 #: the same for kinds of another rate
-REPEAT_SECONDS_BY_KIND = {AlertKind.BUDGET: 40 * 86400, AlertKind.PRIVACY_MODE: 365 * 86400}
+REPEAT_SECONDS_BY_KIND = {
+    AlertKind.BUDGET: 40 * 86400,
+    AlertKind.PRIVACY_MODE: 365 * 86400,
+    AlertKind.DRAINED: 0,
+    AlertKind.BROADCAST: 0,
+}
 
 #: failures of a backend that only the operator can repair
 OPERATOR_FAILURES = (FailureKind.REFUSED, FailureKind.UNSAFE, FailureKind.WRONG_PICTURE)
@@ -129,6 +136,14 @@ class AdminAlerts:
         """Raise the alert that this month's budget is spent, in dollars."""
         month = datetime.now(UTC).strftime("%Y-%m")
         self.raise_alert(AlertKind.BUDGET, month, spent=spent, budget=budget)
+
+    def report_drained(self) -> None:
+        """Raise the alert that the last job has ended."""
+        self.raise_alert(AlertKind.DRAINED)
+
+    def report_broadcast(self, sent: int, failed: int) -> None:
+        """Raise the alert that a message to all users was sent."""
+        self.raise_alert(AlertKind.BROADCAST, sent=sent, failed=failed)
 
     def report_poison(self, job_id: str) -> None:
         """Raise the alert that a job was given up."""

@@ -345,6 +345,25 @@ async def test_a_forged_button_is_answered(talk: RunningBot, data: str) -> None:
     assert not jobs_of(talk.bot, user)
 
 
+async def test_a_banned_user_is_not_answered(talk: RunningBot) -> None:
+    """Neither a message nor a press; a job that runs ends. Then all is as before."""
+    user, admin = talk.user(), talk.telegram.users[ADMIN]
+    card = await ordered(user, clip(matte={"seconds": 30}))
+    await talk.telegram.until(lambda: jobs_of(talk.bot, user), 10, "a job")
+    sent = await admin.sends_text(f"/ban {user.id}")
+    await admin.gets("text", "is banned", after=sent)
+    await talk.telegram.until(lambda: over(talk.bot, user) == ["cancelled"], 15, "its end")
+    await talk.telegram.quiet()
+    after = await user.sends_text("/help")
+    await user.forges("^make", card)
+    await talk.telegram.quiet(0.6)
+    assert not user.sees(after=after)
+    sent = await admin.sends_text(f"/unban {user.id}")
+    await admin.gets("text", "not banned", after=sent)
+    after = await user.sends_text("/help")
+    await user.gets("text", after=after)
+
+
 async def test_a_stranger_is_no_admin(talk: RunningBot) -> None:
     """By id alone, in every kind of chat; in a group a command names the bot."""
     user = talk.user()

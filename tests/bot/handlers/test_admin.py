@@ -42,10 +42,12 @@ from bot.handlers.admin_backends import BackendAction, BackendButton, hash_name
 from bot.handlers.admin_errors import RunningProgram
 from bot.handlers.admin_queue import QueueAction, QueueButton, QueueReader
 from bot.handlers.admin_stats import format_table
+from bot.handlers.admin_users import BroadcastAction, BroadcastButton
 from bot.jobs.operator_actions import OperatorActions
 from bot.jobs.stages import Stage
 from bot.jobs.supervisor import JobSupervisor, QueueEntry
 from bot.operations.backend_pool import BackendPool
+from bot.operations.broadcasts import Broadcasts
 from bot.operations.intake import Intake
 from bot.operations.logs import RecentLines
 from bot.telegram.limits import TelegramLimits
@@ -149,6 +151,10 @@ class RecordedJobs:
         self.retried.append(job_id)
         return True
 
+    async def cancel_all(self, user: int) -> None:
+        """Record whose jobs were cancelled."""
+        self.cancelled.append(f"all of {user}")
+
     def list_queue(self) -> list[QueueEntry]:
         """Return the active jobs."""
         return self.entries
@@ -177,10 +183,14 @@ async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> B
     intake, recorded, jobs_stored = Intake(key_values), RecordedJobs(), JobRepository(database)
     supervisor = cast("JobSupervisor", recorded)
     statistics, lines = Statistics(database, tmp_path), RecentLines()
+    messenger, users = Messenger(bot, TelegramLimits()), UserRepository(database)
+    broadcasts = Broadcasts(key_values, users, messenger, lambda user: user in intake.banned)
     dispatcher = Dispatcher(
-        actions=OperatorActions(supervisor, backend_pool, intake, AuditLog(database)),
+        actions=OperatorActions(supervisor, backend_pool, intake, broadcasts, AuditLog(database)),
         admins=frozenset({ADMIN, ANONYMOUS}),
         backend_pool=backend_pool,
+        broadcasts=broadcasts,
+        intake=intake,
         history=History(database),
         lines=lines,
         program=RunningProgram({"overlaybot": "1.2.3"}, time() - 7300),
@@ -188,9 +198,9 @@ async def talk(database: AsyncEngine, tmp_path: Path, unused_tcp_port: int) -> B
         statistics=statistics,
         keyboards=Keyboards(Texts()),
         limits=TelegramLimits(),
-        messenger=Messenger(bot, TelegramLimits()),
+        messenger=messenger,
         texts=Texts(),
-        users=UserRepository(database),
+        users=users,
     )
     dispatcher.include_router(create_admin_router())
     return BotChat(
@@ -254,7 +264,10 @@ async def test_nobody_else_changes_the_chain(
     assert caplog.messages[0].startswith("refused a command of admins to ")
 
 
-@pytest.mark.parametrize("command", ["/backend", "/stats", "/queue", "/errors"])
+COMMANDS = ("/backend", "/stats", "/queue", "/errors", "/ban", "/unban", "/drain", "/broadcast")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 async def test_nobody_else_reads_anything(talk: BotChat, command: str) -> None:
     """Each command of admins is for them alone."""
     await talk.message(command, STRANGER)
@@ -606,6 +619,60 @@ async def test_errors_say_what_runs_what_failed_and_what_was_logged(
     assert talk.jobs.retried == ["f"]
 
 
+async def test_a_user_is_banned_and_the_jobs_end(talk: BotChat) -> None:
+    """Until the ban ends; the list says who is banned, and admins cannot be."""
+    await talk.message("/ban 5")
+    assert talk.intake.banned == {5}
+    assert talk.jobs.cancelled == ["all of 5"]
+    assert talk.last.text.startswith("User 5 is banned")
+    await talk.message("/ban")
+    assert "Banned users: 5" in talk.last.text
+    await talk.message(f"/ban {ADMIN}")
+    assert talk.intake.banned == {5}
+    await talk.message("/unban 5")
+    assert not talk.intake.banned
+    entries = await AuditLog(talk.database).list_latest()
+    assert [(one.action, one.subject) for one in entries] == [("unban", "5"), ("ban", "5")]
+
+
+async def test_the_queue_is_drained(talk: BotChat, database: AsyncEngine) -> None:
+    """New jobs are refused, and the end of the last one will be told."""
+    await keep(database, "r", state="running")
+    await talk.message("/drain")
+    assert talk.intake.is_draining
+    assert "One job is open." in talk.last.text
+    await talk.send_press(QueueButton(do=QueueAction.RESUME).pack())
+    assert not talk.intake.is_draining
+
+
+async def test_a_message_to_all_is_shown_and_confirmed(
+    talk: BotChat, database: AsyncEngine
+) -> None:
+    """As it will look, with the number of users."""
+    await keep(database, "a")
+    await talk.message("/broadcast We are <back>!")
+    assert talk.last.text == "We are &lt;back&gt;!"
+    assert buttons(talk.last.reply_markup) == [["📣 Send to 1 users"], ["Discard"]]
+    await talk.send_press(BroadcastButton(do=BroadcastAction.SEND).pack())
+    await talk.send_press(BroadcastButton(do=BroadcastAction.SEND).pack())
+    begun, again = [call.text for call in talk.session.get_calls(AnswerCallbackQuery)]
+    assert (begun or "").startswith("I am sending it")
+    assert (again or "").startswith("There is nothing to do")
+    await talk.message("/broadcast More!")
+    assert talk.last.text.startswith("Another message is being sent")
+
+
+@pytest.mark.parametrize("do", BroadcastAction)
+async def test_nobody_else_sends_to_all(talk: BotChat, do: BroadcastAction) -> None:
+    await talk.message("/broadcast Hello")
+    await talk.send_press(BroadcastButton(do=do).pack(), STRANGER)
+    assert talk.session.get_calls(AnswerCallbackQuery)[-1].text == (
+        "This is for the admins of this bot."
+    )
+    await talk.send_press(BroadcastButton(do=BroadcastAction.SEND).pack())
+    assert await AuditLog(talk.database).list_latest()
+
+
 async def test_a_long_queue_fits_one_message(talk: BotChat, database: AsyncEngine) -> None:
     """The rest is counted."""
     for i in range(100):
@@ -624,7 +691,7 @@ def test_a_table_is_aligned_and_harmless() -> None:
 
 
 @pytest.mark.parametrize("language", Language)
-@pytest.mark.parametrize("command", ["/backend", "/stats", "/queue", "/errors", "/backend modal"])
+@pytest.mark.parametrize("command", [*COMMANDS, "/backend modal", "/ban 5", "/unban 5", "/ban 7"])
 async def test_all_is_said_in_both_languages(
     talk: BotChat, language: Language, command: str
 ) -> None:

@@ -136,6 +136,40 @@ async def test_a_paused_intake_outlives_a_restart(workshop: Workshop) -> None:
         await workshop.over(await workshop.accept(origin="draft:2"))
 
 
+async def test_a_drained_queue_is_told_and_stays_paused(workshop: Workshop) -> None:
+    """When the last job has ended; over a restart as well."""
+    drained = []
+    async with workshop.open():
+        accepted = await workshop.accept()
+        await workshop.intake.drain()
+        workshop.intake.on_drained = lambda: drained.append(True)
+        again = Intake(KeyValueStore(workshop.engine))
+        await again.load()
+        assert again.is_draining
+        assert again.is_paused
+        await workshop.over(accepted)
+
+        async def told() -> bool:
+            return bool(drained)
+
+        await until(told, 10)
+        assert workshop.intake.is_paused
+        assert not workshop.intake.is_draining
+    assert len(drained) == 1
+
+
+async def test_a_banned_user_orders_nothing(workshop: Workshop) -> None:
+    """Wherever the order comes from; others do."""
+    async with workshop.open():
+        await workshop.intake.set_banned(7, is_banned=True)
+        with pytest.raises(IntakePaused):
+            await workshop.accept(user=7)
+        await workshop.over(await workshop.accept(user=8, origin="draft:2"))
+        again = Intake(KeyValueStore(workshop.engine))
+        await again.load()
+        assert again.banned == {7}
+
+
 async def test_a_failed_job_is_retried_once(workshop: Workshop) -> None:
     """A retry that failed may be retried itself; a result is not."""
     rejection = DownloadRejected(FailureCode.FILE_GONE)

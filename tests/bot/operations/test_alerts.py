@@ -41,6 +41,8 @@ WORDS = {
     AlertKind.PRIVACY_MODE: {},
     AlertKind.CARD: {"why": "PHOTO_INVALID_DIMENSIONS"},
     AlertKind.POISON: {"job": "a"},
+    AlertKind.DRAINED: {},
+    AlertKind.BROADCAST: {"sent": 5, "failed": 1},
     AlertKind.RESTARTS: {"count": 4, "minutes": 15},
 }
 
@@ -232,7 +234,7 @@ async def test_each_alarm_has_its_text(
     started = alarms(1, people=UserRepository(database))
     started.raise_alert(alarm, **WORDS[alarm])
     await started.send_pending()
-    text = session.texts[0].removeprefix("⚠️ ")
+    text = session.texts[0].lstrip("⚠️✅📣 ")
     assert "{" not in text
     assert text.isascii() == (language is Language.EN)
 

@@ -352,7 +352,7 @@ class Workshop:
             self.workflow,
             self.turns,
             make_room=self.draft_files.make_room,
-            is_paused=lambda: self.intake.is_paused,
+            intake=self.intake,
             max_waiting=waiting,
         )
         self.cards = PreviewCards(
