@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.database.jobs import Job
 from bot.database.repository import Repository, generate_id
 from bot.database.schema import draft_messages, drafts
 from bot.domain.job_request import (
@@ -18,8 +19,10 @@ from bot.domain.job_request import (
     Language,
     MediaSource,
     Requester,
+    SourceKind,
 )
 from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
+from video_editing.contract.formats import OutputFormat
 
 MAX_WAITING_CARDS = 20  #: of one user; further clips are refused until one is drawn
 MAX_RESUME_AGE_SECONDS = 86400.0  #: seconds after which a draft without a card is left alone
@@ -59,6 +62,8 @@ class Draft:
         created: the time, in seconds since 1970.
         page: the buttons that the card shows.
         excerpt: the part of the clip that is used.
+        form: the format of the result.
+        mattes: the id of the job whose result is changed; its mattes are used if they are kept.
         is_merged: the message became a part of an existing draft.
     """
 
@@ -78,6 +83,8 @@ class Draft:
     created: float
     page: CardPage = CardPage.FIRST
     excerpt: Excerpt = WHOLE_CLIP
+    form: OutputFormat = OutputFormat.VIDEO
+    mattes: str | None = None
     is_merged: bool = False
     direct_topic: int | None = None
 
@@ -166,6 +173,48 @@ class DraftRepository(Repository):
             return new
         return await _merge_into_album(connection, new)
 
+    async def reopen(self, job: Job, language: Language, message: int) -> Draft | None:
+        """Create a draft that changes the result of *job*.
+
+        Args:
+            job: a job that is done.
+            language: of the card.
+            message: the id of the message that the card replies to.
+
+        Returns:
+            the draft; None if one of that job is drawn at the moment.
+
+        Raises:
+            TooManyCards: the user has MAX_WAITING_CARDS drafts without a card.
+        """
+        source = job.order.look.backdrop.source
+        new = Draft(
+            id=generate_id(),
+            user=job.user,
+            chat=job.chat,
+            message=message,
+            topic=job.topic,
+            direct_topic=job.direct_topic,
+            language=language,
+            clip=job.order.clip,
+            # A link that does not work any more is no reason to refuse the clip.
+            backgrounds=(source,) if source and source.kind is not SourceKind.LINK else (),
+            look=job.order.look,
+            album=None,
+            note=None,
+            card=None,
+            used=False,
+            created=time.time(),
+            excerpt=job.order.excerpt,
+            form=job.order.form,
+            mattes=job.id,
+        )
+        is_drawn = (drafts.c.mattes == job.id) & drafts.c.card.is_(None) & ~drafts.c.used
+        async with self._write_engine.begin() as connection:
+            if await _find_draft(connection, is_drawn & (drafts.c.user == job.user)):
+                return None
+            return await self._insert_or_merge(connection, new)
+
     async def get(self, draft_id: str) -> Draft | None:
         """Return a draft, if it exists."""
         async with self._engine.connect() as connection:
@@ -186,9 +235,11 @@ class DraftRepository(Repository):
         return await self._update(draft_id, look=appearance.model_dump(mode="json"))
 
     async def set_choices(self, draft: Draft) -> Draft:
-        """Store the appearance and the excerpt of *draft*. Raises DraftNotFound."""
+        """Store the appearance, the excerpt and the mattes of *draft*. Raises DraftNotFound."""
         row = _to_row(draft)
-        return await self._update(draft.id, look=row["look"], excerpt=row["excerpt"])
+        return await self._update(
+            draft.id, look=row["look"], excerpt=row["excerpt"], mattes=row["mattes"]
+        )
 
     async def set_page(self, draft_id: str, page: CardPage) -> Draft:
         """Store which buttons the card of a draft shows. Raises DraftNotFound."""
@@ -377,6 +428,8 @@ def _to_row(draft: Draft) -> dict[str, Any]:
         "used": draft.used,
         "created": draft.created,
         "page": draft.page.value,
+        "form": draft.form.value,
+        "mattes": draft.mattes,
         "excerpt": None if draft.excerpt == WHOLE_CLIP else draft.excerpt.model_dump(mode="json"),
     }
 
@@ -391,6 +444,7 @@ def _from_row(row: RowMapping) -> Draft:
             "look": Appearance.model_validate(row["look"]),
             "page": CardPage(row["page"] or CardPage.FIRST),
             "excerpt": Excerpt.model_validate(row["excerpt"] or {}),
+            "form": OutputFormat(row["form"] or OutputFormat.VIDEO),
         }
     )
 

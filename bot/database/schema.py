@@ -58,6 +58,8 @@ drafts = Table(
     Column("created", Double, nullable=False),
     Column("page", String(16)),
     Column("excerpt", JSON(none_as_null=True)),
+    Column("form", String(16)),
+    Column("mattes", String(32)),
     UniqueConstraint("chat", "album"),
 )
 
@@ -156,6 +158,10 @@ MIGRATIONS: Migrations = (
     (
         "ALTER TABLE drafts ADD COLUMN page VARCHAR(16)",
         "ALTER TABLE drafts ADD COLUMN excerpt JSON",
+    ),
+    (
+        "ALTER TABLE drafts ADD COLUMN form VARCHAR(16)",
+        "ALTER TABLE drafts ADD COLUMN mattes VARCHAR(32)",
     ),
 )
 SCHEMA_VERSION = len(MIGRATIONS) + 1

@@ -174,7 +174,7 @@ async def receive_clip(
         return
     if draft is None:
         return
-    await _start_card(draft, conversation, drafts, cards)
+    await start_card(draft, conversation, drafts, cards)
     if clip and clip.kind is SourceKind.LINK and len(_find_links(message)) > 1:
         await conversation.reply(message, conversation.text("one-link"))
 
@@ -254,10 +254,10 @@ async def try_sample(
     await conversation.answer(query)
     await conversation.edit_keyboard(query)
     if draft is not None:
-        await _start_card(draft, conversation, drafts, cards)
+        await start_card(draft, conversation, drafts, cards)
 
 
-async def _start_card(
+async def start_card(
     draft: Draft, conversation: Conversation, drafts: DraftRepository, cards: PreviewCards
 ) -> None:
     """Send a note at once, since the card may take long under load, and request the card."""

@@ -184,7 +184,13 @@ async def accept_draft(
     """
     assert draft.clip is not None, "a draft with a card has a clip"
     await jobs.accept(
-        JobRequest(clip=draft.clip, look=draft.look, excerpt=draft.excerpt),
+        JobRequest(
+            clip=draft.clip,
+            look=draft.look,
+            form=draft.form,
+            mattes=draft.mattes,
+            excerpt=draft.excerpt,
+        ),
         Requester(draft.user, language),
         draft.destination,
         origin=f"draft:{draft.id}",

@@ -1,14 +1,19 @@
-"""Buttons under a result, which order it in another format, shape or corner."""
+"""Buttons under a result: another format, shape or corner of it, or its card again."""
 
 from aiogram import Router
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
+from bot.database.drafts import DraftRepository, TooManyCards
 from bot.database.jobs import Job, JobRefused, JobRepository, JobState
-from bot.domain.job_request import JobRequest, Requester, measure_part
+from bot.domain.job_request import JobRequest, Requester, SourceKind, measure_part
 from bot.handlers.context import Conversation, create_router
+from bot.handlers.media import start_card
 from bot.jobs.supervisor import JobSupervisor
-from bot.ui.callback_data import RESULT_CHANGES, ResultChange, ShowResultPage
+from bot.preview_cards import PreviewCards
+from bot.ui.callback_data import RESULT_CHANGES, ReopenCard, ResultChange, ShowResultPage
+
+ResultButton = ResultChange | ShowResultPage | ReopenCard
 
 
 def create_results_router() -> Router:
@@ -17,7 +22,8 @@ def create_results_router() -> Router:
     router.callback_query.register(show_page, ShowResultPage.filter(), match_own_result)
     for change in RESULT_CHANGES:
         router.callback_query.register(order_variant, change.filter(), match_own_result)
-    buttons: tuple[type[CallbackData], ...] = (*RESULT_CHANGES, ShowResultPage)
+    router.callback_query.register(reopen_card, ReopenCard.filter(), match_own_result)
+    buttons: tuple[type[CallbackData], ...] = (*RESULT_CHANGES, ShowResultPage, ReopenCard)
     for button in buttons:
         router.callback_query.register(refuse_press, button.filter())
     return router
@@ -25,7 +31,7 @@ def create_results_router() -> Router:
 
 async def match_own_result(
     query: CallbackQuery,
-    callback_data: ResultChange | ShowResultPage,
+    callback_data: ResultButton,
     job_repository: JobRepository,
 ) -> dict[str, Job] | bool:
     """Pass the owner of a delivered result, and provide its `job`.
@@ -42,7 +48,7 @@ async def match_own_result(
 
 async def refuse_press(
     query: CallbackQuery,
-    callback_data: ResultChange | ShowResultPage,
+    callback_data: ResultButton,
     conversation: Conversation,
     job_repository: JobRepository,
 ) -> None:
@@ -59,6 +65,31 @@ async def show_page(
     await conversation.answer(query)
     keyboard = conversation.keyboards.create_result(job, callback_data.page)
     await conversation.edit_keyboard(query, keyboard)
+
+
+async def reopen_card(
+    query: CallbackQuery,
+    job: Job,
+    conversation: Conversation,
+    drafts: DraftRepository,
+    cards: PreviewCards,
+) -> None:
+    """Open a card with everything that the result was made with; its mattes are used again."""
+    clip, message = job.order.clip, job.reply_to
+    if message is None and query.message is not None:
+        message = query.message.message_id
+    is_erased = clip.kind is SourceKind.LINK and not clip.link
+    if is_erased or message is None:
+        await conversation.alert(query, conversation.text("too-old"))
+        return
+    try:
+        draft = await drafts.reopen(job, conversation.language, message)
+    except TooManyCards:
+        await conversation.alert(query, conversation.text("too-many-cards"))
+        return
+    await conversation.answer(query)
+    if draft is not None:
+        await start_card(draft, conversation, drafts, cards)
 
 
 async def order_variant(

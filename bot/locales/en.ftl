@@ -85,6 +85,7 @@ used-part =
        *[other] , of it { $part }
     }
 card = Change what you like, then press <b>Make it</b>.
+card-form = 🎞 You get it as before: { $form }.
 card-times = ⏱ Best takes about { SPAN($best) }, Fast about { SPAN($fast) }.
 card-warning =
     💡 { $warning ->
@@ -244,6 +245,7 @@ button-gif = GIF
 button-mov = ProRes file
 button-webm = WebM, transparent
 button-sticker = Sticker
+button-change = Change
 button-shape = Other shape
 button-corner = Other corner
 

@@ -85,6 +85,7 @@ used-part =
        *[other] , из него { $part }
     }
 card = Поменяйте что хотите и нажмите <b>Сделать</b>.
+card-form = 🎞 Результат будет в том же виде: { $form }.
 card-times = ⏱ «Качественно» займёт около { SPAN($best) }, «Быстро» около { SPAN($fast) }.
 card-warning =
     💡 { $warning ->
@@ -244,6 +245,7 @@ button-gif = GIF
 button-mov = Файл ProRes
 button-webm = WebM, прозрачный
 button-sticker = Стикер
+button-change = Изменить
 button-shape = Другая форма
 button-corner = Другой угол
 

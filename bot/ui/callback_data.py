@@ -80,6 +80,12 @@ class ShowResultPage(CallbackData, prefix="more"):
     page: ResultPage
 
 
+class ReopenCard(CallbackData, prefix="edit"):
+    """Open a card that changes a result."""
+
+    job: OpaqueId
+
+
 class ResultChange(CallbackData, prefix="other"):
     """A button of a result that orders a variant of it, from the same clip and mattes."""
 

@@ -140,8 +140,10 @@ class ChooseEngine(CardChoice, prefix="engine"):
     engine: EngineName
 
     def apply(self, draft: Draft) -> Draft:
-        """See :meth:`CardChoice.apply`."""
-        return _change(draft, engine=self.engine)
+        """See :meth:`CardChoice.apply`; the mattes of another engine are not used."""
+        if self.engine == draft.look.engine:
+            return draft
+        return replace(_change(draft, engine=self.engine), mattes=None)
 
 
 class ChooseColour(CardChoice, prefix="colour"):

@@ -17,6 +17,7 @@ from bot.ui.callback_data import (
     ForgetUser,
     KeepBackground,
     MakeResult,
+    ReopenCard,
     ResetAppearance,
     ResultPage,
     ShowCardPage,
@@ -79,8 +80,9 @@ class Keyboards:
             case ResultPage.CORNER if is_corner_visible(job):
                 rows = [_create_corner_row(job)]
             case _:
+                change = create_button(f"✏️ {words('change')}", ReopenCard(job=job.id))
                 return create_keyboard(
-                    *_create_format_rows(job, words), _create_page_row(job, words)
+                    *_create_format_rows(job, words), _create_page_row(job, words), [change]
                 )
         back = create_button(
             f"← {words('back')}", ShowResultPage(job=job.id, page=ResultPage.FIRST)

@@ -14,6 +14,7 @@ from bot.database.drafts import Draft
 from bot.domain.job_request import Appearance, Language, describe_background, measure_part
 from video_editing.contract.engines import BEST_ENGINE, FAST_ENGINE
 from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
+from video_editing.contract.formats import OutputFormat
 from video_editing.contract.media import PICTURE_KINDS, VIDEO_KINDS, list_names
 from video_editing.contract.sound import SoundOptions
 
@@ -96,6 +97,9 @@ def build_card_caption(
         frames = measure_part(seconds, draft.excerpt) * ASSUMED_RATE
         best, fast = (frames / speeds[engine] for engine in (BEST_ENGINE, FAST_ENGINE))
         parts.append(texts(draft.language, "card-times", best=best, fast=fast))
+    if draft.form is not OutputFormat.VIDEO:
+        form = texts(draft.language, f"button-{draft.form}")
+        parts.append(texts(draft.language, "card-form", form=form))
     if warning:
         parts.append(texts(draft.language, "card-warning", warning=warning))
     return "\n".join(parts)

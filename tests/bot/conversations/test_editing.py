@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.bot.conversations.test_buttons import chosen, texts, turned
-from tests.bot.support.conversation import card_of, clip, result_for, settled, words
+from tests.bot.support.conversation import card_of, clip, ordered, result_for, settled, words
 from tests.bot.support.fake_telegram import Message
 from tests.bot.support.running_bot import RunningBot
 from video_editing.contract.style import Anchor
@@ -129,6 +129,45 @@ async def test_the_format_of_the_result(talk: RunningBot, language: str) -> None
     assert "--canvas=9:16" in words((await result_for(user, card)).content)
     again = await card_of(user, await user.sends_video(clip()))
     assert "--canvas=9:16" in words(again.content)
+
+
+@LANGUAGES
+async def test_a_result_is_changed_on_its_card(talk: RunningBot, language: str) -> None:
+    """The card comes as a reply to the clip; the second video takes the mattes of the first."""
+    user = talk.user(language)
+    sent = await user.sends_video(clip(), seconds=42)
+    card = await card_of(user, sent)
+    await user.presses("^shape:.*:rect$", card)
+    await user.presses("^make", card)
+    result = await result_for(user, card)
+    await settled(talk.bot, user)
+    cut = len(talk.bot.runs("matte"))
+    assert in_language(result, language)
+    await user.presses("^edit", result)
+    again = await user.gets("photo", after=result, where=lambda m: m.buttons)
+    assert again.reply_to == sent.id
+    assert "--shape=rect" in words(again.content)
+    await opened(talk, again, "effects")
+    await user.presses("^effect:.*:shadow:2$", again)
+    await user.presses("^make", again)
+    other = await result_for(user, again)
+    assert {"--shape=rect", "--shadow=0.7"} <= chosen(words(other.content))
+    assert len(talk.bot.runs("matte")) == cut
+
+
+async def test_a_note_is_changed_into_a_note(talk: RunningBot) -> None:
+    """Which the card says; a video is a press away, as under every result."""
+    user = talk.user()
+    result = await result_for(user, await ordered(user, clip()))
+    await settled(talk.bot, user)
+    await user.presses("^again:.*:note$", result)
+    note = await user.gets("video_note", after=result)
+    await settled(talk.bot, user)
+    await user.presses("^edit", note)
+    card = await user.gets("photo", after=note, where=lambda m: m.buttons)
+    assert "as before: Round note" in card.text
+    await user.presses("^make", card)
+    assert "--form=note" in words((await user.gets("video_note", after=card)).content)
 
 
 #: what the program is asked for after a press, by a part of what the button sends

@@ -200,12 +200,15 @@ async def test_the_part_and_the_page_of_a_draft(database: AsyncEngine) -> None:
     draft = await opened(drafts)
     assert draft is not None
     assert (draft.page, draft.excerpt) == (CardPage.FIRST, WHOLE_CLIP)
-    trimmed = replace(draft, excerpt=Excerpt(start=0.5, end=9), look=Appearance(shape=Shape.RECT))
+    part, look = Excerpt(start=0.5, end=9), Appearance(shape=Shape.RECT)
+    trimmed = replace(draft, excerpt=part, look=look, mattes="a-job")
     await drafts.set_choices(trimmed)
     await drafts.set_page(draft.id, CardPage.TRIM)
     assert await drafts.get(draft.id) == replace(trimmed, page=CardPage.TRIM)
     async with database.execution_options(writes=True).begin() as connection:
-        await connection.execute(text("UPDATE drafts SET page = NULL, excerpt = NULL"))
+        await connection.execute(
+            text("UPDATE drafts SET page = NULL, excerpt = NULL, form = NULL, mattes = NULL")
+        )
     assert await drafts.get(draft.id) == replace(draft, look=trimmed.look)
 
 

@@ -55,13 +55,21 @@ from bot.ui.callback_data import (
     ForgetUser,
     KeepBackground,
     MakeResult,
+    ReopenCard,
     ResetAppearance,
     ResultPage,
     SendBackground,
     ShowCardPage,
     ShowResultPage,
 )
-from bot.ui.card_choices import ChooseColour, ChooseFile, ChooseRing, ChooseShape, TrimClip
+from bot.ui.card_choices import (
+    ChooseColour,
+    ChooseEngine,
+    ChooseFile,
+    ChooseRing,
+    ChooseShape,
+    TrimClip,
+)
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts
 from settings import StorageSettings
@@ -987,6 +995,55 @@ async def test_what_is_cut_short_is_said(
     assert (other.order.form, other.order.excerpt) == (form, excerpt)
 
 
+async def test_a_result_is_changed_on_a_card_of_its_own(talk: BotChat) -> None:
+    """With all that it was made with; its mattes are used again, unless the engine changes."""
+    look = Appearance(shape=Shape.RECT, backdrop=BackgroundChoice(kind="file", source=PICTURE))
+    job = await talk.done(look=look, excerpt=Excerpt(start=1), form=OutputFormat.NOTE)
+    await talk.presses(ReopenCard(job=job.id).pack())
+    draft = await talk.drafts.get(talk.cards.requested[-1])
+    assert draft
+    assert (draft.clip, draft.look, draft.excerpt) == (job.order.clip, look, Excerpt(start=1))
+    assert (draft.form, draft.mattes, draft.backgrounds) == (OutputFormat.NOTE, job.id, (PICTURE,))
+    assert draft.destination == job.destination
+    await talk.presses(ChooseShape(draft=draft.id, shape=Shape.NONE).pack())
+    await talk.presses(MakeResult(draft=draft.id).pack())
+    (other,) = await talk.jobs()
+    changed = look.model_copy(update={"shape": Shape.NONE})
+    assert other.order == job.order.model_copy(update={"look": changed, "mattes": job.id})
+
+
+async def test_the_mattes_of_another_engine_are_not_used(talk: BotChat) -> None:
+    job = await talk.done()
+    await talk.presses(ReopenCard(job=job.id).pack())
+    draft_id = talk.cards.requested[-1]
+    await talk.presses(ChooseEngine(draft=draft_id, engine="auto").pack())
+    draft = await talk.drafts.get(draft_id)
+    assert draft
+    assert draft.mattes == job.id
+    await talk.presses(ChooseEngine(draft=draft_id, engine="mediapipe").pack())
+    await talk.presses(MakeResult(draft=draft_id).pack())
+    (other,) = await talk.jobs()
+    assert other.order.mattes is None
+
+
+async def test_a_double_tap_opens_one_card(talk: BotChat) -> None:
+    """A later press opens another one."""
+    job = await talk.done()
+    for _ in range(3):
+        await talk.presses(ReopenCard(job=job.id).pack())
+    (draft_id,) = talk.cards.requested
+    await talk.drafts.set_card(draft_id, 900)
+    await talk.presses(ReopenCard(job=job.id).pack())
+    assert len(talk.cards.requested) == 2
+
+
+async def test_a_result_whose_link_was_erased_cannot_be_changed(talk: BotChat) -> None:
+    job = await talk.done(clip=MediaSource(kind=SourceKind.LINK))
+    await talk.presses(ReopenCard(job=job.id).pack())
+    assert "too old" in talk.alert
+    assert talk.cards.requested == []
+
+
 # two times
 
 
@@ -1179,6 +1236,7 @@ async def test_a_press_that_is_delivered_again_asks_nothing_new(talk: BotChat) -
         lambda it: ChangeShape(job=it, shape=Shape.NONE),
         lambda it: ChangeCorner(job=it, corner=Anchor.TOP_LEFT),
         lambda it: ShowResultPage(job=it, page=ResultPage.SHAPE),
+        lambda it: ReopenCard(job=it),
     ],
 )
 async def test_buttons_of_a_result_obey_its_owner(talk: BotChat, button: Any) -> None:
