@@ -1,11 +1,18 @@
 """Operations on single planes (luma, chroma or alpha), and conversion to RGB."""
 
+from typing import NamedTuple, TypeVar
+
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from video_editing.contract.style import KB, KG, KR
-from video_editing.frames import Picture, Plane
+from video_editing.frames import Matte, Picture, Plane
+
+_TILE_SIDE = 16  #: pixels; a power of two
+
+Number = TypeVar("Number", np.uint8, np.float32)
 
 
 def resize(plane: Plane, size: tuple[int, int]) -> Plane:
@@ -38,6 +45,51 @@ def resize_picture(picture: Picture, size: tuple[int, int]) -> Picture:
 def scale_values(plane: Plane, factor: float, offset: float = 0) -> Plane:
     """Return *plane* × *factor* + *offset*, rounded and clipped to 0–255."""
     return np.asarray(cv2.convertScaleAbs(plane, alpha=factor, beta=offset), np.uint8)
+
+
+class Tiles(NamedTuple):
+    """Parts of a plane that are worked on as one array; the last ones of a row may overlap.
+
+    Attributes:
+        rows, columns: of the first pixel of each.
+        size: height and width.
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    size: tuple[int, int]
+
+    def __bool__(self) -> bool:
+        """Return whether there are any."""
+        return len(self.rows) > 0
+
+    def take(self, plane: NDArray[Number]) -> NDArray[Number]:
+        """Return a copy of these parts of *plane*, one in each row."""
+        parts = sliding_window_view(plane, self.size)[self.rows, self.columns]
+        return parts.reshape(len(parts), self.size[0] * self.size[1])
+
+    def put(self, parts: NDArray[Number], plane: Plane) -> None:
+        """Replace these parts of *plane* by those that :meth:`take` would return."""
+        windows = sliding_window_view(plane, self.size, writeable=True)
+        windows[self.rows, self.columns] = parts.reshape(-1, *self.size)
+
+
+def find_edge_tiles(alpha: Matte) -> Tiles:
+    """Return tiles that hold all pixels of *alpha* other than 0 and 255."""
+    height, width = alpha.shape
+    across, down = -(-width // _TILE_SIDE), -(-height // _TILE_SIDE)
+    edge = np.zeros((down * _TILE_SIDE, across * _TILE_SIDE), np.uint8)
+    cv2.inRange(alpha, (1,), (254,), dst=edge[:height, :width])
+    while edge.shape[0] > down:  # the mean of four is not 0 if one is: 255 becomes 64, 16, 4, 1
+        half = edge.shape[1] // 2, edge.shape[0] // 2
+        edge = np.asarray(cv2.resize(edge, half, interpolation=cv2.INTER_AREA), np.uint8)
+    size = min(_TILE_SIDE, height), min(_TILE_SIDE, width)
+    rows, columns = np.nonzero(edge)
+    return Tiles(
+        np.minimum(rows * _TILE_SIDE, height - size[0]),
+        np.minimum(columns * _TILE_SIDE, width - size[1]),
+        size,
+    )
 
 
 #: R'G'B' 0–1 from Y' 0–1 and Cb, Cr −0.5–0.5 (ITU-T H.273, 8.3)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from video_editing.compositing.layout import Layout
 from video_editing.contract.style import Shape, Style
 from video_editing.frames import Box, Layer, Picture, Plane
-from video_editing.pixels import compute_chroma_size, resize
+from video_editing.pixels import Tiles, compute_chroma_size, find_edge_tiles, resize
 
 CORNER_RADIUS = 0.12  #: of a rounded card, of its shorter side
 
@@ -89,17 +89,27 @@ def paste(overlay: Layer, left: int, top: int, background: Picture) -> Picture:
         return result
     alpha = overlay.alpha[y0 - top : y1 - top, x0 - left : x1 - left]
     half = resize(alpha, compute_chroma_size((x1 - x0, y1 - y0)))
-    for target, source, mask, step in (
-        (result.y, overlay.picture.y, alpha, 1),
-        (result.u, overlay.picture.u, half, 2),
-        (result.v, overlay.picture.v, half, 2),
+    edges, half_edges = find_edge_tiles(alpha), find_edge_tiles(half)
+    for target, source, mask, tiles, step in (
+        (result.y, overlay.picture.y, alpha, edges, 1),
+        (result.u, overlay.picture.u, half, half_edges, 2),
+        (result.v, overlay.picture.v, half, half_edges, 2),
     ):
         height, width = mask.shape
         region = target[y0 // step :, x0 // step :][:height, :width]
         part = source[(y0 - top) // step :, (x0 - left) // step :][:height, :width]
-        upper = _compute_weight(mask)
-        cv2.blendLinear(part, region, upper, 1 - upper, dst=region)
+        _blend_into(region, part, mask, tiles)
     return result
+
+
+def _blend_into(below: Plane, above: Plane, alpha: Plane, edges: Tiles) -> None:
+    """Put *above* on *below*, which is changed; only in *edges* are they mixed."""
+    behind = edges.take(below)
+    cv2.copyTo(above, alpha, below)
+    if edges:
+        upper = _compute_weight(edges.take(alpha))
+        mixed = cv2.blendLinear(edges.take(above), behind, upper, 1 - upper)
+        edges.put(np.asarray(mixed, np.uint8), below)
 
 
 def _find_visible_box(alpha: Plane) -> Box:

@@ -67,6 +67,22 @@ def test_transparent_and_opaque_pixels_are_exact() -> None:
             assert (getattr(result, name) == getattr(expected, name)).all()
 
 
+@pytest.mark.parametrize("size", [(8, 10), (70, 90), (240, 322)])
+def test_an_edge_is_mixed_wherever_it_lies(size: tuple[int, int]) -> None:
+    """One pixel among opaque and transparent ones, at the corners too."""
+    below, overlay = picture(*size), cutout(*size)
+    height, width = size
+    for row, column in ((0, 0), (height - 1, width - 1), (height // 2, width // 3)):
+        alpha = np.zeros(size, np.uint8)
+        alpha[:, width // 2 :] = 255
+        alpha[row, column] = 100
+        result = paste(Layer(overlay.picture, alpha), 0, 0, below)
+        weight, half = alpha / 255, halved(alpha) / 255
+        for name, share in (("y", weight), ("u", half), ("v", half)):
+            expected = mixed(getattr(overlay.picture, name), getattr(below, name), share)
+            assert np.abs(getattr(result, name) - expected).max() <= 1
+
+
 def test_the_background_is_not_written_to() -> None:
     """It is used again for the next frame."""
     below = picture(16, 16)

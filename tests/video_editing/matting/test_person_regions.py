@@ -6,6 +6,7 @@ import pytest
 
 from video_editing.frames import Box, Luma, Matte
 from video_editing.matting.person_regions import (
+    count_people,
     expand_to_square,
     find_people_box,
     is_shot_boundary,
@@ -53,6 +54,14 @@ def test_noise_on_a_wall_is_no_cut() -> None:
     """Two noisy pictures of the same grey do not correlate either, but do not differ."""
     first, second = np.random.default_rng(3).integers(120, 130, (2, 240, 320), np.uint8)
     assert not is_cut(first, second)
+
+
+def test_specks_beside_a_person_are_not_in_the_box() -> None:
+    """Areas smaller than a tenth of the largest one, on all sides."""
+    specks = (10, 10, 4), (310, 120, 5), (160, 230, 4)
+    assert find_people_box(matte((160, 120, 40), *specks)) == Box(120, 80, 81, 81)
+    assert count_people(matte((160, 120, 40), *specks)) == 1
+    assert count_people(matte((80, 120, 40), (240, 120, 30), *specks)) == 2
 
 
 def test_two_people_are_in_one_box() -> None:
