@@ -29,6 +29,7 @@ from backends.server.overlays import (
     OverlayJob,
     OverlayStore,
     ServiceDependencies,
+    WorkSlots,
     load_overlay,
 )
 from backends.server.render_routes import create_render_router, create_result_router
@@ -91,7 +92,7 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
     """
     check_key = require_key(settings)
     stores = _open_stores(settings, dependencies)
-    app = _create_empty_app(lifespan=_create_lifespan(stores, settings.retention_seconds))
+    app = _create_empty_app(lifespan=_create_lifespan(stores, settings, dependencies))
     signer = _create_signer(settings)
     signer.create_key()
     links = OverlayLinks(stores.overlays, signer, dependencies.links_site)
@@ -201,29 +202,30 @@ class ConnectionMiddleware:
 
 
 def _open_stores(settings: ServiceSettings, dependencies: ServiceDependencies) -> _Stores:
-    slots = asyncio.Semaphore(settings.parallel_jobs)
+    cuts = mattes = asyncio.Semaphore(settings.parallel_jobs)
+    if dependencies.parallel_mattes is not None:
+        mattes = asyncio.Semaphore(dependencies.parallel_mattes)
     folder = settings.folder.absolute()  # child processes have a working directory of their own
     clips = ClipStore(folder / "clips")
-    parallel_jobs = dependencies.parallel_jobs
-    job_slots = slots if parallel_jobs is None else asyncio.Semaphore(parallel_jobs)
     return _Stores(
         clips,
-        JobStore(folder / "jobs", dependencies.backend, settings, job_slots),
-        OverlayStore(folder / OVERLAYS_FOLDER, dependencies, settings, slots),
+        JobStore(folder / "jobs", dependencies.backend, settings, mattes),
+        OverlayStore(folder / OVERLAYS_FOLDER, dependencies, settings, WorkSlots(mattes, cuts)),
         RenderStore(folder / "renders", clips, dependencies.renderer, settings),
     )
 
 
 def _create_lifespan(
-    stores: _Stores, retention_seconds: float
+    stores: _Stores, settings: ServiceSettings, dependencies: ServiceDependencies
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stores.jobs.resume(stores.clips.get_path)
         stores.overlays.resume()
-        cleanup_task = asyncio.create_task(stores.remove_expired(retention_seconds))
+        cleanup_task = asyncio.create_task(stores.remove_expired(settings.retention_seconds))
         yield
         cleanup_task.cancel()
+        dependencies.before_close()
         await stores.close()
 
     return lifespan

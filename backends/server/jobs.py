@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from backends.remote.schemas import (
 from backends.server.errors import create_job_failure
 from settings import ServiceSettings
 from video_editing.contract.atomic_file import atomic_write
+from video_editing.contract.errors import OutputFailed
 from video_editing.contract.plan import Plan, find_missing_segments
 from video_editing.contract.progress import Progress
 
 REQUEST_FILE = "job.json"  #: in the folder of a job
+SECONDS_FILE = "seconds"  #: in it, too: how long the device worked on the job
 ACTIVE_FILE = "active"  #: is there, too, while the job runs or waits
 
 
@@ -74,6 +77,17 @@ class ServerJob:
                 self.done, self.fps = event.done, event.fps
             case CostIncurred():
                 self.device_seconds += event.seconds
+                with suppress(OSError, OutputFailed):  # only a restart would miss them
+                    self.store_device_seconds()
+
+    def store_device_seconds(self) -> None:
+        """Store them for a later process.
+
+        Raises:
+            OutputFailed, OSError: this is not possible.
+        """
+        with atomic_write(self.folder / SECONDS_FILE) as part:
+            part.write_text(str(self.device_seconds))
 
     def list_ready(self) -> list[int]:
         """Return the indices of the segments that are complete."""
@@ -181,6 +195,7 @@ class JobStore:
             folder,
             MatteJobState.CANCELLED if missing_segments else MatteJobState.DONE,
             done=request.plan.frames - sum(segment.frames for segment in missing_segments),
+            device_seconds=_read_seconds(folder / SECONDS_FILE),
         )
         return job
 
@@ -262,6 +277,13 @@ def _covers(stored: MatteJobRequest, requested: MatteJobRequest) -> bool:
     is_same_plan = _drop_segments(stored.plan) == _drop_segments(requested.plan)
     is_subset = set(requested.plan.segments) <= set(stored.plan.segments)
     return stored.input == requested.input and is_same_plan and is_subset
+
+
+def _read_seconds(path: Path) -> float:
+    try:
+        return float(path.read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def _drop_segments(plan: Plan) -> Plan:

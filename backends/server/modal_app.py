@@ -245,7 +245,8 @@ def build_api(
         dependencies,
         commit=containers.commit_files,
         links_site=links_site,
-        parallel_jobs=settings.modal.max_containers,
+        parallel_mattes=settings.modal.max_containers,
+        before_close=backend.keep_calls,
     )
     return create_app(service, dependencies)
 

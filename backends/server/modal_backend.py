@@ -40,12 +40,20 @@ class ModalBackend(OverlayBackend):
 
     def __init__(self, containers: Containers, *, max_containers: int) -> None:
         """Use at most *max_containers* of *containers* for a clip."""
-        self._containers, self._max_containers = containers, max_containers
+        self.containers, self._max_containers = containers, max_containers
+        self.is_keeping_calls = False
+
+    def keep_calls(self) -> None:
+        """Let containers work on when jobs are cancelled from now on: this process ends.
+
+        A later one finds their calls in the folders of the mattes.
+        """
+        self.is_keeping_calls = True
 
     async def make_mattes(self, clip: Path, plan: Plan, folder: Path, report: Report) -> None:
         """See :class:`OverlayBackend`."""
         write_plan(plan, folder)
-        run = _PlanRun(self._containers, plan, folder, report)
+        run = _PlanRun(self, plan, folder, report)
         stored = CallLog(folder).read()  # of an earlier process, which was killed
         for attempt in range(ATTEMPTS):
             covered = [segment for call in stored for segment in call.item.plan.segments]
@@ -72,8 +80,9 @@ class ModalBackend(OverlayBackend):
 class _PlanRun:
     """Work items of one plan, and what their containers brought so far."""
 
-    def __init__(self, containers: Containers, plan: Plan, folder: Path, report: Report) -> None:
-        self._containers, self._folder, self._call_log = containers, folder, CallLog(folder)
+    def __init__(self, backend: ModalBackend, plan: Plan, folder: Path, report: Report) -> None:
+        self._backend, self._containers = backend, backend.containers
+        self._folder, self._call_log = folder, CallLog(folder)
         self._warm_up = _WarmUp(ModalBackend.name, report)
         missing_segments = find_missing_segments(plan, folder)
         self.progress_sum = ProgressSum(plan, missing_segments, self._warm_up.forward)
@@ -106,7 +115,8 @@ class _PlanRun:
         finally:
             poller.cancel()
             await asyncio.wait([poller])
-            await self._forget(item)
+            if not self._backend.is_keeping_calls:
+                await self._forget(item)
             self._warm_up.end(item)
         self.progress_sum.add(item.plan, CostIncurred(ModalBackend.name, result.seconds, 0))
         for name, content in result.segments.items():
@@ -122,7 +132,9 @@ class _PlanRun:
         except asyncio.CancelledError:
             with log_failure("a container was not stopped"):
                 async with asyncio.timeout(CANCEL_SECONDS):
-                    await (await opening).cancel()
+                    call = await opening
+                    if not self._backend.is_keeping_calls:
+                        await call.cancel()
             raise
 
     async def _open_call(self, item: WorkItem, call_id: str | None) -> WorkCall:

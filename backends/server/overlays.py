@@ -48,8 +48,9 @@ class ServiceDependencies:
         commit: makes what was written to the folder durable; raises OutputFailed.
         links_site: address of the app of :func:`create_link_app` in another process, to which
             links to overlays lead; None: they lead to the service itself.
-        parallel_jobs: jobs that may run beside overlays and renders, if *backend* makes the mattes
-            on other machines; None: jobs and overlays share the slots of the settings.
+        parallel_mattes: clips whose mattes *backend* makes at the same time, if it makes them on
+            other machines; None: as many as the settings say, together with what is cut here.
+        before_close: called before all work is stopped, which a later process continues.
     """
 
     backend: OverlayBackend
@@ -59,7 +60,8 @@ class ServiceDependencies:
     hosting: ShotstackHosting | None = None
     commit: Callable[[], Awaitable[None]] = do_nothing
     links_site: str | None = None
-    parallel_jobs: int | None = None
+    parallel_mattes: int | None = None
+    before_close: Callable[[], None] = lambda: None
 
 
 class OverlayState(BaseModel):
@@ -118,6 +120,19 @@ class OverlayJob:
             part.write_text(self.state.model_dump_json())
 
 
+@dataclass(frozen=True)
+class WorkSlots:
+    """What may run at the same time.
+
+    Attributes:
+        mattes: clips whose mattes are made.
+        cuts: overlays that this machine cuts; the same slots where it makes the mattes as well.
+    """
+
+    mattes: asyncio.Semaphore
+    cuts: asyncio.Semaphore
+
+
 class OverlayStore:
     """All overlays; a later process finishes what an earlier one has begun."""
 
@@ -126,7 +141,7 @@ class OverlayStore:
         folder: Path,
         dependencies: ServiceDependencies,
         settings: ServiceSettings,
-        slots: asyncio.Semaphore,
+        slots: WorkSlots,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._dependencies = folder, dependencies
@@ -219,8 +234,9 @@ class OverlayStore:
         if not clip.exists():  # else it is complete, from an earlier process
             await self._dependencies.fetch_link(request.video_url, clip)
         try:
-            async with self._slots:
+            async with self._slots.mattes:
                 plan = await self._make_mattes(clip, mattes, request)
+            async with self._slots.cuts:
                 await self._cut(clip, mattes, request, overlay.path)
         except Exception:
             _remove_inputs(clip, mattes)

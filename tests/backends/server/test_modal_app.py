@@ -1,6 +1,7 @@
 """The Modal app without Modal: its functions run in this process, and its API answers."""
 
 import asyncio
+import hashlib
 import shutil
 import tempfile
 import time
@@ -290,6 +291,65 @@ async def test_a_worker_publishes_each_segment(
     assert len(result.segments) == len(plan.segments)
     await containers.delete_progress(item)
     assert modal_app.progress.entries == {}
+
+
+async def test_containers_work_on_while_the_api_restarts(
+    modal_app: ModuleType, tmp_path: Path, clip: Path, plan: Plan
+) -> None:
+    """One that is stopped in good order cancels no call; the next one goes on by itself.
+
+    What the containers cost is counted once.
+    """
+    containers = LocalContainers(make_with_a_person, work_seconds=4)
+    settings = ServiceSettings(token=TOKEN, folder=tmp_path / "service")
+    job = f"/jobs/{'ab' * 16}"
+    async with (
+        serve_app(modal_app.build_api(containers, settings)) as address,
+        ClientSession(address, headers=KEY) as session,
+    ):
+        digest = hashlib.sha256(clip.read_bytes()).hexdigest()
+        async with session.put(f"/clips/{digest}", data=clip.read_bytes()) as answer:
+            assert answer.status == 201
+        request = {"input": digest, "plan": plan.model_dump()}
+        async with session.put(job, json=request) as answer:
+            fields = await answer.json()
+        while not fields["ready"]:
+            await asyncio.sleep(0.05)
+            async with session.get(job) as answer:
+                fields = await answer.json()
+    for _ in range(2):
+        async with (
+            serve_app(modal_app.build_api(containers, settings)) as address,
+            ClientSession(address, headers=KEY) as session,
+        ):
+            while fields["state"] != "done":
+                await asyncio.sleep(0.05)
+                async with session.get(job) as answer:
+                    fields = await answer.json()
+                    assert fields["state"] in {"queued", "running", "done"}
+            assert (len(containers.items), containers.cancelled) == (3, [])
+            async with session.get(job) as answer:
+                assert (await answer.json())["device_seconds"] == 3
+
+
+async def test_an_overlay_waits_for_containers_without_a_slot_of_this_machine(
+    modal_app: ModuleType, clip: Path
+) -> None:
+    """Overlays are cut one after the other; their mattes are made at the same time."""
+    containers = LocalContainers(make_with_a_person, cold_seconds=60)
+    changes = {"parallel_mattes": 2, "before_close": lambda: None}
+    dependencies = fetch_here(modal_app, containers, clip, **changes)
+    request = {"video_url": "https://example.com/a.mp4", "container": "webm"}
+    async with (
+        serve_app(create_app(modal_app.settings.service, dependencies)) as address,
+        ClientSession(address, headers=KEY) as session,
+    ):
+        for _ in range(2):
+            async with session.post("/process_overlay_endpoint", json=request) as answer:
+                assert answer.status == 202
+        async with asyncio.timeout(30):
+            while len({item.clip for item in containers.items}) < 2:
+                await asyncio.sleep(0.05)
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ class LocalCall:
 
     async def get(self) -> WorkResult:
         """Wait for the result."""
-        return await asyncio.wrap_future(self.future)
+        return await asyncio.shield(asyncio.wrap_future(self.future))
 
     async def cancel(self) -> None:
         """Stop the work."""
