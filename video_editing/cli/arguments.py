@@ -36,7 +36,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Positional:
-    """Annotation of a field that is given by position, not by a name."""
+    """Annotation of a field that is given by position, not by a name.
+
+    Attributes:
+        is_several: whether several may be given, for which the command runs one after the other.
+    """
+
+    is_several: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +187,8 @@ def _add_option(command: argparse._ActionsContainer, option: Option) -> None:
     if option.flags != [option.name]:
         is_required = option.field.is_required()
         settings |= {"dest": option.name, "required": is_required, "default": argparse.SUPPRESS}
+    if (positional := option.find(Positional)) and positional.is_several:
+        settings["nargs"] = "+"
     if option.kind is bool:
         settings["action"] = "store_true"
     else:

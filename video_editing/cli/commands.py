@@ -167,8 +167,26 @@ class SceneOptions(OptionModel):
 class EditArguments(CommandArguments):
     """Options of ``overlay edit``."""
 
-    clip: ClipPath
-    output: Annotated[OutputPath, Metavar("result.mp4")]
+    clip: Annotated[
+        Path,
+        Positional(is_several=True),
+        Reads(),
+        Metavar("CLIP"),
+        Field(
+            description="the video of the person; of several, or of a folder with videos, each "
+            "becomes a result of its own"
+        ),
+    ]
+    output: Annotated[
+        Path,
+        Writes(),
+        Metavar("result.mp4|FOLDER"),
+        Field(
+            validation_alias=AliasChoices("output", "o"),
+            description="where the result is written; it appears under that name when it is "
+            "complete; a folder for several clips",
+        ),
+    ]
     matte: MattePath = None
     form: Annotated[OutputFormat, OneOf(EDIT_FORMATS)] = Field(
         default=OutputFormat.VIDEO,

@@ -39,11 +39,19 @@ FAILURES: Mapping[type[Exception], Failure] = MappingProxyType(
 )
 
 
-def report_failure(error: Exception, failures: Mapping[type[Exception], Failure] = FAILURES) -> int:
-    """Print *error*, which is Cancelled or one of *failures*; return the exit status."""
+def report_failure(
+    error: Exception, failures: Mapping[type[Exception], Failure] = FAILURES, clip: str = ""
+) -> int:
+    """Print *error*, which is Cancelled or one of *failures*; return the exit status.
+
+    Args:
+        error: the error.
+        failures: the errors that end with a sentence.
+        clip: the name of the clip that failed, where there are several.
+    """
     if isinstance(error, Cancelled):
         print_error(error, "Cancelled")
         return 128 + error.signal
     failure = next(each for kind, each in failures.items() if isinstance(error, kind))
-    print_error(error, failure.name)
+    print_error(error, failure.name, clip)
     return failure.exit_code

@@ -15,6 +15,7 @@ from video_editing.cli.commands import COMMANDS, Command, CommandArguments
 from video_editing.cli.failures import FAILURES, Failure, report_failure
 from video_editing.cli.limits import limit_memory
 from video_editing.cli.output import discard_unprinted, show_progress
+from video_editing.cli.several_clips import new_folder, split_by_clip
 from video_editing.cli.targets import check_targets
 from video_editing.cli.version import describe_version
 from video_editing.contract.errors import Cancelled
@@ -42,22 +43,54 @@ def main(
         command = commands[namespace.command]
         cv2.setNumThreads(1)
         try:
-            options = read_options(command.options, namespace, parsers[namespace.command])
-            check_targets(options)
-            with _raise_on_signals(), _open_report(options) as report:
-                command.run(options, report)
+            every = [
+                read_options(command.options, each, parsers[namespace.command])
+                for each in split_by_clip(command.options, namespace)
+            ]
+            if len(every) > 1:
+                with new_folder(namespace.output):
+                    return _run_each(command, every, failures)
+            check_targets(every[0])
+            with _raise_on_signals(), _open_report(every[0]) as report:
+                command.run(every[0], report)
         except ends as err:
             return report_failure(err, failures)
         return 0
 
 
+def _run_each(
+    command: Command, every: Sequence[BaseModel], failures: Mapping[type[Exception], Failure]
+) -> int:
+    """Run *command* for each clip, also after one that failed; return the first failure's status.
+
+    Raises:
+        InputRejected, OutputFailed: see :func:`check_targets`; nothing was begun.
+        Cancelled: a signal stopped the work.
+    """
+    for options in every:
+        check_targets(options)
+    status = 0
+    for number, options in enumerate(every, 1):
+        clip = getattr(options, "clip").name  # noqa: B009 - commands with several clips have it
+        try:
+            with (
+                _raise_on_signals(),
+                _open_report(options, f"{number}/{len(every)} {clip} ") as report,
+            ):
+                command.run(options, report)
+        except tuple(failures) as err:
+            code = report_failure(err, failures, clip)
+            status = status or code
+    return status
+
+
 @contextmanager
-def _open_report(options: BaseModel) -> Iterator[Report]:
+def _open_report(options: BaseModel, title: str = "") -> Iterator[Report]:
     """Open the report of a command that has one, and limit its memory."""
     if not isinstance(options, CommandArguments):
         yield ignore
         return
-    with limit_memory(options.memory), show_progress(options.progress) as report:
+    with limit_memory(options.memory), show_progress(options.progress, title) as report:
         yield report
 
 

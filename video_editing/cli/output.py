@@ -22,19 +22,24 @@ from video_editing.contract.progress import Progress, Report, ignore
 
 
 @contextmanager
-def show_progress(kind: str) -> Iterator[Report]:
-    """Yield a report that shows progress as *kind*: "bar", "json" or "none"."""
+def show_progress(kind: str, title: str = "") -> Iterator[Report]:
+    """Yield a report that shows progress as *kind*: "bar", "json" or "none".
+
+    Args:
+        kind: how it is shown.
+        title: begins the text of the bar, as "2/5 clip.mp4 "; "" for a single clip.
+    """
     if kind == "json":
         yield lambda progress: print_event(progress.as_json())
     elif kind == "none" or not sys.stderr.isatty():
         yield ignore
     else:
-        with _show_bar() as report:
+        with _show_bar(title) as report:
             yield report
 
 
 @contextmanager
-def _show_bar() -> Iterator[Report]:
+def _show_bar(title: str) -> Iterator[Report]:
     import rich.progress  # noqa: PLC0415 - 30 ms that child processes do not need
 
     rich.reconfigure(stderr=True)
@@ -46,12 +51,12 @@ def _show_bar() -> Iterator[Report]:
         rich.progress.TimeRemainingColumn(),
         transient=True,
     ) as bar:
-        task = bar.add_task("starting", total=None, fps=0.0)
+        task = bar.add_task(f"{title}starting", total=None, fps=0.0)
 
         def report(progress: Progress) -> None:
             bar.update(
                 task,
-                description=progress.stage,
+                description=f"{title}{progress.stage}",
                 completed=progress.done,
                 total=progress.total,
                 fps=progress.fps,
@@ -120,9 +125,15 @@ def print_result(progress: str, result: Path | None, **fields: object) -> None:
             raise OutputFailed(err.strerror) from err
 
 
-def print_error(error: Exception, name: str) -> None:
-    """Print one sentence for users, and as the last line the same as JSON for parent processes."""
-    message = describe_error(error)
+def print_error(error: Exception, name: str, clip: str = "") -> None:
+    """Print one sentence for users, and as the last line the same as JSON for parent processes.
+
+    Args:
+        error: the error.
+        name: its name in the JSON.
+        clip: begins the sentence, where there are several clips.
+    """
+    message = f"{clip}: {describe_error(error)}" if clip else describe_error(error)
     line = {
         "error": name,
         "reason": getattr(error, "reason", None),
