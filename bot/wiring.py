@@ -314,7 +314,7 @@ def _create_job_stages(
 
 def _create_job_supervisor(parts: _SharedParts, stages: JobStages) -> JobSupervisor:
     repositories = parts.repositories
-    interface = UserInterface(parts.telegram.messenger, parts.telegram.texts, parts.keyboards)
+    interface = _create_interface(parts)
     fair_queue, backoff = FairQueue(parts.settings.bot.parallel_jobs), Backoff()
     active_jobs = ActiveJobs(repositories.jobs, fair_queue, interface, backoff=backoff)
     workflow = JobWorkflow(
@@ -336,6 +336,12 @@ def _create_job_supervisor(parts: _SharedParts, stages: JobStages) -> JobSupervi
     )
 
 
+def _create_interface(parts: _SharedParts) -> UserInterface:
+    telegram = parts.telegram
+    admins = parts.settings.bot.admin_ids
+    return UserInterface(telegram.messenger, telegram.texts, parts.keyboards, admins)
+
+
 def _create_preview_renderer(parts: _SharedParts) -> PreviewRenderer:
     return PreviewRenderer(
         parts.downloader,
@@ -349,7 +355,7 @@ def _create_preview_renderer(parts: _SharedParts) -> PreviewRenderer:
 def _create_preview_cards(
     parts: _SharedParts, renderer: PreviewRenderer, backend_pool: BackendPool
 ) -> PreviewCards:
-    interface = UserInterface(parts.telegram.messenger, parts.telegram.texts, parts.keyboards)
+    interface = _create_interface(parts)
     cards = PreviewCards(
         parts.repositories.drafts,
         renderer,

@@ -259,6 +259,15 @@ class Destination:
 RUSSIAN_READER_CODES = frozenset({"ru", "be", "kk", "ky", "tg", "uk", "uz"})
 
 
+#: those of them whose speakers are asked once, since some would rather read English
+ASKED_CODES = frozenset({"be", "kk", "uk"})
+
+
+def is_language_doubtful(code: str | None) -> bool:
+    """Return whether a user whose Telegram has *code* is asked for the language."""
+    return (code or "").split("-")[0].lower() in ASKED_CODES
+
+
 def detect_language(code: str | None) -> Language:
     """Return the language for a user whose Telegram has *code*, like "pt-BR" or None."""
     return (

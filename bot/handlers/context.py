@@ -20,7 +20,13 @@ from aiogram.types import (
 )
 
 from bot.database.users import Preferences, UserRepository
-from bot.domain.job_request import Appearance, Destination, Language, detect_language
+from bot.domain.job_request import (
+    Appearance,
+    Destination,
+    Language,
+    detect_language,
+    is_language_doubtful,
+)
 from bot.operations.intake import Intake
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
@@ -166,7 +172,20 @@ class ConversationMiddleware(BaseMiddleware):
             language=preferences.language or detect_language(user.language_code if user else None),
             appearance=preferences.appearance,
         )
-        return await handler(event, data)
+        result = await handler(event, data)
+        if user and preferences.language is None and is_language_doubtful(user.language_code):
+            await _ask_language_once(event, user.id, data["conversation"])
+        return result
+
+
+async def _ask_language_once(event: TelegramObject, user: int, conversation: Conversation) -> None:
+    """Ask in both languages, in a private chat; until the answer the detected one is used."""
+    if not isinstance(event, Message) or event.chat.type != ChatType.PRIVATE:
+        return
+    await conversation.users.set_language(user, conversation.language)
+    if not (event.text or "").startswith("/language"):  # which asks by itself
+        text = "\n".join(conversation.texts(language, "language-ask") for language in Language)
+        await conversation.reply(event, text, conversation.keyboards.create_languages())
 
 
 class BanMiddleware(BaseMiddleware):

@@ -296,7 +296,8 @@ class ActiveJobs:
         await active.acquire_slot(self._fair_queue, is_alone=is_suspect(job))
 
     def _show_positions(self) -> None:
-        """Show each job that waits how many are ahead of it."""
+        """Show each job that waits how many are ahead of it, and for how long."""
         for ahead, job_id in enumerate(self._fair_queue.list_waiting()):
             if active := self._jobs.get(job_id):
-                active.progress_message.show_waiting(ahead)
+                seconds = self._fair_queue.estimate_wait(ahead)
+                active.progress_message.show_waiting(ahead, seconds)

@@ -1,11 +1,15 @@
 """Gives slots to jobs: a limited number at a time, one per user, and users in rounds."""
 
 import asyncio
+import time
 from bisect import insort
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from statistics import median
 
+MIN_MEASURED, MAX_MEASURED = 3, 20  #: jobs that had a slot, for an estimate of the wait
 ROUND_LENGTH = 100  #: slots of a round; users who come later belong to the next round
 
 
@@ -16,6 +20,7 @@ class _Ticket:
     arrived_at: float
     is_alone: bool
     admitted: asyncio.Event = field(default_factory=asyncio.Event)
+    admitted_at: float = 0
 
 
 class FairQueue:
@@ -30,9 +35,10 @@ class FairQueue:
         on_change: called after a job has entered or left the queue.
     """
 
-    def __init__(self, max_running: int) -> None:
+    def __init__(self, max_running: int, clock: Callable[[], float] = time.monotonic) -> None:
         """Let *max_running* jobs run at the same time."""
-        self._max_running = max_running
+        self._max_running, self._clock = max_running, clock
+        self._durations: deque[float] = deque(maxlen=MAX_MEASURED)  # of slots, in seconds
         self.on_change: Callable[[], None] = lambda: None
         self._waiting: list[_Ticket] = []  # in the order of arrival
         self._running: list[_Ticket] = []
@@ -52,7 +58,7 @@ class FairQueue:
             await ticket.admitted.wait()
             yield
         finally:
-            (self._waiting if ticket in self._waiting else self._running).remove(ticket)
+            self._remove(ticket)
             self._update()
 
     def list_waiting(self) -> list[str]:
@@ -62,6 +68,22 @@ class FairQueue:
     def list_running(self) -> list[str]:
         """Return the jobs that have a slot."""
         return [ticket.job for ticket in self._running]
+
+    def estimate_wait(self, ahead: int) -> float | None:
+        """Return after how many seconds a job gets a slot that waits for *ahead* others.
+
+        None where too few jobs have ended since the start.
+        """
+        if len(self._durations) < MIN_MEASURED:
+            return None
+        return (ahead + 1) * median(self._durations) / self._max_running
+
+    def _remove(self, ticket: _Ticket) -> None:
+        if ticket in self._waiting:
+            self._waiting.remove(ticket)
+        else:
+            self._running.remove(ticket)
+            self._durations.append(self._clock() - ticket.admitted_at)
 
     def _update(self) -> None:
         self._admit()
@@ -77,6 +99,7 @@ class FairQueue:
             if all(other.user != ticket.user for other in self._running):
                 self._waiting.remove(ticket)
                 self._running.append(ticket)
+                ticket.admitted_at = self._clock()
                 self._count_slot(round_number, ticket.user)
                 ticket.admitted.set()
 

@@ -1,13 +1,14 @@
 """One message per job that shows its progress.
 
-Its texts are status-waiting ($ahead), status-fetching, status-planning, status-mattes and
+Its texts are status-waiting ($ahead, $seconds), status-fetching, status-planning, status-mattes and
 status-compose ($place), status-delivering, status-parked and status-restarting. Below them are
 notices: status-fell-back ($place, $why), status-warming and status-waiting-for ($place),
-status-hurried ($place, $engine).
+status-hurried.
 """
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ EDIT_SECONDS = 3.0  #: the least seconds between two edits
 WAITING_EDIT_SECONDS = 10.0  #: the same while the job waits in the queue
 CLOSE_SECONDS = 10.0  #: seconds beyond the edit interval in which the last edit must end
 ERROR_PAUSE_SECONDS = 60.0  #: seconds without an edit after one that Telegram refused
+UNNAMED = "unnamed"  #: in texts: some backend
 BAR_CELLS = 10
 FULL_CELL, EMPTY_CELL = "▰", "▱"
 STAGE_TEXTS = {
@@ -64,11 +66,13 @@ class UserInterface:
         messenger: sends them.
         texts: their words.
         keyboards: their buttons.
+        admins: Telegram's ids of the users who see which backend works.
     """
 
     messenger: MessageSender
     texts: Texts
     keyboards: Keyboards
+    admins: frozenset[int] = frozenset()
 
 
 class ProgressMessage:
@@ -97,6 +101,7 @@ class ProgressMessage:
         """
         self._job, self._messenger, self._texts = job, interface.messenger, interface.texts
         self._keyboard = interface.keyboards.create_cancel(job)
+        self._names_backends = job.user in interface.admins
         self._on_sent, self._on_chat_gone = on_sent, on_chat_gone
         self._edit_seconds = edit_seconds
         self.message_id = job.status
@@ -110,9 +115,9 @@ class ProgressMessage:
         self._closed = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
-    def show_waiting(self, ahead: int) -> None:
-        """Show that the job waits, and how many jobs are ahead of it."""
-        self._set_template("status-waiting", ahead=ahead)
+    def show_waiting(self, ahead: int, seconds: float | None = None) -> None:
+        """Show that the job waits, for how many jobs, and for about how long, if that is known."""
+        self._set_template("status-waiting", ahead=ahead, seconds=round_up(seconds or 0))
 
     def show_parked(self) -> None:
         """Show that no backend is available."""
@@ -122,7 +127,7 @@ class ProgressMessage:
         """Show that *stage* runs."""
         if stage != self._stage:
             self._stage, self._notice, self._backend = stage, "", ""
-        self._set_template(STAGE_TEXTS[stage], place=self._backend)
+        self._set_template(STAGE_TEXTS[stage], place=self._name(self._backend))
 
     def handle_event(self, event: Event) -> None:
         """Show an event of the stage that runs."""
@@ -135,16 +140,16 @@ class ProgressMessage:
                     self._is_warming_up, self._notice = False, ""
             case BackendStarted(backend=backend):
                 self._backend = backend
-                self._set_template(STAGE_TEXTS[self._stage], place=backend)
+                self._set_template(STAGE_TEXTS[self._stage], place=self._name(backend))
             case FellBack(backend=backend, why=why):
-                self._set_notice("status-fell-back", place=backend, why=why.value)
+                self._set_notice("status-fell-back", place=self._name(backend), why=why.value)
             case RetryScheduled(backend=backend):
-                self._set_notice("status-waiting-for", place=backend)
+                self._set_notice("status-waiting-for", place=self._name(backend))
             case ColdStart(backend=backend):
-                self._set_notice("status-warming", place=backend)
+                self._set_notice("status-warming", place=self._name(backend))
                 self._is_warming_up = True
-            case EngineDowngraded(backend=backend, engine=engine):
-                self._set_notice("status-hurried", place=backend, engine=engine)
+            case EngineDowngraded():
+                self._set_notice("status-hurried")
         self._changed.set()
 
     def build_text(self) -> str:
@@ -174,6 +179,10 @@ class ProgressMessage:
         self._changed.set()
         await asyncio.wait({self._task}, timeout=self._edit_seconds + CLOSE_SECONDS)
         self._task.cancel()
+
+    def _name(self, backend: str) -> str:
+        """Return the name of a backend for texts; users other than admins are not told it."""
+        return backend if self._names_backends and backend else UNNAMED
 
     def _set_template(self, key: str, **values: TextValue) -> None:
         if self._template != (key, values):
@@ -251,6 +260,12 @@ class ProgressMessage:
             except SQLAlchemyError as err:  # the message exists nevertheless
                 log.warning("a progress message may stay: %s", type(err).__name__)
         return sent
+
+
+def round_up(seconds: float) -> int:
+    """Return full minutes, or below one the next ten seconds."""
+    step = 60 if seconds > 60 else 10
+    return math.ceil(seconds / step) * step
 
 
 def format_bar(progress: Progress) -> str:

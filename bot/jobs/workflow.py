@@ -8,6 +8,8 @@ steps and the dictionaries that they return are stored: they stay as they are.
 import asyncio
 import logging
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiogram.exceptions import TelegramAPIError
 from dbos import DBOS, DBOSConfiguredInstance
@@ -34,12 +36,15 @@ from bot.jobs.progress_message import UserInterface
 from bot.jobs.retry_policy import MAX_ATTEMPTS, MAX_DEATHS, RetryPolicy
 from bot.jobs.stages import JobStages, Stage
 from bot.operations.logs import log_job
+from bot.telegram.uploads import get_chat_action
 from video_editing.contract.formats import OutputFormat
 
 log = logging.getLogger(__name__)
 
 #: for measurements: what works at a stage that neither a backend nor a renderer does
 STAGE_BACKENDS = {Stage.FETCH: "network", Stage.PLAN: "local", Stage.DELIVER: "telegram"}
+FIRST_ACTION_SECONDS = 0.5  #: within which small results are sent, for which none is shown
+ACTION_SECONDS = 4.5  #: after which Telegram soon forgets an activity that it shows
 MIN_STAGE_SECONDS = 0.02  #: seconds below which a stage did no work
 
 
@@ -227,20 +232,38 @@ class JobWorkflow(DBOSConfiguredInstance):
             return active.end_reason
         active.is_sending = True
         key = "sticker-caption" if job.order.form is OutputFormat.STICKER else "result-caption"
-        outcome = await self._interface.messenger.send_result(
-            job,
-            result,
-            self._interface.keyboards.create_result(job),
-            file=self._stages.get_result_path(job),
-            thumbnail=self._stages.find_thumbnail(job),
-            caption=self._interface.texts(job.language, key, seconds=result.seconds),
-        )
+        async with self._show_sending(job):
+            outcome = await self._interface.messenger.send_result(
+                job,
+                result,
+                self._interface.keyboards.create_result(job),
+                file=self._stages.get_result_path(job),
+                thumbnail=self._stages.find_thumbnail(job),
+                caption=self._interface.texts(job.language, key, seconds=result.seconds),
+            )
         match outcome:
             case Delivered(message=message, file_id=file_id):
                 await self._job_repository.mark_delivered(job.id, message, file_id)
             case RetryLater(seconds=seconds):
                 await self._job_repository.delay(job.id, seconds)
         return outcome
+
+    @asynccontextmanager
+    async def _show_sending(self, job: Job) -> AsyncIterator[None]:
+        """Show at the top of the chat that the result is sent, for as long as the block runs."""
+
+        async def show() -> None:
+            await asyncio.sleep(FIRST_ACTION_SECONDS)
+            while True:
+                action = get_chat_action(job.order.form)
+                await self._interface.messenger.send_action(job.destination, action)
+                await asyncio.sleep(ACTION_SECONDS)
+
+        showing = asyncio.create_task(show())
+        try:
+            yield
+        finally:
+            showing.cancel()
 
     async def _send_end(self, job_id: str, outcome: Outcome) -> Outcome:
         """Send why a job has no result, once."""

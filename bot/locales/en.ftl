@@ -271,6 +271,9 @@ status-waiting =
         [0] Place 1 in the queue: you are next.
         [one] Place 2 in the queue: { $ahead } video comes before yours.
        *[other] In the queue: { $ahead } videos come before yours.
+    }{ $seconds ->
+        [0] {""}
+       *[other] {" "}It begins in about { SPAN($seconds) }.
     }
 status-fetching = 📥 Fetching your video…
 status-planning = 🔎 Looking where you are in it…
@@ -290,7 +293,8 @@ place-who =
         [local-cpu] My own computer
         [shotstack] The cloud studio
         [local] My own computer
-       *[other] A GPU server
+        [unnamed] A server
+       *[other] { $place }
     }
 place-where =
     { $place ->
@@ -298,7 +302,8 @@ place-where =
         [local-gpu] {" "}on my own GPU
         [local-cpu] {" "}on my own computer
         [shotstack] {" "}in the cloud
-       *[other] {""}
+        [unnamed] {""}
+       *[other] {" "}on { $place }
     }
 why =
     { $why ->

@@ -273,6 +273,9 @@ status-waiting =
         [one] В очереди: перед вами { $ahead } видео.
         [few] В очереди: перед вами { $ahead } видео.
        *[many] В очереди: перед вами { $ahead } видео.
+    }{ $seconds ->
+        [0] {""}
+       *[other] {" "}Примерное ожидание: { SPAN($seconds) }.
     }
 status-fetching = 📥 Скачиваю ваше видео…
 status-planning = 🔎 Ищу, где вы в кадре…
@@ -292,7 +295,8 @@ place-who =
         [local-cpu] Мой компьютер
         [shotstack] Облачный монтаж
         [local] Мой компьютер
-       *[other] Сервер с GPU
+        [unnamed] Сервер
+       *[other] { $place }
     }
 place-where =
     { $place ->
@@ -300,7 +304,8 @@ place-where =
         [local-gpu] {" "}на моём GPU
         [local-cpu] {" "}на моём компьютере
         [shotstack] {" "}в облаке
-       *[other] {""}
+        [unnamed] {""}
+       *[other] {" "}на { $place }
     }
 why =
     { $why ->

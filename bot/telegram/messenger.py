@@ -129,6 +129,10 @@ class MessageSender(Protocol):
         """See :meth:`Messenger.delete_message`."""
         ...
 
+    async def send_action(self, destination: Destination, action: str) -> None:
+        """See :meth:`Messenger.send_action`."""
+        ...
+
 
 class Messenger:
     """Sends and edits the bot's messages.
@@ -332,9 +336,10 @@ class Messenger:
         with suppress(TelegramAPIError):
             await self._bot(method, request_timeout=QUICK_TIMEOUT_SECONDS)
 
-    async def send_action(self, chat: int, action: str, topic: int | None = None) -> None:
-        """Show an activity like "upload_video", where that is possible."""
-        method = SendChatAction(chat_id=chat, message_thread_id=topic, action=action)
+    async def send_action(self, destination: Destination, action: str) -> None:
+        """Show an activity like "upload_video" for five seconds, where that is possible."""
+        chat = self._moved_chats.get(destination.chat, destination.chat)
+        method = SendChatAction(chat_id=chat, message_thread_id=destination.topic, action=action)
         with suppress(TelegramAPIError):
             await self._bot(method, request_timeout=QUICK_TIMEOUT_SECONDS)
 

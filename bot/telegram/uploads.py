@@ -138,6 +138,17 @@ class ResultUpload:
         return FSInputFile(self.file, f"{name}{self.form.suffix}", chunk_size=UPLOAD_CHUNK_BYTES)
 
 
+def get_chat_action(form: OutputFormat) -> str:
+    """Return what Telegram shows at the top of a chat while a result of *form* is sent."""
+    match form:
+        case OutputFormat.VIDEO | OutputFormat.ANIMATION | OutputFormat.GIF:
+            return "upload_video"
+        case OutputFormat.NOTE:
+            return "upload_video_note"
+        case _:
+            return "upload_document"
+
+
 def create_reply_parameters(message_id: int | None) -> ReplyParameters | None:
     """Return the parameters of a reply to a message, which may be deleted by now."""
     if not message_id:

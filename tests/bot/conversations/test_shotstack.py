@@ -145,7 +145,7 @@ async def test_a_whole_talk(telegram: Telegram, fake: FakeShotstack, shot: Shot,
     bot = await shot().start().ready()
     fake.render_seconds = 3.5  # the status is edited every three seconds
     card = await ordered(ann, clip())
-    status = await ann.gets("text", after=card, where=lambda m: "in the cloud" in m.text)
+    status = await ann.gets("text", after=card, where=lambda m: "Putting it together" in m.text)
     result = await result_for(ann, card)
     assert not is_ours(result)
     assert result.media.width == result.media.height == 320

@@ -1338,6 +1338,27 @@ async def test_the_language_is_that_of_telegram_until_another_is_chosen(talk: Bo
     assert "устарела" in talk.alert
 
 
+@pytest.mark.parametrize("language", ["uk", "be", "kk-KZ"])
+async def test_whose_language_is_doubtful_is_asked_once(talk: BotChat, language: str) -> None:
+    """In both languages, after the answer; the detected one is used until then."""
+    await talk.sends(VIDEO, language=language)
+    first, asked = talk.session.texts
+    assert first.startswith("👀 Смотрю")
+    assert asked.split("\n") == [Texts()(one, "language-ask") for one in Language]
+    await talk.sends("/privacy", language=language)
+    assert len(talk.session.texts) == 3
+    assert (await talk.users.get_preferences(ANN)).language is Language.RU
+
+
+@pytest.mark.parametrize("language", ["ru", "en", "uz", "de", ""])
+async def test_others_are_not_asked_for_their_language(talk: BotChat, language: str) -> None:
+    """Nor anybody in a group, nor who asks for it."""
+    await talk.sends("/privacy", language=language)
+    await talk.sends("/privacy@overlay_bot", language="uk", group=True, user=BOB)
+    await talk.sends("/language", language="uk", user=3)
+    assert len(talk.session.texts) == 3
+
+
 async def test_the_style_is_shown_and_forgotten(talk: BotChat) -> None:
     """Each user has an appearance of their own."""
     await talk.users.set_appearance(ANN, Appearance(shape=Shape.RECT))

@@ -193,3 +193,15 @@ async def test_a_suspect_has_its_turn_alone() -> None:
         assert turns.list_running() == ["b"]
         assert not later.done()
         later.cancel()
+
+
+async def test_the_wait_is_estimated_from_the_jobs_before() -> None:
+    """Half of them took less; two run at a time. Without enough of them nothing is said."""
+    now = 0.0
+    queue = FairQueue(2, lambda: now)
+    for seconds in (10, 20, 600):
+        assert queue.estimate_wait(0) is None
+        async with queue.acquire_slot("a", 1):
+            now += seconds
+    assert queue.estimate_wait(0) == 10
+    assert queue.estimate_wait(3) == 40

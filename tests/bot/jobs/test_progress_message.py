@@ -30,7 +30,7 @@ def chat(tmp_path: Path) -> Chat:
 
 def interface_of(chat: Chat) -> UserInterface:
     """Return what a progress message needs."""
-    return UserInterface(chat, TEXTS, Keyboards(TEXTS))
+    return UserInterface(chat, TEXTS, Keyboards(TEXTS), frozenset({JOB.user}))
 
 
 def status_of(chat: Chat, job: Job = JOB) -> ProgressMessage:
@@ -92,7 +92,7 @@ async def test_it_tells_stage_bar_and_time_left(chat: Chat) -> None:
         "\n▰▰▰▰▱▱▱▱▱▱ 47 % · 0:53"
     )
     status.show_stage(Stage.COMPOSE)
-    assert status.build_text() == text("status-compose", place="")
+    assert status.build_text() == text("status-compose", place="unnamed")
     await status.close()
 
 
@@ -107,7 +107,7 @@ async def test_it_tells_stage_bar_and_time_left(chat: Chat) -> None:
         (RetryScheduled("modal", FailureKind.BUSY, 5), text("status-waiting-for", place="modal")),
         (
             EngineDowngraded("modal", "mediapipe"),
-            text("status-hurried", place="modal", engine="mediapipe"),
+            text("status-hurried"),
         ),
     ],
 )
@@ -120,6 +120,34 @@ async def test_it_tells_what_happened(chat: Chat, event: object, notice: str) ->
     status.show_stage(Stage.COMPOSE)
     assert notice not in status.build_text()
     await status.close()
+
+
+@pytest.mark.parametrize("language", Language)
+async def test_users_are_not_told_which_backend_works(chat: Chat, language: Language) -> None:
+    """That a server failed is told, and not which one; admins see names of their own servers."""
+    user = replace(JOB, user=JOB.user + 1, language=language)
+    for job, is_told in ((user, False), (replace(JOB, language=language), True)):
+        status = status_of(chat, job)
+        status.show_stage(Stage.MATTES)
+        status.handle_event(BackendStarted("gpu.example.org"))
+        status.handle_event(FellBack("gpu.example.org", FailureKind.UNREACHABLE))
+        lines = status.build_text().split("\n")
+        assert [("gpu.example.org" in line) for line in lines] == [is_told] * 2
+        assert lines[0].endswith("…")
+        await status.close()
+
+
+async def test_a_job_that_waits_shows_for_how_long(chat: Chat) -> None:
+    """In steps, so that it is not edited all the time; nothing before it is known."""
+    status, shown = status_of(chat), []
+    for seconds in (None, 31, 39.5, 61, 119):
+        status.show_waiting(2, seconds)
+        shown.append(status.build_text())
+    await status.close()
+    queue = "⏳ In the queue: 2 videos come before yours."
+    assert shown[0] == queue
+    assert shown[1] == shown[2] == f"{queue} It begins in about 40 seconds."
+    assert shown[3] == shown[4] == f"{queue} It begins in about 2 minutes."
 
 
 @pytest.mark.parametrize("language", Language)

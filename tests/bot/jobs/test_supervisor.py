@@ -170,6 +170,20 @@ async def test_a_banned_user_orders_nothing(workshop: Workshop) -> None:
         assert again.banned == {7}
 
 
+async def test_sending_is_shown_at_the_top_of_the_chat(workshop: Workshop) -> None:
+    """Again while it takes long, and no more when it is done; not for what is sent at once."""
+    workshop.chat.seconds = 5.3
+    async with workshop.open():
+        await workshop.over(await workshop.accept())
+        assert workshop.chat.actions == ["upload_video"] * 2
+        workshop.chat.seconds = 0.7
+        await workshop.over(await workshop.accept(origin="draft:2", form=OutputFormat.NOTE))
+        assert workshop.chat.actions[2:] == ["upload_video_note"]
+        workshop.chat.seconds = 0
+        await workshop.over(await workshop.accept(origin="draft:3"))
+        assert len(workshop.chat.actions) == 3
+
+
 async def test_a_failed_job_is_retried_once(workshop: Workshop) -> None:
     """A retry that failed may be retried itself; a result is not."""
     rejection = DownloadRejected(FailureCode.FILE_GONE)
@@ -615,7 +629,7 @@ async def test_a_job_that_waits_learns_its_position_at_once(
         await workshop.accept(origin="draft:second")
 
         async def shown() -> bool:
-            return text("status-waiting", ahead=0) in workshop.chat.progress()
+            return text("status-waiting", ahead=0, seconds=0) in workshop.chat.progress()
 
         await until(shown, 3)
 
@@ -722,9 +736,9 @@ async def test_the_place_in_the_queue_is_told(workshop: Workshop, programs: Path
         jobs = [await workshop.accept(user=user, origin=f"draft:{user}") for user in range(5)]
         for job in jobs:
             await workshop.over(job)
-        positions = {text("status-waiting", ahead=ahead) for ahead in range(5)}
+        positions = {text("status-waiting", ahead=ahead, seconds=0) for ahead in range(5)}
         assert positions & set(workshop.chat.progress()) == {
-            text("status-waiting", ahead=ahead) for ahead in range(3)
+            text("status-waiting", ahead=ahead, seconds=0) for ahead in range(3)
         }
         assert workshop.chat.ends() == ["result"] * 5
 

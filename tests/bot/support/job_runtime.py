@@ -129,6 +129,7 @@ class Chat:
         ] = []  #: what the next results and texts meet
         self.edits: list[RetryLater | ChatGone | MessageMissing] = []  #: the same for edits
         self.cards: list[ChatGone | Rejected | TelegramBadRequest] = []  #: what the next cards meet
+        self.actions: list[str] = []  #: that were shown at the top of the chat
         self.seconds = 0.0  #: that sending a result takes
         self.delete_seconds = 0.0  #: that removing a message takes
         self.on_redraw: Callable[[], object] = lambda: None  #: called as a card is changed
@@ -183,6 +184,10 @@ class Chat:
             assert not isinstance(answer, MessageMissing)
             return answer
         return Delivered(message=self._write("result", job=job.id), file_id="sent")
+
+    async def send_action(self, destination: Destination, action: str) -> None:
+        """See Messenger."""
+        self.actions.append(action)
 
     async def send_photo(
         self,

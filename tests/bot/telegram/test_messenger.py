@@ -555,5 +555,5 @@ async def test_showing_that_something_is_done_may_fail(
     case: MessengerCase, server: ScriptedServer
 ) -> None:
     server.answer("sendChatAction", delay(0.01, status(502)))
-    await case.messenger.send_action(CHAT, "upload_video")
+    await case.messenger.send_action(Destination(CHAT), "upload_video")
     assert len(server.calls) == 1
