@@ -143,11 +143,17 @@ class Conversation:
             )
 
     async def edit_keyboard(
-        self, query: CallbackQuery, keyboard: InlineKeyboardMarkup | None = None
+        self,
+        query: CallbackQuery,
+        keyboard: InlineKeyboardMarkup | None = None,
+        *,
+        is_retried: bool = True,
     ) -> None:
         """Replace or remove the keyboard of the message whose button was pressed."""
         if message := query.message:
-            await self.messenger.edit_keyboard(message.chat.id, message.message_id, keyboard)
+            await self.messenger.edit_keyboard(
+                message.chat.id, message.message_id, keyboard, is_retried=is_retried
+            )
 
 
 class ConversationMiddleware(BaseMiddleware):

@@ -100,8 +100,9 @@ async def choose(
         return
     if changed.look != draft.look:
         await conversation.users.set_appearance(draft.user, make_reusable(changed.look))
-    cards.request_redraw(draft.id)
-    await conversation.edit_keyboard(query, conversation.keyboards.create_card(changed))
+    cards.request_redraw(draft.id)  # which shows the mark, too, where the next call is refused
+    keyboard = conversation.keyboards.create_card(changed)
+    await conversation.edit_keyboard(query, keyboard, is_retried=False)
 
 
 async def show_page(

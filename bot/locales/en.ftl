@@ -18,7 +18,7 @@ help =
        *[other] Telegram lets me have files of up to { $megabytes } MB; for larger ones send a link.{" "}
     }It may last up to { SPAN($seconds) }.
     2. A card shows how it will look. Its buttons change the shape, the corner, the size, the ring and the background, and trim the video; two times like 0:05–0:42 do that, too.
-    3. Press <b>Make it</b>. Under the finished video there are buttons for a round note, a sticker, a GIF and transparent files.
+    3. Press <b>Make it</b>. Under the finished video there are buttons for a round note, a sticker, a GIF and transparent files, and one that opens the card again.
 
     For a background of your own send the video and a picture (or two videos) as one album, or use the button on the card.
 

@@ -121,7 +121,7 @@ class MessageSender(Protocol):
         ...
 
     async def edit_keyboard(
-        self, chat: int, message: int, keyboard: Keyboard = None
+        self, chat: int, message: int, keyboard: Keyboard = None, *, is_retried: bool = True
     ) -> EditOutcome:
         """See :meth:`Messenger.edit_keyboard`."""
 
@@ -316,11 +316,18 @@ class Messenger:
         return await self._edit(chat, method, is_retried=is_retried)
 
     async def edit_keyboard(
-        self, chat: int, message: int, keyboard: Keyboard = None
+        self, chat: int, message: int, keyboard: Keyboard = None, *, is_retried: bool = True
     ) -> EditOutcome:
-        """Replace the keyboard of a message, or remove it."""
+        """Replace the keyboard of a message, or remove it.
+
+        Args:
+            chat: the chat of the message.
+            message: its id.
+            keyboard: the buttons from now on; None removes them.
+            is_retried: False for an edit that is worth a single attempt.
+        """
         method = EditMessageReplyMarkup(chat_id=chat, message_id=message, reply_markup=keyboard)
-        return await self._edit(chat, method)
+        return await self._edit(chat, method, is_retried=is_retried)
 
     async def delete_message(self, chat: int, message: int) -> EditOutcome:
         """Delete a message; return MessageEdited where this call deleted it."""

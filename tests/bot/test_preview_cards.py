@@ -20,6 +20,7 @@ from bot.domain.job_request import (
     MediaSource,
     OverlaySize,
     Requester,
+    RingStyle,
     SourceKind,
 )
 from bot.domain.outcomes import ChatGone, FailureCode, MessageMissing, Rejected, RetryLater
@@ -97,9 +98,22 @@ async def test_the_real_program_draws_it(tmp_path: Path) -> None:
     """With everything that a look can ask for."""
     workshop = Workshop(tmp_path / "data", DEFAULT_PROGRAM)
     workshop.files.there["clip"] = make_clip(tmp_path / "clip.mp4", drawn(10)).read_bytes()
-    look = Appearance(shape=Shape.NONE, backdrop=BackgroundChoice(kind="blur"), engine="rembg")
+    look = Appearance(
+        shape=Shape.NONE,
+        backdrop=BackgroundChoice(kind="blur"),
+        engine="rembg",
+        canvas="9:16",
+        scale=0.35,
+        shadow=0.5,
+        fade=0.5,
+        feather=3,
+        ring=RingStyle.GOLD,
+        ring_width=0.04,
+        ring_colour="#123456",
+    )
     async with workshop.open():
         draft = await opened(workshop, appearance=look)
+        await workshop.drafts.set_choices(replace(draft, excerpt=Excerpt(start=0.1, end=0.5)))
         workshop.cards.request_card(draft.id)
 
         async def ended() -> bool:

@@ -287,6 +287,19 @@ async def test_a_page_stays_while_its_buttons_are_pressed(talk: RunningBot) -> N
     assert card.has("^shape:.*:circle$")
 
 
+async def test_a_mark_that_telegram_refuses_holds_up_nothing(talk: RunningBot) -> None:
+    """The next press is answered at once; the mark comes with the picture."""
+    user = talk.user()
+    card = await card_of(user, await user.sends_video(clip()))
+    how = {"status": 429, "retry_after": 3, "chat": user.chat}
+    fault = talk.telegram.fails("editMessageReplyMarkup", **how)
+    await user.presses("^shape:.*:rect$", card)
+    await (await user.presses("^shape:.*:rounded$", card)).answered(within=2)
+    await shows(talk, card, "--shape=rounded")
+    assert fault.hit == 1
+    assert card.button("^shape:.*:rounded$").text.startswith("✓")
+
+
 async def test_what_is_pressed_while_a_picture_is_drawn_stays(talk: RunningBot) -> None:
     """A page that was turned; and a card that was ordered has no buttons."""
     user = talk.user()

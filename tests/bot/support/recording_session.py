@@ -5,16 +5,19 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from aiogram import Bot
-from aiogram.client.session.base import BaseSession
+from aiogram.client.telegram import PRODUCTION
 from aiogram.exceptions import TelegramForbiddenError, TelegramNetworkError
 from aiogram.methods import GetMe, SendAnimation, SendMessage, TelegramMethod
 from aiogram.types import Chat, Message, User
+
+from bot.telegram.client import BotApiSession
+from bot.telegram.retry import RetryLimits
 
 M = TypeVar("M", bound=TelegramMethod[Any])
 ME = User(id=42, is_bot=True, first_name="Bot", username="overlay_bot")
 
 
-class RecordingSession(BaseSession):
+class RecordingSession(BotApiSession):
     """Records all calls, and fails where a test wants it.
 
     Attributes:
@@ -24,7 +27,7 @@ class RecordingSession(BaseSession):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(PRODUCTION, RetryLimits(attempts=1))
         self.calls: list[TelegramMethod[Any]] = []
         self.gone: set[int] = set()
         self.away = False
