@@ -65,15 +65,9 @@ progress = modal.Dict.from_name("overlaybot-progress", create_if_missing=True)
 service_secret = modal.Secret.from_name("overlay-service", required_keys=["OVERLAY_TOKEN"])
 image = (
     modal.Image.debian_slim(python_version="3.11")
-    .uv_sync(
-        str(PROJECT),
-        extras=["gpu"],
-        # Compiled once, and not at each cold start: it takes more time than all imports do.
-        extra_options="--no-group cpu --no-group dev --compile-bytecode",
-    )
-    .add_local_python_source("backends", "settings", "video_editing", copy=True)
-    .run_commands("python -m compileall -q /root")
+    .uv_sync(str(PROJECT), extras=["gpu"], extra_options="--no-group cpu --no-group dev")
     .env(list_variables(settings) | {"U2NET_HOME": WEIGHTS_FOLDER, "SERVICE_DIR": SERVICE_FOLDER})
+    .add_local_python_source("backends", "settings", "video_editing")
 )
 
 

@@ -19,6 +19,7 @@ from tests.backends.support.fake_modal import FakeModal, serve_fake_modal
 from tests.backends.support.local_modal import start_worker
 from tests.backends.support.running_service import SHORT_TIMEOUTS, create_client, serve_app
 from tests.backends.support.scripted_backend import ScriptedBackend
+from tests.support.paths import ROOT
 from video_editing.contract.plan import Plan, find_missing_segments
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*executing locally.*:UserWarning")
@@ -38,6 +39,31 @@ async def fake(
         yield fake
         client = await modal.Client.from_env.aio()
         await client.close.aio()
+
+
+async def test_the_app_can_be_deployed(modal_module: ModuleType, fake: FakeModal) -> None:
+    """What each function gets; each line of the image that runs uv is one that uv understands."""
+    await modal_module.app.deploy.aio()
+    assert fake.is_published
+    worker, door, links = (fake.functions[name] for name in ("Worker.*", "door", "links"))
+    assert worker.resources.gpu_config.gpu_type == "H100"
+    assert (worker.resources.milli_cpu, worker.resources.memory_mb) == (4000, 6000)
+    for function in (worker, door, links):
+        mounts = {mount.mount_path: mount.volume_id for mount in function.volume_mounts}
+        assert mounts["/service"] == "vo-overlaybot-service"
+    assert door.webhook_config.requires_proxy_auth
+    assert not links.webhook_config.requires_proxy_auth
+    assert (list(door.secret_ids), list(links.secret_ids)) == (["st-overlay-service"], [])
+    commands = [command for image in fake.images for command in image]
+    assert "ENV MODAL_GPUS=H100,L4" in commands
+    (sync,) = (command for command in commands if "uv sync" in command)
+    words = sync.removeprefix("RUN /.uv/uv").replace("/.uv", str(ROOT)).split()
+    # `--frozen` and no network: only whether the options are understood together.
+    process = await asyncio.create_subprocess_exec(
+        *("uv", *words, "--dry-run", "--offline"), stderr=asyncio.subprocess.PIPE
+    )
+    _, stderr = await process.communicate()
+    assert b"Usage:" not in stderr, stderr.decode()
 
 
 async def test_a_job_of_the_deployed_app(

@@ -27,6 +27,11 @@ def _encode_token() -> str:
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in parts)
 
 
+def _describe_function() -> api_pb2.FunctionData:
+    ranked = api_pb2.FunctionData.RankedFunction(function=api_pb2.Function())
+    return api_pb2.FunctionData(ranked_functions=[ranked])
+
+
 class FakeModal:
     """One app with the class Worker, one Dict and one Volume for each name.
 
@@ -37,6 +42,9 @@ class FakeModal:
         failing: names of requests that are refused.
         lost: the n-th calls, whose workers fail.
         cold_seconds: until a worker has started.
+        images: commands of the images that a deploy builds, in order.
+        functions: what a deploy creates, by name.
+        is_published: whether a deploy ended well.
     """
 
     def __init__(self, make: Callable[[WorkItem], WorkResult]) -> None:
@@ -45,6 +53,9 @@ class FakeModal:
         self.failing: set[str] = set()
         self.lost: Collection[int] = ()
         self.cold_seconds = 0.0
+        self.images: list[list[str]] = []
+        self.functions: dict[str, api_pb2.Function] = {}
+        self.is_published = False
         self._threads = ThreadPoolExecutor(9)
         self.requests: list[str] = []
         self.dicts: dict[str, dict[bytes, bytes]] = {}
@@ -77,11 +88,8 @@ class FakeModal:
         metadata = api_pb2.FunctionHandleMetadata(
             function_name=request.object_tag, method_handle_metadata={"make_mattes": method}
         )
-        ranked = api_pb2.FunctionData.RankedFunction(function=api_pb2.Function())
         return api_pb2.FunctionGetResponse(
-            function_id="fu-1",
-            handle_metadata=metadata,
-            function=api_pb2.FunctionData(ranked_functions=[ranked]),
+            function_id="fu-1", handle_metadata=metadata, function=_describe_function()
         )
 
     async def _function_map(self, request: Any) -> Any:
@@ -145,6 +153,61 @@ class FakeModal:
 
     async def _volume_commit(self, _: Any) -> Any:
         return api_pb2.VolumeCommitResponse(skip_reload=True)
+
+    async def _app_get_by_deployment_name(self, _: Any) -> Any:
+        return api_pb2.AppGetByDeploymentNameResponse()  # no earlier deploy
+
+    async def _app_create(self, _: Any) -> Any:
+        return api_pb2.AppCreateResponse(app_id="ap-1")
+
+    async def _app_publish(self, request: Any) -> Any:
+        self.is_published = request.app_state == api_pb2.APP_STATE_DEPLOYED
+        return api_pb2.AppPublishResponse(url="https://modal.example/app")
+
+    async def _app_client_disconnect(self, _: Any) -> Any:
+        return Empty()
+
+    async def _secret_get_or_create(self, request: Any) -> Any:
+        return api_pb2.SecretGetOrCreateResponse(secret_id=f"st-{request.deployment_name}")
+
+    async def _mount_get_or_create(self, _: Any) -> Any:
+        return api_pb2.MountGetOrCreateResponse(mount_id="mo-1")
+
+    async def _mount_put_file(self, _: Any) -> Any:
+        return api_pb2.MountPutFileResponse(exists=True)
+
+    async def _environment_get_or_create(self, _: Any) -> Any:
+        settings = api_pb2.EnvironmentSettings(image_builder_version="2025.06")
+        metadata = api_pb2.EnvironmentMetadata(name="main", settings=settings)
+        return api_pb2.EnvironmentGetOrCreateResponse(environment_id="en-1", metadata=metadata)
+
+    async def _app_heartbeat(self, _: Any) -> Any:
+        return Empty()
+
+    async def _mount_batched_check_existence(self, _: Any) -> Any:
+        return api_pb2.MountBatchedCheckExistenceResponse()
+
+    async def _image_get_or_create(self, request: Any) -> Any:
+        self.images.append(list(request.image.dockerfile_commands))
+        status = api_pb2.GenericResult.GENERIC_STATUS_SUCCESS
+        return api_pb2.ImageGetOrCreateResponse(
+            image_id=f"im-{len(self.images)}", result=api_pb2.GenericResult(status=status)
+        )
+
+    async def _function_precreate(self, request: Any) -> Any:
+        return api_pb2.FunctionPrecreateResponse(function_id=f"fu-{request.function_name}")
+
+    async def _function_create(self, request: Any) -> Any:
+        name = request.function.function_name or request.function_data.function_name
+        ranked = [one.function for one in request.function_data.ranked_functions]
+        self.functions[name] = ranked[0] if ranked else request.function
+        metadata = api_pb2.FunctionHandleMetadata(function_name=name)
+        return api_pb2.FunctionCreateResponse(
+            function_id=f"fu-{name}", handle_metadata=metadata, function_data=_describe_function()
+        )
+
+    async def _class_create(self, _: Any) -> Any:
+        return api_pb2.ClassCreateResponse(class_id="cs-1")
 
 
 @asynccontextmanager
