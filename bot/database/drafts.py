@@ -221,9 +221,9 @@ class DraftRepository(Repository):
             return await _find_draft(connection, drafts.c.id == draft_id)
 
     async def find_open(self, user: int, chat: int, card: int | None) -> Draft | None:
-        """Return the unused draft of *user* whose card is the message *card*, or has come last."""
+        """Return the unused draft of *user* whose card is the message *card*, or the last one."""
         is_open = (drafts.c.user == user) & (drafts.c.chat == chat) & ~drafts.c.used
-        query = select(drafts).where(is_open, drafts.c.card.is_not(None))
+        query = select(drafts).where(is_open)
         by_card = query.where(drafts.c.card == card) if card else query
         async with self._engine.connect() as connection:
             rows = await connection.execute(by_card.order_by(drafts.c.created.desc()).limit(1))

@@ -251,8 +251,10 @@ class DialogData(TypedDict, total=False):
         draft: the id of the draft that is asked about.
         part: what a colour is for, as in :class:`AskColour`.
         album: Telegram's id of an album whose first part was the answer.
+        kept: a picture that came before its clip, as in :class:`bot.handlers.media.KeptBackground`.
     """
 
     draft: str
     part: str
     album: str
+    kept: dict[str, Any]

@@ -12,7 +12,6 @@ from bot.ui.texts import Texts
 
 #: text by content type
 HINT_KEYS = {
-    "photo": "wrong-photo",
     "voice": "wrong-sound",
     "audio": "wrong-sound",
     "text": "wrong-text",

@@ -8,6 +8,7 @@ from aiogram.dispatcher.event.bases import SkipHandler
 from aiogram.filters import Command, CommandStart, StateFilter
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Document, Message, MessageEntity
+from pydantic import BaseModel
 
 from bot.database.drafts import Draft, DraftNotFound, DraftRepository, TooManyCards
 from bot.domain.job_request import MediaSource, Requester, SourceKind
@@ -41,9 +42,22 @@ REFUSED_TYPES = (
 )
 SAMPLE = MediaSource(kind=SourceKind.SAMPLE, seconds=SAMPLE_SECONDS)
 SAMPLE_LINK = "sample"  #: t.me/BOT?start=sample
+KEPT_SECONDS = 600.0  #: for which a picture waits for its clip, or a card for a picture
 MAX_LINK_LENGTH = 2000  #: characters; a longer link is ignored
 SERIES_SECONDS = 5.0  #: between two files of a series, which nobody sent in answer to a refusal
 MAX_REMEMBERED_CHATS = 1000  #: in which a file was refused
+
+
+class KeptBackground(BaseModel):
+    """A picture that came before its clip, as it is stored with the state of the dialog.
+
+    Attributes:
+        source: the picture.
+        at: when it came, in seconds since 1970.
+    """
+
+    source: MediaSource
+    at: float
 
 
 class RecentRefusals:
@@ -79,6 +93,7 @@ def create_media_router(addressed: AddressedToBot) -> Router:
         router.message.register(receive_background, is_answer, match_background)
     no_command = ~F.text.startswith("/")
     router.message.register(explain_background, DialogState.background, no_command, addressed)
+    router.message.register(use_background, match_background, match_replied_card)
     is_make = Command(MAKE_COMMAND)
     for handler, *condition in ((refuse_clip, match_rejection), (receive_clip,)):
         router.message.register(
@@ -87,6 +102,8 @@ def create_media_router(addressed: AddressedToBot) -> Router:
         router.message.register(handler, addressed, match_clip, *condition)
     router.edited_message.register(receive_clip, IN_TEXT, addressed, match_clip)
     router.message.register(receive_clip, F.media_group_id, addressed, match_picture)
+    router.message.register(use_background, addressed, match_background, match_new_card)
+    router.message.register(keep_background, addressed, match_picture)
     return router
 
 
@@ -129,6 +146,23 @@ async def match_background(message: Message) -> dict[str, MediaSource] | bool:
     return {"source": source} if source else False
 
 
+async def match_replied_card(message: Message, drafts: DraftRepository) -> dict[str, Draft] | bool:
+    """Pass replies to the user's own card that is not ordered yet, and provide its `draft`."""
+    replied = message.reply_to_message
+    if message.from_user is None or replied is None:
+        return False
+    draft = await drafts.find_open(message.from_user.id, message.chat.id, replied.message_id)
+    return {"draft": draft} if draft else False
+
+
+async def match_new_card(message: Message, drafts: DraftRepository) -> dict[str, Draft] | bool:
+    """Pass messages that follow a new card of the user's, and provide its `draft`."""
+    assert message.from_user is not None, "messages to the bot have an author"
+    draft = await drafts.find_open(message.from_user.id, message.chat.id, None)
+    is_new = draft is not None and time.time() - draft.created < KEPT_SECONDS
+    return {"draft": draft} if draft and is_new else False
+
+
 async def is_of_same_album(message: Message, state: FSMContext) -> bool:
     """Return whether *message* is a further part of an album that answered the question."""
     album = message.media_group_id
@@ -152,14 +186,17 @@ async def refuse_clip(
 async def receive_clip(
     message: Message,
     conversation: Conversation,
+    state: FSMContext,
     drafts: DraftRepository,
     cards: PreviewCards,
     clip: MediaSource | None = None,
     background: MediaSource | None = None,
 ) -> None:
-    """Start a card from a clip, or from a picture in its album."""
+    """Start a card from a clip, with a picture that came before; or from a picture in its album."""
     user = message.from_user
     assert user is not None, "messages to the bot have an author"
+    if message.media_group_id is None:
+        background = await _take_kept_background(state)
     try:
         draft = await drafts.add_message(
             Requester(user.id, conversation.language),
@@ -189,9 +226,7 @@ async def receive_background(
 ) -> None:
     """Add the background to the draft; without that draft, handle the message like any other."""
     draft = await _get_requesting_draft(state, drafts)
-    if rejection := check_source(source, conversation.limits):
-        text = conversation.describe_failure(rejection.fault, rejection.details)
-        await conversation.reply(message, text)
+    if await _refuse_background(message, source, conversation):
         return
     is_first = await state.get_state() is not None  # not a further part of an album
     await _close_question(message, state, draft)
@@ -202,6 +237,58 @@ async def receive_background(
     cards.request_redraw(draft.id)
     if is_first:
         await conversation.reply(message, conversation.text("background-taken"))
+
+
+async def use_background(
+    message: Message,
+    source: MediaSource,
+    draft: Draft,
+    conversation: Conversation,
+    drafts: DraftRepository,
+    cards: PreviewCards,
+) -> None:
+    """Add the background to the card that it replies to or follows."""
+    if await _refuse_background(message, source, conversation):
+        return
+    try:
+        await drafts.add_background(draft.id, source)
+    except DraftNotFound:
+        raise SkipHandler from None
+    cards.request_redraw(draft.id)
+    await conversation.reply(message, conversation.text("background-taken"))
+
+
+async def keep_background(
+    message: Message, background: MediaSource, conversation: Conversation, state: FSMContext
+) -> None:
+    """Keep a picture for the clip that comes next."""
+    if await _refuse_background(message, background, conversation):
+        return
+    kept = KeptBackground(source=background, at=time.time())
+    await state.update_data(kept=kept.model_dump(mode="json"))
+    await conversation.reply(message, conversation.text("background-kept"))
+
+
+async def _take_kept_background(state: FSMContext) -> MediaSource | None:
+    """Return the picture that came in the last minutes, and forget it."""
+    data = await state.get_data()
+    if (stored := data.pop("kept", None)) is None:
+        return None
+    await state.set_data(data)
+    kept = KeptBackground.model_validate(stored)
+    return kept.source if time.time() - kept.at < KEPT_SECONDS else None
+
+
+async def _refuse_background(
+    message: Message, source: MediaSource, conversation: Conversation
+) -> bool:
+    """Explain why *source* cannot be used; return False if it can."""
+    rejection = check_source(source, conversation.limits)
+    if rejection is None:
+        return False
+    text = conversation.describe_failure(rejection.fault, rejection.details)
+    await conversation.reply(message, text)
+    return True
 
 
 async def explain_background(

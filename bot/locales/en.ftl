@@ -20,7 +20,7 @@ help =
     2. A card shows how it will look. Its buttons change the shape, the corner, the size, the ring and the background, and trim the video; two times like 0:05–0:42 do that, too.
     3. Press <b>Make it</b>. Under the finished video there are buttons for a round note, a sticker, a GIF and transparent files, and one that opens the card again.
 
-    For a background of your own send the video and a picture (or two videos) as one album, or use the button on the card.
+    For a background of your own send a picture before or after the video, both as one album, or reply to the card with a picture, a video or a link.
 
     In a group, mention me in the video's caption.
 
@@ -44,7 +44,6 @@ looking-link = 👀 Fetching your video from the link…
 one-link = There are several links: I take the first. Send me each of the others in a message of its own.
 failed-here = Something is wrong on my side. Please try again in a few minutes.
 too-many-cards = I have not looked at all the videos you sent yet. Send this one again when I have.
-wrong-photo = A picture alone is not enough: <b>send me a video</b>. I use a picture as the background when it comes in one album with the video, or when you press { button-background } on the card.
 wrong-sound = I need to see you: <b>send me a video</b> or a round note instead of sound.
 wrong-text = <b>Send me a video</b> in which you talk to the camera, or a link to one. /help tells more.
 wrong-command = I do not know this command. <b>Send me a video</b>, or see /help.
@@ -53,6 +52,7 @@ wrong-album = There is no video in this album. <b>Send me a video</b>, alone or 
 background-ask = 🖼 Send me a picture or a video for the background now. A link to one will do, too.
 background-ask-group = 🖼 Reply to this message with a picture or a video for the background, or with a link to one.
 background-wrong = This cannot be a background. Send me a picture or a video, or a link to one – or keep the background as it is.
+background-kept = 🖼 I keep this picture for ten minutes. <b>Send me the video now</b>, and it will be the background.
 background-taken = 🖼 Got it, the card will show it in a moment.
 colour-ask = 🌈 Send me a colour: a name like <b>teal</b> or a code like <b>#1d3557</b>.
 colour-taken = 🌈 { $colour }: the card will show it in a moment.

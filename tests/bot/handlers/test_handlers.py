@@ -425,7 +425,7 @@ def test_a_clip_that_follows_a_refusal_later_is_answered() -> None:
 @pytest.mark.parametrize(
     ("what", "text"),
     [
-        (PHOTO, "A picture alone is not enough"),
+        (PHOTO, "Send me the video now"),
         ({"voice": CLIP}, "I need to see you"),
         ({"audio": CLIP}, "I need to see you"),
         (document("a.pdf", "application/pdf"), "I cannot use this"),
@@ -827,7 +827,7 @@ async def test_a_press_on_a_message_that_is_gone_is_heard(talk: BotChat) -> None
 
 
 async def test_a_background_that_was_asked_for_is_taken(talk: BotChat) -> None:
-    """The next picture; the one after it is none."""
+    """The next picture; the one after it replaces it."""
     draft = await talk.draft()
     await talk.presses(SendBackground(draft=draft.id).pack())
     assert "Send me a picture" in talk.session.texts[-1]
@@ -837,8 +837,64 @@ async def test_a_background_that_was_asked_for_is_taken(talk: BotChat) -> None:
     assert now.look.backdrop == BackgroundChoice(kind="file", source=PICTURE)
     assert talk.cards.redrawn == [draft.id]
     assert "Got it" in talk.session.texts[-1]
+    await talk.sends({"photo": [PHOTO["photo"][1] | {"file_id": "other"}]})
+    now = await talk.drafts.get(draft.id)
+    assert now
+    assert now.look.backdrop.source == PICTURE.model_copy(update={"file_id": "other"})
+
+
+async def test_a_picture_before_the_clip_is_its_background(talk: BotChat) -> None:
+    """Of that clip alone."""
     await talk.sends(PHOTO)
-    assert "alone is not enough" in talk.session.texts[-1]
+    assert "ten minutes" in talk.session.texts[-1]
+    draft = await talk.draft()
+    assert draft.look.backdrop == BackgroundChoice(kind="file", source=PICTURE)
+    assert (await talk.draft()).backgrounds == ()
+
+
+async def test_a_picture_of_long_ago_is_forgotten(
+    talk: BotChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After ten minutes a clip comes without it, and a picture starts anew."""
+    await talk.sends(PHOTO)
+    monkeypatch.setattr("bot.handlers.media.KEPT_SECONDS", 0.0)
+    assert (await talk.draft()).backgrounds == ()
+    await talk.sends(PHOTO)
+    assert "ten minutes" in talk.session.texts[-1]
+    assert talk.cards.redrawn == []
+
+
+async def test_a_picture_after_the_clip_is_its_background(talk: BotChat) -> None:
+    """Even before the card has come; another user's picture is not."""
+    draft = await talk.draft()
+    await talk.sends(PHOTO, BOB)
+    assert talk.cards.redrawn == []
+    await talk.sends(PHOTO)
+    assert talk.cards.redrawn == [draft.id]
+    assert "Got it" in talk.session.texts[-1]
+
+
+@pytest.mark.parametrize("what", [PHOTO, VIDEO, {"text": "https://a.example/beach.mp4"}])
+async def test_a_reply_to_the_card_is_its_background(talk: BotChat, what: dict[str, Any]) -> None:
+    """Of the older of two cards as well: a picture, a video or a link."""
+    first, _ = await talk.draft(), await talk.draft()
+    await talk.drafts.set_card(first.id, 500)
+    card = {"message_id": 500, "date": WHEN, "chat": {"id": ANN, "type": "private"}}
+    await talk.sends(what, reply_to_message=card)
+    assert talk.cards.redrawn == [first.id]
+    now = await talk.drafts.get(first.id)
+    assert now
+    assert now.look.backdrop.source
+
+
+async def test_a_reply_to_a_card_that_is_ordered_is_a_clip(talk: BotChat) -> None:
+    """There is nothing left to change on it."""
+    first = await talk.draft()
+    await talk.drafts.set_card(first.id, 500)
+    await talk.drafts.mark_used(first.id)
+    card = {"message_id": 500, "date": WHEN, "chat": {"id": ANN, "type": "private"}}
+    again = await talk.draft(VIDEO, reply_to_message=card)
+    assert again.id != first.id
 
 
 @pytest.mark.parametrize(
