@@ -67,15 +67,15 @@ def _compute_log_ratios(
     return np.asarray(cv2.blur(ratio.astype(np.float32)[bins], (side, side)), np.float32)
 
 
-def _compute_bins(picture: Picture) -> NDArray[np.intp]:
+def _compute_bins(picture: Picture) -> NDArray[np.int32]:
     """Return the histogram bin of each pixel, at chroma's size."""
     size = picture.u.shape[1], picture.u.shape[0]
     luma = cv2.resize(picture.y, size, interpolation=cv2.INTER_AREA)
-    bins = np.asarray(_LUMA_BINS[luma] * BINS + _CHROMA_BINS[picture.u], np.intp)
-    return bins * BINS + _CHROMA_BINS[picture.v]
+    bins = cv2.LUT(luma, _LUMA_BINS * BINS**2) + cv2.LUT(picture.u, _CHROMA_BINS * BINS)
+    return np.asarray(bins + cv2.LUT(picture.v, _CHROMA_BINS), np.int32)
 
 
-def _compute_histogram(bins: NDArray[np.intp], weights: FloatPlane) -> NDArray[np.float64]:
+def _compute_histogram(bins: NDArray[np.int32], weights: FloatPlane) -> NDArray[np.float64]:
     """Return the share of each bin in all weights, smoothed over neighbouring bins."""
     counts = np.bincount(bins, weights, BINS**3).astype(np.float64).reshape(BINS, BINS, BINS)
     for axis in range(3):
@@ -84,6 +84,6 @@ def _compute_histogram(bins: NDArray[np.intp], weights: FloatPlane) -> NDArray[n
     return share
 
 
-_LUMA_BINS = np.arange(256) * BINS // 256
+_LUMA_BINS = np.arange(256, dtype=np.int32) * BINS // 256
 #: saturated colours share the outermost bins, because few pixels have them
-_CHROMA_BINS = np.clip((np.arange(256) - 64) * BINS // 128, 0, BINS - 1)
+_CHROMA_BINS = np.clip((np.arange(256, dtype=np.int32) - 64) * BINS // 128, 0, BINS - 1)

@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from itertools import chain, islice, pairwise, takewhile, zip_longest
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from video_editing.concurrency import prefetch
@@ -139,7 +140,7 @@ def count_frames_before(clip: Clip, end: int) -> int:
 
 def is_empty(matte: Matte) -> bool:
     """Return whether *matte* shows no person."""
-    return float(matte.mean()) < 255 * MIN_MEAN_ALPHA
+    return cv2.mean(matte)[0] < 255 * MIN_MEAN_ALPHA
 
 
 def _read_with_context(
