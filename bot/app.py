@@ -221,7 +221,10 @@ class BotServer:
         """Receive updates and run all background tasks, without an end."""
         await asyncio.gather(
             self._receive_updates(application, telegram),
-            _retry_until_success(telegram, lambda: set_commands(telegram.bot, telegram.texts)),
+            _retry_until_success(
+                telegram,
+                lambda: set_commands(telegram.bot, telegram.texts, self._settings.bot.admin_ids),
+            ),
             _retry_until_success(
                 telegram, lambda: application.alerts.check_privacy_mode(telegram.bot)
             ),

@@ -1,12 +1,15 @@
 """Commands of users, from /start to /forget, and their buttons."""
 
 import asyncio
+import logging
 import time
+from collections.abc import Iterable
 
 from aiogram import Bot, Router
+from aiogram.exceptions import TelegramBadRequest
 from aiogram.filters import Command, CommandStart, StateFilter
 from aiogram.fsm.context import FSMContext
-from aiogram.types import BotCommand, CallbackQuery, Message
+from aiogram.types import BotCommand, BotCommandScopeChat, CallbackQuery, Message
 
 from bot.database.drafts import DraftRepository
 from bot.database.jobs import JobRepository
@@ -25,18 +28,33 @@ from bot.telegram.limits import MB
 from bot.ui.callback_data import CancelJob, ChooseLanguage, ForgetUser, ResetAppearance
 from bot.ui.texts import Texts, describe_appearance
 
+log = logging.getLogger(__name__)
+
 MENU_COMMANDS = ("start", "help", "style", "cancel", "language", "privacy")
+ADMIN_COMMANDS = ("queue", "backend", "stats", "errors", "drain", "ban", "broadcast")
 STOP_SECONDS = 10  #: for which a user who is to be forgotten waits for the end of cancelled jobs
 
 
-async def set_commands(bot: Bot, texts: Texts) -> None:
-    """Set the menu of commands in Telegram; it does not show those of admins."""
+async def set_commands(bot: Bot, texts: Texts, admins: Iterable[int] = ()) -> None:
+    """Set the menu of commands in Telegram; in their private chats admins see theirs first.
+
+    Raises TelegramAPIError; an admin who has not written to the bot yet is left out.
+    """
     for language, code in ((Language.EN, None), (Language.RU, "ru")):
-        menu = [
-            BotCommand(command=name, description=texts(language, f"command-{name}"))
-            for name in MENU_COMMANDS
-        ]
+        menu, for_admins = (
+            [
+                BotCommand(command=name, description=texts(language, f"command-{name}"))
+                for name in names
+            ]
+            for names in (MENU_COMMANDS, ADMIN_COMMANDS)
+        )
         await bot.set_my_commands(menu, language_code=code)
+        for admin in admins:
+            scope = BotCommandScopeChat(chat_id=admin)
+            try:
+                await bot.set_my_commands([*for_admins, *menu], scope, code)
+            except TelegramBadRequest as err:
+                log.info("admin %s has no menu of commands: %s", admin, err.message)
 
 
 def create_start_router() -> Router:

@@ -1,5 +1,13 @@
 # Texts for admins. The selectors compare values of the code.
 
+command-queue = Jobs that run and wait
+command-backend = Backends: order, health, price
+command-stats = Jobs, users, times and costs
+command-errors = Failures, errors of the log, versions
+command-drain = Accept no new jobs, tell when all have ended
+command-ban = Ignore a user
+command-broadcast = Write to all users
+
 admin-refused = This is for the admins of this bot.
 admin-looking = Checking the backends…
 admin-done = Done. New jobs follow it; running ones stay where they are.

@@ -364,6 +364,16 @@ async def test_a_banned_user_is_not_answered(talk: RunningBot) -> None:
     await user.gets("text", after=after)
 
 
+async def test_an_admin_who_never_wrote_keeps_nobody_from_a_menu(
+    telegram: Telegram, open_bot: Opener
+) -> None:
+    """Telegram knows no chat with that admin; the others have their menus."""
+    telegram.user(8)
+    await open_bot(ADMIN_IDS="7,8").start().ready()
+    await telegram.until(lambda: {"/", "/ru", "8/", "8/ru"} <= set(telegram.commands), 10, "menus")
+    assert not any(key.startswith("7/") for key in telegram.commands)
+
+
 async def test_a_stranger_is_no_admin(talk: RunningBot) -> None:
     """By id alone, in every kind of chat; in a group a command names the bot."""
     user = talk.user()

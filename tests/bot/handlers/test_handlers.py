@@ -20,7 +20,7 @@ from aiogram.methods import (
     SendMessage,
     SetMyCommands,
 )
-from aiogram.types import InlineKeyboardMarkup, Update
+from aiogram.types import BotCommandScopeChat, InlineKeyboardMarkup, Update
 
 from bot.database.drafts import MAX_WAITING_CARDS, CardPage, Draft, DraftRepository
 from bot.database.engine import create_engine, prepare_database
@@ -40,7 +40,7 @@ from bot.domain.job_request import (
     SourceKind,
 )
 from bot.handlers import create_routers
-from bot.handlers.commands import set_commands
+from bot.handlers.commands import ADMIN_COMMANDS, MENU_COMMANDS, set_commands
 from bot.handlers.media import SERIES_SECONDS, RecentRefusals
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
@@ -1435,6 +1435,19 @@ async def test_the_menu_is_in_both_languages(talk: BotChat) -> None:
     assert names == ["start", "help", "style", "cancel", "language", "privacy"]
     assert russian.language_code == "ru"
     assert russian.commands[0].description == "Что я умею"
+
+
+async def test_admins_see_their_commands_first(talk: BotChat) -> None:
+    """In their private chats, in both languages."""
+    await set_commands(talk.bot, Texts(), [ANN])
+    calls = talk.session.get_calls(SetMyCommands)
+    for_admin = [call for call in calls if call.scope == BotCommandScopeChat(chat_id=ANN)]
+    assert [call.language_code for call in for_admin] == [None, "ru"]
+    assert for_admin[0].commands[0].command == "queue"
+    assert {command.command for command in for_admin[0].commands} == {
+        *MENU_COMMANDS,
+        *ADMIN_COMMANDS,
+    }
 
 
 async def test_somebody_who_blocked_us_breaks_nothing(talk: BotChat) -> None:

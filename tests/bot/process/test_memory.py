@@ -23,7 +23,7 @@ HEAVY = (
 FORMS = {
     "note": "video_note",
     "animation": "animation",
-    "sticker": "sticker",
+    "sticker": "document",
     "webm": "document",
     "mov": "document",
 }
@@ -114,7 +114,7 @@ async def test_talks_do_not_make_it_large(telegram: Telegram, open_bot: Opener, 
     for number, form in zip(range(talks), itertools.cycle(FORMS), strict=False):
         await whole_talk(bot, telegram.user(100 + number, ("en", "ru")[number % 2]), form)
         if not number % 5:
-            for command in ("/backend", "/stats", "/queue"):
+            for command in ("/backend", "/stats", "/queue", "/errors"):
                 await asked(admin, command)
             await bot.metrics()
     await always_true(telegram, bot)

@@ -112,7 +112,10 @@ class Methods:
                 or not 1 <= len(command["description"]) <= 256
             ):
                 refuse("BOT_COMMAND_INVALID")
-        key = f"{call.arguments.get('scope', '')}/{call.arguments.get('language_code', '')}"
+        chat = _read(call.arguments.get("scope"), {}).get("chat_id")
+        if chat is not None and chat not in self.chats:
+            refuse("chat not found")
+        key = f"{chat or ''}/{call.arguments.get('language_code', '')}"
         self.commands[key] = commands
         return True
 
