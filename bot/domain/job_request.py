@@ -109,7 +109,7 @@ class Appearance(BaseModel):
         size: how large it is.
         scale: the size that the user pinched it to, as in a style; None for that of *size*, whose
             choice resets it.
-        shadow, fade, feather: as in a style.
+        shadow, fade, feather, keep_background: as in a style.
         ring_width: of a ring, as in a style.
         ring_colour: of a ring, in place of that of *ring*; a choice of the ring resets it.
         sound: of the result.
@@ -126,6 +126,7 @@ class Appearance(BaseModel):
     shadow: UnitInterval = 0
     fade: Fade = 0
     feather: Feather = 0
+    keep_background: bool = False
     ring: RingStyle = RingStyle.NONE
     ring_width: RingWidth = RING_WIDTH
     ring_colour: ColourName | None = None
@@ -151,6 +152,7 @@ class Appearance(BaseModel):
             shadow=self.shadow,
             fade=self.fade,
             feather=self.feather,
+            keep_background=self.keep_background,
             ring=0 if self.ring is RingStyle.NONE else self.ring_width,
             ring_colour=self.ring_colour or RING_COLOURS.get(self.ring, "white"),
         )

@@ -36,7 +36,7 @@ from bot.telegram.limits import TelegramLimits, describe_sizes
 from video_editing.cli.arguments import format_options
 from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
-from video_editing.contract.plan import Plan, find_missing_segments, read_plan
+from video_editing.contract.plan import Plan, Segment, find_missing_segments, read_plan
 
 #: share of Telegram's limit that a result may fill; the upload also holds the fields of the call
 MAX_SIZE_SHARE = 0.98
@@ -147,7 +147,7 @@ class JobStages:
         """Have the chain of backends make all mattes that are missing."""
         folder = self._get_mattes_folder(job)
         plan, clip = read_plan(folder), self._workspace.get_job_folder(job.id) / CLIP_FILE
-        if find_missing_segments(plan, folder):  # none if those of an earlier job were linked
+        if self._find_missing(job, plan):  # none if those of an earlier job were linked
             await self._create_chain().make_mattes(clip, plan, folder, report)
         return StepDone()
 
@@ -207,9 +207,7 @@ class JobStages:
                 return self._check_length(plan) if plan else None
             case Stage.MATTES:
                 plan = self._find_plan(job)
-                if plan is None or find_missing_segments(plan, self._get_mattes_folder(job)):
-                    return None
-                return StepDone()
+                return None if plan is None or self._find_missing(job, plan) else StepDone()
             case _:
                 return self._find_result(job)
 
@@ -226,6 +224,12 @@ class JobStages:
     def _find_plan(self, job: Job) -> Plan | None:
         folder = self._get_mattes_folder(job)
         return read_plan(folder) if (folder / "plan.json").exists() else None
+
+    def _find_missing(self, job: Job, plan: Plan) -> list[Segment]:
+        """Return the segments to make: none where the clip's own background is kept."""
+        if job.order.look.keep_background:
+            return []
+        return find_missing_segments(plan, self._get_mattes_folder(job))
 
     def _find_result(self, job: Job) -> ResultRendered | None:
         path = self._workspace.get_job_folder(job.id) / RENDERED_FILE
@@ -296,7 +300,7 @@ class JobStages:
         look, form = job.order.look, job.order.form
         return RenderRequest(
             clip=folder / CLIP_FILE,
-            mattes=folder / MATTES_FOLDER,
+            mattes=None if look.keep_background else folder / MATTES_FOLDER,
             background=format_background(look.backdrop, folder),
             style=look.to_style(form),
             form=form,

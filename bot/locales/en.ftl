@@ -131,6 +131,9 @@ look =
     }{ $edge ->
         [some] , soft edge
        *[none] {""}
+    }{ $inside ->
+        [some] , with what is behind you
+       *[none] {""}
     }
     Background: { $background ->
         [navy] navy blue
@@ -221,6 +224,7 @@ button-fade-2 = Fade 1.5 s
 button-feather-0 = Sharp edge
 button-feather-1 = Soft edge
 button-feather-2 = Softer
+button-inside = Keep what is behind me
 button-even-voice = Even loudness
 button-denoise = Less noise
 button-sound-off = Background muted

@@ -131,6 +131,9 @@ look =
     }{ $edge ->
         [some] , мягкие края
        *[none] {""}
+    }{ $inside ->
+        [some] , с вашим фоном внутри
+       *[none] {""}
     }
     Фон: { $background ->
         [navy] тёмно-синий
@@ -221,6 +224,7 @@ button-fade-2 = Плавнее
 button-feather-0 = Чётко
 button-feather-1 = Края мягче
 button-feather-2 = Ещё мягче
+button-inside = Оставить мой фон внутри
 button-even-voice = Ровный голос
 button-denoise = Меньше шума
 button-sound-off = Фон без звука

@@ -111,6 +111,14 @@ class ChooseEffect(CardChoice, prefix="effect"):
         return _change(draft, **{self.effect: EFFECT_LEVELS[self.effect][self.level]})
 
 
+class ToggleOwnBackground(CardChoice, prefix="inside"):
+    """Keep the clip's own background inside the shape, or cut the person out."""
+
+    def apply(self, draft: Draft) -> Draft:
+        """See :meth:`CardChoice.apply`."""
+        return _change(draft, keep_background=not draft.look.keep_background)
+
+
 class ToggleVoice(CardChoice, prefix="voice"):
     """Switch an improvement of the voice on or off."""
 
@@ -229,6 +237,7 @@ CARD_CHOICES: tuple[type[CardChoice], ...] = (
     StepSize,
     ChooseRing,
     ChooseEffect,
+    ToggleOwnBackground,
     ToggleVoice,
     ChooseBackgroundSound,
     ChooseEngine,

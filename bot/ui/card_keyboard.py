@@ -28,6 +28,7 @@ from bot.ui.card_choices import (
     ChooseShape,
     ChooseSize,
     StepSize,
+    ToggleOwnBackground,
     ToggleVoice,
     TrimClip,
 )
@@ -186,7 +187,12 @@ def _create_more_rows(draft: Draft, labels: Labels) -> list[Row]:
 
 
 def _create_effect_rows(draft: Draft, labels: Labels) -> list[Row]:
-    return [_create_effect_row(draft, effect, labels) for effect in EFFECTS]
+    inside = create_choice(
+        labels("inside"),
+        ToggleOwnBackground(draft=draft.id),
+        is_chosen=draft.look.keep_background,
+    )
+    return [*(_create_effect_row(draft, effect, labels) for effect in EFFECTS), [inside]]
 
 
 def _create_place_rows(draft: Draft, _labels: Labels) -> list[Row]:

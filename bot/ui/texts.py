@@ -93,7 +93,7 @@ def build_card_caption(
     part = format_excerpt(draft.excerpt, seconds)
     parts = [texts(draft.language, "card-caption", seconds=seconds, part=part, **look)]
     speeds = speeds or {}
-    if seconds and {BEST_ENGINE, FAST_ENGINE} <= speeds.keys():
+    if seconds and not draft.look.keep_background and {BEST_ENGINE, FAST_ENGINE} <= speeds.keys():
         frames = measure_part(seconds, draft.excerpt) * ASSUMED_RATE
         best, fast = (frames / speeds[engine] for engine in (BEST_ENGINE, FAST_ENGINE))
         parts.append(texts(draft.language, "card-times", best=best, fast=fast))
@@ -132,6 +132,7 @@ def describe_appearance(appearance: Appearance) -> dict[str, str]:
         "shadow": _describe_effect(appearance.shadow),
         "fade": _describe_effect(appearance.fade),
         "edge": _describe_effect(appearance.feather),
+        "inside": _describe_effect(appearance.keep_background),
         "voice": _describe_voice(appearance.sound),
         "noise": appearance.sound.background_sound.value if has_sound else "normal",
         "background": describe_background(appearance.backdrop),

@@ -125,10 +125,12 @@ class DraftOrders:
         """Return a draft with a clip.
 
         Raises:
-            DraftNotFound: there is none, or *user* is not its owner.
+            DraftNotFound: there is none, *user* is not its owner, or nobody is cut out.
         """
         draft = await self._drafts.get(draft_id)
         if draft is None or draft.clip is None or draft.user != user:
+            raise DraftNotFound(draft_id)
+        if draft.look.keep_background:
             raise DraftNotFound(draft_id)
         return draft
 

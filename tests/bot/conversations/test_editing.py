@@ -221,6 +221,31 @@ async def test_every_button_of_a_page(
 
 
 @LANGUAGES
+async def test_what_is_behind_the_person_stays(talk: RunningBot, language: str) -> None:
+    """No mattes are made, until the result is changed into one that needs them."""
+    user = talk.user(language)
+    card = await card_of(user, await user.sends_video(clip()))
+    await opened(talk, card, "effects")
+    await user.presses("^inside", card)
+    await shows(talk, card, "--keep-background")
+    cut = len(talk.bot.runs("matte"))
+    await user.presses("^make", card)
+    result = await result_for(user, card)
+    assert "--keep-background" in words(result.content)
+    assert "--matte" not in words(result.content)
+    assert len(talk.bot.runs("matte")) == cut
+    await settled(talk.bot, user)
+    await user.presses("^edit", result)
+    again = await user.gets("photo", after=result, where=lambda m: m.buttons)
+    await opened(talk, again, "effects")
+    await user.presses("^inside", again)
+    await shows(talk, again, "!--keep-background")
+    await user.presses("^make", again)
+    assert "--matte=" in words((await result_for(user, again)).content)
+    assert len(talk.bot.runs("matte")) > cut
+
+
+@LANGUAGES
 async def test_any_colour(talk: RunningBot, language: str) -> None:
     """Of the background by its code, of the ring by its name in the user's language."""
     user = talk.user(language)

@@ -288,6 +288,11 @@ def test_make_it_comes_first_and_is_green(language: Language) -> None:
             CardPage.EFFECTS,
             ["✓ Darker", "✓ Fade 0.5 s"],
         ),
+        (
+            Appearance(keep_background=True),
+            CardPage.EFFECTS,
+            ["✓ No shadow", "✓ No fade", "✓ Sharp edge", "✓ Keep what is behind me"],
+        ),
         (Appearance(sound=SOUNDS[0]), CardPage.SOUND, []),
         (Appearance(sound=SOUNDS[-1]), CardPage.SOUND, ["✓ Even loudness", "✓ Less noise"]),
         (

@@ -220,6 +220,21 @@ async def test_another_user_sees_and_makes_nothing(editor: Editor, talk: Running
         assert (await editor.make()).status == 404
 
 
+async def test_it_is_not_offered_where_nobody_is_cut_out(editor: Editor, ann: User) -> None:
+    """There is nothing that it could move."""
+    await ann.presses("^page.*more", editor.card)
+    await ann.telegram.until(lambda: editor.card.has("^page.*effects"), 5, "more pages")
+    await ann.presses("^page.*effects", editor.card)
+    await ann.telegram.until(lambda: editor.card.has("^inside"), 5, "the effects")
+    await ann.presses("^inside", editor.card)
+    await ann.presses("^page.*more", editor.card)
+    await ann.telegram.until(lambda: editor.card.has("^page.*first"), 5, "the way back")
+    await ann.presses("^page.*first", editor.card)
+    await ann.telegram.until(lambda: editor.card.has("^shape"), 5, "the first page")
+    assert not any(button.page for row in editor.card.buttons for button in row)
+    assert (await editor.get()).status == 404
+
+
 async def test_who_asks_too_often_is_slowed_down(editor: Editor) -> None:
     statuses = {(await editor.get()).status for _ in range(60)}
     assert statuses == {200, 429}

@@ -142,7 +142,7 @@ async def talks(telegram: Telegram, folder: Path) -> tuple[Chats, Chats]:
     ann = telegram.user(2, "en", "Ann")
     album = await ann.sends_album([film, rocket], seconds=FRAMES // 25)
     card = await card_of(ann, album[0], 60)
-    for button in ("Ring", "White"):
+    for button in ("Ring", "White", "Back"):
         await (await ann.presses(button, card)).answered()
         await asyncio.sleep(2)
     moments = [now(ann)]
