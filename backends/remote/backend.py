@@ -13,6 +13,7 @@ from backends.remote.connection import ServiceConnection
 from backends.remote.http_client import Timeouts
 from backends.remote.job import RemoteJob, derive_job_id, hash_clip, open_staging
 from backends.remote.schemas import MatteJobRequest
+from backends.rendering.base import SERVICE_FILE
 from settings import RemoteSettings
 from video_editing.contract.errors import OutputFailed
 from video_editing.contract.plan import Plan, find_missing_segments, write_plan
@@ -55,6 +56,8 @@ class RemoteBackend(OverlayBackend):
             write_plan(plan, folder)
             if find_missing_segments(plan, folder):
                 await self._run_job(clip, plan, folder, forward)
+                if self._keeps_clips:
+                    (folder / SERVICE_FILE).write_text(self.name)
         except TimeoutError as err:
             raise BackendUnavailable(self.name, FailureKind.TOO_SLOW) from err
         except OSError as err:

@@ -19,6 +19,7 @@ from video_editing.contract.formats import AUTO_CANVAS, OutputFormat
 from video_editing.contract.sound import DEFAULT_SOUND, SoundOptions
 from video_editing.contract.style import PLACEMENT_FIELDS, Style
 
+SERVICE_FILE = "service.txt"  #: in a folder of mattes: the service that still has their clip
 #: formats with a size limit; the others are small, or have one quality only
 SIZE_LIMITED_FORMS = (OutputFormat.VIDEO, OutputFormat.ANIMATION)
 

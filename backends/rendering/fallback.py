@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backends.base import BackendStarted, CostIncurred, Event, FellBack, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable
-from backends.rendering.base import Renderer, RenderRequest, RenderResult
+from backends.rendering.base import SERVICE_FILE, Renderer, RenderRequest, RenderResult
 from backends.resilience.fallback import LoadBalancer
 from video_editing.contract.progress import ignore
 
@@ -52,8 +52,9 @@ class FallbackRenderer(Renderer):
         failures = []
         cost_collector, wasted_dollars = _CostCollector(report), 0.0
         left = [it for it in self._sort(self._renderers) if it.can_render(request)]
+        preferred = await asyncio.to_thread(_read_service, request.mattes)
         while left:
-            renderer = self._balancer.pop_next(left)
+            renderer = self._balancer.pop_next(left, preferred)
             report(BackendStarted(renderer.name))
             try:
                 with self._balancer.count_job(renderer.name):
@@ -69,6 +70,16 @@ class FallbackRenderer(Renderer):
             else:
                 return replace(rendered, dollars=rendered.dollars + wasted_dollars)
         raise AllBackendsFailed(f"no renderer left in {self.name}", failures)
+
+
+def _read_service(mattes: Path | None) -> str | None:
+    """Return the name of the service that made *mattes* and kept the clip, if there is one."""
+    if mattes is None:
+        return None
+    try:
+        return (mattes / SERVICE_FILE).read_text()
+    except OSError:
+        return None
 
 
 class _CostCollector:

@@ -48,11 +48,14 @@ class LoadBalancer:
         self._running = running
         self._groups = {name: i for i, group in enumerate(groups) for name in group}
 
-    def pop_next(self, backends: list[AnyBackend]) -> AnyBackend:
-        """Remove from *backends*, which are not empty, the one to ask, and return it."""
+    def pop_next(self, backends: list[AnyBackend], preferred: str | None = None) -> AnyBackend:
+        """Remove from *backends*, which are not empty, the one to ask, and return it.
+
+        Among equal ones that is the one with the name *preferred*, if it is there.
+        """
         first = backends[0]
         equals = takewhile(lambda it: it is first or self._are_equal(it, first), backends)
-        chosen = min(equals, key=lambda it: self._running[it.name])
+        chosen = min(equals, key=lambda it: (it.name != preferred, self._running[it.name]))
         backends.remove(chosen)
         return chosen
 

@@ -94,7 +94,6 @@ def create_app(settings: ServiceSettings, dependencies: ServiceDependencies) -> 
     stores = _open_stores(settings, dependencies)
     app = _create_empty_app(lifespan=_create_lifespan(stores, settings, dependencies))
     signer = _create_signer(settings)
-    signer.create_key()
     links = OverlayLinks(stores.overlays, signer, dependencies.links_site)
     for router in (
         create_clip_router(stores.clips, stores.list_active_clips, settings.max_clip_mb * 10**6),

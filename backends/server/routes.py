@@ -192,6 +192,14 @@ class OverlayLinks:
         """Sign links with *signer*; they lead to the address *site*, or to the service itself."""
         self._overlays, self._signer, self._site = overlays, signer, site
 
+    def prepare(self) -> None:
+        """Create what links are signed with, so that it is stored together with the overlays.
+
+        Raises:
+            OutputFailed: the disk is full.
+        """
+        self._signer.create_key()
+
     def create(self, overlay: OverlayJob, request: Request) -> str:
         """Return a link for the client that sent *request*."""
         url = request.url_for("fetch_overlay", overlay_id=overlay.id)
@@ -209,6 +217,7 @@ def create_overlay_router(
     error_responses = describe_errors(400, 413, 422, 429, 507)
 
     def start_overlay(request: OverlayRequest) -> OverlayJob:
+        links.prepare()
         try:
             return overlays.start(request)
         except JobQueueFull as err:

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from backends.base import BackendStarted, CostIncurred, FellBack, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
 from backends.renderer_factory import create_renderer, create_service_renderers
-from backends.rendering.base import Renderer, RenderRequest, RenderResult
+from backends.rendering.base import SERVICE_FILE, Renderer, RenderRequest, RenderResult
 from backends.rendering.fallback import FallbackRenderer
 from backends.rendering.speed import RenderSpeeds
 from backends.resilience.fallback import LoadBalancer
@@ -178,6 +179,17 @@ async def test_equal_services_share_the_renders(heard: EventRecorder) -> None:
     assert (await chain.render(SCENE, RESULT, heard)).renderer == "b"
     with balancer.count_job("b"), balancer.count_job("b"):
         assert (await chain.render(SCENE, RESULT, heard)).renderer == "a"
+
+
+async def test_a_service_with_the_clip_is_preferred(tmp_path: Path, heard: EventRecorder) -> None:
+    """Among equal ones, even if it has more renders; never before one that comes earlier."""
+    balancer = LoadBalancer(Counter({"b": 1, "c": 2}), [["b", "c"]])
+    request = replace(SCENE, mattes=tmp_path)
+    (tmp_path / SERVICE_FILE).write_text("c")
+    for first, name in (([], "c"), ([ScriptedRenderer("a")], "a")):
+        renderers = [*first, *(ScriptedRenderer(it) for it in "bc")]
+        chain = FallbackRenderer(renderers, balancer=balancer)
+        assert (await chain.render(request, RESULT, heard)).renderer == name
 
 
 def test_no_native_library_is_imported() -> None:

@@ -20,7 +20,7 @@ from backends.remote.connection import ServiceConnection
 from backends.remote.render_files import collect_files
 from backends.remote.render_job import RenderJob, derive_render_id
 from backends.renderer_factory import create_renderer
-from backends.rendering.base import LocalRenderer, Renderer, RenderRequest
+from backends.rendering.base import SERVICE_FILE, LocalRenderer, Renderer, RenderRequest
 from backends.rendering.fallback import FallbackRenderer
 from settings import (
     BackendSettings,
@@ -143,6 +143,7 @@ async def test_a_clip_whose_mattes_were_made_there_is_not_uploaded_again(
     plan, mattes = make_plan(probe(film, ClipLimits())), tmp_path / "mattes"
     async with serve_app(service) as address:
         await create_client(address, keeps_clips=True).make_mattes(film, plan, mattes, ignore)
+        assert (mattes / SERVICE_FILE).read_text() == "modal"
         request = RenderRequest(film, mattes, "teal", STYLE)
         await create_renderer_client(address).render(request, tmp_path / "r.mp4", ignore)
     assert calls.count(("PUT", f"/clips/{digest(film)}")) == 1

@@ -14,7 +14,6 @@ from aiohttp import ClientSession
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from backends.server.app import KEY_FILE
 from backends.server.auth import LinkSigner, MissingServiceKey
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.running_service import (
@@ -45,9 +44,8 @@ async def opened() -> AsyncIterator[Opened]:
 
 
 def files(folder: Path) -> list[str]:
-    """Return the names of all files in *folder* but the key of links."""
-    paths = [path for path in folder.rglob("*") if path.is_file()]
-    return [path.name for path in paths if path.name != KEY_FILE]
+    """Return the names of all files in *folder*."""
+    return [path.name for path in folder.rglob("*") if path.is_file()]
 
 
 def digest(content: bytes) -> str:
