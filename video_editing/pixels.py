@@ -4,7 +4,7 @@ from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from video_editing.contract.style import KB, KG, KR
@@ -65,13 +65,17 @@ class Tiles(NamedTuple):
 
     def take(self, plane: NDArray[Number]) -> NDArray[Number]:
         """Return a copy of these parts of *plane*, one in each row."""
-        parts = sliding_window_view(plane, self.size)[self.rows, self.columns]
+        parts = self._view_all(plane)[self.rows, self.columns]
         return parts.reshape(len(parts), self.size[0] * self.size[1])
 
     def put(self, parts: NDArray[Number], plane: Plane) -> None:
         """Replace these parts of *plane* by those that :meth:`take` would return."""
-        windows = sliding_window_view(plane, self.size, writeable=True)
-        windows[self.rows, self.columns] = parts.reshape(-1, *self.size)
+        self._view_all(plane)[self.rows, self.columns] = parts.reshape(-1, *self.size)
+
+    def _view_all(self, plane: NDArray[Number]) -> NDArray[Number]:
+        """Return a view of all parts of *plane* that have the size, by their first pixel."""
+        (height, width), (h, w) = plane.shape, self.size
+        return as_strided(plane, (height - h + 1, width - w + 1, h, w), plane.strides * 2)
 
 
 def find_edge_tiles(alpha: Matte) -> Tiles:

@@ -4,6 +4,7 @@ He, Sun 2015, "Fast Guided Filter", arXiv:1505.00996: alpha is locally a linear 
 The function is fitted at the matte's size and applied at the picture's size.
 """
 
+from math import ceil, floor
 from typing import TypeVar
 
 import cv2
@@ -123,13 +124,13 @@ def _find_shown_box(
         matte: of all of the frame.
         view: the part that is shown.
     """
-    first = transform[:, 2]
-    last = transform @ (view.shape[1] - 1, view.shape[0] - 1, 1)
+    (across, _, x), (_, down, y) = transform.tolist()
     reach = 2 * GUIDE_RADIUS + 1  # two means, and the pixels on both sides of a centre
-    start = np.maximum(0, np.floor(first) - reach).astype(int)
-    end = np.minimum(matte.shape[::-1], np.ceil(last) + reach + 1).astype(int)
-    moved = transform - np.pad(start[:, None], ((0, 0), (2, 0)))
-    return Box(*start.tolist(), *(end - start).tolist()), moved
+    left, top = (max(0, floor(first) - reach) for first in (x, y))
+    last_x, last_y = x + across * (view.shape[1] - 1), y + down * (view.shape[0] - 1)
+    right = min(matte.shape[1], ceil(last_x) + reach + 1)
+    bottom = min(matte.shape[0], ceil(last_y) + reach + 1)
+    return Box(left, top, right - left, bottom - top), transform - [[0, 0, left], [0, 0, top]]
 
 
 def _sample(
