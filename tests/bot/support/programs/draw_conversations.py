@@ -22,6 +22,8 @@ import av
 from PIL import Image
 from skimage import data
 
+from bot.database.drafts import CardPage
+from bot.ui.callback_data import ShowCardPage
 from tests.bot.support.bot_process import BotProcess
 from tests.bot.support.conversation import MAKE, card_of, living
 from tests.bot.support.fake_telegram import Message, Telegram, User
@@ -67,7 +69,9 @@ def page(chats: Iterable[Sequence[Message]]) -> str:
 def _message(message: Message) -> str:
     text = message.html or html.escape(message.text)
     inner, kind = text, "m" if message.by_bot else "m mine"
-    if message.media:
+    if message.media and message.kind == "document":
+        inner = f"📄 {html.escape(message.media.name)}"
+    elif message.media:
         inner = _shot(message) + (f"<p>{text}</p>" if text else "")
         kind += " media"
     rows = "".join(
@@ -132,53 +136,107 @@ def now(user: User) -> list[Message]:
     return copy.deepcopy(list(user.telegram.chats[user.chat].shown()))
 
 
-async def talks(telegram: Telegram, folder: Path) -> tuple[Chats, Chats]:
-    """An English talk at three moments, and the ends of a Russian one and an admin's."""
-    film = film_of_eileen(folder / "talk.mp4", FRAMES, side=SIDE, tone=220)
-    rocket = folder / "rocket.jpg"
-    Image.fromarray(data.rocket()).save(rocket)
-    size = {"width": SIDE, "height": SIDE, "seconds": FRAMES // 25}
+#: the pages of a card, in three columns
+PAGES = (("ring", "background", "more"), ("trim", "format", "place"), ("effects", "sound"))
+SECONDS = FRAMES // 25
 
-    ann = telegram.user(2, "en", "Ann")
-    album = await ann.sends_album([film, rocket], seconds=FRAMES // 25)
-    card = await card_of(ann, album[0], 60)
-    for button in ("Ring", "White", "Back"):
-        await (await ann.presses(button, card)).answered()
+
+async def talk(user: User, film: Path, background: Path) -> Chats:
+    """A talk at four moments: the welcome, the card, the progress and the result."""
+    await user.sends_text("/start")
+    await user.gets("animation")
+    moments = [now(user)]
+    album = await user.sends_album([film, background], seconds=SECONDS)
+    card = await card_of(user, album[0], 60)
+    for button in ("^page:.*:ring$", "^ring:.*:white$", "^page:.*:first$"):
+        await (await user.presses(button, card)).answered()
         await asyncio.sleep(2)
-    moments = [now(ann)]
-    await ann.presses(MAKE, card)
-    await ann.gets("text", "▰", after=card, within=60)
-    moments.append(now(ann))
-    await ann.gets("video", after=card, within=120)
+    moments.append(now(user)[2:])
+    await user.presses(MAKE, card)
+    await user.gets("text", "▱", after=card, within=60)
+    moments.append(now(user)[2:])
+    await user.gets("video", after=card, within=120)
     await asyncio.sleep(2)
-    moments.append(now(ann))
+    moments.append(now(user)[2:])
+    return moments
 
-    olga = telegram.user(3, "ru", "Ольга")
-    sent = await olga.sends_video(film, **size)
-    card = await card_of(olga, sent, 60)
-    await olga.presses(MAKE, card)
-    await olga.gets("video", after=card, within=120)
+
+async def pages(user: User, film: Path) -> Chats:
+    """A card, and the buttons of its pages."""
+    sent = await user.sends_video(film, width=SIDE, height=SIDE, seconds=SECONDS)
+    card = await card_of(user, sent, 60)
+    draft = card.datas[-1].split(":")[1]
+    columns = [now(user)[-1:]]
+    for names in PAGES:
+        columns.append([])
+        for name in names:
+            shown = card.datas
+            await user.forges(ShowCardPage(draft=draft, page=CardPage(name)).pack(), card)
+            await user.telegram.until(lambda shown=shown: card.datas != shown, 10, name)
+            buttons = copy.deepcopy(card)
+            buttons.media, buttons.text, buttons.html = None, name, f"<b>{name}</b>"
+            columns[-1].append(buttons)
+    return columns
+
+
+async def after(user: User, film: Path) -> Chats:
+    """What follows a result: *Change*, what is kept, and errors."""
+    sent = await user.sends_video(film, width=SIDE, height=SIDE, seconds=SECONDS)
+    card = await card_of(user, sent, 60)
+    await user.presses(MAKE, card)
+    result = await user.gets("video", after=card, within=120)
     await asyncio.sleep(2)
-    admin = telegram.user(ADMIN, "en", "Admin")
-    await admin.sends_text("/backend")
-    await admin.sends_text("/stats")
-    await asyncio.sleep(3)
-    return moments, [now(olga), now(admin)]
+    moments = [now(user)]
+    await user.presses("^edit", result)
+    await card_of(user, result, 60)
+    await asyncio.sleep(1)
+    moments.append(now(user)[-1:])
+    begin = len(now(user))
+    await user.sends_text("/privacy")
+    await user.sends_text("?")
+    await user.sends_document(b"%PDF", name="talk.pdf", mime="application/pdf")
+    await user.sends_document(b"nonsense" * 99, name="talk.mp4", mime="video/mp4")
+    await asyncio.sleep(5)
+    moments.append(now(user)[begin:])
+    return moments
+
+
+async def ask(admin: User) -> Chats:
+    """What an admin is told."""
+    chats = []
+    for columns in (("/backend", "/stats"), ("/queue", "/errors")):
+        begin = len(now(admin))
+        for command in columns:
+            await admin.gets("text", after=await admin.sends_text(command))
+        chats.append(now(admin)[begin:])
+    return chats
 
 
 def main(result: Path) -> None:
     """Talk, and draw."""
     with tempfile.TemporaryDirectory() as name, Telegram() as telegram:
         folder = Path(name)
+        film = film_of_eileen(folder / "talk.mp4", FRAMES, side=SIDE, tone=220)
+        rocket = folder / "rocket.jpg"
+        Image.fromarray(data.rocket()).save(rocket)
+        ann, olga = telegram.user(2, "en", "Ann"), telegram.user(3, "ru", "Ольга")
         with living(BotProcess(telegram, folder / "bot")) as process:
 
-            async def run() -> tuple[Chats, Chats]:
+            async def run() -> dict[str, Chats]:
                 await process.start(LOG_LEVEL="INFO").ready()
-                return await talks(telegram, folder)
+                return {
+                    "talk": await talk(ann, film, rocket),
+                    "pages": await pages(telegram.user(4, "en", "Bob"), film),
+                    "talk_ru": await talk(olga, film, rocket),
+                    "pages_ru": await pages(telegram.user(5, "ru", "Иван"), film),
+                    "after": await after(telegram.user(6, "en", "Kim"), film),
+                    "after_ru": await after(telegram.user(7, "ru", "Юлия"), film),
+                    "admin": await ask(telegram.user(ADMIN, "en", "Admin")),
+                }
 
-            english, others = asyncio.run(run())
-    shoot(page(english), result / "talk.jpg", len(english))
-    shoot(page(others), result / "talk_ru.jpg", len(others))
+            drawn = asyncio.run(run())
+    for picture, chats in drawn.items():
+        shoot(page(chats), result / f"{picture}.jpg", len(chats))
 
 
 if __name__ == "__main__":
