@@ -3,13 +3,14 @@
 Its texts are status-waiting ($ahead, $seconds), status-fetching, status-planning, status-mattes and
 status-compose ($place), status-delivering, status-parked and status-restarting. Below them are
 notices: status-fell-back ($place, $why), status-warming and status-waiting-for ($place),
-status-hurried.
+status-hurried. Beside the bar is status-left ($seconds).
 """
 
 import asyncio
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -46,6 +47,9 @@ CLOSE_SECONDS = 10.0  #: seconds beyond the edit interval in which the last edit
 ERROR_PAUSE_SECONDS = 60.0  #: seconds without an edit after one that Telegram refused
 UNNAMED = "unnamed"  #: in texts: some backend
 BAR_CELLS = 10
+LEFT_SECONDS = 4.0  #: of work whose estimates must agree before the time left is shown
+MIN_LEFT_SPREAD = 3.0  #: seconds by which estimates may always differ
+LEFT_SPREAD_SHARE = 0.25  #: of the time left by which they may differ
 FULL_CELL, EMPTY_CELL = "▰", "▱"
 STAGE_TEXTS = {
     Stage.FETCH: "status-fetching",
@@ -109,6 +113,7 @@ class ProgressMessage:
         self._stage: Stage | None = None
         self._backend = ""
         self._bar = self._notice = ""
+        self._time_left = TimeLeft()
         self._is_warming_up = False  # which the notice says until the first progress
         self._sent_text = ""
         self._changed = asyncio.Event()
@@ -136,6 +141,9 @@ class ProgressMessage:
         match event:
             case Progress(stage=stage) if stage in BAR_STAGES.get(self._stage, ()):
                 self._bar = format_bar(event)
+                if (left := self._time_left.update(event, time.monotonic())) is not None:
+                    text = self._texts(self._job.language, "status-left", seconds=round_up(left))
+                    self._bar += f" · {text}"
                 if self._is_warming_up:
                     self._is_warming_up, self._notice = False, ""
             case BackendStarted(backend=backend):
@@ -187,7 +195,7 @@ class ProgressMessage:
     def _set_template(self, key: str, **values: TextValue) -> None:
         if self._template != (key, values):
             self._template = key, values
-            self._bar = ""
+            self._bar, self._time_left = "", TimeLeft()
             self._changed.set()
 
     def _set_notice(self, key: str, **values: TextValue) -> None:
@@ -268,12 +276,34 @@ def round_up(seconds: float) -> int:
     return math.ceil(seconds / step) * step
 
 
+class TimeLeft:
+    """Tells how long a stage will still take, once that is known within a quarter."""
+
+    def __init__(self) -> None:
+        self._ends: deque[tuple[float, float]] = deque()  # when estimated, and the expected end
+
+    def update(self, progress: Progress, now: float) -> float | None:
+        """Return the seconds left; None while the latest estimates of the end differ too much.
+
+        Args:
+            progress: of the stage.
+            now: in seconds, of a clock that only goes forward.
+        """
+        if not progress.fps or not 0 < progress.done < progress.total:
+            return None
+        left = (progress.total - progress.done) / progress.fps
+        self._ends.append((now, now + left))
+        while len(self._ends) > 1 and self._ends[1][0] <= now - LEFT_SECONDS:
+            self._ends.popleft()
+        if now - self._ends[0][0] < LEFT_SECONDS:
+            return None
+        ends = [end for _, end in self._ends]
+        spread = max(MIN_LEFT_SPREAD, LEFT_SPREAD_SHARE * left)
+        return left if max(ends) - min(ends) <= spread else None
+
+
 def format_bar(progress: Progress) -> str:
-    """Return *progress* as a bar, with the percentage and the time left as minutes:seconds."""
+    """Return *progress* as a bar, with the percentage."""
     share = min(1.0, progress.done / progress.total) if progress.total else 0.0
     full = int(BAR_CELLS * share)
-    bar = f"{FULL_CELL * full}{EMPTY_CELL * (BAR_CELLS - full)} {int(100 * share)} %"
-    if not progress.fps or share in {0, 1}:
-        return bar
-    left = round((progress.total - progress.done) / progress.fps)
-    return f"{bar} · {left // 60}:{left % 60:02}"
+    return f"{FULL_CELL * full}{EMPTY_CELL * (BAR_CELLS - full)} {int(100 * share)} %"

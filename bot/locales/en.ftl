@@ -17,10 +17,10 @@ help =
         [0] {""}
        *[other] Telegram lets me have files of up to { $megabytes } MB; for larger ones send a link.{" "}
     }It may last up to { SPAN($seconds) }.
-    2. A card shows how it will look. Its buttons change the shape, the corner, the size, the ring and the background, and trim the video; two times like 0:05–0:42 do that, too.
-    3. Press <b>Make it</b>. Under the finished video there are buttons for a round note, a sticker, a GIF and transparent files, and one that opens the card again.
+    2. A preview shows how it will look. Its buttons change the shape, the corner, the size, the ring and the background, and trim the video; two times like 0:05–0:42 do that, too.
+    3. Press <b>Make it</b>. Under the finished video there are buttons for a round note, a sticker, a GIF and transparent files, and one that opens the preview again.
 
-    For a background of your own send a picture before or after the video, both as one album, or reply to the card with a picture, a video or a link.
+    For a background of your own send a picture before or after the video, both as one album, or reply to the preview with a picture, a video or a link.
 
     In a group, mention me in the video's caption.
 
@@ -53,9 +53,9 @@ background-ask = 🖼 Send me a picture or a video for the background now. A lin
 background-ask-group = 🖼 Reply to this message with a picture or a video for the background, or with a link to one.
 background-wrong = This cannot be a background. Send me a picture or a video, or a link to one – or keep the background as it is.
 background-kept = 🖼 I keep this picture for ten minutes. <b>Send me the video now</b>, and it will be the background.
-background-taken = 🖼 Got it, the card will show it in a moment.
+background-taken = 🖼 Got it, the preview will show it in a moment.
 colour-ask = 🌈 Send me a colour: a name like <b>teal</b> or a code like <b>#1d3557</b>.
-colour-taken = 🌈 { $colour }: the card will show it in a moment.
+colour-taken = 🌈 { $colour }: the preview will show it in a moment.
 colour-wrong = I do not know this colour. Send me a name like <b>teal</b> or <b>light blue</b>, or a code like <b>#1d3557</b>.
 question-closed = Fine, everything stays as it is.
 
@@ -64,7 +64,7 @@ times-taken =
     ✂️ { $part ->
         [whole] The whole video
        *[other] { $part }
-    }: the card will show it in a moment.
+    }: the preview will show it in a moment.
 times-wrong =
     I need two times of your video, the earlier one first, like <b>0:05–0:42</b>. { $seconds ->
         [0] {""}
@@ -172,7 +172,7 @@ privacy =
 
     • Your video and the result: until the result is sent.
     • The cut-out, for the buttons under the result: a day.
-    • The card of a video that you did not order: a week.
+    • The preview of a video that you did not order: a week.
     • A line for each video, with your Telegram number, the time and the choices: { $days } days.
     • Your language and the look that you chose last.
 
@@ -186,7 +186,7 @@ style-shown =
 
     { look }
 
-    You change it with the buttons on its card.
+    You change it with the buttons under its preview.
 style-reset = Done, your next video begins with the usual look.
 
 button-editor = Editor
@@ -285,6 +285,7 @@ status-mattes = ✂️ Cutting you out{ place-where }…
 status-compose = 🎬 Putting it together{ place-where }…
 status-delivering = 📤 Sending it to you…
 status-parked = 😴 Nobody can work on your video right now. It is kept, I try again by myself every few minutes, and you need not do anything.
+status-left = about { SPAN($seconds) } left
 status-restarting = 🔄 I am restarting. Your video is kept and goes on in a moment.
 status-fell-back = ↪️ { place-who } { why }. Another server continues.
 status-warming = 🔥 { place-who } is warming up, which may take a few minutes.

@@ -13,7 +13,7 @@ from backends.errors import FailureKind
 from bot.database.jobs import Job
 from bot.domain.job_request import Language
 from bot.domain.outcomes import ChatGone, MessageMissing, RetryLater
-from bot.jobs.progress_message import ProgressMessage, UserInterface, format_bar
+from bot.jobs.progress_message import ProgressMessage, TimeLeft, UserInterface, format_bar
 from bot.jobs.stages import Stage
 from bot.ui.keyboards import Keyboards
 from tests.bot.support.job_runtime import JOB, TEXTS, Chat, text
@@ -88,9 +88,7 @@ async def test_it_tells_stage_bar_and_time_left(chat: Chat) -> None:
     status.show_stage(Stage.MATTES)
     status.handle_event(BackendStarted("local-cpu"))
     status.handle_event(Progress("mattes", 470, 1000, 10))
-    assert status.build_text() == text("status-mattes", place="local-cpu") + (
-        "\n▰▰▰▰▱▱▱▱▱▱ 47 % · 0:53"
-    )
+    assert status.build_text() == text("status-mattes", place="local-cpu") + ("\n▰▰▰▰▱▱▱▱▱▱ 47 %")
     status.show_stage(Stage.COMPOSE)
     assert status.build_text() == text("status-compose", place="unnamed")
     await status.close()
@@ -227,9 +225,37 @@ async def test_the_loop_is_not_held_up(chat: Chat) -> None:
     [
         (Progress("edit", 0, 100, 0), "▱▱▱▱▱▱▱▱▱▱ 0 %"),
         (Progress("edit", 100, 100, 30), "▰▰▰▰▰▰▰▰▰▰ 100 %"),
-        (Progress("edit", 10, 1810, 25), "▱▱▱▱▱▱▱▱▱▱ 0 % · 1:12"),
+        (Progress("edit", 10, 1810, 25), "▱▱▱▱▱▱▱▱▱▱ 0 %"),
         (Progress("edit", 0, 0, 0), "▱▱▱▱▱▱▱▱▱▱ 0 %"),
     ],
 )
 def test_bars(progress: Progress, text: str) -> None:
     assert format_bar(progress) == text
+
+
+def test_the_time_left_is_told_once_it_is_known() -> None:
+    """Not while it starts slowly, nor when its pace changes; then again."""
+    time_left = TimeLeft()
+    told = []
+    for second in range(60):
+        fps = 1.0 if second < 3 else 10.0 if second < 30 else 20.0
+        told.append(time_left.update(Progress("mattes", 10 * second + 1, 1000, fps), second))
+    assert told[:7] == [None] * 7
+    assert told[7:30] == [pytest.approx(99.9 - second) for second in range(7, 30)]
+    assert told[30:34] == [None] * 4
+    assert told[-1] is not None
+    assert TimeLeft().update(Progress("mattes", 0, 1000, 10), 0) is None
+
+
+async def test_the_time_left_stands_beside_the_bar(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words, rounded up."""
+    monkeypatch.setattr("bot.jobs.progress_message.LEFT_SECONDS", 0.0)
+    status = status_of(chat)
+    status.show_stage(Stage.MATTES)
+    status.handle_event(Progress("mattes", 470, 1000, 10))
+    assert status.build_text().endswith("▰▰▰▰▱▱▱▱▱▱ 47 % · about 1 minute left")
+    status.handle_event(Progress("mattes", 700, 1000, 10))
+    assert status.build_text().endswith("70 % · about 30 seconds left")
+    await status.close()
