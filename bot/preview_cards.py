@@ -13,9 +13,10 @@ from aiogram.types import InlineKeyboardMarkup
 
 from backends.local.video_cli import VideoCli
 from backends.rendering.base import resolve_background
-from bot.database.drafts import MAX_RESUME_AGE_SECONDS, Draft, DraftRepository
+from bot.database.drafts import MAX_RESUME_AGE_SECONDS, CardPage, Draft, DraftRepository
 from bot.domain.job_request import BackgroundChoice, MediaSource, SourceKind
 from bot.domain.outcomes import ChatGone, FailureCode, MessageMissing, Rejected, RetryLater
+from bot.domain.saved_styles import NO_STYLES, SavedStyles
 from bot.jobs.draft_files import DraftFiles
 from bot.jobs.fair_queue import FairQueue
 from bot.jobs.progress_message import UserInterface
@@ -187,6 +188,7 @@ class PreviewCards:
 
     Attributes:
         on_refused: receives why Telegram refuses a card.
+        get_styles: returns the saved styles of a user, for the page of a card with styles.
     """
 
     def __init__(
@@ -215,6 +217,7 @@ class PreviewCards:
         self._limits, self._get_speed = limits, get_speed
         self._retry_seconds = retry_seconds
         self.on_refused: Callable[[str], None] = lambda _: None
+        self.get_styles: Callable[[int], Awaitable[SavedStyles]] = _get_no_styles
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._dirty: set[str] = set()  # drafts that changed since their worker read them
 
@@ -402,11 +405,15 @@ class PreviewCards:
         """Show the buttons as they are now, if the user turned the page or ordered meanwhile."""
         latest = await self._drafts.get(shown.id)
         if latest is not None and (latest.page, latest.used) != (shown.page, shown.used):
-            keyboard = self._create_keyboard(latest)
+            keyboard = await self._create_keyboard(latest)
             await self._messenger.edit_keyboard(latest.chat, card, keyboard)
 
-    def _create_keyboard(self, draft: Draft) -> InlineKeyboardMarkup | None:
-        return None if draft.used else self._keyboards.create_card(draft)
+    async def _create_keyboard(self, draft: Draft) -> InlineKeyboardMarkup | None:
+        if draft.used:
+            return None
+        is_of_styles = draft.page is CardPage.STYLES
+        styles = await self.get_styles(draft.user) if is_of_styles else NO_STYLES
+        return self._keyboards.create_card(draft, styles)
 
     async def _try_replace_picture(
         self, draft: Draft, card: int, picture: CardPicture
@@ -417,7 +424,7 @@ class PreviewCards:
             card,
             picture.path,
             self._build_caption(draft, picture),
-            keyboard=self._create_keyboard(draft),
+            keyboard=await self._create_keyboard(draft),
         )
         if not isinstance(edited, MessageMissing):
             return edited if isinstance(edited, RetryLater) else None
@@ -468,7 +475,7 @@ class PreviewCards:
             draft.destination,
             picture.path,
             self._build_caption(draft, picture),
-            keyboard=self._create_keyboard(draft),
+            keyboard=await self._create_keyboard(draft),
         )
 
     def _build_caption(self, draft: Draft, picture: CardPicture) -> str:
@@ -486,6 +493,10 @@ class PreviewCards:
         """Delete a draft and its files; its card stays, and its buttons say that they are old."""
         await self._drafts.delete(draft_id)
         await self._renderer.remove_files(draft_id)
+
+
+async def _get_no_styles(_user: int) -> SavedStyles:
+    return NO_STYLES
 
 
 async def _retry_until_sent(call: Callable[[], Awaitable[T | RetryLater]]) -> T:

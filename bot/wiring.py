@@ -364,6 +364,7 @@ def _create_preview_cards(
         get_speed=backend_pool.get_speed,
     )
     cards.on_refused = parts.alerts.report_refused_card
+    cards.get_styles = parts.repositories.users.get_styles
     return cards
 
 

@@ -41,6 +41,7 @@ class CardPage(StrEnum):
     PLACE = "place"
     EFFECTS = "effects"
     SOUND = "sound"
+    STYLES = "styles"
 
 
 @dataclass(frozen=True, slots=True)

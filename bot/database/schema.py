@@ -36,6 +36,7 @@ users = Table(
     Column("user", BigInteger, primary_key=True, autoincrement=False),
     Column("language", String(8)),
     Column("look", JSON(none_as_null=True)),
+    Column("styles", JSON(none_as_null=True)),
 )
 
 drafts = Table(
@@ -163,6 +164,7 @@ MIGRATIONS: Migrations = (
         "ALTER TABLE drafts ADD COLUMN form VARCHAR(16)",
         "ALTER TABLE drafts ADD COLUMN mattes VARCHAR(32)",
     ),
+    ("ALTER TABLE people ADD COLUMN styles JSON",),
 )
 SCHEMA_VERSION = len(MIGRATIONS) + 1
 

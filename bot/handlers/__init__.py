@@ -8,13 +8,13 @@ from bot.handlers.commands import (
     create_cancel_router,
     create_privacy_router,
     create_start_router,
-    create_style_router,
 )
 from bot.handlers.context import AddressedToBot
 from bot.handlers.fallback import create_fallback_router
 from bot.handlers.media import create_media_router, create_sample_router
 from bot.handlers.preview_card import create_card_router
 from bot.handlers.results import create_results_router
+from bot.handlers.styles import create_styles_router
 
 
 def create_routers() -> list[Router]:
@@ -27,8 +27,8 @@ def create_routers() -> list[Router]:
     addressed = AddressedToBot()
     return [
         create_sample_router(),
+        create_styles_router(addressed),
         create_start_router(),
-        create_style_router(),
         create_privacy_router(),
         create_cancel_router(),
         create_card_router(),

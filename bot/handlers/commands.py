@@ -25,8 +25,8 @@ from bot.jobs.supervisor import JobSupervisor
 from bot.preview_cards import PreviewCards
 from bot.telegram.assets import WELCOME
 from bot.telegram.limits import MB
-from bot.ui.callback_data import CancelJob, ChooseLanguage, ForgetUser, ResetAppearance
-from bot.ui.texts import Texts, describe_appearance
+from bot.ui.callback_data import CancelJob, ChooseLanguage, ForgetUser
+from bot.ui.texts import Texts
 
 log = logging.getLogger(__name__)
 
@@ -100,32 +100,6 @@ async def set_language(
     await conversation.users.set_language(query.from_user.id, language)
     await conversation.answer(query)
     await conversation.edit_text(query, conversation.texts(language, "language-set"))
-
-
-def create_style_router() -> Router:
-    """Create the router that shows and resets the remembered appearance."""
-    router = create_router("style")
-    router.message.register(show_style, IN_TEXT, Command("style"))
-    router.callback_query.register(reset_style, ResetAppearance.filter())
-    return router
-
-
-async def show_style(message: Message, conversation: Conversation) -> None:
-    """Describe the appearance with which the user's next card begins."""
-    user = message.from_user
-    if user is None:  # in the name of a channel
-        return
-    text = conversation.text("style-shown", **describe_appearance(conversation.appearance))
-    await conversation.reply(
-        message, text, conversation.keyboards.create_style(conversation.language)
-    )
-
-
-async def reset_style(query: CallbackQuery, conversation: Conversation) -> None:
-    """Forget the appearance of the user who presses."""
-    await conversation.users.reset_appearance(query.from_user.id)
-    await conversation.answer(query)
-    await conversation.edit_text(query, conversation.text("style-reset"))
 
 
 def create_privacy_router() -> Router:

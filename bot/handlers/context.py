@@ -27,6 +27,7 @@ from bot.domain.job_request import (
     detect_language,
     is_language_doubtful,
 )
+from bot.domain.saved_styles import SavedStyles
 from bot.operations.intake import Intake
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
@@ -101,6 +102,7 @@ class Conversation:
         limits: what the bot accepts.
         language: the user's.
         appearance: with which the user's next draft starts.
+        styles: which the user saved.
     """
 
     messenger: Messenger
@@ -110,6 +112,7 @@ class Conversation:
     limits: TelegramLimits
     language: Language
     appearance: Appearance
+    styles: SavedStyles
 
     def text(self, key: str, /, **values: TextValue) -> str:
         """Return the text *key* in the user's language."""
@@ -177,6 +180,7 @@ class ConversationMiddleware(BaseMiddleware):
             limits=data["limits"],
             language=preferences.language or detect_language(user.language_code if user else None),
             appearance=preferences.appearance,
+            styles=preferences.styles,
         )
         result = await handler(event, data)
         if user and preferences.language is None and is_language_doubtful(user.language_code):
@@ -242,6 +246,7 @@ class DialogState(StatesGroup):
     background = State(group_name="Waiting")  #: for a file as the background of a draft
     colour = State(group_name="Waiting")  #: of the background or the ring of a draft
     times = State(group_name="Waiting")  #: for the start and the end of the used part of its clip
+    style_name = State(group_name="Waiting")  #: for the name of a style
 
 
 class DialogData(TypedDict, total=False):
@@ -252,9 +257,13 @@ class DialogData(TypedDict, total=False):
         part: what a colour is for, as in :class:`AskColour`.
         album: Telegram's id of an album whose first part was the answer.
         kept: a picture that came before its clip, as in :class:`bot.handlers.media.KeptBackground`.
+        style: the id of the saved style that is renamed.
+        code: of the look that is saved, as in a link.
     """
 
     draft: str
+    style: str
+    code: str
     part: str
     album: str
     kept: dict[str, Any]

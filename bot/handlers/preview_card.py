@@ -24,6 +24,7 @@ from bot.preview_cards import PreviewCards
 from bot.ui.callback_data import (
     AskColour,
     AskTimes,
+    ChooseStyle,
     KeepBackground,
     MakeResult,
     SendBackground,
@@ -33,7 +34,14 @@ from bot.ui.card_choices import CARD_CHOICES, CardChoice
 
 OTHER_BUTTONS = (ShowCardPage, SendBackground, KeepBackground, MakeResult)
 CardButton = (
-    CardChoice | ShowCardPage | AskTimes | AskColour | SendBackground | KeepBackground | MakeResult
+    CardChoice
+    | ShowCardPage
+    | AskTimes
+    | AskColour
+    | SendBackground
+    | KeepBackground
+    | MakeResult
+    | ChooseStyle
 )
 
 
@@ -92,6 +100,18 @@ async def choose(
         await conversation.alert(query, conversation.text("too-old"))
         return
     await conversation.answer(query)
+    await change_card(query, draft, changed, conversation, drafts, cards)
+
+
+async def change_card(
+    query: CallbackQuery,
+    draft: Draft,
+    changed: Draft,
+    conversation: Conversation,
+    drafts: DraftRepository,
+    cards: PreviewCards,
+) -> None:
+    """Make *changed* of *draft*, whose card was pressed, and remember its look."""
     if changed == draft:
         return
     try:
@@ -101,7 +121,7 @@ async def choose(
     if changed.look != draft.look:
         await conversation.users.set_appearance(draft.user, make_reusable(changed.look))
     cards.request_redraw(draft.id)  # which shows the mark, too, where the next call is refused
-    keyboard = conversation.keyboards.create_card(changed)
+    keyboard = conversation.keyboards.create_card(changed, conversation.styles)
     await conversation.edit_keyboard(query, keyboard, is_retried=False)
 
 
@@ -118,7 +138,8 @@ async def show_page(
         draft = await drafts.set_page(draft.id, callback_data.page)
     except DraftNotFound:  # it was deleted at this moment
         return
-    await conversation.edit_keyboard(query, conversation.keyboards.create_card(draft))
+    keyboard = conversation.keyboards.create_card(draft, conversation.styles)
+    await conversation.edit_keyboard(query, keyboard)
 
 
 async def ask_background(

@@ -24,7 +24,7 @@ help =
 
     In a group, mention me in the video's caption.
 
-    /style – how your next video will look
+    /style – how your next video will look, and your saved styles
     /cancel – stop what I am making for you
     /language – English or Russian
 command-start = What I do
@@ -174,7 +174,7 @@ privacy =
     • The cut-out, for the buttons under the result: a day.
     • The preview of a video that you did not order: a week.
     • A line for each video, with your Telegram number, the time and the choices: { $days } days.
-    • Your language and the look that you chose last.
+    • Your language, the look that you chose last, and the styles that you saved.
 
     Videos are made on the bot's own servers or on a rented service, which deletes them afterwards. I give them to nobody else.
 
@@ -182,11 +182,44 @@ privacy =
 forget-ask = I will stop your videos and delete what I keep of you; cut-outs go within a day. What I sent you stays in our chat.
 forgotten = Done: I know nothing of you any more. Send a video whenever you like.
 style-shown =
-    Your next video will look like this:
+    { $default ->
+        [yes] Each new video begins with your style <b>{ $name }</b>:
+       *[no] Your next video will look like this:
+    }
 
     { look }
 
-    You change it with the buttons under its preview.
+    You change it with the buttons under its preview. 💾 saves a look under a name.
+style-page =
+    💾 <b>{ $name }</b>{ $default ->
+        [yes] , ⭐ each new video begins with it
+       *[no] {""}
+    }
+
+    { look }
+
+    This link shares it. It tells the look and nothing about you{ $background ->
+        [file] , and not your background either
+       *[other] {""}
+    }:
+    <code>{ $link }</code>
+style-name-ask = 💾 Reply with a name for this look, like <b>Lessons</b>.
+style-name-wrong = A name is one line of up to { $limit } characters. Send me another one, or /cancel.
+style-name-taken = You have a style <b>{ $name }</b> already. Send me another name, or /cancel.
+style-saved = 💾 Saved as <b>{ $name }</b>. It is under More below each preview, and in /style.
+style-too-many = You have { $limit } styles, and that is all I can keep. Delete one in /style first.
+style-delete-ask = Delete the style <b>{ $name }</b>?
+style-deleted = The style <b>{ $name }</b> is deleted.
+style-gone = This style does not exist any more. /style shows yours.
+style-shared =
+    🔗 Somebody shares this look with you:
+
+    { look }
+style-used =
+    ✅ Send me a video, it will look like this:
+
+    { look }
+style-link-wrong = This link to a look is not complete. Ask for it once more, or just send me a video.
 style-reset = Done, your next video begins with the usual look.
 
 button-editor = Editor
@@ -232,6 +265,13 @@ button-sound-quiet = Backgr. quieter
 button-sound-normal = Background as is
 button-sound-loud = Backgr. louder
 button-times = Type the times
+button-styles = Styles
+button-style-save = Save look
+button-style-use = Use it
+button-style-default = Begin with it
+button-style-share = Share
+button-style-rename = Rename
+button-style-delete = Delete
 button-blur = Blur
 button-send = My file
 button-auto = Best

@@ -11,10 +11,15 @@ from pydantic import Field
 
 from bot.database.drafts import CardPage
 from bot.domain.job_request import Appearance, Language
+from bot.domain.style_code import CODE_PATTERN
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Anchor, Shape
 
 OpaqueId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]  #: of a draft or a job
+
+
+StyleId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,16}$")]  #: of a saved style
+StyleCode = Annotated[str, Field(pattern=CODE_PATTERN)]  #: of a look, as in a link
 
 
 class ShowCardPage(CallbackData, prefix="page"):
@@ -145,6 +150,65 @@ class ChooseLanguage(CallbackData, prefix="speak"):
 
 class ResetAppearance(CallbackData, prefix="reset"):
     """Forget the remembered appearance."""
+
+
+class ChooseStyle(CallbackData, prefix="dress"):
+    """Give a card the look of a saved style."""
+
+    draft: OpaqueId
+    style: StyleId
+
+
+class SaveStyle(CallbackData, prefix="save"):
+    """Send a name under which a look is saved.
+
+    Attributes:
+        draft: whose look it is.
+        code: of the look; without both it is the one with which the next card begins.
+    """
+
+    draft: OpaqueId | None = None
+    code: StyleCode | None = None
+
+
+class UseStyle(CallbackData, prefix="wear"):
+    """Let the next card begin with the look of a link."""
+
+    code: StyleCode
+
+
+class ListStyles(CallbackData, prefix="styles"):
+    """Show the saved styles."""
+
+
+class OpenStyle(CallbackData, prefix="style"):
+    """Show a saved style, and what can be done with it."""
+
+    style: StyleId
+
+
+class SetDefaultStyle(CallbackData, prefix="star"):
+    """Let each new card begin with a saved style, or not any more."""
+
+    style: StyleId
+    on: bool
+
+
+class RenameStyle(CallbackData, prefix="rename"):
+    """Send another name for a saved style."""
+
+    style: StyleId
+
+
+class DeleteStyle(CallbackData, prefix="erase"):
+    """Delete a saved style.
+
+    Attributes:
+        sure: False asks first.
+    """
+
+    style: StyleId
+    sure: bool
 
 
 class ForgetUser(CallbackData, prefix="forget"):

@@ -68,6 +68,7 @@ MORE_PAGES = {
     CardPage.PLACE: "📍",
     CardPage.EFFECTS: "✨",
     CardPage.SOUND: "🔊",
+    CardPage.STYLES: "💾",
 }
 MAX_SHOWN_FILES = 5  #: backgrounds that a card offers
 #: aspect ratios that a card offers, from tall to wide

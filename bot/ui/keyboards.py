@@ -7,6 +7,7 @@ from aiogram.types import InlineKeyboardMarkup, WebAppInfo
 from bot.database.drafts import CardPage, Draft
 from bot.database.jobs import Job
 from bot.domain.job_request import Language
+from bot.domain.saved_styles import NO_STYLES, SavedStyles
 from bot.ui.buttons import Button, Labels, Row, create_button, create_keyboard, split_into_pairs
 from bot.ui.callback_data import (
     CancelJob,
@@ -18,13 +19,13 @@ from bot.ui.callback_data import (
     KeepBackground,
     MakeResult,
     ReopenCard,
-    ResetAppearance,
     ResultPage,
     ShowCardPage,
     ShowResultPage,
     TrySample,
 )
 from bot.ui.card_keyboard import CORNER_ARROWS, MORE_PAGES, create_page_rows
+from bot.ui.style_keyboards import create_card_styles
 from bot.ui.texts import Texts
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Shape
@@ -50,11 +51,19 @@ class Keyboards:
         """
         self._texts, self._site = texts, site
 
-    def create_card(self, draft: Draft) -> InlineKeyboardMarkup:
-        """Create the page of a card's keyboard that is open; the current choices are marked."""
+    def create_card(self, draft: Draft, styles: SavedStyles = NO_STYLES) -> InlineKeyboardMarkup:
+        """Create the page of a card's keyboard that is open; the current choices are marked.
+
+        Args:
+            draft: whose card it is.
+            styles: of its owner, for the page of styles.
+        """
         words = Labels(self._texts, draft.language)
         make = create_button(f"✅ {words('make')}", MakeResult(draft=draft.id), style="success")
-        rows = create_page_rows(draft, words)
+        if draft.page is CardPage.STYLES:
+            rows = create_card_styles(draft, styles, words)
+        else:
+            rows = create_page_rows(draft, words)
         if draft.page is CardPage.FIRST:
             return create_keyboard([make, *self._create_editor_button(draft, words)], *rows)
         upper = CardPage.MORE if draft.page in MORE_PAGES else CardPage.FIRST
@@ -119,12 +128,6 @@ class Keyboards:
             for language, name in LANGUAGE_NAMES.items()
         ]
         return create_keyboard(row)
-
-    def create_style(self, language: Language) -> InlineKeyboardMarkup:
-        """Create the keyboard under the remembered appearance."""
-        return create_keyboard(
-            [create_button(self._texts(language, "button-reset"), ResetAppearance())]
-        )
 
     def create_forget(self, language: Language, user: int) -> InlineKeyboardMarkup:
         """Create the keyboard that asks whether everything of a user is to be deleted."""

@@ -1,6 +1,7 @@
 """What the bot remembers, and that it can be relied on."""
 
 import asyncio
+import json
 import secrets
 import sys
 import time
@@ -33,6 +34,7 @@ from bot.domain.job_request import (
     Requester,
     SourceKind,
 )
+from bot.domain.saved_styles import MAX_STYLES, SavedStyle
 from settings import StorageSettings
 from tests.bot.support.postgres_server import created
 from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
@@ -218,13 +220,13 @@ async def test_the_open_draft_of_a_card(database: AsyncEngine) -> None:
     for number in (1, 2, 3):
         draft = await opened(drafts, number)
         assert draft is not None
-        if number < 3:  # the third has no card yet
+        if number < 3:  # the third has no card yet: it is the last one all the same
             await drafts.set_card(draft.id, 10 + number)
     first = await drafts.find_open(draft.user, draft.chat, 11)
     last = await drafts.find_open(draft.user, draft.chat, None)
     assert first
     assert last
-    assert (first.message, last.message) == (1, 2)
+    assert (first.message, last.message) == (1, 3)
     for user, chat, card in ((99, draft.chat, 11), (draft.user, 99, 11), (draft.user, 99, None)):
         assert await drafts.find_open(user, chat, card) is None
     await drafts.mark_used(first.id)
@@ -278,6 +280,39 @@ async def test_a_look_of_another_version_is_the_default(database: AsyncEngine) -
     async with database.execution_options(writes=True).begin() as connection:
         await connection.execute(text("""UPDATE people SET look = '{"shape": "star"}'"""))
     assert await people.get_preferences(7) == Preferences()
+
+
+async def test_styles_are_kept_until_the_user_is_forgotten(database: AsyncEngine) -> None:
+    """The default one is what cards begin with; one that cannot be read costs only itself."""
+    people, rect = UserRepository(database), Appearance(shape=Shape.RECT)
+    for name in ("a", "b"):
+        style = SavedStyle(id=name, name=name, look=rect)
+        await people.change_styles(7, lambda styles, style=style: styles.save(style))
+    await people.change_styles(7, lambda styles: styles.set_default("b"))
+    await people.set_appearance(7, Appearance(size=OverlaySize.LARGE))
+    found = await people.get_preferences(7)
+    assert [style.id for style in found.styles.saved] == ["a", "b"]
+    assert found.appearance == rect
+    async with database.execution_options(writes=True).begin() as connection:
+        stored = await connection.scalar(text("SELECT styles FROM people"))
+        torn = str(stored if isinstance(stored, str) else json.dumps(stored))
+        torn = torn.replace('"rect"', '"star"', 1)
+        await connection.execute(text("UPDATE people SET styles = :torn"), {"torn": torn})
+    assert [style.id for style in (await people.get_styles(7)).saved] == ["b"]
+    await people.reset_appearance(7)
+    assert (await people.get_preferences(7)).appearance == Appearance()
+    assert len((await people.get_styles(7)).saved) == 1
+    await people.delete(7)
+    assert await people.get_preferences(7) == Preferences()
+
+
+async def test_styles_that_change_at_once_are_all_kept(database: AsyncEngine) -> None:
+    """Two taps on *Save*, or two processes for a moment."""
+    people = UserRepository(database)
+    styles = [SavedStyle(id=f"s{i}", name=f"s{i}", look=Appearance()) for i in range(MAX_STYLES)]
+    changes = (people.change_styles(7, lambda old, new=new: old.save(new)) for new in styles)
+    await asyncio.gather(*changes)
+    assert len((await people.get_styles(7)).saved) == MAX_STYLES
 
 
 async def test_knobs_keep_json(database: AsyncEngine) -> None:

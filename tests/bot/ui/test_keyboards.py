@@ -25,8 +25,10 @@ from bot.domain.job_request import (
     RingStyle,
     SourceKind,
 )
+from bot.domain.saved_styles import MAX_NAME_LENGTH, MAX_STYLES, SavedStyle, SavedStyles
 from bot.ui import callback_data as buttons
 from bot.ui import card_choices
+from bot.ui.buttons import Labels
 from bot.ui.callback_data import (
     RESULT_CHANGES,
     CancelJob,
@@ -49,6 +51,12 @@ from bot.ui.card_choices import (
     TrimClip,
 )
 from bot.ui.keyboards import RESULT_FORMATS, Keyboards
+from bot.ui.style_keyboards import (
+    create_deletion,
+    create_shared_style,
+    create_style_list,
+    create_style_page,
+)
 from bot.ui.texts import Texts, describe_appearance
 from video_editing.contract.engines import ENGINES
 from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
@@ -77,6 +85,10 @@ VALUES: dict[str, Any] = {
     "language": Language,
     "draft": (LONGEST,),
     "job": (LONGEST,),
+    "style": ("s" * 16,),
+    "code": ("c" * 24,),
+    "on": (False, True),
+    "sure": (False, True),
 }
 CLASSES: list[type[CallbackData]] = [
     each
@@ -172,7 +184,27 @@ def all_keyboards(language: Language) -> list[InlineKeyboardMarkup]:
         keyboards.create_background_request(draft(language)),
         keyboards.create_forget(language, 2**52),
     ]
-    return [*made, keyboards.create_languages(), keyboards.create_style(language)]
+    return [*made, keyboards.create_languages(), *style_keyboards(language)]
+
+
+def style_keyboards(language: Language) -> list[InlineKeyboardMarkup]:
+    """Those of saved styles: none, one, all but one, and all, with the longest names."""
+    keyboards, labels = Keyboards(Texts()), Labels(Texts(), language)
+    made = []
+    for count in (0, 1, MAX_STYLES - 1, MAX_STYLES):
+        saved = tuple(
+            SavedStyle(id=f"s{i}", name="W" * MAX_NAME_LENGTH, look=Appearance())
+            for i in range(count)
+        )
+        styles = SavedStyles(saved=saved, default="s0")
+        made += [
+            keyboards.create_card(draft(language, page=CardPage.STYLES), styles),
+            create_style_list(styles, labels),
+            create_shared_style("c" * 24, styles, labels),
+        ]
+    style = SavedStyle(id="s0", name="A", look=Appearance())
+    made += [create_style_page(style, "l", labels, is_default=is_on) for is_on in (False, True)]
+    return [*made, create_deletion(style, labels)]
 
 
 @pytest.mark.parametrize("kind", CLASSES)
@@ -344,7 +376,7 @@ def test_back_leads_to_the_page_before() -> None:
         found[page] = back.split(":")[2]
     assert found == {
         **dict.fromkeys(("ring", "background", "more"), "first"),
-        **dict.fromkeys(("trim", "format", "place", "effects", "sound"), "more"),
+        **dict.fromkeys(("trim", "format", "place", "effects", "sound", "styles"), "more"),
     }
 
 

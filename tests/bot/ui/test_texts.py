@@ -42,7 +42,14 @@ TEXT, CAPTION, ALERT, LABEL = 4096, 1024, 200, 24
 SHORT = {"card": CAPTION, "look": CAPTION, "result-caption": CAPTION, "command-": 256}
 ALERTS = {
     *("not-yours", "too-old", "made-already", "accepted", "cancelling", "cancel-over"),
-    *("accepted-note", "accepted-sticker", "fault-too-many", "fault-queue-full", "fault-paused"),
+    *(
+        "style-gone",
+        "accepted-note",
+        "accepted-sticker",
+        "fault-too-many",
+        "fault-queue-full",
+        "fault-paused",
+    ),
 }
 NUMBERS = (0, 1, 2, 5, 21)
 FRAGMENTS = {"place-where", "used-part"}  #: parts of other texts, and sometimes empty
