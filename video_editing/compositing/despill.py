@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.frames import Matte, Picture, Plane
-from video_editing.pixels import resize
+from video_editing.pixels import find_edge_tiles, resize
 
 REDUCED_SIDE = 135  #: pixels, shorter side of the reduced picture from which means are computed
 WIDE_KERNEL = 23  #: reduced pixels; reaches from a blurred edge to opaque and transparent pixels
@@ -103,18 +103,15 @@ def _replace_spill(
 ) -> Iterator[Plane]:
     """Yield *planes* with the person's colours wherever alpha is below 255."""
     size = alpha.shape[::-1]
-    edge = np.flatnonzero(alpha - np.uint8(1) < 254)  # 0 becomes 255
-    levels = alpha.ravel()[edge]
-    share, residual_share = (curve[levels] for curve in _SHARE_CURVES)
+    edges = find_edge_tiles(alpha)
+    share = edges.take(alpha) * np.float32(1 / 255)
     for plane, own, behind in zip(planes, person, background, strict=True):
         cleaned = np.asarray(cv2.resize(own, size), np.uint8)
-        one = cleaned.ravel()[edge]
-        other = cv2.resize(behind, size).ravel()[edge]
-        residual = plane.ravel()[edge] - share * one - (1 - share) * other
+        one = edges.take(cleaned).astype(np.float32)
         cv2.copyTo(plane, alpha, cleaned)
-        cleaned.ravel()[edge] = np.clip(one + residual_share * residual + 0.5, 0, 255)
+        if edges:
+            other = edges.take(np.asarray(cv2.resize(behind, size), np.uint8))
+            residual = edges.take(plane) - share * one - (1 - share) * other
+            mixed = one + np.asarray(cv2.pow(share, RESIDUAL_POWER), np.float32) * residual
+            edges.put(np.asarray(np.clip(mixed + np.float32(0.5), 0, 255), np.float32), cleaned)
         yield cleaned
-
-
-_SHARES = np.arange(256, dtype=np.float32) * np.float32(1 / 255)
-_SHARE_CURVES = _SHARES, _SHARES**RESIDUAL_POWER  #: by alpha
