@@ -157,6 +157,7 @@ def test_parts_that_are_stopped_leave_no_folder(long_clip: Path, tmp_path: Path)
     assert list_files(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_demo_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     """Neither its clip nor one of its two results."""
     (tmp_path / "temporary").mkdir()

@@ -38,7 +38,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip that takes longer than any test waits for."""
     path = tmp_path_factory.mktemp("clips") / "long.mp4"
-    frames = list(drawn(8, (640, 360))) * 200
+    frames = list(drawn(8, (1280, 720))) * 200
     return make_clip(path, frames, options={"preset": "ultrafast"})
 
 

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.support.decode_media import heard, rgb, times
 from tests.support.overlay_command import overlay
 
 
+@pytest.mark.slow  # .ci/run makes the demo as well
 def test_the_demo_ends_with_a_person_in_a_circle(tmp_path: Path) -> None:
     """It prints the path of the mp4; the face is in its middle, the colour in its corners."""
     result = tmp_path / "demo.mp4"
