@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import webcolors
 
-from bot.domain.job_request import Appearance, BackgroundChoice
+from bot.domain.job_request import Appearance
 
 VERSION = 1
 CODE_BYTES = 18
@@ -21,8 +21,6 @@ def format_style_code(look: Appearance) -> str:
     It has neither the engine nor a background file: they are the user's. Numbers are rounded to
     steps that nobody sees.
     """
-    if look.backdrop.kind == "file":
-        look = look.model_copy(update={"backdrop": BackgroundChoice()})
     values, code = look.model_dump(mode="json"), VERSION
     for field in CODE_FIELDS:
         code = code << field.bits | field.to_number(_find_parent(values, field)[field.path[-1]])
@@ -99,6 +97,7 @@ def _unpack_colour(number: int) -> str:
 
 
 def _pack_background(background: dict[str, Any]) -> int:
+    """Return a background as a number; a file, which is the user's, is the usual colour."""
     return 0 if background["kind"] == "blur" else _pack_colour(background["colour"])
 
 

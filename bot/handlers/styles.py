@@ -9,7 +9,7 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.database.drafts import CardPage, Draft, DraftRepository
 from bot.database.repository import generate_id
-from bot.domain.job_request import Appearance
+from bot.domain.job_request import Appearance, Destination
 from bot.domain.saved_styles import (
     MAX_NAME_LENGTH,
     MAX_STYLES,
@@ -27,6 +27,7 @@ from bot.handlers.context import (
     DialogData,
     DialogState,
     create_router,
+    get_destination,
 )
 from bot.handlers.preview_card import change_card, make_reusable, match_own_draft, refuse_press
 from bot.preview_cards import PreviewCards
@@ -176,8 +177,14 @@ async def _ask_name(
     await state.set_state(DialogState.style_name)
     await state.set_data(dict(data))
     await conversation.answer(query)
-    if isinstance(query.message, Message):
-        await conversation.reply(query.message, conversation.text("style-name-ask"))
+    if message := query.message:
+        # One that is too old to be read cannot be replied to.
+        destination = (
+            get_destination(message)
+            if isinstance(message, Message)
+            else Destination(message.chat.id)
+        )
+        await conversation.messenger.send_text(destination, conversation.text("style-name-ask"))
 
 
 async def take_name(

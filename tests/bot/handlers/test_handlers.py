@@ -39,6 +39,8 @@ from bot.domain.job_request import (
     RingStyle,
     SourceKind,
 )
+from bot.domain.saved_styles import SavedStyle
+from bot.domain.style_code import format_style_code
 from bot.handlers import create_routers
 from bot.handlers.commands import ADMIN_COMMANDS, MENU_COMMANDS, set_commands
 from bot.handlers.media import SERIES_SECONDS, RecentRefusals
@@ -52,15 +54,18 @@ from bot.ui.callback_data import (
     ChangeFormat,
     ChangeShape,
     ChooseLanguage,
+    ChooseStyle,
     ForgetUser,
     KeepBackground,
     MakeResult,
     ReopenCard,
     ResetAppearance,
     ResultPage,
+    SaveStyle,
     SendBackground,
     ShowCardPage,
     ShowResultPage,
+    UseStyle,
 )
 from bot.ui.card_choices import (
     ChooseColour,
@@ -1328,6 +1333,69 @@ async def test_shapes_and_corners_are_a_press_away(talk: BotChat) -> None:
     await talk.presses(ShowResultPage(job=job.id, page=ResultPage.CORNER).pack())
     shown = talk.session.get_calls(EditMessageReplyMarkup)[-1].reply_markup
     assert shown == Keyboards(Texts()).create_result(job, ResultPage.CORNER)
+
+
+# saved styles
+
+
+async def test_a_style_with_another_engine_does_not_use_the_mattes(talk: BotChat) -> None:
+    style = SavedStyle(id="s", name="s", look=Appearance(engine="mediapipe"))
+    same = style.model_copy(update={"id": "t", "name": "t", "look": Appearance(shape=Shape.RECT)})
+    await talk.users.change_styles(ANN, lambda styles: styles.save(style).save(same))
+    job = await talk.done()
+    await talk.presses(ReopenCard(job=job.id).pack())
+    draft_id = talk.cards.requested[-1]
+    for chosen, mattes in (("t", job.id), ("s", None)):
+        await talk.presses(ChooseStyle(draft=draft_id, style=chosen).pack())
+        draft = await talk.drafts.get(draft_id)
+        assert draft
+        assert draft.mattes == mattes
+    assert draft.look == style.look
+    assert (await talk.users.get_preferences(ANN)).appearance == style.look
+
+
+async def test_a_style_has_no_link_as_its_background(talk: BotChat) -> None:
+    """It may be dead when the style is used."""
+    draft = await talk.draft()
+    await talk.presses(SendBackground(draft=draft.id).pack())
+    await talk.sends(link("https://a.b/c.jpg"))
+    await talk.presses(SaveStyle(draft=draft.id).pack())
+    await talk.sends("Lessons")
+    (style,) = (await talk.users.get_styles(ANN)).saved
+    assert (style.name, style.look.backdrop) == ("Lessons", BackgroundChoice())
+
+
+async def test_the_look_of_anothers_card_is_not_saved(talk: BotChat) -> None:
+    """Nor that of a card that is no more."""
+    draft = await talk.draft()
+    await talk.presses(SaveStyle(draft=draft.id).pack(), BOB)
+    assert "somebody else" in talk.alert
+    await talk.presses(SaveStyle(draft="gone").pack(), BOB)
+    assert talk.alert
+    await talk.sends("Hers", BOB)
+    assert not (await talk.users.get_styles(BOB)).saved
+
+
+async def test_a_name_is_asked_for_once_and_can_be_refused(talk: BotChat) -> None:
+    """A text after */cancel*, or after the name, is one like any other."""
+    await talk.presses(SaveStyle().pack())
+    await talk.sends("/cancel")
+    await talk.sends("Lessons")
+    assert not (await talk.users.get_styles(ANN)).saved
+    await talk.presses(SaveStyle().pack())
+    await talk.sends("Lessons")
+    await talk.sends("More")
+    assert [style.name for style in (await talk.users.get_styles(ANN)).saved] == ["Lessons"]
+
+
+async def test_the_engine_stays_with_the_look_of_a_link(talk: BotChat) -> None:
+    """And no style is the default any more."""
+    style = SavedStyle(id="s", name="s", look=Appearance(engine="mediapipe"))
+    await talk.users.change_styles(ANN, lambda styles: styles.save(style).set_default("s"))
+    code = format_style_code(Appearance(shape=Shape.RECT))
+    await talk.presses(UseStyle(code=code).pack())
+    expected = Appearance(shape=Shape.RECT, engine="mediapipe")
+    assert (await talk.users.get_preferences(ANN)).appearance == expected
 
 
 # cancelling
