@@ -1,19 +1,25 @@
 """A whole talk with the real program and a real clip."""
 
+import asyncio
+import re
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import av
 import numpy as np
+import psutil
 import pytest
 
+from tests.bot.support.bot_process import BotProcess
 from tests.bot.support.conversation import always_true, card_of, ordered, result_for, settled
-from tests.bot.support.fake_telegram import Message, Telegram
+from tests.bot.support.fake_telegram import Message, Telegram, User
 from tests.bot.support.running_bot import Opener
 from tests.support.person_clips import film_of_eileen
 
 NAVY = (0x1D, 0x35, 0x57)
 CARD_SECONDS = 2.0  #: for 95 of 100 cards
+HOSTILE_SECONDS, HOSTILE_MEGABYTES = 15.0, 500.0  #: that a hostile file may take, alone
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +81,56 @@ async def test_cards_are_quick_while_a_job_runs(
         waits.append((card.edited or card.at) - began)
     assert sorted(waits)[18] < CARD_SECONDS, waits
     await always_true(telegram, bot)
+
+
+@pytest.mark.slow
+async def test_hostile_files_cost_little(telegram: Telegram, open_bot: Opener, cases: Path) -> None:
+    """Each ends in a preview or a sentence within seconds, and its result within the limits."""
+    bot = await open_bot(real=True).start().ready()
+    files = sorted((cases.parent / "hostile").iterdir())
+    assert files
+    figures = []
+    for number, file in enumerate(files):
+        user = telegram.user(100 + number)
+        peak = asyncio.create_task(watch_memory(bot))
+        began = time.monotonic()
+        sent = await user.sends_document(file, name=file.name, mime="video/mp4")
+        card = await preview_or_reason(user, sent)
+        seconds = [time.monotonic() - began]
+        if card.buttons:
+            began = time.monotonic()
+            await user.presses("^make", card)
+            end = await preview_or_reason(user, card)
+            seconds.append(time.monotonic() - began)
+            card = end
+        peak.cancel()
+        megabytes = await peak
+        figures.append((file.name, card.kind, card.text[:60], *seconds, megabytes))
+        assert max(seconds) < HOSTILE_SECONDS, figures[-1]
+        assert megabytes < HOSTILE_MEGABYTES, figures[-1]
+    print(*figures, sep="\n")  # noqa: T201 - figures for a run with -s, file by file
+    await always_true(telegram, bot)
+
+
+async def preview_or_reason(user: User, sent: Message) -> Message:
+    """The preview or the video that comes after *sent*, or else why none does."""
+
+    def found() -> Message | None:
+        later = [m for m in user.telegram.chats[user.chat].shown() if m.by_bot and m.id > sent.id]
+        ends = [m for m in later if m.kind != "text" or not re.match("[👀📥🔍✂🎬📤⏳]", m.text)]
+        return ends[-1] if ends else None
+
+    return await user.telegram.until(found, 60, "a preview, a video or a reason")
+
+
+async def watch_memory(bot: BotProcess) -> float:
+    """Return the most megabytes that one of the bot's children held, once it is cancelled."""
+    most = 0.0
+    try:
+        while True:
+            for child in bot.children():
+                with suppress(psutil.Error):
+                    most = max(most, psutil.Process(child).memory_info().rss / 1e6)
+            await asyncio.sleep(0.1)
+    except asyncio.CancelledError:
+        return most
