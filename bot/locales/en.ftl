@@ -29,7 +29,7 @@ help =
     /language – English or Russian
 command-start = What I do
 command-help = How it works
-command-style = How your next video will look
+command-style = Your look, and your saved styles
 command-cancel = Stop what I am making for you
 command-language = English or Russian
 command-privacy = What I keep, and for how long

@@ -29,7 +29,7 @@ help =
     /language – русский или английский
 command-start = Что я умею
 command-help = Как это работает
-command-style = Как будет выглядеть следующее видео
+command-style = Ваш вид и сохранённые стили
 command-cancel = Остановить то, что я делаю для вас
 command-language = Русский или английский
 command-privacy = Что я храню и как долго
