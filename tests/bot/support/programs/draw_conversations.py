@@ -23,7 +23,9 @@ from PIL import Image
 from skimage import data
 
 from bot.database.drafts import CardPage
+from bot.domain.job_request import Language
 from bot.ui.callback_data import ShowCardPage
+from bot.ui.texts import Texts
 from tests.bot.support.bot_process import BotProcess
 from tests.bot.support.conversation import MAKE, card_of, living
 from tests.bot.support.fake_telegram import Message, Telegram, User
@@ -37,7 +39,8 @@ SIDE = 480  #: of the film
 FRAMES = 150
 STYLE = """
 *{box-sizing:border-box} body{margin:0;padding:24px;display:flex;gap:24px;width:fit-content;
-font:15px/1.35 Roboto,"Noto Color Emoji",sans-serif;background:#fff;align-items:flex-start}
+font:15px/1.35 Roboto,"DejaVu Sans","Noto Color Emoji",sans-serif;
+background:#fff;align-items:flex-start}
 .phone{width:390px;background:#cfe0c3;border-radius:18px;padding:14px 10px;display:flex;
 flex-direction:column;gap:8px}
 .m{max-width:330px;border-radius:14px;background:#fff;padding:7px 10px;white-space:pre-wrap;
@@ -137,7 +140,11 @@ def now(user: User) -> list[Message]:
 
 
 #: the pages of a card, in three columns
-PAGES = (("ring", "background", "more"), ("trim", "format", "place"), ("effects", "sound"))
+PAGES = (
+    ("ring", "background", "more"),
+    ("trim", "format", "place"),
+    ("effects", "sound", "styles"),
+)
 SECONDS = FRAMES // 25
 
 
@@ -174,7 +181,8 @@ async def pages(user: User, film: Path) -> Chats:
             await user.forges(ShowCardPage(draft=draft, page=CardPage(name)).pack(), card)
             await user.telegram.until(lambda shown=shown: card.datas != shown, 10, name)
             buttons = copy.deepcopy(card)
-            buttons.media, buttons.text, buttons.html = None, name, f"<b>{name}</b>"
+            title = Texts()(Language(user.language), f"button-{name}")
+            buttons.media, buttons.text, buttons.html = None, title, f"<b>{title}</b>"
             columns[-1].append(buttons)
     return columns
 
