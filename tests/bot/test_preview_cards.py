@@ -74,10 +74,11 @@ async def carded(workshop: Workshop, draft: Draft) -> Draft:
 
 
 async def dropped(workshop: Workshop, draft: Draft) -> None:
-    """Wait until the draft is no more."""
+    """Wait until the draft and its files are no more."""
+    folder = workshop.folders.get_draft_folder(draft.id)
 
     async def gone() -> bool:
-        return await workshop.drafts.get(draft.id) is None
+        return await workshop.drafts.get(draft.id) is None and not folder.exists()
 
     await until(gone)
 
@@ -291,7 +292,6 @@ async def test_a_clip_that_cannot_be_had(workshop: Workshop, error: Exception, c
         workshop.cards.request_card(draft.id)
         await dropped(workshop, draft)
         assert [one["text"] for one in workshop.chat.all("edit")] == [failure(code)]
-        assert not workshop.folders.get_draft_folder(draft.id).exists()
 
 
 async def test_a_clip_at_fault(workshop: Workshop, programs: Path) -> None:
