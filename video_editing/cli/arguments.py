@@ -98,6 +98,12 @@ class Option(NamedTuple):
             return "auto"
         return "none" if default in (None, ()) else format_value(default)
 
+    @property
+    def is_several(self) -> bool:
+        """Whether several may be given, for which the command runs one after the other."""
+        positional = self.find(Positional)
+        return positional is not None and positional.is_several
+
     def find(self, kind: type[Any]) -> Any:
         """Return the annotation of that class, or None."""
         return next((each for each in self.annotations if isinstance(each, kind)), None)
@@ -139,6 +145,8 @@ def read_options(
     """
     given = vars(namespace)
     values: dict[str, object] = {name: given[name] for name in given if name in model.model_fields}
+    for several in filter(lambda option: option.is_several, list_options(model)):
+        (values[several.name],) = given[several.name]
     for name, group_model, only in _list_groups(model):
         options = list_options(group_model, only)
         group = {option.name: given[option.name] for option in options if option.name in given}
@@ -187,7 +195,7 @@ def _add_option(command: argparse._ActionsContainer, option: Option) -> None:
     if option.flags != [option.name]:
         is_required = option.field.is_required()
         settings |= {"dest": option.name, "required": is_required, "default": argparse.SUPPRESS}
-    if (positional := option.find(Positional)) and positional.is_several:
+    if option.is_several:
         settings["nargs"] = "+"
     if option.kind is bool:
         settings["action"] = "store_true"

@@ -4,6 +4,7 @@ import argparse
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
@@ -43,35 +44,41 @@ def main(
         command = commands[namespace.command]
         cv2.setNumThreads(1)
         try:
-            every = [
-                read_options(command.options, each, parsers[namespace.command])
-                for each in split_by_clip(command.options, namespace)
-            ]
-            if len(every) > 1:
+            read = partial(read_options, command.options, command=parsers[namespace.command])
+            several = split_by_clip(command.options, namespace)
+            if several is not None:
                 with new_folder(namespace.output):
+                    every = [(each.clip[0].name, read(each)) for each in several]
                     return _run_each(command, every, failures)
-            check_targets(every[0])
-            with _raise_on_signals(), _open_report(every[0]) as report:
-                command.run(every[0], report)
+            options = read(namespace)
+            check_targets(options)
+            with _raise_on_signals(), _open_report(options) as report:
+                command.run(options, report)
         except ends as err:
             return report_failure(err, failures)
         return 0
 
 
 def _run_each(
-    command: Command, every: Sequence[BaseModel], failures: Mapping[type[Exception], Failure]
+    command: Command,
+    every: Sequence[tuple[str, BaseModel]],
+    failures: Mapping[type[Exception], Failure],
 ) -> int:
     """Run *command* for each clip, also after one that failed; return the first failure's status.
+
+    Args:
+        command: the command.
+        every: the names of the clips, each with its options.
+        failures: the errors that end with a sentence.
 
     Raises:
         InputRejected, OutputFailed: see :func:`check_targets`; nothing was begun.
         Cancelled: a signal stopped the work.
     """
-    for options in every:
+    for _, options in every:
         check_targets(options)
     status = 0
-    for number, options in enumerate(every, 1):
-        clip = getattr(options, "clip").name  # noqa: B009 - commands with several clips have it
+    for number, (clip, options) in enumerate(every, 1):
         try:
             with (
                 _raise_on_signals(),

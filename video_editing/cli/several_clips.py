@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from video_editing.cli.arguments import Positional, list_options
+from video_editing.cli.arguments import list_options
 from video_editing.contract.atomic_file import translate_output_errors
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.media import VIDEO_KINDS
@@ -19,10 +19,10 @@ SINGLE_OPTIONS = ("matte", "thumbnail", "report")  #: files of one clip
 
 def split_by_clip(
     model: type[BaseModel], namespace: argparse.Namespace
-) -> list[argparse.Namespace]:
-    """Return what was parsed, once for each clip, where a command takes several.
+) -> list[argparse.Namespace] | None:
+    """Return what was parsed once for each clip; the output is a folder then.
 
-    Where there is more than one, or a folder of clips, the output is a folder.
+    None where a command takes one clip, or gets one that is not in a folder.
 
     Args:
         model: the options of the command.
@@ -33,10 +33,10 @@ def split_by_clip(
             clip; NO_FILE, a folder has no clips.
     """
     if not _takes_several(model):
-        return [namespace]
+        return None
     given, output = namespace.clip, namespace.output
     if len(given) == 1 and not _is_folder(given[0]):
-        return [_replace(namespace, clip=given[0])]
+        return None
     for name in SINGLE_OPTIONS:
         if hasattr(namespace, name):
             raise InputRejected(RejectReason.BAD_OPTION, option=name, why="it goes with one clip")
@@ -48,7 +48,7 @@ def split_by_clip(
         why = f"{replaced} is one of the clips"
         raise InputRejected(RejectReason.BAD_OPTION, option="output", why=why)
     return [
-        _replace(namespace, clip=clip, output=result)
+        argparse.Namespace(**{**vars(namespace), "clip": [clip], "output": result})
         for clip, result in zip(clips, results, strict=True)
     ]
 
@@ -72,14 +72,7 @@ def new_folder(path: Path) -> Iterator[None]:
 
 
 def _takes_several(model: type[BaseModel]) -> bool:
-    return any(
-        (positional := option.find(Positional)) and positional.is_several
-        for option in list_options(model)
-    )
-
-
-def _replace(namespace: argparse.Namespace, **values: Path) -> argparse.Namespace:
-    return argparse.Namespace(**{**vars(namespace), **values})
+    return any(option.is_several for option in list_options(model))
 
 
 def _is_folder(path: Path) -> bool:

@@ -40,6 +40,14 @@ def test_each_has_a_result(clips: Path, tmp_path: Path, *, is_folder: bool) -> N
     assert len(probe(out / "talk-2.mp4").times) == 6
 
 
+def test_a_folder_may_have_one_clip(clips: Path, tmp_path: Path) -> None:
+    """Its result is in a folder as well."""
+    (clips / "talk.mkv").unlink()
+    done = overlay("edit", clips, "--keep-background", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert list_names(tmp_path / "out") == ["talk.mp4"]
+
+
 def test_one_that_fails_costs_itself(clips: Path, tmp_path: Path) -> None:
     """Each failure is told with the name of the clip, and the first one is the exit status."""
     broken, missing, out = clips / "broken.mov", clips / "missing.mov", tmp_path / "out"
