@@ -257,7 +257,7 @@ def build_api(
 @modal.concurrent(max_inputs=100)
 @modal.asgi_app()
 def create_links() -> FastAPI:
-    """Return the application for whoever has a link: without Modal's keys, and without others."""
+    """Return the application that serves links: it asks for no keys, Modal's included."""
     with tempfile.TemporaryDirectory() as folder:
         token = SecretStr(secrets.token_hex())  # of a service that is described and never served
         changes = {"folder": Path(folder), "token": token}

@@ -78,7 +78,7 @@ class UsageMeter:
         """Return the seconds to charge to an item that was made between these times.
 
         A container that is kept warm without work may pause for longer than the idle window; the
-        rest of such a pause is nobody's.
+        rest of such a pause is charged to no item.
         """
         start = began_at - self._paid_until
         pause = start if self._unpaid else min(start, self._idle_window)

@@ -186,7 +186,7 @@ def _get_job(jobs: JobStore, job_id: str) -> ServerJob:
 
 
 class OverlayLinks:
-    """Links to finished overlays, which whoever has them can open without a key."""
+    """Links to finished overlays, which need no key."""
 
     def __init__(self, overlays: OverlayStore, signer: LinkSigner, site: str | None) -> None:
         """Sign links with *signer*; they lead to the address *site*, or to the service itself."""

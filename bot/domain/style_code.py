@@ -19,7 +19,7 @@ def format_style_code(look: Appearance) -> str:
     """Return the values of *look* as a code.
 
     It has neither the engine nor a background file: they are the user's. Numbers are rounded to
-    steps that nobody sees.
+    steps too small to see.
     """
     values, code = look.model_dump(mode="json"), VERSION
     for field in CODE_FIELDS:

@@ -44,7 +44,7 @@ SAMPLE = MediaSource(kind=SourceKind.SAMPLE, seconds=SAMPLE_SECONDS)
 SAMPLE_LINK = "sample"  #: t.me/BOT?start=sample
 KEPT_SECONDS = 600.0  #: for which a picture waits for its clip, or a card for a picture
 MAX_LINK_LENGTH = 2000  #: characters; a longer link is ignored
-SERIES_SECONDS = 5.0  #: between two files of a series, which nobody sent in answer to a refusal
+SERIES_SECONDS = 5.0  #: between two files of a series; no user answers a refusal that fast
 MAX_REMEMBERED_CHATS = 1000  #: in which a file was refused
 
 
@@ -230,11 +230,7 @@ async def receive_background(
         return
     is_first = await state.get_state() is not None  # not a further part of an album
     await _close_question(message, state, draft)
-    try:
-        await drafts.add_background(draft.id, source)
-    except DraftNotFound:
-        raise SkipHandler from None
-    cards.request_redraw(draft.id)
+    await _add_background(draft, source, drafts, cards)
     if is_first:
         await conversation.reply(message, conversation.text("background-taken"))
 
@@ -250,11 +246,7 @@ async def use_background(
     """Add the background to the card that it replies to or follows."""
     if await _refuse_background(message, source, conversation):
         return
-    try:
-        await drafts.add_background(draft.id, source)
-    except DraftNotFound:
-        raise SkipHandler from None
-    cards.request_redraw(draft.id)
+    await _add_background(draft, source, drafts, cards)
     await conversation.reply(message, conversation.text("background-taken"))
 
 
@@ -267,6 +259,21 @@ async def keep_background(
     kept = KeptBackground(source=background, at=time.time())
     await state.update_data(kept=kept.model_dump(mode="json"))
     await conversation.reply(message, conversation.text("background-kept"))
+
+
+async def _add_background(
+    draft: Draft, source: MediaSource, drafts: DraftRepository, cards: PreviewCards
+) -> None:
+    """Add the background, and draw the card anew.
+
+    Raises:
+        SkipHandler: the draft was deleted; the message is handled like any other.
+    """
+    try:
+        await drafts.add_background(draft.id, source)
+    except DraftNotFound:
+        raise SkipHandler from None
+    cards.request_redraw(draft.id)
 
 
 async def _take_kept_background(state: FSMContext) -> MediaSource | None:

@@ -114,6 +114,7 @@ class ProgressMessage:
         self._backend = ""
         self._bar = self._notice = ""
         self._time_left = TimeLeft()
+        self._left: float | None = None  # seconds, where that is known
         self._is_warming_up = False  # which the notice says until the first progress
         self._sent_text = ""
         self._changed = asyncio.Event()
@@ -141,9 +142,7 @@ class ProgressMessage:
         match event:
             case Progress(stage=stage) if stage in BAR_STAGES.get(self._stage, ()):
                 self._bar = format_bar(event)
-                if (left := self._time_left.update(event, time.monotonic())) is not None:
-                    text = self._texts(self._job.language, "status-left", seconds=round_up(left))
-                    self._bar += f" · {text}"
+                self._left = self._time_left.update(event, time.monotonic())
                 if self._is_warming_up:
                     self._is_warming_up, self._notice = False, ""
             case BackendStarted(backend=backend):
@@ -165,8 +164,11 @@ class ProgressMessage:
         if self._template is None:
             return ""
         key, values = self._template
-        text = self._texts(self._job.language, key, **values)
-        return "\n".join(filter(None, [text, self._bar, self._notice]))
+        text, bar = self._texts(self._job.language, key, **values), self._bar
+        if self._left is not None:
+            left = self._texts(self._job.language, "status-left", seconds=round_up(self._left))
+            bar += f" · {left}"
+        return "\n".join(filter(None, [text, bar, self._notice]))
 
     async def show_restarting(self) -> None:
         """Show, in a single attempt, that the bot restarts."""
@@ -189,13 +191,13 @@ class ProgressMessage:
         self._task.cancel()
 
     def _name(self, backend: str) -> str:
-        """Return the name of a backend for texts; users other than admins are not told it."""
+        """Return the name of a backend for texts; users other than admins do not see it."""
         return backend if self._names_backends and backend else UNNAMED
 
     def _set_template(self, key: str, **values: TextValue) -> None:
         if self._template != (key, values):
             self._template = key, values
-            self._bar, self._time_left = "", TimeLeft()
+            self._bar, self._time_left, self._left = "", TimeLeft(), None
             self._changed.set()
 
     def _set_notice(self, key: str, **values: TextValue) -> None:

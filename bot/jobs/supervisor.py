@@ -238,10 +238,13 @@ class JobSupervisor:
 
     async def _start_orphaned(self) -> None:
         """Start open jobs that have no workflow, or whose workflow failed."""
-        for job in await self._job_repository.list_open():
-            if job.id in self._active_jobs:
-                self._inactive_since.pop(job.id, None)
-            else:
+        open_jobs = await self._job_repository.list_open()
+        inactive = {job.id for job in open_jobs if job.id not in self._active_jobs}
+        self._inactive_since = {
+            job_id: since for job_id, since in self._inactive_since.items() if job_id in inactive
+        }
+        for job in open_jobs:
+            if job.id not in self._active_jobs:
                 try:
                     await self._start_if_orphaned(job)
                 except Exception:  # those behind it are started nevertheless

@@ -17,7 +17,7 @@ class Intake:
 
     Attributes:
         is_paused: no new job is accepted; those that were accepted go on.
-        is_draining: it is paused, and the end of the last job is to be told.
+        is_draining: it is paused, and admins get a message when the last job ends.
         banned: Telegram's ids of users who are ignored.
         on_drained: called when the last job has ended while the queue was drained.
     """
