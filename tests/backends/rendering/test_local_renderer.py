@@ -18,7 +18,6 @@ from tests.support.person_clips import film_of_eileen
 from video_editing.cli.arguments import format_options, read_options
 from video_editing.cli.commands import EditArguments
 from video_editing.cli.main import build_parser
-from video_editing.cli.several_clips import split_by_clip
 from video_editing.contract.errors import Cancelled, InputRejected, OutputFailed, RejectReason
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.progress import Progress
@@ -58,8 +57,7 @@ def test_a_style_survives_the_command_line(style: Style) -> None:
     """The child parses the same style from its arguments, to the last digit."""
     words = ["edit", "clip", "-o", "result", *format_options(style)]
     parser, commands = build_parser()
-    (namespace,) = split_by_clip(EditArguments, parser.parse_args(words))
-    options = read_options(EditArguments, namespace, commands["edit"])
+    options = read_options(EditArguments, parser.parse_args(words), commands["edit"])
     assert options.style == style
 
 
