@@ -123,13 +123,13 @@ admin-cost = <b>Cost</b>
 admin-cost-today = today ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
 admin-cost-month = this month ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
 admin-cost-projected = at this rate the whole month ${ NUMBER($dollars, minimumFractionDigits: 2, maximumFractionDigits: 2) }
-admin-program = <b>Versions</b>: { $versions }, at work for { $uptime }
+admin-program = <b>Versions</b>: { $versions }, up for { $uptime }
 admin-failure = { $reason }: { $count }, last { $ago } ago
 admin-log = <b>Errors in the log</b> since the start
 admin-log-line = { $ago } ago, { $logger }: <code>{ $message }</code>
 admin-banned = Banned users: { $users }
     /ban and the number of a user, as /queue shows it, ignores that user from then on; /unban ends it.
-admin-ban = User { $user } is banned: I ignore what comes from there, and stop what I am making.
+admin-ban = User { $user } is banned: messages from there are ignored, and their jobs stop.
 admin-unban = User { $user } is not banned any more.
 admin-no-ban = This is an admin, who cannot be banned.
 admin-drain = No new videos are accepted. { $count ->
@@ -137,7 +137,7 @@ admin-drain = No new videos are accepted. { $count ->
         [one] One job is open.
        *[other] { $count } jobs are open.
     } I tell you when the last one has ended; /queue resumes the intake.
-admin-broadcast-help = Write the message behind the command: /broadcast We are back! I show it to you before I send it to all users.
+admin-broadcast-help = Write the message after the command: /broadcast We are back! I show it to you before I send it to all users.
 admin-broadcast-busy = Another message is being sent. Wait until I report its end.
 admin-broadcast-begun = I am sending it, ten users a second, and report the end.
 admin-broadcast-discarded = It is discarded.
@@ -168,7 +168,7 @@ admin-stage =
     }
 admin-paused = ⛔ New videos are not accepted.
 admin-did = Done.
-admin-did-nothing = There is nothing to do: it is over, or goes on already.
+admin-did-nothing = There is nothing to do: the job has ended, or is running already.
 admin-more = … and { $count } more
 admin-disk = Disk: { NUMBER($free, maximumFractionDigits: 1) } GB of { NUMBER($total, maximumFractionDigits: 1) } GB are free
 
@@ -179,7 +179,7 @@ alarm-database = ⚠️ The bot does not start, because its database is broken: 
 alarm-budget = ⚠️ This month's budget is reached: ${ NUMBER($spent, minimumFractionDigits: 2, maximumFractionDigits: 2) } of ${ NUMBER($budget, minimumFractionDigits: 2, maximumFractionDigits: 2) }. Until it ends, results are put together on this machine.
 alarm-privacy = ⚠️ In groups the bot gets only commands and replies to its messages: its privacy mode is on. There people write /make under a video, or in reply to one. For mentions to work as well, turn it off: @BotFather, /setprivacy, Disable; then add the bot to its groups again.
 alarm-card = ⚠️ Telegram refuses a preview: { $why }. /errors shows more.
-alarm-poison = ⚠️ The job { $job } broke the tools or the bot several times and was given up. /errors shows more.
+alarm-poison = ⚠️ The job { $job } ended the bot or its processes several times and was given up. /errors shows more.
 alarm-restarts = ⚠️ The bot has started { $count } times within { $minutes } minutes. /errors shows what this process logged; earlier ones are in the log of the host.
 alarm-drained = ✅ The last job has ended, and no new ones are accepted: the bot can be stopped. /queue resumes the intake.
 alarm-broadcast = 📣 The message was sent to { $sent } users; { $failed } cannot be reached.

@@ -54,7 +54,7 @@ admin-why =
         [unsafe] открыт для всех
         [no_model] нет устройства или модели для него
         [garbage] неверный ответ
-        [wrong_picture] видео не похоже на предпросмотр
+        [wrong_picture] видео не похоже на превью
         [too_slow] слишком долго
         [no_memory] не хватает памяти
         [unreachable] нет связи
@@ -179,8 +179,12 @@ alarm-disk = ⚠️ На диске осталось только { NUMBER($free
 alarm-database = ⚠️ Бот не запускается: база данных повреждена. { $reason }
 alarm-budget = ⚠️ Бюджет месяца исчерпан: ${ NUMBER($spent, minimumFractionDigits: 2, maximumFractionDigits: 2) } из ${ NUMBER($budget, minimumFractionDigits: 2, maximumFractionDigits: 2) }. До конца месяца результаты собираем на этой машине.
 alarm-privacy = ⚠️ В группах бот получает только команды и ответы на свои сообщения: включён режим приватности. Там пишут /make под видео или в ответ на него. Чтобы работали и упоминания, выключите его: @BotFather, /setprivacy, Disable; затем добавьте бота в группы заново.
-alarm-card = ⚠️ Telegram не принимает предпросмотр: { $why }. Подробнее: /errors.
-alarm-poison = ⚠️ Задача { $job } несколько раз сломала инструменты или бота, больше её не пробуем. Подробнее: /errors.
-alarm-restarts = ⚠️ Бот запускался { $count } раз(а) за { $minutes } мин. /errors показывает ошибки этого процесса; более ранние – в журнале хостинга.
+alarm-card = ⚠️ Telegram не принимает превью: { $why }. Подробнее: /errors.
+alarm-poison = ⚠️ Задача { $job } несколько раз обрывала работу бота или его процессов, больше её не пробуем. Подробнее: /errors.
+alarm-restarts = ⚠️ Бот запускался { $count ->
+        [one] { $count } раз
+        [few] { $count } раза
+       *[many] { $count } раз
+    } за { $minutes } мин. /errors показывает ошибки этого процесса; более ранние – в журнале хостинга.
 alarm-drained = ✅ Последняя задача закончилась, новые не принимаются: бота можно остановить. /queue возобновляет приём.
 alarm-broadcast = 📣 Сообщение получили: { $sent }; недоступны: { $failed }.

@@ -34,7 +34,7 @@ command-cancel = Stop what I am making for you
 command-language = English or Russian
 command-privacy = What I keep, and for how long
 
-language-ask = Which language shall I speak?
+language-ask = Which language do you prefer?
 language-set = I speak English with you now. Send me a video!
 
 ## Replies to what the user sent
@@ -212,7 +212,7 @@ style-delete-ask = Delete the style <b>{ $name }</b>?
 style-deleted = The style <b>{ $name }</b> is deleted.
 style-gone = This style does not exist any more. /style shows yours.
 style-shared =
-    🔗 Somebody shares this look with you:
+    🔗 Somebody has shared this look with you:
 
     { look }
 style-used =
@@ -324,7 +324,7 @@ status-planning = 🔎 Looking where you are in it…
 status-mattes = ✂️ Cutting you out{ place-where }…
 status-compose = 🎬 Putting it together{ place-where }…
 status-delivering = 📤 Sending it to you…
-status-parked = 😴 Nobody can work on your video right now. It is kept, I try again by myself every few minutes, and you need not do anything.
+status-parked = 😴 No server is free for your video right now. It is kept, and I try again every few minutes; you need not do anything.
 status-left = about { SPAN($seconds) } left
 status-restarting = 🔄 I am restarting. Your video is kept and goes on in a moment.
 status-fell-back = ↪️ { place-who } { why }. Another server continues.
@@ -368,16 +368,16 @@ why =
     }
 why-not-configured = is not set up
 why-unreachable = is not answering
-why-refused = does not let me in
+why-refused = refuses access
 why-unsafe = is not safe for your video
 why-busy = is busy
 why-broken = has failed
-why-garbage = answers nonsense
+why-garbage = sends wrong answers
 why-wrong-picture = draws the video wrong
 why-too-slow = is too slow
 why-no-model = is not ready
 why-no-memory = is out of memory
-why-resting = is having a rest
+why-resting = is paused after failures
 why-nobody = is not available
 
 ## End of a job
@@ -403,20 +403,20 @@ fault-too-long-clip =
        *[other] ; the limit is { SPAN($limit) }
     }. Cut it and send the part that you need.
 fault-wrong-kind = I cannot use this. <b>Send me a video</b>: from your gallery, as a round note, a GIF, a file, or a link.
-fault-too-many = I am making one of your videos, and more of them wait. Press again when one is ready.
+fault-too-many = I am making one of your videos, and others are waiting. Press again when one is ready.
 fault-paused = I am taking no new videos just now. Please press again in a while.
 fault-queue-full = Too many people are here right now. Please press again in some minutes.
 fault-result-too-big =
     The finished file is too big for Telegram{ $limit ->
         [0] {""}
        *[other] , which takes { $limit } MB
-    }. Send a shorter video, or choose another form.
+    }. Send a shorter video, or choose another kind of file.
 fault-poison = I tried this video three times, and each time something broke. Save it as a new mp4 and send that, or try another one.
 fault-no-rights = I may not send photos, videos or files in this chat. Ask its admin to allow them for me, or send me the video in a private chat.
 fault-no-disk = I have no room for your video right now. Please send it again in an hour.
 fault-gone-file = Telegram does not have this file any more. Please send it again.
 fault-refused-file = Telegram does not give me your file right now. Please send it again in a few minutes.
-fault-nobody = For a whole day nobody could work on your video. I am sorry! Please send it again.
+fault-nobody = For a whole day no server could work on your video. I am sorry! Please send it again.
 fault-old = This button is too old. Please send the video again.
 
 fault-no-file = The video did not arrive. Please send it again.
@@ -424,15 +424,15 @@ fault-empty-file = This file is empty. Please send it again.
 fault-not-a-video =
     { $what ->
         [picture] This is a photo. Send me a video; a photo can be its background.
-       *[other] This is not a video that I can read. Send one of these: { $videos }.
+       *[other] I cannot read this video. Send one of these: { $videos }.
     }
-fault-unsupported-format = I do not know this kind of file. Send one of these: { $videos }.
+fault-unsupported-format = I do not know this kind of file. Send a video: { $videos }.
 fault-unsupported-codec =
     { $stream ->
         [audio] I cannot read the sound of this video. Save it as an ordinary mp4 (with AAC sound) and send that.
        *[other] I cannot read how this video is packed. Save it as an ordinary mp4 (H.264) and send that.
     }
-fault-no-video-stream = There is only sound in this file. Send one with a picture.
+fault-no-video-stream = There is only sound in this file. Send one that shows you.
 fault-truncated = A part of this video is missing. Please send it again.
 fault-corrupt = This video is damaged. Save it anew and send that, or try another one.
 fault-too-long =
@@ -444,7 +444,7 @@ fault-too-long =
        *[other] ; the limit is { SPAN($limit) }
     }. Cut it and send the part that you need.
 fault-too-large = This video is too large for me. Save it anew in 4K or smaller and send that.
-fault-no-person = I see nobody in this video. Send one in which you face the camera, in good light.
+fault-no-person = I see no person in this video. Send one in which you face the camera, in good light.
 fault-bad-background =
     { $why ->
         [too_large] This background is too large{ $megapixels ->
@@ -459,15 +459,15 @@ fault-bad-background =
 fault-bad-matte = What I had kept of this video does not fit any more. Please send the video again.
 fault-bad-option = This look does not work. /style brings back the usual one; then send the video again.
 fault-nothing-left =
-    This part lies behind the end of the video{ $seconds ->
+    This part begins after the end of the video{ $seconds ->
         [0] {""}
        *[other] , which lasts { SPAN($seconds) }
     }. Choose another part and press again.
-fault-does-not-fit = It cannot be made small enough for Telegram. Send a shorter video, or choose another form.
+fault-does-not-fit = It cannot be made small enough for Telegram. Send a shorter video, or choose another kind of file.
 
 fault-bad-url = I cannot follow this link. Send one that begins with https:// and leads straight to the file.
-fault-unreachable = Nobody answers at this link. Check it in a browser and send it again.
-fault-forbidden = This link is not open for everybody. Share the file with “anyone with the link” and send it again.
+fault-unreachable = This link does not answer. Check it in a browser and send it again.
+fault-forbidden = This link is not open to everybody. Share the file with “anyone with the link” and send it again.
 fault-not-found = There is nothing at this link. Check it and send it again.
 fault-server-failed = The site behind this link has a problem. Try again later, or upload the file elsewhere.
 fault-not-a-file = This link leads to a page, not to a video. Send the download link of the file itself.
@@ -476,7 +476,7 @@ fault-too-big =
         [0] {""}
        *[other] ; I take up to { $limit } MB
     }. Send it shorter or smaller.
-fault-too-slow = The file comes too slowly from this link. Try again later, or upload it elsewhere.
+fault-too-slow = The file behind this link downloads too slowly. Try again later, or upload it elsewhere.
 fault-tls = This link's certificate cannot be trusted, so I do not follow it. Upload the file elsewhere.
 fault-broken-off = The connection to this link broke again and again. Try again later, or upload the file elsewhere.
 

@@ -609,7 +609,7 @@ async def test_errors_say_what_runs_what_failed_and_what_was_logged(
     talk.lines.append(json.dumps(line | {"message": "all is well"}))
     await talk.message("/errors")
     assert talk.last.text == (
-        "<b>Versions</b>: overlaybot 1.2.3, at work for 2 h\n\n"
+        "<b>Versions</b>: overlaybot 1.2.3, up for 2 h\n\n"
         "<b>Failures</b>, 7 days\ncorrupt: 1, last 0 s ago\n\n"
         "<b>Errors in the log</b> since the start\n"
         '0 s ago, bot.x: <code>a "bad" &lt;thing&gt;</code>'
