@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import RowMapping, Text, cast, func, select, text, true
+from sqlalchemy import RowMapping, Text, case, cast, func, select, text, true
 
 from bot.database.repository import Repository, generate_id
 from bot.database.schema import jobs
 from bot.domain.job_request import Destination, JobRequest, Language, Requester
-from bot.domain.outcomes import FailureCode
+from bot.domain.outcomes import CANCELLED_BY_OPERATOR, FailureCode
 
 QUEUE_LOCK_ID = 0x6F76_6572  #: of an advisory lock: two processes must not both accept the last job
 
@@ -87,14 +87,14 @@ class Job:
         state: the state of the job.
         stage: the last stage that began: "fetch", "plan", "mattes", "compose", "deliver".
         status: the id of the progress message.
-        cancelled: the user pressed *Cancel*.
+        cancelled: the user or an operator cancelled it.
         attempts: failures of the tools since the last progress.
         deaths: crashes of the bot while the job ran, since the last progress.
         furthest: the furthest progress; greater strings are further.
         due: the end of a pause.
         pauses: pauses in a row because no backend was available.
         created, started, parked, ended: times; None for what did not happen.
-        fault: why the job failed.
+        fault: why the job failed; CANCELLED_BY_OPERATOR before the end of such a job.
         result: the id of the message with the result.
         file_id: Telegram's id of the result.
         told: the user knows why there is no result.
@@ -296,11 +296,15 @@ class JobRepository(Repository):
         An admin, None as *user*, may cancel every job.
         """
         is_owned = true() if user is None else jobs.c.user == user
+        by_whom = CANCELLED_BY_OPERATOR if user is None else None
         async with self._write_engine.begin() as connection:
             updated = await connection.execute(
                 jobs.update()
                 .where(jobs.c.id == job_id, is_owned, jobs.c.state.in_(OPEN_STATES))
-                .values(cancelled=True)
+                .values(
+                    cancelled=True,
+                    fault=case((jobs.c.cancelled, jobs.c.fault), else_=by_whom),
+                )
                 .returning(jobs.c.id)
             )
             return updated.first() is not None

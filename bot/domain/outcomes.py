@@ -84,6 +84,10 @@ class RetryLater(_FrozenModel):
     why: str = ""
 
 
+#: in place of why a job failed, from when an operator cancels it until it has ended
+CANCELLED_BY_OPERATOR = "operator"
+
+
 class JobCancelled(_FrozenModel):
     """The user pressed *Cancel*."""
 

@@ -147,9 +147,9 @@ class JobSupervisor:
         return True
 
     async def cancel_all(self, user: int) -> None:
-        """Cancel all jobs of a user."""
+        """Cancel all jobs of a user, as an admin."""
         for job in await self._job_repository.list_open_of_user(user):
-            await self.cancel(job.id, user)
+            await self.cancel(job.id, None)
 
     async def resume(self) -> None:
         """Continue the open jobs of the last process; DBOS has been launched."""

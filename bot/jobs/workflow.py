@@ -18,6 +18,7 @@ from backends.base import BackendStarted, CostIncurred, Event, Report
 from bot.database.jobs import Job, JobRepository, JobState
 from bot.database.statistics import MeasurementRepository
 from bot.domain.outcomes import (
+    CANCELLED_BY_OPERATOR,
     ChatGone,
     Delivered,
     FailureCode,
@@ -289,7 +290,9 @@ class JobWorkflow(DBOSConfiguredInstance):
             case Rejected(fault=fault, details=details):
                 return self._interface.texts.describe_failure(job.language, fault, details)
             case JobCancelled():
-                return self._interface.texts(job.language, "job-cancelled")
+                is_operators = job.fault == CANCELLED_BY_OPERATOR
+                key = "job-cancelled-by-operator" if is_operators else "job-cancelled"
+                return self._interface.texts(job.language, key)
             case _:
                 return None
 

@@ -385,6 +385,7 @@ why-nobody = is not available
 result-caption = { SPAN($seconds) }, ready ✨
 sticker-caption = Telegram shows a moving sticker only as a part of a set, so this is its file. Send it to @Stickers after /newvideo, and it becomes a sticker of your own.
 job-cancelled = Stopped. Send me a video whenever you like.
+job-cancelled-by-operator = Whoever runs this bot has stopped your video, so it will not be finished. Send it again later, please.
 
 fault-too-big-file =
     This file is too big{ $size ->

@@ -15,7 +15,7 @@ from bot.jobs.operator_actions import OperatorAction, OperatorActions
 from bot.operations.logs import RecentLines
 from bot.web.guards import HEADERS, RequestRate, create_handler, get_authorization, read_json
 from bot.web.ops_state import HISTORY_DAYS, OpsState
-from bot.web.signatures import MAX_AGE_SECONDS, Signatures
+from bot.web.signatures import MAX_AGE_SECONDS, Operator, Signatures
 
 EVENT_SECONDS = 0.5  #: between two looks at what changed
 KEEP_ALIVE_SECONDS = 15.0  #: without a change, after which a comment keeps proxies from closing
@@ -89,8 +89,12 @@ class OpsPages:
         self._listeners = 0
 
     async def send_events(self, request: web.Request) -> web.StreamResponse:
-        """Send the state, and again whenever it changed, until the page is closed."""
-        self._check(request)
+        """Send the state, and again whenever it changed.
+
+        It ends when the page is closed or its signature expires; the page that asks again then
+        learns why.
+        """
+        operator = self._check(request)
         if self._listeners >= MAX_LISTENERS:
             raise web.HTTPServiceUnavailable
         response = web.StreamResponse(
@@ -99,8 +103,9 @@ class OpsPages:
         await response.prepare(request)
         self._listeners += 1
         try:
-            with suppress(ConnectionError):  # the page was closed
-                await self._send_changes(response)
+            with suppress(ConnectionError, TimeoutError):  # the page was closed, or is too old
+                async with asyncio.timeout(operator.seconds_left):
+                    await self._send_changes(response)
         finally:
             self._listeners -= 1
         return response
@@ -121,7 +126,7 @@ class OpsPages:
 
     async def act(self, request: web.Request) -> web.Response:
         """Do what an operator confirmed; 409 for a request that came before."""
-        actor = self._check(request)
+        operator = self._check(request)
         try:
             asked = ActionRequest.model_validate(await read_json(request))
             self._seen.require_new(asked.id)
@@ -129,7 +134,7 @@ class OpsPages:
             raise web.HTTPBadRequest from err
         except ReplayedRequest as err:
             raise web.HTTPConflict from err
-        outcome = await self._actions.perform(actor, asked.action, asked.subject)
+        outcome = await self._actions.perform(operator.actor, asked.action, asked.subject)
         self._state.invalidate()
         return web.json_response({"outcome": outcome})
 
@@ -146,11 +151,11 @@ class OpsPages:
                 sent_at = time.monotonic()
             await asyncio.sleep(EVENT_SECONDS)
 
-    def _check(self, request: web.Request) -> str:
+    def _check(self, request: web.Request) -> Operator:
         """Return who operates. Raises SignatureRefused or HTTPTooManyRequests."""
-        actor = self._signatures.check_operator(get_authorization(request))
-        self._rate.require(actor)
-        return actor
+        operator = self._signatures.check_operator(get_authorization(request))
+        self._rate.require(operator.actor)
+        return operator
 
 
 def create_ops_routes(get_pages: Callable[[], OpsPages]) -> list[web.RouteDef]:

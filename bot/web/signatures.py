@@ -38,10 +38,25 @@ class Visitor:
     Attributes:
         user: Telegram's id of the user.
         language: the language of the user's Telegram.
+        seconds_left: until the signature expires.
     """
 
     user: int
     language: Language
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who operates.
+
+    Attributes:
+        actor: the id of an admin, or :data:`BROWSER_ACTOR`.
+        seconds_left: until the signature expires; None for the token, which does not.
+    """
+
+    actor: str
+    seconds_left: float | None
 
 
 class Signatures:
@@ -83,10 +98,11 @@ class Signatures:
             raise SignatureRefused("expired", is_expired=True)
         if signed.user is None or signed.user.is_bot:
             raise SignatureRefused("no user")
-        return Visitor(signed.user.id, detect_language(signed.user.language_code))
+        language = detect_language(signed.user.language_code)
+        return Visitor(signed.user.id, language, MAX_AGE_SECONDS - age)
 
-    def check_operator(self, authorization: str) -> str:
-        """Return who operates: the id of an admin, or :data:`BROWSER_ACTOR`.
+    def check_operator(self, authorization: str) -> Operator:
+        """Return who operates.
 
         Raises:
             SignatureRefused: neither an admin nor the token.
@@ -94,9 +110,9 @@ class Signatures:
         if authorization.startswith(TOKEN_SCHEME):
             given = authorization.removeprefix(TOKEN_SCHEME).encode(errors="replace")
             if self._ops_token and hmac.compare_digest(given, self._ops_token.encode()):
-                return BROWSER_ACTOR
+                return Operator(BROWSER_ACTOR, None)
             raise SignatureRefused("wrong token")
         visitor = self.check_user(authorization)
         if visitor.user not in self._admins:
             raise SignatureRefused("no admin")
-        return str(visitor.user)
+        return Operator(str(visitor.user), visitor.seconds_left)

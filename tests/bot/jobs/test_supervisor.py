@@ -200,13 +200,14 @@ async def test_a_failed_job_is_retried_once(workshop: Workshop) -> None:
 
 
 async def test_an_admin_cancels_any_job(workshop: Workshop) -> None:
-    """Another user does not."""
+    """Another user does not; and the owner is told who did."""
     async with workshop.open():
         job = await workshop.accept()
         assert job is not None
         assert not await workshop.jobs.cancel(job.id, user=job.user + 1)
         assert await workshop.jobs.cancel(job.id, user=None)
         assert (await workshop.over(job)).state is JobState.CANCELLED
+        assert workshop.chat.ends() == [text("job-cancelled-by-operator")]
 
 
 async def test_who_brings_many_is_refused(workshop: Workshop, programs: Path) -> None:

@@ -100,6 +100,15 @@ async def test_only_files_of_pages_are_served(dashboard: Dashboard, name: str) -
     assert (await dashboard.get(f"/pages/{name}")).status == 404
 
 
+async def test_the_events_end_with_the_signature(dashboard: Dashboard) -> None:
+    """A page that stays open does not see more than it is signed for."""
+    almost_old = signed(TOKEN, ADMIN, age=MAX_AGE_SECONDS - 2.5)
+    async with asyncio.timeout(6):
+        answer = await dashboard.get("/ops/events", almost_old)
+        assert b"data: " in await answer.read()
+    assert (await dashboard.get("/ops/events", almost_old)).status == 401
+
+
 async def test_a_job_is_seen_within_a_second(dashboard: Dashboard, talk: RunningBot) -> None:
     """With its stage, its share and its backend; and what it was, when it is over."""
     ann = talk.user()

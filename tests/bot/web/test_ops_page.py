@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
+from bot.web.signatures import MAX_AGE_SECONDS
 from tests.bot.support.browser import DESK, PHONE, visiting
 from tests.bot.support.conversation import clip, ordered
 from tests.bot.support.fake_telegram import TOKEN
@@ -62,6 +63,14 @@ async def test_a_user_is_told_that_it_is_for_admins(talk: RunningBot, browser: B
     async with visiting(browser, address(talk, launch(TOKEN, 1000))) as visit:
         await expect(visit.page.locator("#live")).to_contain_text("for admins")
         await expect(visit.page.locator("#dashboard")).to_be_hidden()
+
+
+@pytest.mark.slow
+async def test_a_page_that_is_too_old_says_so(talk: RunningBot, browser: Browser) -> None:
+    fragment = launch(TOKEN, ADMIN, age=MAX_AGE_SECONDS - 3)
+    async with visiting(browser, address(talk, fragment)) as visit:
+        await expect(visit.page.locator("#live")).to_have_text("live")
+        await expect(visit.page.locator("#live")).to_contain_text("too old", timeout=6000)
 
 
 async def test_a_wrong_token_is_refused_and_nothing_is_shown(

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bot.domain.job_request import Language
 from bot.web.guards import MAX_BODY_BYTES, RequestGuard, RequestRate, get_authorization, read_json
-from bot.web.signatures import SignatureRefused, Signatures, Visitor
+from bot.web.signatures import Operator, SignatureRefused, Signatures, Visitor
 from tests.bot.support.signed_requests import OPS_TOKEN, init_data, signed, with_token
 
 TOKEN = "123456:canary-of-a-bot"  # noqa: S105 - of no bot
@@ -23,7 +23,8 @@ def check(text: str) -> Visitor:
 
 
 def test_telegrams_signature_tells_the_user() -> None:
-    assert check(init_data(TOKEN, 7, language="ru")) == Visitor(7, Language.RU)
+    visitor = check(init_data(TOKEN, 7, language="ru", age=600))
+    assert visitor == Visitor(7, Language.RU, pytest.approx(3000, abs=5))
 
 
 @pytest.mark.parametrize(
@@ -72,8 +73,9 @@ def test_data_of_the_last_hour_is_taken(age: float) -> None:
 
 
 def test_an_admin_and_the_token_operate() -> None:
-    assert SIGNATURES.check_operator(signed(TOKEN, 1)["Authorization"]) == "1"
-    assert SIGNATURES.check_operator(with_token()["Authorization"]) == "browser"
+    admin = SIGNATURES.check_operator(signed(TOKEN, 1)["Authorization"])
+    assert admin == Operator("1", pytest.approx(3600, abs=5))
+    assert SIGNATURES.check_operator(with_token()["Authorization"]) == Operator("browser", None)
 
 
 @pytest.mark.parametrize(
