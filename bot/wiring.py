@@ -41,6 +41,7 @@ from bot.jobs.operator_actions import OperatorActions
 from bot.jobs.progress_message import UserInterface
 from bot.jobs.retry_policy import Backoff, RetryPolicy
 from bot.jobs.stages import JobStages
+from bot.jobs.style_pictures import StylePictures
 from bot.jobs.supervisor import JobSupervisor
 from bot.jobs.workflow import JobWorkflow
 from bot.jobs.workspace import Cleanup, Workspace
@@ -352,6 +353,16 @@ def _create_preview_renderer(parts: _SharedParts) -> PreviewRenderer:
     )
 
 
+def _create_style_pictures(parts: _SharedParts) -> StylePictures:
+    return StylePictures(
+        parts.downloader,
+        VideoCli("local", CARD_PROCESS_LIMITS, parts.program),
+        parts.repositories.drafts,
+        parts.draft_files,
+        max_drawing=parts.settings.bot.parallel_cards,
+    )
+
+
 def _create_preview_cards(
     parts: _SharedParts, renderer: PreviewRenderer, backend_pool: BackendPool
 ) -> PreviewCards:
@@ -403,6 +414,7 @@ def _create_dispatcher(
         ),
         refusals=RecentRefusals(),
         statistics=parts.repositories.statistics,
+        style_pictures=_create_style_pictures(parts),
         texts=parts.telegram.texts,
         users=parts.repositories.users,
     )

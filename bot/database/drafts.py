@@ -333,6 +333,16 @@ class DraftRepository(Repository):
             )
             return list(ids)
 
+    async def list_in_chat(self, user: int, chat: int) -> list[str]:
+        """Return the ids of the drafts of *user* in *chat*, the newest first."""
+        async with self._engine.connect() as connection:
+            ids = await connection.scalars(
+                select(drafts.c.id)
+                .where(drafts.c.user == user, drafts.c.chat == chat)
+                .order_by(drafts.c.created.desc())
+            )
+            return list(ids)
+
     async def list_of_user(self, user: int) -> list[str]:
         """Return the ids of all drafts of *user*."""
         async with self._engine.connect() as connection:

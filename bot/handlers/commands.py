@@ -21,6 +21,7 @@ from bot.handlers.context import (
     create_router,
     get_destination,
 )
+from bot.jobs.style_pictures import StylePictures
 from bot.jobs.supervisor import JobSupervisor
 from bot.preview_cards import PreviewCards
 from bot.telegram.assets import WELCOME
@@ -132,6 +133,7 @@ async def forget(
     state: FSMContext,
     drafts: DraftRepository,
     cards: PreviewCards,
+    style_pictures: StylePictures,
     job_repository: JobRepository,
     jobs: JobSupervisor,
 ) -> None:
@@ -146,6 +148,7 @@ async def forget(
     await _wait_until_stopped(job_repository, user)
     for draft_id in await drafts.list_of_user(user):
         await cards.drop(draft_id)
+    await style_pictures.forget(user)
     await state.clear()
     await conversation.users.delete(user)
     await job_repository.delete_ended(before=time.time() + 1, user=user)

@@ -3,11 +3,14 @@
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypedDict
 
 from aiogram import BaseMiddleware, Bot, F, Router
 from aiogram.enums import ChatType
+from aiogram.exceptions import TelegramBadRequest
 from aiogram.filters import Filter
 from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import (
@@ -27,6 +30,7 @@ from bot.domain.job_request import (
     detect_language,
     is_language_doubtful,
 )
+from bot.domain.outcomes import Rejected
 from bot.domain.saved_styles import SavedStyles
 from bot.operations.intake import Intake
 from bot.telegram.limits import TelegramLimits
@@ -128,6 +132,24 @@ class Conversation:
         """Reply to *message*; a chat in which the bot may not write is ignored."""
         await self.messenger.send_text(get_destination(message), text, keyboard=keyboard)
 
+    async def reply_with_picture(
+        self,
+        message: Message,
+        picture: Path | None,
+        text: str,
+        keyboard: InlineKeyboardMarkup | None = None,
+    ) -> None:
+        """Reply with *picture* and *text*; with the text alone where there is or may be none."""
+        if picture is not None:
+            destination = get_destination(message)
+            with suppress(TelegramBadRequest):
+                sent = await self.messenger.send_photo(
+                    destination, picture, text, keyboard=keyboard
+                )
+                if not isinstance(sent, Rejected):
+                    return
+        await self.reply(message, text, keyboard)
+
     async def answer(self, query: CallbackQuery, text: str = "") -> None:
         """Answer the press of a button with a short notice, or without one."""
         await self.messenger.answer_callback(query.id, text)
@@ -140,10 +162,12 @@ class Conversation:
         self, query: CallbackQuery, text: str, keyboard: InlineKeyboardMarkup | None = None
     ) -> None:
         """Replace the text and the keyboard of the message whose button was pressed."""
-        if message := query.message:
-            await self.messenger.edit_text(
-                message.chat.id, message.message_id, text, keyboard=keyboard
-            )
+        message = query.message
+        if message is None:
+            return
+        is_picture = isinstance(message, Message) and message.photo
+        edit = self.messenger.edit_caption if is_picture else self.messenger.edit_text
+        await edit(message.chat.id, message.message_id, text, keyboard=keyboard)
 
     async def edit_keyboard(
         self,

@@ -1,6 +1,7 @@
 """Saved styles: /style lists them, cards save and use them, links share them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from aiogram import Bot, F, Router
 from aiogram.filters import Command, CommandObject, CommandStart
@@ -30,6 +31,7 @@ from bot.handlers.context import (
     get_destination,
 )
 from bot.handlers.preview_card import change_card, make_reusable, match_own_draft, refuse_press
+from bot.jobs.style_pictures import StylePictures
 from bot.preview_cards import PreviewCards
 from bot.ui.buttons import Labels
 from bot.ui.callback_data import (
@@ -77,18 +79,25 @@ def create_styles_router(addressed: AddressedToBot) -> Router:
     return router
 
 
-async def list_styles(message: Message, conversation: Conversation) -> None:
-    """Describe the look with which the user's next card begins, and list the saved styles."""
-    text = _describe_next(conversation)
+async def list_styles(
+    message: Message, conversation: Conversation, style_pictures: StylePictures
+) -> None:
+    """Describe the look with which the user's next card begins, and show the saved styles."""
+    if message.from_user is None:  # in the name of a channel
+        return
+    text = _list_names(_describe_next(conversation), conversation)
     keyboard = create_style_list(conversation.styles, _get_labels(conversation))
-    await conversation.reply(message, text, keyboard)
+    await conversation.messenger.send_action(get_destination(message), "upload_photo")
+    picture = await _draw_list(message.from_user.id, message.chat.id, conversation, style_pictures)
+    await conversation.reply_with_picture(message, picture, text, keyboard)
 
 
-async def return_to_list(query: CallbackQuery, conversation: Conversation) -> None:
+async def return_to_list(
+    query: CallbackQuery, conversation: Conversation, style_pictures: StylePictures
+) -> None:
     """Show the list in place of one style."""
     await conversation.answer(query)
-    keyboard = create_style_list(conversation.styles, _get_labels(conversation))
-    await conversation.edit_text(query, _describe_next(conversation), keyboard)
+    await _show_list(query, _describe_next(conversation), conversation, style_pictures)
 
 
 async def reset_appearance(query: CallbackQuery, conversation: Conversation) -> None:
@@ -123,23 +132,26 @@ async def set_default(
 
 
 async def delete_style(
-    query: CallbackQuery, callback_data: DeleteStyle, conversation: Conversation
+    query: CallbackQuery,
+    callback_data: DeleteStyle,
+    conversation: Conversation,
+    style_pictures: StylePictures,
 ) -> None:
     """Delete a style, after a question."""
     style = await _find_style(query, callback_data.style, conversation)
     if style is None:
         return
     await conversation.answer(query)
-    labels = _get_labels(conversation)
     if not callback_data.sure:
         text = conversation.text("style-delete-ask", name=style.name)
-        await conversation.edit_text(query, text, create_deletion(style, labels))
+        keyboard = create_deletion(style, _get_labels(conversation))
+        await conversation.edit_text(query, text, keyboard)
         return
     styles = await conversation.users.change_styles(
         query.from_user.id, lambda styles: styles.delete(style.id)
     )
     text = conversation.text("style-deleted", name=style.name)
-    await conversation.edit_text(query, text, create_style_list(styles, labels))
+    await _show_list(query, text, replace(conversation, styles=styles), style_pictures)
 
 
 async def ask_other_name(
@@ -260,7 +272,11 @@ async def dress_card(
 
 
 async def show_shared_style(
-    message: Message, command: CommandObject, conversation: Conversation, state: FSMContext
+    message: Message,
+    command: CommandObject,
+    conversation: Conversation,
+    state: FSMContext,
+    style_pictures: StylePictures,
 ) -> None:
     """Show the look of a link, which the user may use or save; an open question is closed."""
     await state.clear()
@@ -269,9 +285,13 @@ async def show_shared_style(
     if look is None:
         await conversation.reply(message, conversation.text("style-link-wrong"))
         return
+    assert message.from_user is not None, "messages to the bot have an author"
     values = describe_appearance(_keep_engine(look, conversation))
     keyboard = create_shared_style(code, conversation.styles, _get_labels(conversation))
-    await conversation.reply(message, conversation.text("style-shared", **values), keyboard)
+    await conversation.messenger.send_action(get_destination(message), "upload_photo")
+    picture = await style_pictures.draw(message.from_user.id, message.chat.id, [look])
+    text = conversation.text("style-shared", **values)
+    await conversation.reply_with_picture(message, picture, text, keyboard)
 
 
 async def use_shared_style(
@@ -318,6 +338,41 @@ async def _show_style(
     )
     keyboard = create_style_page(style, link, _get_labels(conversation), is_default=is_default)
     await conversation.edit_text(query, text, keyboard)
+
+
+async def _show_list(
+    query: CallbackQuery, text: str, conversation: Conversation, style_pictures: StylePictures
+) -> None:
+    """Show *text* and all styles in place of one style, with their picture where one was."""
+    text = _list_names(text, conversation)
+    keyboard = create_style_list(conversation.styles, _get_labels(conversation))
+    message = query.message
+    if isinstance(message, Message) and message.photo:
+        chat, user = message.chat.id, query.from_user.id
+        if picture := await _draw_list(user, chat, conversation, style_pictures):
+            await conversation.messenger.edit_photo(
+                chat, message.message_id, picture, text, keyboard=keyboard
+            )
+            return
+    await conversation.edit_text(query, text, keyboard)
+
+
+async def _draw_list(
+    user: int, chat: int, conversation: Conversation, style_pictures: StylePictures
+) -> Path | None:
+    """Return a picture of the saved styles, or else of the next look."""
+    saved = [style.look for style in conversation.styles.saved]
+    looks = saved or [conversation.appearance]
+    return await style_pictures.draw(user, chat, looks, is_numbered=bool(saved))
+
+
+def _list_names(text: str, conversation: Conversation) -> str:
+    """Return *text* with the names of the styles below it, numbered as in their picture."""
+    lines = [
+        conversation.text("style-line", number=number, name=style.name)
+        for number, style in enumerate(conversation.styles.saved, 1)
+    ]
+    return "\n\n".join([text, "\n".join(lines)] if lines else [text])
 
 
 def _describe_next(conversation: Conversation) -> str:

@@ -190,6 +190,7 @@ style-shown =
     { look }
 
     You change it with the buttons under its preview. 💾 saves a look under a name.
+style-line = <b>{ $number }</b> – { $name }
 style-page =
     💾 <b>{ $name }</b>{ $default ->
         [yes] , ⭐ each new video begins with it

@@ -12,6 +12,7 @@ from aiogram.exceptions import TelegramAPIError, TelegramBadRequest, TelegramMig
 from aiogram.methods import (
     AnswerCallbackQuery,
     DeleteMessage,
+    EditMessageCaption,
     EditMessageMedia,
     EditMessageReplyMarkup,
     EditMessageText,
@@ -314,6 +315,15 @@ class Messenger:
         """
         method = EditMessageText(chat_id=chat, message_id=message, text=text, reply_markup=keyboard)
         return await self._edit(chat, method, is_retried=is_retried)
+
+    async def edit_caption(
+        self, chat: int, message: int, text: str, *, keyboard: Keyboard = None
+    ) -> EditOutcome:
+        """Replace the caption of a picture, in HTML, and its keyboard."""
+        method = EditMessageCaption(
+            chat_id=chat, message_id=message, caption=text, reply_markup=keyboard
+        )
+        return await self._edit(chat, method)
 
     async def edit_keyboard(
         self, chat: int, message: int, keyboard: Keyboard = None, *, is_retried: bool = True

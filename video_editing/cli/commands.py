@@ -7,7 +7,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from video_editing.cli.arguments import Only, Positional
 from video_editing.cli.limits import MODEL_SECONDS, READ_MEMORY, limit_reading_time
@@ -60,6 +68,7 @@ from video_editing.contract.style import (
 )
 from video_editing.matting.engines import create_engine, prefer_screen_engine, resolve_auto
 from video_editing.matting.matte_stream import write_missing_segments
+from video_editing.pipelines.contact_sheet import Tile, write_contact_sheet
 from video_editing.pipelines.cut import cut, cut_sticker
 from video_editing.pipelines.demo import make_demo
 from video_editing.pipelines.edit import Encoder, ResultOptions, edit
@@ -111,6 +120,7 @@ FolderPath = Annotated[
     ),
 ]
 PROXY_SECONDS = 120.0  #: in which the small copy of a clip is made
+MAX_LOOKS = 9  #: in one picture
 MAX_MEGABYTES = 1e9  #: of a result
 CLIP_LIMITS = ClipLimits(max_memory=READ_MEMORY)
 _NOTE, _GIF, _STICKER = (
@@ -297,6 +307,26 @@ class PreviewArguments(CommandArguments):
     engine_options: EngineOptions = EngineOptions()
 
 
+class Look(OptionModel):
+    """One look of several, as the options of a preview say it."""
+
+    scene: SceneOptions = SceneOptions()
+    style: Style = Style()
+
+
+class SheetArguments(CommandArguments):
+    """Options of ``overlay sheet``."""
+
+    clip: ClipPath
+    output: Annotated[OutputPath, Metavar("sheet.jpg")]
+    looks: Annotated[Path, Reads(), Metavar("FILE.json")] = Field(
+        description='a JSON list with an object for each look: {"scene": {…}, "style": {…}}, with '
+        "options of edit by their names with underscores"
+    )
+    numbered: bool = Field(default=False, description="number the looks, from 1")
+    engine_options: EngineOptions = EngineOptions()
+
+
 class PartsArguments(CommandArguments):
     """Options of ``overlay parts``."""
 
@@ -370,6 +400,11 @@ class SpeedArguments(CommandArguments):
     """Options of ``overlay speed``."""
 
     engine_options: Annotated[EngineOptions, Only(("weights", "device"))] = EngineOptions()
+
+
+_LOOKS_ADAPTER: TypeAdapter[tuple[Look, ...]] = TypeAdapter(
+    Annotated[tuple[Look, ...], Field(min_length=1, max_length=MAX_LOOKS)]
+)
 
 
 class Command(NamedTuple):
@@ -498,9 +533,7 @@ def run_preview(options: PreviewArguments, _report: Report) -> None:
     """Write one picture of what edit would make."""
     clip, background, canvas = _open_scene(options)
     canvas = fit_within_side(canvas, options.side)
-    engine_options = prefer_screen_engine(options.engine_options, clip)
-    if engine_options.engine == AUTO_ENGINE:  # a preview is quick before all else
-        engine_options = engine_options.model_copy(update={"engine": FAST_ENGINE})
+    engine_options = _prefer_fast_engine(options.engine_options, clip)
     observer = MatteObserver(clip)
     composition = Composition(
         clip, options.style, engine_options, excerpt=options.excerpt, observer=observer
@@ -511,6 +544,38 @@ def run_preview(options: PreviewArguments, _report: Report) -> None:
     warnings = observer.summarize().model_dump(mode="json")["warnings"]
     seconds = float(clip.duration)
     print_result(options.progress, options.output, warnings=warnings, seconds=seconds)
+
+
+def _prefer_fast_engine(options: EngineOptions, clip: Clip) -> EngineOptions:
+    """Return *options* with the fast engine for auto: a still picture is quick before all else."""
+    options = prefer_screen_engine(options, clip)
+    is_auto = options.engine == AUTO_ENGINE
+    return options.model_copy(update={"engine": FAST_ENGINE}) if is_auto else options
+
+
+def run_sheet(options: SheetArguments, _report: Report) -> None:
+    """Write one picture of several looks."""
+    clip = open_clip(options.clip)
+    tiles = []
+    for look in _read_looks(options.looks):
+        background = _open_background(look.scene)
+        canvas = _compute_canvas(look.scene, clip, background)
+        tiles.append(Tile(look.style, background, canvas))
+    composition = Composition(
+        clip, engine_options=_prefer_fast_engine(options.engine_options, clip)
+    )
+    with limit_reading_time(options.clip, extra_seconds=MODEL_SECONDS):
+        write_contact_sheet(composition, tiles, options.output, is_numbered=options.numbered)
+    print_result(options.progress, options.output)
+
+
+def _read_looks(path: Path) -> Sequence[Look]:
+    require_file(path)
+    try:
+        return _LOOKS_ADAPTER.validate_json(path.read_bytes())
+    except ValidationError as err:
+        why = err.errors(include_url=False)[0]["msg"]
+        raise InputRejected(RejectReason.BAD_OPTION, option="looks", why=why) from err
 
 
 def run_parts(options: PartsArguments, report: Report) -> None:
@@ -570,6 +635,7 @@ COMMANDS: dict[str, Command] = {
         "make the matte alone: where the person is, white on black", MatteArguments, run_matte
     ),
     "preview": Command("make one picture of what edit would make", PreviewArguments, run_preview),
+    "sheet": Command("make one picture of several looks", SheetArguments, run_sheet),
     "parts": Command("make what a renderer elsewhere puts together", PartsArguments, run_parts),
     "proxy": Command(
         "make a small copy and a strip of pictures, to trim a video by", ProxyArguments, run_proxy
@@ -608,12 +674,19 @@ def require_file(path: Path) -> None:
 def _open_scene(
     options: EditArguments | PreviewArguments | PartsArguments,
 ) -> tuple[Clip, Background, Size]:
-    scene = options.scene
     clip = open_clip(options.clip)
+    background = _open_background(options.scene)
+    return clip, background, _compute_canvas(options.scene, clip, background)
+
+
+def _open_background(scene: SceneOptions) -> Background:
     with limit_reading_time(scene.background):
-        background = open_background(scene.background, CLIP_LIMITS)
+        return open_background(scene.background, CLIP_LIMITS)
+
+
+def _compute_canvas(scene: SceneOptions, clip: Clip, background: Background) -> Size:
     aspect = None if scene.canvas == AUTO_CANVAS else scene.canvas
-    return clip, background, compute_canvas_size(aspect, scene.lines, background.size or clip.size)
+    return compute_canvas_size(aspect, scene.lines, background.size or clip.size)
 
 
 def _convert_to_bytes(megabytes: float) -> int:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from io import BytesIO
 from math import ceil
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,9 @@ from PIL import Image
 
 from video_editing.compositing.background import Background
 from video_editing.compositing.composition import Composition, compose
-from video_editing.compositing.face_position import find_face
+from video_editing.compositing.face_position import FacePosition, find_face
 from video_editing.compositing.layout import Size, compute_top_left, fit_within_side
-from video_editing.compositing.overlay import choose_alpha_function
+from video_editing.compositing.overlay import AlphaFunction, choose_alpha_function
 from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.frames import Matte, Picture, Timed
@@ -57,26 +58,52 @@ def write_preview(
         ModelUnavailable: the engine cannot run on this machine.
         OutputFailed: the picture cannot be written.
     """
-    style = composition.style.model_copy(update={"fade": 0})
-    composition = replace(composition, style=style)
-    span = composition.span
-    face = find_face(composition.clip, span)
-    layout = composition.compute_layout(canvas, face)
+    face = find_face(composition.clip, composition.span)
     options = resolve_auto(composition.engine_options, composition.clip)
     composition = replace(composition, engine_options=options)
-    matte = None if style.keep_background else _compute_matte(composition, face.best_frame)
-    shown = Timed(max(0, face.best_frame.time - span.start), face.best_frame.value)
-    compute_alpha = choose_alpha_function(options.engine)
+    keeps_background = composition.style.keep_background
+    matte = None if keeps_background else compute_still_matte(composition, face.best_frame)
+    still = Still(face, matte, choose_alpha_function(options.engine))
     if layers is not None and matte is not None:
-        write_layers(composition, face, matte, compute_alpha, background, layers)
-    frames = composition.render(iter([(shown, matte)]), layout, compute_alpha)
+        write_layers(composition, face, matte, still.compute_alpha, background, layers)
+    write_jpeg(add_bars(draw_still(composition, still, background, canvas)), result)
+
+
+class Still(NamedTuple):
+    """The frame of a clip that a still picture shows.
+
+    Attributes:
+        face: of the clip, with that frame.
+        matte: of that frame; None for styles that keep the clip's own background.
+        compute_alpha: turns it into alpha.
+    """
+
+    face: FacePosition
+    matte: Matte | None
+    compute_alpha: AlphaFunction
+
+
+def draw_still(
+    composition: Composition, still: Still, background: Background, canvas: Size
+) -> NDArray[np.float32]:
+    """Return *still* as *composition* shows it, (H, W, 3), R'G'B' 0–1; the fade is left out.
+
+    Raises:
+        InputRejected: the background cannot be used.
+    """
+    style = composition.style.model_copy(update={"fade": 0})
+    composition = replace(composition, style=style)
+    layout, frame = composition.compute_layout(canvas, still.face), still.face.best_frame
+    shown = Timed(max(0, frame.time - composition.span.start), frame.value)
+    matte = None if style.keep_background else still.matte
+    frames = composition.render(iter([(shown, matte)]), layout, still.compute_alpha)
     corner = compute_top_left(layout, style, canvas)
     with background.open_sampler(canvas) as sample_background:
-        for frame in compose(frames, sample_background, corner, composition.clip.timebase):
-            write_jpeg(_add_bars(convert_to_rgb(frame.value, canvas)), result)
+        (picture,) = compose(frames, sample_background, corner, composition.clip.timebase)
+    return convert_to_rgb(picture.value, canvas)
 
 
-def _add_bars(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+def add_bars(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return *picture*, (H, W, 3), in the middle of one with sides within `MAX_ASPECT`."""
     height, width = picture.shape[:2]
     shortest = ceil(max(height, width) / MAX_ASPECT)
@@ -85,7 +112,13 @@ def _add_bars(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.pad(picture, [*bars, (0, 0)])
 
 
-def _compute_matte(composition: Composition, frame: Timed[Picture]) -> Matte:
+def compute_still_matte(composition: Composition, frame: Timed[Picture]) -> Matte:
+    """Return the matte of *frame*, computed from it alone by an engine other than auto.
+
+    Raises:
+        InputRejected: NO_PERSON, the matte is empty.
+        ModelUnavailable: the engine cannot run on this machine.
+    """
     engine = create_engine(composition.engine_options, composition.clip)
     for _, matte in engine.compute_mattes([frame]):
         if composition.observer is not None:

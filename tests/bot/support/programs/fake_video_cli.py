@@ -239,6 +239,7 @@ def main() -> None:
         line = {"clip": DIGEST, "command": NAME, "words": WORDS, "at": time.time()}
         line["environment"] = dict(os.environ)
         line["engine"] = planned_engine()
+        line["looks"] = json.loads(read(option("looks"))) if option("looks") else []
         file.write(json.dumps(line) + "\n")
     seconds = float(str(how.get("seconds", 0)))
     if before < float(str(how.get("times", "inf"))):
@@ -255,7 +256,7 @@ def main() -> None:
     if NAME == "probe":
         probe(how)
         return
-    if NAME == "preview":
+    if NAME in {"preview", "sheet"}:
         time.sleep(seconds)
         make_result(".jpg", 0)
         if option("layers"):
