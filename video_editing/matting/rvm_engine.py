@@ -30,7 +30,13 @@ from video_editing.matting.people_tracker import (
     split_into_shots,
 )
 from video_editing.matting.person_regions import remove_islands_and_holes
-from video_editing.matting.temporal_filter import FILTER_WINDOW, LumaMatte, PersonFilter
+from video_editing.matting.temporal_filter import (
+    FILTER_WINDOW,
+    LumaMatte,
+    PersonFilter,
+    disagree,
+    interpolate,
+)
 from video_editing.pixels import convert_to_rgb, resize
 from video_editing.pyramid import crop_plane, crop_to_size
 from video_editing.reading.probe import Clip
@@ -43,9 +49,6 @@ SIDE_STEP = 16  #: pixels; the sides of what it sees are multiples of this
 PREFETCH_DEPTH = 2  #: frames that wait for the next stage
 KEYFRAME_INTERVAL = 2  #: frames from one that the network computes to the next
 PRIMING_FRAMES = 8  #: of a shot that the network sees backwards before it begins
-#: largest part of a person's area in which the mattes around a frame may differ by half of alpha,
-#: for their mean to be its matte
-MAX_DISAGREEMENT = 0.03
 MEASURED_RUNS = 3  #: of the network, to measure its speed
 MAX_BOX_GROWTH = 1.5  #: area of the box that is kept, of the area that the region needs
 #: luma difference times alpha difference, in levels, at which a neighbour's weight in the temporal
@@ -81,6 +84,11 @@ class _ComputedFrame:
     frame: AnalysedFrame
     matte: Matte
     memory: _Memory | None
+
+    @property
+    def sample(self) -> Timed[Matte]:
+        """The matte at the time of the frame."""
+        return Timed(self.frame.frame.time, self.matte)
 
 
 class RvmEngine:
@@ -177,7 +185,7 @@ class RvmEngine:
                 before = self._run_network(frame, region, before.memory)
                 yield frame, before.matte
             else:
-                yield frame, _interpolate(before, frame, after)
+                yield frame, interpolate(before.sample, after.sample, frame.frame.time)
 
     def _run_network(
         self, frame: AnalysedFrame, region: Box | None, memory: _Memory | None
@@ -291,17 +299,3 @@ def move_map(
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = [cv2.warpAffine(each, transform, size, flags=flags) for each in features]
     return np.asarray(moved, np.float32)[None]
-
-
-def disagree(before: Matte, after: Matte) -> bool:
-    """Return whether the person moved too far between two frames for their mean to be right."""
-    changed = cv2.countNonZero(np.asarray(cv2.absdiff(before, after) > 127, np.uint8))
-    person = cv2.countNonZero(np.asarray(cv2.max(before, after) > 127, np.uint8))
-    return changed > MAX_DISAGREEMENT * person
-
-
-def _interpolate(before: _ComputedFrame, frame: AnalysedFrame, after: _ComputedFrame) -> Matte:
-    """Return the mean of the mattes around a frame, weighted by its distance in time."""
-    first, last = before.frame.frame.time, after.frame.frame.time
-    share = (frame.frame.time - first) / (last - first)
-    return np.asarray(cv2.addWeighted(before.matte, 1 - share, after.matte, share, 0), np.uint8)

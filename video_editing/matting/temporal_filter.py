@@ -1,4 +1,4 @@
-"""Filter mattes over time: a weighted mean of neighbouring frames removes flicker."""
+"""Mattes over time: a weighted mean of neighbours removes flicker; the mean of two fills a gap."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +19,9 @@ PATCH_SIZE = 5  #: pixels, side of the square over which picture differences are
 CHANGE_TOLERANCE = 36 * 128
 MAX_NEIGHBOUR_SECONDS = Fraction(1, 10)  #: largest distance of frames in the temporal filter
 FILTER_WINDOW = 2  #: frames before and after a frame in the temporal filter
+#: largest part of a person's area in which the mattes around a frame may differ by half of alpha,
+#: for their mean to be its matte
+MAX_DISAGREEMENT = 0.03
 
 
 class LumaMatte(NamedTuple):
@@ -144,6 +147,19 @@ def _locate(inner: Box, outer: Box) -> Box:
 
 #: weight, 0–255, of differences from 0 to 6 times the tolerance, in 256 steps
 _WEIGHT_CURVE = np.rint(255 * np.exp(-np.arange(256) / 255 * 6)).astype(np.uint8)
+
+
+def disagree(before: Matte, after: Matte) -> bool:
+    """Return whether the person moved too far between two frames for their mean to be right."""
+    changed = cv2.countNonZero(np.asarray(cv2.absdiff(before, after) > 127, np.uint8))
+    person = cv2.countNonZero(np.asarray(cv2.max(before, after) > 127, np.uint8))
+    return changed > MAX_DISAGREEMENT * person
+
+
+def interpolate(before: Timed[Matte], after: Timed[Matte], time: int) -> Matte:
+    """Return the mean of the mattes around a frame, weighted by the distance to its *time*."""
+    share = (time - before.time) / (after.time - before.time)
+    return np.asarray(cv2.addWeighted(before.value, 1 - share, after.value, share, 0), np.uint8)
 
 
 T = TypeVar("T")

@@ -90,6 +90,23 @@ def test_a_matte_never_reaches_across_a_cut(talker: Clip, media: Path) -> None:
     assert not any(matte.any() for matte in followed[20:])
 
 
+def test_a_person_who_moves_fast_is_segmented_in_every_frame(talker: Clip) -> None:
+    """A matte in between is not the mean of the mattes around it where those lie apart."""
+    still = next(read_frames(talker)).value
+    shifts = range(0, 16 * 12, 12)
+    moving = [
+        Timed(time, _shift(still, pixels))
+        for time, pixels in zip(talker.times, shifts, strict=False)
+    ]
+    found = MediapipeEngine(talker).compute_mattes(moving)
+    aligned = [
+        np.roll(matte, -pixels, axis=1) > 127
+        for (_, matte), pixels in zip(found, shifts, strict=True)
+    ]
+    for before, after in pairwise(aligned):
+        assert (before & after).sum() > 0.95 * (before | after).sum()
+
+
 def test_a_hand_alone_is_a_person(media: Path) -> None:
     """The mattes of a signing hand are not empty."""
     clip = probe(media / "awkward/tfjs_hand_only_yuv444p_620x1080.mp4")
@@ -113,6 +130,12 @@ def test_mattes_agree_with_the_exact_alpha(talker: Clip, media: Path) -> None:
     ):
         ours, person = matte > 127, exact.value.y > 127
         assert (ours & person).sum() / (ours | person).sum() > 0.945
+
+
+def _shift(picture: Picture, pixels: int) -> Picture:
+    """Return *picture*, moved by an even number of *pixels* to the right."""
+    planes = (picture.y, pixels), (picture.u, pixels // 2), (picture.v, pixels // 2)
+    return Picture(*(np.roll(plane, count, axis=1) for plane, count in planes))
 
 
 def _cut(clip: Clip, start: int, end: int) -> int:

@@ -19,8 +19,9 @@ from video_editing.frames import Box, Picture
 from video_editing.matting import rvm_engine
 from video_editing.matting.engines import measure_best_engine, resolve_auto
 from video_editing.matting.matte_stream import write_missing_segments
-from video_editing.matting.rvm_engine import RvmEngine, disagree, move_map
+from video_editing.matting.rvm_engine import RvmEngine, move_map
 from video_editing.matting.segments import read_mattes
+from video_editing.matting.temporal_filter import disagree
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip, probe
 
