@@ -39,6 +39,7 @@ from video_editing.contract.engines import BEST_ENGINE, FAST_ENGINE
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
 from video_editing.contract.excerpt import WHOLE_CLIP
 from video_editing.contract.progress import ignore
+from video_editing.contract.style import Shape
 
 log = logging.getLogger(__name__)
 
@@ -60,11 +61,13 @@ class CardPicture(NamedTuple):
         path: of the file.
         warning: what the user may want to know of the clip, a ClipWarning; "" for nothing.
         seconds: the length of the whole clip; None if the program does not say it.
+        centre: of the shape, as in a style; None if the program does not say it.
     """
 
     path: Path
     warning: str
     seconds: float | None
+    centre: tuple[float, float] | None
 
 
 class PreviewRenderer:
@@ -165,7 +168,10 @@ class PreviewRenderer:
                 report=ignore,
             )
         warnings = fields.get("warnings") or [""]
-        return CardPicture(folder / CARD_FILE, str(warnings[0]), fields.get("seconds"))
+        seconds, centre = fields.get("seconds"), fields.get("center")
+        return CardPicture(
+            folder / CARD_FILE, str(warnings[0]), seconds, tuple(centre) if centre else None
+        )
 
 
 def _find_missing(draft: Draft, folder: Path) -> dict[Path, MediaSource]:
@@ -286,7 +292,7 @@ class PreviewCards:
         if isinstance(picture, Rejected):
             await self._reject_draft(draft.id, picture)
             return
-        draft = await self._store_length(draft, picture)
+        draft = await self._store_findings(draft, picture)
         sent: int | ChatGone | Rejected
         try:
             sent = await _retry_until_sent(lambda: self._send_card(draft, picture))
@@ -306,13 +312,16 @@ class PreviewCards:
         if latest is not None and latest.note is not None:
             await self._delete_message(latest.chat, latest.note)
 
-    async def _store_length(self, draft: Draft, picture: CardPicture) -> Draft:
-        """Store the length of a clip for which Telegram states none: a file or a link."""
+    async def _store_findings(self, draft: Draft, picture: CardPicture) -> Draft:
+        """Store what a picture says of its clip: where the face is, and a length not yet known."""
         clip = draft.clip
-        if clip is None or clip.seconds or not picture.seconds:
+        if clip is None:
             return draft
-        known = clip.model_copy(update={"seconds": picture.seconds})
-        return await self._drafts.set_clip(draft.id, known)
+        is_found = draft.look.shape is Shape.CIRCLE and draft.look.centre is None
+        found: dict[str, object] = {"seconds": clip.seconds or picture.seconds}
+        found |= {"centre": picture.centre} if is_found else {}
+        known = clip.model_copy(update=found)
+        return draft if known == clip else await self._drafts.set_clip(draft.id, known)
 
     async def _give_up_background(self, draft: Draft) -> None:
         """Draw a card that Telegram refused without its background, or refuse the clip."""
@@ -385,6 +394,7 @@ class PreviewCards:
         if isinstance(picture, Rejected):
             await self._undo_choice(draft, picture)
         elif draft.id not in self._dirty and (latest := await self._drafts.get(draft.id)):
+            await self._store_findings(latest, picture)
             await self._replace_picture(latest, card, picture)
             await self._correct_buttons(latest, card)
 

@@ -39,6 +39,7 @@ class CardPage(StrEnum):
     TRIM = "trim"
     FORMAT = "format"
     PLACE = "place"
+    FACE = "face"
     EFFECTS = "effects"
     SOUND = "sound"
     STYLES = "styles"

@@ -45,6 +45,7 @@ class MediaSource(BaseModel):
         link: the address that the user sent; "" for a file.
         size: bytes, if Telegram states them.
         seconds: the duration, if Telegram states it.
+        centre: of a clip: where a circle around the face is, as in a style, once it was drawn.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,6 +55,7 @@ class MediaSource(BaseModel):
     link: str = ""
     size: int | None = None
     seconds: float | None = None
+    centre: tuple[UnitInterval, UnitInterval] | None = None
 
 
 class OverlaySize(StrEnum):
@@ -109,6 +111,7 @@ class Appearance(BaseModel):
         size: how large it is.
         scale: the size that the user pinched it to, as in a style; None for that of *size*, whose
             choice resets it.
+        centre: of a circle, as in a style; other shapes show all of the clip.
         shadow, fade, feather, keep_background: as in a style.
         ring_width: of a ring, as in a style.
         ring_colour: of a ring, in place of that of *ring*; a choice of the ring resets it.
@@ -123,6 +126,7 @@ class Appearance(BaseModel):
     offset: tuple[OffsetFraction, OffsetFraction] = (0, 0)
     size: OverlaySize = OverlaySize.MEDIUM
     scale: Annotated[float, Field(ge=MIN_SCALE, le=MAX_SCALE)] | None = None
+    centre: tuple[UnitInterval, UnitInterval] | None = None
     shadow: UnitInterval = 0
     fade: Fade = 0
     feather: Feather = 0
@@ -149,6 +153,7 @@ class Appearance(BaseModel):
             position=Anchor.CENTER if note else self.corner,
             offset=(0, 0) if note else self.offset,
             size=0.9 if note else self.overlay_height,
+            centre=self.centre if self.shape is Shape.CIRCLE else None,
             shadow=self.shadow,
             fade=self.fade,
             feather=self.feather,

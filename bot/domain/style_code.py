@@ -2,16 +2,16 @@
 
 import base64
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import webcolors
 
 from bot.domain.job_request import Appearance
 
-VERSION = 1
-CODE_BYTES = 18
-CODE_PATTERN = r"^[A-Za-z0-9_-]{24}$"  #: what Telegram passes on in a link, and fits into a button
+VERSION = 2  #: of new codes
+VERSION_BITS = 8
+CODE_PATTERN = r"^[A-Za-z0-9_-]{24}(?:[A-Za-z0-9_-]{8})?$"  #: of version 1, or of version 2
 COLOUR = 1 << 24  #: added to the three bytes of a colour
 
 
@@ -21,23 +21,30 @@ def format_style_code(look: Appearance) -> str:
     It has neither the engine nor a background file: they are the user's. Numbers are rounded to
     steps too small to see.
     """
-    values, code = look.model_dump(mode="json"), VERSION
-    for field in CODE_FIELDS:
+    values, (size, fields) = look.model_dump(mode="json"), _VERSIONS[VERSION]
+    code = VERSION
+    for field in fields:
         code = code << field.bits | field.to_number(_find_parent(values, field)[field.path[-1]])
-    return base64.urlsafe_b64encode(code.to_bytes(CODE_BYTES, "big")).decode()
+    code <<= _count_spare_bits(size, fields)
+    return base64.urlsafe_b64encode(code.to_bytes(size, "big")).decode()
 
 
 def parse_style_code(code: str) -> Appearance | None:
     """Return the look of a code; None if it is not one: anybody can write a link."""
     if not re.fullmatch(CODE_PATTERN, code):
         return None
-    rest = int.from_bytes(base64.urlsafe_b64decode(code), "big")
+    content = base64.urlsafe_b64decode(code)
+    size, fields = _VERSIONS.get(content[0], (0, ()))
+    spare = _count_spare_bits(size, fields)
+    rest, filling = divmod(int.from_bytes(content, "big"), 1 << max(0, spare))
+    if len(content) != size or filling:
+        return None
     values = Appearance().model_dump(mode="json")
     try:
-        for field in reversed(CODE_FIELDS):
+        for field in reversed(fields):
             number, rest = rest & ((1 << field.bits) - 1), rest >> field.bits
             _find_parent(values, field)[field.path[-1]] = field.to_value(number)
-        return Appearance.model_validate(values) if rest == VERSION else None
+        return Appearance.model_validate(values)
     except (ValueError, IndexError):  # pydantic's error is a ValueError
         return None
 
@@ -56,6 +63,11 @@ class _CodeField(NamedTuple):
     bits: int
     to_number: Callable[[Any], int]
     to_value: Callable[[int], object]
+
+
+def _count_spare_bits(size: int, fields: "Sequence[_CodeField]") -> int:
+    """Return the bits after *fields* in a code of *size* bytes."""
+    return 8 * size - VERSION_BITS - sum(field.bits for field in fields)
 
 
 def _find_parent(values: dict[str, Any], field: _CodeField) -> Any:
@@ -105,9 +117,18 @@ def _unpack_background(number: int) -> dict[str, str]:
     return {"colour": _unpack_colour(number)} if number else {"kind": "blur"}
 
 
+def _pack_centre(centre: Sequence[float] | None) -> int:
+    """Return a pair of fractions in thousandths as a number; 0 is none."""
+    return 0 if centre is None else 1 + round(1000 * centre[0]) * 1001 + round(1000 * centre[1])
+
+
+def _unpack_centre(number: int) -> list[float] | None:
+    return [each / 1000 for each in divmod(number - 1, 1001)] if number else None
+
+
 #: from the first bit to the last, after the version. Codes are in links that users have: values are
 #: added at the end of a list, and fields never change.
-CODE_FIELDS = (
+_FIRST_FIELDS = (
     _create_choice_field(("shape",), 3, ("circle", "rect", "rounded", "none")),
     _create_choice_field(
         ("corner",),
@@ -151,3 +172,10 @@ CODE_FIELDS = (
     _create_choice_field(("sound", "background_sound"), 3, ("off", "quiet", "normal", "loud")),
     _create_choice_field(("keep_background",), 1, (False, True)),
 )
+#: a new field is added at the end, into bits that were 0: for it 0 means its default
+CODE_FIELDS = (*_FIRST_FIELDS, _CodeField(("centre",), 20, _pack_centre, _unpack_centre))
+#: by version: the bytes of a code, and its fields
+_VERSIONS: Mapping[int, tuple[int, Sequence[_CodeField]]] = {
+    1: (18, _FIRST_FIELDS),
+    VERSION: (24, CODE_FIELDS),
+}

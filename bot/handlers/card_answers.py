@@ -19,7 +19,7 @@ from bot.handlers.context import (
     DialogState,
     create_router,
 )
-from bot.handlers.preview_card import make_reusable, match_own_draft, refuse_press
+from bot.handlers.preview_card import make_next_look, match_own_draft, refuse_press
 from bot.preview_cards import PreviewCards
 from bot.ui.callback_data import AskColour, AskTimes
 from bot.ui.texts import format_excerpt
@@ -169,7 +169,7 @@ async def paint(
         await drafts.set_choices(replace(draft, look=look))
     except DraftNotFound:
         raise SkipHandler from None
-    await conversation.users.set_appearance(draft.user, make_reusable(look))
+    await conversation.users.set_appearance(draft.user, make_next_look(look))
     cards.request_redraw(draft.id)
     await conversation.reply(message, conversation.text("colour-taken", colour=colour))
 

@@ -119,7 +119,7 @@ async def change_card(
     except DraftNotFound:  # it was deleted at this moment
         return
     if changed.look != draft.look:
-        await conversation.users.set_appearance(draft.user, make_reusable(changed.look))
+        await conversation.users.set_appearance(draft.user, make_next_look(changed.look))
     cards.request_redraw(draft.id)  # which shows the mark, too, where the next call is refused
     keyboard = conversation.keyboards.create_card(changed, conversation.styles)
     await conversation.edit_keyboard(query, keyboard, is_retried=False)
@@ -183,8 +183,8 @@ async def order_result(
     except JobRefused as refused:
         await conversation.alert(query, conversation.describe_failure(refused.code))
         return
-    if (reusable := make_reusable(draft.look)) != conversation.appearance:
-        await conversation.users.set_appearance(draft.user, reusable)
+    if (following := make_next_look(draft.look)) != conversation.appearance:
+        await conversation.users.set_appearance(draft.user, following)
     await conversation.answer(query, conversation.text("accepted"))
     if (await state.get_data()).get("draft") == draft.id:
         await state.clear()
@@ -218,6 +218,11 @@ async def accept_draft(
         origin=f"draft:{draft.id}",
     )
     await drafts.mark_used(draft.id)
+
+
+def make_next_look(appearance: Appearance) -> Appearance:
+    """Return what the next card begins with: the face, which is elsewhere there, is found again."""
+    return make_reusable(appearance).model_copy(update={"centre": None})
 
 
 def make_reusable(appearance: Appearance) -> Appearance:

@@ -122,6 +122,9 @@ look =
         [gold] , golden ring
         [own] , ring in your colour
        *[none] {""}
+    }{ $face ->
+        [own] , face moved
+       *[auto] {""}
     }{ $shadow ->
         [some] , shadow
        *[none] {""}
@@ -243,6 +246,8 @@ button-trim = Trim
 button-format = Format
 button-canvas-auto = As the background
 button-place = Place, size
+button-face = Face
+button-face-auto = Automatic
 button-effects = Effects
 button-sound = Sound
 button-colour = Colour

@@ -122,6 +122,9 @@ look =
         [gold] , золотая обводка
         [own] , обводка вашего цвета
        *[none] {""}
+    }{ $face ->
+        [own] , лицо сдвинуто
+       *[auto] {""}
     }{ $shadow ->
         [some] , тень
        *[none] {""}
@@ -243,6 +246,8 @@ button-trim = Обрезать
 button-format = Формат
 button-canvas-auto = Как у фона
 button-place = Место, размер
+button-face = Лицо
+button-face-auto = Само
 button-effects = Эффекты
 button-sound = Звук
 button-colour = Цвет

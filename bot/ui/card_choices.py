@@ -23,6 +23,14 @@ from video_editing.contract.excerpt import MAX_SECONDS, Excerpt
 from video_editing.contract.sound import BackgroundSound
 from video_editing.contract.style import Anchor, Shape
 
+FACE_STEP = 0.05  #: of the clip's width or height
+FACE_STEPS = {
+    "left": (-FACE_STEP, 0),
+    "right": (FACE_STEP, 0),
+    "up": (0, -FACE_STEP),
+    "down": (0, FACE_STEP),
+}
+CLIP_MIDDLE = (0.5, 0.5)
 MIN_EXCERPT_SECONDS = 1  #: that the buttons leave of a clip
 
 
@@ -83,6 +91,24 @@ class StepSize(CardChoice, prefix="step"):
         """See :meth:`CardChoice.apply`."""
         scale = round(draft.look.overlay_height + self.by / 100, 2)
         return _change(draft, scale=min(MAX_SCALE, max(MIN_SCALE, scale)))
+
+
+class ShiftFace(CardChoice, prefix="face"):
+    """Move the face inside a circle by a step, or to where it is by itself.
+
+    Attributes:
+        direction: where the face moves.
+    """
+
+    direction: Literal["left", "right", "up", "down", "auto"]
+
+    def apply(self, draft: Draft) -> Draft:
+        """See :meth:`CardChoice.apply`; the circle moves the other way over the clip."""
+        if self.direction == "auto":
+            return _change(draft, centre=None)
+        centre = draft.look.centre or (draft.clip and draft.clip.centre) or CLIP_MIDDLE
+        moved = (at - by for at, by in zip(centre, FACE_STEPS[self.direction], strict=True))
+        return _change(draft, centre=tuple(round(min(1, max(0, at)), 3) for at in moved))
 
 
 class ChooseRing(CardChoice, prefix="ring"):
@@ -235,6 +261,7 @@ CARD_CHOICES: tuple[type[CardChoice], ...] = (
     ChooseCorner,
     ChooseSize,
     StepSize,
+    ShiftFace,
     ChooseRing,
     ChooseEffect,
     ToggleOwnBackground,

@@ -27,6 +27,7 @@ from bot.ui.card_choices import (
     ChooseRing,
     ChooseShape,
     ChooseSize,
+    ShiftFace,
     StepSize,
     ToggleOwnBackground,
     ToggleVoice,
@@ -56,6 +57,12 @@ PLACE_ARROWS = (
         Anchor.BOTTOM: "⬇️",
     }
 )
+FACE_ARROWS: Mapping[Literal["up", "left", "right", "down"], str] = {
+    "up": "⬆️",
+    "left": "⬅️",
+    "right": "➡️",
+    "down": "⬇️",
+}
 SIZE_STEPS = (-20, -5, 5, 20)  #: percent of the result's height
 VOICE_OPTIONS: tuple[Literal["even_voice", "denoise"], ...] = ("even_voice", "denoise")
 Effect = Literal["shadow", "fade", "feather", "ring_width"]
@@ -66,6 +73,7 @@ MORE_PAGES = {
     CardPage.TRIM: "✂️",
     CardPage.FORMAT: "📐",
     CardPage.PLACE: "📍",
+    CardPage.FACE: "🙂",
     CardPage.EFFECTS: "✨",
     CardPage.SOUND: "🔊",
     CardPage.STYLES: "💾",
@@ -112,11 +120,19 @@ def _create_first_rows(draft: Draft, labels: Labels) -> list[Row]:
 
 
 def _create_page_buttons(draft: Draft, labels: Labels, pages: Mapping[CardPage, str]) -> Row:
-    """Create the buttons that open *pages*; a person without a shape has no ring."""
+    """Create the buttons that open *pages*, without those that change nothing in this shape.
+
+    A person without a shape has no ring; shapes but the circle show all of the clip.
+    """
+    shape, hidden = draft.look.shape, set()
+    if shape is Shape.NONE:
+        hidden.add(CardPage.RING)
+    if shape is not Shape.CIRCLE:
+        hidden.add(CardPage.FACE)
     return [
         create_button(f"{icon} {labels(page)}", ShowCardPage(draft=draft.id, page=page))
         for page, icon in pages.items()
-        if page is not CardPage.RING or draft.look.shape is not Shape.NONE
+        if page not in hidden
     ]
 
 
@@ -211,6 +227,20 @@ def _create_place_rows(draft: Draft, _labels: Labels) -> list[Row]:
     usual = ChooseSize(draft=draft.id, size=OverlaySize.MEDIUM)
     middle = create_button(f"{round(100 * look.overlay_height)} %", usual)
     return [*(arrows[i : i + 3] for i in (0, 3, 6)), [*sizes[:2], middle, *sizes[2:]]]
+
+
+def _create_face_rows(draft: Draft, labels: Labels) -> list[Row]:
+    """Create the buttons that move the face inside the circle, around *automatic*."""
+    up, left, right, down = (
+        create_button(arrow, ShiftFace(draft=draft.id, direction=direction))
+        for direction, arrow in FACE_ARROWS.items()
+    )
+    auto = create_choice(
+        labels("face-auto"),
+        ShiftFace(draft=draft.id, direction="auto"),
+        is_chosen=draft.look.centre is None,
+    )
+    return [[up], [left, auto, right], [down]]
 
 
 def _create_sound_rows(draft: Draft, labels: Labels) -> list[Row]:
@@ -314,6 +344,7 @@ _PAGES: Mapping[CardPage, Callable[[Draft, Labels], list[Row]]] = {
     CardPage.TRIM: _create_trim_rows,
     CardPage.FORMAT: _create_canvas_rows,
     CardPage.PLACE: _create_place_rows,
+    CardPage.FACE: _create_face_rows,
     CardPage.EFFECTS: _create_effect_rows,
     CardPage.SOUND: _create_sound_rows,
 }

@@ -128,6 +128,7 @@ def describe_appearance(appearance: Appearance) -> dict[str, str]:
         "shape": appearance.shape.value,
         "corner": appearance.corner.value if appearance.offset == (0, 0) else OWN,
         "size": appearance.size.value if appearance.scale is None else OWN,
+        "face": "own" if appearance.to_style().centre else "auto",
         "ring": OWN if appearance.ring_colour else appearance.ring.value,
         "shadow": _describe_effect(appearance.shadow),
         "fade": _describe_effect(appearance.fade),

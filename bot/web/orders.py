@@ -18,7 +18,7 @@ from bot.domain.job_request import (
     RingStyle,
     describe_background,
 )
-from bot.handlers.preview_card import accept_draft, make_reusable
+from bot.handlers.preview_card import accept_draft, make_next_look
 from bot.jobs.supervisor import JobSupervisor
 from bot.telegram.messenger import Messenger
 from video_editing.contract.excerpt import Excerpt, Time
@@ -146,6 +146,6 @@ class DraftOrders:
         excerpt = Excerpt(start=look.start, end=look.end)
         draft = replace(draft, look=apply_look(draft, look), excerpt=excerpt)
         await accept_draft(draft, language, self._jobs, self._drafts)
-        await self._users.set_appearance(draft.user, make_reusable(draft.look))
+        await self._users.set_appearance(draft.user, make_next_look(draft.look))
         if draft.card is not None:
             await self._messenger.edit_keyboard(draft.chat, draft.card, None)

@@ -22,11 +22,29 @@ from bot.domain.saved_styles import (
     TooManyStyles,
     parse_style_name,
 )
-from bot.domain.style_code import CODE_BYTES, CODE_FIELDS, format_style_code, parse_style_code
+from bot.domain.style_code import CODE_FIELDS, format_style_code, parse_style_code
 from video_editing.contract.formats import ASPECTS
 from video_editing.contract.sound import BackgroundSound, SoundOptions
 from video_editing.contract.style import Anchor, Shape
 
+CODE_LENGTH = 32
+#: what links of version 1 had
+OLD_LOOKS = {
+    "ARD6D6CAAAAAAUAAAAR01VwE": Appearance(),
+    "AUEJrQa-owAPMUAAAAAAAABj": Appearance(
+        shape=Shape.ROUNDED,
+        corner=Anchor.TOP_LEFT,
+        offset=(0.125, -0.333),
+        scale=1.25,
+        shadow=0.35,
+        feather=3,
+        keep_background=True,
+        ring=RingStyle.GOLD,
+        backdrop=BackgroundChoice(kind="blur"),
+        canvas="9:16",
+        sound=SoundOptions(even_voice=True, background_sound=BackgroundSound.QUIET),
+    ),
+}
 ALPHABET = string.ascii_letters + string.digits + "-_"
 PHOTO = MediaSource(kind=SourceKind.PHOTO, file_id="private", size=5)
 LOOKS = [
@@ -36,6 +54,7 @@ LOOKS = [
     *(Appearance(size=size) for size in OverlaySize),
     *(Appearance(scale=scale) for scale in (0.1, 1.25, 2.0)),
     *(Appearance(offset=offset) for offset in ((-2, 2), (0.125, -0.333))),
+    *(Appearance(centre=centre) for centre in ((0, 0), (1, 1), (0.125, 0.95))),
     *(Appearance(ring=ring) for ring in RingStyle),
     *(Appearance(canvas=canvas) for canvas in ASPECTS),
     *(Appearance(sound=SoundOptions(background_sound=level)) for level in BackgroundSound),
@@ -71,7 +90,12 @@ def test_a_code_has_every_field_but_the_engine() -> None:
     assert {field.path[0] for field in CODE_FIELDS} == set(Appearance.model_fields) - {"engine"}
     sounds = {field.path[1] for field in CODE_FIELDS if field.path[0] == "sound"}
     assert sounds == set(SoundOptions.model_fields)
-    assert sum(field.bits for field in CODE_FIELDS) <= 8 * (CODE_BYTES - 1)
+    assert sum(field.bits for field in CODE_FIELDS) <= 6 * CODE_LENGTH - 8
+
+
+@pytest.mark.parametrize(("code", "look"), OLD_LOOKS.items())
+def test_a_link_of_before_is_read(code: str, look: Appearance) -> None:
+    assert parse_style_code(code) == look
 
 
 def test_a_code_tells_nothing_of_the_user() -> None:
@@ -94,8 +118,13 @@ def test_numbers_are_rounded_to_what_nobody_sees() -> None:
         "A" * 23,
         "A" * 24,
         "A" * 25,
-        "/" * 24,
+        "A" * 32,
+        "/" * 32,
         "_" * 24,
+        "_" * 32,
+        format_style_code(Appearance())[:-1] + "B",
+        format_style_code(Appearance())[:24],
+        next(iter(OLD_LOOKS)) + "A" * 8,
         "ы" * 24,
         format_style_code(Appearance())[:-1],
         format_style_code(Appearance()) + "\n",
@@ -115,7 +144,7 @@ def test_a_forged_code_is_a_possible_look_or_none() -> None:
     for _ in range(20_000):
         letters = list(start)
         for _ in range(chance.randint(1, 6)):
-            letters[chance.randrange(24)] = chance.choice(ALPHABET)
+            letters[chance.randrange(CODE_LENGTH)] = chance.choice(ALPHABET)
         code = "".join(letters)
         if look := parse_style_code(code):
             accepted += 1

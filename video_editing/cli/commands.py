@@ -540,10 +540,13 @@ def run_preview(options: PreviewArguments, _report: Report) -> None:
     )
     is_fast = ENGINES[engine_options.engine].is_fast
     with limit_reading_time(options.clip, extra_seconds=0 if is_fast else MODEL_SECONDS):
-        write_preview(composition, options.output, background, canvas, options.layers)
-    warnings = observer.summarize().model_dump(mode="json")["warnings"]
-    seconds = float(clip.duration)
-    print_result(options.progress, options.output, warnings=warnings, seconds=seconds)
+        centre = write_preview(composition, options.output, background, canvas, options.layers)
+    fields = {
+        "warnings": observer.summarize().model_dump(mode="json")["warnings"],
+        "seconds": float(clip.duration),
+        "center": [round(each, 3) for each in centre],
+    }
+    print_result(options.progress, options.output, **fields)
 
 
 def _prefer_fast_engine(options: EngineOptions, clip: Clip) -> EngineOptions:

@@ -41,6 +41,21 @@ class Layout:
         """Width and height of the overlay with its margin."""
         return self.view[0] + 2 * self.margin, self.view[1] + 2 * self.margin
 
+    def locate_centre(self, clip_size: Size) -> tuple[float, float]:
+        """Return the centre of the shape, as fractions of a frame of *clip_size*."""
+        x, y = (
+            (start + centre * length / shown) / extent
+            for start, centre, length, shown, extent in zip(
+                (self.box.left, self.box.top),
+                self.centre,
+                (self.box.width, self.box.height),
+                self.view,
+                clip_size,
+                strict=True,
+            )
+        )
+        return x, y
+
 
 def round_to_even(length: float | Fraction) -> int:
     """Return the even number nearest to *length*, at least 2."""

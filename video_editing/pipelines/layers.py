@@ -61,7 +61,7 @@ def write_layers(
     geometry = {
         "clip": clip.size,
         "background": background.size,
-        "face": face.centre,
+        "face": composition.style.centre or face.centre,
         "seconds": float(clip.duration),
     }
     seconds = face.best_frame.time * clip.timebase

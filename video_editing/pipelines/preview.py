@@ -37,7 +37,7 @@ def write_preview(
     background: Background,
     canvas: Size,
     layers: Path | None = None,
-) -> None:
+) -> tuple[float, float]:
     """Write a JPEG of one composed frame: the key frame with the largest face.
 
     A key frame decodes at once; its matte is computed from it alone. A picture longer than
@@ -51,6 +51,9 @@ def write_preview(
         canvas: width and height of the picture, both even.
         layers: folder in which person and background are written apart, if the style cuts the
             person out; None for none.
+
+    Returns:
+        The centre of the shape, as fractions of the clip's width and height.
 
     Raises:
         InputRejected: the clip or the background cannot be used; NO_PERSON, the matte of the
@@ -67,6 +70,7 @@ def write_preview(
     if layers is not None and matte is not None:
         write_layers(composition, face, matte, still.compute_alpha, background, layers)
     write_jpeg(add_bars(draw_still(composition, still, background, canvas)), result)
+    return composition.compute_layout(canvas, face).locate_centre(composition.clip.size)
 
 
 class Still(NamedTuple):

@@ -182,6 +182,14 @@ PLACES = {
     "^step:.*:-5$": "--size=0.5 ",
     "^size:.*:medium$": "--size=0.5 ",
 }
+#: from where the stand-in finds the face, which moves against the circle
+FACE = {
+    "^face:.*:right$": "--center=0.45,0.4 ",
+    "^face:.*:down$": "--center=0.45,0.35",
+    "^face:.*:left$": "--center=0.5,0.35",
+    "^face:.*:auto$": "!--center",
+    "^face:.*:up$": "--center=0.5,0.45",
+}
 EFFECTS = {
     "^effect:.*:shadow:1$": "--shadow=0.35",
     "^effect:.*:shadow:2$": "--shadow=0.7",
@@ -202,7 +210,7 @@ RINGS = {
 
 @LANGUAGES
 @pytest.mark.parametrize(
-    ("page", "presses"), [("place", PLACES), ("effects", EFFECTS), ("ring", RINGS)]
+    ("page", "presses"), [("place", PLACES), ("face", FACE), ("effects", EFFECTS), ("ring", RINGS)]
 )
 async def test_every_button_of_a_page(
     talk: RunningBot, language: str, page: str, presses: dict[str, str]
@@ -218,6 +226,23 @@ async def test_every_button_of_a_page(
     shown = chosen(words(card.content))
     await user.presses("^make", card)
     assert chosen(words((await result_for(user, card)).content)) == shown
+
+
+async def test_the_face_is_moved_in_a_circle_of_this_clip_alone(talk: RunningBot) -> None:
+    """Another shape shows all of the clip, and in the next one the face is elsewhere."""
+    user = talk.user()
+    card = await card_of(user, await user.sends_video(clip()))
+    await opened(talk, card, "face")
+    await user.presses("^face:.*:right$", card)
+    await shows(talk, card, "--center")
+    following = await card_of(user, await user.sends_video(clip()))
+    assert "--center" not in words(following.content)
+    for page in ("more", "first"):
+        await turned(talk, card, f"^page:.*:{page}$")
+    await user.presses("^shape:.*:rect$", card)
+    await shows(talk, card, "!--center")
+    await turned(talk, card, "^page:.*:more$")
+    assert not card.has("^page:.*:face$")
 
 
 @LANGUAGES

@@ -38,6 +38,7 @@ from bot.ui.callback_data import (
     ResetAppearance,
     ResultChange,
     ResultPage,
+    SaveStyle,
     SendBackground,
     ShowCardPage,
     ShowResultPage,
@@ -81,12 +82,13 @@ VALUES: dict[str, Any] = {
     "part": ("background", "ring"),
     "ratio": ("auto", *(name.replace(":", "x") for name in ASPECTS)),
     "by": (-999, 999),
+    "direction": ("left", "right", "up", "down", "auto"),
     "to": OutputFormat,
     "language": Language,
     "draft": (LONGEST,),
     "job": (LONGEST,),
     "style": ("s" * 16,),
-    "code": ("c" * 24,),
+    "code": ("c" * 24, "c" * 32),
     "on": (False, True),
     "sure": (False, True),
 }
@@ -200,7 +202,7 @@ def style_keyboards(language: Language) -> list[InlineKeyboardMarkup]:
         made += [
             keyboards.create_card(draft(language, page=CardPage.STYLES), styles),
             create_style_list(styles, labels),
-            create_shared_style("c" * 24, styles, labels),
+            create_shared_style("c" * 32, styles, labels),
         ]
     style = SavedStyle(id="s0", name="A", look=Appearance())
     made += [create_style_page(style, "l", labels, is_default=is_on) for is_on in (False, True)]
@@ -214,6 +216,9 @@ def test_a_button_fits_64_bytes(kind: type[CallbackData]) -> None:
     choices = VALUES | {"page": CardPage if kind is ShowCardPage else ResultPage}
     if kind is card_choices.ChooseBackgroundSound:
         choices |= {"level": BackgroundSound}
+    if kind is SaveStyle:  # it has one of the two
+        choices |= {"draft": (None,)}
+        assert kind.unpack(SaveStyle(draft=LONGEST).pack()) == SaveStyle(draft=LONGEST)
     for values in itertools.product(*(choices[name] for name in names)):
         button = kind.model_validate(dict(zip(names, values, strict=True)))
         packed = button.pack()  # raises where it does not fit
@@ -376,7 +381,7 @@ def test_back_leads_to_the_page_before() -> None:
         found[page] = back.split(":")[2]
     assert found == {
         **dict.fromkeys(("ring", "background", "more"), "first"),
-        **dict.fromkeys(("trim", "format", "place", "effects", "sound", "styles"), "more"),
+        **dict.fromkeys(("trim", "format", "place", "face", "effects", "sound", "styles"), "more"),
     }
 
 

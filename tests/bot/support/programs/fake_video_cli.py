@@ -261,7 +261,7 @@ def main() -> None:
         make_result(".jpg", 0)
         if option("layers"):
             make_layers(option("layers"))
-        report(stage="done", result=option("output"), seconds=2.0)
+        report(stage="done", result=option("output"), seconds=2.0, center=[0.5, 0.4])
         return
     spend(seconds, "render" if NAME == "parts" else NAME)
     if NAME == "parts":
