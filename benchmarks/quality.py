@@ -83,7 +83,7 @@ def create_region_recipe(*, has_edges: bool = False) -> Recipe:
         for (picture, _), window in slide_window(located, REGION_WINDOW):
             levels = build_pyramid(picture)
             size = levels[-1].size
-            boxes = [box for _, box in window if box is not None]
+            boxes = [box for box in window if box is not None]
             box = merge_boxes(boxes, size) if boxes else Box(0, 0, *size)
             mean = np.zeros(size[::-1], np.float32)
             for model, region, is_mirrored in (

@@ -26,6 +26,7 @@ from video_editing.reading.signatures import is_picture
 BLUR = "blur"  #: the source that names the blurred clip
 
 _MIN_SECONDS = Fraction(1, 25)  #: of a video; a shorter one is read again for each frame
+_PREFETCH_DEPTH = 2  #: pictures of a background that wait to be shown
 _BLUR_SIDE = 96  #: pixels of the shorter side at which the clip is blurred
 _BLUR_SIGMA = 5.0  #: in those pixels
 _BLUR_BRIGHTNESS = 0.75  #: of the blurred clip by its own, so that the person stands out
@@ -128,7 +129,7 @@ def _open_frame_sampler(frames: Iterator[tuple[Fraction, Picture]]) -> Iterator[
     Args:
         frames: endless, with the seconds at which each is shown first.
     """
-    with closing(prefetch(frames, 4)) as ready:
+    with closing(prefetch(frames, _PREFETCH_DEPTH)) as ready:
         shown, following = next(ready), next(ready)
 
         def sample(seconds: Fraction, _picture: Picture) -> Picture:

@@ -130,7 +130,7 @@ class ChromaEngine:
             if not current.matte.any():  # a person who has left leaves no trace
                 yield frame, current.matte
             else:
-                yield frame, temporal_filter(current, [near for _, near in window])
+                yield frame, temporal_filter(current, window)
 
     def _sample(self, frame: Timed[Picture]) -> LumaMatte:
         """Return the matte of *frame* for the temporal filter.

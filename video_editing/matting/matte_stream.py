@@ -26,7 +26,7 @@ from video_editing.matting.segments import group_runs, read_grey_frames, read_ma
 from video_editing.reading.decode import read_frames
 from video_editing.reading.probe import Clip
 
-PREFETCH_DEPTH = 4  #: decoded frames that wait for the next stage
+PREFETCH_DEPTH = 2  #: decoded frames that wait for the next stage
 MIN_MEAN_ALPHA = 0.002  #: mean alpha, 0–1, below which a matte shows no person
 
 

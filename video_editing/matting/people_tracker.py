@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -61,6 +61,13 @@ class AnalysedFrame:
     def full_box(self) -> Box:
         """The box of the full matte."""
         return Box(0, 0, *self.levels[-1].size)
+
+
+class _Look(NamedTuple):
+    """What the regions of the frames around a frame depend on; see :class:`AnalysedFrame`."""
+
+    has_detection: bool
+    people_box: Box | None
 
 
 T = TypeVar("T")
@@ -131,9 +138,10 @@ class PeopleTracker:
 
         The box is None if too few detections in the window find people: a few may be wrong.
         """
-        for frame, window in slide_window(frames, REGION_WINDOW):
-            detections = [near for near in window if near.has_detection]
-            boxes = [near.people_box for near in detections if near.people_box is not None]
+        looks = ((frame, _Look(frame.has_detection, frame.people_box)) for frame in frames)
+        for (frame, _), window in slide_window(looks, REGION_WINDOW):
+            detections = [near.people_box for near in window if near.has_detection]
+            boxes = [box for box in detections if box is not None]
             if not detections:
                 yield frame, frame.full_box
             elif len(boxes) >= min(self._required_detections, len(detections)):

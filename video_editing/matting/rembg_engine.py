@@ -161,7 +161,7 @@ def _fill_regions(
 def _filter_shot(samples: Iterable[tuple[Timed[Picture], LumaMatte]]) -> Iterator[FrameMatte]:
     temporal_filter = TemporalFilter()
     for (frame, sample), window in slide_window(samples, FILTER_WINDOW):
-        yield frame, temporal_filter(sample, [other for _, other in window])
+        yield frame, temporal_filter(sample, window)
 
 
 class _QuickFrame(NamedTuple):

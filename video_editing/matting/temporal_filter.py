@@ -46,13 +46,13 @@ class PersonFilter:
         A person in at most half of a window's frames is removed.
         """
         temporal_filter = TemporalFilter(self._tolerance)
-        checked = ((frame, sample, has_person(sample.matte)) for frame, sample in frames)
-        for (frame, sample, _), window in slide_window(checked, FILTER_WINDOW):
+        checked = ((frame, (sample, has_person(sample.matte))) for frame, sample in frames)
+        for (frame, (sample, _)), window in slide_window(checked, FILTER_WINDOW):
             near = [each for each in window if abs(each[0].time - frame.time) <= self._max_ticks]
-            if 2 * sum(has_person for _, _, has_person in near) <= len(near):
+            if 2 * sum(has_person for _, has_person in near) <= len(near):
                 yield frame, np.zeros_like(sample.matte)
             else:
-                yield frame, temporal_filter(sample, [other for _, other, _ in near])
+                yield frame, temporal_filter(sample, [other for other, _ in near])
 
 
 class _PairWeights(NamedTuple):
@@ -163,18 +163,23 @@ def interpolate(before: Timed[Matte], after: Timed[Matte], time: int) -> Matte:
 
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 
-def slide_window(items: Iterable[T], reach: int) -> Iterator[tuple[T, list[T]]]:
-    """Yield each item with those up to *reach* before and after it, including itself.
+def slide_window(items: Iterable[tuple[T, S]], reach: int) -> Iterator[tuple[tuple[T, S], list[S]]]:
+    """Yield each item with the samples of those up to *reach* before and after it, and its own.
 
-    Windows are shorter at both ends of *items*. Look-ahead delays by *reach* items and keeps
-    2 × *reach* + 1 in memory.
+    Windows are shorter at both ends of *items*. Look-ahead delays by *reach* items; of those
+    before only the samples are kept in memory, not the frames.
+
+    Args:
+        items: a frame, for example, and its sample.
+        reach: number of items on each side.
     """
-    span = 2 * reach + 1
-    window: deque[T | None] = deque(repeat(None, span), span)
+    upcoming: deque[tuple[T, S] | None] = deque()
+    samples: deque[tuple[S] | None] = deque(maxlen=2 * reach + 1)
     for item in chain(items, repeat(None, reach)):
-        window.append(item)
-        middle = window[reach]
-        if middle is not None:
-            yield middle, [neighbour for neighbour in window if neighbour is not None]
+        upcoming.append(item)
+        samples.append(item and item[1:])
+        if len(upcoming) > reach and (middle := upcoming.popleft()) is not None:
+            yield middle, [sample for (sample,) in filter(None, samples)]

@@ -40,7 +40,8 @@ class LumaAverage:
     def compute_mattes(self, frames: Iterable[Timed[Picture]]) -> Iterator[FrameMatte]:
         """Yield each frame with the average so far."""
         state: NDArray[np.float64] | None = None
-        for frame, window in slide_window(frames, self.context_frames):
+        doubled = ((frame, frame) for frame in frames)
+        for (frame, _), window in slide_window(doubled, self.context_frames):
             luma = np.mean([near.value.y for near in window], axis=0)
             state = luma if state is None else 0.9 * state + 0.1 * luma
             yield frame, np.rint(state).astype(np.uint8)

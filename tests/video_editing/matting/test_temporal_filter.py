@@ -1,5 +1,7 @@
 """The temporal filter: no flicker, no lag."""
 
+import weakref
+
 import numpy as np
 
 from video_editing.frames import Luma, Matte
@@ -63,15 +65,18 @@ def test_weights_of_frames_that_are_over_are_not_kept() -> None:
 
 def test_windows_are_shorter_at_the_ends() -> None:
     """Each item comes once, in order, with up to two neighbours on each side."""
-    found = [(item, list(window)) for item, window in slide_window("abcd", 2)]
-    assert [item for item, _ in found] == list("abcd")
-    assert found[0][1] == list("abc")
-    assert found[2][1] == list("abcd")
+    found = list(slide_window(zip("abcd", "ABCD", strict=True), 2))
+    assert [item for item, _ in found] == list(zip("abcd", "ABCD", strict=True))
+    assert found[0][1] == list("ABC")
+    assert found[2][1] == list("ABCD")
 
 
-def test_windows_read_ahead_by_their_reach() -> None:
-    """The first item is yielded when two more have been read."""
-    taken = []
-    items = (taken.append(i) or i for i in range(10))
-    next(slide_window(items, 2))
-    assert taken == [0, 1, 2]
+def test_a_window_keeps_the_frames_ahead_only() -> None:
+    """The first item is yielded when two more have been read, and kept no longer."""
+    frames = [np.zeros(1) for _ in range(10)]
+    alive = [weakref.ref(frame) for frame in frames]
+    items = slide_window(((frames.pop(0), number) for number in range(10)), 2)
+    next(items)
+    assert len(frames) == 7
+    next(items)
+    assert [frame() is None for frame in alive[:3]] == [True, False, False]
