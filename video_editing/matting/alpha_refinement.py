@@ -5,21 +5,17 @@ The function is fitted at the matte's size and applied at the picture's size.
 """
 
 from math import ceil, floor
-from typing import TypeVar
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from video_editing.frames import Box, FloatPlane, Luma, Matte
-from video_editing.pixels import resize
+from video_editing.pixels import AffineMap, enlarge_certain, resize
 from video_editing.pyramid import crop_plane
 
 GUIDE_RADIUS = 1  #: pixels of the matte, of the window in which alpha is linear in luma
 NOISE_VARIANCE = 65.0  #: variance of luma, in levels squared, below which there is no edge
 _MIDDLE = 0.5  #: the threshold that changes nothing
-
-Number = TypeVar("Number", np.uint8, np.float32)
 
 
 def refine_alpha(matte: Matte, luma: Luma, box: Box, view: Luma) -> Matte:
@@ -35,14 +31,16 @@ def refine_alpha(matte: Matte, luma: Luma, box: Box, view: Luma) -> Matte:
         Alpha, of the view's size.
     """
     guide = resize(luma, (matte.shape[1], matte.shape[0]))
-    transform = _map_view_to_matte(box, luma, matte, view)
-    if transform is not None:
-        shown, transform = _find_shown_box(transform, matte, view)
-        matte, guide = crop_plane(matte, shown), crop_plane(guide, shown)
-    slope, offset = _fit_linear_model(matte, guide, GUIDE_RADIUS)
-    detail = cv2.multiply(_sample(slope, transform, view), view, dtype=cv2.CV_32F)
-    alpha = cv2.add(detail, _sample(offset, transform, view), dtype=cv2.CV_8U)
-    return np.asarray(alpha, np.uint8)
+    shown, transform = _find_shown_box(_map_view_to_matte(box, luma, matte, view), matte, view)
+    matte, guide = crop_plane(matte, shown), crop_plane(guide, shown)
+    alpha, edges = enlarge_certain(matte, 2 * GUIDE_RADIUS + 1, transform, view)
+    if edges:
+        model = _fit_linear_model(matte, guide, GUIDE_RADIUS)
+        slope, offset = edges.sample(model, transform)
+        detail = cv2.multiply(slope, edges.take(view), dtype=cv2.CV_32F)
+        fine = cv2.add(detail, offset, dtype=cv2.CV_8U)
+        edges.put(np.asarray(fine, np.uint8), alpha)
+    return alpha
 
 
 def enlarge_alpha(matte: Matte, luma: Luma, box: Box, view: Luma) -> Matte:
@@ -50,8 +48,16 @@ def enlarge_alpha(matte: Matte, luma: Luma, box: Box, view: Luma) -> Matte:
 
     Arguments and result are those of :func:`refine_alpha`.
     """
-    transform = _map_view_to_matte(box, luma, matte, view)
-    return _sample(matte, transform, view)
+    if (box.height, box.width) == luma.shape:  # nine times as fast as the map with the same result
+        return np.asarray(cv2.resize(matte, view.shape[::-1]), np.uint8)
+    enlarged = cv2.warpAffine(
+        matte,
+        _map_view_to_matte(box, luma, matte, view),
+        view.shape[::-1],
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(enlarged, np.uint8)
 
 
 def apply_guided_filter(matte: Matte, luma: Luma, radius: int) -> Matte:
@@ -95,15 +101,8 @@ def _fit_linear_model(matte: Matte, luma: Luma, radius: int) -> tuple[FloatPlane
     return np.asarray(cv2.blur(slope, side)), np.asarray(cv2.blur(level - slope * mean, side))
 
 
-def _map_view_to_matte(
-    box: Box, luma: Luma, matte: Matte, view: Luma
-) -> NDArray[np.float64] | None:
-    """Return the affine map, (2, 3), from pixel centres of the view to those of the matte.
-
-    None if the view is the full frame.
-    """
-    if (box.height, box.width) == luma.shape:
-        return None
+def _map_view_to_matte(box: Box, luma: Luma, matte: Matte, view: Luma) -> AffineMap:
+    """Return the map from pixels of the view to those of the matte."""
     across, down = matte.shape[1] / luma.shape[1], matte.shape[0] / luma.shape[0]
     right, lower = box.width / view.shape[1], box.height / view.shape[0]
     return np.array(
@@ -114,9 +113,7 @@ def _map_view_to_matte(
     )
 
 
-def _find_shown_box(
-    transform: NDArray[np.float64], matte: Matte, view: Luma
-) -> tuple[Box, NDArray[np.float64]]:
+def _find_shown_box(transform: AffineMap, matte: Matte, view: Luma) -> tuple[Box, AffineMap]:
     """Return the part of *matte* that decides the alpha of a view, and the map to that part.
 
     Args:
@@ -131,18 +128,3 @@ def _find_shown_box(
     right = min(matte.shape[1], ceil(last_x) + reach + 1)
     bottom = min(matte.shape[0], ceil(last_y) + reach + 1)
     return Box(left, top, right - left, bottom - top), transform - [[0, 0, left], [0, 0, top]]
-
-
-def _sample(
-    field: NDArray[Number], transform: NDArray[np.float64] | None, view: Luma
-) -> NDArray[Number]:
-    if transform is None:  # nine times as fast as the affine map with the same result
-        return np.asarray(cv2.resize(field, view.shape[::-1]), field.dtype)
-    sampled = cv2.warpAffine(
-        field,
-        transform,
-        (view.shape[1], view.shape[0]),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(sampled, field.dtype)
