@@ -16,6 +16,7 @@ from tests.bot.support.bot_process import NURSERY, BotProcess
 from tests.bot.support.conversation import always_true, living, make_tools
 from tests.bot.support.fake_telegram import Telegram
 from tests.bot.support.postgres_server import created, serving
+from tests.bot.support.recording_session import RecordingSession
 from tests.bot.support.running_bot import ADMIN, Opener, RunningBot
 
 _numbers = itertools.count(1000)
@@ -39,6 +40,13 @@ def nursery() -> Iterator[None]:
     """What bots are forked from ends with the tests."""
     with NURSERY:
         yield
+
+
+@pytest.fixture(autouse=True)
+def every_recorded_call_is_valid() -> Iterator[None]:
+    """Servers look at theirs by themselves."""
+    yield
+    RecordingSession.validator.require_none()
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from aiogram.methods import (
 )
 from aiogram.types import BotCommandScopeChat, InlineKeyboardMarkup, Update
 
+from backends.local.process import ProcessLimits
+from backends.local.video_cli import VideoCli
 from bot.database.drafts import MAX_WAITING_CARDS, CardPage, Draft, DraftRepository
 from bot.database.engine import create_engine, prepare_database
 from bot.database.fsm_storage import SqlStorage
@@ -39,11 +41,16 @@ from bot.domain.job_request import (
     RingStyle,
     SourceKind,
 )
+from bot.domain.outcomes import FailureCode
 from bot.domain.saved_styles import SavedStyle
 from bot.domain.style_code import format_style_code
 from bot.handlers import create_routers
 from bot.handlers.commands import ADMIN_COMMANDS, MENU_COMMANDS, set_commands
 from bot.handlers.media import SERIES_SECONDS, RecentRefusals
+from bot.jobs.draft_files import DraftFiles
+from bot.jobs.style_pictures import StylePictures
+from bot.jobs.workspace import Workspace
+from bot.telegram.errors import DownloadRejected
 from bot.telegram.limits import TelegramLimits
 from bot.telegram.messenger import Messenger
 from bot.ui.callback_data import (
@@ -248,6 +255,24 @@ class BotChat:
         return call.text or ""
 
 
+def create_style_pictures(
+    folder: Path, drafts: DraftRepository, job_repository: JobRepository
+) -> StylePictures:
+    """One that draws nothing: its program fails, so styles are shown as text."""
+    workspace = Workspace(folder)
+    files = DraftFiles(workspace, drafts, job_repository, workspace.get_free_bytes)
+    limits = ProcessLimits(max_seconds=9, stall_seconds=9, max_memory=1_000_000_000)
+    return StylePictures(NoFiles(), VideoCli("local", limits, ("false",)), drafts, files)
+
+
+class NoFiles:
+    """Fetches nothing."""
+
+    async def fetch(self, *_: object) -> None:
+        """Refuse."""
+        raise DownloadRejected(FailureCode.FILE_GONE)
+
+
 @pytest.fixture
 async def talk(tmp_path: Path) -> AsyncIterator[BotChat]:
     """A bot with an empty database."""
@@ -275,6 +300,7 @@ async def talk(tmp_path: Path) -> AsyncIterator[BotChat]:
         users=users,
         messenger=Messenger(bot, TelegramLimits()),
         refusals=RecentRefusals(),
+        style_pictures=create_style_pictures(tmp_path, drafts, job_repository),
         texts=texts,
     )
     dispatcher.include_routers(*create_routers())

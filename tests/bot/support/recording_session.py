@@ -8,10 +8,12 @@ from aiogram import Bot
 from aiogram.client.telegram import PRODUCTION
 from aiogram.exceptions import TelegramForbiddenError, TelegramNetworkError
 from aiogram.methods import GetMe, SendAnimation, SendMessage, TelegramMethod
-from aiogram.types import Chat, Message, User
+from aiogram.types import Chat, InputFile, Message, User
 
 from bot.telegram.client import BotApiSession
 from bot.telegram.retry import RetryLimits
+from tests.bot.support.fake_telegram import Call
+from tests.bot.support.fake_telegram.schema import Validator
 
 M = TypeVar("M", bound=TelegramMethod[Any])
 ME = User(id=42, is_bot=True, first_name="Bot", username="overlay_bot")
@@ -24,7 +26,10 @@ class RecordingSession(BotApiSession):
         asked: all calls but getMe, in order.
         gone: chats that have blocked the bot, by id.
         away: whether Telegram cannot be reached.
+        validator: looks at the calls of all sessions; a fixture fails a test where it finds some.
     """
+
+    validator = Validator()
 
     def __init__(self) -> None:
         super().__init__(PRODUCTION, RetryLimits(attempts=1))
@@ -51,6 +56,7 @@ class RecordingSession(BotApiSession):
         timeout: float | None = None,  # noqa: ASYNC109, ARG002 - aiogram's name for it
     ) -> Any:
         """Answer one call."""
+        self.validator.check(await self._read_form(bot, method))
         if isinstance(method, GetMe):
             return ME
         if self.away:
@@ -62,6 +68,19 @@ class RecordingSession(BotApiSession):
             chat = Chat(id=int(method.chat_id), type="private")
             return Message(message_id=len(self.calls), date=datetime.now(UTC), chat=chat).as_(bot)
         return True
+
+    async def _read_form(self, bot: Bot, method: TelegramMethod[Any]) -> Call:
+        """What a server would read of *method*."""
+        files: dict[str, InputFile] = {}
+        values = {
+            name: self.prepare_value(value, bot=bot, files=files)
+            for name, value in method.model_dump(warnings=False).items()
+        }
+        call = Call(0, method.__api_method__, {name: v for name, v in values.items() if v})
+        for name, file in files.items():
+            content = b"".join([chunk async for chunk in file.read(bot)])
+            call.files[name] = (file.filename or name, content)
+        return call
 
     async def stream_content(self, *_: Any, **__: Any) -> AsyncGenerator[bytes, None]:
         """Nothing is fetched here."""

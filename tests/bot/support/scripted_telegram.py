@@ -17,6 +17,8 @@ from aiohttp import web
 
 from bot.telegram.client import BotApiSession, create_bot_api_session
 from bot.telegram.retry import RetryLimits
+from tests.bot.support.fake_telegram import Call
+from tests.bot.support.fake_telegram.schema import Validator
 
 SECRET = "AAHcanary-of-the-token-that-nobody-may-see"  # noqa: S105 - of a bot that is not there
 TOKEN = f"4242:{SECRET}"
@@ -40,6 +42,12 @@ class ReceivedCall:
     fields: dict[str, Any]
     at: float = field(default_factory=time.monotonic)
 
+    def as_call(self) -> Call:
+        """The same as the validator takes it."""
+        files = {name: value for name, value in self.fields.items() if isinstance(value, tuple)}
+        arguments = {name: v for name, v in self.fields.items() if name not in files}
+        return Call(self.at, self.method, arguments, files)
+
 
 @dataclass
 class ScriptedServer:
@@ -53,6 +61,7 @@ class ScriptedServer:
         files: to downloads, by path.
         paths: of the downloads.
         blind: calls are read and forgotten, byte by byte.
+        validator: looks at every call that was read; what it finds fails the test.
     """
 
     url: str = ""
@@ -62,6 +71,7 @@ class ScriptedServer:
     files: dict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque))
     paths: list[str] = field(default_factory=list)
     is_blind: bool = False
+    validator: Validator = field(default_factory=Validator)
 
     def answer(self, method: str, *answers: Answer) -> None:
         """Answer calls of *method* so."""
@@ -85,7 +95,9 @@ class ScriptedServer:
             async for _ in request.content.iter_chunked(1 << 16):
                 pass
         elif answer is not drop_before_reading:
-            self.calls.append(ReceivedCall(method, await _form(request)))
+            call = ReceivedCall(method, await _form(request))
+            self.calls.append(call)
+            self.validator.check(call.as_call())
         return await answer(request)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
@@ -111,6 +123,7 @@ async def run_scripted_server(port: int = 0) -> AsyncIterator[ScriptedServer]:
         yield server
     finally:
         await runner.cleanup()
+    server.validator.require_none()
 
 
 @asynccontextmanager

@@ -185,9 +185,9 @@ async def test_an_edit_without_an_answer_may_be_made_often(
 
 async def test_an_upload_that_broke_off_was_not_done(bot: Bot, server: ScriptedServer) -> None:
     """What Telegram has not wholly received it has not sent on, so repeating it doubles nothing."""
-    server.answer("sendVideo", drop_before_reading, drop_before_reading, MESSAGE)
-    await bot.send_video(CHAT, BufferedInputFile(bytes(30_000_000), "a.mp4"))
-    assert server.attempts["sendVideo"] == 3
+    server.answer("sendDocument", drop_before_reading, drop_before_reading, MESSAGE)
+    await bot.send_document(CHAT, BufferedInputFile(bytes(30_000_000), "a.mp4"))
+    assert server.attempts["sendDocument"] == 3
     assert get_session(bot).retry_middleware.uncertain_repeats == 0
 
 

@@ -1,6 +1,7 @@
 """The Telegram of the tests behaves as the real one does, as far as a bot can tell."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
@@ -34,7 +35,9 @@ from aiogram.types import (
 from aiohttp import ClientSession, web
 from PIL import Image
 
-from tests.bot.support.fake_telegram import TOKEN, Rates, Telegram, User
+from bot.telegram.assets import SAMPLE_CLIP, WELCOME
+from tests.bot.support.fake_telegram import TOKEN, Call, Rates, Telegram, User
+from tests.bot.support.fake_telegram.media_limits import find_wrong_uploads
 
 PICTURE = b"\xff\xd8 a picture"
 
@@ -47,7 +50,7 @@ def connected(telegram: Telegram, token: str = TOKEN) -> Bot:
 def any_call_is_allowed(telegram: Telegram) -> Iterator[None]:
     """Some calls here are wrong on purpose."""
     yield
-    telegram.violations.clear()
+    telegram.validator.violations.clear()
 
 
 @pytest.fixture
@@ -254,6 +257,51 @@ async def test_what_telegram_refuses(
         await client.send_message(ann.chat, text, **more)
 
 
+def picture(width: int, height: int, form: str = "JPEG") -> bytes:
+    """A grey picture."""
+    content = BytesIO()
+    Image.new("L", (width, height), 90).save(content, form)
+    return content.getvalue()
+
+
+def upload(method: str, field: str, content: bytes) -> Call:
+    """A call with one file."""
+    media = {"media": json.dumps({"type": field, "media": "attach://x"})}
+    arguments = media if method == "editMessageMedia" else {field: "attach://x"}
+    return Call(0, method, arguments, {"x": ("x", content)})
+
+
+@pytest.mark.parametrize(
+    ("method", "field", "content", "what"),
+    [
+        ("sendPhoto", "photo", picture(960, 48), ""),
+        ("sendPhoto", "photo", picture(961, 48), "961 × 48"),
+        ("sendPhoto", "photo", picture(5001, 5000), "5001 × 5000"),
+        ("sendPhoto", "photo", picture(9, 9) + bytes(10_000_000), "bytes"),
+        ("editMessageMedia", "photo", picture(48, 961), "48 × 961"),
+        ("editMessageMedia", "photo", PICTURE, "no picture"),
+        ("sendVideo", "thumbnail", picture(320, 320), ""),
+        ("sendVideo", "thumbnail", picture(321, 320), "321 × 320"),
+        ("sendDocument", "thumbnail", picture(9, 9, "PNG"), "PNG"),
+        ("sendVideo", "thumbnail", picture(9, 9) + bytes(200_000), "bytes"),
+        ("sendVideo", "video", b"film", "no video"),
+        ("sendVideo", "video", SAMPLE_CLIP.read_bytes(), ""),
+        ("sendVideo", "video", SAMPLE_CLIP.read_bytes() + bytes(50_000_000), "bytes"),
+        ("sendVideoNote", "video_note", WELCOME.read_bytes(), "pixels"),
+        ("sendAnimation", "animation", SAMPLE_CLIP.read_bytes(), "sound"),
+        ("sendAnimation", "animation", WELCOME.read_bytes(), ""),
+        ("sendDocument", "document", PICTURE, ""),
+    ],
+    ids=lambda value: "file" if isinstance(value, bytes) else None,
+)
+def test_uploads_are_decoded_for_their_limits(
+    method: str, field: str, content: bytes, what: str
+) -> None:
+    found = list(find_wrong_uploads(upload(method, field, content)))
+    assert len(found) == bool(what)
+    assert what in "".join(found)
+
+
 async def test_tags_do_not_count(client: Bot, ann: User) -> None:
     """The limit is for what people read."""
     html = f"<b>{'x' * 4090}</b>&lt;&amp;"
@@ -426,4 +474,4 @@ async def test_what_the_bot_api_does_not_describe_is_found(
     """Every test fails in which the bot makes such a call, whatever it is answered."""
     async with ClientSession() as session:
         await session.post(f"{telegram.url}/bot{TOKEN}/{method}", json=arguments)
-    assert any(what in violation for violation in telegram.violations)
+    assert any(what in violation for violation in telegram.validator.violations)

@@ -5,13 +5,16 @@ import tracemalloc
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+from PIL import Image
 
 from bot.domain.job_request import Appearance, Destination, JobRequest, MediaSource, SourceKind
 from bot.domain.outcomes import (
@@ -43,10 +46,26 @@ from tests.bot.support.scripted_telegram import (
     run_scripted_server,
     status,
 )
+from tests.support.make_clips import drawn, make_clip
 from video_editing.contract.formats import OutputFormat
 
 MADE = ResultRendered(width=1280, height=720, seconds=12.4, renderer="local")
-BYTES = b"the result, as it is"
+
+
+def draw_jpeg(side: int) -> bytes:
+    """A square picture."""
+    content = BytesIO()
+    Image.new("RGB", (side, side)).save(content, "JPEG")
+    return content.getvalue()
+
+
+def make_film() -> bytes:
+    """A square video without sound."""
+    with TemporaryDirectory() as folder:
+        return make_clip(Path(folder) / "r.mp4", drawn(2, (64, 64)), rate=4).read_bytes()
+
+
+BYTES, THUMBNAIL, CARD = make_film(), draw_jpeg(320), draw_jpeg(640)
 GROUP, SUPERGROUP = -5, -1005
 KEYBOARD = InlineKeyboardMarkup(
     inline_keyboard=[[InlineKeyboardButton(text="Round note", callback_data="form:x:note")]]
@@ -75,7 +94,7 @@ class MessengerCase:
         """Send a result of that form."""
         file, thumbnail = self.folder / f"r{form.suffix}", self.folder / "thumb.jpg"
         file.write_bytes(BYTES)
-        thumbnail.write_bytes(b"small")
+        thumbnail.write_bytes(THUMBNAIL)
         clip = MediaSource(kind=SourceKind.VIDEO, file_id="x")
         destination = Destination(chat, topic=3, reply_to=11)
         job = Job(JobRequest(clip=clip, look=Appearance(), form=form), destination)
@@ -124,7 +143,7 @@ async def test_a_video_is_sent_with_all_that_a_player_needs(
     files = {
         fields.pop(fields.pop(key).removeprefix("attach://")) for key in ("video", "thumbnail")
     }
-    assert files == {("result.mp4", BYTES), ("thumbnail.jpg", b"small")}
+    assert files == {("result.mp4", BYTES), ("thumbnail.jpg", THUMBNAIL)}
     assert fields == {
         "chat_id": "7",
         "message_thread_id": "3",
@@ -430,7 +449,7 @@ async def test_a_chat_without_files_is_told(case: MessengerCase, server: Scripte
 async def test_a_card_may_be_forbidden(case: MessengerCase, server: ScriptedServer) -> None:
     server.answer("sendPhoto", refuse_with(400, "Bad Request: CHAT_SEND_PHOTOS_FORBIDDEN"))
     card = case.folder / "card.jpg"
-    card.write_bytes(b"card")
+    card.write_bytes(CARD)
     sent = await case.messenger.send_photo(Destination(CHAT), card, "card")
     assert sent == Rejected(fault=FailureCode.NO_RIGHTS)
 
@@ -473,12 +492,12 @@ async def test_a_text_that_is_wrong_in_itself_is_a_bug(
 
 async def test_a_card_is_a_photo_with_buttons(case: MessengerCase, server: ScriptedServer) -> None:
     photo = case.folder / "card.jpg"
-    photo.write_bytes(b"a picture")
+    photo.write_bytes(CARD)
     assert (
         await case.messenger.send_photo(Destination(CHAT), photo, "as you like", keyboard=KEYBOARD)
         == 12
     )
-    assert ("card.jpg", b"a picture") in server.last_fields.values()
+    assert ("card.jpg", CARD) in server.last_fields.values()
     assert server.last_fields["caption"] == "as you like"
 
 
@@ -486,12 +505,12 @@ async def test_a_card_is_drawn_anew_in_its_place(
     case: MessengerCase, server: ScriptedServer
 ) -> None:
     photo = case.folder / "card.jpg"
-    photo.write_bytes(b"another")
+    photo.write_bytes(CARD)
     server.answer("editMessageMedia", answer_with(message()))
     assert (
         await case.messenger.edit_photo(CHAT, 5, photo, "so", keyboard=KEYBOARD) == MessageEdited()
     )
-    assert ("card.jpg", b"another") in server.last_fields.values()
+    assert ("card.jpg", CARD) in server.last_fields.values()
     assert '"caption": "so"' in server.last_fields["media"]
     assert '"parse_mode": "HTML"' in server.last_fields["media"]
     assert server.last_fields["message_id"] == "5"

@@ -1,8 +1,9 @@
 """The published description of the Bot API, against which every call of the bot is checked.
 
 aiogram's classes of methods and types are generated from the page of the Bot API; they say which
-parameters there are, which are required and of which type, and which are deprecated. Lengths and
-contents are the business of methods.py, which refuses what Telegram refuses.
+parameters there are, which are required and of which type, and which are deprecated. What is
+uploaded is decoded by media_limits.py. Lengths of texts are the business of methods.py, which
+refuses what Telegram refuses.
 """
 
 import json
@@ -16,9 +17,34 @@ from aiogram.types import BufferedInputFile
 from pydantic import ValidationError
 
 from tests.bot.support.fake_telegram.calls import Call
+from tests.bot.support.fake_telegram.media_limits import find_wrong_uploads
 
 MAX_CALLBACK_BYTES = 64
 UPLOAD = BufferedInputFile(b"", "upload")  #: in place of a file that comes with a call
+
+
+class Validator:
+    """Looks at calls.
+
+    Attributes:
+        violations: what in them the Bot API does not describe, or not so.
+        checked_calls: number of calls that all validators looked at.
+    """
+
+    checked_calls = 0
+
+    def __init__(self) -> None:
+        self.violations: list[str] = []
+
+    def check(self, call: Call) -> None:
+        """Look at one call."""
+        self.violations += find_violations(call)
+        Validator.checked_calls += 1
+
+    def require_none(self) -> None:
+        """Fail where there were violations, once for each."""
+        found, self.violations = self.violations, []
+        assert not found, f"against the Bot API: {found[:5]}"
 
 
 def find_violations(call: Call) -> Iterator[str]:
@@ -37,6 +63,7 @@ def find_violations(call: Call) -> Iterator[str]:
     values = {name: _parse(value) for name, value in arguments.items()}
     yield from _find_wrong_types(call, kind, values)
     yield from _find_wrong_buttons(call, values.get("reply_markup"))
+    yield from find_wrong_uploads(call)
 
 
 def _find_wrong_types(

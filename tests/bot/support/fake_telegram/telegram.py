@@ -16,7 +16,7 @@ from tests.bot.support.fake_telegram.faults import Fault, Rates
 from tests.bot.support.fake_telegram.messages import Chat, Message, write_transcript
 from tests.bot.support.fake_telegram.methods import Methods, cancelled
 from tests.bot.support.fake_telegram.refusals import UPLOAD, Refused
-from tests.bot.support.fake_telegram.schema import find_violations
+from tests.bot.support.fake_telegram.schema import Validator
 from tests.bot.support.fake_telegram.users import User
 
 TOKEN = "4242:canary-AAF9xQ7-token-nobody-may-see"  # noqa: S105 - of a bot that is not there
@@ -38,12 +38,9 @@ class Telegram(Methods):
         rates: how many messages the bot may send.
         down: every connection ends at once.
         pressed: the queries of all presses, by their ids.
-        violations: what in the bot's calls the Bot API does not describe, or not so.
-        checked_calls: number of calls to all servers that were looked at for that.
+        validator: looks at all calls; what it finds fails the test.
         folder: where a local server keeps its files.
     """
-
-    checked_calls = 0
 
     def __init__(self, token: str = TOKEN, folder: Path | None = None) -> None:
         super().__init__()
@@ -53,7 +50,7 @@ class Telegram(Methods):
         self.down = False
         self.users: dict[int, User] = {}
         self.pressed: dict[str, dict[str, Any]] = {}
-        self.violations: list[str] = []
+        self.validator = Validator()
         self._faults: list[Fault] = []
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="telegram", daemon=True)
@@ -69,7 +66,7 @@ class Telegram(Methods):
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(WAIT_SECONDS)
-        assert not self.violations, f"against the Bot API: {self.violations[:5]}"
+        self.validator.require_none()
 
     @property
     def url(self) -> str:
@@ -213,8 +210,7 @@ class Telegram(Methods):
         if request.match_info["token"] != self.token:
             raise Refused(401, "Unauthorized")
         await _read(request, call, 1 << 31 if self.local else UPLOAD)
-        self.violations += find_violations(call)
-        Telegram.checked_calls += 1
+        self.validator.check(call)
         fault = self._fault(call) or Fault()
         await asyncio.sleep(fault.delay)
         if self.down or fault.drop == "before":
