@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import RowMapping, Text, case, cast, func, select, text, true
+from sqlalchemy import RowMapping, Text, case, cast, func, or_, select, text, true
 
 from bot.database.repository import Repository, generate_id
 from bot.database.schema import jobs
@@ -70,6 +70,7 @@ class JobState(StrEnum):
 
 
 #: the states of jobs that have not ended
+USERS_WORDS = ("link", "name")  #: keys of an order under which a source has what a user wrote
 OPEN_STATES = (JobState.WAITING, JobState.RUNNING, JobState.PARKED)
 
 
@@ -335,13 +336,18 @@ class JobRepository(Repository):
             )
 
     async def erase_links(self, before: float) -> None:
-        """Erase the links of users from jobs that ended before *before*, in seconds since 1970."""
+        """Erase links and names of files from jobs that ended before *before*.
+
+        Args:
+            before: in seconds since 1970.
+        """
         async with self._write_engine.begin() as connection:
-            links = func.replace(cast(jobs.c.order, Text), '"link": ""', "")
+            order = cast(jobs.c.order, Text)
+            is_filled = [
+                func.replace(order, f'"{key}": ""', "").like(f'%"{key}": "%') for key in USERS_WORDS
+            ]
             rows = await connection.execute(
-                select(jobs.c.id, jobs.c.order).where(
-                    jobs.c.ended < before, links.like('%"link": "%')
-                )
+                select(jobs.c.id, jobs.c.order).where(jobs.c.ended < before, or_(*is_filled))
             )
             for job_id, order in rows.all():
                 await connection.execute(
@@ -383,10 +389,10 @@ class JobRepository(Repository):
 
 
 def _strip_links(value: Any) -> Any:
-    """Return the same JSON with empty links."""
+    """Return the same JSON with empty links and names of files."""
     if not isinstance(value, dict):
         return value
-    return {key: "" if key == "link" else _strip_links(value) for key, value in value.items()}
+    return {key: "" if key in USERS_WORDS else _strip_links(value) for key, value in value.items()}
 
 
 def _create_row(

@@ -43,6 +43,8 @@ class MediaSource(BaseModel):
         kind: the kind of message.
         file_id: Telegram's id of the file; "" for a link and for the sample.
         link: the address that the user sent; "" for a file.
+        name: of the file, without its ending, as any system can store it; "" if Telegram states
+            none.
         size: bytes, if Telegram states them.
         seconds: the duration, if Telegram states it.
         centre: of a clip: where a circle around the face is, as in a style, once it was drawn.
@@ -53,6 +55,7 @@ class MediaSource(BaseModel):
     kind: SourceKind
     file_id: str = ""
     link: str = ""
+    name: str = ""
     size: int | None = None
     seconds: float | None = None
     centre: tuple[UnitInterval, UnitInterval] | None = None

@@ -29,6 +29,8 @@ from bot.telegram.limits import TelegramLimits, check_source
 from bot.ui.callback_data import TrySample
 from video_editing.contract.media import PICTURE_KINDS
 
+FORBIDDEN_CHARACTERS = '<>:"/\\|?*'  #: in names of files, on some systems
+MAX_FILE_NAME_LENGTH = 60  #: characters of a name that a result has from its clip
 PICTURE_SUFFIXES = tuple(suffix for kind in PICTURE_KINDS for suffix in kind.suffixes)
 #: MIME types of files that are refused unseen: documents and archives. All others may be videos,
 #: since names and types are often wrong or missing.
@@ -395,24 +397,47 @@ def extract_picture(message: Message) -> MediaSource | None:
 
 def _find_video(message: Message) -> MediaSource | None:
     if video := message.video:
-        return _create_source(SourceKind.VIDEO, video.file_id, video.file_size, video.duration)
+        return _create_source(
+            SourceKind.VIDEO, video.file_id, video.file_size, video.duration, video.file_name
+        )
     if live := message.live_photo:
         return _create_source(SourceKind.VIDEO, live.file_id, live.file_size, live.duration)
     if note := message.video_note:
         return _create_source(SourceKind.NOTE, note.file_id, note.file_size, note.duration)
     if animation := message.animation:  # before the document, which Telegram sends with it
         return _create_source(
-            SourceKind.ANIMATION, animation.file_id, animation.file_size, animation.duration
+            SourceKind.ANIMATION,
+            animation.file_id,
+            animation.file_size,
+            animation.duration,
+            animation.file_name,
         )
     if (file := message.document) and not (file.mime_type or "").lower().startswith(REFUSED_TYPES):
-        return _create_source(SourceKind.DOCUMENT, file.file_id, file.file_size)
+        return _create_source(
+            SourceKind.DOCUMENT, file.file_id, file.file_size, name=file.file_name
+        )
     return None
 
 
 def _create_source(
-    kind: SourceKind, file_id: str, size: int | None, seconds: float | None = None
+    kind: SourceKind,
+    file_id: str,
+    size: int | None,
+    seconds: float | None = None,
+    name: str | None = None,
 ) -> MediaSource:
-    return MediaSource(kind=kind, file_id=file_id, size=size, seconds=seconds)
+    return MediaSource(
+        kind=kind, file_id=file_id, name=clean_file_name(name or ""), size=size, seconds=seconds
+    )
+
+
+def clean_file_name(name: str) -> str:
+    """Return the name of a user's file without its ending, as any system can store it."""
+    stem = name.rpartition(".")[0] or name
+    words = "".join(
+        char if char.isprintable() and char not in FORBIDDEN_CHARACTERS else " " for char in stem
+    ).split()
+    return " ".join(words)[:MAX_FILE_NAME_LENGTH].strip(" .")
 
 
 def _is_named_as_picture(file: Document) -> bool:

@@ -184,7 +184,9 @@ class Messenger:
         )
         if size > self._limits.upload_bytes:
             return too_big
-        upload = ResultUpload(job.order.form, file, rendered, thumbnail, caption, keyboard)
+        upload = ResultUpload(
+            job.order.form, file, rendered, thumbnail, caption, keyboard, name=job.order.clip.name
+        )
         seconds = estimate_upload_seconds(size)
         answer: Message | RetryLater | ChatGone | Rejected
         try:

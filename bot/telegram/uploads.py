@@ -42,6 +42,7 @@ class ResultUpload:
         thumbnail: the path of a small picture; None without one.
         caption: the text under it, in HTML; for a sticker under the file that it may become.
         keyboard: the buttons under it.
+        name: of the clip, which the file gets; "" for a name by its format.
     """
 
     form: OutputFormat
@@ -50,6 +51,7 @@ class ResultUpload:
     thumbnail: Path | None = None
     caption: str = ""
     keyboard: InlineKeyboardMarkup | None = None
+    name: str = ""
 
     def build_method(self, destination: Destination) -> TelegramMethod[Message]:
         """Build the call that sends the result in its format."""
@@ -74,7 +76,7 @@ class ResultUpload:
                     thumbnail=media["thumbnail"],
                     **common,
                 )
-            case OutputFormat.ANIMATION | OutputFormat.GIF:
+            case OutputFormat.ANIMATION:
                 return SendAnimation(
                     animation=self._create_input_file(), duration=seconds, **media, **common
                 )
@@ -134,14 +136,14 @@ class ResultUpload:
         }
 
     def _create_input_file(self) -> InputFile:
-        name = "overlay" if self.form.is_transparent else "result"
+        name = self.name or ("overlay" if self.form.is_transparent else "result")
         return FSInputFile(self.file, f"{name}{self.form.suffix}", chunk_size=UPLOAD_CHUNK_BYTES)
 
 
 def get_chat_action(form: OutputFormat) -> str:
     """Return what Telegram shows at the top of a chat while a result of *form* is sent."""
     match form:
-        case OutputFormat.VIDEO | OutputFormat.ANIMATION | OutputFormat.GIF:
+        case OutputFormat.VIDEO | OutputFormat.ANIMATION:
             return "upload_video"
         case OutputFormat.NOTE:
             return "upload_video_note"

@@ -30,11 +30,11 @@ from bot.ui.texts import Texts
 from video_editing.contract.formats import OutputFormat
 from video_editing.contract.style import Shape
 
-#: formats that are offered for a result: for watching, and for editing; Telegram's GIFs are
+#: formats that are offered for a result: for watching, and as files; Telegram's own GIFs are
 #: animations
 RESULT_FORMATS = (
     (OutputFormat.VIDEO, OutputFormat.NOTE, OutputFormat.ANIMATION, OutputFormat.STICKER),
-    (OutputFormat.WEBM, OutputFormat.MOV),
+    (OutputFormat.GIF, OutputFormat.WEBM, OutputFormat.MOV),
 )
 LANGUAGE_NAMES = {Language.EN: "English", Language.RU: "Русский"}
 

@@ -181,7 +181,7 @@ async def test_the_look_is_remembered_and_forgotten(talk: RunningBot) -> None:
     again = await card_of(user, await user.sends_video(clip()))
     assert "--shape=rounded" in words(again.content)
     await user.sends_text("/style")
-    style = await user.gets("text", "Rounded")
+    style = await user.gets("photo", "Rounded", where=lambda m: m.has("^reset"))
     await user.presses("^reset", style)
     await talk.telegram.until(lambda: style.edits or user.sees("text", after=style), 10, "a word")
     third = await card_of(user, await user.sends_video(clip()))

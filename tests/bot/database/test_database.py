@@ -399,7 +399,7 @@ async def test_what_is_over_is_not_begun_again(database: AsyncEngine) -> None:
     assert await ledger.get(job.id) == over
 
 
-async def test_links_are_forgotten(database: AsyncEngine) -> None:
+async def test_links_and_names_are_forgotten(database: AsyncEngine) -> None:
     """Some time after the job; what else was ordered stays, also of those that are open."""
     ledger = JobRepository(database)
     behind = BackgroundChoice(kind="file", source=LINK)
@@ -407,7 +407,8 @@ async def test_links_are_forgotten(database: AsyncEngine) -> None:
         JobRequest(clip=LINK, look=Appearance(shape=Shape.RECT)),
         JobRequest(clip=CLIP, look=Appearance()),
     ]
-    orders += [JobRequest(clip=CLIP, look=Appearance(backdrop=behind)), orders[0]]
+    named = CLIP.model_copy(update={"name": "talk"})
+    orders += [JobRequest(clip=named, look=Appearance(backdrop=behind)), orders[0]]
     made = [await accepted(ledger, user=user, request=order) for user, order in enumerate(orders)]
     ids = [job.id for job in made if job]
     for id_ in ids[:3]:
@@ -421,6 +422,7 @@ async def test_links_are_forgotten(database: AsyncEngine) -> None:
         assert now[0] == orders[0].model_copy(update={"clip": MediaSource(kind=SourceKind.LINK)})
         assert now[1] == orders[1]
         assert now[2].look.backdrop.source == MediaSource(kind=SourceKind.LINK)
+        assert now[2].clip == CLIP
         assert now[3] == orders[3]
 
 

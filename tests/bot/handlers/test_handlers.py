@@ -402,6 +402,26 @@ async def test_the_first_link_of_a_text_is_a_clip(
 
 
 @pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("Моя речь.final.MOV", "Моя речь.final"),
+        ("clip", "clip"),
+        ('../../etc/a"b\r\nc:d.mp4', "etc a b c d"),
+        ("x" * 300 + ".mp4", "x" * 60),
+        ("???.mp4", ""),
+        (None, ""),
+    ],
+)
+async def test_the_name_of_a_file_is_kept_as_any_system_can_store_it(
+    talk: BotChat, name: str | None, kept: str
+) -> None:
+    """For the files that are made of it."""
+    draft = await talk.draft(document(name, "video/mp4"))
+    assert draft.clip
+    assert draft.clip.name == kept
+
+
+@pytest.mark.parametrize(
     "text", ["ftp://a.b/c", "javascript:x", "example.org", "https://" + "a" * 3000]
 )
 async def test_other_links_are_words(talk: BotChat, text: str) -> None:

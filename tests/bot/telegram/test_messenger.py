@@ -90,12 +90,14 @@ class MessengerCase:
     folder: Path
     moves: list[tuple[int, int]] = field(default_factory=list)
 
-    async def deliver(self, form: OutputFormat = OutputFormat.VIDEO, chat: int = CHAT) -> object:
+    async def deliver(
+        self, form: OutputFormat = OutputFormat.VIDEO, chat: int = CHAT, name: str = ""
+    ) -> object:
         """Send a result of that form."""
         file, thumbnail = self.folder / f"r{form.suffix}", self.folder / "thumb.jpg"
         file.write_bytes(BYTES)
         thumbnail.write_bytes(THUMBNAIL)
-        clip = MediaSource(kind=SourceKind.VIDEO, file_id="x")
+        clip = MediaSource(kind=SourceKind.VIDEO, file_id="x", name=name)
         destination = Destination(chat, topic=3, reply_to=11)
         job = Job(JobRequest(clip=clip, look=Appearance(), form=form), destination)
         return await self.messenger.send_result(job, MADE, KEYBOARD, file=file, thumbnail=thumbnail)
@@ -161,7 +163,7 @@ async def test_a_video_is_sent_with_all_that_a_player_needs(
         (OutputFormat.VIDEO, "sendVideo", "video", "result.mp4"),
         (OutputFormat.NOTE, "sendVideoNote", "video_note", "result.mp4"),
         (OutputFormat.ANIMATION, "sendAnimation", "animation", "result.mp4"),
-        (OutputFormat.GIF, "sendAnimation", "animation", "result.gif"),
+        (OutputFormat.GIF, "sendDocument", "document", "result.gif"),
         (OutputFormat.WEBM, "sendDocument", "document", "overlay.webm"),
         (OutputFormat.MOV, "sendDocument", "document", "overlay.mov"),
         (OutputFormat.STICKER, "sendSticker", "sticker", "overlay.webm"),
@@ -181,18 +183,23 @@ async def test_every_form_is_sent_as_what_it_is(
     assert len(server.calls) == 1
 
 
+@pytest.mark.parametrize("form", [OutputFormat.GIF, OutputFormat.WEBM, OutputFormat.MOV])
+async def test_a_file_has_the_name_of_its_clip(
+    case: MessengerCase, server: ScriptedServer, form: OutputFormat
+) -> None:
+    """As a document that Telegram does not convert."""
+    server.answer("sendDocument", media_message("document"))
+    await case.deliver(form, name="Моя речь 1")
+    assert (f"Моя речь 1{form.suffix}", BYTES) in server.last_fields.values()
+    assert server.last_fields["disable_content_type_detection"] == "true"
+
+
 async def test_a_note_is_round_wherever_it_is_seen(
     case: MessengerCase, server: ScriptedServer
 ) -> None:
     server.answer("sendVideoNote", media_message("video_note"))
     await case.deliver(OutputFormat.NOTE)
     assert server.last_fields["length"] == "640"
-
-
-async def test_an_overlay_stays_as_it_was_made(case: MessengerCase, server: ScriptedServer) -> None:
-    server.answer("sendDocument", media_message("document"))
-    await case.deliver(OutputFormat.WEBM)
-    assert server.last_fields["disable_content_type_detection"] == "true"
 
 
 @pytest.mark.parametrize(
