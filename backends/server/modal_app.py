@@ -21,7 +21,7 @@ from backends.base import Event, OverlayBackend
 from backends.factory import create_backend
 from backends.server.app import create_app, create_dependencies, create_link_app
 from backends.server.errors import create_job_failure
-from backends.server.modal_backend import POLL_SECONDS, ModalBackend, log_failure
+from backends.server.modal_backend import POLL_SECONDS, ModalBackend, end_loop, log_failure
 from backends.server.modal_calls import (
     Containers,
     UsageMeter,
@@ -122,7 +122,7 @@ async def make_item(backend: OverlayBackend, item: WorkItem, meter: UsageMeter) 
         except Exception as err:  # noqa: BLE001 - exceptions of ours do not survive Modal's pickling
             failure = create_job_failure(err)
         finally:
-            publisher.cancel()
+            await end_loop(publisher)
         segments = {name: (folder / name).read_bytes() for name in list_ready(item, folder)}
     return WorkResult(segments, meter.charge(began_at, time.monotonic()), failure)
 

@@ -113,8 +113,7 @@ class _PlanRun:
                 await self._fetch_progress(item)
             raise
         finally:
-            poller.cancel()
-            await asyncio.wait([poller])
+            await end_loop(poller)
             if not self._backend.is_keeping_calls:
                 await self._forget(item)
             self._warm_up.end(item)
@@ -209,6 +208,17 @@ class _WarmUp:
         self._working.discard(item.key)
         if self._waiting and not self._working:
             self._report(self._cold_start)
+
+
+async def end_loop(task: asyncio.Task[None]) -> None:
+    """Cancel a task that never ends by itself, until it has ended.
+
+    Once is not always enough: where a request fails at the moment in which it is cancelled, Modal's
+    client raises the failure, and the cancellation is lost.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=POLL_SECONDS / 10)  # it pauses between requests
 
 
 @contextmanager

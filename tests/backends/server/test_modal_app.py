@@ -25,6 +25,7 @@ from settings import ServiceSettings
 from tests.backends.support.event_recorder import EventRecorder
 from tests.backends.support.local_modal import (
     ContainersServer,
+    FailingMethod,
     LocalContainers,
     LocalDict,
     start_worker,
@@ -75,6 +76,19 @@ def test_a_worker_makes_its_work_item(modal_app: ModuleType, clip: Path, plan: P
     assert made.failure is None
     assert sorted(made.segments) == [segment.file_name for segment in part.segments]
     assert made.seconds > 0
+
+
+async def test_a_request_that_fails_as_it_is_cancelled_does_not_go_on_for_ever(
+    modal_app: ModuleType, tmp_path: Path, clip: Path, plan: Plan
+) -> None:
+    """Neither a worker nor the API waits for ever where the Dict fails as a piece ends."""
+    modal_app.progress.put = modal_app.progress.get = FailingMethod()
+    containers = LocalContainers(start_worker(modal_app), board=modal_app.ModalContainers())
+    async with asyncio.timeout(30):
+        await ModalBackend(containers, max_containers=2).make_mattes(
+            clip, plan, tmp_path, EventRecorder()
+        )
+    assert find_missing_segments(plan, tmp_path) == []
 
 
 def test_a_container_is_paid_from_its_start_to_its_last_idle_second() -> None:

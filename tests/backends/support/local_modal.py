@@ -34,6 +34,19 @@ class _Method:
         return self._function(*arguments)
 
 
+class FailingMethod:
+    """A method whose requests end when they are cancelled, but by a failure.
+
+    So Modal's client does it where a request fails at the moment in which it is cancelled.
+    """
+
+    async def aio(self, *_: Any) -> None:
+        """Fail when cancelled."""
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        raise ConnectionError
+
+
 class LocalDict:
     """A Dict of this process.
 
