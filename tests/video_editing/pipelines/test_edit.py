@@ -57,11 +57,18 @@ def run_edit(
 
 @pytest.mark.parametrize("frames", [5, 40])
 def test_the_choice_of_an_encoder_loses_no_frame(tmp_path: Path, frames: int) -> None:
-    """A trial sees the first frames; without a GPU the result is the same, byte for byte."""
+    """A trial sees the first frames; without a GPU the result is the same.
+
+    But for x264's rate control, which depends a little on how fast frames come.
+    """
     clip = film_of_eileen(tmp_path / "clip.mp4", frames, side=160)
     for encoder in Encoder:
         run_edit(clip, tmp_path / f"{encoder}.mp4", options=ResultOptions(encoder=encoder))
-    assert (tmp_path / "auto.mp4").read_bytes() == (tmp_path / "cpu.mp4").read_bytes()
+    chosen, same = tmp_path / "auto.mp4", tmp_path / "cpu.mp4"
+    assert len(times(chosen)) == frames
+    assert times(chosen) == times(same)
+    for one, other in zip(rgb(chosen), rgb(same), strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 1
 
 
 def test_a_colour_comes_out_as_that_colour(tmp_path: Path, eileen: Path) -> None:
