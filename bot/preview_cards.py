@@ -32,7 +32,7 @@ from bot.jobs.workspace import (
 )
 from bot.telegram.errors import DownloadRejected, TelegramUnavailable
 from bot.telegram.limits import TelegramLimits, check_source
-from bot.ui.texts import build_card_caption
+from bot.ui.texts import build_card_caption, describe_failures
 from video_editing.cli.arguments import format_options
 from video_editing.contract.atomic_file import translate_output_errors
 from video_editing.contract.engines import BEST_ENGINE, FAST_ENGINE
@@ -288,7 +288,7 @@ class PreviewCards:
         """Replace the note by the card, or by what is wrong with the clip."""
         if (complete := await self._wait_for_album(draft)) is None:
             return
-        draft, picture = await self._draw_first(complete)
+        draft, picture = await self._draw_series(complete)
         if isinstance(picture, Rejected):
             await self._reject_draft(draft.id, picture)
             return
@@ -338,20 +338,44 @@ class PreviewCards:
             await asyncio.sleep(ALBUM_QUIET_SECONDS)
             self._dirty.discard(draft.id)
             latest = await self._drafts.get(draft.id)
-            if latest is None or (latest.clip, latest.backgrounds) == (
-                draft.clip,
+            if latest is None or (latest.clips, latest.backgrounds) == (
+                draft.clips,
                 draft.backgrounds,
             ):
                 break
         return latest
 
+    async def _draw_series(self, draft: Draft) -> tuple[Draft, CardPicture | Rejected]:
+        """Draw a new draft without those of its clips that cannot be used."""
+        for source in draft.backgrounds:
+            if rejection := check_source(source, self._limits):
+                return draft, rejection
+        checked = (check_source(clip.source, self._limits) for clip in draft.clips)
+        failures = {number: failure for number, failure in enumerate(checked, 1) if failure}
+        if failures and len(failures) == len(draft.clips):
+            return draft, failures[1]
+        if failures:
+            draft = await self._leave_out(draft, failures)
+        draft, picture = await self._draw_first(draft)
+        while isinstance(picture, Rejected) and draft.more_clips and _is_of_clip(picture):
+            number = [clip.message for clip in draft.clips].index(draft.message) + 1
+            draft, picture = await self._draw_first(await self._leave_out(draft, {number: picture}))
+        return draft, picture
+
+    async def _leave_out(self, draft: Draft, failures: dict[int, Rejected]) -> Draft:
+        """Send why clips of a series, by their numbers, cannot be used, and go on without them."""
+        texts = describe_failures(self._texts, draft.language, failures)
+        texts.append(self._texts(draft.language, "series-goes-on"))
+        await self._messenger.send_text(draft.destination, "\n\n".join(texts))
+        messages = [draft.clips[number - 1].message for number in failures]
+        if draft.message in messages:
+            await self._renderer.remove_files(draft.id)  # before another clip takes its place
+        return await self._drafts.remove_clips(draft.id, messages)
+
     async def _draw_first(self, draft: Draft) -> tuple[Draft, CardPicture | Rejected]:
         """Draw a new draft; without its background if that was of an earlier clip and is gone."""
         if draft.clip is None:  # an album of photos
             return draft, Rejected(fault=FailureCode.WRONG_KIND)
-        for source in (draft.clip, *draft.backgrounds):
-            if rejection := check_source(source, self._limits):
-                return draft, rejection
         picture = await self._draw(draft)
         background = draft.look.backdrop.source
         is_own = background is None or background in draft.backgrounds
@@ -503,6 +527,15 @@ class PreviewCards:
         """Delete a draft and its files; its card stays, and its buttons say that they are old."""
         await self._drafts.delete(draft_id)
         await self._renderer.remove_files(draft_id)
+
+
+def _is_of_clip(rejection: Rejected) -> bool:
+    """Return whether another clip of a series may be drawn nevertheless."""
+    return rejection.fault not in {
+        RejectReason.BAD_BACKGROUND,
+        FailureCode.NO_DISK,
+        FailureCode.FILE_REFUSED,
+    }
 
 
 async def _get_no_styles(_user: int) -> SavedStyles:

@@ -1,13 +1,14 @@
 """Stores drafts: clips that users sent, and the appearance that they choose for them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import ColumnElement, RowMapping, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.database.jobs import Job
 from bot.database.repository import Repository, generate_id
@@ -25,8 +26,26 @@ from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 from video_editing.contract.formats import OutputFormat
 
 MAX_WAITING_CARDS = 20  #: of one user; further clips are refused until one is drawn
+MAX_SERIES = 10  #: clips of one draft, as many as an album has
+SERIES_SECONDS = 5.0  #: between two clips of a series that are no album
 MAX_RESUME_AGE_SECONDS = 86400.0  #: seconds after which a draft without a card is left alone
 MESSAGE_RETENTION_SECONDS = 7 * 86400  #: seconds; Telegram redelivers a message for a day at most
+
+
+class SentClip(BaseModel):
+    """A clip as the user sent it.
+
+    Attributes:
+        message: the id of the message with the clip.
+        source: the video of the person.
+        at: when it came, in seconds since 1970.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    message: int
+    source: MediaSource
+    at: float
 
 
 class CardPage(StrEnum):
@@ -66,6 +85,7 @@ class Draft:
         excerpt: the part of the clip that is used.
         form: the format of the result.
         mattes: the id of the job whose result is changed; its mattes are used if they are kept.
+        more_clips: those that are made in the same style, in the order of their messages.
         is_merged: the message became a part of an existing draft.
     """
 
@@ -87,6 +107,7 @@ class Draft:
     excerpt: Excerpt = WHOLE_CLIP
     form: OutputFormat = OutputFormat.VIDEO
     mattes: str | None = None
+    more_clips: tuple[SentClip, ...] = ()
     is_merged: bool = False
     direct_topic: int | None = None
 
@@ -105,6 +126,22 @@ class Draft:
         """Where the card and the result are sent: as replies to the clip."""
         return Destination(self.chat, self.topic, self.message, self.direct_topic)
 
+    @property
+    def clips(self) -> tuple[SentClip, ...]:
+        """All clips in the order of their messages."""
+        own = self.clip and SentClip(message=self.message, source=self.clip, at=self.created)
+        return _sort_clips(*([own] if own else []), *self.more_clips)
+
+    def take_clips(self, clips: Sequence[SentClip]) -> "Draft":
+        """Return the draft with *clips*: its card keeps the one that it shows, or shows the first.
+
+        Args:
+            clips: at least one, in the order of their messages.
+        """
+        shown = next((clip for clip in clips if clip.message == self.message), clips[0])
+        others = tuple(clip for clip in clips if clip != shown)
+        return replace(self, clip=shown.source, message=shown.message, more_clips=others)
+
 
 class DraftNotFound(LookupError):
     """The draft does not exist any more."""
@@ -117,6 +154,11 @@ class TooManyCards(Exception):
 class DraftRepository(Repository):
     """Reads and writes drafts; each exists from its first message until it is too old."""
 
+    def __init__(self, engine: AsyncEngine, *, series_seconds: float = SERIES_SECONDS) -> None:
+        """Use *engine*; clips within *series_seconds* of each other are a series."""
+        super().__init__(engine)
+        self._series_seconds = series_seconds
+
     async def add_message(
         self,
         requester: Requester,
@@ -127,9 +169,9 @@ class DraftRepository(Repository):
         backgrounds: Sequence[MediaSource] = (),
         album: str | None = None,
     ) -> Draft | None:
-        """Create a draft from a message, or merge the message into the draft of its album.
+        """Create a draft from a message, or merge the message into the draft of its series.
 
-        The first clip of an album is the clip of the draft; further media are backgrounds.
+        A series is an album, or clips of which each comes soon after the one before it.
 
         Args:
             requester: who sent the message.
@@ -169,11 +211,27 @@ class DraftRepository(Repository):
             return await self._insert_or_merge(connection, new)
 
     async def _insert_or_merge(self, connection: AsyncConnection, new: Draft) -> Draft:
-        if await _count_without_card(connection, new.user) >= MAX_WAITING_CARDS:
-            raise TooManyCards
-        if await self._insert_draft(connection, new):
-            return new
-        return await _merge_into_album(connection, new)
+        if self._engine.dialect.name == "postgresql":  # messages are handled side by side
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({new.user})"))
+        if (existing := await self._find_series(connection, new)) is None:
+            if await _count_without_card(connection, new.user) >= MAX_WAITING_CARDS:
+                raise TooManyCards
+            return await _insert_draft(connection, new)
+        merged = replace(_merge_drafts(existing, new), is_merged=True)
+        await _save_draft(connection, merged)
+        return merged
+
+    async def _find_series(self, connection: AsyncConnection, new: Draft) -> Draft | None:
+        """Return the draft that *new* is a part of: that of its album, or of clips just sent."""
+        of_album = await _find_album(connection, new)
+        if of_album and not (of_album.used and new.clip):
+            return of_album
+        of_chat = (drafts.c.user == new.user) & (drafts.c.chat == new.chat)
+        latest = select(func.max(drafts.c.created)).where(of_chat).scalar_subquery()
+        is_latest = of_chat & (drafts.c.created == latest)
+        existing = await _find_draft(connection, is_latest, is_locked=True)
+        is_continued = existing and _is_continued(existing, new, self._series_seconds)
+        return existing if is_continued else None
 
     async def reopen(self, job: Job, language: Language, message: int) -> Draft | None:
         """Create a draft that changes the result of *job*.
@@ -281,16 +339,50 @@ class DraftRepository(Repository):
         """Store the id of the card."""
         await self._set_columns(draft_id, card=card)
 
-    async def mark_used(self, draft_id: str) -> bool:
-        """Mark a draft as used; return whether it was unused."""
+    async def mark_used(self, draft: Draft) -> Draft | None:
+        """Mark a draft as used, unless a clip was added to it; then return it with that."""
         async with self._write_engine.begin() as connection:
-            updated = await connection.execute(
-                drafts.update()
-                .where(drafts.c.id == draft_id, ~drafts.c.used)
-                .values(used=True)
-                .returning(drafts.c.id)
-            )
-            return updated.first() is not None
+            latest = await _find_draft(connection, drafts.c.id == draft.id, is_locked=True)
+            if latest is None or _list_messages(latest) == _list_messages(draft):
+                await connection.execute(
+                    drafts.update().where(drafts.c.id == draft.id).values(used=True)
+                )
+                return None
+            return replace(draft, more_clips=latest.more_clips)
+
+    async def remove_clips(self, draft_id: str, messages: Collection[int]) -> Draft:
+        """Remove the clips of *messages* from a draft with others. Raises DraftNotFound."""
+        async with self._write_engine.begin() as connection:
+            draft = await _find_draft(connection, drafts.c.id == draft_id, is_locked=True)
+            if draft is None:
+                raise DraftNotFound(draft_id)
+            kept = [clip for clip in draft.clips if clip.message not in messages]
+            changed = draft.take_clips(kept)
+            await _save_draft(connection, changed)
+            return changed
+
+    async def separate(self, draft_id: str) -> list[Draft]:
+        """Give each clip of a draft but the one on its card a draft of its own.
+
+        Returns:
+            the new drafts.
+
+        Raises:
+            DraftNotFound: the draft does not exist any more.
+            TooManyCards: the user would have more than MAX_WAITING_CARDS drafts without a card.
+        """
+        async with self._write_engine.begin() as connection:
+            draft = await _find_draft(connection, drafts.c.id == draft_id, is_locked=True)
+            if draft is None:
+                raise DraftNotFound(draft_id)
+            waiting = await _count_without_card(connection, draft.user)
+            if waiting + len(draft.more_clips) > MAX_WAITING_CARDS:
+                raise TooManyCards
+            parts = [_separate_clip(draft, clip) for clip in draft.more_clips]
+            await _save_draft(connection, replace(draft, more_clips=()))
+            for part in parts:
+                await connection.execute(drafts.insert().values(_to_row(part)))
+            return parts
 
     async def move_chat(self, old_chat: int, new_chat: int) -> None:
         """Give the drafts of a group that became a supergroup its new id.
@@ -365,16 +457,6 @@ class DraftRepository(Repository):
         )
         return inserted.first() is not None
 
-    async def _insert_draft(self, connection: AsyncConnection, draft: Draft) -> bool:
-        """Insert *draft*; return False if its album has a draft."""
-        inserted = await connection.execute(
-            self._insert(drafts)
-            .values(_to_row(draft))
-            .on_conflict_do_nothing()
-            .returning(drafts.c.id)
-        )
-        return inserted.first() is not None
-
     async def _set_columns(self, draft_id: str, **values: Any) -> None:
         async with self._write_engine.begin() as connection:
             await connection.execute(
@@ -393,24 +475,40 @@ class DraftRepository(Repository):
 
 
 def _merge_drafts(existing: Draft, new: Draft) -> Draft:
-    """Return *existing* with the clip and the backgrounds of *new*, of the same album.
+    """Return *existing* with the clip and the backgrounds of *new*, of the same series.
 
-    Of several videos the one that was sent first is the clip, whatever came first.
+    The card shows the clip that came first, whose file it may have.
     """
-    clip, message, added = existing.clip, existing.message, new.backgrounds
-    if new.clip and (existing.clip is None or new.message < existing.message):
-        clip, message = new.clip, new.message
-        added = (existing.clip, *added) if existing.clip else added
-    elif new.clip:
-        added = (new.clip, *added)
-    chosen = () if existing.backgrounds else added
-    return replace(
+    chosen = () if existing.backgrounds else new.backgrounds
+    merged = replace(
         existing,
-        clip=clip,
-        message=message,
-        backgrounds=(*existing.backgrounds, *added),
+        backgrounds=(*existing.backgrounds, *new.backgrounds),
         look=_apply_background(existing.look, *chosen),
     )
+    if existing.clip is None and new.clip:
+        return merged.take_clips(new.clips)
+    return replace(merged, more_clips=_sort_clips(*existing.more_clips, *new.clips))
+
+
+def _separate_clip(draft: Draft, clip: SentClip) -> Draft:
+    """Return a new draft of *clip* that begins like *draft*."""
+    return replace(
+        draft.take_clips([clip]),
+        id=generate_id(),
+        album=None,
+        note=None,
+        card=None,
+        page=CardPage.FIRST,
+        created=time.time(),
+    )
+
+
+def _list_messages(draft: Draft) -> list[int]:
+    return [clip.message for clip in draft.clips]
+
+
+def _sort_clips(*clips: SentClip) -> tuple[SentClip, ...]:
+    return tuple(sorted(clips, key=lambda clip: clip.message))
 
 
 def _apply_background(appearance: Appearance, *sources: MediaSource) -> Appearance:
@@ -442,6 +540,7 @@ def _to_row(draft: Draft) -> dict[str, Any]:
         "page": draft.page.value,
         "form": draft.form.value,
         "mattes": draft.mattes,
+        "more_clips": [clip.model_dump(mode="json") for clip in draft.more_clips] or None,
         "excerpt": None if draft.excerpt == WHOLE_CLIP else draft.excerpt.model_dump(mode="json"),
     }
 
@@ -457,6 +556,7 @@ def _from_row(row: RowMapping) -> Draft:
             "page": CardPage(row["page"] or CardPage.FIRST),
             "excerpt": Excerpt.model_validate(row["excerpt"] or {}),
             "form": OutputFormat(row["form"] or OutputFormat.VIDEO),
+            "more_clips": tuple(map(SentClip.model_validate, row["more_clips"] or ())),
         }
     )
 
@@ -478,14 +578,33 @@ async def _find_draft(
     return _from_row(row) if row else None
 
 
-async def _merge_into_album(connection: AsyncConnection, new: Draft) -> Draft:
-    """Merge *new* into the draft of its album, and return that."""
+async def _insert_draft(connection: AsyncConnection, draft: Draft) -> Draft:
+    """Insert *draft*; where its album was ordered before, as one that is of no album."""
+    if await _find_album(connection, draft):
+        draft = replace(draft, album=None)
+    await connection.execute(drafts.insert().values(_to_row(draft)))
+    return draft
+
+
+async def _find_album(connection: AsyncConnection, new: Draft) -> Draft | None:
+    if new.album is None:
+        return None
     of_album = (drafts.c.chat == new.chat) & (drafts.c.album == new.album)
-    existing = await _find_draft(connection, of_album, is_locked=True)
-    assert existing is not None, "only an album keeps a draft from being inserted"
-    merged = replace(_merge_drafts(existing, new), is_merged=True)
-    await _save_draft(connection, merged)
-    return merged
+    return await _find_draft(connection, of_album, is_locked=True)
+
+
+def _is_continued(existing: Draft, new: Draft, seconds: float) -> bool:
+    """Return whether *new* comes within *seconds* of the last clip of *existing*."""
+    is_open = not existing.used and existing.mattes is None and new.mattes is None
+    sent = existing.clips
+    return (
+        is_open
+        and existing.topic == new.topic
+        and existing.direct_topic == new.direct_topic
+        and 0 < len(sent) < MAX_SERIES
+        and SourceKind.SAMPLE not in {clip.source.kind for clip in (*sent, *new.clips)}
+        and new.created - max(clip.at for clip in sent) < seconds
+    )
 
 
 async def _save_draft(connection: AsyncConnection, draft: Draft) -> None:

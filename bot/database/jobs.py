@@ -75,6 +75,21 @@ OPEN_STATES = (JobState.WAITING, JobState.RUNNING, JobState.PARKED)
 
 
 @dataclass(frozen=True, slots=True)
+class JobOrder:
+    """What a job is accepted from.
+
+    Attributes:
+        request: what is to be made.
+        destination: where the result is sent.
+        origin: what asks for the job; each origin asks once.
+    """
+
+    request: JobRequest
+    destination: Destination
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """The row of a job. Times are in seconds since 1970.
 
@@ -100,6 +115,9 @@ class Job:
         file_id: Telegram's id of the result.
         told: the user knows why there is no result.
         noticed: the time of the last restart notice.
+        series: the id that the jobs share which one press asked for; they run one after another,
+            and share a progress message. None for a single job.
+        number, count: which of how many jobs of its series it is, from 1 on.
     """
 
     id: str
@@ -129,6 +147,9 @@ class Job:
     told: bool
     noticed: float
     direct_topic: int | None = None
+    series: str | None = None
+    number: int = 1
+    count: int = 1
 
     @property
     def requester(self) -> Requester:
@@ -162,26 +183,23 @@ class JobRepository(Repository):
 
     async def accept(
         self,
-        request: JobRequest,
+        orders: Sequence[JobOrder],
         requester: Requester,
-        destination: Destination,
         *,
-        origin: str,
         max_waiting_per_user: int = 3,
         max_waiting: int = 500,
-    ) -> Job | None:
-        """Store a new job.
+    ) -> list[Job]:
+        """Store new jobs, all or none; several are a series.
 
         Args:
-            request: what is to be made.
-            requester: the owner of the job.
-            destination: where the result is sent.
-            origin: what asks for the job; a second job of the same origin is not accepted.
-            max_waiting_per_user: jobs of one user that may wait beside one that runs.
-            max_waiting: jobs of all users that may wait.
+            orders: what each job is accepted from; a second job of an origin is not accepted.
+            requester: the owner of the jobs.
+            max_waiting_per_user: jobs of one user that may wait, before these, beside one that
+                runs.
+            max_waiting: jobs of all users that may wait, before these.
 
         Returns:
-            the job; None if a job of *origin* exists.
+            the jobs whose origins had none, in the order of *orders*.
 
         Raises:
             TooManyJobs: the user has as many jobs as one user may have.
@@ -190,8 +208,12 @@ class JobRepository(Repository):
         async with self._write_engine.begin() as connection:
             if self._engine.dialect.name == "postgresql":
                 await connection.execute(text(f"SELECT pg_advisory_xact_lock({QUEUE_LOCK_ID})"))
-            if await connection.scalar(select(jobs.c.id).where(jobs.c.origin == origin)):
-                return None
+            origins = [order.origin for order in orders]
+            known = set(
+                await connection.scalars(select(jobs.c.origin).where(jobs.c.origin.in_(origins)))
+            )
+            if not (new := [order for order in orders if order.origin not in known]):
+                return []
             is_open = jobs.c.state.in_(OPEN_STATES)
             is_waiting = is_open & (jobs.c.state != JobState.RUNNING)
             counts = select(
@@ -203,9 +225,9 @@ class JobRepository(Repository):
                 raise TooManyJobs(of_user)
             if waiting >= max_waiting:
                 raise QueueFull
-            row = _create_row(request, requester, destination, origin)
-            inserted = await connection.execute(jobs.insert().values(row).returning(*jobs.c))
-            return _from_row(inserted.mappings().one())
+            rows = _create_rows(new, requester)
+            await connection.execute(jobs.insert(), rows)
+            return [_from_row(row) for row in rows]
 
     async def get(self, job_id: str) -> Job | None:
         """Return a job, if it exists."""
@@ -221,6 +243,10 @@ class JobRepository(Repository):
     async def list_open_of_user(self, user: int) -> list[Job]:
         """Return the open jobs of one user in the order of acceptance."""
         return await self._select(jobs.c.state.in_(OPEN_STATES) & (jobs.c.user == user))
+
+    async def list_series(self, series: str) -> list[Job]:
+        """Return the jobs of a series in their order."""
+        return await self._select(jobs.c.series == series)
 
     async def mark_running(self, job_id: str, stage: str) -> None:
         """Record that *stage* begins."""
@@ -291,24 +317,31 @@ class JobRepository(Repository):
         """Store the id of the progress message."""
         await self._set_columns(job_id, status=message)
 
-    async def mark_cancelled(self, job_id: str, user: int | None) -> bool:
-        """Mark a job as cancelled; return False if it is over or *user* is not its owner.
+    async def mark_cancelled(self, job_id: str, user: int | None) -> list[str]:
+        """Mark a job, and what is left of its series, as cancelled.
 
-        An admin, None as *user*, may cancel every job.
+        Args:
+            job_id: of any job of the series.
+            user: who cancels; None for an admin, who may cancel every job.
+
+        Returns:
+            the ids of the jobs; none if all are over or *user* is not their owner.
         """
         is_owned = true() if user is None else jobs.c.user == user
         by_whom = CANCELLED_BY_OPERATOR if user is None else None
+        series = select(jobs.c.series).where(jobs.c.id == job_id).scalar_subquery()
+        is_meant = (jobs.c.id == job_id) | (jobs.c.series == series)
         async with self._write_engine.begin() as connection:
             updated = await connection.execute(
                 jobs.update()
-                .where(jobs.c.id == job_id, is_owned, jobs.c.state.in_(OPEN_STATES))
+                .where(is_meant, is_owned, jobs.c.state.in_(OPEN_STATES))
                 .values(
                     cancelled=True,
                     fault=case((jobs.c.cancelled, jobs.c.fault), else_=by_whom),
                 )
                 .returning(jobs.c.id)
             )
-            return updated.first() is not None
+            return list(updated.scalars())
 
     async def mark_delivered(self, job_id: str, result: int, file_id: str) -> None:
         """Store the message and the file with the result."""
@@ -370,7 +403,7 @@ class JobRepository(Repository):
     async def _select(self, where: Any) -> list[Job]:
         async with self._engine.connect() as connection:
             rows = await connection.execute(
-                select(jobs).where(where).order_by(jobs.c.created, jobs.c.id)
+                select(jobs).where(where).order_by(jobs.c.created, jobs.c.number, jobs.c.id)
             )
             return [_from_row(row) for row in rows.mappings()]
 
@@ -395,39 +428,57 @@ def _strip_links(value: Any) -> Any:
     return {key: "" if key in USERS_WORDS else _strip_links(value) for key, value in value.items()}
 
 
-def _create_row(
-    request: JobRequest, requester: Requester, destination: Destination, origin: str
-) -> dict[str, Any]:
+def _create_rows(orders: Sequence[JobOrder], requester: Requester) -> list[dict[str, Any]]:
+    """Return the rows of new jobs; those of several share the time and a series."""
+    now, count = time.time(), len(orders)
+    series = generate_id() if count > 1 else None
+    return [
+        _create_row(order, requester, now) | {"series": series, "number": number, "count": count}
+        for number, order in enumerate(orders, 1)
+    ]
+
+
+def _create_row(order: JobOrder, requester: Requester, now: float) -> dict[str, Any]:
+    destination = order.destination
     return {
         "id": generate_id(),
-        "origin": origin,
+        "origin": order.origin,
         "user": requester.user,
         "chat": destination.chat,
         "topic": destination.topic,
         "direct_topic": destination.direct_topic,
         "reply_to": destination.reply_to,
         "language": requester.language.value,
-        "order": request.model_dump(mode="json"),
+        "order": order.request.model_dump(mode="json"),
         "state": JobState.WAITING.value,
         "stage": "",
+        "status": None,
         "cancelled": False,
         "attempts": 0,
         "deaths": 0,
         "furthest": "",
         "due": 0.0,
         "pauses": 0,
-        "created": time.time(),
+        "created": now,
+        "started": None,
+        "parked": None,
+        "ended": None,
+        "fault": None,
+        "result": None,
+        "file_id": None,
         "told": False,
         "noticed": 0.0,
     }
 
 
-def _from_row(row: RowMapping) -> Job:
+def _from_row(row: RowMapping | dict[str, Any]) -> Job:
     return Job(
         **dict(row)
         | {
             "language": Language(row["language"]),
             "order": JobRequest.model_validate(row["order"]),
             "state": JobState(row["state"]),
+            "number": row["number"] or 1,
+            "count": row["count"] or 1,
         }
     )

@@ -61,6 +61,7 @@ drafts = Table(
     Column("excerpt", JSON(none_as_null=True)),
     Column("form", String(16)),
     Column("mattes", String(32)),
+    Column("more_clips", JSON(none_as_null=True)),
     UniqueConstraint("chat", "album"),
 )
 
@@ -104,6 +105,9 @@ jobs = Table(
     Column("file_id", Text),
     Column("told", Boolean, nullable=False),
     Column("noticed", Double, nullable=False),
+    Column("series", String(32), index=True),
+    Column("number", Integer),
+    Column("count", Integer),
 )
 
 measurements = Table(
@@ -165,6 +169,13 @@ MIGRATIONS: Migrations = (
         "ALTER TABLE drafts ADD COLUMN mattes VARCHAR(32)",
     ),
     ("ALTER TABLE people ADD COLUMN styles JSON",),
+    (
+        "ALTER TABLE drafts ADD COLUMN more_clips JSON",
+        "ALTER TABLE jobs ADD COLUMN series VARCHAR(32)",
+        "ALTER TABLE jobs ADD COLUMN number INTEGER",
+        "ALTER TABLE jobs ADD COLUMN count INTEGER",
+        "CREATE INDEX ix_jobs_series ON jobs (series)",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS) + 1
 

@@ -22,6 +22,7 @@ from aiogram.types import (
     User,
 )
 
+from bot.database.drafts import TooManyCards
 from bot.database.users import Preferences, UserRepository
 from bot.domain.job_request import (
     Appearance,
@@ -206,10 +207,23 @@ class ConversationMiddleware(BaseMiddleware):
             appearance=preferences.appearance,
             styles=preferences.styles,
         )
-        result = await handler(event, data)
+        try:
+            result = await handler(event, data)
+        except TooManyCards:
+            await _refuse_card(event, data["conversation"])
+            return None
         if user and preferences.language is None and is_language_doubtful(user.language_code):
             await _ask_language_once(event, user.id, data["conversation"])
         return result
+
+
+async def _refuse_card(event: TelegramObject, conversation: Conversation) -> None:
+    """Explain that the user has too many cards, as fits a message or a press."""
+    text = conversation.text("too-many-cards")
+    if isinstance(event, CallbackQuery):
+        await conversation.alert(event, text)
+    elif isinstance(event, Message):
+        await conversation.reply(event, text)
 
 
 async def _ask_language_once(event: TelegramObject, user: int, conversation: Conversation) -> None:

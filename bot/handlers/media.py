@@ -10,7 +10,7 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Document, Message, MessageEntity
 from pydantic import BaseModel
 
-from bot.database.drafts import Draft, DraftNotFound, DraftRepository, TooManyCards
+from bot.database.drafts import SERIES_SECONDS, Draft, DraftNotFound, DraftRepository
 from bot.domain.job_request import MediaSource, Requester, SourceKind
 from bot.domain.outcomes import Rejected
 from bot.handlers.context import (
@@ -46,7 +46,6 @@ SAMPLE = MediaSource(kind=SourceKind.SAMPLE, seconds=SAMPLE_SECONDS)
 SAMPLE_LINK = "sample"  #: t.me/BOT?start=sample
 KEPT_SECONDS = 600.0  #: for which a picture waits for its clip, or a card for a picture
 MAX_LINK_LENGTH = 2000  #: characters; a longer link is ignored
-SERIES_SECONDS = 5.0  #: between two files of a series; no user answers a refusal that fast
 MAX_REMEMBERED_CHATS = 1000  #: in which a file was refused
 
 
@@ -63,7 +62,10 @@ class KeptBackground(BaseModel):
 
 
 class RecentRefusals:
-    """Tells the first file of a series that is refused from those that follow at once."""
+    """Tells the first file of a series that is refused from those that follow at once.
+
+    No user answers a refusal that fast.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -199,18 +201,14 @@ async def receive_clip(
     assert user is not None, "messages to the bot have an author"
     if message.media_group_id is None:
         background = await _take_kept_background(state)
-    try:
-        draft = await drafts.add_message(
-            Requester(user.id, conversation.language),
-            get_destination(message),
-            conversation.appearance,
-            clip=clip,
-            backgrounds=(background,) if background else (),
-            album=message.media_group_id,
-        )
-    except TooManyCards:
-        await conversation.reply(message, conversation.text("too-many-cards"))
-        return
+    draft = await drafts.add_message(
+        Requester(user.id, conversation.language),
+        get_destination(message),
+        conversation.appearance,
+        clip=clip,
+        backgrounds=(background,) if background else (),
+        album=message.media_group_id,
+    )
     if draft is None:
         return
     await start_card(draft, conversation, drafts, cards)
@@ -337,16 +335,12 @@ async def try_sample(
     if not isinstance(welcome, Message):  # Telegram no longer shows it
         await conversation.alert(query, conversation.text("too-old"))
         return
-    try:
-        draft = await drafts.add_message(
-            Requester(query.from_user.id, conversation.language),
-            get_destination(welcome),
-            conversation.appearance,
-            clip=SAMPLE,
-        )
-    except TooManyCards:
-        await conversation.alert(query, conversation.text("too-many-cards"))
-        return
+    draft = await drafts.add_message(
+        Requester(query.from_user.id, conversation.language),
+        get_destination(welcome),
+        conversation.appearance,
+        clip=SAMPLE,
+    )
     await conversation.answer(query)
     await conversation.edit_keyboard(query)
     if draft is not None:

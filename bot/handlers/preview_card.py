@@ -8,8 +8,8 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery
 
-from bot.database.drafts import Draft, DraftNotFound, DraftRepository
-from bot.database.jobs import JobRefused
+from bot.database.drafts import Draft, DraftNotFound, DraftRepository, SentClip
+from bot.database.jobs import JobOrder, JobRefused
 from bot.domain.job_request import (
     Appearance,
     BackgroundChoice,
@@ -19,6 +19,7 @@ from bot.domain.job_request import (
     SourceKind,
 )
 from bot.handlers.context import Conversation, DialogData, DialogState, create_router
+from bot.handlers.media import start_card
 from bot.jobs.supervisor import JobSupervisor
 from bot.preview_cards import PreviewCards
 from bot.ui.callback_data import (
@@ -28,14 +29,16 @@ from bot.ui.callback_data import (
     KeepBackground,
     MakeResult,
     SendBackground,
+    SeparateClips,
     ShowCardPage,
 )
 from bot.ui.card_choices import CARD_CHOICES, CardChoice
 
-OTHER_BUTTONS = (ShowCardPage, SendBackground, KeepBackground, MakeResult)
+OTHER_BUTTONS = (ShowCardPage, SeparateClips, SendBackground, KeepBackground, MakeResult)
 CardButton = (
     CardChoice
     | ShowCardPage
+    | SeparateClips
     | AskTimes
     | AskColour
     | SendBackground
@@ -52,6 +55,7 @@ def create_card_router() -> Router:
     for choice in CARD_CHOICES:
         register(choose, choice.filter(), match_own_draft)
     register(show_page, ShowCardPage.filter(), match_own_draft)
+    register(separate_clips, SeparateClips.filter(), match_own_draft)
     register(ask_background, SendBackground.filter(), match_own_draft)
     register(cancel_background_request, KeepBackground.filter(), match_own_draft)
     register(order_result, MakeResult.filter(), match_own_draft)
@@ -142,6 +146,24 @@ async def show_page(
     await conversation.edit_keyboard(query, keyboard)
 
 
+async def separate_clips(
+    query: CallbackQuery,
+    draft: Draft,
+    conversation: Conversation,
+    drafts: DraftRepository,
+    cards: PreviewCards,
+) -> None:
+    """Start a card for each clip of a series, and show on this one that it is for one clip."""
+    try:
+        separated = await drafts.separate(draft.id)
+    except DraftNotFound:  # it was deleted at this moment
+        separated = []
+    await conversation.answer(query)
+    cards.request_redraw(draft.id)
+    for other in separated:
+        await start_card(other, conversation, drafts, cards)
+
+
 async def ask_background(
     query: CallbackQuery, draft: Draft, conversation: Conversation, state: FSMContext
 ) -> None:
@@ -197,27 +219,33 @@ async def accept_draft(
     jobs: JobSupervisor,
     drafts: DraftRepository,
 ) -> None:
-    """Accept the job of a draft with a clip.
+    """Accept the jobs of a draft, one for each of its clips.
 
-    It is accepted before its draft is marked as used. A crash between the two loses nothing: the
-    supervisor accepts the same draft only once.
+    They are accepted before their draft is marked as used. A crash between the two loses nothing:
+    the supervisor accepts the same clip of a draft only once. Nor does a clip that comes meanwhile.
 
     Raises: see :meth:`JobSupervisor.accept`.
     """
-    assert draft.clip is not None, "a draft with a card has a clip"
-    await jobs.accept(
+    latest: Draft | None = draft
+    while latest is not None:
+        orders = [_create_order(latest, clip) for clip in latest.clips]
+        await jobs.accept(orders, Requester(draft.user, language))
+        latest = await drafts.mark_used(latest)
+
+
+def _create_order(draft: Draft, clip: SentClip) -> JobOrder:
+    is_shown = clip.message == draft.message  # and so its file is in the folder of the draft
+    return JobOrder(
         JobRequest(
-            clip=draft.clip,
+            clip=clip.source,
             look=draft.look,
             form=draft.form,
             mattes=draft.mattes,
             excerpt=draft.excerpt,
         ),
-        Requester(draft.user, language),
-        draft.destination,
-        origin=f"draft:{draft.id}",
+        replace(draft.destination, reply_to=clip.message),
+        origin=f"draft:{draft.id}" if is_shown else f"clip:{draft.id}:{clip.message}",
     )
-    await drafts.mark_used(draft.id)
 
 
 def make_next_look(appearance: Appearance) -> Appearance:

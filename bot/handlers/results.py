@@ -4,8 +4,8 @@ from aiogram import Router
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
-from bot.database.drafts import DraftRepository, TooManyCards
-from bot.database.jobs import Job, JobRefused, JobRepository, JobState
+from bot.database.drafts import DraftRepository
+from bot.database.jobs import Job, JobOrder, JobRefused, JobRepository, JobState
 from bot.domain.job_request import JobRequest, Requester, SourceKind, measure_part
 from bot.handlers.context import Conversation, create_router
 from bot.handlers.media import start_card
@@ -82,11 +82,7 @@ async def reopen_card(
     if is_erased or message is None:
         await conversation.alert(query, conversation.text("too-old"))
         return
-    try:
-        draft = await drafts.reopen(job, conversation.language, message)
-    except TooManyCards:
-        await conversation.alert(query, conversation.text("too-many-cards"))
-        return
+    draft = await drafts.reopen(job, conversation.language, message)
     await conversation.answer(query)
     if draft is not None:
         await start_card(draft, conversation, drafts, cards)
@@ -112,11 +108,9 @@ async def order_variant(
         await conversation.answer(query, conversation.text("made-already"))
         return
     try:
+        origin = f"form:{job.id}:{order.form}:{query.id}"
         await jobs.accept(
-            order,
-            Requester(job.user, conversation.language),
-            job.destination,
-            origin=f"form:{job.id}:{order.form}:{query.id}",
+            [JobOrder(order, job.destination, origin)], Requester(job.user, conversation.language)
         )
     except JobRefused as refused:
         await conversation.alert(query, conversation.describe_failure(refused.code))

@@ -1,5 +1,6 @@
 """One message per job that shows its progress.
 
+For a job of a series it begins with status-series ($number, $count).
 Its texts are status-waiting ($ahead, $seconds), status-fetching, status-planning, status-mattes and
 status-compose ($place), status-delivering, status-parked and status-restarting. Below them are
 notices: status-fell-back ($place, $why), status-warming and status-waiting-for ($place),
@@ -165,10 +166,13 @@ class ProgressMessage:
             return ""
         key, values = self._template
         text, bar = self._texts(self._job.language, key, **values), self._bar
+        number, count, heading = self._job.number, self._job.count, ""
+        if count > 1:
+            heading = self._texts(self._job.language, "status-series", number=number, count=count)
         if self._left is not None:
             left = self._texts(self._job.language, "status-left", seconds=round_up(self._left))
             bar += f" · {left}"
-        return "\n".join(filter(None, [text, bar, self._notice]))
+        return "\n".join(filter(None, [heading, text, bar, self._notice]))
 
     async def show_restarting(self) -> None:
         """Show, in a single attempt, that the bot restarts."""

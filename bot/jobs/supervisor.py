@@ -4,13 +4,22 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dbos import DBOS, SetWorkflowID
 
-from bot.database.jobs import DiskFull, IntakePaused, Job, JobRepository, JobState, get_draft_id
-from bot.domain.job_request import Destination, JobRequest, Requester
+from bot.database.jobs import (
+    DiskFull,
+    IntakePaused,
+    Job,
+    JobOrder,
+    JobRepository,
+    JobState,
+    get_draft_id,
+)
+from bot.domain.job_request import Requester
 from bot.domain.outcomes import JobCancelled
 from bot.jobs.active_job import ActiveJob, ActiveJobs, BackgroundTasks
 from bot.jobs.fair_queue import FairQueue
@@ -84,20 +93,21 @@ class JobSupervisor:
         self._intake = intake
         self._background_tasks = BackgroundTasks()
         self._inactive_since: dict[str, float] = {}  # jobs with an open workflow, by monotonic time
+        self._next_is_due = asyncio.Event()  # a job of a series is over
+        workflow.on_series_continued = self._next_is_due.set
 
-    async def accept(
-        self, request: JobRequest, requester: Requester, destination: Destination, *, origin: str
-    ) -> Job | None:
-        """Store a job, which from then on survives crashes, and start it.
+    async def accept(self, orders: Sequence[JobOrder], requester: Requester) -> list[Job]:
+        """Store jobs, which from then on survive crashes, and start the first.
+
+        Those after it are a series with it: each starts when the one before it is over.
 
         Args:
-            request: what is to be made.
-            requester: the owner of the job.
-            destination: where the result is sent.
-            origin: what asks for the job: "draft:ID", "form:JOB:FORM:NUMBER" or "retry:JOB".
+            orders: what the jobs are accepted from; their origins are "draft:ID",
+                "clip:DRAFT:MESSAGE", "form:JOB:FORM:NUMBER" or "retry:JOB".
+            requester: the owner of the jobs.
 
         Returns:
-            the job; None if a job of *origin* exists.
+            the jobs of new origins.
 
         Raises:
             TooManyJobs: one job of the user runs and three wait.
@@ -107,15 +117,13 @@ class JobSupervisor:
         """
         if not self._intake.accepts(requester.user):
             raise IntakePaused
-        if not await self._make_room(get_draft_id(origin)):
+        if not await self._make_room(get_draft_id(orders[0].origin)):
             raise DiskFull
-        job = await self._job_repository.accept(
-            request, requester, destination, origin=origin, max_waiting=self._max_waiting
-        )
-        if job is not None and job.id not in self._active_jobs:
-            active = self._active_jobs.activate(job)
-            self._background_tasks.start(self._start_workflow(active, job.id))
-        return job
+        jobs = await self._job_repository.accept(orders, requester, max_waiting=self._max_waiting)
+        if jobs and jobs[0].id not in self._active_jobs:
+            active = self._active_jobs.activate(jobs[0])
+            self._background_tasks.start(self._start_workflow(active, jobs[0].id))
+        return jobs
 
     async def retry(self, job_id: str) -> Job | None:
         """Accept the order of a failed job again, or end the pause of an open one.
@@ -132,19 +140,19 @@ class JobSupervisor:
             return job
         if job is None or job.state is not JobState.FAILED:
             return None
-        origin = f"retry:{job.id}"
-        return await self.accept(job.order, job.requester, job.destination, origin=origin)
+        again = JobOrder(job.order, job.destination, origin=f"retry:{job.id}")
+        return next(iter(await self.accept([again], job.requester)), None)
 
     async def cancel(self, job_id: str, user: int | None) -> bool:
-        """Cancel a job; return False if it is over or *user* is not its owner.
+        """Cancel a job and what is left of its series.
 
-        An admin, None as *user*, may cancel every job.
+        An admin, None as *user*, may cancel every job. Returns False if all are over or *user* is
+        not their owner.
         """
-        if not await self._job_repository.mark_cancelled(job_id, user):
-            return False
-        if active := self._active_jobs.find(job_id):
+        cancelled = await self._job_repository.mark_cancelled(job_id, user)
+        for active in filter(None, map(self._active_jobs.find, cancelled)):
             active.request_end(JobCancelled())
-        return True
+        return bool(cancelled)
 
     async def cancel_all(self, user: int) -> None:
         """Cancel all jobs of a user, as an admin."""
@@ -228,7 +236,10 @@ class JobSupervisor:
     async def _watch(self) -> None:
         """Start orphaned jobs again and again."""
         while not self._active_jobs.is_shutting_down:
-            await asyncio.sleep(WATCH_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WATCH_SECONDS):
+                    await self._next_is_due.wait()
+            self._next_is_due.clear()
             try:
                 await self._start_orphaned()
                 if self._intake.is_draining and not await self._job_repository.list_open():
@@ -237,8 +248,11 @@ class JobSupervisor:
                 log.exception("the search for orphaned jobs failed")
 
     async def _start_orphaned(self) -> None:
-        """Start open jobs that have no workflow, or whose workflow failed."""
-        open_jobs = await self._job_repository.list_open()
+        """Start open jobs that have no workflow, or whose workflow failed.
+
+        A job of a series waits until those before it are over.
+        """
+        open_jobs = _list_startable(await self._job_repository.list_open())
         inactive = {job.id for job in open_jobs if job.id not in self._active_jobs}
         self._inactive_since = {
             job_id: since for job_id, since in self._inactive_since.items() if job_id in inactive
@@ -290,6 +304,12 @@ class JobSupervisor:
             return False
         del self._inactive_since[job_id]
         return True
+
+
+def _list_startable(open_jobs: list[Job]) -> list[Job]:
+    """Return *open_jobs*, which are in order, without those that wait for one of their series."""
+    first: dict[str, Job] = {}
+    return [job for job in open_jobs if first.setdefault(job.series or job.id, job) is job]
 
 
 def _get_workflow_number(workflow_id: str) -> int:

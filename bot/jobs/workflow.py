@@ -8,7 +8,7 @@ steps and the dictionaries that they return are stored: they stay as they are.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiogram.exceptions import TelegramAPIError
@@ -38,6 +38,7 @@ from bot.jobs.retry_policy import MAX_ATTEMPTS, MAX_DEATHS, RetryPolicy
 from bot.jobs.stages import JobStages, Stage
 from bot.operations.logs import log_job
 from bot.telegram.uploads import get_chat_action
+from bot.ui.texts import describe_failures
 from video_editing.contract.formats import OutputFormat
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,11 @@ MIN_STAGE_SECONDS = 0.02  #: seconds below which a stage did no work
 
 @DBOS.dbos_class("Jobs")
 class JobWorkflow(DBOSConfiguredInstance):
-    """Runs a job from its first stage to its last message."""
+    """Runs a job from its first stage to its last message.
+
+    Attributes:
+        on_series_continued: called after a job of a series is over and another one follows.
+    """
 
     def __init__(
         self,
@@ -75,6 +80,7 @@ class JobWorkflow(DBOSConfiguredInstance):
         self._job_repository, self._measurements = job_repository, measurements
         self._stages, self._active_jobs = stages, active_jobs
         self._retry_policy, self._interface = retry_policy, interface
+        self.on_series_continued: Callable[[], None] = lambda: None
         super().__init__("jobs")
 
     @DBOS.workflow(name="Jobs.run", max_recovery_attempts=None)
@@ -133,7 +139,10 @@ class JobWorkflow(DBOSConfiguredInstance):
             # Before the slot is released: the user's next job may need them.
             await self._stages.keep_mattes(job)
         message = await self._active_jobs.deactivate(job_id) or job.status
-        if message is not None and not isinstance(outcome, ChatGone):
+        following = await self._find_next(job)
+        if message is not None and following is not None:
+            await self._job_repository.set_status_message(following.id, message)
+        elif message is not None and not isinstance(outcome, ChatGone):
             await self._delete_message(job.chat, message)
         await self._stages.remove_files(job)
         match outcome:
@@ -146,6 +155,8 @@ class JobWorkflow(DBOSConfiguredInstance):
                 await self._job_repository.finish(job_id, JobState.FAILED, fault)
             case _:
                 await self._job_repository.finish(job_id, JobState.CANCELLED, outcome.kind)
+        if following is not None:
+            self.on_series_continued()
 
     async def _run_stages(self, active: ActiveJob) -> Outcome:
         """Run the stages, after each pause again, until the job has its outcome."""
@@ -269,7 +280,7 @@ class JobWorkflow(DBOSConfiguredInstance):
     async def _send_end(self, job_id: str, outcome: Outcome) -> Outcome:
         """Send why a job has no result, once."""
         job = await self._get_job(job_id)
-        text = self._describe_end(job, outcome)
+        text = await self._describe_end(job, outcome)
         if text is None or job.told:
             return StepDone()
         try:
@@ -284,7 +295,33 @@ class JobWorkflow(DBOSConfiguredInstance):
             await self._job_repository.delay(job_id, sent.seconds)
         return sent
 
-    def _describe_end(self, job: Job, outcome: Outcome) -> str | None:
+    async def _describe_end(self, job: Job, outcome: Outcome) -> str | None:
+        """Return why a job, or the jobs of its series, have no result; None if no text is needed.
+
+        The last job that ends speaks for its series.
+        """
+        if job.series is None:
+            return self._describe_outcome(job, outcome)
+        if await self._find_next(job) is not None:
+            return None
+        jobs = await self._job_repository.list_series(job.series)
+        failures = {
+            one.number: Rejected(fault=one.fault)
+            for one in jobs
+            if one.state is JobState.FAILED and one.fault
+        }
+        if isinstance(outcome, Rejected):
+            failures[job.number] = outcome
+        is_cancelled = isinstance(outcome, JobCancelled)
+        if isinstance(outcome, ChatGone) or not (failures or is_cancelled):
+            return None
+        texts, done = self._interface.texts, sum(one.result is not None for one in jobs)
+        parts = [self._describe_outcome(job, outcome)] if is_cancelled else []
+        parts.append(texts(job.language, "series-end", done=done, count=job.count))
+        parts += describe_failures(texts, job.language, failures)
+        return "\n\n".join(filter(None, parts))
+
+    def _describe_outcome(self, job: Job, outcome: Outcome) -> str | None:
         """Return the text for a job that ended without a result; None if no text is needed."""
         match outcome:
             case Rejected(fault=fault, details=details):
@@ -295,6 +332,11 @@ class JobWorkflow(DBOSConfiguredInstance):
                 return self._interface.texts(job.language, key)
             case _:
                 return None
+
+    async def _find_next(self, job: Job) -> Job | None:
+        """Return the job of the series that comes after *job*; None if it is the last."""
+        jobs = await self._job_repository.list_series(job.series) if job.series else []
+        return next((one for one in jobs if one.number > job.number and not one.is_over), None)
 
     async def _delete_message(self, chat: int, message: int) -> None:
         try:

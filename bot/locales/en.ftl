@@ -20,6 +20,8 @@ help =
     2. A preview shows how it will look. Its buttons change the shape, the corner, the size, the ring and the background, and trim the video; two times like 0:05–0:42 do that, too.
     3. Press <b>Make it</b>. Under the finished video there are buttons for a round note, a sticker, a GIF and transparent files, and one that opens the preview again.
 
+    Several videos in one album, or one right after the other, share one preview and one press.
+
     For a background of your own send a picture before or after the video, both as one album, or reply to the preview with a picture, a video or a link.
 
     In a group, mention me in the video's caption.
@@ -84,7 +86,12 @@ used-part =
         [whole] {""}
        *[other] , of it { $part }
     }
-card = Change what you like, then press <b>Make it</b>.
+card =
+    Change what you like, then press <b>{ $count ->
+        [1] Make it
+       *[other] Make all { $count }
+    }</b>.
+card-series = 🎞 All { $count } videos will look like this. For a preview of each press <b>One by one</b>.
 card-form = 🎞 You get it as before: { $form }.
 card-times = ⏱ Best takes about { SPAN($best) }, Fast about { SPAN($fast) }.
 card-warning =
@@ -228,6 +235,8 @@ style-reset = Done, your next video begins with the usual look.
 
 button-editor = Editor
 button-make = Make it
+button-make-all = Make all { $count }
+button-separate = One by one
 button-circle = Circle
 button-rect = Rect
 button-rounded = Rounded
@@ -316,6 +325,7 @@ cancel-all =
 
 ## Progress of a job
 
+status-series = 🎞 <b>Video { $number } of { $count }</b>
 status-waiting =
     ⏳ { $ahead ->
         [0] Place 1 in the queue: you are next.
@@ -392,6 +402,9 @@ result-caption = { SPAN($seconds) }, ready ✨
 sticker-caption = Telegram shows a moving sticker only as a part of a set, so this is its file. Send it to @Stickers after /newvideo, and it becomes a sticker of your own.
 job-cancelled = Stopped. Send me a video whenever you like.
 job-cancelled-by-operator = Whoever runs this bot has stopped your video, so it will not be finished. Send it again later, please.
+series-end = 🎞 Ready: { $done } of { $count } videos.
+series-failed = <b>Video { $numbers }:</b>
+series-goes-on = I leave out what I cannot use, and go on with the rest.
 
 fault-too-big-file =
     This file is too big{ $size ->

@@ -35,6 +35,12 @@ class MakeResult(CallbackData, prefix="make"):
     draft: OpaqueId
 
 
+class SeparateClips(CallbackData, prefix="apart"):
+    """Give each clip of a series a card of its own."""
+
+    draft: OpaqueId
+
+
 class SendBackground(CallbackData, prefix="send"):
     """Send a file as the background."""
 

@@ -20,6 +20,7 @@ from bot.ui.callback_data import (
     MakeResult,
     ReopenCard,
     ResultPage,
+    SeparateClips,
     ShowCardPage,
     ShowResultPage,
     TrySample,
@@ -59,13 +60,18 @@ class Keyboards:
             styles: of its owner, for the page of styles.
         """
         words = Labels(self._texts, draft.language)
-        make = create_button(f"✅ {words('make')}", MakeResult(draft=draft.id), style="success")
+        count = len(draft.clips)
+        label = words("make-all", count=count) if count > 1 else words("make")
+        make = create_button(f"✅ {label}", MakeResult(draft=draft.id), style="success")
         if draft.page is CardPage.STYLES:
             rows = create_card_styles(draft, styles, words)
         else:
             rows = create_page_rows(draft, words)
         if draft.page is CardPage.FIRST:
-            return create_keyboard([make, *self._create_editor_button(draft, words)], *rows)
+            first = [make, *self._create_editor_button(draft, words)]
+            if count > 1:
+                first.append(create_button(f"🎞 {words('separate')}", SeparateClips(draft=draft.id)))
+            return create_keyboard(first, *rows)
         upper = CardPage.MORE if draft.page in MORE_PAGES else CardPage.FIRST
         back = create_button(f"← {words('back')}", ShowCardPage(draft=draft.id, page=upper))
         return create_keyboard([make], *rows, [back])

@@ -12,6 +12,7 @@ from fluent.runtime import FluentBundle, FluentResource
 
 from bot.database.drafts import Draft
 from bot.domain.job_request import Appearance, Language, describe_background, measure_part
+from bot.domain.outcomes import Rejected
 from video_editing.contract.engines import BEST_ENGINE, FAST_ENGINE
 from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 from video_editing.contract.formats import OutputFormat
@@ -77,6 +78,20 @@ class Texts:
         return self(language, f"fault-{code.replace('_', '-')}", **values, **FILE_KINDS)
 
 
+def describe_failures(
+    texts: Texts, language: Language, failures: Mapping[int, Rejected]
+) -> list[str]:
+    """Return one text for each reason why videos of a series, by their numbers, failed."""
+    numbers: dict[str, list[int]] = {}
+    for number, failure in sorted(failures.items()):
+        text = texts.describe_failure(language, failure.fault, failure.details)
+        numbers.setdefault(text, []).append(number)
+    return [
+        f"{texts(language, 'series-failed', numbers=', '.join(map(str, those)))} {text}"
+        for text, those in numbers.items()
+    ]
+
+
 def build_card_caption(
     texts: Texts, draft: Draft, *, warning: str = "", speeds: Mapping[str, float] | None = None
 ) -> str:
@@ -91,7 +106,8 @@ def build_card_caption(
     seconds = (draft.clip and draft.clip.seconds) or 0
     look = describe_appearance(draft.look)
     part = format_excerpt(draft.excerpt, seconds)
-    parts = [texts(draft.language, "card-caption", seconds=seconds, part=part, **look)]
+    count = len(draft.clips)
+    parts = [texts(draft.language, "card-caption", seconds=seconds, part=part, count=count, **look)]
     speeds = speeds or {}
     if seconds and not draft.look.keep_background and {BEST_ENGINE, FAST_ENGINE} <= speeds.keys():
         frames = measure_part(seconds, draft.excerpt) * ASSUMED_RATE
@@ -100,6 +116,8 @@ def build_card_caption(
     if draft.form is not OutputFormat.VIDEO:
         form = texts(draft.language, f"button-{draft.form}")
         parts.append(texts(draft.language, "card-form", form=form))
+    if count > 1:
+        parts.append(texts(draft.language, "card-series", count=count))
     if warning:
         parts.append(texts(draft.language, "card-warning", warning=warning))
     return "\n".join(parts)

@@ -179,6 +179,24 @@ async def test_an_album_with_a_clip_that_is_too_large_has_one_error(workshop: Wo
     assert shown[0].startswith("This file is too big")
 
 
+async def test_clips_of_an_album_that_cannot_be_used_are_left_out(workshop: Workshop) -> None:
+    """Each reason is told once, and the card is of those that are left."""
+    broken = CLIP.model_copy(update={"file_id": "broken"})
+    large = CLIP.model_copy(update={"size": 10**12})
+    workshop.files.there["broken"] = b'{"preview": {"fault": "rejects", "reason": "corrupt"}}\n'
+    async with workshop.open():
+        draft = await opened(workshop, clip=broken, album="a")
+        for message, clip in enumerate((large, CLIP, large, CLIP), 2):
+            await opened(workshop, message, clip=clip, album="a")
+        workshop.cards.request_card(draft.id)
+        now = await carded(workshop, draft)
+    assert [clip.message for clip in now.clips] == [3, 5]
+    assert (now.message, now.clip) == (3, CLIP)
+    assert (workshop.folders.get_draft_folder(draft.id) / "clip").read_bytes() == b"a clip"
+    told = [sent["text"] for sent in workshop.chat.all("text") if sent["text"] != "looking"]
+    assert [line.split("</b>")[0] for line in told] == ["<b>Video 2, 4:", "<b>Video 1:"]
+
+
 async def test_the_card_shows_what_was_chosen(workshop: Workshop) -> None:
     """The look is the program's arguments; the fine engine is not asked for a card."""
     async with workshop.open():
@@ -241,7 +259,7 @@ async def test_buttons_that_change_while_the_picture_is_sent_stay(workshop: Work
         for number, change in enumerate(
             (
                 lambda: workshop.drafts.set_page(draft.id, CardPage.RING),
-                lambda: workshop.drafts.mark_used(draft.id),
+                lambda: workshop.drafts.mark_used(draft),
             )
         ):
             workshop.chat.on_redraw = change

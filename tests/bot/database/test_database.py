@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiogram.fsm.storage.base import StorageKey
@@ -15,10 +16,10 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.database.drafts import CardPage, Draft, DraftNotFound, DraftRepository
+from bot.database.drafts import MAX_SERIES, CardPage, Draft, DraftNotFound, DraftRepository
 from bot.database.engine import DATABASE_FILE, build_system_url, create_engine, prepare_database
 from bot.database.fsm_storage import SqlStorage
-from bot.database.jobs import Job, JobRepository, JobState, QueueFull, TooManyJobs
+from bot.database.jobs import Job, JobOrder, JobRepository, JobState, QueueFull, TooManyJobs
 from bot.database.repository import KeyValueStore
 from bot.database.schema import MIGRATIONS, SCHEMA_VERSION, DatabaseUnusable, metadata, migrate
 from bot.database.statistics import MeasurementRepository
@@ -90,15 +91,13 @@ async def opened(
 
 async def accepted(ledger: JobRepository, user: int = 7, **more: object) -> Job | None:
     """A job of *user*, of an origin of its own."""
-    given: dict[str, object] = {
+    given: dict[str, Any] = {
         "origin": secrets.token_hex(4),
         "request": JobRequest(clip=CLIP, look=Appearance()),
         "destination": Destination(8),
     } | more
-    return await ledger.accept(
-        requester=Requester(user, Language.EN),
-        **given,  # type: ignore[arg-type]
-    )
+    order = JobOrder(given.pop("request"), given.pop("destination"), given.pop("origin"))
+    return next(iter(await ledger.accept([order], Requester(user, Language.EN), **given)), None)
 
 
 async def test_a_message_opens_one_draft(database: AsyncEngine) -> None:
@@ -123,8 +122,8 @@ async def test_a_draft_comes_back_as_it_was(database: AsyncEngine) -> None:
 
 
 async def test_an_album_is_one_draft(database: AsyncEngine) -> None:
-    """The first clip is the clip; other parts, in any order, are backgrounds."""
-    drafts = DraftRepository(database)
+    """With all its clips; pictures, in any order, are backgrounds."""
+    drafts = DraftRepository(database, series_seconds=0)
     first = await opened(drafts, 1, clip=None, backgrounds=[PHOTO], album="a")
     second = await opened(drafts, 2, album="a")
     third = await opened(drafts, 3, clip=FILM, album="a")
@@ -139,18 +138,57 @@ async def test_an_album_is_one_draft(database: AsyncEngine) -> None:
     assert other.id != first.id
     kept = await drafts.get(first.id)
     assert kept is not None
-    assert (kept.clip, kept.backgrounds) == (CLIP, (PHOTO, FILM))
+    assert [clip.source for clip in kept.clips] == [CLIP, FILM]
+    assert (kept.clip, kept.message, kept.backgrounds) == (CLIP, 2, (PHOTO,))
     assert kept.look.backdrop == BackgroundChoice(kind="file", source=PHOTO)
 
 
-async def test_the_first_video_of_an_album_is_the_clip(database: AsyncEngine) -> None:
-    """However its parts arrive: the second video is the background."""
+async def test_clips_that_follow_each_other_are_one_draft(database: AsyncEngine) -> None:
+    """As many as an album has; an album continues it; not in another chat, nor of another user."""
     drafts = DraftRepository(database)
-    await opened(drafts, 2, clip=FILM, album="a")
-    merged = await opened(drafts, 1, album="a")
-    assert merged is not None
-    assert (merged.clip, merged.backgrounds, merged.message) == (CLIP, (FILM,), 1)
-    assert merged.look.backdrop.source == FILM
+    made = await asyncio.gather(*(opened(drafts, number) for number in range(MAX_SERIES - 1)))
+    (draft_id,) = {draft.id for draft in made if draft}
+    joined = [await opened(drafts, 20 + number, clip=FILM, album="a") for number in range(2)]
+    draft = await drafts.get(draft_id)
+    assert draft is not None
+    assert [clip.message for clip in draft.clips] == [*range(MAX_SERIES - 1), 20]
+    assert [one.is_merged for one in joined if one] == [True, False]
+    for number, other in enumerate(({"user": 99}, {"chat": 99}, {"topic": 99})):
+        one = await opened(drafts, 30 + number, **other)  # type: ignore[arg-type]
+        assert one is not None
+        assert not one.is_merged
+
+
+async def test_a_series_can_be_separated(database: AsyncEngine) -> None:
+    """Each clip has a draft like the first; too many at once change nothing."""
+    drafts = DraftRepository(database)
+    for number in range(3):
+        draft = await opened(drafts, number, album="a")
+    assert draft is not None
+    look = Appearance(size=OverlaySize.LARGE)
+    await drafts.set_appearance(draft.id, look)
+    parts = await drafts.separate(draft.id)
+    assert [(part.message, part.look, part.clips[1:]) for part in parts] == [
+        (1, look, ()),
+        (2, look, ()),
+    ]
+    assert parts == [await drafts.get(part.id) for part in parts]
+    single = await drafts.get(draft.id)
+    assert single is not None
+    assert [clip.message for clip in single.clips] == [0]
+
+
+async def test_a_late_clip_of_an_ordered_album_is_a_draft_of_its_own(database: AsyncEngine) -> None:
+    """A late picture is not."""
+    drafts = DraftRepository(database)
+    album = await opened(drafts, 1, album="a")
+    assert album is not None
+    await drafts.mark_used(album)
+    picture = await opened(drafts, 2, clip=None, backgrounds=[PHOTO], album="a")
+    late = await opened(drafts, 3, album="a")
+    assert picture is not None
+    assert late is not None
+    assert (picture.id, late.is_merged) == (album.id, False)
 
 
 async def test_an_album_that_comes_at_once_is_one_draft(database: AsyncEngine) -> None:
@@ -171,15 +209,20 @@ async def test_an_album_that_comes_at_once_is_one_draft(database: AsyncEngine) -
     assert set(draft.backgrounds) == set(photos)
 
 
-async def test_a_draft_is_used_once(database: AsyncEngine) -> None:
-    """Of many presses at once one is the first."""
+async def test_a_draft_is_used_with_all_its_clips(database: AsyncEngine) -> None:
+    """One that came after a draft was read is not lost; one that comes later is another draft."""
     drafts = DraftRepository(database)
-    draft = await opened(drafts)
-    assert draft is not None
-    assert sorted(await asyncio.gather(*(drafts.mark_used(draft.id) for _ in range(5)))) == [
-        *[False] * 4,
-        True,
-    ]
+    read = await opened(drafts, 2)
+    assert read is not None
+    await opened(drafts, 1, clip=FILM)
+    latest = await drafts.mark_used(read)
+    assert latest is not None
+    assert [clip.source for clip in latest.clips] == [FILM, CLIP]
+    assert latest.clip == CLIP  # whose file may be in the folder of the draft
+    assert await drafts.mark_used(latest) is None
+    late = await opened(drafts, 3)
+    assert late is not None
+    assert not late.is_merged
 
 
 async def test_what_changes_on_a_draft(database: AsyncEngine) -> None:
@@ -216,7 +259,7 @@ async def test_the_part_and_the_page_of_a_draft(database: AsyncEngine) -> None:
 
 async def test_the_open_draft_of_a_card(database: AsyncEngine) -> None:
     """By its card, or the last one; neither of another chat or user, nor one that is ordered."""
-    drafts = DraftRepository(database)
+    drafts = DraftRepository(database, series_seconds=0)
     for number in (1, 2, 3):
         draft = await opened(drafts, number)
         assert draft is not None
@@ -229,7 +272,7 @@ async def test_the_open_draft_of_a_card(database: AsyncEngine) -> None:
     assert (first.message, last.message) == (1, 3)
     for user, chat, card in ((99, draft.chat, 11), (draft.user, 99, 11), (draft.user, 99, None)):
         assert await drafts.find_open(user, chat, card) is None
-    await drafts.mark_used(first.id)
+    await drafts.mark_used(first)
     assert await drafts.find_open(draft.user, draft.chat, 11) is None
 
 
@@ -250,7 +293,7 @@ async def test_a_dropped_draft_cannot_be_changed(database: AsyncEngine) -> None:
 
 async def test_stale_drafts(database: AsyncEngine) -> None:
     """Those opened before a time, of any user."""
-    drafts = DraftRepository(database)
+    drafts = DraftRepository(database, series_seconds=0)
     one = await opened(drafts, 1)
     await opened(drafts, 2)
     await opened(drafts, 3, user=70)

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +24,16 @@ from aiogram.types import BotCommandScopeChat, InlineKeyboardMarkup, Update
 
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import VideoCli
-from bot.database.drafts import MAX_WAITING_CARDS, CardPage, Draft, DraftRepository
+from bot.database.drafts import (
+    MAX_WAITING_CARDS,
+    SERIES_SECONDS,
+    CardPage,
+    Draft,
+    DraftRepository,
+)
 from bot.database.engine import create_engine, prepare_database
 from bot.database.fsm_storage import SqlStorage
-from bot.database.jobs import DiskFull, Job, JobRepository, JobState
+from bot.database.jobs import DiskFull, Job, JobOrder, JobRepository, JobState
 from bot.database.users import UserRepository
 from bot.domain.job_request import (
     Appearance,
@@ -46,7 +52,7 @@ from bot.domain.saved_styles import SavedStyle
 from bot.domain.style_code import format_style_code
 from bot.handlers import create_routers
 from bot.handlers.commands import ADMIN_COMMANDS, MENU_COMMANDS, set_commands
-from bot.handlers.media import SERIES_SECONDS, RecentRefusals
+from bot.handlers.media import RecentRefusals
 from bot.jobs.draft_files import DraftFiles
 from bot.jobs.style_pictures import StylePictures
 from bot.jobs.workspace import Workspace
@@ -70,6 +76,7 @@ from bot.ui.callback_data import (
     ResultPage,
     SaveStyle,
     SendBackground,
+    SeparateClips,
     ShowCardPage,
     ShowResultPage,
     UseStyle,
@@ -145,19 +152,15 @@ class RecordedJobs:
     waiting: int = 500
     is_disk_full: bool = False
 
-    async def accept(
-        self, request: JobRequest, requester: Requester, destination: Destination, *, origin: str
-    ) -> Job | None:
-        """Insert a job."""
+    async def accept(self, orders: Sequence[JobOrder], requester: Requester) -> list[Job]:
+        """Insert jobs."""
         if self.is_disk_full:
             raise DiskFull
-        return await self.job_repository.accept(
-            request, requester, destination, origin=origin, max_waiting=self.waiting
-        )
+        return await self.job_repository.accept(orders, requester, max_waiting=self.waiting)
 
     async def cancel(self, job_id: str, user: int) -> bool:
         """Mark a job as cancelled."""
-        return await self.job_repository.mark_cancelled(job_id, user)
+        return bool(await self.job_repository.mark_cancelled(job_id, user))
 
 
 @dataclass
@@ -228,13 +231,12 @@ class BotChat:
     async def done(self, **order: Any) -> Job:
         """A job of Ann's that is done."""
         clip = MediaSource(kind=SourceKind.VIDEO, file_id="clip", seconds=12)
-        job = await self.jobs_service.accept(
-            JobRequest(**{"clip": clip, "look": Appearance()} | order),
+        origin = f"draft:{next(self.numbers)}"
+        request = JobRequest(**{"clip": clip, "look": Appearance()} | order)
+        (job,) = await self.jobs_service.accept(
+            [JobOrder(request, Destination(ANN, reply_to=5), origin)],
             Requester(ANN, Language.EN),
-            Destination(ANN, reply_to=5),
-            origin=f"draft:{next(self.numbers)}",
         )
-        assert job
         await self.job_repository.finish(job.id, JobState.DONE)
         return job
 
@@ -282,7 +284,7 @@ async def talk(tmp_path: Path) -> AsyncIterator[BotChat]:
     bot = Bot("42:token", session=session, default=DefaultBotProperties(parse_mode="HTML"))
     users, drafts, job_repository = (
         UserRepository(database),
-        DraftRepository(database),
+        DraftRepository(database, series_seconds=0),
         JobRepository(database),
     )
     cards, jobs_service = RecordedCards(drafts), RecordedJobs(job_repository)
@@ -321,7 +323,7 @@ async def test_everything_of_a_user_is_deleted(talk: BotChat) -> None:
     """Rows of what was ordered, of what was not, and of what was chosen; others keep theirs."""
     done = await talk.done()
     ordered, draft = await talk.draft(), await talk.draft()
-    await talk.drafts.mark_used(ordered.id)
+    await talk.drafts.mark_used(ordered)
     await talk.users.set_language(ANN, Language.RU)
     await talk.sends(VIDEO, user=BOB)
     await talk.sends("/forget")
@@ -642,13 +644,34 @@ async def test_an_album_is_a_clip_and_its_backgrounds(
     assert len(talk.session.texts) == 1
 
 
-async def test_the_second_video_of_an_album_is_behind_the_first(talk: BotChat) -> None:
-    """As a film for the background."""
-    await talk.sends(VIDEO, media_group_id="album")
-    await talk.sends({"video": CLIP | {"file_id": "film"}}, media_group_id="album")
-    draft = await talk.drafts.get(talk.cards.requested[0])
-    assert draft
-    assert [source.file_id for source in draft.backgrounds] == ["film"]
+async def test_one_press_orders_all_clips_of_an_album(talk: BotChat) -> None:
+    """In their order and one style, over its picture, each as a reply to its own message."""
+    film = {"video": CLIP | {"file_id": "film"}}
+    sent = [await talk.sends(part, media_group_id="album") for part in (film, PHOTO, VIDEO)]
+    await talk.presses(MakeResult(draft=talk.cards.requested[0]).pack())
+    first, second = await talk.jobs()
+    assert (first.order.clip.file_id, second.order.clip.file_id) == ("film", "clip")
+    assert (first.reply_to, second.reply_to) == (sent[0], sent[2])
+    assert first.order.look == second.order.look
+    assert first.order.look.backdrop.source == PICTURE
+    assert (first.series, first.number, second.number) == (second.series, 1, 2)
+
+
+async def test_clips_of_an_album_can_have_cards_of_their_own(talk: BotChat) -> None:
+    """By a button; more than the user may have are not begun."""
+    for _ in range(3):
+        await talk.sends(VIDEO, media_group_id="album")
+    (made,) = talk.cards.requested
+    await talk.presses(SeparateClips(draft=made).pack())
+    assert len(talk.cards.requested) == 3
+    assert talk.cards.redrawn[-1] == made
+    for number in range(MAX_WAITING_CARDS - 4):
+        await talk.sends(VIDEO, media_group_id=str(number))
+    for _ in range(3):
+        await talk.sends(VIDEO, media_group_id="another")
+    await talk.presses(SeparateClips(draft=talk.cards.requested[-1]).pack())
+    assert talk.alert.startswith("I have not looked at all the videos")
+    assert len(talk.cards.requested) == MAX_WAITING_CARDS
 
 
 # groups
@@ -778,12 +801,9 @@ async def test_who_died_between_can_press_again(talk: BotChat) -> None:
     """The job was accepted, the card was not marked: still one job, and a card that is over."""
     draft = await talk.draft()
     assert draft.clip
-    await talk.jobs_service.accept(
-        JobRequest(clip=draft.clip, look=draft.look),
-        Requester(ANN, Language.EN),
-        Destination(ANN, reply_to=draft.message),
-        origin=f"draft:{draft.id}",
-    )
+    request = JobRequest(clip=draft.clip, look=draft.look)
+    order = JobOrder(request, Destination(ANN, reply_to=draft.message), f"draft:{draft.id}")
+    await talk.jobs_service.accept([order], Requester(ANN, Language.EN))
     await talk.presses(MakeResult(draft=draft.id).pack())
     assert len(await talk.jobs()) == 1
     assert talk.answers == ["👍 On it!"]
@@ -839,7 +859,7 @@ async def test_buttons_of_a_card_obey_its_owner_while_it_lasts(talk: BotChat, bu
     assert "belongs to somebody else" in talk.alert
     await talk.presses(button("no-such-draft").pack())
     assert "too old" in talk.alert
-    await talk.drafts.mark_used(draft.id)
+    await talk.drafts.mark_used(draft)
     await talk.presses(button(draft.id).pack())
     assert "Already on it" in talk.alert
     assert len(talk.session.calls) == before + 3
@@ -942,7 +962,7 @@ async def test_a_reply_to_a_card_that_is_ordered_is_a_clip(talk: BotChat) -> Non
     """There is nothing left to change on it."""
     first = await talk.draft()
     await talk.drafts.set_card(first.id, 500)
-    await talk.drafts.mark_used(first.id)
+    await talk.drafts.mark_used(first)
     card = {"message_id": 500, "date": WHEN, "chat": {"id": ANN, "type": "private"}}
     again = await talk.draft(VIDEO, reply_to_message=card)
     assert again.id != first.id
@@ -1293,7 +1313,7 @@ async def test_a_colour_for_a_card_that_is_ordered_is_a_text_like_any_other(talk
     """The question is closed."""
     draft = await carded(talk)
     await talk.presses(AskColour(draft=draft.id, part="ring").pack())
-    await talk.drafts.mark_used(draft.id)
+    await talk.drafts.mark_used(draft)
     await talk.sends("teal")
     assert "Send me a video" in talk.session.texts[-1]
     assert talk.cards.redrawn == []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.database.drafts import Draft
-from bot.database.jobs import DiskFull
+from bot.database.jobs import DiskFull, JobOrder
 from bot.domain.job_request import (
     Appearance,
     Destination,
@@ -56,9 +56,8 @@ async def test_drafts_are_dropped_before_a_job_is_refused(full: Workshop) -> Non
     async with full.open():
         first, second, third = [await add_draft(full, number) for number in range(3)]
         request = JobRequest(clip=CLIP, look=Appearance())
-        assert await full.jobs.accept(
-            request, first.requester, first.destination, origin=f"draft:{first.id}"
-        )
+        order = JobOrder(request, first.destination, origin=f"draft:{first.id}")
+        assert await full.jobs.accept([order], first.requester)
         assert not has_files(full, second)
         assert not has_files(full, third)
 
@@ -85,13 +84,9 @@ async def test_files_of_open_jobs_stay(full: Workshop) -> None:
     """A job that waits has not linked them yet."""
     async with full.open():
         first, second = [await add_draft(full, number) for number in range(2)]
-        await full.ledger.accept(
-            JobRequest(clip=CLIP, look=Appearance()),
-            first.requester,
-            first.destination,
-            origin=f"draft:{first.id}",
-            max_waiting=10,
-        )
+        request = JobRequest(clip=CLIP, look=Appearance())
+        order = JobOrder(request, first.destination, origin=f"draft:{first.id}")
+        await full.ledger.accept([order], first.requester, max_waiting=10)
         assert await full.draft_files.make_room()
         assert has_files(full, first)
         assert not has_files(full, second)

@@ -22,7 +22,7 @@ from backends.base import OverlayBackend, Report
 from backends.errors import AllBackendsFailed, BackendUnavailable, FailureKind
 from backends.local.video_cli import DEFAULT_PROGRAM
 from bot.database.engine import DATABASE_FILE, prepare_database
-from bot.database.jobs import DiskFull, IntakePaused, Job, JobState, TooManyJobs
+from bot.database.jobs import DiskFull, IntakePaused, Job, JobOrder, JobState, TooManyJobs
 from bot.database.repository import KeyValueStore
 from bot.domain.job_request import (
     Appearance,
@@ -760,13 +760,10 @@ async def test_what_stages_took_is_noted(workshop: Workshop, programs: Path) -> 
 
 async def kept(workshop: Workshop, user: int) -> Job:
     """A job that is in the ledger only."""
-    job = await workshop.ledger.accept(
-        JobRequest(clip=CLIP, look=Appearance()),
-        Requester(user, Language.EN),
-        Destination(user),
-        origin=f"draft:{user}",
+    request = JobRequest(clip=CLIP, look=Appearance())
+    (job,) = await workshop.ledger.accept(
+        [JobOrder(request, Destination(user), f"draft:{user}")], Requester(user, Language.EN)
     )
-    assert job is not None
     return job
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.database.drafts import DraftRepository
 from bot.database.engine import create_engine, get_write_engine, prepare_database
-from bot.database.jobs import Job, JobRepository
+from bot.database.jobs import Job, JobOrder, JobRepository
 from bot.database.schema import drafts
 from bot.domain.job_request import Appearance, Destination, Language, Requester
 from bot.jobs.workspace import Cleanup
@@ -145,7 +145,7 @@ class BusyRepository(JobRepository):
             self.has_accepted = True
             order = ORDER.model_copy(update={"mattes": "wanted"})
             await self.accept(
-                order, Requester(1, Language.EN), Destination(1), origin="form:wanted:gif:1"
+                [JobOrder(order, Destination(1), "form:wanted:gif:1")], Requester(1, Language.EN)
             )
         return open_jobs
 

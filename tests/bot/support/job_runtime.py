@@ -34,7 +34,7 @@ from backends.local.video_cli import VideoCli
 from backends.rendering.base import LocalRenderer, Renderer
 from bot.database.drafts import DraftRepository
 from bot.database.engine import build_system_url, create_engine, prepare_database
-from bot.database.jobs import Job, JobRepository, JobState
+from bot.database.jobs import Job, JobOrder, JobRepository, JobState
 from bot.database.repository import KeyValueStore
 from bot.database.statistics import MeasurementRepository
 from bot.domain.job_request import (
@@ -393,12 +393,20 @@ class Workshop:
     async def accept(self, user: int = 7, origin: str = "draft:x", **order: Any) -> Job | None:
         """A job of *user*."""
         given = {"clip": CLIP, "look": Appearance()} | order
-        return await self.jobs.accept(
-            JobRequest(**given),
-            Requester(user, Language.EN),
-            Destination(user),
-            origin=origin,
-        )
+        order = JobOrder(JobRequest(**given), Destination(user), origin)
+        return next(iter(await self.jobs.accept([order], Requester(user, Language.EN))), None)
+
+    async def accept_series(self, *clips: MediaSource, user: int = 7) -> list[Job]:
+        """Jobs of *user* that one press asks for."""
+        orders = [
+            JobOrder(
+                JobRequest(clip=clip, look=Appearance()),
+                Destination(user, reply_to=number),
+                f"clip:x:{number}",
+            )
+            for number, clip in enumerate(clips, 1)
+        ]
+        return await self.jobs.accept(orders, Requester(user, Language.EN))
 
     async def over(self, job: Job | None, seconds: float = 30) -> Job:
         """The job, when it is over."""
