@@ -255,8 +255,11 @@ async def test_one_that_breaks_our_tools_is_given_up(talk: RunningBot) -> None:
 async def test_four_at_once_and_no_more(talk: RunningBot) -> None:
     """One runs, three wait, the fifth is refused politely; all four come, in order."""
     user = talk.user()
-    sent = [await user.sends_video(clip(matte={"seconds": 0.3})) for _ in range(5)]
-    cards = [await user.gets("photo", after=0, where=replies(m)) for m in sent]
+    sent, cards = [], []
+    for _ in range(5):
+        sent.append(await user.sends_video(clip(matte={"seconds": 0.3})))
+        cards.append(await card_of(user, sent[-1]))
+        talk.bot.end_series()
     for card in cards[:4]:
         await user.presses("^make", card)
     await talk.telegram.until(lambda: len(jobs_of(talk.bot, user)) == 4, 10, "four")
@@ -265,8 +268,3 @@ async def test_four_at_once_and_no_more(talk: RunningBot) -> None:
     assert refused or user.sees("text", after=cards[4])
     await talk.telegram.until(lambda: len(user.sees("video", after=0)) == 4, 30, "four videos")
     assert [m.reply_to for m in user.sees("video", after=0)] == [m.id for m in sent[:4]]
-
-
-def replies(message: Any) -> Any:
-    """Whether a message answers *message*."""
-    return lambda m: m.reply_to == message.id and m.buttons

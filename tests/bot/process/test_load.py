@@ -4,10 +4,12 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Iterable, Sequence
+from math import ceil
 from statistics import mean
 
 import pytest
 
+from bot.database.drafts import MAX_SERIES
 from tests.bot.support.bot_process import BotProcess
 from tests.bot.support.conversation import always_true, card_of, clip, made_of, results
 from tests.bot.support.fake_telegram import Message, Telegram, User
@@ -79,9 +81,10 @@ async def test_a_hundred_people_at_once(telegram: Telegram, open_bot: Opener) ->
 async def waits(telegram: Telegram, greedy: User, others: Sequence[User], clips: int) -> float:
     """Return how long *others* wait on average beside a user with so many clips."""
     content = {"matte": {"seconds": 0.3}}
-    own = [
-        await card_of(greedy, await greedy.sends_video(clip(**content)), 120) for _ in range(clips)
-    ]
+    sent = [await greedy.sends_video(clip(**content)) for _ in range(clips)]
+    count = ceil(clips / MAX_SERIES)
+    await telegram.until(lambda: len(greedy.sees("photo", after=sent[0])) == count, 60, "cards")
+    own = greedy.sees("photo", after=sent[0])
     theirs = await asyncio.gather(*(user.sends_video(clip(**content)) for user in others))
     cards = await asyncio.gather(
         *(card_of(user, m, 120) for user, m in zip(others, theirs, strict=True))
@@ -105,19 +108,24 @@ async def waits(telegram: Telegram, greedy: User, others: Sequence[User], clips:
 async def test_a_greedy_user_takes_nothing_from_others(
     telegram: Telegram, open_bot: Opener
 ) -> None:
-    """Fifty clips of one raise the others' wait by less than a tenth; most are refused politely."""
+    """Fifty clips of one raise the others' wait by less than a tenth; one series is taken."""
     waited = {}
     for clips in (1, 50):
         bot = await open_bot(f"bot{clips}").start().ready()
         greedy, *others = [telegram.user(1000 * clips + i) for i in range(31)]
         waited[clips] = await waits(telegram, greedy, others, clips)
-        taken = min(clips, 4)  # one runs and three wait
+        taken = min(clips, MAX_SERIES)  # of one card
         await telegram.until(
             lambda chat=greedy.chat, count=taken: len(results(telegram, chat)) == count, 60, "all"
         )
         await always_true(telegram, bot)
         bot.kill()
     assert waited[50] < waited[1] * RAISED, waited
+
+
+def count_drafts(bot: BotProcess) -> int:
+    """Return how many drafts there are."""
+    return len(bot.rows("SELECT id FROM drafts"))
 
 
 async def wait_for_card(user: User) -> float:
@@ -135,8 +143,10 @@ async def test_many_clips_of_one_user_delay_no_card_of_another(
     bot = await open_bot().start().ready()
     greedy, *others = [telegram.user(2000 + i) for i in range(3)]
     alone = await wait_for_card(others[0])
-    for _ in range(20):
+    for number in range(1, 21):
         await greedy.sends_video(clip(preview={"seconds": 8}))
+        await telegram.until(lambda count=number: count_drafts(bot) > count, 10, "a draft")
+        bot.end_series()
     await asyncio.sleep(1)
     assert await wait_for_card(others[1]) < alone + 2
     bot.kill()

@@ -348,7 +348,7 @@ class Workshop:
             RetryPolicy(self.ledger, pace, self.poisoned.append),
             self.interface,
         )
-        self.drafts = DraftRepository(self.engine)
+        self.drafts = DraftRepository(self.engine, series_seconds=0)
         self.draft_files = DraftFiles(self.folders, self.drafts, self.ledger, self._free)
         self.intake = Intake(KeyValueStore(self.engine))
         self.jobs = JobSupervisor(

@@ -171,6 +171,7 @@ async def test_a_fourth_job_that_waits_is_refused_in_words(
     editor: Editor, ann: User, talk: RunningBot
 ) -> None:
     talk.bot.behave(matte={"seconds": 3})
+    talk.bot.end_series()
     for _ in range(4):
         await ann.presses("^make", await card_of(ann, await ann.sends_video(clip())))
     await ann.telegram.until(
