@@ -494,6 +494,7 @@ def _separate_clip(draft: Draft, clip: SentClip) -> Draft:
     """Return a new draft of *clip* that begins like *draft*."""
     return replace(
         draft.take_clips([clip]),
+        look=draft.look.forget_face(),
         id=generate_id(),
         album=None,
         note=None,

@@ -148,6 +148,10 @@ class Appearance(BaseModel):
         sizes = UNSHAPED_HEIGHTS if self.shape is Shape.NONE else OVERLAY_HEIGHTS
         return self.scale or sizes[self.size]
 
+    def forget_face(self) -> "Appearance":
+        """Return the same for another clip, in which the face is elsewhere: it is found again."""
+        return self.model_copy(update={"centre": None})
+
     def to_style(self, form: OutputFormat = OutputFormat.VIDEO) -> Style:
         """Return the style for video_editing; a round note shows the centre of the picture."""
         note = form is OutputFormat.NOTE

@@ -8,7 +8,12 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery
 
-from bot.database.drafts import Draft, DraftNotFound, DraftRepository, SentClip
+from bot.database.drafts import (
+    Draft,
+    DraftNotFound,
+    DraftRepository,
+    SentClip,
+)
 from bot.database.jobs import JobOrder, JobRefused
 from bot.domain.job_request import (
     Appearance,
@@ -238,7 +243,7 @@ def _create_order(draft: Draft, clip: SentClip) -> JobOrder:
     return JobOrder(
         JobRequest(
             clip=clip.source,
-            look=draft.look,
+            look=draft.look if is_shown else draft.look.forget_face(),
             form=draft.form,
             mattes=draft.mattes,
             excerpt=draft.excerpt,
@@ -249,8 +254,8 @@ def _create_order(draft: Draft, clip: SentClip) -> JobOrder:
 
 
 def make_next_look(appearance: Appearance) -> Appearance:
-    """Return what the next card begins with: the face, which is elsewhere there, is found again."""
-    return make_reusable(appearance).model_copy(update={"centre": None})
+    """Return what the next card begins with."""
+    return make_reusable(appearance).forget_face()
 
 
 def make_reusable(appearance: Appearance) -> Appearance:

@@ -648,11 +648,16 @@ async def test_one_press_orders_all_clips_of_an_album(talk: BotChat) -> None:
     """In their order and one style, over its picture, each as a reply to its own message."""
     film = {"video": CLIP | {"file_id": "film"}}
     sent = [await talk.sends(part, media_group_id="album") for part in (film, PHOTO, VIDEO)]
-    await talk.presses(MakeResult(draft=talk.cards.requested[0]).pack())
+    (made,) = talk.cards.requested
+    draft = await talk.drafts.get(made)
+    assert draft
+    await talk.drafts.set_appearance(made, draft.look.model_copy(update={"centre": (0.2, 0.4)}))
+    await talk.presses(MakeResult(draft=made).pack())
     first, second = await talk.jobs()
     assert (first.order.clip.file_id, second.order.clip.file_id) == ("film", "clip")
     assert (first.reply_to, second.reply_to) == (sent[0], sent[2])
-    assert first.order.look == second.order.look
+    assert first.order.look.centre == (0.2, 0.4)
+    assert first.order.look.forget_face() == second.order.look
     assert first.order.look.backdrop.source == PICTURE
     assert (first.series, first.number, second.number) == (second.series, 1, 2)
 
