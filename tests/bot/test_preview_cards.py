@@ -191,7 +191,7 @@ async def test_clips_of_an_album_that_cannot_be_used_are_left_out(workshop: Work
         workshop.cards.request_card(draft.id)
         now = await carded(workshop, draft)
     assert [clip.message for clip in now.clips] == [3, 5]
-    assert (now.message, now.clip) == (3, CLIP)
+    assert now.message == 3
     assert (workshop.folders.get_draft_folder(draft.id) / "clip").read_bytes() == b"a clip"
     told = [sent["text"] for sent in workshop.chat.all("text") if sent["text"] != "looking"]
     assert [line.split("</b>")[0] for line in told] == ["<b>Video 2, 4:", "<b>Video 1:"]
