@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from video_editing.frames import Box, FloatPlane, Luma, Matte, Plane
+from video_editing.pixels import resize
 from video_editing.pyramid import crop_plane
 
 #: smallest area of another person, who may be far behind, of the largest person's area
@@ -25,8 +26,7 @@ MIN_LUMA_DIFFERENCE = 8
 
 def make_thumbnail(luma: Luma) -> FloatPlane:
     """Return *luma*, of any size, as small as the search for shots needs it."""
-    small = cv2.resize(luma, THUMBNAIL_SIZE, interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32)
+    return resize(luma, THUMBNAIL_SIZE).astype(np.float32)
 
 
 def is_shot_boundary(before: FloatPlane, after: FloatPlane) -> bool:
