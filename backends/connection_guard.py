@@ -105,7 +105,7 @@ class _GuardedConnection(asyncio.Protocol):
     a stranger's half request is worth.
 
     Attributes:
-        network: the IPv4 address of the client, or its IPv6 network of 64 bits.
+        network: the IPv4 address of the client, or its IPv6 network of 64 bits; empty at first.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class _GuardedConnection(asyncio.Protocol):
         self._seconds_left = self._limits.receive_seconds
         self._received = 0  # bytes since the clock was set
         self._is_busy = False
-        self.network: object = None
+        self.network = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Refuse the connection, or begin to wait for its first request."""
@@ -251,11 +251,11 @@ def receiving() -> Iterator[None]:
         connection.work()
 
 
-def _get_network(peer: tuple[str, ...] | None) -> object:
-    """Return what the connections of one client have in common."""
+def _get_network(peer: tuple[str, ...] | None) -> bytes:
+    """Return what the connections of one client have in common; it is compared often."""
     if not peer:
-        return None
+        return b""
     address = ip_address(peer[0].partition("%")[0])
     if isinstance(address, IPv6Address):
-        return address.ipv4_mapped or int(address) >> 64
-    return address
+        return address.ipv4_mapped.packed if address.ipv4_mapped else address.packed[:8]
+    return address.packed

@@ -19,7 +19,6 @@ from backends.remote.http_client import parse_retry_after
 from bot.domain.outcomes import FailureCode
 from bot.telegram.client import CONNECT_SECONDS
 from bot.telegram.errors import (
-    UNAUTHORIZED_RETRY_SECONDS,
     UNAVAILABLE_RETRY_SECONDS,
     DownloadRejected,
     TelegramUnavailable,
@@ -116,8 +115,8 @@ def _check_status(status: int, headers: Mapping[str, str]) -> None:
             return
         case 400 | 404 | 410:  # the path has expired: it is valid for an hour
             raise TransientDownloadError(DownloadRejected(FailureCode.FILE_GONE))
-        case 401 | 403:
-            raise TelegramUnavailable(UNAUTHORIZED_RETRY_SECONDS)
+        case 401 | 403:  # this file alone: getFile has just accepted the token
+            raise TransientDownloadError(DownloadRejected(FailureCode.FILE_REFUSED))
         case 429:
             raise TelegramUnavailable(
                 parse_retry_after(headers.get("Retry-After", "")) or UNAVAILABLE_RETRY_SECONDS

@@ -426,9 +426,14 @@ async def test_telegram_may_be_away(workshop: Workshop) -> None:
         assert len(workshop.chat.all("card")) == 1
 
 
-async def test_a_file_that_telegram_refuses_ends_in_a_sentence(workshop: Workshop) -> None:
-    """As with a token that is valid for calls and not for files."""
-    workshop.files.there["clip"] = TelegramUnavailable(300)
+@pytest.mark.parametrize(
+    "failure_of_file", [TelegramUnavailable(300), DownloadRejected(FailureCode.FILE_REFUSED)]
+)
+async def test_a_file_that_telegram_refuses_ends_in_a_sentence(
+    workshop: Workshop, failure_of_file: Exception
+) -> None:
+    """Also if Telegram asks to wait for longer than a user does."""
+    workshop.files.there["clip"] = failure_of_file
     async with workshop.open():
         draft = await opened(workshop)
         workshop.cards.request_card(draft.id)

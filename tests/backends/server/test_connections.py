@@ -20,6 +20,8 @@ from tests.support.paths import ROOT
 
 DESCRIPTORS = 1024
 CONNECTIONS = 1100
+HALF_HEAD = b"GET /healthz HTTP/1.1\r\n"
+HALF_BODY = b"POST /overlays HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n" + b" " * 1000
 
 
 @pytest.fixture
@@ -66,13 +68,14 @@ async def measure_answer(port: int) -> float:
 
 
 @pytest.mark.slow
-async def test_half_requests_do_not_stop_it(port: int) -> None:
+@pytest.mark.parametrize("request_part", [HALF_HEAD, HALF_BODY], ids=["head", "body"])
+async def test_half_requests_do_not_stop_it(port: int, request_part: bytes) -> None:
     """More than it has descriptors; and the upload of a stranger among them."""
     await wait_until_served(port)
     opened = []
     for _ in range(CONNECTIONS):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET /healthz HTTP/1.1\r\n")
+        writer.write(request_part)
         opened.append((reader, writer))
     for _ in range(20):
         assert await measure_answer(port) < 1

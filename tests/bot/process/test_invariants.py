@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.bot.support.bot_process import CANARIES
-from tests.bot.support.conversation import clip, ordered, result_for
+from tests.bot.support.conversation import card_of, clip, ordered, result_for
 from tests.bot.support.fake_telegram import TOKEN
 from tests.bot.support.running_bot import Opener, RunningBot
 
@@ -50,14 +50,11 @@ async def test_a_refused_token_is_not_told(open_bot: Opener) -> None:
 
 
 async def test_a_token_is_kept_when_downloads_fail(talk: RunningBot) -> None:
-    """Errors of downloads carry addresses, and addresses carry the token."""
+    """Errors of downloads carry addresses, and addresses carry the token; the card comes."""
     user = talk.user()
-    fault = talk.telegram.fails("file", status=401, times=2)
-    sent = await user.sends_video(clip())
-    await talk.telegram.until(lambda: fault.hit, 10, "a download")
-    await user.gets(after=sent)
-    talk.telegram.heals()
-    await talk.telegram.quiet()
+    fault = talk.telegram.fails("file", status=401)
+    await card_of(user, await user.sends_video(clip()))
+    assert fault.hit
     for secret in CANARIES:
         assert secret not in talk.bot.log
 

@@ -20,6 +20,10 @@ from tests.bot.support.running_bot import Opener
 DESCRIPTORS = 1024  #: of the bot, as many systems have it
 CONNECTIONS = 1100
 HALF_HEAD = b"GET /healthz HTTP/1.1\r\nHost: bot.example\r\n"
+HALF_BODY = (
+    b"POST /telegram HTTP/1.1\r\nHost: bot.example\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 2000\r\n\r\n" + b" " * 1000
+)
 ATTACK_SECONDS = 60
 
 
@@ -54,7 +58,9 @@ async def measure_slowest_answer(port: int, seconds: float) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("request_part", [HALF_HEAD, b""], ids=["head", "nothing"])
+@pytest.mark.parametrize(
+    "request_part", [HALF_HEAD, HALF_BODY, b""], ids=["head", "body", "nothing"]
+)
 async def test_half_requests_for_a_minute(
     telegram: Telegram, open_bot: Opener, tmp_path: Path, request_part: bytes
 ) -> None:

@@ -141,6 +141,16 @@ async def test_a_file_that_telegram_lost_is_gone(
     assert len(server.of("getFile")) == 3
 
 
+@pytest.mark.parametrize("code", [401, 403])
+async def test_a_file_that_telegram_refuses_is_given_up(
+    fetching: Fetching, server: ScriptedServer, code: int
+) -> None:
+    """After a few attempts with new paths; the token is good, since getFile accepts it."""
+    server.files[NAME] += [status(code)] * PACE.attempts
+    assert await fetching.fault() == FailureCode.FILE_REFUSED
+    assert len(server.of("getFile")) == PACE.attempts
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -269,8 +279,8 @@ async def test_telegram_may_be_away_when_asked_for_a_name(
 
 @pytest.mark.parametrize(
     ("answer", "seconds"),
-    [(status(429, **{"Retry-After": "77"}), 77), (status(503), 15), (status(401), 300)],
-    ids=["busy", "503", "401"],
+    [(status(429, **{"Retry-After": "77"}), 77), (status(503), 15)],
+    ids=["busy", "503"],
 )
 async def test_telegram_may_be_away_when_asked_for_bytes(
     fetching: Fetching, server: ScriptedServer, answer: Answer, seconds: float
