@@ -22,6 +22,14 @@ from tests.bot.support.running_bot import ADMIN, Opener, RunningBot
 _numbers = itertools.count(1000)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show how often tests killed a bot, and what came of it."""
+    for report in terminalreporter.getreports("passed"):
+        for name, counts in report.user_properties:
+            if name == "kills":
+                terminalreporter.write_line(f"{report.nodeid}: {counts}")
+
+
 @pytest.fixture
 def telegram() -> Iterator[Telegram]:
     """One that nobody has spoken to."""

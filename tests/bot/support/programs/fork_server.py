@@ -6,7 +6,7 @@ file of that name in the folder that is our only argument.
 
 Each runs as ``python -m bot`` does, with a stand-in for the command line of video_editing, and a
 way to die: where TOOLS/armed says "before 7" or "after 7", it kills itself at the seventh commit
-of something written since it said so.
+of something written since it said so, and leaves in TOOLS/died when that was and what it wrote.
 """
 
 # isort: split
@@ -19,6 +19,7 @@ import os
 import random
 import signal
 import sys
+import time
 import traceback
 from functools import partial
 from pathlib import Path
@@ -114,7 +115,7 @@ def die_as_told(tools: Path) -> None:
     @event.listens_for(Engine, "before_cursor_execute")
     def written(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement.lstrip().upper().startswith(WRITES):
-            connection.info["written"] = True
+            connection.info.setdefault("written", []).append(statement)
 
     def counted() -> tuple[str, int]:
         """When to die, and in how many commits."""
@@ -129,13 +130,18 @@ def die_as_told(tools: Path) -> None:
         when, _, number = told.partition(" ")
         return when, int(number or 0) - count
 
+    def die(statements: list[str]) -> None:
+        (tools / "died").write_text(json.dumps({"at": time.monotonic(), "writing": statements}))
+        os.kill(os.getpid(), signal.SIGKILL)
+
     def do_commit(self: DefaultDialect, connection: Any) -> None:
-        when, left = counted() if connection.info.pop("written", False) else ("", 1)
+        statements = connection.info.pop("written", [])
+        when, left = counted() if statements else ("", 1)
         if (when, left) == ("before", 0):
-            os.kill(os.getpid(), signal.SIGKILL)
+            die(statements)
         commit(self, connection)
         if (when, left) == ("after", 0):
-            os.kill(os.getpid(), signal.SIGKILL)
+            die(statements)
 
     DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
 
