@@ -142,7 +142,12 @@ def loud(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "edit CLIP --background CLIP --backend local-cpu -o RESULT.mp4",
         "edit CLIP --form gif -o RESULT.gif",
         "cut CLIP -o RESULT.webm",
+        "edit CLIP ANOTHER --start 1 --end 2 --background CLIP --even-voice --denoise -o RESULT",
         "parts CLIP --background CLIP -o RESULT",
+        "preview CLIP --background CLIP -o RESULT.jpg",
+        "sheet CLIP --looks LOOKS -o RESULT.jpg",
+        "proxy CLIP -o RESULT",
+        "demo -o RESULT.mp4",
     ],
 )
 @pytest.mark.slow
@@ -151,8 +156,12 @@ def test_every_command_starts_few_threads(
 ) -> None:
     """On 64 processors, of which a control group allows two."""
     (tmp_path / "quota").write_text("200000 100000")
+    (tmp_path / "looks").write_text('[{"style": {"shape": "rounded"}}, {}]')
+    (tmp_path / "another.mp4").hardlink_to(loud)
     code = "import sys; from backends.cli import main; sys.exit(main(sys.argv[1:]))"
-    words = words.replace("CLIP", str(loud)).replace("RESULT", str(tmp_path / "result"))
+    paths = {"CLIP": loud, "ANOTHER": "another.mp4", "RESULT": "result", "LOOKS": "looks"}
+    for name, path in paths.items():
+        words = words.replace(name, str(tmp_path / path))
     environment = ("env", cores, f"CPU_MAX={tmp_path / 'quota'}")
     most = 0
     with subprocess.Popen([*environment, sys.executable, "-c", code, *words.split()]) as process:

@@ -22,6 +22,7 @@ from tests.bot.support.conversation import (
 from tests.bot.support.fake_telegram import Telegram, User
 from tests.bot.support.kill_points import (
     KILLS,
+    RECORD,
     Deaths,
     commits_of_a_job,
     die_at_each,
@@ -52,6 +53,17 @@ async def test_a_kill_at_every_border(
     count = await commits_of_a_job(bot, telegram.user(7))
     kills = [(when, n) for when, n in KILLS if n <= count]
     record_property("kills", await die_at_each(telegram, bot, kills))
+
+
+@pytest.mark.slow
+async def test_a_result_comes_twice_after_a_kill_inside_its_send(
+    telegram: Telegram, open_bot: Opener, database: dict[str, str], record_property: Count
+) -> None:
+    """Telegram accepted it, and that was not recorded; once it is, the result comes once."""
+    bot = await open_bot(**database).start().ready()
+    counts = await die_at_each(telegram, bot, [("before", RECORD), ("after", RECORD)])
+    record_property("kills", counts)
+    assert "lost: 0; doubles: 1; 100: inside a send" in counts
 
 
 @pytest.mark.slow

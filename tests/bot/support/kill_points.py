@@ -115,8 +115,8 @@ class Deaths:
         doubles = [self._describe(*pair) for pair in twice]
         busy = sum(bool(death.unrecorded) for death in self._all)
         text = (
-            f"{len(self._all)} kills ({busy} with open jobs), {len(users)} jobs: "
-            f"{len(lost)} lost, {len(doubles)} doubles"
+            f"{len(self._all)} kills ({busy} with open jobs), {len(users)} jobs; "
+            f"lost: {len(lost)}; doubles: {len(doubles)}"
         )
         text = "; ".join([text, *doubles])
         assert not lost, f"{text}; lost: {lost}"
@@ -178,7 +178,9 @@ async def _revive(deaths: Deaths, order: str) -> None:
     await deaths.bot.start().ready()
 
 
-async def die_at_each(telegram: Telegram, bot: BotProcess, kills: Sequence[tuple[str, int]]) -> str:
+async def die_at_each(
+    telegram: Telegram, bot: BotProcess, kills: Sequence[tuple[str, object]]
+) -> str:
     """A job for each way to die; gives what came of them."""
     deaths = Deaths(telegram, bot)
     users = [telegram.user(100 + number) for number in range(len(kills))]

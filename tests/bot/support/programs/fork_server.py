@@ -6,7 +6,8 @@ file of that name in the folder that is our only argument.
 
 Each runs as ``python -m bot`` does, with a stand-in for the command line of video_editing, and a
 way to die: where TOOLS/armed says "before 7" or "after 7", it kills itself at the seventh commit
-of something written since it said so, and leaves in TOOLS/died when that was and what it wrote.
+of something written since it said so; with the beginning of a statement instead of the number, at
+its commit. It leaves in TOOLS/died when that was and what it wrote.
 """
 
 # isort: split
@@ -117,8 +118,8 @@ def die_as_told(tools: Path) -> None:
         if statement.lstrip().upper().startswith(WRITES):
             connection.info.setdefault("written", []).append(statement)
 
-    def counted() -> tuple[str, int]:
-        """When to die, and in how many commits."""
+    def find_order(statements: list[str]) -> str:
+        """Return when to die at the commit of *statements*: before or after; "" for not now."""
         nonlocal order, count
         armed = tools / "armed"
         told = armed.read_text() if armed.exists() else ""
@@ -127,8 +128,9 @@ def die_as_told(tools: Path) -> None:
         if told:
             with (tools / "commits").open("a") as file:
                 file.write(".")
-        when, _, number = told.partition(" ")
-        return when, int(number or 0) - count
+        when, _, border = told.partition(" ")
+        is_named = bool(border) and any(text.startswith(border) for text in statements)
+        return when if is_named or border == str(count) else ""
 
     def die(statements: list[str]) -> None:
         (tools / "died").write_text(json.dumps({"at": time.monotonic(), "writing": statements}))
@@ -136,11 +138,11 @@ def die_as_told(tools: Path) -> None:
 
     def do_commit(self: DefaultDialect, connection: Any) -> None:
         statements = connection.info.pop("written", [])
-        when, left = counted() if statements else ("", 1)
-        if (when, left) == ("before", 0):
+        when = find_order(statements) if statements else ""
+        if when == "before":
             die(statements)
         commit(self, connection)
-        if (when, left) == ("after", 0):
+        if when == "after":
             die(statements)
 
     DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
