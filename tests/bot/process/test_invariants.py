@@ -1,5 +1,6 @@
 """What holds at any time: memory, threads, libraries, secrets, pages."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tests.bot.support.bot_process import CANARIES
 from tests.bot.support.conversation import card_of, clip, ordered, result_for
 from tests.bot.support.fake_telegram import TOKEN
 from tests.bot.support.running_bot import Opener, RunningBot
+from video_editing import ffmpeg
 
 MEGABYTES = 250
 HEAVY = ("numpy", "/av/", "cv2", "onnxruntime", "mediapipe", "litert", "PIL", "skimage")
@@ -24,9 +26,10 @@ async def test_the_process_is_small(talk: RunningBot) -> None:
 
 
 async def test_its_pages(talk: RunningBot) -> None:
-    """It is healthy, ready, and tells its metrics."""
+    """It is healthy, ready, and tells its metrics and the version of FFmpeg."""
     assert await talk.bot.asked("/healthz") == 200
     assert await talk.bot.asked("/readyz") == 200
+    assert json.loads(await talk.bot.page("/readyz"))["ffmpeg"] == ffmpeg.get_version() != ""
     assert await talk.bot.asked("/nothing") == 404
     assert "# TYPE" in await talk.bot.metrics()
 

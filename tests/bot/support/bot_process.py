@@ -123,9 +123,13 @@ class BotProcess:
 
     async def metrics(self) -> str:
         """Its page of metrics."""
+        return await self.page("/metrics")
+
+    async def page(self, path: str) -> str:
+        """What is on one of its pages."""
         async with (
             ClientSession() as session,
-            session.get(f"http://127.0.0.1:{self.port}/metrics") as answer,
+            session.get(f"http://127.0.0.1:{self.port}{path}") as answer,
         ):
             return await answer.text()
 

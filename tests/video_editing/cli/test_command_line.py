@@ -62,6 +62,14 @@ def test_help_explains_every_option(name: str) -> None:
     assert "%(" not in shown.stdout
 
 
+def test_the_version_names_ffmpeg(capsys: pytest.CaptureFixture[str]) -> None:
+    """As PyAV brings it along, so that an old one is noticed."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert re.search(r"^FFmpeg \w[\w.+-]* in PyAV \d", capsys.readouterr().out, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
