@@ -13,7 +13,8 @@ from aiogram.types import InlineKeyboardMarkup
 
 from backends.local.video_cli import VideoCli
 from backends.rendering.base import resolve_background
-from bot.database.drafts import MAX_RESUME_AGE_SECONDS, CardPage, Draft, DraftRepository
+from bot.database.drafts import MAX_RESUME_AGE_SECONDS, DraftRepository
+from bot.domain.draft import CardPage, Draft
 from bot.domain.job_request import BackgroundChoice, MediaSource, SourceKind
 from bot.domain.outcomes import ChatGone, FailureCode, MessageMissing, Rejected, RetryLater
 from bot.domain.saved_styles import NO_STYLES, SavedStyles

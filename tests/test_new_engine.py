@@ -9,7 +9,7 @@ from backends.local.backend import LocalBackend
 from backends.local.process import ProcessLimits
 from backends.resilience.throughput import EngineSpeeds, ThroughputEstimates
 from backends.state_file import JsonStateFile
-from bot.database.drafts import Draft
+from bot.domain.draft import Draft
 from bot.domain.job_request import Appearance, Language, MediaSource, SourceKind
 from bot.ui.card_choices import ChooseEngine
 from bot.ui.keyboards import Keyboards

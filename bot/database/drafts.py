@@ -2,20 +2,18 @@
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, RowMapping, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.database.jobs import Job
 from bot.database.repository import Repository, generate_id
 from bot.database.schema import draft_messages, drafts
+from bot.domain.draft import CardPage, Draft, SentClip, apply_background
 from bot.domain.job_request import (
     Appearance,
-    BackgroundChoice,
     Destination,
     Language,
     MediaSource,
@@ -26,121 +24,9 @@ from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
 from video_editing.contract.formats import OutputFormat
 
 MAX_WAITING_CARDS = 20  #: of one user; further clips are refused until one is drawn
-MAX_SERIES = 10  #: clips of one draft, as many as an album has
 SERIES_SECONDS = 5.0  #: between two clips of a series that are no album
 MAX_RESUME_AGE_SECONDS = 86400.0  #: seconds after which a draft without a card is left alone
 MESSAGE_RETENTION_SECONDS = 7 * 86400  #: seconds; Telegram redelivers a message for a day at most
-
-
-class SentClip(BaseModel):
-    """A clip as the user sent it.
-
-    Attributes:
-        message: the id of the message with the clip.
-        source: the video of the person.
-        at: when it came, in seconds since 1970.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    message: int
-    source: MediaSource
-    at: float
-
-
-class CardPage(StrEnum):
-    """A page of the buttons of a card."""
-
-    FIRST = "first"
-    RING = "ring"
-    BACKGROUND = "background"
-    MORE = "more"
-    TRIM = "trim"
-    FORMAT = "format"
-    PLACE = "place"
-    FACE = "face"
-    EFFECTS = "effects"
-    SOUND = "sound"
-    STYLES = "styles"
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A clip and the appearance that is chosen for it.
-
-    Attributes:
-        id: cannot be guessed.
-        user: the owner.
-        chat, message, topic, direct_topic: the message with the clip.
-        language: the language of the card.
-        clip: the video of the person; None while only backgrounds of an album have come.
-        backgrounds: the photos and videos that the user sent as backgrounds.
-        look: the appearance that is chosen.
-        album: Telegram's id of the album.
-        note: the id of the message that says that a card is drawn.
-        card: the id of the message with the card.
-        used: the user pressed *Make it*.
-        created: the time, in seconds since 1970.
-        page: the buttons that the card shows.
-        excerpt: the part of the clip that is used.
-        form: the format of the result.
-        mattes: the id of the job whose result is changed; its mattes are used if they are kept.
-        more_clips: those that are made in the same style, in the order of their messages.
-        is_merged: the message became a part of an existing draft.
-    """
-
-    id: str
-    user: int
-    chat: int
-    message: int
-    topic: int | None
-    language: Language
-    clip: MediaSource | None
-    backgrounds: tuple[MediaSource, ...]
-    look: Appearance
-    album: str | None
-    note: int | None
-    card: int | None
-    used: bool
-    created: float
-    page: CardPage = CardPage.FIRST
-    excerpt: Excerpt = WHOLE_CLIP
-    form: OutputFormat = OutputFormat.VIDEO
-    mattes: str | None = None
-    more_clips: tuple[SentClip, ...] = ()
-    is_merged: bool = False
-    direct_topic: int | None = None
-
-    @property
-    def is_private(self) -> bool:
-        """Whether the clip came in the private chat with the owner, whose id Telegram gives it."""
-        return self.chat == self.user
-
-    @property
-    def requester(self) -> Requester:
-        """The owner of the draft."""
-        return Requester(self.user, self.language)
-
-    @property
-    def destination(self) -> Destination:
-        """Where the card and the result are sent: as replies to the clip."""
-        return Destination(self.chat, self.topic, self.message, self.direct_topic)
-
-    @property
-    def clips(self) -> tuple[SentClip, ...]:
-        """All clips in the order of their messages."""
-        own = self.clip and SentClip(message=self.message, source=self.clip, at=self.created)
-        return _sort_clips(*([own] if own else []), *self.more_clips)
-
-    def take_clips(self, clips: Sequence[SentClip]) -> "Draft":
-        """Return the draft with *clips*: its card keeps the one that it shows, or shows the first.
-
-        Args:
-            clips: at least one, in the order of their messages.
-        """
-        shown = next((clip for clip in clips if clip.message == self.message), clips[0])
-        others = tuple(clip for clip in clips if clip != shown)
-        return replace(self, clip=shown.source, message=shown.message, more_clips=others)
 
 
 class DraftNotFound(LookupError):
@@ -198,7 +84,7 @@ class DraftRepository(Repository):
             language=requester.language,
             clip=clip,
             backgrounds=tuple(backgrounds),
-            look=_apply_background(appearance, *backgrounds),
+            look=apply_background(appearance, *backgrounds),
             album=album,
             note=None,
             card=None,
@@ -217,7 +103,7 @@ class DraftRepository(Repository):
             if await _count_without_card(connection, new.user) >= MAX_WAITING_CARDS:
                 raise TooManyCards
             return await _insert_draft(connection, new)
-        merged = replace(_merge_drafts(existing, new), is_merged=True)
+        merged = replace(existing.merge(new), is_merged=True)
         await _save_draft(connection, merged)
         return merged
 
@@ -230,7 +116,7 @@ class DraftRepository(Repository):
         latest = select(func.max(drafts.c.created)).where(of_chat).scalar_subquery()
         is_latest = of_chat & (drafts.c.created == latest)
         existing = await _find_draft(connection, is_latest, is_locked=True)
-        is_continued = existing and _is_continued(existing, new, self._series_seconds)
+        is_continued = existing and existing.is_continued_by(new, self._series_seconds)
         return existing if is_continued else None
 
     async def reopen(self, job: Job, language: Language, message: int) -> Draft | None:
@@ -318,7 +204,7 @@ class DraftRepository(Repository):
             changed = replace(
                 draft,
                 backgrounds=(*draft.backgrounds, source),
-                look=_apply_background(draft.look, source),
+                look=apply_background(draft.look, source),
             )
             await _save_draft(connection, changed)
             return changed
@@ -343,7 +229,7 @@ class DraftRepository(Repository):
         """Mark a draft as used, unless a clip was added to it; then return it with that."""
         async with self._write_engine.begin() as connection:
             latest = await _find_draft(connection, drafts.c.id == draft.id, is_locked=True)
-            if latest is None or _list_messages(latest) == _list_messages(draft):
+            if latest is None or latest.messages == draft.messages:
                 await connection.execute(
                     drafts.update().where(drafts.c.id == draft.id).values(used=True)
                 )
@@ -378,7 +264,7 @@ class DraftRepository(Repository):
             waiting = await _count_without_card(connection, draft.user)
             if waiting + len(draft.more_clips) > MAX_WAITING_CARDS:
                 raise TooManyCards
-            parts = [_separate_clip(draft, clip) for clip in draft.more_clips]
+            parts = [draft.separate_clip(clip, generate_id()) for clip in draft.more_clips]
             await _save_draft(connection, replace(draft, more_clips=()))
             for part in parts:
                 await connection.execute(drafts.insert().values(_to_row(part)))
@@ -474,53 +360,6 @@ class DraftRepository(Repository):
         return _from_row(row)
 
 
-def _merge_drafts(existing: Draft, new: Draft) -> Draft:
-    """Return *existing* with the clip and the backgrounds of *new*, of the same series.
-
-    The card shows the clip that came first, whose file it may have.
-    """
-    chosen = () if existing.backgrounds else new.backgrounds
-    merged = replace(
-        existing,
-        backgrounds=(*existing.backgrounds, *new.backgrounds),
-        look=_apply_background(existing.look, *chosen),
-    )
-    if existing.clip is None and new.clip:
-        return merged.take_clips(new.clips)
-    return replace(merged, more_clips=_sort_clips(*existing.more_clips, *new.clips))
-
-
-def _separate_clip(draft: Draft, clip: SentClip) -> Draft:
-    """Return a new draft of *clip* that begins like *draft*."""
-    return replace(
-        draft.take_clips([clip]),
-        look=draft.look.forget_face(),
-        id=generate_id(),
-        album=None,
-        note=None,
-        card=None,
-        page=CardPage.FIRST,
-        created=time.time(),
-    )
-
-
-def _list_messages(draft: Draft) -> list[int]:
-    return [clip.message for clip in draft.clips]
-
-
-def _sort_clips(*clips: SentClip) -> tuple[SentClip, ...]:
-    return tuple(sorted(clips, key=lambda clip: clip.message))
-
-
-def _apply_background(appearance: Appearance, *sources: MediaSource) -> Appearance:
-    """Return *appearance* with the first of *sources* as its background, if there is one."""
-    if not sources:
-        return appearance
-    return appearance.model_copy(
-        update={"backdrop": BackgroundChoice(kind="file", source=sources[0])}
-    )
-
-
 def _to_row(draft: Draft) -> dict[str, Any]:
     return {
         "id": draft.id,
@@ -592,20 +431,6 @@ async def _find_album(connection: AsyncConnection, new: Draft) -> Draft | None:
         return None
     of_album = (drafts.c.chat == new.chat) & (drafts.c.album == new.album)
     return await _find_draft(connection, of_album, is_locked=True)
-
-
-def _is_continued(existing: Draft, new: Draft, seconds: float) -> bool:
-    """Return whether *new* comes within *seconds* of the last clip of *existing*."""
-    is_open = not existing.used and existing.mattes is None and new.mattes is None
-    sent = existing.clips
-    return (
-        is_open
-        and existing.topic == new.topic
-        and existing.direct_topic == new.direct_topic
-        and 0 < len(sent) < MAX_SERIES
-        and SourceKind.SAMPLE not in {clip.source.kind for clip in (*sent, *new.clips)}
-        and new.created - max(clip.at for clip in sent) < seconds
-    )
 
 
 async def _save_draft(connection: AsyncConnection, draft: Draft) -> None:

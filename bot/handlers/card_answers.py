@@ -10,7 +10,8 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 from pydantic import ValidationError
 
-from bot.database.drafts import Draft, DraftNotFound, DraftRepository
+from bot.database.drafts import DraftNotFound, DraftRepository
+from bot.domain.draft import Draft
 from bot.domain.job_request import Appearance, BackgroundChoice, RingStyle
 from bot.handlers.context import (
     AddressedToBot,

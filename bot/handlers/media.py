@@ -10,7 +10,8 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Document, Message, MessageEntity
 from pydantic import BaseModel
 
-from bot.database.drafts import SERIES_SECONDS, Draft, DraftNotFound, DraftRepository
+from bot.database.drafts import SERIES_SECONDS, DraftNotFound, DraftRepository
+from bot.domain.draft import Draft
 from bot.domain.job_request import MediaSource, Requester, SourceKind
 from bot.domain.outcomes import Rejected
 from bot.handlers.context import (

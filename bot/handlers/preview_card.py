@@ -8,13 +8,9 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery
 
-from bot.database.drafts import (
-    Draft,
-    DraftNotFound,
-    DraftRepository,
-    SentClip,
-)
+from bot.database.drafts import DraftNotFound, DraftRepository
 from bot.database.jobs import JobOrder, JobRefused
+from bot.domain.draft import Draft, SentClip
 from bot.domain.job_request import (
     Appearance,
     BackgroundChoice,

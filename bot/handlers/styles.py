@@ -8,8 +8,9 @@ from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
-from bot.database.drafts import CardPage, Draft, DraftRepository
+from bot.database.drafts import DraftRepository
 from bot.database.repository import generate_id
+from bot.domain.draft import CardPage, Draft
 from bot.domain.job_request import Appearance, Destination
 from bot.domain.saved_styles import (
     MAX_NAME_LENGTH,

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
 
-from bot.database.drafts import CardPage
+from bot.domain.draft import CardPage
 from bot.domain.job_request import Appearance, Language
 from bot.domain.style_code import CODE_PATTERN
 from video_editing.contract.formats import OutputFormat

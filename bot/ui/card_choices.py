@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
 
-from bot.database.drafts import Draft
+from bot.domain.draft import Draft
 from bot.domain.job_request import (
     EFFECT_LEVELS,
     MAX_SCALE,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Literal
 
-from bot.database.drafts import CardPage, Draft
+from bot.domain.draft import CardPage, Draft
 from bot.domain.job_request import (
     EFFECT_LEVELS,
     PALETTE,

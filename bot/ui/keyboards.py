@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from aiogram.types import InlineKeyboardMarkup, WebAppInfo
 
-from bot.database.drafts import CardPage, Draft
 from bot.database.jobs import Job
+from bot.domain.draft import CardPage, Draft
 from bot.domain.job_request import Language
 from bot.domain.saved_styles import NO_STYLES, SavedStyles
 from bot.ui.buttons import Button, Labels, Row, create_button, create_keyboard, split_into_pairs

@@ -5,7 +5,7 @@ from urllib.parse import quote
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 
-from bot.database.drafts import Draft
+from bot.domain.draft import Draft
 from bot.domain.saved_styles import SavedStyle, SavedStyles
 from bot.ui.buttons import (
     Button,

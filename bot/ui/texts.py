@@ -10,7 +10,7 @@ from typing import Any
 
 from fluent.runtime import FluentBundle, FluentResource
 
-from bot.database.drafts import Draft
+from bot.domain.draft import Draft
 from bot.domain.job_request import Appearance, Language, describe_background, measure_part
 from bot.domain.outcomes import Rejected
 from video_editing.contract.engines import BEST_ENGINE, FAST_ENGINE

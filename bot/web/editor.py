@@ -10,8 +10,9 @@ from http import HTTPStatus
 from aiohttp import web
 from pydantic import ValidationError
 
-from bot.database.drafts import Draft, DraftNotFound
+from bot.database.drafts import DraftNotFound
 from bot.database.jobs import JobRefused
+from bot.domain.draft import Draft
 from bot.domain.job_request import PALETTE, RING_COLOURS, Appearance, Language
 from bot.ui.texts import Texts
 from bot.web.editor_files import PICTURE_FILES, PROXY_FILES, EditorFiles

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bot.database.drafts import Draft
+from bot.domain.draft import Draft
 from bot.jobs.draft_files import DraftFiles
 from bot.jobs.workspace import LAYERS_FOLDER, PROXY_FOLDER
 from bot.preview_cards import PreviewRenderer

@@ -5,8 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bot.database.drafts import Draft, DraftNotFound, DraftRepository
+from bot.database.drafts import DraftNotFound, DraftRepository
 from bot.database.users import UserRepository
+from bot.domain.draft import Draft
 from bot.domain.job_request import (
     MAX_SCALE,
     MIN_SCALE,

@@ -11,7 +11,7 @@ from aiogram.exceptions import TelegramBadRequest
 from aiogram.methods import GetMe
 
 from backends.local.video_cli import DEFAULT_PROGRAM
-from bot.database.drafts import CardPage, Draft
+from bot.domain.draft import CardPage, Draft
 from bot.domain.job_request import (
     Appearance,
     BackgroundChoice,

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.database.drafts import MAX_SERIES, CardPage, Draft, DraftNotFound, DraftRepository
+from bot.database.drafts import DraftNotFound, DraftRepository
 from bot.database.engine import DATABASE_FILE, build_system_url, create_engine, prepare_database
 from bot.database.fsm_storage import SqlStorage
 from bot.database.jobs import Job, JobOrder, JobRepository, JobState, QueueFull, TooManyJobs
@@ -24,6 +24,7 @@ from bot.database.repository import KeyValueStore
 from bot.database.schema import MIGRATIONS, SCHEMA_VERSION, DatabaseUnusable, metadata, migrate
 from bot.database.statistics import MeasurementRepository
 from bot.database.users import Preferences, UserRepository
+from bot.domain.draft import MAX_SERIES, CardPage, Draft
 from bot.domain.job_request import (
     Appearance,
     BackgroundChoice,

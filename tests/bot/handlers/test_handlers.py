@@ -24,17 +24,12 @@ from aiogram.types import BotCommandScopeChat, InlineKeyboardMarkup, Update
 
 from backends.local.process import ProcessLimits
 from backends.local.video_cli import VideoCli
-from bot.database.drafts import (
-    MAX_WAITING_CARDS,
-    SERIES_SECONDS,
-    CardPage,
-    Draft,
-    DraftRepository,
-)
+from bot.database.drafts import MAX_WAITING_CARDS, SERIES_SECONDS, DraftRepository
 from bot.database.engine import create_engine, prepare_database
 from bot.database.fsm_storage import SqlStorage
 from bot.database.jobs import DiskFull, Job, JobOrder, JobRepository, JobState
 from bot.database.users import UserRepository
+from bot.domain.draft import CardPage, Draft
 from bot.domain.job_request import (
     Appearance,
     BackgroundChoice,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.database.drafts import Draft
 from bot.database.jobs import DiskFull, JobOrder
+from bot.domain.draft import Draft
 from bot.domain.job_request import (
     Appearance,
     Destination,

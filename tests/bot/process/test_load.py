@@ -9,7 +9,7 @@ from statistics import mean
 
 import pytest
 
-from bot.database.drafts import MAX_SERIES
+from bot.domain.draft import MAX_SERIES
 from tests.bot.support.bot_process import BotProcess
 from tests.bot.support.conversation import always_true, card_of, clip, made_of, results
 from tests.bot.support.fake_telegram import Message, Telegram, User

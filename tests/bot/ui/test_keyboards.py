@@ -9,9 +9,9 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 from pydantic import ValidationError
 
-from bot.database.drafts import CardPage, Draft
 from bot.database.jobs import Job, JobState
 from bot.database.repository import generate_id
+from bot.domain.draft import CardPage, Draft
 from bot.domain.job_request import (
     EFFECT_LEVELS,
     PALETTE,

@@ -13,7 +13,7 @@ from fluent.syntax.visitor import Visitor
 
 from backends.errors import FailureKind
 from backends.links.download import LinkError
-from bot.database.drafts import Draft
+from bot.domain.draft import Draft
 from bot.domain.job_request import (
     PALETTE,
     Appearance,

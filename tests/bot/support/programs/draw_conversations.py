@@ -22,7 +22,7 @@ import av
 from PIL import Image
 from skimage import data
 
-from bot.database.drafts import CardPage
+from bot.domain.draft import CardPage
 from bot.domain.job_request import Language
 from bot.ui.callback_data import ShowCardPage
 from bot.ui.texts import Texts
