@@ -118,7 +118,7 @@ class PreviewRenderer:
             return await self._draw(draft, folder)
 
     def _list_layer_options(self, draft: Draft, folder: Path) -> list[str]:
-        has_layers = self._has_editor and draft.is_private and not draft.look.keep_background
+        has_layers = self._has_editor and draft.is_private
         return [f"--layers={folder / LAYERS_FOLDER}"] if has_layers else []
 
     async def render_proxy(self, draft: Draft) -> None:

@@ -154,6 +154,7 @@ class DraftRepository(Repository):
             excerpt=job.order.excerpt,
             form=job.order.form,
             mattes=job.id,
+            cover=job.order.cover,
         )
         is_drawn = (drafts.c.mattes == job.id) & drafts.c.card.is_(None) & ~drafts.c.used
         async with self._write_engine.begin() as connection:
@@ -380,6 +381,7 @@ def _to_row(draft: Draft) -> dict[str, Any]:
         "page": draft.page.value,
         "form": draft.form.value,
         "mattes": draft.mattes,
+        "cover": draft.cover,
         "more_clips": [clip.model_dump(mode="json") for clip in draft.more_clips] or None,
         "excerpt": None if draft.excerpt == WHOLE_CLIP else draft.excerpt.model_dump(mode="json"),
     }

@@ -62,6 +62,7 @@ drafts = Table(
     Column("form", String(16)),
     Column("mattes", String(32)),
     Column("more_clips", JSON(none_as_null=True)),
+    Column("cover", Double),
     UniqueConstraint("chat", "album"),
 )
 
@@ -176,6 +177,7 @@ MIGRATIONS: Migrations = (
         "ALTER TABLE jobs ADD COLUMN count INTEGER",
         "CREATE INDEX ix_jobs_series ON jobs (series)",
     ),
+    ("ALTER TABLE drafts ADD COLUMN cover DOUBLE PRECISION",),
 )
 SCHEMA_VERSION = len(MIGRATIONS) + 1
 

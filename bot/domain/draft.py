@@ -75,6 +75,7 @@ class Draft:
         excerpt: the part of the clip that is used.
         form: the format of the result.
         mattes: the id of the job whose result is changed; its mattes are used if they are kept.
+        cover: as in a job's request.
         more_clips: those that are made in the same style, in the order of their messages.
         is_merged: the message became a part of an existing draft.
     """
@@ -97,6 +98,7 @@ class Draft:
     excerpt: Excerpt = WHOLE_CLIP
     form: OutputFormat = OutputFormat.VIDEO
     mattes: str | None = None
+    cover: float | None = None
     more_clips: tuple[SentClip, ...] = ()
     is_merged: bool = False
     direct_topic: int | None = None

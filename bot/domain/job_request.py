@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from video_editing.contract.engines import AUTO_ENGINE, EngineName
-from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt
+from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt, Time
 from video_editing.contract.formats import AUTO_CANVAS, CanvasName, OutputFormat
 from video_editing.contract.sound import DEFAULT_SOUND, SoundOptions
 from video_editing.contract.style import (
@@ -214,6 +214,8 @@ class JobRequest(BaseModel):
         form: the format of the result.
         mattes: the id of the job whose mattes are used if they are still kept.
         excerpt: the part of the clip that is used.
+        cover: the time in the clip, in seconds, of the frame that stands for the result before it
+            is played; None for the middle of the result.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -223,6 +225,7 @@ class JobRequest(BaseModel):
     form: OutputFormat = OutputFormat.VIDEO
     mattes: str | None = None
     excerpt: Excerpt = WHOLE_CLIP
+    cover: Time | None = None
 
 
 def measure_part(seconds: float, excerpt: Excerpt) -> float:

@@ -243,6 +243,7 @@ def _create_order(draft: Draft, clip: SentClip) -> JobOrder:
             form=draft.form,
             mattes=draft.mattes,
             excerpt=draft.excerpt,
+            cover=draft.cover if is_shown else None,
         ),
         replace(draft.destination, reply_to=clip.message),
         origin=f"draft:{draft.id}" if is_shown else f"clip:{draft.id}:{clip.message}",

@@ -103,6 +103,7 @@ async def order_variant(
         form=callback_data.choose_format(job.order.form),
         mattes=job.id,
         excerpt=job.order.excerpt,
+        cover=job.order.cover,
     )
     if any(other.order == order for other in await job_repository.list_open_of_user(job.user)):
         await conversation.answer(query, conversation.text("made-already"))

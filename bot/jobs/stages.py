@@ -37,6 +37,7 @@ from video_editing.cli.arguments import format_options
 from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
 from video_editing.contract.plan import Plan, Segment, find_missing_segments, read_plan
+from video_editing.contract.progress import ignore
 
 #: share of Telegram's limit that a result may fill; the upload also holds the fields of the call
 MAX_SIZE_SHARE = 0.98
@@ -155,6 +156,7 @@ class JobStages:
         """Render the result; reject it if it is larger than Telegram accepts."""
         started, path = time.monotonic(), self.get_result_path(job)
         rendered = await self._render(job, path, report)
+        await self._choose_thumbnail(job, rendered.seconds)
         report(CostIncurred(rendered.renderer, time.monotonic() - started, rendered.dollars))
         size = (await asyncio.to_thread(path.stat)).st_size
         if size > self._limits.upload_bytes:
@@ -295,6 +297,26 @@ class JobStages:
                 self._renderer.name, FailureKind.INVALID_RESPONSE, "mattes"
             ) from err
 
+    async def _choose_thumbnail(self, job: Job, seconds: float) -> None:
+        """Replace the thumbnail of a result of so many *seconds* where the user chose its frame."""
+        cover, thumbnail = job.order.cover, self._find_thumbnail_path(job)
+        if cover is None or thumbnail is None:
+            return
+        shown = min(max(0, cover - job.order.excerpt.start), seconds)
+        await self._video_cli.run(
+            "probe",
+            str(self.get_result_path(job)),
+            f"--thumbnail={thumbnail}",
+            f"--thumbnail-at={shown}",
+            "--progress=json",
+            report=ignore,
+        )
+
+    def _find_thumbnail_path(self, job: Job) -> Path | None:
+        """Return where the thumbnail is written; None for a result that has none."""
+        folder = self._workspace.get_job_folder(job.id)
+        return None if job.order.form.is_transparent else folder / THUMBNAIL_FILE
+
     def _build_render_request(self, job: Job) -> RenderRequest:
         folder = self._workspace.get_job_folder(job.id)
         look, form = job.order.look, job.order.form
@@ -308,7 +330,7 @@ class JobStages:
             sound=look.sound,
             excerpt=job.order.excerpt,
             max_bytes=int(self._limits.upload_bytes * MAX_SIZE_SHARE),
-            thumbnail=None if form.is_transparent else folder / THUMBNAIL_FILE,
+            thumbnail=self._find_thumbnail_path(job),
         )
 
     def _get_mattes_folder(self, job: Job) -> Path:

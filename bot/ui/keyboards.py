@@ -105,11 +105,8 @@ class Keyboards:
         return create_keyboard(*rows, [back])
 
     def _create_editor_button(self, draft: Draft, words: Labels) -> Row:
-        """Create the button to the editor where Telegram opens one: in a private chat.
-
-        It moves a person who is cut out, so a card that keeps the clip's background has none.
-        """
-        if not self._site or not draft.is_private or draft.look.keep_background:
+        """Create the button to the editor where Telegram opens one: in a private chat."""
+        if not self._site or not draft.is_private:
             return []
         page = WebAppInfo(url=f"{self._site}/editor?draft={draft.id}")
         return [Button(text=f"✋ {words('editor')}", web_app=page)]

@@ -1,7 +1,6 @@
 """``/editor``: the routes of the editor, all of which the owner of the draft must sign."""
 
 import html
-import logging
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -13,16 +12,33 @@ from pydantic import ValidationError
 from bot.database.drafts import DraftNotFound
 from bot.database.jobs import JobRefused
 from bot.domain.draft import Draft
-from bot.domain.job_request import PALETTE, RING_COLOURS, Appearance, Language
+from bot.domain.job_request import (
+    PALETTE,
+    RING_COLOURS,
+    Language,
+    MediaSource,
+    SourceKind,
+)
 from bot.ui.texts import Texts
 from bot.web.editor_files import PICTURE_FILES, PROXY_FILES, EditorFiles
 from bot.web.guards import RequestRate, create_handler, get_authorization, read_json
-from bot.web.orders import DraftOrders, EditedLook, describe_look
+from bot.web.orders import OWN_BACKGROUND, DraftOrders, EditedLook, describe_look
 from bot.web.signatures import Signatures, Visitor
-
-log = logging.getLogger(__name__)
+from video_editing.contract.engines import AUTO_ENGINE, ENGINES
+from video_editing.contract.formats import ASPECTS, AUTO_CANVAS
+from video_editing.contract.sound import BackgroundSound
+from video_editing.contract.style import Shape
 
 TAG = re.compile(r"<[^>]+>")
+#: what can be chosen, with what the page needs to draw it
+_CHOICES = {
+    "shapes": list(Shape),
+    "rings": RING_COLOURS,
+    "colours": {name: colour for name, (colour, _) in PALETTE.items()},
+    "canvases": [AUTO_CANVAS, *sorted(ASPECTS, key=ASPECTS.__getitem__)],
+    "engines": [AUTO_ENGINE, *(one.name for one in ENGINES.values() if one.has_button)],
+    "background_sounds": list(BackgroundSound),
+}
 PATH = "/editor/{draft:[A-Za-z0-9_-]{1,32}}"
 
 
@@ -51,10 +67,9 @@ class EditorPages:
         state = {
             "look": look.model_dump(mode="json"),
             "layers": await self._files.read_geometry(draft),
-            "rings": _list_rings(draft.look),
-            "ring_width": draft.look.ring_width,
-            "colours": {name.value: colour for name, (colour, _) in PALETTE.items()},
-            "has_own": look.background == "own",
+            "choices": _CHOICES,
+            "has_own": look.background == OWN_BACKGROUND,
+            "is_own_video": _is_video(draft.look.backdrop.source),
         }
         return web.json_response(state)
 
@@ -126,10 +141,9 @@ def create_editor_routes(get_pages: Callable[[], EditorPages]) -> list[web.Route
     ]
 
 
-def _list_rings(look: Appearance) -> dict[str, str]:
-    """Return the colours of rings; the chosen one has the user's own colour, if there is one."""
-    rings = {ring.value: colour for ring, colour in RING_COLOURS.items()}
-    return rings | ({look.ring.value: look.ring_colour} if look.ring_colour else {})
+def _is_video(background: MediaSource | None) -> bool:
+    """Return whether a file in the background may have sound; that of a link is not known yet."""
+    return background is not None and background.kind is not SourceKind.PHOTO
 
 
 def _add_name(path: str, names: Iterable[str]) -> str:

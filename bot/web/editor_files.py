@@ -13,7 +13,7 @@ from bot.jobs.workspace import LAYERS_FOLDER, PROXY_FOLDER
 from bot.preview_cards import PreviewRenderer
 from video_editing.contract.formats import (
     BACKGROUND_FILE,
-    BLUR_FILE,
+    FRAME_FILE,
     LAYERS_FILE,
     PERSON_FILE,
     PROXY_FILE,
@@ -22,7 +22,7 @@ from video_editing.contract.formats import (
 
 #: what the clip is trimmed by, with their types
 PROXY_FILES = {STRIP_FILE: "image/jpeg", PROXY_FILE: "video/mp4"}
-PICTURE_FILES = (PERSON_FILE, BACKGROUND_FILE, BLUR_FILE)
+PICTURE_FILES = (PERSON_FILE, FRAME_FILE, BACKGROUND_FILE)
 
 
 class EditorFiles:
@@ -37,14 +37,14 @@ class EditorFiles:
 
         Raises what :meth:`PreviewRenderer.render` raises.
         """
-        async with self._provide(draft) as folder:
+        async with self._provide(draft, LAYERS_FILE) as folder:
             geometry = json.loads(await asyncio.to_thread((folder / LAYERS_FILE).read_bytes))
         assert isinstance(geometry, dict)
         return geometry
 
     async def read_picture(self, draft: Draft, name: str) -> bytes:
         """Return one of :data:`PICTURE_FILES`. Raises what the renderer raises."""
-        async with self._provide(draft) as folder:
+        async with self._provide(draft, name) as folder:
             return await asyncio.to_thread((folder / name).read_bytes)
 
     async def read_proxy(self, draft: Draft, name: str) -> bytes:
@@ -68,11 +68,14 @@ class EditorFiles:
                 self._drawing.pop(draft.id, None)
 
     @asynccontextmanager
-    async def _provide(self, draft: Draft) -> AsyncIterator[Path]:
-        """Yield the folder of the layers, which are drawn once for all that ask meanwhile."""
+    async def _provide(self, draft: Draft, name: str) -> AsyncIterator[Path]:
+        """Yield the folder of the layers, which are drawn once for all that ask meanwhile.
+
+        They are drawn where it lacks *name*.
+        """
         with self._draft_files.use(draft.id) as draft_folder:
             folder = draft_folder / LAYERS_FOLDER
             async with self._lock(draft):
-                if not (folder / LAYERS_FILE).exists():
+                if not (folder / name).exists():
                     await self._renderer.render(draft)
             yield folder

@@ -12,7 +12,6 @@ from bot.domain.job_request import (
     MAX_SCALE,
     MIN_SCALE,
     PALETTE,
-    Appearance,
     BackgroundChoice,
     Language,
     PaletteColour,
@@ -22,37 +21,57 @@ from bot.domain.job_request import (
 from bot.handlers.preview_card import accept_draft, make_next_look
 from bot.jobs.supervisor import JobSupervisor
 from bot.telegram.messenger import Messenger
+from video_editing.contract.engines import AUTO_ENGINE, EngineName
 from video_editing.contract.excerpt import Excerpt, Time
 from video_editing.contract.formats import AUTO_CANVAS, CanvasName
-from video_editing.contract.style import Anchor, OffsetFraction, Shape, UnitInterval
+from video_editing.contract.sound import DEFAULT_SOUND, SoundOptions
+from video_editing.contract.style import (
+    Anchor,
+    Fade,
+    Feather,
+    OffsetFraction,
+    RingWidth,
+    Shape,
+    UnitInterval,
+)
 
 OWN_BACKGROUND = "own"  #: the file that is the draft's background now
-Background = PaletteColour | Literal["blur", "own"]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Background = PaletteColour | Literal["blur", "own"] | Colour
 
 
 class EditedLook(BaseModel):
     """What the editor shows and changes.
 
     Attributes:
-        shape, ring, shadow: of the overlay.
+        shape, ring, ring_width, ring_colour, shadow, fade, feather, keep_background, canvas,
+            engine, sound: as in an appearance.
         anchor, offset, size: its place, as in a style.
-        background: a colour's name, "blur", or "own" for the file that the draft has.
-        canvas: the aspect ratio of the result.
+        background: a colour or its name, "blur", or "own" for the file that the draft has.
         start, end: of the part of the clip that is used, in seconds; None is the clip's end.
+        cover: as in a job's request.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     shape: Shape
     ring: RingStyle
+    ring_width: RingWidth
+    ring_colour: Colour | None = None
     shadow: UnitInterval
+    fade: Fade = 0
+    feather: Feather = 0
+    keep_background: bool = False
     anchor: Anchor
     offset: tuple[OffsetFraction, OffsetFraction]
     size: Annotated[float, Field(ge=MIN_SCALE, le=MAX_SCALE)]
     background: Background
     canvas: CanvasName = AUTO_CANVAS
+    engine: EngineName = AUTO_ENGINE
+    sound: SoundOptions = DEFAULT_SOUND
     start: Time = 0
     end: Time | None = None
+    cover: Time | None = None
 
     @model_validator(mode="after")
     def _require_length(self) -> Self:
@@ -61,52 +80,80 @@ class EditedLook(BaseModel):
         return self
 
 
+#: fields of an appearance that the editor shows as they are
+SAME_FIELDS = (
+    "shape",
+    "ring",
+    "ring_width",
+    "ring_colour",
+    "shadow",
+    "fade",
+    "feather",
+    "keep_background",
+    "canvas",
+    "engine",
+    "sound",
+)
+
+
 def describe_look(draft: Draft) -> EditedLook:
     """Return what the editor shows first."""
-    style, name = draft.look.to_style(), describe_background(draft.look.backdrop)
+    look, style = draft.look, draft.look.to_style()
     return EditedLook(
-        shape=draft.look.shape,
-        ring=draft.look.ring,
-        shadow=style.shadow,
+        **{name: getattr(look, name) for name in SAME_FIELDS},
         anchor=style.position,
         offset=style.offset,
         size=style.size or 1,
-        background=PaletteColour(name) if name in PALETTE else _describe_other(name),
-        canvas=draft.look.canvas,
+        background=_describe_background(look.backdrop),
         start=draft.excerpt.start,
         end=draft.excerpt.end,
+        cover=draft.cover,
     )
 
 
-def _describe_other(name: str) -> Background:
-    return "blur" if name == "blur" else "own"
+def _describe_background(background: BackgroundChoice) -> Background:
+    """Return the name or the code of a colour, "blur", or "own"."""
+    match describe_background(background):
+        case "other":
+            return background.colour
+        case "blur":
+            return "blur"
+        case "file":
+            return OWN_BACKGROUND
+        case name:
+            return PaletteColour(name)
 
 
-def apply_look(draft: Draft, look: EditedLook) -> Appearance:
-    """Return the draft's appearance with *look*; an unchanged size keeps its name."""
+def apply_look(draft: Draft, look: EditedLook) -> Draft:
+    """Return the draft with *look*; an unchanged size keeps its name.
+
+    The mattes of another engine are not used.
+    """
     before = describe_look(draft)
-    changes: dict[str, object] = {
-        "shape": look.shape,
-        "ring": look.ring,
-        "shadow": look.shadow,
+    changes = {name: getattr(look, name) for name in SAME_FIELDS} | {
         "corner": look.anchor,
         "offset": look.offset,
         "backdrop": _choose_background(draft, look.background),
-        "canvas": look.canvas,
     }
-    if look.ring is not before.ring:
-        changes["ring_colour"] = None
     if (look.size, look.shape) != (before.size, before.shape):
         changes["scale"] = look.size
-    return draft.look.model_copy(update=changes)
+    return replace(
+        draft,
+        look=draft.look.model_copy(update=changes),
+        excerpt=Excerpt(start=look.start, end=look.end),
+        cover=look.cover,
+        mattes=draft.mattes if look.engine == before.engine else None,
+    )
 
 
 def _choose_background(draft: Draft, name: Background) -> BackgroundChoice:
     if name == OWN_BACKGROUND:
         return draft.look.backdrop
-    if isinstance(name, PaletteColour):
-        return BackgroundChoice(colour=PALETTE[name][0])
-    return BackgroundChoice(kind="blur")
+    if name == "blur":
+        return BackgroundChoice(kind="blur")
+    if name in PALETTE:
+        return BackgroundChoice(colour=PALETTE[PaletteColour(name)][0])
+    return BackgroundChoice(colour=name)
 
 
 class DraftOrders:
@@ -126,12 +173,10 @@ class DraftOrders:
         """Return a draft with a clip.
 
         Raises:
-            DraftNotFound: there is none, *user* is not its owner, or nobody is cut out.
+            DraftNotFound: there is none, or *user* is not its owner.
         """
         draft = await self._drafts.get(draft_id)
         if draft is None or draft.clip is None or draft.user != user:
-            raise DraftNotFound(draft_id)
-        if draft.look.keep_background:
             raise DraftNotFound(draft_id)
         return draft
 
@@ -144,8 +189,7 @@ class DraftOrders:
 
         Raises: see :meth:`JobSupervisor.accept`.
         """
-        excerpt = Excerpt(start=look.start, end=look.end)
-        draft = replace(draft, look=apply_look(draft, look), excerpt=excerpt)
+        draft = apply_look(draft, look)
         await accept_draft(draft, language, self._jobs, self._drafts)
         await self._users.set_appearance(draft.user, make_next_look(draft.look))
         if draft.card is not None:

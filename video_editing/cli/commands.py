@@ -42,10 +42,10 @@ from video_editing.contract.excerpt import WHOLE_CLIP, Excerpt, find_span
 from video_editing.contract.formats import (
     AUTO_CANVAS,
     BACKGROUND_FILE,
-    BLUR_FILE,
     CUT_FORMATS,
     EDIT_FORMATS,
     FORMATS,
+    FRAME_FILE,
     LAYERS_FILE,
     PERSON_FILE,
     PROXY_FILE,
@@ -93,7 +93,7 @@ OutputPath = Annotated[
 ]
 ThumbnailPath = Annotated[Path | None, Writes(), Metavar("FILE.jpg")]
 SEGMENT_FILES = (PLAN_FILE, "[0-9]*.mp4")
-LAYER_FILES = (LAYERS_FILE, PERSON_FILE, BACKGROUND_FILE, BLUR_FILE)
+LAYER_FILES = (LAYERS_FILE, PERSON_FILE, FRAME_FILE, BACKGROUND_FILE)
 PART_FILES = (
     "overlay.mp4",
     "overlay.mov",
@@ -371,7 +371,10 @@ class ProbeArguments(CommandArguments):
     clip: ClipPath
     thumbnail: ThumbnailPath = Field(
         default=None,
-        description="also write a small picture of its middle, at most 320 pixels wide or high",
+        description="also write a small picture of it, at most 320 pixels wide or high",
+    )
+    thumbnail_at: Annotated[float | None, Metavar("SECONDS", default="its middle")] = Field(
+        default=None, ge=0, description="with --thumbnail: when the frame is shown"
     )
     compare: Annotated[Path | None, Reads(), Metavar("PICTURE")] = Field(
         default=None,
@@ -608,7 +611,7 @@ def run_probe(options: ProbeArguments, _report: Report) -> None:
     clip = open_clip(options.clip)
     if options.thumbnail is not None:
         with limit_reading_time(options.clip):
-            write_thumbnail(clip, options.thumbnail)
+            write_thumbnail(clip, options.thumbnail, options.thumbnail_at)
     info = OutputInfo(*clip.size, float(clip.duration))._asdict()
     if options.compare is not None:
         with limit_reading_time(options.clip):

@@ -98,8 +98,8 @@ CanvasName = Annotated[str, OneOf((AUTO_CANVAS, *ASPECTS))]
 
 
 #: what ``overlay preview --layers`` writes
-LAYERS_FILE, PERSON_FILE = "layers.json", "person.webp"
-BACKGROUND_FILE, BLUR_FILE = "background.webp", "blur.webp"
+LAYERS_FILE, PERSON_FILE, FRAME_FILE = "layers.json", "person.webp", "frame.webp"
+BACKGROUND_FILE = "background.webp"
 #: what ``overlay proxy`` writes
 PROXY_FILE, STRIP_FILE = "proxy.mp4", "strip.jpg"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from video_editing.compositing.background import BLUR, Background, open_background
+from video_editing.compositing.background import Background
 from video_editing.compositing.composition import Composition
 from video_editing.compositing.face_position import FacePosition
 from video_editing.compositing.layout import compute_layout, fit_within_side
@@ -15,36 +15,36 @@ from video_editing.compositing.overlay import AlphaFunction, OverlayRenderer
 from video_editing.contract.atomic_file import atomic_folder, translate_output_errors
 from video_editing.contract.formats import (
     BACKGROUND_FILE,
-    BLUR_FILE,
+    FRAME_FILE,
     LAYERS_FILE,
     PERSON_FILE,
 )
-from video_editing.contract.style import EDGE_FIELDS, Shape, Style
-from video_editing.frames import Matte, Picture
-from video_editing.pixels import convert_to_rgb
-from video_editing.reading.probe import ClipLimits
+from video_editing.contract.style import Shape, Style
+from video_editing.frames import Layer, Matte, Picture
+from video_editing.pixels import convert_to_rgb, resize_picture
 
 PERSON_SIDE = 720  #: pixels of the longer side of the person's layer
-BACKGROUND_SIDE = 640  #: the same of the backgrounds
+BACKGROUND_SIDE = 640  #: the same of the background
 WEBP_QUALITY = 80
 
 
 def write_layers(
     composition: Composition,
     face: FacePosition,
-    matte: Matte,
+    matte: Matte | None,
     compute_alpha: AlphaFunction,
     background: Background,
     folder: Path,
 ) -> None:
-    """Write person, background and blurred clip as WebP, and their geometry as JSON.
+    """Write person, frame and background as WebP, and their geometry as JSON.
 
-    The person is the whole frame of the clip with alpha; its shape, ring and place are left out.
+    The person is the whole frame of the clip with alpha; its soft edge, shape, ring and place are
+    left out.
 
     Args:
         composition: the clip, and how its person is cut out.
         face: of the clip; the layers are of its best frame.
-        matte: of that frame.
+        matte: of that frame; None without a person, who is transparent then.
         compute_alpha: turns it into alpha.
         background: from `open_background`.
         folder: appears, or is replaced, when all is complete.
@@ -54,32 +54,36 @@ def write_layers(
         OutputFailed: the folder cannot be written.
     """
     clip, picture = composition.clip, face.best_frame.value
-    frame = _choose_whole_frame(composition.style)
-    layout = compute_layout(clip.size, frame, (0.5, 0.5), fit_within_side(clip.size, PERSON_SIDE))
-    renderer = OverlayRenderer(layout, frame, compute_alpha, composition.seconds)
-    person = renderer.render(picture, matte, composition.seconds)
+    small = fit_within_side(clip.size, PERSON_SIDE)
     geometry = {
         "clip": clip.size,
         "background": background.size,
         "face": composition.style.centre or face.centre,
         "seconds": float(clip.duration),
+        "has_person": matte is not None,
     }
     seconds = face.best_frame.time * clip.timebase
     with atomic_folder(folder) as part, translate_output_errors():
+        person = _cut_out(composition, picture, matte, compute_alpha)
         _write_webp(part / PERSON_FILE, person.picture, person.alpha)
-        for name, source, size in (
-            (BACKGROUND_FILE, background, background.size or clip.size),
-            (BLUR_FILE, open_background(BLUR, ClipLimits()), clip.size),
-        ):
-            with source.open_sampler(fit_within_side(size, BACKGROUND_SIDE)) as sample:
-                _write_webp(part / name, sample(seconds, picture))
+        _write_webp(part / FRAME_FILE, resize_picture(picture, small))
+        size = fit_within_side(background.size or clip.size, BACKGROUND_SIDE)
+        with background.open_sampler(size) as sample:
+            _write_webp(part / BACKGROUND_FILE, sample(seconds, picture))
         (part / LAYERS_FILE).write_text(json.dumps(geometry))
 
 
-def _choose_whole_frame(style: Style) -> Style:
-    """Return the style that cuts the person out as *style* does, and nothing else."""
-    edges = {name: getattr(style, name) for name in EDGE_FIELDS}
-    return Style(shape=Shape.NONE, size=1, **edges)
+def _cut_out(
+    composition: Composition, picture: Picture, matte: Matte | None, compute_alpha: AlphaFunction
+) -> Layer:
+    """Return the person in all of the frame, of :data:`PERSON_SIDE`, with the edge of the matte."""
+    clip, seconds = composition.clip, composition.seconds
+    small = fit_within_side(clip.size, PERSON_SIDE)
+    style = Style(shape=Shape.NONE, size=1, threshold=composition.style.threshold)
+    layout = compute_layout(clip.size, style, (0.5, 0.5), small)
+    if matte is None:
+        matte = np.zeros(small[::-1], np.uint8)
+    return OverlayRenderer(layout, style, compute_alpha, seconds).render(picture, matte, seconds)
 
 
 def _write_webp(path: Path, picture: Picture, alpha: Matte | None = None) -> None:

@@ -1,5 +1,6 @@
 """Still pictures: the preview of an edit, and the thumbnail of its result."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -49,8 +50,7 @@ def write_preview(
         result: path of the picture; it appears when it is complete.
         background: from `open_background`.
         canvas: width and height of the picture, both even.
-        layers: folder in which person and background are written apart, if the style cuts the
-            person out; None for none.
+        layers: folder in which person and background are written apart; None for none.
 
     Returns:
         The centre of the shape, as fractions of the clip's width and height.
@@ -64,10 +64,11 @@ def write_preview(
     face = find_face(composition.clip, composition.span)
     options = resolve_auto(composition.engine_options, composition.clip)
     composition = replace(composition, engine_options=options)
-    keeps_background = composition.style.keep_background
-    matte = None if keeps_background else compute_still_matte(composition, face.best_frame)
+    matte = None
+    if layers is not None or not composition.style.keep_background:
+        matte = _find_matte(composition, face.best_frame)
     still = Still(face, matte, choose_alpha_function(options.engine))
-    if layers is not None and matte is not None:
+    if layers is not None:
         write_layers(composition, face, matte, still.compute_alpha, background, layers)
     write_jpeg(add_bars(draw_still(composition, still, background, canvas)), result)
     return composition.compute_layout(canvas, face).locate_centre(composition.clip.size)
@@ -116,6 +117,16 @@ def add_bars(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.pad(picture, [*bars, (0, 0)])
 
 
+def _find_matte(composition: Composition, frame: Timed[Picture]) -> Matte | None:
+    """Return the matte of *frame*; None without a person where the style needs none."""
+    try:
+        return compute_still_matte(composition, frame)
+    except InputRejected as rejected:
+        if composition.style.keep_background and rejected.reason is RejectReason.NO_PERSON:
+            return None
+        raise
+
+
 def compute_still_matte(composition: Composition, frame: Timed[Picture]) -> Matte:
     """Return the matte of *frame*, computed from it alone by an engine other than auto.
 
@@ -155,15 +166,23 @@ def with_thumbnail(
         _write_small_jpeg(frame.value, thumbnail)
 
 
-def write_thumbnail(clip: Clip, thumbnail: Path) -> None:
-    """Write the same picture of the middle of an existing file.
+def write_thumbnail(clip: Clip, thumbnail: Path, seconds: float | None = None) -> None:
+    """Write the same picture of an existing file.
+
+    Args:
+        clip: from `probe`.
+        thumbnail: path of the JPEG.
+        seconds: when the frame is shown; None is the middle.
 
     Raises:
-        InputRejected: the clip cannot be read to its middle.
+        InputRejected: the clip cannot be read to that frame.
         OutputFailed: the picture cannot be written.
     """
-    middle = clip.times[len(clip.times) // 2]
-    for frame in read_frames(clip, middle, middle + 1):
+    shown = len(clip.times) // 2
+    if seconds is not None:
+        shown = max(0, bisect_right(clip.times, round(seconds / clip.timebase)) - 1)
+    time = clip.times[shown]
+    for frame in read_frames(clip, time, time + 1):
         _write_small_jpeg(frame.value, thumbnail)
 
 

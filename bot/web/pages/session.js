@@ -2,6 +2,7 @@
 
 const launch = new URLSearchParams(location.hash.slice(1));
 const TOKEN_KEY = "ops-token";
+const MAX_MILLISECONDS = 30_000; // for an answer, as a lost network does not always say so
 const RUSSIAN_READERS = ["ru", "be", "kk", "ky", "tg", "uk", "uz"];
 
 export class Refused extends Error {
@@ -45,8 +46,15 @@ export async function ask(path, { body, signal } = {}) {
   return response;
 }
 
-export async function askJson(path, options) {
-  return (await ask(path, options)).json();
+/** The same, of an answer that is JSON and comes soon. */
+export async function askJson(path, options = {}) {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), MAX_MILLISECONDS);
+  try {
+    return await (await ask(path, { ...options, signal: limit.signal })).json();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The language of the user's Telegram, else of the browser. */

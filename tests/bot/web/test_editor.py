@@ -17,14 +17,22 @@ from tests.bot.web.conftest import SITE
 LOOK = {
     "shape": "rounded",
     "ring": "gold",
+    "ring_width": 0.05,
+    "ring_colour": "#00aaff",
     "shadow": 0.5,
+    "fade": 0.5,
+    "feather": 4,
+    "keep_background": False,
     "anchor": "top",
     "offset": [0.125, -0.25],
     "size": 0.4,
     "background": "blur",
     "canvas": "9:16",
+    "engine": "auto",
+    "sound": {"even_voice": True, "denoise": True, "background_sound": "quiet"},
     "start": 0.5,
     "end": 1.5,
+    "cover": 1.25,
 }
 
 
@@ -75,14 +83,20 @@ async def test_it_shows_the_cards_choices(editor: Editor, ann: User) -> None:
     assert state["look"] == LOOK | {
         "shape": "rect",
         "ring": "none",
+        "ring_width": 0.02,
+        "ring_colour": None,
         "shadow": 0,
+        "fade": 0,
+        "feather": 0,
         "anchor": "top-left",
         "offset": [0, 0],
         "size": 0.5,
         "background": "navy",
         "canvas": "auto",
+        "sound": {"even_voice": False, "denoise": False, "background_sound": "normal"},
         "start": 0,
         "end": None,
+        "cover": None,
     }
     assert state["layers"]["clip"] == [64, 64]
     assert not state["has_own"]
@@ -120,14 +134,14 @@ async def test_layers_that_were_removed_are_drawn_again(editor: Editor, talk: Ru
         file.unlink()
     before = len(talk.bot.runs("preview"))
     answers = await asyncio.gather(
-        *(editor.get(name) for name in ("", "/blur.webp", "/person.webp"))
+        *(editor.get(name) for name in ("", "/frame.webp", "/person.webp"))
     )
     assert {answer.status for answer in answers} == {200}
     assert len(talk.bot.runs("preview")) == before + 1
 
 
 async def test_make_it_makes_what_was_sent_and_the_next_card_begins_with_it(
-    editor: Editor, ann: User
+    editor: Editor, ann: User, talk: RunningBot
 ) -> None:
     """The buttons go, as they do when one of them was pressed."""
     assert await (await editor.make()).json() == {"outcome": "accepted"}
@@ -138,13 +152,21 @@ async def test_make_it_makes_what_was_sent_and_the_next_card_begins_with_it(
         "--position=top",
         "--offset=0.125,-0.25",
         "--size=0.4",
+        "--ring=0.05",
+        "--ring-color=#00aaff",
         "--shadow=0.5",
+        "--fade=0.5",
+        "--feather=4.0",
         "--background=blur",
         "--canvas=9:16",
+        "--even-voice",
+        "--denoise",
+        "--background-sound=quiet",
         "--start=0.5",
         "--end=1.5",
     ):
         assert word in given
+    assert "--thumbnail-at=0.75" in talk.bot.runs("probe")[-1]["words"]
     assert not editor.card.buttons
     card = await card_of(ann, await ann.sends_video(clip()))
     assert "where you put it" in card.text
@@ -200,7 +222,14 @@ async def test_a_fourth_job_that_waits_is_refused_in_words(
         {"background": "/etc/passwd"},
         {"background": "file"},
         {"canvas": "3:2"},
-        {"engine": "rembg"},
+        {"engine": "magic"},
+        {"ring_width": 9},
+        {"ring_colour": "url(x)"},
+        {"background": "#12345"},
+        {"fade": 99},
+        {"feather": -1},
+        {"sound": {"volume": 1}},
+        {"cover": -1},
         {"start": -1},
         {"start": 1.5},
         {"end": "inf"},
@@ -221,19 +250,24 @@ async def test_another_user_sees_and_makes_nothing(editor: Editor, talk: Running
         assert (await editor.make()).status == 404
 
 
-async def test_it_is_not_offered_where_nobody_is_cut_out(editor: Editor, ann: User) -> None:
-    """There is nothing that it could move."""
-    await ann.presses("^page.*more", editor.card)
-    await ann.telegram.until(lambda: editor.card.has("^page.*effects"), 5, "more pages")
-    await ann.presses("^page.*effects", editor.card)
-    await ann.telegram.until(lambda: editor.card.has("^inside"), 5, "the effects")
-    await ann.presses("^inside", editor.card)
-    await ann.presses("^page.*more", editor.card)
-    await ann.telegram.until(lambda: editor.card.has("^page.*first"), 5, "the way back")
-    await ann.presses("^page.*first", editor.card)
-    await ann.telegram.until(lambda: editor.card.has("^shape"), 5, "the first page")
-    assert not any(button.page for row in editor.card.buttons for button in row)
-    assert (await editor.get()).status == 404
+async def test_the_clips_own_background_is_kept(editor: Editor, ann: User) -> None:
+    """Nobody is cut out then; the card of the result begins with it, and its editor as well."""
+    await editor.make(keep_background=True, background="#123456", engine="mediapipe")
+    result = await result_for(ann, editor.card)
+    given = words(result.content)
+    assert "--keep-background " in given
+    assert "--background=#123456 " in given
+    assert "--matte=" not in given
+    await ann.presses("^edit", result)
+    card = await card_of(ann, result)
+    editor.path = "/editor/" + card.button("Editor").page.partition("draft=")[2]
+    look = (await (await editor.get()).json())["look"]
+    assert look == LOOK | {
+        "keep_background": True,
+        "background": "#123456",
+        "engine": "mediapipe",
+    }
+    assert (await editor.get("/frame.webp")).status == 200
 
 
 async def test_who_asks_too_often_is_slowed_down(editor: Editor) -> None:

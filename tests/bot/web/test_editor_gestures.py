@@ -142,6 +142,7 @@ async def test_without_telegrams_script_its_own_button_makes_it(
 ) -> None:
     """And what was chosen reaches the renderer."""
     await visit.page.get_by_role("button", name="Cut out").click()
+    await visit.page.get_by_role("tab", name="Background").click()
     await visit.page.get_by_role("button", name="Green").click()
     await visit.page.get_by_role("button", name="Make it").click()
     await expect(visit.page.locator("#status")).to_contain_text("Accepted")
@@ -188,8 +189,9 @@ async def test_a_page_that_may_not_says_what_to_do(
 
 
 async def test_the_handles_trim(visit: Visit, ann: User, card: Message) -> None:
-    """Dragged or moved by keys; they never meet."""
+    """Dragged or moved by keys; they never meet, and the cover stays between them."""
     page = visit.page
+    await page.get_by_role("tab", name="Trim").click()
     await expect(page.locator("#play")).to_be_enabled()
     box = await page.locator("#strip").bounding_box()
     assert box is not None
@@ -206,6 +208,8 @@ async def test_the_handles_trim(visit: Visit, ann: User, card: Message) -> None:
     start = float(await page.locator("#start").input_value())
     assert start == pytest.approx(end - 0.5, abs=0.05)
     assert await page.locator("#start").get_attribute("aria-valuetext") == f"0:0{start:.1f}"
+    await page.locator("#cover").fill("2")
+    await expect(page.locator("#cover")).to_have_value(f"{end:g}")
     await page.get_by_role("button", name="Play").click()
     await expect(page.locator("#proxy")).to_be_visible()
     assert await visit.find_accessibility_faults() == []
@@ -213,4 +217,38 @@ async def test_the_handles_trim(visit: Visit, ann: User, card: Message) -> None:
     given = words((await result_for(ann, card)).content)
     assert f"--start={start}" in given
     assert f"--end={end}" in given
+    await visit.is_safe()
+
+
+async def test_every_menu_of_the_chat_is_there_and_can_be_taken_back(
+    visit: Visit, ann: User, card: Message
+) -> None:
+    """By keys alone: pages, formats, effects, sound; one step back, or all of them."""
+    page = visit.page
+    undo, reset = page.get_by_role("button", name="Undo"), page.locator("#reset")
+    await expect(undo).to_be_disabled()
+    await page.get_by_role("tab", name="Look").focus()
+    await page.keyboard.press("ArrowRight")
+    await page.get_by_role("button", name="9:16").press("Enter")
+    await page.locator("#backgrounds input[type=color]").fill("#123456")
+    await page.get_by_role("button", name="Keep what is behind me").press("Enter")
+    ratio = "(box => box.width / box.height)(document.getElementById('stage'))"
+    await expect(page.get_by_role("button", name="9:16")).to_have_attribute("aria-pressed", "true")
+    assert await page.evaluate(ratio) == pytest.approx(9 / 16, abs=0.01)
+    await undo.press("Enter")
+    await page.get_by_role("tab", name="More").click()
+    await page.locator("#fade").fill("1.5")
+    await page.locator("#feather").fill("8")
+    for name in ("Even loudness", "Less noise", "Fast"):
+        await page.get_by_role("button", name=name).press("Enter")
+    assert await visit.find_accessibility_faults() == []
+    await reset.press("Enter")
+    await expect(reset).to_be_disabled()
+    assert await page.evaluate(ratio) == pytest.approx(1, abs=0.01)
+    await page.keyboard.press("Control+z")
+    await page.get_by_role("button", name="Make it").press("Enter")
+    given = words((await result_for(ann, card)).content)
+    for word in ("canvas=9:16", "background=#123456", "fade=1.5", "feather=8.0", "denoise"):
+        assert f"--{word} " in given
+    assert "--keep-background" not in given
     await visit.is_safe()

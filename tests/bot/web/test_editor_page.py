@@ -94,6 +94,7 @@ async def test_what_is_dragged_is_made(
         await page.get_by_role("button", name="White").first.click()
         await page.locator("#size").fill("0.4")
         await drag(page, -60, -50)
+        await page.get_by_role("tab", name="Trim").click()
         await expect(page.locator("#play")).to_be_enabled(timeout=20000)
         await page.locator("#start").fill("0.4")
         await page.locator("#end").fill("1.2")
@@ -130,7 +131,7 @@ async def test_nothing_of_a_draft_is_read_without_its_owners_signature(
     draft = card.button("Editor").page.partition("draft=")[2]
     async with ClientSession(f"http://127.0.0.1:{bot.port}") as session:
         for headers in STRANGERS:
-            for name in ("", "/person.webp", "/background.webp", "/blur.webp"):
+            for name in ("", "/person.webp", "/frame.webp", "/background.webp"):
                 answer = await session.get(f"/editor/{draft}{name}", headers=headers)
                 assert answer.status in {401, 404}, name
                 assert len(await answer.read()) < 40

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.make_clips import drawn as drawn_pictures
+from tests.support.make_clips import make_clip
 from tests.support.person_clips import film_of_eileen
 from video_editing.cli.main import main
 
@@ -44,7 +46,7 @@ def test_the_geometry_is_told(drawn: Path) -> None:
 
 
 def test_the_background_of_a_file_has_its_size(drawn: Path, tmp_path: Path) -> None:
-    """From which the result's size follows; the blurred clip is there beside it."""
+    """From which the result's size follows; the whole frame is there beside it."""
     Image.new("RGB", (640, 360), "red").save(tmp_path / "b.png")
     given = ["preview", str(drawn / "clip.mp4"), f"--output={tmp_path / 'c.jpg'}"]
     more = [f"--background={tmp_path / 'b.png'}", f"--layers={tmp_path / 'l'}", "--progress=none"]
@@ -52,5 +54,15 @@ def test_the_background_of_a_file_has_its_size(drawn: Path, tmp_path: Path) -> N
     assert json.loads((tmp_path / "l" / "layers.json").read_text())["background"] == [640, 360]
     with Image.open(tmp_path / "l" / "background.webp") as picture:
         assert picture.size == (640, 360)
-    with Image.open(tmp_path / "l" / "blur.webp") as picture:
+    with Image.open(tmp_path / "l" / "frame.webp") as picture:
         assert picture.size == (320, 320)
+
+
+def test_a_clip_without_a_person_has_layers_where_none_is_cut_out(tmp_path: Path) -> None:
+    """Its own background is kept then, and its person is transparent."""
+    clip = make_clip(tmp_path / "clip.mp4", drawn_pictures(2, (320, 180)))
+    given = ["preview", str(clip), f"--output={tmp_path / 'c.jpg'}", f"--layers={tmp_path / 'l'}"]
+    assert main([*given, "--keep-background", "--progress=none"]) == 0
+    assert not json.loads((tmp_path / "l" / "layers.json").read_text())["has_person"]
+    with Image.open(tmp_path / "l" / "person.webp") as person:
+        assert person.getchannel("A").getextrema() == (0, 0)

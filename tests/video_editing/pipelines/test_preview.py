@@ -109,6 +109,22 @@ def test_a_thumbnail_shows_the_middle_of_the_result(tmp_path: Path) -> None:
     assert small.stat().st_size < 200_000
 
 
+def test_a_thumbnail_of_a_file_shows_the_frame_that_was_chosen(tmp_path: Path) -> None:
+    """The one that is shown at that time; its last one, however late that is."""
+    clip, small = (
+        make_clip(tmp_path / "c.mp4", drawn(12, (320, 180)), colours=HD),
+        tmp_path / "t.jpg",
+    )
+    pictures = rgb(clip)
+    for seconds, shown in ((0, 0), (3.5 / 30, 3), (9, 11)):
+        given = ["probe", str(clip), f"--thumbnail={small}", f"--thumbnail-at={seconds}"]
+        assert main([*given, "--progress=none"]) == 0
+        with Image.open(small) as opened:
+            found = np.asarray(opened.convert("RGB")).astype(int)
+        distances = [np.abs(found - picture).mean() for picture in pictures]
+        assert distances.index(min(distances)) == shown
+
+
 def test_a_thumbnail_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     """No incomplete result remains."""
     clip = probe(make_clip(tmp_path / "c.mp4", drawn(4), colours=HD))

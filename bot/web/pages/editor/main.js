@@ -1,19 +1,22 @@
 // The editor of a card: the person is dragged and pinched over the background, then ordered.
 
-import { Refused, ask, askJson, language, make, translate, withTelegram } from "../session.js";
+import { Refused, ask, askJson, language, translate, withTelegram } from "../session.js";
 import { TEXTS } from "./texts.js";
 import { Scene } from "./scene.js";
 import { placeAt } from "./layout.js";
 import { Trim } from "./trim.js";
+import { Controls } from "./controls.js";
+import { History } from "./history.js";
 import { watchGestures } from "./gestures.js";
 
 const words = TEXTS[language()];
 const draft = new URLSearchParams(location.search).get("draft") ?? "";
 const SNAP = 10;
-const SHAPES = ["circle", "rect", "rounded", "none"];
 const MESSAGES = { 404: "gone", 409: "used", 429: "busy" };
+const FINAL = [401, 404, 409]; // answers that are the same however often the page asks
 const find = (id) => document.getElementById(id);
-let scene, state, look, held, telegram;
+const past = new History();
+let scene, state, look, held, telegram, controls, trim;
 let isBusy = false;
 
 function tell(text, isBad = false) {
@@ -31,12 +34,28 @@ async function loadImage(name) {
 }
 
 async function load() {
-  const [told, person, background, blur] = await Promise.all([
-    askJson(`/editor/${draft}`), ...["person", "background", "blur"].map(loadImage),
+  const [told, person, background] = await Promise.all([
+    askJson(`/editor/${draft}`), ...["person", "background"].map(loadImage),
   ]);
   state = told;
   look = state.look;
-  scene = new Scene(find("stage"), { ...state.layers, ringWidth: state.ring_width }, { person, background, blur });
+  scene = new Scene(find("stage"), state.layers, { person, background });
+  if (scene.needsFrame(look)) scene.images.frame = await loadImage("frame");
+}
+
+let loadingFrame = null;
+/** Load the whole frame once it is shown: most users never ask for it. */
+function provideFrame() {
+  if (!scene.needsFrame(look)) return;
+  loadingFrame ??= loadImage("frame")
+    .then((frame) => {
+      scene.images.frame = frame;
+      redraw();
+    })
+    .catch((error) => {
+      loadingFrame = null;
+      tell(explain(error), true);
+    });
 }
 
 let isDue = false;
@@ -50,15 +69,45 @@ function redraw() {
 }
 
 function draw() {
-  const { layout, left, top } = scene.draw(look, state.rings, state.colours);
+  provideFrame();
+  const { layout, left, top } = scene.draw(look, state.choices);
   find("stage").dataset.view = [left, top, ...layout.view].join(" ");
-  showControls();
+  controls.show(look);
+  trim.follow(look);
+  find("undo").disabled = past.isEmpty;
+  find("reset").disabled = JSON.stringify(look) === JSON.stringify(state.look);
 }
 
 function choose(change) {
-  look = { ...look, ...change };
+  past.record(look, Object.keys(change).sort().join());
+  const isSizeAlone = "size" in change && !("offset" in change);
+  look = { ...look, ...change, ...(isSizeAlone ? placeForSize(change.size) : {}) };
   telegram?.enableClosingConfirmation();
   redraw();
+}
+
+function takeBack() {
+  if (past.isEmpty || isBusy) return;
+  look = past.takeBack();
+  redraw();
+}
+
+function reset() {
+  past.interrupt();
+  choose(state.look);
+  past.interrupt();
+}
+
+/** Let the overlay appear as it will in the video. */
+function showFade() {
+  if (!look.fade || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const began = performance.now();
+  const step = () => {
+    scene.opacity = Math.min(1, (performance.now() - began) / 1000 / look.fade);
+    draw();
+    if (scene.opacity < 1) requestAnimationFrame(step);
+  };
+  step();
 }
 
 /** Move the view's top left to *place*, in the result's pixels, and snap it to anchors. */
@@ -75,17 +124,18 @@ function put(place, size, reach) {
   choose({ size: sized.size, anchor, offset });
 }
 
-/** Change the size, with the middle where it is. */
-function resize(size) {
-  const { layout, left, top } = scene.measure(look);
-  const limited = Math.min(2, Math.max(0.1, size));
-  const { layout: other } = scene.measure({ ...look, size: limited });
-  if (look.offset.every((value) => value === 0)) return choose({ size: limited });
-  put([left + (layout.view[0] - other.view[0]) / 2, top + (layout.view[1] - other.view[1]) / 2], limited, 0);
+/** Where the overlay of another size is: its middle stays, and so does an anchor. */
+function placeForSize(size) {
+  if (look.offset.every((value) => value === 0)) return {};
+  const { canvas, layout, left, top } = scene.measure(look);
+  const { layout: other } = scene.measure({ ...look, size });
+  const place = [left + (layout.view[0] - other.view[0]) / 2, top + (layout.view[1] - other.view[1]) / 2];
+  return placeAt(place, other.view, look.shape, canvas, 0);
 }
 
 const gestures = {
   begin() {
+    past.interrupt();
     held = { ...scene.measure(look), size: look.size };
   },
   move(x, y, factor) {
@@ -102,66 +152,39 @@ const gestures = {
     put([left + x * canvas[0], top + y * canvas[1]], look.size, 0);
   },
   zoom(factor) {
-    resize(look.size * factor);
+    choose({ size: Math.min(2, Math.max(0.1, look.size * factor)) });
   },
 };
 
-function choice(text, isChosen, change, style = {}) {
-  const button = make("button", { type: "button", "aria-pressed": String(isChosen), onclick: () => choose(change) });
-  if (style.background) {
-    button.className = "dot";
-    button.style.background = style.background;
-    button.setAttribute("aria-label", text);
-    button.title = text;
-  } else {
-    button.textContent = text;
-  }
-  return button;
-}
-
-let shown = "";
-function showControls() {
-  find("size").value = look.size;
-  find("shadow").value = look.shadow;
-  const now = JSON.stringify([look.shape, look.ring, look.background]);
-  if (now === shown) return;
-  shown = now;
-  const focused = document.activeElement?.parentElement?.id;
-  const index = focused ? [...document.activeElement.parentElement.children].indexOf(document.activeElement) : -1;
-  find("shapes").replaceChildren(...SHAPES.map((shape) => choice(words[shape], shape === look.shape, { shape, ...(shape === "none" ? { ring: "none" } : {}) })));
-  find("rings").hidden = look.shape === "none";
-  find("rings").replaceChildren(
-    choice(words.ringNone, look.ring === "none", { ring: "none" }),
-    ...Object.entries(state.rings).map(([ring, background]) => choice(words[ring], ring === look.ring, { ring }, { background })),
-  );
-  find("backgrounds").replaceChildren(
-    ...Object.entries(state.colours).map(([name, background]) => choice(words[name] ?? name, name === look.background, { background: name }, { background })),
-    choice(words.blur, look.background === "blur", { background: "blur" }),
-    ...(state.has_own ? [choice(words.own, look.background === "own", { background: "own" })] : []),
-  );
-  if (["shapes", "rings", "backgrounds"].includes(focused)) find(focused).children[index]?.focus();
-}
-
 async function order() {
   if (isBusy) return;
-  isBusy = true;
-  find("make").disabled = true;
-  telegram?.MainButton.showProgress();
+  setBusy(true);
   tell(words.making);
   try {
     await askJson(`/editor/${draft}/make`, { body: look });
-    telegram?.disableClosingConfirmation();
-    tell(words.made);
-    find("controls").hidden = true;
-    telegram?.MainButton.hide();
-    telegram?.close();
+    end(words.made);
   } catch (error) {
-    tell(explain(error), true);
-    find("make").disabled = false;
-  } finally {
-    isBusy = false;
-    telegram?.MainButton.hideProgress();
+    // an answer that was lost on its way: the order had arrived
+    if (error.status === 409) end(words.used);
+    else tell(explain(error), true);
+    setBusy(error.status === 409);
   }
+}
+
+function setBusy(isNow) {
+  isBusy = isNow;
+  find("make").disabled = isNow;
+  if (isNow) telegram?.MainButton.showProgress();
+  else telegram?.MainButton.hideProgress();
+}
+
+/** Nothing is left to do here. */
+function end(text) {
+  tell(text);
+  for (const id of ["controls", "undo", "reset"]) find(id).hidden = true;
+  telegram?.disableClosingConfirmation();
+  telegram?.MainButton.hide();
+  telegram?.close();
 }
 
 function followTelegram(app) {
@@ -185,28 +208,39 @@ function showMainButton() {
 }
 
 function openTrim() {
-  const trim = new Trim(find, state.layers.seconds, look, (start, end) => choose({ start, end }));
+  trim = new Trim(find, state.layers.seconds, choose);
   const read = (name) => async () => (await ask(`/editor/${draft}/${name}`)).blob();
   trim.load(read("strip.jpg"), read("proxy.mp4")).catch((error) => console.warn(error.message));
 }
 
+function openControls() {
+  const settle = (name) => name === "fade" && showFade();
+  controls = new Controls({ find, words, state, choose, settle });
+  for (const id of ["controls", "undo", "reset"]) find(id).hidden = false;
+  find("make").addEventListener("click", order);
+  find("undo").addEventListener("click", takeBack);
+  find("reset").addEventListener("click", reset);
+  addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z") {
+      event.preventDefault();
+      takeBack();
+    }
+  });
+}
+
 async function open() {
-  document.documentElement.lang = language();
-  translate(words);
-  document.title = words.title;
-  withTelegram(followTelegram);
+  find("again").hidden = true;
+  tell(words.loading);
   try {
     await load();
   } catch (error) {
+    find("again").hidden = FINAL.includes(error.status);
     return tell(explain(error), true);
   }
   tell("");
-  find("controls").hidden = false;
-  find("size").addEventListener("input", (event) => resize(Number(event.target.value)));
-  find("shadow").addEventListener("input", (event) => choose({ shadow: Number(event.target.value) }));
-  find("make").addEventListener("click", order);
-  watchGestures(find("stage"), gestures);
+  openControls();
   openTrim();
+  watchGestures(find("stage"), gestures);
   new ResizeObserver(redraw).observe(find("room"));
   if (telegram) showMainButton();
   draw();
@@ -214,4 +248,9 @@ async function open() {
   document.body.dataset.ready = "yes";
 }
 
+document.documentElement.lang = language();
+translate(words);
+document.title = words.title;
+withTelegram(followTelegram);
+find("again").addEventListener("click", open);
 open();

@@ -1,6 +1,8 @@
 // Draws the result from its layers: background, shadow, person, shape and ring.
 
+import { blurFrame, cover } from "./blur.js";
 import { canvasSize, computeLayout, computeTopLeft } from "./layout.js";
+import { Person } from "./person.js";
 
 const CORNER_RADIUS = 0.12;
 
@@ -15,17 +17,13 @@ function tracePath(context, layout, shape, inset) {
   }
 }
 
-function cover(context, image, [width, height]) {
-  const scale = Math.max(width / image.width, height / image.height);
-  const [across, down] = [image.width * scale, image.height * scale];
-  context.drawImage(image, (width - across) / 2, (height - down) / 2, across, down);
-}
-
 export class Scene {
   /** *layers*: clip, background and face as the server tells them; *images*: by name. */
   constructor(stage, layers, images) {
     Object.assign(this, { stage, layers, images });
+    this.person = new Person(images.person, layers.clip[0]);
     this.overlay = document.createElement("canvas");
+    this.opacity = 1; // of the overlay, while it fades in
   }
 
   /** The result's width and height in pixels. */
@@ -42,20 +40,16 @@ export class Scene {
     return { canvas, layout, left, top };
   }
 
-  draw(look, rings, colours) {
+  draw(look, { rings, colours }) {
     const measured = this.measure(look);
     const { canvas, layout, left, top } = measured;
     const { stage } = this;
     const scale = this.fit(canvas);
     const context = stage.getContext("2d");
     context.setTransform(scale, 0, 0, scale, 0, 0);
-    if (colours[look.background]) {
-      context.fillStyle = colours[look.background];
-      context.fillRect(0, 0, ...canvas);
-    } else {
-      cover(context, look.background === "blur" ? this.images.blur : this.images.background, canvas);
-    }
+    this.drawBackground(context, look, colours, canvas);
     this.drawOverlay(look, layout, scale, rings);
+    context.globalAlpha = this.opacity;
     if (layout.margin) {
       context.shadowColor = `rgb(0 0 0 / ${look.shadow})`;
       context.shadowBlur = 0.8 * layout.margin * scale;
@@ -63,7 +57,25 @@ export class Scene {
     }
     context.drawImage(this.overlay, left, top, ...layout.view);
     context.shadowColor = "transparent";
+    context.globalAlpha = 1;
     return measured;
+  }
+
+  drawBackground(context, look, colours, canvas) {
+    const isBlurred = look.background === "blur" && this.images.frame;
+    if (isBlurred) context.drawImage(this.blurFrame(canvas), 0, 0, ...canvas);
+    else if (look.background === "own") cover(context, this.images.background, canvas);
+    else {
+      context.fillStyle = look.background.startsWith("#") ? look.background : colours[look.background] ?? "#000";
+      context.fillRect(0, 0, ...canvas);
+    }
+  }
+
+  /** The frame blurred for a result of that size, computed once. */
+  blurFrame(canvas) {
+    const size = canvas.join();
+    if (this.blurred?.size !== size) this.blurred = { size, image: blurFrame(this.images.frame, canvas) };
+    return this.blurred.image;
   }
 
   /** Give the stage the result's shape in the room that there is; return its scale. */
@@ -80,25 +92,37 @@ export class Scene {
   }
 
   drawOverlay(look, layout, scale, rings) {
-    const { overlay, images, layers } = this;
+    const { overlay, layers } = this;
     const [width, height] = layout.view;
     overlay.width = Math.max(1, Math.round(width * scale));
     overlay.height = Math.max(1, Math.round(height * scale));
     const context = overlay.getContext("2d");
     context.setTransform(overlay.width / width, 0, 0, overlay.height / height, 0, 0);
-    const zoom = [images.person.width / layers.clip[0], images.person.height / layers.clip[1]];
     const [x, y, w, h] = layout.box;
-    context.drawImage(images.person, x * zoom[0], y * zoom[1], w * zoom[0], h * zoom[1], 0, 0, width, height);
+    const image = this.chooseImage(look, width / w);
+    const zoom = [image.width / layers.clip[0], image.height / layers.clip[1]];
+    context.drawImage(image, x * zoom[0], y * zoom[1], w * zoom[0], h * zoom[1], 0, 0, width, height);
     if (look.shape === "none") return;
     context.globalCompositeOperation = "destination-in";
     tracePath(context, layout, look.shape, 0);
     context.fill();
     context.globalCompositeOperation = "source-over";
     if (!rings[look.ring]) return;
-    const thickness = this.layers.ringWidth * Math.min(width, height);
+    const thickness = look.ring_width * Math.min(width, height);
     tracePath(context, layout, look.shape, thickness / 2);
-    context.strokeStyle = rings[look.ring];
+    context.strokeStyle = look.ring_colour ?? rings[look.ring];
     context.lineWidth = thickness;
     context.stroke();
+  }
+
+  /** Whether a look shows the whole frame of the clip, which is not loaded before. */
+  needsFrame(look) {
+    return !this.images.frame && (look.keep_background || look.background === "blur");
+  }
+
+  /** The person, or the whole frame once it is there, where it is shown by *scale*. */
+  chooseImage(look, scale) {
+    if (look.keep_background) return this.images.frame ?? this.images.person;
+    return this.person.soften(look.feather, scale);
   }
 }

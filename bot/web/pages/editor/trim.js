@@ -1,7 +1,9 @@
-// The part of the clip that is used: two handles over a strip of pictures, and a small muted copy.
+// The part of the clip that is used, and its cover: handles over a strip of pictures, and a small
+// muted copy.
 
 const MIN_SECONDS = 0.5;
 const LINGER = 1200;
+const CLOSE = 0.05; // seconds from the end that are the end
 
 function clock(seconds) {
   const whole = Math.floor(seconds / 60);
@@ -11,23 +13,33 @@ function clock(seconds) {
 
 export class Trim {
   /**
-   * *find* returns elements by their ids; `onChange(start, end)` receives seconds, `end` null for
-   * the clip's end.
+   * *find* returns elements by their ids; `onChange({start, end, cover})` receives seconds: `end`
+   * null for the clip's end, `cover` null for the middle of the part.
    */
-  constructor(find, seconds, { start, end }, onChange) {
-    Object.assign(this, { find, seconds, onChange });
+  constructor(find, seconds, onChange) {
+    Object.assign(this, { find, seconds, onChange, cover: null });
     this.start = find("start");
     this.end = find("end");
     this.video = find("proxy");
-    for (const handle of [this.start, this.end]) {
+    for (const handle of [this.start, this.end, find("cover")]) {
       handle.max = seconds;
       handle.step = 0.1;
-      handle.addEventListener("input", () => this.change(handle));
     }
-    this.start.value = start;
-    this.end.value = end ?? seconds;
+    for (const handle of [this.start, this.end]) handle.addEventListener("input", () => this.change(handle));
+    find("cover").addEventListener("input", () => this.choose(Number(find("cover").value)));
+    find("middle").addEventListener("click", () => this.choose(null));
     find("play").addEventListener("click", () => this.toggle());
     this.video.addEventListener("timeupdate", () => this.stopAtEnd());
+  }
+
+  /** Show what *look* has, if it is not what the handles say. */
+  follow({ start, end, cover }) {
+    const now = this.value;
+    if (now.start === start && now.end === end && now.cover === cover && this.isShown) return;
+    this.isShown = true;
+    this.start.value = start;
+    this.end.value = end ?? this.seconds;
+    this.cover = cover;
     this.show();
   }
 
@@ -42,15 +54,35 @@ export class Trim {
     return [Number(this.start.value), Number(this.end.value)];
   }
 
+  get value() {
+    const [start, end] = this.span;
+    return { start, end: end >= this.seconds - CLOSE ? null : end, cover: this.cover };
+  }
+
   change(handle) {
     const [start, end] = this.span;
     if (handle === this.start) this.start.value = Math.min(start, Math.max(0, end - MIN_SECONDS));
     else this.end.value = Math.max(end, Math.min(this.seconds, start + MIN_SECONDS));
+    this.tell(Number(handle.value));
+  }
+
+  choose(cover) {
+    this.cover = cover;
+    this.tell(this.shownCover);
+  }
+
+  /** The time of the cover within the part. */
+  get shownCover() {
+    const [start, end] = this.span;
+    return this.cover === null ? (start + end) / 2 : Math.min(end, Math.max(start, this.cover));
+  }
+
+  tell(peeked) {
+    if (this.cover !== null) this.cover = this.shownCover;
     this.video.pause();
-    this.peek(Number(handle.value));
+    this.peek(peeked);
     this.show();
-    const [first, last] = this.span;
-    this.onChange(first, last >= this.seconds - 0.05 ? null : last);
+    this.onChange(this.value);
   }
 
   /** Show the copy at a time for a moment. */
@@ -76,7 +108,7 @@ export class Trim {
   }
 
   stopAtEnd() {
-    if (this.video.paused || this.video.currentTime < this.span[1] - 0.05) return;
+    if (this.video.paused || this.video.currentTime < this.span[1] - CLOSE) return;
     this.video.pause();
     this.video.hidden = true;
     this.show();
@@ -90,6 +122,10 @@ export class Trim {
     this.find("span").textContent = `${clock(start)} – ${clock(end)}`;
     this.start.setAttribute("aria-valuetext", clock(start));
     this.end.setAttribute("aria-valuetext", clock(end));
+    this.find("cover").value = this.shownCover;
+    this.find("cover").setAttribute("aria-valuetext", clock(this.shownCover));
+    this.find("mark").style.left = `${(100 * this.shownCover) / this.seconds}%`;
+    this.find("middle").setAttribute("aria-pressed", String(this.cover === null));
     this.find("play").setAttribute("aria-pressed", String(!this.video.paused));
   }
 }

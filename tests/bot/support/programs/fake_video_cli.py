@@ -168,9 +168,10 @@ def make_result(suffix: str, size: int) -> None:
 def make_layers(folder: str) -> None:
     """The pictures of a card, apart."""
     os.makedirs(folder, exist_ok=True)
-    for name in ("person.webp", "background.webp", "blur.webp"):
+    for name in ("person.webp", "frame.webp", "background.webp"):
         write(f"{folder}/{name}", read(f"{FOLDER}/result.webp"))
     geometry = {"clip": [64, 64], "background": None, "face": [0.5, 0.5], "seconds": 2.0}
+    geometry["has_person"] = True
     write(f"{folder}/layers.json", json.dumps(geometry).encode())
 
 
