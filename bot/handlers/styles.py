@@ -1,9 +1,11 @@
 """Saved styles: /style lists them, cards save and use them, links share them."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from aiogram import Bot, F, Router
+from aiogram.exceptions import TelegramBadRequest
 from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
@@ -351,10 +353,11 @@ async def _show_list(
     if isinstance(message, Message) and message.photo:
         chat, user = message.chat.id, query.from_user.id
         if picture := await _draw_list(user, chat, conversation, style_pictures):
-            await conversation.messenger.edit_photo(
-                chat, message.message_id, picture, text, keyboard=keyboard
-            )
-            return
+            with suppress(TelegramBadRequest):  # without the right to send photos any more
+                await conversation.messenger.edit_photo(
+                    chat, message.message_id, picture, text, keyboard=keyboard
+                )
+                return
     await conversation.edit_text(query, text, keyboard)
 
 

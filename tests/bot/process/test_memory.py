@@ -24,6 +24,7 @@ FORMS = {
     "note": "video_note",
     "animation": "animation",
     "sticker": "document",
+    "gif": "document",
     "webm": "document",
     "mov": "document",
 }
@@ -96,7 +97,7 @@ async def whole_talk(bot: BotProcess, user: User, form: str) -> None:
     await user.presses(f"^again:.*:{form}$", result)
     await user.gets(FORMS[form], after=result, within=20)
     await user.sends_text("/style")
-    await user.gets("text")
+    await user.gets("photo")
 
 
 async def asked(admin: User, command: str) -> Message:

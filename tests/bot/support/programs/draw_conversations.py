@@ -142,7 +142,7 @@ def now(user: User) -> list[Message]:
 #: the pages of a card, in three columns
 PAGES = (
     ("ring", "background", "more"),
-    ("trim", "format", "place"),
+    ("trim", "format", "place", "face"),
     ("effects", "sound", "styles"),
 )
 SECONDS = FRAMES // 25
@@ -187,6 +187,53 @@ async def pages(user: User, film: Path) -> Chats:
     return columns
 
 
+#: saved styles by their names in each language, and the buttons that make them
+LOOKS = {
+    ("Lessons", "Уроки"): ("ring:{}:white",),
+    ("Stories", "Сторис"): (
+        *("shape:{}:none", "size:{}:large", "corner:{}:bottom-left"),
+        *("canvas:{}:9x16", "colour:{}:yellow"),
+    ),
+    ("News", "Новости"): (
+        *("shape:{}:rounded", "size:{}:medium", "corner:{}:bottom-right"),
+        *("canvas:{}:16x9", "blur:{}", "effect:{}:shadow:2"),
+    ),
+    ("Close", "Крупно"): (
+        *("shape:{}:circle", "size:{}:large", "corner:{}:center", "ring:{}:gold"),
+        *("canvas:{}:1x1", "colour:{}:purple"),
+    ),
+}
+
+
+async def styles(user: User, friend: User, films: Sequence[Path]) -> Chats:
+    """Saved styles, one of them, the same shared with a friend, and an album."""
+    sent = await user.sends_video(films[0], width=SIDE, height=SIDE, seconds=SECONDS)
+    card = await card_of(user, sent, 60)
+    draft = card.datas[-1].split(":")[1]
+    for names, presses in LOOKS.items():
+        for press in presses:
+            await (await user.forges(press.format(draft), card)).answered(30)
+        await (await user.forges(f"save:{draft}:", card)).answered(30)
+        await user.gets("text", "💾", within=30)
+        await user.gets("text", "💾", after=await user.sends_text(names[user.language == "ru"]))
+    begin = len(now(user))
+    await user.sends_text("/style")
+    shown = await user.gets("photo", within=30)
+    moments = [now(user)[begin:]]
+    await user.presses("^style:", shown)
+    await user.telegram.until(lambda: shown.has("^rename"), 10, "one style")
+    moments.append(now(user)[-1:])
+    code = shown.text.rpartition("?start=")[2].split()[0]
+    await friend.gets("photo", after=await friend.sends_text(f"/start {code}"), within=30)
+    moments.append(now(friend))
+    begin = len(now(user))
+    album = await user.sends_album(films, seconds=SECONDS)
+    await card_of(user, album[0], 90)
+    await asyncio.sleep(3)
+    moments.append(now(user)[begin:])
+    return moments
+
+
 async def after(user: User, film: Path) -> Chats:
     """What follows a result: *Change*, what is kept, and errors."""
     sent = await user.sends_video(film, width=SIDE, height=SIDE, seconds=SECONDS)
@@ -227,6 +274,7 @@ def main(result: Path) -> None:
         film = film_of_eileen(folder / "talk.mp4", FRAMES, side=SIDE, tone=220)
         rocket = folder / "rocket.jpg"
         Image.fromarray(data.rocket()).save(rocket)
+        films = (film, film_of_eileen(folder / "second.mp4", FRAMES, side=SIDE, tone=90))
         ann, olga = telegram.user(2, "en", "Ann"), telegram.user(3, "ru", "Ольга")
         with living(BotProcess(telegram, folder / "bot")) as process:
 
@@ -235,8 +283,14 @@ def main(result: Path) -> None:
                 return {
                     "talk": await talk(ann, film, rocket),
                     "pages": await pages(telegram.user(4, "en", "Bob"), film),
+                    "styles": await styles(
+                        telegram.user(8, "en", "Max"), telegram.user(9, "en", "Liz"), films
+                    ),
                     "talk_ru": await talk(olga, film, rocket),
                     "pages_ru": await pages(telegram.user(5, "ru", "Иван"), film),
+                    "styles_ru": await styles(
+                        telegram.user(10, "ru", "Лев"), telegram.user(11, "ru", "Ия"), films
+                    ),
                     "after": await after(telegram.user(6, "en", "Kim"), film),
                     "after_ru": await after(telegram.user(7, "ru", "Юлия"), film),
                     "admin": await ask(telegram.user(ADMIN, "en", "Admin")),
