@@ -371,12 +371,12 @@ async def _draw_list(
 
 
 def _list_names(text: str, conversation: Conversation) -> str:
-    """Return *text* with the names of the styles below it, numbered as in their picture."""
+    """Return *text* with the names of the styles above it, numbered as in their picture."""
     lines = [
         conversation.text("style-line", number=number, name=style.name)
         for number, style in enumerate(conversation.styles.saved, 1)
     ]
-    return "\n\n".join([text, "\n".join(lines)] if lines else [text])
+    return "\n\n".join(["\n".join(lines), text] if lines else [text])
 
 
 def _describe_next(conversation: Conversation) -> str:

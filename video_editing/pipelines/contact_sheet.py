@@ -27,7 +27,7 @@ from video_editing.pipelines.preview import (
 
 SHEET_SIDE = 960  #: pixels of the longer side of a sheet, nearly
 GAP = 12  #: pixels between two tiles
-BADGE_SIDE = 40  #: pixels of a number's disc
+BADGE_SIDE = 64  #: pixels of a number's disc
 PAPER, DISC, DIGITS = (32, 33, 36), (0, 0, 0, 170), "white"  #: the sheet's colours
 
 

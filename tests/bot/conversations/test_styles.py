@@ -134,7 +134,7 @@ async def test_styles_are_shown_as_pictures(talk: RunningBot) -> None:
     for _ in range(2):
         await user.sends_text("/style")
         style = await user.gets("photo", after=user.last)
-        assert style.text.endswith("1 – A-1\n2 – B-2")
+        assert style.text.startswith("1 – A-1\n2 – B-2\n\n")
     (run,) = talk.bot.runs("sheet")[before:]
     assert run["clip"] == made_of(card.content)["clip"]
     assert "--numbered" in run["words"]

@@ -40,8 +40,8 @@ def test_each_tile_is_a_preview_of_its_look(tmp_path: Path) -> None:
         tile = plain[:, left : left + 474]
         assert np.abs(tile - read(card)).mean() < 1.5
         changed = np.abs(numbered - plain)[:, left : left + 474].max(axis=2) > 60
-        assert changed[:64, :64].any()
-        assert not changed[64:].any()
+        assert changed[:80, :80].any()
+        assert not changed[80:].any()
 
 
 def test_a_sheet_of_long_looks_is_within_what_telegram_takes(tmp_path: Path) -> None:

@@ -209,13 +209,14 @@ async def styles(user: User, friend: User, films: Sequence[Path]) -> Chats:
     """Saved styles, one of them, the same shared with a friend, and an album."""
     sent = await user.sends_video(films[0], width=SIDE, height=SIDE, seconds=SECONDS)
     card = await card_of(user, sent, 60)
-    draft = card.datas[-1].split(":")[1]
+    draft, said = card.datas[-1].split(":")[1], card
     for names, presses in LOOKS.items():
         for press in presses:
             await (await user.forges(press.format(draft), card)).answered(30)
         await (await user.forges(f"save:{draft}:", card)).answered(30)
-        await user.gets("text", "💾", within=30)
-        await user.gets("text", "💾", after=await user.sends_text(names[user.language == "ru"]))
+        await user.gets("text", "💾", after=said, within=30)
+        name = await user.sends_text(names[user.language == "ru"])
+        said = await user.gets("text", "💾", after=name, within=30)
     begin = len(now(user))
     await user.sends_text("/style")
     shown = await user.gets("photo", within=30)
