@@ -181,7 +181,7 @@ privacy =
     <b>What I keep</b>
 
     • Your video and the result: until the result is sent.
-    • The cut-out, for the buttons under the result: a day.
+    • The cut-out, for the buttons under the result, and the name of your file: a day.
     • The preview of a video that you did not order: a week.
     • A line for each video, with your Telegram number, the time and the choices: { $days } days.
     • Your language, the look that you chose last, and the styles that you saved.
