@@ -235,6 +235,7 @@ async def test_the_face_is_moved_in_a_circle_of_this_clip_alone(talk: RunningBot
     await opened(talk, card, "face")
     await user.presses("^face:.*:right$", card)
     await shows(talk, card, "--center")
+    talk.bot.end_series()
     following = await card_of(user, await user.sends_video(clip()))
     assert "--center" not in words(following.content)
     for page in ("more", "first"):

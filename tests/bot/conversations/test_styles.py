@@ -165,6 +165,7 @@ async def test_a_background_of_a_style_is_shown(talk: RunningBot) -> None:
     user = talk.user()
     sent = []
     for size in (None, None, 19_000_000):
+        talk.bot.end_series()
         card = await card_of(user, await user.sends_video(clip()))
         more = {} if size is None else {"size": size}
         sent.append(await user.sends_document(clip(), mime="video/mp4", reply_to=card.id, **more))
@@ -173,6 +174,7 @@ async def test_a_background_of_a_style_is_shown(talk: RunningBot) -> None:
         await named(user, card, f"B-{len(sent)}")
     assert sent[1].media
     del talk.telegram.files[sent[1].media.file_id]
+    talk.bot.end_series()
     await card_of(user, await user.sends_video(clip()))
     await user.sends_text("/style")
     await user.gets("photo", "B-3", after=user.last)
@@ -193,6 +195,7 @@ async def test_styles_are_listed_without_pictures_where_none_can_be_drawn(
     await user.sends_text("/style")
     assert (await user.gets("text", "A-1", after=user.last)).has(OPEN)
     assert refused.hit == 1
+    talk.bot.end_series()
     await saved(talk, user, "B-2")
     talk.bot.behave(sheet={"fault": "dies"})
     await user.sends_text("/style")
