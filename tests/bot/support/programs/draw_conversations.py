@@ -257,6 +257,22 @@ async def after(user: User, film: Path) -> Chats:
     return moments
 
 
+async def several(user: User, film: Path, background: Path) -> Chats:
+    """An album of clips: its card, and what one press makes of it, where one of them is broken."""
+    broken = film.with_name("broken.mp4")
+    broken.write_bytes(film.read_bytes()[:20_000])
+    album = await user.sends_album([film, broken, background], seconds=SECONDS)
+    card = await card_of(user, album[0], 60)
+    moments = [now(user)]
+    await user.presses(MAKE, card)
+    await user.gets("text", "▱", after=card, within=60)
+    moments.append(now(user)[4:])
+    await user.gets("text", "1", after=card, within=120, where=lambda m: not m.buttons)
+    await asyncio.sleep(2)
+    moments.append(now(user)[4:])
+    return moments
+
+
 async def ask(admin: User) -> Chats:
     """What an admin is told."""
     chats = []
@@ -294,6 +310,10 @@ def main(result: Path) -> None:
                     ),
                     "after": await after(telegram.user(6, "en", "Kim"), film),
                     "after_ru": await after(telegram.user(7, "ru", "Юлия"), film),
+                    "several": [
+                        *await several(telegram.user(8, "en", "Pat"), film, rocket),
+                        *await several(telegram.user(9, "ru", "Пётр"), film, rocket),
+                    ],
                     "admin": await ask(telegram.user(ADMIN, "en", "Admin")),
                 }
 
