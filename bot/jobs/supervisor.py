@@ -266,8 +266,11 @@ class JobSupervisor:
 
     async def _start_if_orphaned(self, job: Job) -> None:
         workflow_id = await self._find_next_workflow(job.id)
-        if workflow_id and job.id not in self._active_jobs:  # which may have changed meanwhile
-            active = self._active_jobs.activate(job)
+        latest = await self._job_repository.get(job.id)  # which may have changed meanwhile
+        if latest is None or latest.is_over:
+            return
+        if workflow_id and job.id not in self._active_jobs:
+            active = self._active_jobs.activate(latest)
             self._background_tasks.start(self._start_workflow(active, workflow_id))
 
     async def _find_next_workflow(self, job_id: str) -> str | None:
