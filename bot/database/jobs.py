@@ -12,6 +12,7 @@ from bot.database.repository import Repository, generate_id
 from bot.database.schema import jobs
 from bot.domain.job_request import Destination, JobRequest, Language, Requester
 from bot.domain.outcomes import CANCELLED_BY_OPERATOR, FailureCode
+from video_editing.contract.formats import OutputFormat
 
 QUEUE_LOCK_ID = 0x6F76_6572  #: of an advisory lock: two processes must not both accept the last job
 
@@ -165,6 +166,15 @@ class Job:
     def draft_id(self) -> str | None:
         """The id of the draft of the job; None for another form of a result."""
         return get_draft_id(self.origin)
+
+    @property
+    def is_shareable(self) -> bool:
+        """Whether the page that shares a result can be opened for it, and send it on.
+
+        Telegram opens pages in private chats only, and prepares neither round notes nor stickers.
+        """
+        is_private = self.chat == self.user
+        return is_private and self.order.form not in {OutputFormat.NOTE, OutputFormat.STICKER}
 
     @property
     def is_over(self) -> bool:

@@ -305,6 +305,7 @@ button-mov = ProRes file
 button-webm = WebM file
 button-sticker = Sticker
 button-change = Change
+button-share = Share
 button-shape = Other shape
 button-corner = Other corner
 

@@ -305,6 +305,7 @@ button-mov = Файл ProRes
 button-webm = Файл WebM
 button-sticker = Стикер
 button-change = Изменить
+button-share = Поделиться
 button-shape = Другая форма
 button-corner = Другой угол
 

@@ -16,6 +16,7 @@ from aiogram.methods import (
     EditMessageMedia,
     EditMessageReplyMarkup,
     EditMessageText,
+    SavePreparedInlineMessage,
     SendAnimation,
     SendChatAction,
     SendMessage,
@@ -39,12 +40,14 @@ from bot.domain.outcomes import (
 from bot.telegram.client import BotApiSession
 from bot.telegram.errors import classify_error, is_reply_impossible, is_topic_missing
 from bot.telegram.limits import TelegramLimits, describe_sizes
+from bot.telegram.sharing import build_shared_results
 from bot.telegram.uploads import (
     ResultUpload,
     create_reply_parameters,
     estimate_upload_seconds,
     get_file_id,
 )
+from video_editing.contract.formats import OutputFormat
 
 FORBIDDEN = Rejected(fault=FailureCode.NO_RIGHTS)
 QUICK_TIMEOUT_SECONDS = 10  #: of a call that is made once
@@ -361,6 +364,30 @@ class Messenger:
         method = SendChatAction(chat_id=chat, message_thread_id=destination.topic, action=action)
         with suppress(TelegramAPIError):
             await self._bot(method, request_timeout=QUICK_TIMEOUT_SECONDS)
+
+    async def prepare_sharing(
+        self, user: int, form: OutputFormat, file_id: str, title: str
+    ) -> str | None:
+        """Prepare a message with a result that *user* may send to a chat, and return its id.
+
+        None where Telegram refuses it, or cannot be reached.
+        """
+        for result in build_shared_results(form, file_id, title):
+            method = SavePreparedInlineMessage(
+                user_id=user,
+                result=result,
+                allow_user_chats=True,
+                allow_group_chats=True,
+                allow_channel_chats=True,
+            )
+            try:
+                return (await self._request(method)).id
+            except TelegramBadRequest:  # the file is of another kind
+                continue
+            except TelegramAPIError as err:
+                log.warning("a message to share is not prepared: %s", type(err).__name__)
+                return None
+        return None
 
     async def _replace_file(self, method: EditMessageMedia, seconds: int) -> None:
         """Replace a file that the user has; where that fails, the user keeps it as it is."""

@@ -96,8 +96,9 @@ class Keyboards:
                 rows = [_create_corner_row(job)]
             case _:
                 change = create_button(f"✏️ {words('change')}", ReopenCard(job=job.id))
+                last = [change, *self._create_share_button(job, words)]
                 return create_keyboard(
-                    *_create_format_rows(job, words), _create_page_row(job, words), [change]
+                    *_create_format_rows(job, words), _create_page_row(job, words), last
                 )
         back = create_button(
             f"← {words('back')}", ShowResultPage(job=job.id, page=ResultPage.FIRST)
@@ -110,6 +111,13 @@ class Keyboards:
             return []
         page = WebAppInfo(url=f"{self._site}/editor?draft={draft.id}")
         return [Button(text=f"✋ {words('editor')}", web_app=page)]
+
+    def _create_share_button(self, job: Job, words: Labels) -> Row:
+        """Create the button to the page that shares a result, where there is one."""
+        if not self._site or not job.is_shareable:
+            return []
+        page = WebAppInfo(url=f"{self._site}/share?job={job.id}")
+        return [Button(text=f"📤 {words('share')}", web_app=page)]
 
     def create_dashboard_row(self, language: Language) -> Row:
         """Create the button to the operator's dashboard, for private chats; none without a site."""

@@ -9,6 +9,7 @@ from backends.renderer_factory import create_monthly_budget
 from bot.database.audit import AuditLog
 from bot.database.drafts import DraftRepository
 from bot.database.history import History
+from bot.database.jobs import JobRepository
 from bot.database.statistics import Statistics
 from bot.database.users import UserRepository
 from bot.jobs.draft_files import DraftFiles
@@ -25,6 +26,7 @@ from bot.web.editor_files import EditorFiles
 from bot.web.ops import OpsPages
 from bot.web.ops_state import OpsSources, OpsState
 from bot.web.orders import DraftOrders
+from bot.web.sharing import SharePages
 from bot.web.signatures import Signatures
 from bot.web.site import Site
 from settings import Settings
@@ -61,12 +63,15 @@ class SiteParts:
 
 
 def create_site(settings: Settings, parts: SiteParts) -> Site:
-    """Create both pages."""
+    """Create all pages."""
     token, ops_token = (
         secret.get_secret_value() for secret in (settings.bot.token, settings.bot.ops_token)
     )
     signatures = Signatures(token, ops_token, settings.bot.admin_ids)
-    return Site(_create_ops(settings, signatures, parts), _create_editor(signatures, parts))
+    sharing = SharePages(signatures, JobRepository(parts.engine), parts.messenger, parts.texts)
+    return Site(
+        _create_ops(settings, signatures, parts), _create_editor(signatures, parts), sharing
+    )
 
 
 def _create_ops(settings: Settings, signatures: Signatures, parts: SiteParts) -> OpsPages:

@@ -12,10 +12,15 @@ from aiohttp import hdrs, web
 from bot.web.editor import EditorPages, create_editor_routes
 from bot.web.guards import RequestGuard
 from bot.web.ops import OpsPages, create_ops_routes
+from bot.web.sharing import SharePages, create_share_routes
 
 FOLDER = Path(__file__).parent / "pages"
 #: pages that people open, and their files
-DOCUMENTS = {"/ops": "ops/index.html", "/editor": "editor/index.html"}
+DOCUMENTS = {
+    "/ops": "ops/index.html",
+    "/editor": "editor/index.html",
+    "/share": "share/index.html",
+}
 MIN_COMPRESSED_BYTES = 1000
 
 
@@ -26,10 +31,12 @@ class Site:
     Attributes:
         ops: the operator's dashboard.
         editor: the editor of cards.
+        sharing: sends results on.
     """
 
     ops: OpsPages
     editor: EditorPages
+    sharing: SharePages
 
 
 class PageFile:
@@ -76,6 +83,7 @@ def create_site_routes(get_site: Callable[[], Site | None]) -> list[web.RouteDef
         *_create_file_routes(),
         *create_ops_routes(lambda: require_site().ops),
         *create_editor_routes(lambda: require_site().editor),
+        *create_share_routes(lambda: require_site().sharing),
     ]
     return [web.route(one.method, one.path, guard.wrap(one.handler)) for one in routes]
 

@@ -37,7 +37,7 @@ window.Telegram = { WebApp: {
   disableVerticalSwipes: note("disableVerticalSwipes"),
   enableClosingConfirmation: note("enableClosingConfirmation"),
   disableClosingConfirmation: note("disableClosingConfirmation"),
-  isVersionAtLeast: () => true,
+  isVersionAtLeast: () => true, shareMessage: note("shareMessage"),
   HapticFeedback: { selectionChanged: note("haptic") },
   MainButton: button("MainButton"), BackButton: button("BackButton"),
 } };

@@ -76,6 +76,7 @@ class Methods:
         self.answers: dict[str, dict[str, Any]] = {}  #: of queries
         self.commands: dict[str, Any] = {}  #: by scope and language
         self.actions: list[tuple[float, int, str]] = []
+        self.prepared: list[dict[str, Any]] = []  #: messages that users may send on
 
     async def do(self, call: Call, gone: Callable[[], bool]) -> Any:
         """The result of *call*."""
@@ -168,6 +169,19 @@ class Methods:
         chat = self._chat(call)
         self.actions.append((time.monotonic(), chat.id, call.arguments.get("action", "")))
         return True
+
+    def _save_prepared_inline_message(self, call: Call) -> Any:
+        result = json.loads(call.arguments["result"])
+        kind, file_id = next(
+            (name.removesuffix("_file_id"), value)
+            for name, value in result.items()
+            if name.endswith("_file_id")
+        )
+        media = self.files.get(file_id)
+        if media is None or {"mpeg4": "animation"}.get(kind, kind) != media.kind:
+            refuse("wrong file identifier/HTTP URL specified")
+        self.prepared.append(result)
+        return {"id": f"prepared-{len(self.prepared)}", "expiration_date": int(time.time()) + 600}
 
     # sending
 
