@@ -7,6 +7,7 @@ server works at does neither. The guard wraps asyncio protocols. What handles re
 """
 
 import asyncio
+import re
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from typing import cast
 MAX_CONNECTIONS = 512  #: or half of the descriptors that the process may have
 HEAD_END = b"\r\n\r\n"
 MAX_HEAD_BYTES = 1 << 16  #: which servers refuse; whether it ends is left to them
+MAX_HELD_BODY_BYTES = 1 << 14  #: of the first body that are waited for before the server works
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})", re.IGNORECASE)
+EXPECT = re.compile(rb"\r\nexpect:", re.IGNORECASE)  #: of a client that waits before the body
 #: connections that asyncio accepts before the guard can close one
 ACCEPTED_AT_ONCE = 32
 
@@ -101,8 +105,8 @@ class ConnectionGuard:
 class _GuardedConnection(asyncio.Protocol):
     """Passes everything to the protocol that parses HTTP, and closes a connection in time.
 
-    That protocol is created once the first head is complete: it takes far more memory and time than
-    a stranger's half request is worth.
+    That protocol is created once the first request is complete, or much of its body has come: it
+    takes far more memory and time than a stranger's half request is worth.
 
     Attributes:
         network: the IPv4 address of the client, or its IPv6 network of 64 bits; empty at first.
@@ -114,7 +118,7 @@ class _GuardedConnection(asyncio.Protocol):
         self._guard, self._limits = guard, guard.limits
         self._create_protocol = create_protocol
         self._protocol: asyncio.Protocol | None = None
-        self._head = bytearray()  # until it is complete
+        self._held = bytearray()  # the beginning of the first request, until there is a protocol
         self._transport: asyncio.Transport | None = None  # of an admitted, open connection
         self._timer: asyncio.TimerHandle | None = None
         self._seconds_left = self._limits.receive_seconds
@@ -142,13 +146,13 @@ class _GuardedConnection(asyncio.Protocol):
             if self._timer:
                 self._start_clock(self._seconds_left)
         if self._protocol is None:
-            self._head += data
-            if HEAD_END not in self._head and len(self._head) < MAX_HEAD_BYTES:
+            self._held += data
+            if not _is_worth_work(self._held):
                 return
             _current.set(self)  # the tasks that the protocol starts inherit it
-            self._protocol, data = self._create_protocol(), bytes(self._head)
+            self._protocol, data = self._create_protocol(), bytes(self._held)
             self._protocol.connection_made(self._transport)
-            self._head.clear()
+            self._held.clear()
         self._protocol.data_received(data)
 
     def eof_received(self) -> bool | None:
@@ -249,6 +253,18 @@ def receiving() -> Iterator[None]:
         yield
     finally:
         connection.work()
+
+
+def _is_worth_work(request: bytearray) -> bool:
+    """Return whether the beginning of a request has its head and enough of its body."""
+    end = request.find(HEAD_END)
+    if end < 0:
+        return len(request) >= MAX_HEAD_BYTES
+    length = CONTENT_LENGTH.search(request, 0, end)
+    if length is None or EXPECT.search(request, 0, end):
+        return True
+    held = len(request) - end - len(HEAD_END)
+    return held >= min(int(length[1]), MAX_HELD_BODY_BYTES)
 
 
 def _get_network(peer: tuple[str, ...] | None) -> bytes:

@@ -157,13 +157,26 @@ async def test_a_request_in_work_is_not_replaced() -> None:
         assert await read_status(first) == 200
 
 
-async def test_half_a_head_costs_no_protocol() -> None:
+@pytest.mark.parametrize(
+    ("half", "rest"),
+    [(HEAD, b"\r\n"), (HEAD + b"content-length: 6\r\n\r\nabc", b"def")],
+    ids=["head", "body"],
+)
+async def test_half_a_request_costs_no_protocol(half: bytes, rest: bytes) -> None:
     """Which takes a hundred kilobytes."""
     async with GuardedServer(ConnectionLimits()).run() as server:
-        pair = await server.open(HEAD)
+        pair = await server.open(half)
         assert server.created == 0
-        pair[1].write(b"\r\n")
+        pair[1].write(rest)
         assert await read_status(pair) == 200
+        assert server.created == 1
+
+
+@pytest.mark.parametrize("more", [b"\r\n" + bytes(1 << 15), b"Expect: 100-continue\r\n\r\n"])
+async def test_a_large_body_goes_to_the_server_as_it_comes(more: bytes) -> None:
+    """And so does the head of a client that waits to be asked for the body."""
+    async with GuardedServer(ConnectionLimits()).run() as server:
+        await server.open(POST.removesuffix(b"\r\n") + more)
         assert server.created == 1
 
 

@@ -130,8 +130,8 @@ class Deaths:
             if death.is_inside_send(self.telegram, first):
                 seconds = death.at - first.ended
                 return f"{first.chat}: inside a send, {seconds:+.3f} s {death.border}".rstrip()
-        deaths = [(death.at - first.ended, death.border, death.writing) for death in between]
-        return f"{first.chat}: unexplained, deaths after it: {deaths}"
+        after = [(f"{death.at - first.ended:+.3f} s", death.writing) for death in between]
+        return f"{first.chat}: unexplained, died after it: {after[:3]}"
 
     def _unrecorded(self) -> frozenset[int]:
         rows = self.bot.rows("SELECT chat, state, result FROM jobs")
