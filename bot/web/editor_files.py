@@ -51,9 +51,10 @@ class EditorFiles:
         """Return one of :data:`PROXY_FILES`. Raises what the renderer raises."""
         with self._draft_files.use(draft.id) as folder:
             path = folder / PROXY_FOLDER / name
-            async with self._lock(draft):
-                if not path.exists():
-                    await self._renderer.render_proxy(draft)
+            if not path.exists():
+                async with self._lock(draft):
+                    if not path.exists():
+                        await self._renderer.render_proxy(draft)
             return await asyncio.to_thread(path.read_bytes)
 
     @asynccontextmanager
@@ -75,7 +76,8 @@ class EditorFiles:
         """
         with self._draft_files.use(draft.id) as draft_folder:
             folder = draft_folder / LAYERS_FOLDER
-            async with self._lock(draft):
-                if not (folder / name).exists():
-                    await self._renderer.render(draft)
+            if not (folder / name).exists():  # what is there does not wait for what is drawn
+                async with self._lock(draft):
+                    if not (folder / name).exists():
+                        await self._renderer.render(draft)
             yield folder

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.bot.support.browser import DESK, PHONE, Visit, visiting
 from tests.bot.support.conversation import card_of, clip, result_for, words
@@ -186,6 +186,45 @@ async def test_a_page_that_may_not_says_what_to_do(
         await expect(visit.page.locator("#status")).to_contain_text(said)
         await expect(visit.page.locator("#controls")).to_be_hidden()
         await visit.is_safe()
+
+
+@pytest.mark.slow
+async def test_a_page_that_could_not_load_asks_again(
+    talk: RunningBot, ann: User, card: Message, browser: Browser
+) -> None:
+    """When its button is pressed; nothing is there to choose from before."""
+    async with visiting(browser, "about:blank", has_telegram=False) as visit:
+        page = visit.page
+        await page.route("**/person.webp", lambda route: route.abort())
+        await page.goto(page_of(talk, card, launch(TOKEN, ann.id)))
+        await expect(page.locator("#status")).to_contain_text("No connection")
+        await expect(page.locator("#controls")).to_be_hidden()
+        await page.unroute("**/person.webp")
+        await page.get_by_role("button", name="Try again").click()
+        await expect(page.locator("body[data-ready]")).to_be_attached()
+        await expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+
+
+@pytest.mark.slow
+async def test_an_answer_that_is_lost_on_its_way_is_not_asked_for_twice(
+    visit: Visit, ann: User, card: Message, talk: RunningBot
+) -> None:
+    """The order had arrived: the second press says so, and no second video is made."""
+    page = visit.page
+
+    async def lose(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    await page.route("**/make", lose)
+    await page.get_by_role("button", name="Make it").click()
+    await expect(page.locator("#status")).to_contain_text("No connection")
+    await page.unroute("**/make")
+    await page.get_by_role("button", name="Make it").click()
+    await expect(page.locator("#status")).to_contain_text("being made already")
+    await expect(page.locator("#controls")).to_be_hidden()
+    await result_for(ann, card)
+    assert len(talk.bot.rows(f'SELECT id FROM jobs WHERE "user" = {ann.id}')) == 1  # noqa: S608
 
 
 async def test_the_handles_trim(visit: Visit, ann: User, card: Message) -> None:

@@ -4,6 +4,7 @@
 const MIN_SECONDS = 0.5;
 const LINGER = 1200;
 const CLOSE = 0.05; // seconds from the end that are the end
+const STEP = 0.1;
 
 function clock(seconds) {
   const whole = Math.floor(seconds / 60);
@@ -21,9 +22,10 @@ export class Trim {
     this.start = find("start");
     this.end = find("end");
     this.video = find("proxy");
+    this.length = STEP * Math.ceil(seconds / STEP - 1e-6); // handles stop at whole steps
     for (const handle of [this.start, this.end, find("cover")]) {
-      handle.max = seconds;
-      handle.step = 0.1;
+      handle.max = this.length;
+      handle.step = STEP;
     }
     for (const handle of [this.start, this.end]) handle.addEventListener("input", () => this.change(handle));
     find("cover").addEventListener("input", () => this.choose(Number(find("cover").value)));
@@ -38,7 +40,7 @@ export class Trim {
     if (now.start === start && now.end === end && now.cover === cover && this.isShown) return;
     this.isShown = true;
     this.start.value = start;
-    this.end.value = end ?? this.seconds;
+    this.end.value = end ?? this.length;
     this.cover = cover;
     this.show();
   }
@@ -62,7 +64,7 @@ export class Trim {
   change(handle) {
     const [start, end] = this.span;
     if (handle === this.start) this.start.value = Math.min(start, Math.max(0, end - MIN_SECONDS));
-    else this.end.value = Math.max(end, Math.min(this.seconds, start + MIN_SECONDS));
+    else this.end.value = Math.max(end, Math.min(this.length, start + MIN_SECONDS));
     this.tell(Number(handle.value));
   }
 
@@ -117,14 +119,14 @@ export class Trim {
   show() {
     const [start, end] = this.span;
     const kept = this.find("kept").style;
-    kept.left = `${(100 * start) / this.seconds}%`;
-    kept.right = `${100 - (100 * end) / this.seconds}%`;
-    this.find("span").textContent = `${clock(start)} – ${clock(end)}`;
+    kept.left = `${(100 * start) / this.length}%`;
+    kept.right = `${100 - (100 * end) / this.length}%`;
+    this.find("span").textContent = `${clock(start)} – ${clock(Math.min(end, this.seconds))}`;
     this.start.setAttribute("aria-valuetext", clock(start));
     this.end.setAttribute("aria-valuetext", clock(end));
     this.find("cover").value = this.shownCover;
     this.find("cover").setAttribute("aria-valuetext", clock(this.shownCover));
-    this.find("mark").style.left = `${(100 * this.shownCover) / this.seconds}%`;
+    this.find("mark").style.left = `${(100 * this.shownCover) / this.length}%`;
     this.find("middle").setAttribute("aria-pressed", String(this.cover === null));
     this.find("play").setAttribute("aria-pressed", String(!this.video.paused));
   }

@@ -16,9 +16,9 @@ function word(key) {
 
 function duration(seconds) {
   for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "m"]]) {
-    if (seconds >= 2 * size) return `${Math.floor(seconds / size)} ${unit}`;
+    if (seconds >= 2 * size) return `${Math.floor(seconds / size)} ${word(unit)}`;
   }
-  return `${Math.max(0, Math.floor(seconds))} s`;
+  return `${Math.max(0, Math.floor(seconds))} ${word("s")}`;
 }
 
 function ago(time) {
@@ -61,8 +61,8 @@ function showTiles({ jobs, summary, machine }) {
     tile(dollars(spending.today), word("today")),
     tile(`${dollars(spending.month)} → ${dollars(spending.projected)}`, `${word("month")} → ${word("projected")}`),
     ...(spending.budget === null ? [] : [tile(`${dollars(spending.booked)} / ${dollars(spending.budget)}`, word("budget"), level)]),
-    tile(`${(machine.disk_free / 1e9).toFixed(1)} GB`, word("disk"), free < 0.05 ? "bad" : free < 0.15 ? "warn" : ""),
-    tile(`${Math.round(machine.memory / 1e6)} MB`, word("memory")),
+    tile(`${(machine.disk_free / 1e9).toFixed(1)} ${word("GB")}`, word("disk"), free < 0.05 ? "bad" : free < 0.15 ? "warn" : ""),
+    tile(`${Math.round(machine.memory / 1e6)} ${word("MB")}`, word("memory")),
     tile(machine.version, `ffmpeg ${machine.ffmpeg}`),
   );
 }

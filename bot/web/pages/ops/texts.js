@@ -20,7 +20,7 @@ export const TEXTS = {
     ok: "Done.", confirmCancel: "Cancel job {s}?", confirmRetry: "Make job {s} again?",
     confirmPause: "Accept no new jobs from now on?", confirmResume: "Accept new jobs again?",
     confirmFirst: "Try {s} before all others?", confirmTest: "Test {s} now? Modal may start a machine.",
-    browser: "browser", now: "now",
+    browser: "browser", d: "d", h: "h", m: "m", s: "s", GB: "GB", MB: "MB",
     fetch: "fetch", plan: "plan", mattes: "mattes", compose: "compose", deliver: "deliver",
   },
   ru: {
@@ -42,7 +42,7 @@ export const TEXTS = {
     ok: "Готово.", confirmCancel: "Отменить задание {s}?", confirmRetry: "Сделать задание {s} заново?",
     confirmPause: "Больше не принимать новые задания?", confirmResume: "Снова принимать новые задания?",
     confirmFirst: "Пробовать {s} раньше остальных?", confirmTest: "Проверить {s} сейчас? Modal может запустить машину.",
-    browser: "браузер", now: "сейчас",
+    browser: "браузер", d: "д", h: "ч", m: "мин", s: "с", GB: "ГБ", MB: "МБ",
     fetch: "загрузка", plan: "план", mattes: "маски", compose: "сборка", deliver: "отправка",
   },
 };

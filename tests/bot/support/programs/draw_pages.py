@@ -130,9 +130,9 @@ async def draw_editor(browser: Browser, telegram: Telegram, folder: Path) -> Non
         card = await card_of(user, await user.sends_video(clip_path), within=60)
         page = card.button("Editor").page.replace(SITE, f"http://127.0.0.1:{bot.port}")
         pictures = []
-        for scheme, language, shape, background in (
-            ("light", "ru", "Прямоуг.", 8),
-            ("dark", "en", "Cut out", 6),
+        for scheme, language, shape, background, tab in (
+            ("light", "ru", "Прямоуг.", 8, "look"),
+            ("dark", "en", "Cut out", 6, "behind"),
         ):
             address = page + launch(TOKEN, user.id, language=language)
             async with visiting(browser, address, **PHONE, color_scheme=scheme) as visit:
@@ -140,8 +140,10 @@ async def draw_editor(browser: Browser, telegram: Telegram, folder: Path) -> Non
                 await visit.page.evaluate(SHOW_OWN_BUTTON)
                 await visit.page.locator("#rings button").nth(1).click()
                 await visit.page.get_by_role("button", name=shape, exact=True).click()
-                await visit.page.locator("#backgrounds button").nth(background).click()
                 await visit.page.locator("#shadow").fill("0.6")
+                await visit.page.locator("#tab-behind").click()
+                await visit.page.locator("#backgrounds button").nth(background).click()
+                await visit.page.locator(f"#tab-{tab}").click()
                 for key in ("ArrowLeft", "ArrowUp"):
                     await visit.page.locator("#stage").press(f"Shift+{key}")
                 await asyncio.sleep(0.5)
