@@ -205,9 +205,9 @@ LOOKS = {
 }
 
 
-async def styles(user: User, friend: User, films: Sequence[Path]) -> Chats:
-    """Saved styles, one of them, the same shared with a friend, and an album."""
-    sent = await user.sends_video(films[0], width=SIDE, height=SIDE, seconds=SECONDS)
+async def styles(user: User, friend: User, files: Sequence[Path]) -> Chats:
+    """Saved styles, one of them, the same shared with a friend, and an album of *files*."""
+    sent = await user.sends_video(files[0], width=SIDE, height=SIDE, seconds=SECONDS)
     card = await card_of(user, sent, 60)
     draft, said = card.datas[-1].split(":")[1], card
     for names, presses in LOOKS.items():
@@ -228,7 +228,7 @@ async def styles(user: User, friend: User, films: Sequence[Path]) -> Chats:
     await friend.gets("photo", after=await friend.sends_text(f"/start {code}"), within=30)
     moments.append(now(friend))
     begin = len(now(user))
-    album = await user.sends_album(films, seconds=SECONDS)
+    album = await user.sends_album(files, seconds=SECONDS)
     await card_of(user, album[0], 90)
     await asyncio.sleep(3)
     moments.append(now(user)[begin:])
@@ -291,7 +291,8 @@ def main(result: Path) -> None:
         film = film_of_eileen(folder / "talk.mp4", FRAMES, side=SIDE, tone=220)
         rocket = folder / "rocket.jpg"
         Image.fromarray(data.rocket()).save(rocket)
-        films = (film, film_of_eileen(folder / "second.mp4", FRAMES, side=SIDE, tone=90))
+        second = film_of_eileen(folder / "second.mp4", FRAMES, side=SIDE, tone=90)
+        files = (film, second, rocket)
         ann, olga = telegram.user(2, "en", "Ann"), telegram.user(3, "ru", "Ольга")
         with living(BotProcess(telegram, folder / "bot")) as process:
 
@@ -301,12 +302,12 @@ def main(result: Path) -> None:
                     "talk": await talk(ann, film, rocket),
                     "pages": await pages(telegram.user(4, "en", "Bob"), film),
                     "styles": await styles(
-                        telegram.user(8, "en", "Max"), telegram.user(9, "en", "Liz"), films
+                        telegram.user(8, "en", "Max"), telegram.user(9, "en", "Liz"), files
                     ),
                     "talk_ru": await talk(olga, film, rocket),
                     "pages_ru": await pages(telegram.user(5, "ru", "Иван"), film),
                     "styles_ru": await styles(
-                        telegram.user(10, "ru", "Лев"), telegram.user(11, "ru", "Ия"), films
+                        telegram.user(10, "ru", "Лев"), telegram.user(11, "ru", "Ия"), files
                     ),
                     "after": await after(telegram.user(6, "en", "Kim"), film),
                     "after_ru": await after(telegram.user(7, "ru", "Юлия"), film),
