@@ -37,6 +37,7 @@ class RenderRequest:
         form: format of the result.
         max_bytes: largest size of a video or animation.
         thumbnail: path of a small JPEG to write; None for none. Transparent results have none.
+        cover: path of a larger JPEG of the same frame. Only this machine writes it.
         canvas: aspect ratio of the result, a key of ASPECTS, or AUTO_CANVAS.
         excerpt: the part of the clip that is used.
         sound: of the voice and of the background.
@@ -52,6 +53,7 @@ class RenderRequest:
     canvas: str = AUTO_CANVAS
     excerpt: Excerpt = WHOLE_CLIP
     sound: SoundOptions = DEFAULT_SOUND
+    cover: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ def build_arguments(request: RenderRequest, result: Path) -> list[str]:
         f"--form={request.form}",
         *([f"--max-mb={(request.max_bytes or 0) / 1_000_000}"] if is_size_limited else []),
         *([f"--thumbnail={request.thumbnail.absolute()}"] if request.thumbnail else []),
+        *([f"--cover={request.cover.absolute()}"] if request.cover else []),
     ]
 
 

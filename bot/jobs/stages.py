@@ -22,6 +22,7 @@ from bot.domain.job_request import BackgroundChoice, MediaSource, SourceKind
 from bot.domain.outcomes import FailureCode, Rejected, ResultRendered, StepDone
 from bot.jobs.workspace import (
     CLIP_FILE,
+    COVER_FILE,
     MATTES_FOLDER,
     RENDERED_FILE,
     THUMBNAIL_FILE,
@@ -33,9 +34,11 @@ from bot.jobs.workspace import (
 )
 from bot.telegram.errors import DownloadRejected
 from bot.telegram.limits import TelegramLimits, describe_sizes
+from bot.telegram.uploads import ResultStills
 from video_editing.cli.arguments import format_options
 from video_editing.contract.atomic_file import atomic_write, translate_output_errors
 from video_editing.contract.errors import InputRejected, OutputFailed, RejectReason
+from video_editing.contract.formats import OutputFormat
 from video_editing.contract.plan import Plan, Segment, find_missing_segments, read_plan
 from video_editing.contract.progress import ignore
 
@@ -156,7 +159,7 @@ class JobStages:
         """Render the result; reject it if it is larger than Telegram accepts."""
         started, path = time.monotonic(), self.get_result_path(job)
         rendered = await self._render(job, path, report)
-        await self._choose_thumbnail(job, rendered.seconds)
+        await self._choose_stills(job, rendered.seconds)
         report(CostIncurred(rendered.renderer, time.monotonic() - started, rendered.dollars))
         size = (await asyncio.to_thread(path.stat)).st_size
         if size > self._limits.upload_bytes:
@@ -182,10 +185,10 @@ class JobStages:
         """Return the path of the result."""
         return self._workspace.get_job_folder(job.id) / f"result{job.order.form.suffix}"
 
-    def find_thumbnail(self, job: Job) -> Path | None:
-        """Return the path of the result's thumbnail, if it has one."""
-        path = self._workspace.get_job_folder(job.id) / THUMBNAIL_FILE
-        return path if path.exists() else None
+    def find_stills(self, job: Job) -> ResultStills:
+        """Return the pictures that stand for the result, as far as it has them."""
+        paths = (self._find_thumbnail_path(job), self._find_cover_path(job))
+        return ResultStills(*(path if path and path.exists() else None for path in paths))
 
     async def keep_mattes(self, job: Job) -> None:
         """Link the mattes of a job to where other forms of its result look for them."""
@@ -297,20 +300,27 @@ class JobStages:
                 self._renderer.name, FailureKind.INVALID_RESPONSE, "mattes"
             ) from err
 
-    async def _choose_thumbnail(self, job: Job, seconds: float) -> None:
-        """Replace the thumbnail of a result of so many *seconds* where the user chose its frame."""
-        cover, thumbnail = job.order.cover, self._find_thumbnail_path(job)
-        if cover is None or thumbnail is None:
+    async def _choose_stills(self, job: Job, seconds: float) -> None:
+        """Replace the pictures of a result of so many *seconds* where the user chose the frame."""
+        chosen, thumbnail = job.order.cover, self._find_thumbnail_path(job)
+        if chosen is None or thumbnail is None:
             return
-        shown = min(max(0, cover - job.order.excerpt.start), seconds)
+        cover = self._find_cover_path(job)
+        shown = min(max(0, chosen - job.order.excerpt.start), seconds)
         await self._video_cli.run(
             "probe",
             str(self.get_result_path(job)),
             f"--thumbnail={thumbnail}",
+            *([f"--cover={cover}"] if cover else []),
             f"--thumbnail-at={shown}",
             "--progress=json",
             report=ignore,
         )
+
+    def _find_cover_path(self, job: Job) -> Path | None:
+        """Return where the cover is written; None for a result that Telegram shows without one."""
+        folder = self._workspace.get_job_folder(job.id)
+        return folder / COVER_FILE if job.order.form is OutputFormat.VIDEO else None
 
     def _find_thumbnail_path(self, job: Job) -> Path | None:
         """Return where the thumbnail is written; None for a result that has none."""
@@ -331,6 +341,7 @@ class JobStages:
             excerpt=job.order.excerpt,
             max_bytes=int(self._limits.upload_bytes * MAX_SIZE_SHARE),
             thumbnail=self._find_thumbnail_path(job),
+            cover=self._find_cover_path(job),
         )
 
     def _get_mattes_folder(self, job: Job) -> Path:

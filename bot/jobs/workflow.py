@@ -250,7 +250,7 @@ class JobWorkflow(DBOSConfiguredInstance):
                 result,
                 self._interface.keyboards.create_result(job),
                 file=self._stages.get_result_path(job),
-                thumbnail=self._stages.find_thumbnail(job),
+                stills=self._stages.find_stills(job),
                 caption=self._interface.texts(job.language, key, seconds=result.seconds),
             )
         match outcome:

@@ -22,6 +22,7 @@ from bot.jobs import dbos_runtime as durable
 CLIP_FILE = "clip"
 MATTES_FOLDER = "mattes"
 THUMBNAIL_FILE = "thumbnail.jpg"
+COVER_FILE = "cover.jpg"
 RENDERED_FILE = "made.json"  #: the size and length of the result
 CARD_FILE = "card.jpg"
 LAYERS_FOLDER = "layers"  #: of a card's picture, apart, for the editor

@@ -42,6 +42,8 @@ from bot.telegram.errors import classify_error, is_reply_impossible, is_topic_mi
 from bot.telegram.limits import TelegramLimits, describe_sizes
 from bot.telegram.sharing import build_shared_results
 from bot.telegram.uploads import (
+    NO_STILLS,
+    ResultStills,
     ResultUpload,
     create_reply_parameters,
     estimate_upload_seconds,
@@ -118,7 +120,7 @@ class MessageSender(Protocol):
         keyboard: Keyboard = None,
         *,
         file: Path,
-        thumbnail: Path | None = None,
+        stills: ResultStills = NO_STILLS,
         caption: str = "",
     ) -> Delivered | RetryLater | ChatGone | Rejected:
         """See :meth:`Messenger.send_result`."""
@@ -169,7 +171,7 @@ class Messenger:
         keyboard: Keyboard = None,
         *,
         file: Path,
-        thumbnail: Path | None = None,
+        stills: ResultStills = NO_STILLS,
         caption: str = "",
     ) -> Delivered | RetryLater | ChatGone | Rejected:
         """Send the result of a job in the format that was ordered.
@@ -188,7 +190,7 @@ class Messenger:
         if size > self._limits.upload_bytes:
             return too_big
         upload = ResultUpload(
-            job.order.form, file, rendered, thumbnail, caption, keyboard, name=job.order.clip.name
+            job.order.form, file, rendered, stills, caption, keyboard, name=job.order.clip.name
         )
         seconds = estimate_upload_seconds(size)
         answer: Message | RetryLater | ChatGone | Rejected

@@ -32,6 +32,23 @@ MIN_UPLOAD_RATE = 200_000  #: bytes per second, for the time in addition to that
 
 
 @dataclass(frozen=True, slots=True)
+class ResultStills:
+    """Pictures of one frame of a result, by their paths; None without one.
+
+    Attributes:
+        thumbnail: a JPEG of at most 320 pixels a side and 200 kB, for lists and previews.
+        cover: a larger one, which a chat shows until a video plays
+            (https://core.telegram.org/bots/api#sendvideo).
+    """
+
+    thumbnail: Path | None = None
+    cover: Path | None = None
+
+
+NO_STILLS = ResultStills()
+
+
+@dataclass(frozen=True, slots=True)
 class ResultUpload:
     """A result that is ready to be sent.
 
@@ -39,7 +56,7 @@ class ResultUpload:
         form: its format.
         file: its path.
         rendered: its width, height and length.
-        thumbnail: the path of a small picture; None without one.
+        stills: the pictures that stand for it.
         caption: the text under it, in HTML; for a sticker under the file that it may become.
         keyboard: the buttons under it.
         name: of the clip, which the file gets; "" for a name by its format.
@@ -48,7 +65,7 @@ class ResultUpload:
     form: OutputFormat
     file: Path
     rendered: ResultRendered
-    thumbnail: Path | None = None
+    stills: ResultStills = NO_STILLS
     caption: str = ""
     keyboard: InlineKeyboardMarkup | None = None
     name: str = ""
@@ -61,6 +78,7 @@ class ResultUpload:
             case OutputFormat.VIDEO:
                 return SendVideo(
                     video=self._create_input_file(),
+                    cover=_open_still(self.stills.cover, "cover.jpg"),
                     supports_streaming=True,
                     duration=seconds,
                     **media,
@@ -128,16 +146,20 @@ class ResultUpload:
         }
 
     def _build_media_fields(self) -> dict[str, Any]:
-        picture = self.thumbnail if self.thumbnail and self.thumbnail.is_file() else None
         return {
             "width": self.rendered.width,
             "height": self.rendered.height,
-            "thumbnail": picture and FSInputFile(picture, "thumbnail.jpg"),
+            "thumbnail": _open_still(self.stills.thumbnail, "thumbnail.jpg"),
         }
 
     def _create_input_file(self) -> InputFile:
         name = self.name or ("overlay" if self.form.is_transparent else "result")
         return FSInputFile(self.file, f"{name}{self.form.suffix}", chunk_size=UPLOAD_CHUNK_BYTES)
+
+
+def _open_still(path: Path | None, name: str) -> InputFile | None:
+    """Return a picture to upload; one that was lost meanwhile stops no result."""
+    return FSInputFile(path, name) if path is not None and path.is_file() else None
 
 
 def get_chat_action(form: OutputFormat) -> str:

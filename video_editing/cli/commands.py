@@ -74,7 +74,7 @@ from video_editing.pipelines.demo import make_demo
 from video_editing.pipelines.edit import Encoder, ResultOptions, edit
 from video_editing.pipelines.engine_speed import measure_engine_speeds
 from video_editing.pipelines.matte import check_segments, write_final_matte
-from video_editing.pipelines.preview import write_preview, write_thumbnail
+from video_editing.pipelines.preview import list_stills, write_preview, write_stills
 from video_editing.pipelines.proxy import write_proxy
 from video_editing.pipelines.reference import measure_difference
 from video_editing.pipelines.render_parts import AlphaFormat, PartsOptions, render_parts
@@ -91,7 +91,7 @@ OutputPath = Annotated[
         description="where the result is written; it appears under that name when it is complete",
     ),
 ]
-ThumbnailPath = Annotated[Path | None, Writes(), Metavar("FILE.jpg")]
+StillPath = Annotated[Path | None, Writes(), Metavar("FILE.jpg")]
 SEGMENT_FILES = (PLAN_FILE, "[0-9]*.mp4")
 LAYER_FILES = (LAYERS_FILE, PERSON_FILE, FRAME_FILE, BACKGROUND_FILE)
 PART_FILES = (
@@ -210,11 +210,12 @@ class EditArguments(CommandArguments):
         description="largest size of the file in megabytes of a million bytes; quality and, if "
         "necessary, the picture's size are reduced",
     )
-    thumbnail: ThumbnailPath = Field(
+    thumbnail: StillPath = Field(
         default=None,
         description="also write a small picture of the result's middle, at most 320 pixels wide "
         "or high",
     )
+    cover: StillPath = Field(default=None, description="the same, at most 1280 pixels wide or high")
     report: ReportPath = REPORT_FIELD
     encoder: Encoder = Field(
         default=Encoder.CPU,
@@ -369,12 +370,13 @@ class ProbeArguments(CommandArguments):
     """Options of ``overlay probe``."""
 
     clip: ClipPath
-    thumbnail: ThumbnailPath = Field(
+    thumbnail: StillPath = Field(
         default=None,
         description="also write a small picture of it, at most 320 pixels wide or high",
     )
+    cover: StillPath = Field(default=None, description="the same, at most 1280 pixels wide or high")
     thumbnail_at: Annotated[float | None, Metavar("SECONDS", default="its middle")] = Field(
-        default=None, ge=0, description="with --thumbnail: when the frame is shown"
+        default=None, ge=0, description="with --thumbnail or --cover: when the frame is shown"
     )
     compare: Annotated[Path | None, Reads(), Metavar("PICTURE")] = Field(
         default=None,
@@ -451,6 +453,7 @@ def run_edit(options: EditArguments, report: Report) -> None:
         output_format=options.form,
         max_bytes=None if options.max_mb is None else _convert_to_bytes(options.max_mb),
         thumbnail=options.thumbnail,
+        cover=options.cover,
         encoder=options.encoder,
     )
     info = edit(composition, options.output, background, canvas, result, report)
@@ -609,9 +612,9 @@ def run_proxy(options: ProxyArguments, _report: Report) -> None:
 def run_probe(options: ProbeArguments, _report: Report) -> None:
     """Print the size, length and rate of a video."""
     clip = open_clip(options.clip)
-    if options.thumbnail is not None:
+    if stills := list_stills(options.thumbnail, options.cover):
         with limit_reading_time(options.clip):
-            write_thumbnail(clip, options.thumbnail, options.thumbnail_at)
+            write_stills(clip, stills, options.thumbnail_at)
     info = OutputInfo(*clip.size, float(clip.duration))._asdict()
     if options.compare is not None:
         with limit_reading_time(options.clip):

@@ -14,7 +14,7 @@ from video_editing.contract.errors import InputRejected, RejectReason
 from video_editing.contract.media import VIDEO_KINDS
 
 SUFFIXES = tuple(suffix for kind in VIDEO_KINDS for suffix in kind.suffixes)
-SINGLE_OPTIONS = ("matte", "thumbnail", "report")  #: files of one clip
+SINGLE_OPTIONS = ("matte", "thumbnail", "cover", "report")  #: files of one clip
 
 
 def split_by_clip(

@@ -1,8 +1,8 @@
 """Edit a clip: the person on a background, as a finished video."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from itertools import chain, islice
@@ -18,7 +18,7 @@ from video_editing.contract.formats import OutputFormat, OutputInfo
 from video_editing.contract.progress import Report, ignore
 from video_editing.frames import Picture, Timed
 from video_editing.matting.matte_stream import PREFETCH_DEPTH
-from video_editing.pipelines.preview import with_thumbnail
+from video_editing.pipelines.preview import StillFile, list_stills, with_stills
 from video_editing.writing.encoder import FileWriter
 from video_editing.writing.encoder_trial import TRIAL_FRAMES
 from video_editing.writing.gif import open_gif
@@ -43,12 +43,14 @@ class ResultOptions:
         max_bytes: largest size of the file, to which the quality and, if needed, the canvas are
             reduced; None is no limit. Only for a video or an animation.
         thumbnail: path of a small JPEG of the result's middle; None writes none.
+        cover: path of a larger JPEG of the same frame, at most 1280 pixels wide or high; likewise.
         encoder: of a video or an animation.
     """
 
     output_format: OutputFormat = OutputFormat.VIDEO
     max_bytes: int | None = None
     thumbnail: Path | None = None
+    cover: Path | None = None
     encoder: Encoder = Encoder.CPU
 
 
@@ -138,12 +140,12 @@ class _EditAttempt:
         with (
             self.composition.open_frames(self._layout, "edit", report, max_rate=max_rate) as frames,
             self._background.open_sampler(self.canvas) as sample_background,
-            _open_thumbnail(self._options.thumbnail) as thumbnail,
+            ExitStack() as opened,
         ):
             pictures = compose(frames, sample_background, corner, timebase)
-            if thumbnail is not None:
-                middle = int(seconds / timebase / 2)
-                pictures = with_thumbnail(pictures, thumbnail, middle)
+            if stills := list_stills(self._options.thumbnail, self._options.cover):
+                stills = [_open_still(still, opened) for still in stills]
+                pictures = with_stills(pictures, stills, int(seconds / timebase / 2))
             sound = None
             if self._has_sound:
                 sound = self.composition.mix_sound(self._background_audio)
@@ -181,6 +183,6 @@ class _EditAttempt:
                 return open_mp4(result, spec, max_bytes, codec)
 
 
-def _open_thumbnail(path: Path | None) -> AbstractContextManager[Path | None]:
-    """Open the path to write a thumbnail to; it appears under its name with the result."""
-    return nullcontext() if path is None else atomic_write(path)
+def _open_still(still: StillFile, opened: ExitStack) -> StillFile:
+    """Return *still* at a path that gets its name when *opened* ends, with the result."""
+    return replace(still, path=opened.enter_context(atomic_write(still.path)))

@@ -1,8 +1,8 @@
-"""Still pictures: the preview of an edit, and the thumbnail of its result."""
+"""Still pictures: the preview of an edit, and the thumbnail and the cover of its result."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from io import BytesIO
 from math import ceil
 from pathlib import Path
@@ -29,6 +29,7 @@ from video_editing.reading.probe import Clip
 
 JPEG_QUALITY = 90
 THUMBNAIL_SIDE = 320  #: pixels of the longer side; Telegram accepts no more
+COVER_SIDE = 1280  #: pixels of the longer side
 MAX_ASPECT = 20  #: of a photo's sides; Telegram refuses longer ones
 
 
@@ -143,14 +144,33 @@ def compute_still_matte(composition: Composition, frame: Timed[Picture]) -> Matt
     raise InputRejected(RejectReason.NO_PERSON)
 
 
-def with_thumbnail(
-    frames: Iterator[Timed[Picture]], thumbnail: Path, time: int
+@dataclass(frozen=True, slots=True)
+class StillFile:
+    """A JPEG of one frame.
+
+    Attributes:
+        path: where it is written.
+        side: most pixels of its longer side; a smaller frame keeps its size.
+    """
+
+    path: Path
+    side: int
+
+
+def list_stills(thumbnail: Path | None, cover: Path | None) -> list[StillFile]:
+    """Return the pictures of a frame whose paths are given."""
+    sides = ((thumbnail, THUMBNAIL_SIDE), (cover, COVER_SIDE))
+    return [StillFile(path, side) for path, side in sides if path is not None]
+
+
+def with_stills(
+    frames: Iterator[Timed[Picture]], stills: Sequence[StillFile], time: int
 ) -> Iterator[Timed[Picture]]:
-    """Yield *frames*, and write the first one at or after *time*, or the last, as a small JPEG.
+    """Yield *frames*, and write the first one at or after *time*, or the last, as each of *stills*.
 
     Args:
         frames: with their times in ticks; at least one.
-        thumbnail: path of the JPEG.
+        stills: the pictures to write.
         time: in the same ticks.
 
     Raises:
@@ -160,18 +180,18 @@ def with_thumbnail(
     for frame in frames:
         if not is_written and frame.time >= time:
             is_written = True
-            _write_small_jpeg(frame.value, thumbnail)
+            _write_stills(frame.value, stills)
         yield frame
     if not is_written:
-        _write_small_jpeg(frame.value, thumbnail)
+        _write_stills(frame.value, stills)
 
 
-def write_thumbnail(clip: Clip, thumbnail: Path, seconds: float | None = None) -> None:
-    """Write the same picture of an existing file.
+def write_stills(clip: Clip, stills: Sequence[StillFile], seconds: float | None = None) -> None:
+    """Write the same pictures of an existing file.
 
     Args:
         clip: from `probe`.
-        thumbnail: path of the JPEG.
+        stills: the pictures to write.
         seconds: when the frame is shown; None is the middle.
 
     Raises:
@@ -183,11 +203,13 @@ def write_thumbnail(clip: Clip, thumbnail: Path, seconds: float | None = None) -
         shown = max(0, bisect_right(clip.times, round(seconds / clip.timebase)) - 1)
     time = clip.times[shown]
     for frame in read_frames(clip, time, time + 1):
-        _write_small_jpeg(frame.value, thumbnail)
+        _write_stills(frame.value, stills)
 
 
-def _write_small_jpeg(picture: Picture, path: Path) -> None:
-    write_jpeg(convert_to_rgb(picture, fit_within_side(picture.size, THUMBNAIL_SIDE)), path)
+def _write_stills(picture: Picture, stills: Sequence[StillFile]) -> None:
+    for still in stills:
+        size = fit_within_side(picture.size, still.side)
+        write_jpeg(convert_to_rgb(picture, size), still.path)
 
 
 def write_jpeg(picture: NDArray[np.float32], path: Path) -> None:

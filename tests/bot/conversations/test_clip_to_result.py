@@ -50,6 +50,7 @@ async def test_from_start_to_video(talk: RunningBot, language: str, word: str) -
     result = await result_for(user, card)
     assert made_of(result.content)["command"] == "edit"
     assert result.media.thumbnail
+    assert result.media.cover
     assert result.media.width == result.media.height == 320
     assert result.buttons
     assert result.reply_to == sent.id

@@ -4,12 +4,14 @@ import asyncio
 import re
 import time
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 import av
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from tests.bot.support.bot_process import BotProcess
 from tests.bot.support.conversation import always_true, card_of, ordered, result_for, settled
@@ -54,6 +56,8 @@ async def test_eileen_in_a_circle(
     circle = pictures[20][int(height * 0.55) :, int(width * 0.55) :].astype(int)
     assert np.abs(circle - NAVY).max(axis=2).mean() > 40, "the person is in the lower right"
     assert len(result.media.thumbnail) < 200_000
+    with Image.open(BytesIO(result.media.cover)) as cover:
+        assert cover.size == (width, height)
     await settled(bot, ann)
     await ann.presses("^again:.*:note$", result)
     began = time.monotonic()

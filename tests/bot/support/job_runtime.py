@@ -69,6 +69,7 @@ from bot.jobs.workspace import Workspace
 from bot.operations.intake import Intake
 from bot.preview_cards import PreviewCards, PreviewRenderer
 from bot.telegram.limits import TelegramLimits
+from bot.telegram.uploads import NO_STILLS, ResultStills
 from bot.ui.keyboards import Keyboards
 from bot.ui.texts import Texts, TextValue
 from settings import StorageSettings
@@ -173,7 +174,7 @@ class Chat:
         keyboard: InlineKeyboardMarkup | None = None,
         *,
         file: Path,
-        thumbnail: Path | None = None,
+        stills: ResultStills = NO_STILLS,
         caption: str = "",
     ) -> Delivered | RetryLater | ChatGone | Rejected:
         """See Messenger."""

@@ -30,7 +30,7 @@ from bot.domain.outcomes import (
 )
 from bot.telegram.limits import MB, TelegramLimits
 from bot.telegram.messenger import Messenger
-from bot.telegram.uploads import estimate_upload_seconds
+from bot.telegram.uploads import ResultStills, estimate_upload_seconds
 from tests.bot.support.scripted_telegram import (
     CHAT,
     Answer,
@@ -97,10 +97,13 @@ class MessengerCase:
         file, thumbnail = self.folder / f"r{form.suffix}", self.folder / "thumb.jpg"
         file.write_bytes(BYTES)
         thumbnail.write_bytes(THUMBNAIL)
+        cover = self.folder / "large.jpg"
+        cover.write_bytes(CARD)
         clip = MediaSource(kind=SourceKind.VIDEO, file_id="x", name=name)
         destination = Destination(chat, topic=3, reply_to=11)
         job = Job(JobRequest(clip=clip, look=Appearance(), form=form), destination)
-        return await self.messenger.send_result(job, MADE, KEYBOARD, file=file, thumbnail=thumbnail)
+        stills = ResultStills(thumbnail, cover)
+        return await self.messenger.send_result(job, MADE, KEYBOARD, file=file, stills=stills)
 
 
 @pytest.fixture
@@ -143,9 +146,14 @@ async def test_a_video_is_sent_with_all_that_a_player_needs(
     assert '"message_id": 11' in reply
     assert '"allow_sending_without_reply": true' in reply
     files = {
-        fields.pop(fields.pop(key).removeprefix("attach://")) for key in ("video", "thumbnail")
+        fields.pop(fields.pop(key).removeprefix("attach://"))
+        for key in ("video", "thumbnail", "cover")
     }
-    assert files == {("result.mp4", BYTES), ("thumbnail.jpg", THUMBNAIL)}
+    assert files == {
+        ("result.mp4", BYTES),
+        ("thumbnail.jpg", THUMBNAIL),
+        ("cover.jpg", CARD),
+    }
     assert fields == {
         "chat_id": "7",
         "message_thread_id": "3",
@@ -272,11 +280,11 @@ async def test_a_missing_thumbnail_stops_nothing(
     file = case.folder / "r.mp4"
     file.write_bytes(BYTES)
     job = Job(JobRequest(clip=MediaSource(kind=SourceKind.VIDEO, file_id="x"), look=Appearance()))
-    thumbnail = case.folder / "lost.jpg"
+    stills = ResultStills(case.folder / "lost.jpg", case.folder / "lost.jpg")
     assert isinstance(
-        await case.messenger.send_result(job, MADE, file=file, thumbnail=thumbnail), Delivered
+        await case.messenger.send_result(job, MADE, file=file, stills=stills), Delivered
     )
-    assert "thumbnail" not in server.last_fields
+    assert not {"thumbnail", "cover"} & server.last_fields.keys()
 
 
 async def test_a_result_is_never_held_in_memory(

@@ -95,17 +95,22 @@ def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
 
 
 def test_a_thumbnail_shows_the_middle_of_the_result(tmp_path: Path) -> None:
-    """A frame of it, at most 320 pixels wide or high, small enough for Telegram."""
+    """A frame of it, small enough for Telegram; the cover is the same frame in full size."""
     clip = probe(make_clip(tmp_path / "c.mp4", drawn(12, (640, 360)), colours=HD))
-    result, small = tmp_path / "r.mp4", tmp_path / "t.jpg"
+    result, small, large = tmp_path / "r.mp4", tmp_path / "t.jpg", tmp_path / "c.jpg"
     composition = Composition(clip, Style(keep_background=True))
-    extent = edit(composition, result, BLUE, (640, 360), ResultOptions(thumbnail=small))
+    options = ResultOptions(thumbnail=small, cover=large)
+    extent = edit(composition, result, BLUE, (640, 360), options)
     assert extent == OutputInfo(640, 360, 0.4)
     with Image.open(small) as opened:
         assert opened.size == (320, 180)
         shown = np.asarray(opened.convert("RGB")).astype(int)
     middle = rgb(result)[6].reshape(180, 2, 320, 2, 3).mean((1, 3))
     assert np.abs(shown - middle).mean() < 4
+    with Image.open(large) as opened:
+        assert opened.size == (640, 360)
+        covered = np.asarray(opened.resize((320, 180)).convert("RGB")).astype(int)
+    assert np.abs(covered - shown).mean() < 4
     assert small.stat().st_size < 200_000
 
 

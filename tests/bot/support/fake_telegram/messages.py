@@ -32,6 +32,7 @@ class Media:
     height: int = 0
     seconds: int = 0
     thumbnail: bytes | None = None
+    cover: bytes | None = None
 
     def as_api(self) -> dict[str, Any]:
         """Its form in the Bot API."""
@@ -192,10 +193,9 @@ def write_transcript(messages: list[Message], folder: Path) -> Path:
         if message.media:
             suffix = Path(message.media.name).suffix or ".bin"
             row["media"]["content"] = _kept(folder, f"{message.id}{suffix}", message.media.content)
-            if message.media.thumbnail:
-                row["media"]["thumbnail"] = _kept(
-                    folder, f"{message.id}.thumbnail.jpg", message.media.thumbnail
-                )
+            for name in ("thumbnail", "cover"):
+                if picture := getattr(message.media, name):
+                    row["media"][name] = _kept(folder, f"{message.id}.{name}.jpg", picture)
         rows.append(row)
     path = folder / "transcript.json"
     path.write_text(json.dumps(rows, ensure_ascii=False, indent=1))

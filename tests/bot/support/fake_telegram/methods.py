@@ -252,6 +252,7 @@ class Methods:
         thumbnail = call.files.get((payload.get("thumbnail") or "").removeprefix("attach://"))
         if thumbnail and len(thumbnail[1]) > THUMBNAIL:
             refuse("file is too big to be a thumbnail")
+        cover = call.files.get((payload.get("cover") or "").removeprefix("attach://"))
         side = int(payload.get("length") or 0)
         return self.keep(
             kind,
@@ -261,6 +262,7 @@ class Methods:
             height=side or int(payload.get("height") or 0),
             seconds=int(float(payload.get("duration") or 0)),
             thumbnail=thumbnail[1] if thumbnail else None,
+            cover=cover[1] if cover else None,
         )
 
     def keep(

@@ -161,8 +161,13 @@ def make_result(suffix: str, size: int) -> None:
     limit = float(option("max-mb", "1e9")) * 1_000_000
     content += b"\0" * (min(size, int(limit) - len(MARK + SUMMARY)) - len(content))
     write(option("output"), content + MARK + SUMMARY)
-    if option("thumbnail"):
-        write(option("thumbnail"), read(f"{FOLDER}/result.jpg"))
+    make_stills()
+
+
+def make_stills() -> None:
+    """The pictures of a frame that are asked for."""
+    for path in filter(None, (option("thumbnail"), option("cover"))):
+        write(path, read(f"{FOLDER}/result.jpg"))
 
 
 def make_layers(folder: str) -> None:
@@ -211,8 +216,7 @@ def probe(how: dict[str, object]) -> None:
     """What is really a video is really probed, and its frame said to be as it should."""
     fields = {"width": 320, "height": 320, "seconds": 2.0, "rate": 12.0, "sound": False}
     if MARK in CONTENT:  # a result of ours, which is said to be larger than it is
-        if option("thumbnail"):
-            write(option("thumbnail"), read(f"{FOLDER}/result.jpg"))
+        make_stills()
         report(stage="done", **fields)
     elif option("compare") and "inside" in how:
         report(stage="done", inside=how["inside"], **fields)
