@@ -23,7 +23,7 @@ from tests.bot.support.conversation import (
 )
 from tests.bot.support.fake_telegram import Call, Telegram, User
 
-PATIENCE = 20.0  #: seconds after a start, after which nothing will come
+PATIENCE = 20.0  #: seconds after a clip or a start, after which nothing will come
 GOES_ON = 10.0  #: seconds from the start until a job that was interrupted has its result
 RECORD_SECONDS = 0.5  #: at most, from Telegram's acceptance of a result until that is recorded
 RECORD = "UPDATE jobs SET result="  #: how the statement begins that records it
@@ -142,7 +142,7 @@ class Deaths:
 
 async def die_at(deaths: Deaths, user: User, order: str) -> None:
     """One job during which the bot dies once, at *order*; waits for its result."""
-    telegram, bot = deaths.telegram, deaths.bot
+    telegram, bot, asked = deaths.telegram, deaths.bot, time.monotonic()
     arm(bot, order)
     sent = await user.sends_video(clip(**SHORT))
     pressed = died = False
@@ -156,7 +156,7 @@ async def die_at(deaths: Deaths, user: User, order: str) -> None:
             await user.presses("^make", cards[0])
             pressed = True
         await asyncio.sleep(0.02)
-        if time.monotonic() > bot.born + PATIENCE:
+        if time.monotonic() > max(bot.born, asked) + PATIENCE:
             return
     if bot.alive and died:
         assert time.monotonic() - began < GOES_ON + 5, order
