@@ -19,6 +19,7 @@ from io import BytesIO
 from pathlib import Path
 
 import av
+import numpy as np
 from PIL import Image
 from skimage import data
 
@@ -29,6 +30,7 @@ from bot.ui.texts import Texts
 from tests.bot.support.bot_process import BotProcess
 from tests.bot.support.conversation import MAKE, card_of, living
 from tests.bot.support.fake_telegram import Message, Telegram, User
+from tests.support.make_clips import make_clip
 from tests.support.person_clips import film_of_eileen
 
 Chats = list[list[Message]]
@@ -258,10 +260,10 @@ async def after(user: User, film: Path) -> Chats:
 
 
 async def several(user: User, film: Path, background: Path) -> Chats:
-    """An album of clips: its card, and what one press makes of it, where one of them is broken."""
-    broken = film.with_name("broken.mp4")
-    broken.write_bytes(film.read_bytes()[:20_000])
-    album = await user.sends_album([film, broken, background], seconds=SECONDS)
+    """An album, one clip of which shows nobody: its card, and what one press makes of it."""
+    picture = np.asarray(Image.open(background).convert("RGB").resize((SIDE, SIDE)))
+    empty = make_clip(film.with_name("empty.mp4"), [picture] * FRAMES, rate=25)
+    album = await user.sends_album([film, empty, background], seconds=SECONDS)
     card = await card_of(user, album[0], 60)
     moments = [now(user)]
     await user.presses(MAKE, card)
