@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -348,8 +349,9 @@ async def test_an_address_that_cannot_be_asked_tells_no_token(
 
 
 @pytest.fixture
-def no_room() -> Iterator[None]:
+def no_room(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No file of this process may be larger than 50 kB: writing more fails as on a full disk."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # it would be cut short in the tree
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
     yield

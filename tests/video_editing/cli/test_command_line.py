@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import time
@@ -16,7 +15,7 @@ import pytest
 from tests.support.command_runs import list_files, read_error
 from tests.support.decode_media import times
 from tests.support.make_clips import drawn, make_clip
-from tests.support.overlay_command import command, overlay
+from tests.support.overlay_command import command, overlay, overlay_on_full_disk
 from tests.support.person_clips import film_of_eileen
 from video_editing.cli.main import build_parser, main
 from video_editing.cli.output import describe_error
@@ -278,14 +277,10 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, arguments: l
     noise = (random.integers(0, 256, (96, 160, 3), np.uint8) for _ in range(20))
     clip = make_clip(tmp_path / "clip.mp4", noise, tone=300)
     (tmp_path / "out").mkdir()
-    for size in (100, 2_000):
-
-        def full(size: int = size) -> None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
+    for room in (100, 2_000):
         style = ["--keep-background", "--shape", "rect"]
-        ran = overlay(
-            arguments[0], clip, *style, *arguments[1:], cwd=tmp_path / "out", preexec_fn=full
+        ran = overlay_on_full_disk(
+            room, arguments[0], clip, *style, *arguments[1:], cwd=tmp_path / "out"
         )
         assert ran.returncode == 5, ran.stderr
         report = read_error(ran.stderr)
@@ -297,11 +292,7 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, arguments: l
 def test_a_full_disk_leaves_complete_segments_only(tmp_path: Path) -> None:
     """The plan, and the segments that were complete before."""
     clip = film_of_eileen(tmp_path / "clip.mp4", 10)
-
-    def full() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))
-
-    ran = overlay("matte", clip, "--segments", tmp_path / "segments", preexec_fn=full)
+    ran = overlay_on_full_disk(1500, "matte", clip, "--segments", tmp_path / "segments")
     assert ran.returncode == 5
     assert read_error(ran.stderr)["error"] == "OutputFailed"
     assert list_files(tmp_path / "segments") == ["plan.json"]

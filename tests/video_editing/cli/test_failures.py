@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import resource
 import shlex
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 
 from tests.support.command_runs import list_files, read_error
 from tests.support.make_clips import drawn, make_clip
-from tests.support.overlay_command import command, overlay
+from tests.support.overlay_command import command, overlay, overlay_on_full_disk
 from tests.support.paths import ROOT
 from tests.support.person_clips import film_of_eileen
 from video_editing.cli.inheritance import MIN_ADDRESS_BYTES
@@ -44,11 +43,7 @@ def run_in_shell(line: str, *arguments: object) -> "subprocess.CompletedProcess[
 def test_a_disk_that_is_full_at_a_segment_is_an_output_error(tmp_path: Path, size: int) -> None:
     """At the end or in the midst of it: the limit on the size of files stands for the disk."""
     clip = film_of_eileen(tmp_path / "clip.mp4", 120)
-
-    def fill() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    ran = overlay("matte", clip, "--segments", tmp_path / "segments", preexec_fn=fill)
+    ran = overlay_on_full_disk(size, "matte", clip, "--segments", tmp_path / "segments")
     assert ran.returncode == 5, ran.stderr
     assert read_error(ran.stderr)["error"] == "OutputFailed"
     assert list_files(tmp_path / "segments") == ["plan.json"]

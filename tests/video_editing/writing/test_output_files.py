@@ -551,6 +551,7 @@ LIMITED = """
 import resource, signal, sys
 from pathlib import Path
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+sys.dont_write_bytecode = True  # it would be cut short in the source tree
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 from tests.video_editing.writing.test_output_files import fill_up
 fill_up(sys.argv[1], Path(sys.argv[2]))
