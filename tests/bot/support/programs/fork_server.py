@@ -20,6 +20,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 import traceback
 from functools import partial
@@ -133,7 +134,9 @@ def die_as_told(tools: Path) -> None:
         return when if is_named or border == str(count) else ""
 
     def die(statements: list[str]) -> None:
-        (tools / "died").write_text(json.dumps({"at": time.monotonic(), "writing": statements}))
+        part = tools / f"died.{threading.get_ident()}"  # another thread may die at the same commit
+        part.write_text(json.dumps({"at": time.monotonic(), "writing": statements}))
+        part.rename(tools / "died")
         os.kill(os.getpid(), signal.SIGKILL)
 
     def do_commit(self: DefaultDialect, connection: Any) -> None:
