@@ -30,6 +30,7 @@ const button = (name) => ({
   setParams: note(name + ".setParams"),
   onClick(press) { window.calls.push([name + ".onClick"]); this.press = press; },
 });
+const version = new URLSearchParams(location.hash.slice(1)).get("tgWebAppVersion");
 window.Telegram = { WebApp: {
   initData: "", colorScheme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light",
   themeParams: {}, safeAreaInset: {}, contentSafeAreaInset: {},
@@ -37,7 +38,8 @@ window.Telegram = { WebApp: {
   disableVerticalSwipes: note("disableVerticalSwipes"),
   enableClosingConfirmation: note("enableClosingConfirmation"),
   disableClosingConfirmation: note("disableClosingConfirmation"),
-  isVersionAtLeast: () => true, shareMessage: note("shareMessage"),
+  isVersionAtLeast: (least) => !(parseFloat(version) < parseFloat(least)),
+  shareMessage: note("shareMessage"),
   HapticFeedback: { selectionChanged: note("haptic") },
   MainButton: button("MainButton"), BackButton: button("BackButton"),
 } };

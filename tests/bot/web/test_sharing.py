@@ -91,14 +91,18 @@ async def test_a_round_note_has_no_such_button(ann: User, result: Message) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("language", "ready"), [("en", "Choose a chat"), ("ru", "Выберите чат")])
+@pytest.mark.parametrize(
+    ("language", "theme", "ready"),
+    [("en", "light", "Choose a chat"), ("ru", "dark", "Выберите чат")],
+)
 async def test_the_page_asks_telegram_for_a_chat(
-    talk: RunningBot, ann: User, result: Message, browser: Browser, language: str, ready: str
+    talk: RunningBot, result: Message, browser: Browser, language: str, theme: str, ready: str
 ) -> None:
-    """As soon as it is opened."""
+    """As soon as it is opened; its colours have enough contrast in both themes."""
     address = f"http://127.0.0.1:{talk.bot.port}{page_of(result)}"
-    fragment = launch(TOKEN, ann.id, language=language)
-    async with visiting(browser, address + fragment, **PHONE) as visit:
+    fragment = launch(TOKEN, result.chat, language=language)
+    async with visiting(browser, address + fragment, color_scheme=theme, **PHONE) as visit:
+        await expect(visit.page.locator("html")).to_have_attribute("data-theme", theme)
         await expect(visit.page.locator("#status")).to_contain_text(ready)
         message = f"prepared-{len(talk.telegram.prepared)}"
         assert ["shareMessage", message] in await visit.page.evaluate("window.calls")
@@ -115,3 +119,27 @@ async def test_the_page_outside_of_telegram_says_how_to_open_it(
     async with visiting(browser, address) as visit:
         await expect(visit.page.locator("#status")).to_contain_text("button under your video")
         await expect(visit.page.locator("#share")).to_be_disabled()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("version", "has_telegram", "told"),
+    [("7.11", True, "cannot do this yet"), ("8.0", False, "Telegram did not answer")],
+)
+async def test_a_page_that_cannot_share_says_what_to_do(
+    talk: RunningBot,
+    result: Message,
+    browser: Browser,
+    *,
+    version: str,
+    has_telegram: bool,
+    told: str,
+) -> None:
+    """In an old Telegram, or where its script does not arrive; neither prepares a message."""
+    before = len(talk.telegram.prepared)
+    fragment = f"{launch(TOKEN, result.chat)}&tgWebAppVersion={version}"
+    address = f"http://127.0.0.1:{talk.bot.port}{page_of(result)}{fragment}"
+    async with visiting(browser, address, has_telegram=has_telegram, **PHONE) as visit:
+        await expect(visit.page.locator("#status")).to_contain_text(told, timeout=20_000)
+        await expect(visit.page.locator("#share")).to_be_disabled()
+    assert len(talk.telegram.prepared) == before

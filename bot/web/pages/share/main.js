@@ -6,6 +6,7 @@ import { TEXTS } from "./texts.js";
 const words = TEXTS[language()];
 const job = new URLSearchParams(location.search).get("job") ?? "";
 const SHARE_VERSION = "8.0"; // of Telegram's Mini Apps, the first with shareMessage
+const MAX_SCRIPT_MILLISECONDS = 5_000; // after which a user is told that Telegram's script is missing
 const MESSAGES = { 404: "gone", 429: "busy" };
 const status = document.getElementById("status");
 const button = document.getElementById("share");
@@ -35,6 +36,9 @@ async function share(telegram) {
 document.documentElement.lang = language();
 translate(words);
 if (!isInTelegram()) status.textContent = words.unsigned;
+else setTimeout(() => {
+  if (!window.Telegram?.WebApp) status.textContent = words.unreachable;
+}, MAX_SCRIPT_MILLISECONDS);
 withTelegram((telegram) => {
   telegram.ready();
   document.documentElement.dataset.theme = telegram.colorScheme;

@@ -11,6 +11,7 @@ export const TEXTS = {
     old: "Your Telegram cannot do this yet. Update it, or forward the video from the chat.",
     refused: "Telegram refuses it now. Press again later, or forward the video from the chat.",
     offline: "No connection. Press again.",
+    unreachable: "Telegram did not answer. Close this page and press the button again.",
   },
   ru: {
     title: "Поделиться видео", preparing: "Секунду…", choose: "Выбрать чат",
@@ -22,5 +23,6 @@ export const TEXTS = {
     old: "Ваш Telegram этого ещё не умеет. Обновите его или перешлите видео из чата.",
     refused: "Telegram сейчас не принимает. Нажмите позже или перешлите видео из чата.",
     offline: "Нет связи. Нажмите ещё раз.",
+    unreachable: "Telegram не отвечает. Закройте страницу и нажмите кнопку ещё раз.",
   },
 };
