@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
+from bot.database.drafts import SERIES_SECONDS
 from bot.domain.draft import CardPage
 from bot.domain.job_request import Language
 from bot.ui.callback_data import ShowCardPage
@@ -230,6 +231,7 @@ async def styles(user: User, friend: User, files: Sequence[Path]) -> Chats:
     await friend.gets("photo", after=await friend.sends_text(f"/start {code}"), within=30)
     moments.append(now(friend))
     begin = len(now(user))
+    await asyncio.sleep(SERIES_SECONDS)  # the album has a card of its own
     album = await user.sends_album(files, seconds=SECONDS)
     await card_of(user, album[0], 90)
     await asyncio.sleep(3)
