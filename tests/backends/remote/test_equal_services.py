@@ -68,6 +68,7 @@ def create_chain(
     return assemble_chain(backends, state, BackendSettings(names=GROUP, attempts=1))
 
 
+@pytest.mark.slow
 async def test_the_service_with_the_fewest_jobs_gets_the_next(
     services: list[Service], tmp_path: Path, clip: Path, plan: Plan
 ) -> None:

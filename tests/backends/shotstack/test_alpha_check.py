@@ -93,6 +93,7 @@ async def ours(film: Path, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 async def test_before_the_first_production_render_the_sandbox_draws_a_second(
     fake: FakeShotstack, film: Path, tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ async def test_before_the_first_production_render_the_sandbox_draws_a_second(
     assert production.renders == ["stage", "v1", "v1"]
 
 
+@pytest.mark.slow
 async def test_inverted_mattes_are_corrected(
     fake: FakeShotstack, film: Path, tmp_path: Path, ours: Path
 ) -> None:
@@ -122,6 +124,7 @@ async def test_inverted_mattes_are_corrected(
     assert (check.alpha_format, check.is_due) == ("luma-inverted", False)
 
 
+@pytest.mark.slow
 async def test_if_neither_fits_this_machine_renders(
     fake: FakeShotstack, film: Path, tmp_path: Path, ours: Path
 ) -> None:
@@ -141,6 +144,7 @@ async def test_if_neither_fits_this_machine_renders(
     assert len(production.failures) == 1
 
 
+@pytest.mark.slow
 async def test_without_a_key_for_the_sandbox_a_second_of_production_is_rendered(
     fake: FakeShotstack, film: Path, tmp_path: Path
 ) -> None:

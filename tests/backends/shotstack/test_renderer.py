@@ -202,6 +202,7 @@ async def test_without_credits_the_fallback_renders(
     assert fake.files == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fate",
     [
@@ -242,6 +243,7 @@ async def test_a_result_may_be_available_at_the_third_attempt(
     assert (await chain.render()).renderer == "shotstack"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["rendering", "dreaming"])
 async def test_a_render_that_never_ends_is_abandoned(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, end: str
@@ -392,6 +394,7 @@ async def test_a_folder_that_cannot_be_written_to_is_no_failure_of_a_renderer(
     assert len(chain.heard.of(BackendStarted)) == 1
 
 
+@pytest.mark.slow
 async def test_sources_that_could_not_be_deleted_are_deleted_later(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path
 ) -> None:
@@ -410,6 +413,7 @@ async def test_sources_that_could_not_be_deleted_are_deleted_later(
     assert fake.files == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["put", "render"])
 async def test_a_render_survives_a_kill(
     fake: FakeShotstack, film: Path, tmp_path: Path, data: Path, call: str

@@ -292,6 +292,7 @@ KNOWN = [
 QUICK = {"within result 1"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "point", [pytest.param(p, marks=[pytest.mark.slow] * (p not in QUICK)) for p in KNOWN]
 )
@@ -305,6 +306,7 @@ async def test_a_kill_costs_nothing(
     assert sum(spent(bot).values()) == pytest.approx(ONCE, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("point", "bills"),
     [pytest.param("before render 1", 0, marks=pytest.mark.slow), ("after render 1", 1)],
@@ -318,6 +320,7 @@ async def test_a_kill_while_it_asks_never_asks_twice(
     assert len(fake.billed_seconds) == bills
 
 
+@pytest.mark.slow
 async def test_a_kill_while_it_asks_is_mended_by_a_callback(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
 ) -> None:
@@ -383,6 +386,7 @@ async def test_who_is_not_let_in_renders_here(
     assert "canary-another-key" not in bot.log
 
 
+@pytest.mark.slow
 async def test_mattes_that_it_reads_wrong_are_an_alarm(
     telegram: Telegram, fake: FakeShotstack, shot: Shot, ann: User
 ) -> None:
@@ -417,6 +421,7 @@ ROWS: dict[str, tuple[RenderOutcome, dict[str, float]]] = {
 QUICK_ROWS = {"failed", "stuck"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "row",
     [pytest.param(row, marks=[pytest.mark.slow] * (row not in QUICK_ROWS)) for row in ROWS],

@@ -64,7 +64,12 @@ async def test_a_token_is_kept_when_downloads_fail(talk: RunningBot) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("BOT_TOKEN", ""), ("BOT_TOKEN", "nonsense"), ("JOBS_AT_ONCE", "many"), ("ADMIN_IDS", "x")],
+    [
+        ("BOT_TOKEN", ""),
+        ("JOBS_AT_ONCE", "many"),
+        pytest.param("BOT_TOKEN", "nonsense", marks=pytest.mark.slow),
+        pytest.param("ADMIN_IDS", "x", marks=pytest.mark.slow),
+    ],
 )
 async def test_one_line_names_what_is_wrong(open_bot: Opener, name: str, value: str) -> None:
     """When the settings are."""

@@ -243,7 +243,9 @@ async def test_it_is_told_twice(open_bot: Opener) -> None:
     await ends(bot)
 
 
-@pytest.mark.parametrize("hangs", ["time.sleep(60)", "while True: pass"])
+@pytest.mark.parametrize(
+    "hangs", ["time.sleep(60)", pytest.param("while True: pass", marks=pytest.mark.slow)]
+)
 def test_it_ends_though_the_loop_never_comes_back(hangs: str) -> None:
     """A thread sees to it."""
     script = f"""

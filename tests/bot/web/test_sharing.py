@@ -5,7 +5,7 @@ from aiohttp import ClientSession
 from playwright.async_api import Browser, expect
 
 from tests.bot.support.browser import PHONE, visiting
-from tests.bot.support.conversation import MAKE, card_of, clip, result_for
+from tests.bot.support.conversation import MAKE, card_of, clip, result_for, settled
 from tests.bot.support.fake_telegram import TOKEN, Message, User
 from tests.bot.support.running_bot import RunningBot
 from tests.bot.support.signed_requests import launch, signed
@@ -23,11 +23,13 @@ def ann(talk: RunningBot) -> User:
 
 
 @pytest.fixture
-async def result(ann: User) -> Message:
+async def result(talk: RunningBot, ann: User) -> Message:
     """A video of Ann's."""
     card = await card_of(ann, await ann.sends_video(clip()))
     await ann.presses(MAKE, card)
-    return await result_for(ann, card)
+    sent = await result_for(ann, card)
+    await settled(talk.bot, ann)
+    return sent
 
 
 def page_of(result: Message) -> str:

@@ -66,7 +66,14 @@ def stop(
     return child.returncode, stderr
 
 
-@pytest.mark.parametrize("sent", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_an_edit_that_is_stopped_leaves_no_thumbnail(
     long_clip: Path, tmp_path: Path, sent: signal.Signals
 ) -> None:

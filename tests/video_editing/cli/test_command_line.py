@@ -413,6 +413,7 @@ def send_signal(child: "subprocess.Popen[str]", sent: signal.Signals) -> tuple[f
     return time.monotonic() - began, stderr
 
 
+@pytest.mark.slow
 def test_some_segments_are_made_and_checked(tmp_path: Path) -> None:
     """A plan alone, then some segments, then the rest; a damaged one is reported."""
     clip = film_of_eileen(tmp_path / "clip.mp4", 24, rate=2)

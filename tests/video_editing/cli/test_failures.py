@@ -39,7 +39,9 @@ def run_in_shell(line: str, *arguments: object) -> "subprocess.CompletedProcess[
     )
 
 
-@pytest.mark.parametrize("size", [300, 33_000, 100_000])
+@pytest.mark.parametrize(
+    "size", [300, *(pytest.param(size, marks=pytest.mark.slow) for size in (33_000, 100_000))]
+)
 def test_a_disk_that_is_full_at_a_segment_is_an_output_error(tmp_path: Path, size: int) -> None:
     """At the end or in the midst of it: the limit on the size of files stands for the disk."""
     clip = film_of_eileen(tmp_path / "clip.mp4", 120)
