@@ -400,6 +400,7 @@ async def test_a_429_for_longer_than_the_wait(fake: FakeShotstack, tmp_path: Pat
     assert len(fake.find_requests("render")) == 1
 
 
+@pytest.mark.slow
 async def test_a_hundred_at_once_stay_within_the_limit(fake: FakeShotstack, tmp_path: Path) -> None:
     """With renders and polls together there is no 429 (60 s are 1 s in this test)."""
     fake.window, fake.request_limits["stage", "edit"] = 1, 75

@@ -55,6 +55,7 @@ async def test_an_overlay_is_hosted_at_shotstack(
     assert len(stored.content) == size
 
 
+@pytest.mark.slow
 async def test_if_shotstack_fails_the_service_hosts_the_overlay(
     fake: FakeShotstack, hosting: ShotstackHosting, tmp_path: Path
 ) -> None:

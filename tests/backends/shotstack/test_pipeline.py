@@ -121,6 +121,7 @@ async def test_a_missing_key_is_reported(film: Path, tmp_path: Path) -> None:
     assert "Traceback" not in it.err
 
 
+@pytest.mark.slow
 async def test_overlays_may_come_with_their_mattes(
     fake: FakeShotstack, service: str, film: Path, data: Path
 ) -> None:

@@ -530,6 +530,7 @@ async def test_a_week_of_failed_workflows_is_followed_by_another(workshop: Works
         assert (await workshop.over(job, 15)).state is JobState.DONE
 
 
+@pytest.mark.slow
 async def test_a_workflow_that_ended_unwritten_is_replaced(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,7 @@ def test_a_long_last_frame_is_the_thumbnail(tmp_path: Path) -> None:
     assert thumbnail.read_bytes().startswith(b"\xff\xd8")
 
 
+@pytest.mark.slow
 def test_a_closed_terminal_leaves_no_temporary_folder(long_clip: Path, tmp_path: Path) -> None:
     """SIGHUP, while a backend makes the mattes."""
     (tmp_path / "temporary").mkdir()
