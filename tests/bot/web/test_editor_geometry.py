@@ -232,7 +232,10 @@ LOOKS: dict[str, dict[str, Any]] = {
 async def test_the_page_draws_what_a_preview_shows(
     name: str, page: ModulePage, tmp_path: Path
 ) -> None:
-    """Within three levels of 255 on average, and at the edges within 22 nearly everywhere."""
+    """Within three levels of 255 on average, and in brightness within 16 nearly everywhere.
+
+    A JPEG has colours at half the size, so those of a thin ring differ more at its edges.
+    """
     look = {
         "shape": "none", "ring": "none", "ring_width": 0.02, "ring_colour": None, "shadow": 0,
         "feather": 0, "keep_background": False, "anchor": "bottom-right", "offset": [0, 0],
@@ -259,8 +262,11 @@ async def test_the_page_draws_what_a_preview_shows(
         Image.open(card) as expected,
     ):
         assert drawn_by_page.size == expected.size
-        colours = [np.asarray(one.convert("RGB")).astype(int) for one in (drawn_by_page, expected)]
-    difference = np.abs(colours[0] - colours[1]).max(axis=2)
-    print(name, difference.mean(), np.percentile(difference, 99), difference.max())  # noqa: T201 - for whoever runs it with -s
-    assert difference.mean() < 3
-    assert np.percentile(difference, 99) <= 22
+        colours, brightness = (
+            np.abs(np.subtract(*(np.asarray(one.convert(mode), int) for one in both)))
+            for mode in ("RGB", "L")
+            for both in [(drawn_by_page, expected)]
+        )
+    print(name, colours.max(axis=2).mean(), np.percentile(brightness, 99))  # noqa: T201 - for whoever runs it with -s
+    assert colours.max(axis=2).mean() < 3
+    assert np.percentile(brightness, 99) <= 16
